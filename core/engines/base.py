@@ -1,0 +1,106 @@
+"""What every engine promises. Light: imports no model library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from core.jobs.reporter import Reporter
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Facts about an engine. ``clip_seconds`` is (shortest, longest); ``sample_rate`` is of what it speaks, in Hz."""
+
+    name: str
+    label: str
+    languages: tuple[str, ...]
+    sample_rate: int
+    clip_seconds: tuple[float, float]
+    max_text_tokens: int
+    requires: tuple[str, ...]
+    license_note: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A clip that will not be trained on: ``code`` and filled-in ``text``, with ``values`` for other languages."""
+
+    clip_id: str
+    code: str
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What will be trained on, what not and why."""
+
+    used: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
+    seconds: float
+
+
+class Voice(Protocol):
+    """A model that speaks."""
+
+    def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Samples, int]:
+        """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
+
+        ``reference`` is a list of WAV paths of the speaker, or conditioning computed from them before.
+        """
+        ...
+
+
+class TrainSession(Protocol):
+    """A model being trained. The loop in ``core/training/loop.py`` drives it."""
+
+    step_number: int
+
+    def step(self) -> dict[str, float]:
+        """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``."""
+        ...
+
+    def evaluate(self) -> dict[str, float]:
+        """Validation loss with fixed references; returns ``val_loss_mel_ce``."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter and, apart from it, the state to resume from."""
+        ...
+
+    def voice(self) -> Voice:
+        """A voice over the live weights; nothing is reloaded."""
+        ...
+
+
+class Engine(Protocol):
+    """One kind of model."""
+
+    info: EngineInfo
+
+    def check(self, dataset: Path, base: Path) -> DatasetReport:
+        """Check a frozen dataset against the real tokenizer and limits."""
+        ...
+
+    def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter) -> Any:
+        """Compute training features once; cached under ``cache`` by content, resumable."""
+        ...
+
+    def start(self, config: Any, features: Any, base: Path, resume_from: Path | None) -> TrainSession:
+        """Begin or resume training."""
+        ...
+
+    def load_voice(self, base: Path, checkpoint: Path | None) -> Voice:
+        """A voice from a base folder (or an export) and an adapter folder; None speaks with the base alone."""
+        ...
+
+    def export(self, base: Path, checkpoint: Path | None, folder: Path, **options: Any) -> None:
+        """Write a folder that plain coqui-tts loads."""
+        ...

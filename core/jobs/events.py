@@ -1,0 +1,132 @@
+"""The events of a job: small typed values, one JSON object a line, only ever appended."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.files import append_line
+
+
+class Event(BaseModel):
+    """Base of all events. ``at`` is Unix time in seconds; unknown fields are ignored when read."""
+
+    model_config = ConfigDict(extra="ignore")
+    at: float = Field(default_factory=time.time)
+
+
+class Launched(Event):
+    """The parent has started the child."""
+
+    type: Literal["launched"] = "launched"
+
+
+class Started(Event):
+    """The child is running; ``step`` is where a resumed training takes up (None: nothing said before is void)."""
+
+    type: Literal["started"] = "started"
+    pid: int
+    step: int | None = None
+
+
+class Progress(Event):
+    """``done`` of ``total`` in ``stage``; ``eta_s`` is the estimated time left of the whole job."""
+
+    type: Literal["progress"] = "progress"
+    stage: str
+    done: float = 0
+    total: float = 0
+    item: str = ""
+    eta_s: float | None = None
+
+
+class Metrics(Event):
+    """Numbers of a training step or an evaluation (loss_mel_ce, lr, steps_per_s, memory_mb …)."""
+
+    type: Literal["metrics"] = "metrics"
+    step: int
+    values: dict[str, float]
+
+
+class Checkpoint(Event):
+    """A checkpoint is complete on disk; ``path`` is relative to the job's folder."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    step: int
+    path: str
+
+
+class Sample(Event):
+    """A checkpoint has spoken a sentence; ``path`` is relative to the job's folder."""
+
+    type: Literal["sample"] = "sample"
+    step: int
+    sentence: int
+    text: str
+    path: str
+    seconds: float = 0.0
+    took_s: float = 0.0
+
+
+class Warning(Event):
+    """Something was set aside or changed; the job goes on."""
+
+    type: Literal["warning"] = "warning"
+    code: str
+    text: str
+    hint: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+
+
+class Finished(Event):
+    """The end, with its outcome. ``result`` holds small facts for the closing sentence."""
+
+    type: Literal["finished"] = "finished"
+    outcome: Literal["done", "cancelled", "failed"]
+    code: str = ""
+    text: str = ""
+    hint: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
+AnyEvent = Annotated[
+    Launched | Started | Progress | Metrics | Checkpoint | Sample | Warning | Finished,
+    Field(discriminator="type"),
+]
+_adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def append(path: Path, event: Event) -> None:
+    """Append one event to the log."""
+    append_line(path, event.model_dump_json())
+
+
+class EventReader:
+    """Reads what was appended since the last call; keeps a byte offset, so a poll costs only what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+
+    def read(self) -> list[AnyEvent]:
+        """New complete events; an unfinished last line waits, an unknown or broken line is skipped."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                block = file.read()
+        except FileNotFoundError:
+            return []
+        end = block.rfind(b"\n") + 1
+        self.offset += end
+        events: list[AnyEvent] = []
+        for line in block[:end].splitlines():
+            try:
+                events.append(_adapter.validate_python(json.loads(line)))
+            except (ValueError, ValidationError):
+                continue
+        return events

@@ -1,0 +1,60 @@
+"""Locks that die with their process: `flock` on a file, handed to the child as an open descriptor."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+_TRIES = 5
+_PAUSE_S = 0.01
+
+
+def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
+    """Take the lock and write who holds it into the file.
+
+    Returns:
+        An open descriptor (the lock lasts until its last copy is closed), or None if another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # A reader's `is_locked` holds it for microseconds: only a lock that stays held is somebody's.
+            time.sleep(_PAUSE_S)
+    else:
+        os.close(handle)
+        return None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps(holder).encode(), 0)
+    return handle
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock. A shared lock is tried, so asking never takes it from anyone."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def holder(path: Path) -> dict[str, Any]:
+    """What the current or last holder wrote into the lock file; empty if unreadable."""
+    try:
+        value = json.loads(path.read_text() or "{}")
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

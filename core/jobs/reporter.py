@@ -1,0 +1,78 @@
+"""What a task tells the outside world: progress with time left, warnings, and whether to stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from core.errors import Cancelled
+from core.jobs import events
+from core.jobs.job import Job
+
+
+class Reporter:
+    """Handed to every task. Appends events; never prints."""
+
+    MIN_INTERVAL_S = 0.2
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._stage = ""
+        self._stage_began = 0.0
+        self._first_done = 0.0
+        self._last_sent = 0.0
+        self._last_look = 0.0
+        self._stop = False
+
+    def emit(self, event: events.Event) -> None:
+        """Append any event."""
+        events.append(self.job.events_path, event)
+
+    def started(self, step: int | None = None) -> None:
+        """Say that work is under way; with ``step``, that it takes up there: readers drop what came after it."""
+        self.emit(events.Started(pid=os.getpid(), step=step))
+
+    def progress(self, stage: str, done: float, total: float, item: str = "", eta_s: float | None = None) -> None:
+        """Say how far ``stage`` is. Sent at most five times a second, but always on a new stage and at its end.
+
+        Time left is estimated from the pace of this stage unless ``eta_s`` is given.
+        """
+        now = time.monotonic()
+        new = stage != self._stage
+        if new:
+            self._stage, self._stage_began, self._first_done = stage, now, done
+        if not new and done < total and now - self._last_sent < self.MIN_INTERVAL_S:
+            return
+        self._last_sent = now
+        gone = done - self._first_done
+        if eta_s is None and gone > 0 and total > 0:
+            eta_s = (now - self._stage_began) / gone * (total - done)
+        self.emit(events.Progress(stage=stage, done=done, total=total, item=item, eta_s=eta_s))
+
+    def warning(self, code: str, text: str, hint: str = "", **values: Any) -> None:
+        """Name something that was set aside; ``text`` and ``hint`` are templates over ``values``."""
+        self.emit(
+            events.Warning(code=code, text=text.format(**values), hint=hint.format(**values), values=_plain(values))
+        )
+
+    def metrics(self, step: int, **values: float) -> None:
+        """Numbers of a step."""
+        self.emit(events.Metrics(step=step, values=values))
+
+    def stop_requested(self) -> bool:
+        """Whether Stop was pressed; looks at the disk at most four times a second."""
+        now = time.monotonic()
+        if not self._stop and now - self._last_look >= 0.25:
+            self._last_look = now
+            self._stop = self.job.stop_requested()
+        return self._stop
+
+    def check_stop(self) -> None:
+        """Raise `Cancelled` if Stop was pressed."""
+        if self.stop_requested():
+            raise Cancelled
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in values.items()}

@@ -1,0 +1,77 @@
+"""The only child entry: ``python -m core.jobs.worker JOB_DIR [LOCK_FD …]`` runs ``core.tasks.<kind>.run``."""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from core.errors import Cancelled, UserError
+from core.jobs import events
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter, _plain
+
+
+def run(job: Job) -> events.Finished:
+    """Run the job's task and say how it ended."""
+    spec = job.spec()
+    reporter = Reporter(job)
+    reporter.started()
+    try:
+        task = importlib.import_module(f"core.tasks.{spec['kind']}")
+        result: dict[str, Any] | None = task.run(job, spec["arguments"], reporter)
+        return events.Finished(outcome="done", result=result or {})
+    except Cancelled as cancelled:
+        result = cancelled.args[0] if cancelled.args and isinstance(cancelled.args[0], dict) else {}
+        return events.Finished(outcome="cancelled", result=result)
+    except UserError as error:
+        traceback.print_exc()
+        return events.Finished(
+            outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
+        )
+    except OSError as error:
+        traceback.print_exc()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            values = {"path": str(error.filename or job.path)}
+            text = f"The disk is full: {values['path']} could not be written."
+            hint = "Free some space, then resume."
+            return events.Finished(outcome="failed", code="disk.full", text=text, hint=hint, values=values)
+        return _bug(job, error)
+    except Exception as error:
+        traceback.print_exc()
+        return _bug(job, error)
+
+
+def _bug(job: Job, error: Exception) -> events.Finished:
+    values = {"what": f"{type(error).__name__}: {error}"[:500], "log": str(job.log_path)}
+    text = f"Something went wrong inside Voicewright ({values['what']})."
+    return events.Finished(
+        outcome="failed", code="bug", text=text, hint=f"The full story is in {values['log']}.", values=values
+    )
+
+
+def main() -> None:
+    """Run one job; exits 0 whenever the outcome could be written down."""
+    faulthandler.enable()
+    job = Job(Path(sys.argv[1]).resolve())
+    for handle in map(int, sys.argv[2:]):
+        # Kept by this process alone: an ffmpeg that outlives it must not look like a running job.
+        os.set_inheritable(handle, False)
+        written = json.loads(os.pread(handle, 65_536, 0) or b"{}")
+        written["pid"] = os.getpid()
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(written).encode(), 0)
+    signal.signal(signal.SIGTERM, lambda *_: job.stop())
+    signal.signal(signal.SIGINT, lambda *_: job.stop())
+    events.append(job.events_path, run(job))
+
+
+if __name__ == "__main__":
+    main()

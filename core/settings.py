@@ -1,0 +1,32 @@
+"""Settings: one field each, from VOICEWRIGHT_* variables, `.env`, or the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. `.env.example` has a line for each field (a test sees to it)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VOICEWRIGHT_", env_file=".env", env_file_encoding="utf-8", extra="ignore"
+    )
+
+    workspace: Path = Field(Path("~/voicewright"), description="Folder that holds projects and models.")
+    host: str = Field("127.0.0.1", description="Address to listen on; any other than loopback needs a password.")
+    port: int = Field(7860, ge=1, le=65535, description="Port to listen on.")
+    root_path: str = Field("", description="Path prefix behind a reverse proxy, such as /voice.")
+    user: str = Field("voicewright", description="User name asked for together with the password.")
+    password: SecretStr | None = Field(None, description="Password of the page; needed for a non-loopback host.")
+    allowed_hosts: str = Field("", description="Host names the page answers to besides localhost, comma-separated.")
+    language: str = Field("", description="Page language (en or pt-BR); empty lets the browser choose.")
+    max_upload_mb: int = Field(4096, ge=1, description="Largest single upload in megabytes.")
+    max_source_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")
+    device: str = Field("auto", description="auto, cuda or cpu.")
+
+    def workspace_folder(self) -> Path:
+        """The workspace as an absolute path."""
+        return self.workspace.expanduser().resolve()

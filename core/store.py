@@ -1,0 +1,358 @@
+"""A project's database: recordings, clips with their revisions, votes. SQLite in WAL mode."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import UserError
+
+LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/transcription/base.py for the scale
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A recording. ``sample_rate`` is that of the decoded FLAC, in hertz; ``sha256`` is of the file as brought."""
+
+    id: str
+    title: str
+    origin: str = ""
+    rights: str = ""
+    seconds: float = 0.0
+    sample_rate: int = 0
+    sha256: str = ""
+    added_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A piece of a source. ``status`` is new, approved or rejected; ``reason`` says why it was rejected.
+
+    ``text`` is what will be trained on, ``raw_text`` what recognition heard; ``confidence`` is 0 to 1.
+    """
+
+    id: str
+    source_id: str
+    start_s: float
+    end_s: float
+    text: str = ""
+    raw_text: str = ""
+    language: str = ""
+    status: str = "new"
+    reason: str = ""
+    confidence: float | None = None
+    mismatch: float | None = None
+    snr_db: float | None = None
+    loudness_lufs: float | None = None
+    clipped_fraction: float | None = None
+    speaker_similarity: float | None = None
+    edited_at: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One changed field of one clip; edits never destroy."""
+
+    clip_id: str
+    at: float
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A blind choice. ``pair`` names what was compared; ``choice`` is left, right or same."""
+
+    pair: str
+    left: str
+    right: str
+    choice: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFilter:
+    """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence) or untranscribed."""
+
+    state: str = "all"
+    source_id: str = ""
+    search: str = ""
+    sort: str = "time"  # time, confidence, length
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts and seconds for the header and the pages."""
+
+    sources: int
+    source_s: float
+    clips: int
+    clip_s: float
+    transcribed: int
+    approved: int
+    approved_s: float
+    rejected: int
+
+
+_T = TypeVar("_T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sources (
+  id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
+  added_at REAL);
+CREATE TABLE IF NOT EXISTS clips (
+  id TEXT PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+  start_s REAL, end_s REAL, text TEXT, raw_text TEXT, language TEXT, status TEXT, reason TEXT, confidence REAL,
+  mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL);
+CREATE INDEX IF NOT EXISTS clips_by_time ON clips (source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status ON clips (status, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence);
+CREATE TABLE IF NOT EXISTS revisions (
+  number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
+CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
+CREATE TABLE IF NOT EXISTS votes (
+  number INTEGER PRIMARY KEY, pair TEXT, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
+"""
+_EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
+_MEASURED = {
+    "raw_text", "text", "language", "confidence", "mismatch", "snr_db", "loudness_lufs", "clipped_fraction",
+    "speaker_similarity",
+}  # fmt: skip
+_ORDER = {
+    "time": "source_id, start_s",
+    "confidence": "confidence IS NULL, confidence, source_id, start_s",
+    "length": "end_s - start_s",
+}
+
+
+class Store:
+    """Opens the database for each call, so that it may be used from any thread or process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        fresh = not self.path.exists()
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            if fresh:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.row_factory = sqlite3.Row
+            if fresh or not connection.execute("SELECT 1 FROM sqlite_master WHERE name='votes'").fetchone():
+                connection.executescript(_SCHEMA)
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    # Sources
+
+    def add_source(self, source: Source) -> None:
+        """Add a recording."""
+        with self._open() as db:
+            _insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
+
+    def sources(self) -> list[Source]:
+        """All recordings in the order they came."""
+        with self._open() as db:
+            return [_record(Source, row) for row in db.execute("SELECT * FROM sources ORDER BY added_at, id")]
+
+    def source(self, source_id: str) -> Source:
+        """One recording.
+
+        Raises:
+            UserError: ``source.missing``.
+        """
+        with self._open() as db:
+            row = db.execute("SELECT * FROM sources WHERE id=?", (source_id,)).fetchone()
+        if row is None:
+            raise UserError(
+                "source.missing", "The recording {id} is no longer there.", "Reload the page.", id=source_id
+            )
+        return _record(Source, row)
+
+    def change_source(self, source_id: str, *, title: str | None = None, rights: str | None = None) -> None:
+        """Set the title or the rights note of a recording."""
+        with self._open() as db:
+            if title is not None:
+                db.execute("UPDATE sources SET title=? WHERE id=?", (title, source_id))
+            if rights is not None:
+                db.execute("UPDATE sources SET rights=? WHERE id=?", (rights, source_id))
+
+    def remove_source(self, source_id: str) -> None:
+        """Remove a recording and its clips from the database (files are the caller's)."""
+        with self._open() as db:
+            db.execute("DELETE FROM sources WHERE id=?", (source_id,))
+
+    # Clips
+
+    def replace_clips(self, source_id: str, clips: Iterable[Clip]) -> None:
+        """Put these clips in the place of all clips of a source, in one transaction."""
+        with self._open() as db:
+            db.execute("DELETE FROM clips WHERE source_id=?", (source_id,))
+            _insert(db, "clips", [asdict(clip) for clip in clips])
+
+    def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
+        """A page of clips; a negative limit means all."""
+        where, values = _where(chosen)
+        sql = f"SELECT * FROM clips WHERE {where} ORDER BY {_ORDER[chosen.sort]} LIMIT ? OFFSET ?"
+        with self._open() as db:
+            return [_record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
+
+    def count(self, chosen: ClipFilter = ClipFilter()) -> int:
+        """How many clips the filter leaves."""
+        where, values = _where(chosen)
+        with self._open() as db:
+            return int(db.execute(f"SELECT count(*) FROM clips WHERE {where}", values).fetchone()[0])
+
+    def clip(self, clip_id: str) -> Clip:
+        """One clip.
+
+        Raises:
+            UserError: ``clip.missing``.
+        """
+        with self._open() as db:
+            row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
+        if row is None:
+            raise UserError("clip.missing", "The clip {id} is no longer there.", "Reload the page.", id=clip_id)
+        return _record(Clip, row)
+
+    def edit_clip(self, clip_id: str, **changes: Any) -> Clip:
+        """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision."""
+        if unknown := changes.keys() - _EDITABLE:
+            raise ValueError(f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(_EDITABLE))}")
+        with self._open() as db:
+            row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
+            if row is not None:
+                self._apply(db, row, changes)
+        return self.clip(clip_id)
+
+    def _apply(self, db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any]) -> None:
+        now = time.time()
+        for name, value in changes.items():
+            if row[name] != value:
+                db.execute(
+                    "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
+                    (row["id"], now, name, str(row[name]), str(value)),
+                )
+                db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
+
+    def edit_clips(self, chosen: ClipFilter, **changes: Any) -> int:
+        """The same change on every clip the filter leaves; returns how many."""
+        if unknown := changes.keys() - _EDITABLE:
+            raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
+        where, values = _where(chosen)
+        with self._open() as db:
+            rows = db.execute(f"SELECT * FROM clips WHERE {where}", values).fetchall()
+            for row in rows:
+                self._apply(db, row, changes)
+        return len(rows)
+
+    def measure_clip(self, clip_id: str, **values: Any) -> None:
+        """Store what a task found out (recognised text, confidence, measures); not a person's edit, no revision."""
+        if unknown := values.keys() - _MEASURED:
+            raise ValueError(f"not a measure: {', '.join(sorted(unknown))}")
+        with self._open() as db:
+            assignments = ", ".join(f"{name}=?" for name in values)
+            db.execute(f"UPDATE clips SET {assignments} WHERE id=?", (*values.values(), clip_id))
+
+    def revisions(self, clip_id: str) -> list[Revision]:
+        """All changes of a clip, oldest first."""
+        with self._open() as db:
+            rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
+            return [_record(Revision, row) for row in rows]
+
+    def undo(self, clip_id: str) -> Clip:
+        """Take the last change of a clip back (all fields changed at that moment)."""
+        with self._open() as db:
+            last = db.execute("SELECT max(at) FROM revisions WHERE clip_id=?", (clip_id,)).fetchone()[0]
+            rows = db.execute("SELECT * FROM revisions WHERE clip_id=? AND at=?", (clip_id, last)).fetchall()
+            for row in rows:
+                old: Any = float(row["old"]) if row["field"] in ("start_s", "end_s") else row["old"]
+                db.execute(f"UPDATE clips SET {row['field']}=? WHERE id=?", (old, clip_id))
+                db.execute("DELETE FROM revisions WHERE number=?", (row["number"],))
+        return self.clip(clip_id)
+
+    def lengths(self) -> list[float]:
+        """Lengths of all clips in seconds, for the histogram."""
+        with self._open() as db:
+            return [row[0] for row in db.execute("SELECT end_s - start_s FROM clips")]
+
+    def totals(self) -> Totals:
+        """Counts and seconds of the whole project in one query each."""
+        with self._open() as db:
+            sources = db.execute("SELECT count(*), coalesce(sum(seconds), 0) FROM sources").fetchone()
+            clips = db.execute(
+                "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
+                "coalesce(sum(status = 'approved'), 0), "
+                "coalesce(sum(CASE WHEN status = 'approved' THEN end_s - start_s END), 0), "
+                "coalesce(sum(status = 'rejected'), 0) FROM clips"
+            ).fetchone()
+        return Totals(*sources, *clips)
+
+    # Votes
+
+    def add_vote(self, vote: Vote) -> None:
+        """Keep a vote."""
+        with self._open() as db:
+            db.execute(
+                "INSERT INTO votes (pair, left_name, right_name, choice, at) VALUES (?, ?, ?, ?, ?)",
+                (vote.pair, vote.left, vote.right, vote.choice, vote.at),
+            )
+
+    def undo_vote(self) -> None:
+        """Take the last vote back."""
+        with self._open() as db:
+            db.execute("DELETE FROM votes WHERE number = (SELECT max(number) FROM votes)")
+
+    def votes(self) -> list[Vote]:
+        """All votes, oldest first."""
+        with self._open() as db:
+            rows = db.execute("SELECT pair, left_name, right_name, choice, at FROM votes ORDER BY number")
+            return [Vote(*row) for row in rows]
+
+
+def _record(kind: type[_T], row: sqlite3.Row) -> _T:
+    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
+def _insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        names = list(rows[0])
+        marks = ", ".join(f":{name}" for name in names)
+        db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
+
+
+def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
+    parts: list[str] = ["1=1"]
+    values: list[Any] = []
+    if chosen.state in ("new", "approved", "rejected"):
+        parts.append("status=?")
+        values.append(chosen.state)
+    elif chosen.state == "low":
+        parts.append("confidence < ?")
+        values.append(LOW_CONFIDENCE)
+    elif chosen.state == "untranscribed":
+        parts.append("text = '' AND status != 'rejected'")
+    if chosen.source_id:
+        parts.append("source_id=?")
+        values.append(chosen.source_id)
+    if chosen.search:
+        parts.append("text LIKE ? ESCAPE '\\'")
+        escaped = chosen.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+    return " AND ".join(parts), values

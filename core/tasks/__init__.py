@@ -1,0 +1,1 @@
+"""What a worker runs: each module has ``run(job, arguments, reporter) -> dict`` and may import anything."""

@@ -1,0 +1,247 @@
+"""The workspace and its projects: the only place that knows a path on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.files import free_name, inside, read_json, slug, write_json
+from core.jobs.job import Job, jobs_in
+from core.store import Store
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """What ``project.json`` says. ``created`` is Unix time in seconds."""
+
+    name: str
+    language: str
+    engine: str
+    created: float
+    rights: str = ""
+    demo: bool = False
+
+
+class Project:
+    """One voice in the making. Every path of it is a property here."""
+
+    def __init__(self, workspace: Workspace, slug_: str) -> None:
+        self.workspace = workspace
+        self.slug = slug_
+        self.path = inside(workspace.projects_folder, slug_)
+
+    @property
+    def info(self) -> ProjectInfo:
+        """Name, language, engine, as last written."""
+        try:
+            raw = read_json(self.path / "project.json")
+        except FileNotFoundError:
+            raise UserError(
+                "project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=self.slug
+            ) from None
+        return ProjectInfo(**{key: raw[key] for key in ProjectInfo.__dataclass_fields__ if key in raw})
+
+    def change(self, **fields: Any) -> ProjectInfo:
+        """Rewrite ``project.json`` with some fields changed (rename, rights note)."""
+        write_json(self.path / "project.json", {**self.info.__dict__, **fields})
+        return self.info
+
+    @property
+    def store(self) -> Store:
+        """The project's database."""
+        return Store(self.path / "project.db")
+
+    @property
+    def sources(self) -> Path:
+        """Decoded recordings, ``<id>.flac``."""
+        return self.path / "sources"
+
+    @property
+    def clips(self) -> Path:
+        """Cut clips, ``<id>.wav``."""
+        return self.path / "clips"
+
+    @property
+    def uploads(self) -> Path:
+        """Where a file lies between upload and decoding."""
+        return self.path / "uploads"
+
+    @property
+    def datasets(self) -> Path:
+        """Frozen datasets, each named by its content."""
+        return self.path / "datasets"
+
+    @property
+    def features(self) -> Path:
+        """Cached training features."""
+        return self.path / "features"
+
+    @property
+    def runs(self) -> Path:
+        """Training runs, each a job folder."""
+        return self.path / "runs"
+
+    @property
+    def jobs(self) -> Path:
+        """All other jobs."""
+        return self.path / "jobs"
+
+    @property
+    def takes(self) -> Path:
+        """What was spoken on the Speak page."""
+        return self.path / "takes"
+
+    @property
+    def exports(self) -> Path:
+        """Exported voices."""
+        return self.path / "exports"
+
+    def source_file(self, source_id: str) -> Path:
+        """The decoded recording of a source."""
+        return inside(self.sources, f"{source_id}.flac")
+
+    def clip_file(self, clip_id: str) -> Path:
+        """The audio of a clip."""
+        return inside(self.clips, f"{clip_id}.wav")
+
+    def start_job(
+        self, kind: str, arguments: dict[str, Any], *, title: str = "", gpu: bool = False, name: str = ""
+    ) -> Job:
+        """Create and start a job of this project; at most one of a kind runs in a project at a time.
+
+        Args:
+            kind: module name in ``core.tasks``.
+            arguments: JSON values; the project's slug and workspace are added for the task.
+            title: what a person calls it.
+            gpu: whether it also needs the (one) graphics card, or the processor in its place.
+            name: wished folder name; training runs take the name the person chose.
+
+        Raises:
+            Busy: a job of this kind, or another job on the card, is running.
+        """
+        parent = self.runs if kind == "train" else self.jobs
+        full = {**arguments, "workspace": str(self.workspace.path), "project": self.slug}
+        job = Job.create(parent, kind, full, title=title or kind, name=slug(name) if name else "")
+        try:
+            self.launch(job, gpu=gpu)
+        except BaseException:
+            shutil.rmtree(job.path, ignore_errors=True)
+            raise
+        return job
+
+    def launch(self, job: Job, *, gpu: bool) -> None:
+        """Start or resume a job's child under the project's lock of its kind and, if asked, the card's."""
+        job.start(self.path / "locks" / str(job.spec()["kind"]), *([self.workspace.gpu_lock] if gpu else []))
+
+    def job(self, job_id: str) -> Job:
+        """A job or run by its id."""
+        for parent in (self.jobs, self.runs):
+            path = inside(parent, job_id)
+            if (path / "job.json").exists():
+                return Job(path)
+        raise UserError("job.missing", "There is no job “{id}”.", "Reload the page.", id=job_id)
+
+    def all_jobs(self) -> list[Job]:
+        """Jobs and runs, newest first."""
+        return jobs_in(self.jobs, self.runs)
+
+    def latest(self, *kinds: str) -> Job | None:
+        """The newest job of one of these kinds."""
+        return next((job for job in self.all_jobs() if job.spec()["kind"] in kinds), None)
+
+    def running(self) -> Job | None:
+        """A job of this project that is at work now."""
+        return next((job for job in self.all_jobs() if job.alive()), None)
+
+
+class Workspace:
+    """The folder that holds projects, models, the trash and the GPU lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def projects_folder(self) -> Path:
+        """All projects."""
+        return self.path / "projects"
+
+    @property
+    def models(self) -> Path:
+        """Downloaded base models and recognition models."""
+        return self.path / "models"
+
+    @property
+    def trash(self) -> Path:
+        """Deleted projects, kept until the person empties it."""
+        return self.path / "trash"
+
+    @property
+    def gpu_lock(self) -> Path:
+        """Held by the one job that may use the card."""
+        return self.path / "gpu.lock"
+
+    def projects(self) -> list[Project]:
+        """All projects, newest first."""
+        found = [Project(self, file.parent.name) for file in self.projects_folder.glob("*/project.json")]
+        return sorted(found, key=lambda project: project.info.created, reverse=True)
+
+    def project(self, slug_: str) -> Project:
+        """A project by its folder name.
+
+        Raises:
+            UserError: ``project.missing``.
+        """
+        try:
+            project = Project(self, slug_)
+        except ValueError:
+            project = None
+        if project is None or not slug_ or project.path == self.projects_folder.resolve():
+            raise UserError(
+                "project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=slug_
+            )
+        _ = project.info
+        return project
+
+    def create(self, name: str, language: str = "en", engine: str = "xtts", *, demo: bool = False) -> Project:
+        """Make an empty project; two of the same name get different folders."""
+        name = " ".join(name.split())[:80]
+        if not name:
+            raise UserError("project.no_name", "The project has no name.", "Type a name, such as the speaker's.")
+        self.projects_folder.mkdir(parents=True, exist_ok=True)
+        project = Project(self, free_name(self.projects_folder, slug(name, "project")))
+        project.path.mkdir()
+        info = ProjectInfo(name=name, language=language, engine=engine, created=time.time(), demo=demo)
+        write_json(project.path / "project.json", info.__dict__)
+        return project
+
+    def delete(self, project: Project) -> Path:
+        """Move a project into the trash and return where it lies.
+
+        Raises:
+            Busy: a job of it is running.
+        """
+        from core.jobs.job import _busy
+
+        if running := project.running():
+            raise _busy(running.spec())
+        self.trash.mkdir(parents=True, exist_ok=True)
+        target = self.trash / free_name(self.trash, project.slug)
+        project.path.rename(target)
+        return target
+
+    def trashed(self) -> list[str]:
+        """Folder names in the trash, newest first."""
+        found = [file.parent for file in self.trash.glob("*/project.json")]
+        return [path.name for path in sorted(found, key=lambda path: path.stat().st_ctime, reverse=True)]
+
+    def restore(self, name: str) -> Project:
+        """Bring a project back from the trash."""
+        source = inside(self.trash, name)
+        self.projects_folder.mkdir(parents=True, exist_ok=True)
+        target = free_name(self.projects_folder, name)
+        source.rename(self.projects_folder / target)
+        return Project(self, target)
