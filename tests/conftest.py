@@ -1,0 +1,47 @@
+"""Fixtures shared by all tests: an empty workspace, a project in it, and real recorded speech."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.workspace import Project, Workspace
+
+# Nothing in a test may reach a model hub.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The bundled recording and what is said in it, ``(start_s, end_s, text)`` a prompt."""
+
+    recording: Path
+    spoken: list[tuple[float, float, str]]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace in a temporary folder."""
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Project:
+    """An empty project."""
+    return workspace.create("Test voice", "en")
+
+
+@pytest.fixture(scope="session")
+def prompts() -> Prompts:
+    """Real recorded speech with known texts."""
+    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return Prompts(
+        DEMO / "recording.flac", [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows]
+    )
