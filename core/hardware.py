@@ -1,0 +1,46 @@
+"""What the machine has: the graphics card as its own tool reports it, without loading torch."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+
+_QUERY = "name,memory.total,memory.free,compute_cap"
+_KEPT_S = 5.0
+_last: tuple[float, tuple[Card, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One graphics card. Memory in gigabytes; ``capability`` such as 8.6."""
+
+    name: str
+    total_gb: float
+    free_gb: float
+    capability: float
+
+
+def cards() -> tuple[Card, ...]:
+    """The NVIDIA cards of this machine; asked at most every five seconds, since it takes tens of milliseconds."""
+    global _last
+    if _last is None or time.monotonic() - _last[0] > _KEPT_S:
+        _last = (time.monotonic(), _ask())
+    return _last[1]
+
+
+def _ask() -> tuple[Card, ...]:
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout
+        return tuple(_card(line) for line in answer.splitlines() if line.strip())
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ()
+
+
+def _card(line: str) -> Card:
+    name, total, free, capability = (part.strip() for part in line.split(","))
+    return Card(name.removeprefix("NVIDIA "), float(total) / 1024, float(free) / 1024, float(capability))

@@ -1,0 +1,1 @@
+"""What people and programs talk to: the page, its strings, its server. No thresholds, no paths, no models."""

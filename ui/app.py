@@ -1,0 +1,172 @@
+"""One language's page: header, steps, the tabs, and the one timer that keeps the open tab live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core import hardware, road
+from core.settings import Settings
+from core.workspace import Project, Workspace
+from ui import html
+from ui.i18n import LANGUAGES, Translator
+from ui.job_panel import kind_name, stage_line
+from ui.page import Page, Tab
+from ui.parts import Panel
+from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
+
+TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
+TICK_S = 1.0
+_READ_ADDRESS = "() => { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab()]; }"
+
+
+def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
+    """The page in one language."""
+    t = Translator(language)
+    with gr.Blocks(title=t("app.title"), analytics_enabled=False) as blocks:
+        page = Page(settings, workspace, t, gr.Textbox(visible=False), gr.Textbox("home", visible=False))
+        header = Panel(elem_id="vw-header")
+        steps = Panel(elem_id="vw-steps")
+        refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
+        tabs: dict[str, Tab] = {}
+        for module in TABS:
+            name = module.__name__.rsplit(".", 1)[-1]
+            with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
+                tabs[name] = module.build(page)
+        _refresh(page, tabs, header, steps, (blocks.load, refresh_button.click))
+        _tick(page, tabs, header, steps, gr.Timer(TICK_S))
+    return blocks
+
+
+def _refresh(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, events: tuple[Any, ...]) -> None:
+    """Show header, steps and the open tab anew: on load, on a turn to another tab, after each action."""
+    outputs = [page.slug, page.tab_key, header, steps, *dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)]
+
+    def refresh(slug: str, key: str) -> Any:
+        def updates() -> dict[Any, Any]:
+            project = page.project(slug)
+            shown: dict[Any, Any] = {page.slug: project.slug if project else "", page.tab_key: key}
+            shown |= {header: _header(page, project), steps: _steps(page, project, key)}
+            return shown | tabs.get(key, tabs["home"]).refresh(project)
+
+        return page.guarded(updates, outputs)
+
+    for event in events:
+        event(
+            refresh,
+            [page.slug, page.tab_key],
+            outputs,
+            js=_READ_ADDRESS,
+            show_progress="hidden",
+            api_visibility="private",
+            trigger_mode="always_last",
+        )
+
+
+def _tick(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, timer: gr.Timer) -> None:
+    """Keep header, steps and what is live in the open tab up to date."""
+    outputs = [header, steps, *dict.fromkeys(o for tab in tabs.values() if tab.tick for o in tab.outputs)]
+
+    def tick(slug: str, key: str) -> Any:
+        def updates() -> dict[Any, Any]:
+            project = page.project(slug)
+            shown: dict[Any, Any] = {header: _header(page, project), steps: _steps(page, project, key)}
+            tab = tabs.get(key)
+            return shown | (tab.tick(project) if tab and tab.tick else {})
+
+        return page.guarded(updates, outputs)
+
+    timer.tick(
+        tick,
+        [page.slug, page.tab_key],
+        outputs,
+        show_progress="hidden",
+        api_visibility="private",
+        trigger_mode="once",
+    )
+
+
+def _header(page: Page, project: Project | None) -> str:
+    t = page.t
+    choices = "".join(
+        f'<option value="{html.e(one.slug)}"{" selected" if project and one.slug == project.slug else ""}>'
+        f"{html.e(one.info.name)}</option>"
+        for one in page.workspace.projects()
+    )
+    none = "" if project else f'<option value="" selected>{html.e(t("app.choose_project"))}</option>'
+    switcher = f'<select data-open aria-label="{html.e(t("app.project"))}">{none}{choices}</select>' if choices else ""
+    return (
+        '<header class="vw-header">'
+        '<button type="button" class="vw-brand" data-go="home">Voice<b>wright</b></button>'
+        f'{switcher}{_running(t, project)}<span class="grow"></span>'
+        f'<span class="vw-chip">{html.e(_card_line(t))}</span>{_languages(t)}</header>'
+    )
+
+
+def _running(t: Translator, project: Project | None) -> str:
+    job = project.running() if project else None
+    if job is None:
+        return ""
+    view = job.read()
+    line = t("app.running", name=kind_name(t, view.kind), stage=stage_line(t, view))
+    tab = JOB_TABS.get(view.kind, "home")
+    return f'<button type="button" class="vw-chip" data-go="{tab}">⏳ {html.e(line)}</button>'
+
+
+JOB_TABS = {
+    "import_sources": "sources",
+    "segment": "segments",
+    "transcribe": "transcripts",
+    "train": "train",
+    "download_base": "train",
+    "synthesize": "speak",
+    "export": "speak",
+    "demo": "home",
+}
+
+
+def _card_line(t: Translator) -> str:
+    cards = hardware.cards()
+    if not cards:
+        return t("app.no_gpu")
+    card = cards[0]
+    return t("app.gpu", name=card.name, free=t.number(card.free_gb, 1), total=t.number(card.total_gb))
+
+
+def _languages(t: Translator) -> str:
+    links = "".join(
+        f'<a href="../{code}/" data-language="{code}" lang="{code}" title="{name}"'
+        f"{' aria-current=true' if code == t.language else ''}>{code.split('-')[0].upper()}</a>"
+        for code, name in LANGUAGES.items()
+    )
+    return f'<nav class="vw-langs" aria-label="{html.e(t("app.language"))}">{links}</nav>'
+
+
+def _steps(page: Page, project: Project | None, open_key: str) -> str:
+    t = page.t
+    cells = [
+        _step(one.key, f"{number} {t('tabs.' + one.key)}", _step_line(t, one), one.state, open_key)
+        for number, one in enumerate(road.steps(project) if project else [], 1)
+    ]
+    cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
+    return f'<nav class="vw-steps">{"".join(cells)}</nav>'
+
+
+def _step(key: str, name: str, line: str, style: str, open_key: str) -> str:
+    current = ' aria-current="page"' if key == open_key else ""
+    return (
+        f'<button type="button" class="vw-step {style}" data-go="{key}"{current}>'
+        f"<b>{html.e(name)}</b><span>{html.e(line)}&nbsp;</span></button>"
+    )
+
+
+def _step_line(t: Translator, step: road.StepState) -> str:
+    mark = " ✓" if step.state == "done" else ""
+    if step.key == "sources" and step.seconds:
+        return t.minutes(step.seconds) + mark
+    if step.state == "empty":
+        return "–"
+    if step.total and step.done != step.total:
+        return t("job.of", done=t.number(step.done), total=t.number(step.total))
+    return t.number(step.done) + mark if step.done else mark or "–"

@@ -1,0 +1,50 @@
+// The page's own script: which tab is open (in the address, so a reload keeps it), and the call for a refresh.
+window.vw = {
+  tab() { return new URLSearchParams(location.search).get('tab') || 'home'; },
+  project() { return new URLSearchParams(location.search).get('project') || ''; },
+  address(project, tab) {
+    const query = new URLSearchParams(location.search);
+    project ? query.set('project', project) : query.delete('project');
+    query.set('tab', tab);
+    return location.pathname + '?' + query;
+  },
+  show(tab) {
+    document.body.dataset.tab = tab;
+    document.querySelectorAll('.vw-step').forEach((step) =>
+      step.getAttribute('data-go') === tab ? step.setAttribute('aria-current', 'page') : step.removeAttribute('aria-current'));
+    document.querySelector('.vw-step[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  },
+  go(tab) {
+    if (tab !== this.tab()) history.pushState({}, '', this.address(this.project(), tab));
+    this.show(tab);
+    window.scrollTo({ top: 0 });
+    this.refresh();
+  },
+  open(project, tab) {
+    history.pushState({}, '', this.address(project, tab || 'sources'));
+    this.show(this.tab());
+    this.refresh();
+  },
+  refresh() { document.querySelector('#vw-refresh')?.click(); },
+};
+document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
+window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
+// Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
+  const open = document.querySelector('#page-' + window.vw.tab());
+  const target = open && [...open.querySelectorAll('[data-key-press]')]
+    .find((one) => one.dataset.keyPress.split(' ').includes(event.key === ' ' ? 'Space' : event.key));
+  if (target) { event.preventDefault(); target.nodeName === 'AUDIO' ? (target.paused ? target.play() : target.pause()) : target.click(); }
+});
+// The project switcher and the language links of the header.
+document.addEventListener('change', (event) => {
+  if (event.target.matches('select[data-open]')) window.vw.open(event.target.value, window.vw.tab() === 'home' ? 'sources' : window.vw.tab());
+});
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[data-language]');
+  if (!link) return;
+  event.preventDefault();
+  document.cookie = 'voicewright_lang=' + link.dataset.language + ';path=/;max-age=31536000;SameSite=Lax';
+  location.assign(link.getAttribute('href') + location.search);
+});

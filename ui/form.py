@@ -1,0 +1,83 @@
+"""Settings models to Gradio inputs and back: label, help, range and unit come from the field and its strings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
+
+import gradio as gr
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from core.errors import UserError
+from ui.i18n import Translator
+
+
+class Form:
+    """Inputs for chosen fields of a pydantic model.
+
+    Strings: ``<section>.<field>`` is the label, ``<section>.<field>_help`` the sentence under it.
+    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``.
+    """
+
+    def __init__(self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = ()) -> None:
+        self.model, self.t, self.section = model, t, section
+        self.names = list(fields) or list(model.model_fields)
+        self.inputs = [self._input(name, model.model_fields[name]) for name in self.names]
+
+    def _input(self, name: str, field: FieldInfo) -> Any:
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        unit = extra.get("unit", "")
+        label = self.t.get(f"{self.section}.{name}", name) + (f" ({unit})" if unit else "")
+        shared = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", "") or None}
+        value = field.get_default(call_default_factory=True)
+        low, high = _bounds(field)
+        if get_origin(field.annotation) is Literal:
+            return gr.Dropdown(list(get_args(field.annotation)), value=value, **shared)
+        if field.annotation is bool:
+            return gr.Checkbox(value=value, **shared)
+        if field.annotation in (int, float) and low is not None and high is not None and "log" not in extra:
+            step = extra.get("step", 1 if field.annotation is int else (high - low) / 100)
+            return gr.Slider(low, high, value=value, step=step, **shared)
+        if field.annotation in (int, float):
+            return gr.Number(value=value, minimum=low, maximum=high, **shared)
+        return gr.Textbox(value=str(value), **shared)
+
+    def values(self, given: Sequence[Any]) -> dict[str, Any]:
+        """The inputs' values by field name."""
+        return dict(zip(self.names, given, strict=True))
+
+    def parse(self, given: Sequence[Any]) -> BaseModel:
+        """A checked model made from the inputs.
+
+        Raises:
+            UserError: ``settings.invalid``, naming the field.
+        """
+        try:
+            return self.model(**self.values(given))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            raise UserError(
+                "settings.invalid",
+                "“{name}” cannot have this value ({why}).",
+                "Choose another value, or reset it.",
+                name=self.t.get(f"{self.section}.{name}", name),
+                why=first["msg"],
+            ) from None
+
+    def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
+        """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""
+        fields = self.model.model_fields
+        return {
+            component: values.get(name, fields[name].get_default(call_default_factory=True))
+            for name, component in zip(self.names, self.inputs, strict=True)
+        }
+
+
+def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    low = high = None
+    for rule in field.metadata:
+        low = getattr(rule, "ge", getattr(rule, "gt", low)) if low is None else low
+        high = getattr(rule, "le", getattr(rule, "lt", high)) if high is None else high
+    return low, high

@@ -1,0 +1,70 @@
+"""Small pieces of HTML the tabs are put together from. Everything that came from outside is escaped here."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+LIGHTS = {"good": "●", "fair": "◐", "bad": "○", "none": "–"}
+
+
+def e(value: Any) -> str:
+    """Text made safe for HTML, attribute values too."""
+    return escape(str(value), quote=True)
+
+
+def action(label: str, do: str, id_: str = "", *, style: str = "", disabled: str = "", title: str = "") -> str:
+    """A button that sends ``{do, id}`` to the part it stands in. ``disabled`` is the reason, shown as its title."""
+    off = f' disabled title="{e(disabled)}"' if disabled else (f' title="{e(title)}"' if title else "")
+    return f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{off}>{e(label)}</button>'
+
+
+def go(label: str, tab: str, *, style: str = "primary") -> str:
+    """A button that leads to another tab."""
+    return f'<button type="button" class="vw-btn {style}" data-go="{e(tab)}">{e(label)}</button>'
+
+
+def empty(sentence: str, button: str = "") -> str:
+    """The empty state: what is missing, and the button that leads there."""
+    return f'<div class="vw-empty"><p>{e(sentence)}</p>{button}</div>'
+
+
+def heading(title: str, purpose: str) -> str:
+    """A tab's title and the one sentence that says what it is for."""
+    return f'<div class="vw-heading"><h2>{e(title)}</h2><p>{e(purpose)}</p></div>'
+
+
+def number(value: str, label: str, tone: str = "") -> str:
+    """One big number with its label."""
+    return f'<div class="vw-number {tone}"><b>{e(value)}</b><span>{e(label)}</span></div>'
+
+
+def numbers(*cells: str) -> str:
+    """A row of big numbers."""
+    return f'<div class="vw-numbers">{"".join(cells)}</div>'
+
+
+def light(tone: str, label: str) -> str:
+    """A quality light: a shape as well as a colour, so that it also reads without colour."""
+    return f'<span class="vw-light {tone}" title="{e(label)}"><i aria-hidden="true">{LIGHTS[tone]}</i>{e(label)}</span>'
+
+
+def bar(fraction: float) -> str:
+    """A progress bar, 0 to 1."""
+    percent = round(100 * max(0.0, min(1.0, fraction)), 1)
+    return f'<div class="vw-bar" role="progressbar" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+
+
+def player(url: str, label: str = "", *, preload: str = "none") -> str:
+    """An audio player."""
+    return f'<audio controls preload="{preload}" src="{e(url)}" aria-label="{e(label)}"></audio>'
+
+
+def notice(text: str, tone: str = "info") -> str:
+    """A sentence that stands out. ``tone`` is info, good, warn or bad."""
+    return f'<div class="vw-notice {tone}" role="status">{e(text)}</div>'
+
+
+def details(summary: str, body: str) -> str:
+    """A part that is closed until asked for; ``body`` is HTML."""
+    return f'<details class="vw-details"><summary>{e(summary)}</summary>{body}</details>'

@@ -1,0 +1,108 @@
+"""Every visible string, in English and Brazilian Portuguese, and the small grammar of numbers and times."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LANGUAGES = {"en": "English", "pt-BR": "Português"}
+_FOLDER = Path(__file__).parent
+
+
+@functools.lru_cache
+def strings(language: str) -> dict[str, Any]:
+    """The string tree of one language, from ``<language>.yaml`` and ``<language>.*.yaml``."""
+    tree: dict[str, Any] = {}
+    for file in sorted(_FOLDER.glob(f"{language}.*yaml")):
+        loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+        for section, entries in loaded.items():
+            tree.setdefault(section, {}).update(entries)
+    return tree
+
+
+def match(wanted: str) -> str:
+    """The page language that serves an ``Accept-Language`` header or a language code best."""
+    for part in wanted.split(","):
+        code = part.split(";")[0].strip().lower()
+        if code.startswith("pt"):
+            return "pt-BR"
+        if code.startswith("en"):
+            return "en"
+    return "en"
+
+
+class Translator:
+    """``t("review.title")`` in one language; also formats numbers, lengths and errors as that language does."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._tree = strings(language)
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """The string under a dotted ``section.key`` with its values filled in.
+
+        Raises:
+            KeyError: there is no such string (a bug a test finds).
+        """
+        section, _, name = key.partition(".")
+        text = str(self._tree[section][name])
+        return text.format(**values) if values else text
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a string."""
+        section, _, name = key.partition(".")
+        return name in self._tree.get(section, {})
+
+    def get(self, key: str, fallback: str) -> str:
+        """The string, or ``fallback`` if there is none."""
+        return self(key) if self.has(key) else fallback
+
+    def error(self, code: str, text: str, hint: str, values: dict[str, Any]) -> str:
+        """What happened and what to do now, in this language; English as raised if it has no translation."""
+        entry = self._tree.get("errors", {}).get(code)
+        if entry:
+            text = str(entry["text"]).format(**values)
+            hint = str(entry.get("hint", "")).format(**values)
+        return f"{text} {hint}".strip()
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """``1,234.5`` or ``1.234,5``."""
+        plain = f"{value:,.{digits}f}"
+        return plain.translate(str.maketrans(",.", ".,")) if self.language == "pt-BR" else plain
+
+    def length(self, seconds: float) -> str:
+        """A length for reading: ``42 s``, ``3 min 05 s``, ``34 min``, ``2 h 10 min``."""
+        whole = round(seconds)
+        if whole < 60:
+            return f"{whole} s"
+        if whole < 600:
+            return f"{whole // 60} min {whole % 60:02d} s"
+        if whole < 3600:
+            return f"{round(whole / 60)} min"
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+    def minutes(self, seconds: float) -> str:
+        """Minutes of material, short: ``0.4 min``, ``34 min``."""
+        minutes = seconds / 60
+        return f"{self.number(minutes, 1 if minutes < 10 else 0)} min"
+
+    def clock(self, seconds: float) -> str:
+        """A position: ``1:02:03`` or ``2:03``."""
+        whole = int(seconds)
+        hours, rest = divmod(whole, 3600)
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+    def left(self, eta_s: float | None) -> str:
+        """Time left, in words, or nothing if unknown."""
+        return self("common.time_left", time=self.length(max(1.0, eta_s))) if eta_s is not None else ""
+
+    def moment(self, at: float) -> str:
+        """A point in time for reading: the hour today, else the day."""
+        then, now = time.localtime(at), time.localtime()
+        if then[:3] == now[:3]:
+            return time.strftime("%H:%M", then)
+        return time.strftime("%d/%m/%Y" if self.language == "pt-BR" else "%b %d, %Y", then)

@@ -1,0 +1,101 @@
+"""One picture for every job: stage, bar, how many of how many, time left, Stop; afterwards the result and next step."""
+
+from __future__ import annotations
+
+from core.jobs.events import Warning as JobWarning
+from core.jobs.job import Job, JobView
+from core.workspace import Project
+from ui import html
+from ui.i18n import Translator
+
+WARNINGS_SHOWN = 20
+
+
+def job_panel(t: Translator, job: Job | None, *, done_text: str = "", next_step: str = "", resume: bool = False) -> str:
+    """HTML of a job for a `Panel`; empty if there is none.
+
+    Its buttons send ``stop`` and ``force`` with the job's id, which `act_on_job` answers, and ``resume``, which the tab answers.
+
+    Args:
+        done_text: the sentence with the result, shown once the job is done.
+        next_step: HTML of the button that leads on.
+        resume: whether this kind of job can be taken up again.
+    """
+    if job is None:
+        return ""
+    view = job.read()
+    parts = [_headline(t, view)]
+    if view.active:
+        parts.append(_progress(t, job, view))
+    else:
+        parts.append(_ending(t, view, done_text, next_step, resume))
+    parts.append(_warnings(t, view.warnings))
+    if view.active or view.status in ("failed", "interrupted"):
+        tail = job.log_tail()
+        if tail:
+            parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
+    return f'<section class="vw-job" data-key="{html.e(view.id)}" aria-live="polite">{"".join(parts)}</section>'
+
+
+def act_on_job(project: Project, do: str, job_id: str) -> bool:
+    """Answer the panel's own buttons (stop, force); False if ``do`` is not one of them."""
+    if do not in ("stop", "force"):
+        return False
+    job = project.job(job_id)
+    job.stop() if do == "stop" else job.force_stop()
+    return True
+
+
+def kind_name(t: Translator, kind: str) -> str:
+    """What a person calls a job of this kind."""
+    return t.get(f"kinds.{kind}", kind)
+
+
+def stage_line(t: Translator, view: JobView) -> str:
+    """``Decoding recordings · 3 of 12 · about 2 min left``."""
+    parts = [t.get(f"stages.{view.stage}", view.stage) if view.stage else t("job.starting")]
+    if view.total > 1:
+        whole = view.total == int(view.total)
+        done, total = (t.number(view.done), t.number(view.total)) if whole else (f"{view.fraction:.0%}", "")
+        parts.append(t("job.of", done=done, total=total) if total else done)
+    if view.eta_s is not None:
+        parts.append(t.left(view.eta_s))
+    return " · ".join(parts)
+
+
+def _headline(t: Translator, view: JobView) -> str:
+    status = t(f"job.{view.status}")
+    name = kind_name(t, view.kind)
+    title = f" “{view.title}”" if view.title and view.title not in (view.kind, name) else ""
+    return f'<div class="vw-spread"><b>{html.e(name + title)}</b><span class="vw-chip">{html.e(status)}</span></div>'
+
+
+def _progress(t: Translator, job: Job, view: JobView) -> str:
+    item = f'<div class="vw-dim">{html.e(view.item)}</div>' if view.item else ""
+    if job.stop_requested():
+        line, buttons = t("job.stopping"), html.action(t("job.force"), "force", view.id, style="danger")
+    else:
+        line, buttons = stage_line(t, view), html.action(t("job.stop"), "stop", view.id)
+    return (
+        f'{html.bar(view.fraction)}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
+    )
+
+
+def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume: bool) -> str:
+    again = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
+    if view.status == "done":
+        return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{next_step}</div>'
+    if view.status == "failed":
+        text = t.error(view.code, view.text, view.hint, view.values)
+        return f'{html.notice(text, "bad")}<div class="vw-row">{again}</div>'
+    if view.status in ("cancelled", "interrupted"):
+        return f'{html.notice(t(f"job.{view.status}_text"), "warn")}<div class="vw-row">{again}{next_step}</div>'
+    return ""
+
+
+def _warnings(t: Translator, warnings: list[JobWarning]) -> str:
+    if not warnings:
+        return ""
+    lines = [t.error(one.code, one.text, one.hint, one.values) for one in warnings[-WARNINGS_SHOWN:]]
+    items = "".join(f"<li>{html.e(line)}</li>" for line in lines)
+    return html.details(t("job.warnings", count=len(warnings)), f"<ul>{items}</ul>")

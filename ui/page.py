@@ -1,0 +1,102 @@
+"""What all tabs share: the open project, the translator, and how handlers are tied to events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from core.settings import Settings
+from core.workspace import Project, Workspace
+from ui.i18n import Translator
+
+log = logging.getLogger("voicewright")
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab as the shell sees it.
+
+    ``outputs`` are all components that ``refresh`` or ``tick`` may set; both take the open project (or None) and
+    return ``{component: value}``. ``refresh`` runs when the tab is opened and after every action; ``tick`` every
+    second while the tab is open, so it must be cheap.
+    """
+
+    key: str
+    outputs: list[Any]
+    refresh: Callable[[Project | None], Updates]
+    tick: Callable[[Project | None], Updates] | None = None
+
+
+@dataclass
+class Page:
+    """One language's page while it is being built."""
+
+    settings: Settings
+    workspace: Workspace
+    t: Translator
+    slug: gr.Textbox  # hidden: the open project's folder name
+    tab_key: gr.Textbox  # hidden: the open tab
+
+    def project(self, slug: str) -> Project | None:
+        """The open project, or None if none is open or it is gone."""
+        try:
+            return self.workspace.project(slug) if slug else None
+        except UserError:
+            return None
+
+    def say(self, error: UserError) -> str:
+        """An error in the page's language."""
+        return self.t.error(error.code, error.text, error.hint, error.values)
+
+    def guarded(self, fn: Callable[[], Updates | None], outputs: list[Any]) -> Any:
+        """Run ``fn`` and spread its updates over ``outputs``; what goes wrong becomes a notice in the page."""
+        updates: Updates | None = None
+        try:
+            updates = fn()
+        except UserError as error:
+            gr.Warning(self.say(error), title=self.t("common.not_done"), duration=12)
+        except Exception as error:
+            log.exception("a handler failed")
+            what = f"{type(error).__name__}: {error}"
+            gr.Warning(self.t("common.bug", what=what), title=self.t("common.not_done"), duration=12)
+        values = [(updates or {}).get(component, gr.skip()) for component in outputs]
+        return values[0] if len(values) == 1 else (values or None)
+
+    def on(
+        self,
+        event: Callable[..., Any],
+        fn: Callable[..., Updates | None],
+        inputs: Sequence[Any] = (),
+        outputs: Sequence[Any] = (),
+        *,
+        refresh: bool = True,
+        **options: Any,
+    ) -> Any:
+        """Tie a handler to an event, such as ``button.click`` or ``panel.act``.
+
+        ``fn(project, *inputs)`` returns ``{component: value}`` or None. For an ``act`` event of a `Panel` it is
+        ``fn(project, evt, *inputs)``, with ``evt.do``, ``evt.id`` and ``evt.value``. A `UserError` becomes a notice;
+        any other exception is logged in full and named. Then the header and the open tab are shown anew, unless
+        ``refresh=False``.
+        """
+        outputs = list(outputs)
+
+        def plain(slug: str, *values: Any) -> Any:
+            return self.guarded(lambda: fn(self.project(slug), *values), outputs)
+
+        def with_event(evt: gr.EventData, slug: str, *values: Any) -> Any:
+            return self.guarded(lambda: fn(self.project(slug), evt, *values), outputs)
+
+        handler = with_event if fn.__code__.co_varnames[1:2] == ("evt",) else plain
+        options.setdefault("show_progress", "hidden")
+        options.setdefault("api_visibility", "private")
+        done = event(handler, [self.slug, *inputs], outputs, **options)
+        if refresh:
+            done = done.then(None, js="() => window.vw.refresh()")
+        return done

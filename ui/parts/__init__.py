@@ -1,0 +1,35 @@
+"""Our own interactive pieces, as gr.HTML components with a small script each; no build step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+_FOLDER = Path(__file__).parent
+
+
+def script(name: str) -> str:
+    """The script of a part."""
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+class Panel(gr.HTML):
+    """HTML made on the server, patched in place: players go on playing and the focus stays when it changes.
+
+    An element with ``data-do`` (and ``data-id``) sends an ``act`` event: ``panel.act(fn, …)`` with ``evt.do``,
+    ``evt.id`` and ``evt.value`` (of the input it is, if it is one). One with ``data-go`` leads to that tab.
+    """
+
+    def __init__(self, value: str = "", **options: Any) -> None:
+        super().__init__(
+            value,
+            html_template='<div class="vw-panel"></div>',
+            js_on_load=script("panel.js"),
+            apply_default_css=False,
+            **options,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"

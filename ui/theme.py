@@ -1,0 +1,54 @@
+"""The look: one accent colour, system fonts, light and dark by the system; and the page's own small script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import gradio as gr
+
+_FOLDER = Path(__file__).parent / "assets"
+_SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+_ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#0f766e'/>"
+    "<path d='M7 16h2m3-6v12m4-15v18m4-13v8m4-5v2' stroke='white' stroke-width='2.4' stroke-linecap='round'/></svg>"
+)
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's base theme in our colours; its fonts are names only, so nothing is fetched."""
+    return gr.themes.Base(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", radius_size="lg", font=_SYSTEM, font_mono=_MONO
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_400",
+        button_primary_background_fill_hover_dark="*primary_300",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="*neutral_950",
+        button_large_padding="10px 20px",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_800",
+    )
+
+
+def css() -> str:
+    """The page's style sheet."""
+    return (_FOLDER / "style.css").read_text(encoding="utf-8")
+
+
+def head() -> str:
+    """What goes into the document's head: viewport, icon, and the script that switches tabs."""
+    script = (_FOLDER / "shell.js").read_text(encoding="utf-8")
+    return (
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'
+    )
