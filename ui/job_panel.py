@@ -14,7 +14,8 @@ WARNINGS_SHOWN = 20
 def job_panel(t: Translator, job: Job | None, *, done_text: str = "", next_step: str = "", resume: bool = False) -> str:
     """HTML of a job for a `Panel`; empty if there is none.
 
-    Its buttons send ``stop`` and ``force`` with the job's id, which `act_on_job` answers, and ``resume``, which the tab answers.
+    Its buttons send ``stop`` and ``force`` with the job's id, which `act_on_job` answers, and ``resume``, which the
+    tab answers.
 
     Args:
         done_text: the sentence with the result, shown once the job is done.

@@ -90,7 +90,7 @@ def waveform(peaks: Sequence[Point], seconds: float, spans: Sequence[Point] = ()
     scale = count / seconds if seconds else 0.0
     regions = "".join(
         f'<rect class="clip" x="{start * scale:.2f}" width="{(end - start) * scale:.2f}" y="0" height="120"/>'
-        f'<path class="edge" d="M{start * scale:.2f} 0V120M{end * scale:.2f} 0V120" vector-effect="non-scaling-stroke"/>'
+        f'<path class="edge" d="M{start * scale:.2f} 0V120M{end * scale:.2f} 0V120"/>'
         for start, end in spans
     )
     return (
