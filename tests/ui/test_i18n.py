@@ -1,0 +1,36 @@
+"""Strings and how numbers and times are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from ui import i18n
+from ui.i18n import Translator
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"), ("pt", "pt-BR"), ("en-US,en", "en"), ("de,pt;q=0.5", "pt-BR"), ("", "en")],
+)
+def test_the_browsers_language_chooses(header: str, language: str) -> None:
+    assert i18n.match(header) == language
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    assert Translator("en").number(1234.5, 1) == "1,234.5"
+    assert Translator("pt-BR").number(1234.5, 1) == "1.234,5"
+
+
+def test_lengths_read_well_at_every_size() -> None:
+    t = Translator("en")
+    assert [t.length(s) for s in (42, 185, 34 * 60, 7800)] == ["42 s", "3 min 05 s", "34 min", "2 h 10 min"]
+
+
+def test_an_error_is_told_in_the_pages_language_with_its_values() -> None:
+    text = Translator("pt-BR").error("job.busy", "“X” is still running.", "Wait.", {"title": "Treino"})
+    assert "Treino" in text
+    assert "still running" not in text
+
+
+def test_an_error_without_translation_is_told_as_it_was_raised() -> None:
+    assert Translator("pt-BR").error("made.up", "It broke.", "Mend it.", {}) == "It broke. Mend it."

@@ -1,0 +1,62 @@
+"""The panel every job has."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from core.jobs import events
+from core.jobs.job import Job
+from core.workspace import Project
+from ui.i18n import Translator
+from ui.job_panel import job_panel
+
+T = Translator("en")
+
+
+def _job(project: Project) -> Job:
+    return Job.create(project.jobs, "segment", {}, title="Cutting")
+
+
+def test_a_running_job_shows_how_far_it_is_and_a_stop_button(project: Project) -> None:
+    job = _job(project)
+    events.append(job.events_path, events.Launched())
+    events.append(job.events_path, events.Progress(stage="cutting", done=212, total=241, eta_s=90))
+    handle = os.open(job.path / "lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    panel = job_panel(T, job)
+    assert "212 of 241" in panel
+    assert "1 min 30 s left" in panel
+    assert 'data-do="stop"' in panel
+    job.stop()
+    stopping = job_panel(T, job)
+    assert 'data-do="force"' in stopping
+    assert 'data-do="stop"' not in stopping
+    os.close(handle)
+
+
+def test_a_job_whose_process_is_gone_reads_interrupted_and_offers_to_resume(project: Project) -> None:
+    job = _job(project)
+    events.append(job.events_path, events.Launched())
+    panel = job_panel(T, job, resume=True)
+    assert T("job.interrupted") in panel
+    assert 'data-do="resume"' in panel
+
+
+def test_a_failed_job_says_why_and_shows_its_log(project: Project) -> None:
+    job = _job(project)
+    job.log_path.write_text("Traceback <b>here</b>")
+    text, hint = "The clip x is gone.", "Cut again."
+    events.append(job.events_path, events.Finished(outcome="failed", code="made.up", text=text, hint=hint))
+    panel = job_panel(T, job)
+    assert "The clip x is gone. Cut again." in panel
+    assert "Traceback &lt;b&gt;here" in panel
+
+
+def test_what_was_set_aside_is_counted_and_named(project: Project) -> None:
+    job = _job(project)
+    events.append(job.events_path, events.Warning(code="made.up", text="notes.pdf holds no sound."))
+    events.append(job.events_path, events.Finished(outcome="done"))
+    panel = job_panel(T, job)
+    assert "notes.pdf holds no sound." in panel
+    assert T("job.warnings", count=1) in panel

@@ -1,0 +1,51 @@
+"""Pictures made of series."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+
+from ui import plots
+from ui.plots import Series
+
+SPACE = "{http://www.w3.org/2000/svg}"
+
+
+def _parse(svg: str) -> ET.Element:
+    return ET.fromstring(svg)
+
+
+def test_a_falling_series_is_drawn_falling() -> None:
+    picture = _parse(plots.lines([Series("training", [(0, 4.0), (10, 2.0), (20, 1.0)])], "step", "loss"))
+    line = picture.find("polyline")
+    assert line is not None
+    heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
+    assert heights == sorted(heights)  # SVG's y grows downwards
+
+
+def test_nothing_to_draw_gives_no_picture() -> None:
+    assert plots.lines([Series("training", [])], "step", "loss") == ""
+    assert plots.lines([Series("training", [(1, math.nan)])], "step", "loss") == ""
+    assert plots.histogram([], [0, 1], "s", "clips") == ""
+
+
+def test_a_single_point_is_visible() -> None:
+    assert "<circle" in plots.lines([Series("training", [(5, 2.5)])], "step", "loss")
+
+
+def test_every_value_lies_in_one_bar_of_the_histogram() -> None:
+    picture = _parse(plots.histogram([3.0, 3.5, 4.0, 11.0], [3, 4, 5, 11], "s", "clips"))
+    counts = [int(rect.findtext("title", "").split(": ")[1]) for rect in picture.findall("rect")]
+    assert counts == [2, 1, 1]
+
+
+def test_labels_of_close_lines_do_not_overlap() -> None:
+    one = Series("training", [(0, 1.0), (9, 0.50)])
+    two = Series("unseen", [(0, 1.1), (9, 0.51)], "second")
+    labels = [t for t in _parse(plots.lines([one, two], "step", "loss")).findall("text") if "class" in t.attrib]
+    heights = [float(label.attrib["y"]) for label in labels]
+    assert abs(heights[0] - heights[1]) >= 14
+
+
+def test_names_from_outside_are_escaped() -> None:
+    assert "<script>" not in plots.lines([Series("<script>", [(0, 1), (1, 2)])], "step", "loss")
