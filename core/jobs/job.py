@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,17 @@ class _Fold:
         for event in self.reader.read():
             self._apply(event)
 
+    def snapshot(self) -> JobView:
+        """A copy that a page can go through while another thread reads on."""
+        view = self.view
+        return replace(
+            view,
+            metrics=dict(view.metrics),
+            checkpoints=dict(view.checkpoints),
+            samples=dict(view.samples),
+            warnings=list(view.warnings),
+        )
+
     def _apply(self, event: events.Event) -> None:
         view = self.view
         if isinstance(event, events.Launched):
@@ -112,7 +123,7 @@ class _Fold:
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
-_folds: OrderedDict[Path, _Fold] = OrderedDict()
+_folds: OrderedDict[tuple[Path, int], _Fold] = OrderedDict()
 _folds_lock = threading.Lock()
 _FOLDS_KEPT = 64
 
@@ -197,13 +208,15 @@ class Job:
         """The job as it stands; cheap enough for every tick of a page."""
         # Asked before the log is read: a job that finishes in between has its last event in the log.
         alive = self.alive()
+        # The inode tells a folder apart from an earlier one of the same name.
+        key = (self.path, (self.path / "job.json").stat().st_ino)
         with _folds_lock:
-            fold = _folds.pop(self.path, None) or _Fold(self)
-            _folds[self.path] = fold
+            fold = _folds.pop(key, None) or _Fold(self)
+            _folds[key] = fold
             while len(_folds) > _FOLDS_KEPT:
                 _folds.popitem(last=False)
             fold.update()
-            view = fold.view
+            view = fold.snapshot()
             if fold.outcome:
                 view.status = fold.outcome
             elif alive:
