@@ -1,0 +1,234 @@
+"""Frozen datasets: folders in LJSpeech form, named by their content and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.dataset.checks import check_audio, clean
+from core.dataset.report import Report, report, summarize
+from core.engines.base import Dropped
+from core.errors import UserError
+from core.files import inside, read_json, sha256_file, write_atomic, write_json
+from core.store import Clip
+from core.workspace import Project
+
+MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as the voice to copy for each
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A frozen dataset. ``seconds`` is the length of all its clips, ``train`` and ``val`` count clips.
+
+    ``at`` is when it was frozen (Unix time), ``signature`` tells whether the clips have changed since.
+    """
+
+    id: str
+    path: Path
+    clips: int
+    seconds: float
+    train: int
+    val: int
+    dropped: int
+    at: float
+    signature: str
+    language: str = ""
+
+
+def freeze(project: Project, seed: int = 0) -> DatasetInfo:
+    """Freeze the approved clips. The same clips and texts give the same folder, made once.
+
+    Returns:
+        The dataset: ``wavs/<clip id>.wav`` (22,050 Hz mono), ``metadata.csv``, ``metadata_train.csv``,
+        ``metadata_val.csv`` (``id|text|normalized text``, no header), ``report.json`` with all reasons, and
+        ``dataset.json`` with the few facts a page shows.
+
+    Raises:
+        UserError: ``dataset.nothing_approved``, ``dataset.too_few``.
+    """
+    first = report(project, seed)
+    if not first.used and not first.dropped:
+        raise UserError(
+            "dataset.nothing_approved",
+            "No clip is approved yet.",
+            "Go to Review and approve the clips whose text is right.",
+        )
+    hashes, broken = _hashes(project, first.used)
+    final = first
+    if broken:
+        used = [clip for clip in first.used if clip.id in hashes]
+        final = summarize(used, [*first.dropped, *broken], waiting=first.waiting, rejected=first.rejected, seed=seed)
+    if len(final.used) < MIN_CLIPS:
+        raise UserError(
+            "dataset.too_few",
+            "Only {count} clip(s) can be used; at least {least} are needed.",
+            "Approve more clips in Review, or add recordings.",
+            count=len(final.used),
+            least=MIN_CLIPS,
+        )
+    dataset_id = _content_id(project.info.language, final, hashes)
+    target = project.datasets / dataset_id
+    if not (target / "dataset.json").exists():
+        _write(project, target, dataset_id, final, hashes)
+    else:
+        os.utime(target / "dataset.json")  # frozen again: it is the newest now
+    return dataset(project, dataset_id)
+
+
+def datasets(project: Project) -> list[DatasetInfo]:
+    """All frozen datasets, the one frozen last first."""
+    files = sorted(project.datasets.glob("*/dataset.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [_info(file.parent) for file in files if not file.parent.name.startswith(".")]
+
+
+def latest(project: Project) -> DatasetInfo | None:
+    """The dataset frozen last."""
+    return next(iter(datasets(project)), None)
+
+
+def dataset(project: Project, dataset_id: str) -> DatasetInfo:
+    """A dataset by its id.
+
+    Raises:
+        UserError: ``dataset.missing``.
+    """
+    try:
+        return _info(inside(project.datasets, dataset_id))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise UserError(
+            "dataset.missing",
+            "There is no dataset “{id}”.",
+            "Freeze one on the Dataset page.",
+            id=dataset_id,
+        ) from None
+
+
+def read_report(info: DatasetInfo) -> dict[str, Any]:
+    """What ``report.json`` says: used and dropped clips with reasons, lengths, lights, split."""
+    return dict(read_json(info.path / "report.json"))
+
+
+def is_current(info: DatasetInfo, now: Report) -> bool:
+    """Whether freezing now would (as far as texts, bounds and choice of clips go) give this dataset again."""
+    return info.signature == signature(now.used)
+
+
+def signature(clips: Sequence[Clip]) -> str:
+    """A short name of what was chosen, made without reading audio."""
+    lines = sorted(f"{clip.id}|{clip.start_s:.4f}|{clip.end_s:.4f}|{clean(clip.text)}" for clip in clips)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], list[Dropped]]:
+    hashes: dict[str, str] = {}
+    broken: list[Dropped] = []
+    for clip in clips:
+        audio = project.clip_file(clip.id)
+        if why := check_audio(clip, audio):
+            broken.append(why)
+        else:
+            hashes[clip.id] = sha256_file(audio)
+    return hashes, broken
+
+
+def _content_id(language: str, final: Report, hashes: dict[str, str]) -> str:
+    lines = [
+        f"{clip.id}|{clean(clip.text)}|{hashes[clip.id]}|{'val' if clip.id in final.validation_ids else 'train'}"
+        for clip in final.used
+    ]
+    return hashlib.sha256("\n".join([language, *sorted(lines)]).encode()).hexdigest()[:12]
+
+
+def _write(project: Project, target: Path, dataset_id: str, final: Report, hashes: dict[str, str]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
+    try:
+        (building / "wavs").mkdir()
+        for clip in final.used:
+            _take(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
+        lines = {clip.id: f"{clip.id}|{clean(clip.text)}|{clean(clip.text)}\n" for clip in final.used}
+        parts = {
+            "metadata.csv": lines,
+            "metadata_train.csv": {key: line for key, line in lines.items() if key not in final.validation_ids},
+            "metadata_val.csv": {key: line for key, line in lines.items() if key in final.validation_ids},
+        }
+        for name, part in parts.items():
+            write_atomic(building / name, "".join(part.values()))
+        small = _facts(project, dataset_id, final)
+        write_json(building / "dataset.json", small)
+        write_json(building / "report.json", {**small, **_details(final, hashes)})
+        building.chmod(0o755)
+        try:
+            building.rename(target)
+        except OSError:
+            # A double click has frozen the same content meanwhile: that folder is as good as this one.
+            if not (target / "dataset.json").exists():
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _take(clip: Path, target: Path) -> None:
+    # Clips are only ever replaced by renaming a new file over them, so a link keeps the frozen content for free.
+    try:
+        os.link(clip, target)
+    except OSError:
+        shutil.copyfile(clip, target)
+
+
+def _facts(project: Project, dataset_id: str, final: Report) -> dict[str, Any]:
+    return {
+        "id": dataset_id,
+        "at": time.time(),
+        "language": project.info.language,
+        "clips": len(final.used),
+        "seconds": round(final.seconds, 3),
+        "train": final.train,
+        "val": final.val,
+        "dropped": len(final.dropped),
+        "signature": signature(final.used),
+    }
+
+
+def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
+    return {
+        "dropped": [asdict(one) for one in final.dropped],
+        "waiting": final.waiting,
+        "rejected": final.rejected,
+        "lights": [asdict(light) for light in final.lights],
+        "used": [
+            {
+                "id": clip.id,
+                "source_id": clip.source_id,
+                "start_s": clip.start_s,
+                "end_s": clip.end_s,
+                "sha256": hashes[clip.id],
+                "split": "val" if clip.id in final.validation_ids else "train",
+            }
+            for clip in final.used
+        ],
+    }
+
+
+def _info(folder: Path) -> DatasetInfo:
+    facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    return DatasetInfo(
+        id=folder.name,
+        path=folder,
+        clips=int(facts["clips"]),
+        seconds=float(facts["seconds"]),
+        train=int(facts["train"]),
+        val=int(facts["val"]),
+        dropped=int(facts["dropped"]),
+        at=float(facts["at"]),
+        signature=str(facts["signature"]),
+        language=str(facts.get("language", "")),
+    )

@@ -1,0 +1,113 @@
+"""What a dataset made now would hold, what not and why, and how good it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.dataset.checks import Limits, check
+from core.dataset.split import validation
+from core.engines.base import Dropped
+from core.engines.registry import info
+from core.store import LOW_CONFIDENCE, Clip, ClipFilter
+from core.workspace import Project
+
+_ENOUGH_S = (10 * 60.0, 30 * 60.0)  # below the first a voice is hardly learnt, from the second on it is learnt well
+_SHORT_S, _LONG_S = 4.0, 8.0
+_SENTENCE_END = tuple(".!?…。！？。;:।؟\"'”’»)")
+
+
+@dataclass(frozen=True)
+class Light:
+    """One line of the report card: ``key`` names it, ``level`` is good, fair or poor, ``values`` fill its sentence."""
+
+    key: str
+    level: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What freezing would use and drop. ``lengths`` are of the used clips, in seconds.
+
+    ``waiting`` and ``rejected`` count clips that were not asked about: nobody has approved them.
+    """
+
+    used: tuple[Clip, ...]
+    dropped: tuple[Dropped, ...]
+    seconds: float
+    lengths: tuple[float, ...]
+    train: int
+    val: int
+    validation_ids: frozenset[str]
+    waiting: int
+    rejected: int
+    lights: tuple[Light, ...]
+
+
+def report(project: Project, seed: int = 0) -> Report:
+    """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
+    store = project.store
+    bounds = Limits(*info(project.info.engine).clip_seconds)
+    used: list[Clip] = []
+    dropped: list[Dropped] = []
+    for clip in store.clips(ClipFilter("approved")):
+        why = check(clip, _audio(project, clip), bounds)
+        if why:
+            dropped.append(why)
+        else:
+            used.append(clip)
+    totals = store.totals()
+    return summarize(
+        used,
+        dropped,
+        waiting=totals.clips - totals.approved - totals.rejected,
+        rejected=totals.rejected,
+        seed=seed,
+    )
+
+
+def summarize(
+    used: Sequence[Clip], dropped: Sequence[Dropped], *, waiting: int = 0, rejected: int = 0, seed: int = 0
+) -> Report:
+    """The report over clips that were already checked."""
+    held_out = frozenset(validation(used, seed))
+    seconds = sum(clip.seconds for clip in used)
+    return Report(
+        used=tuple(used),
+        dropped=tuple(dropped),
+        seconds=seconds,
+        lengths=tuple(clip.seconds for clip in used),
+        train=len(used) - len(held_out),
+        val=len(held_out),
+        validation_ids=held_out,
+        waiting=waiting,
+        rejected=rejected,
+        lights=_lights(used, seconds) if used else (),
+    )
+
+
+def _audio(project: Project, clip: Clip) -> Path:
+    # Not `project.clip_file`: resolving 50,000 paths takes seconds, and these ids come from our own database.
+    return project.clips / f"{clip.id}.wav"
+
+
+def _lights(clips: Sequence[Clip], seconds: float) -> tuple[Light, ...]:
+    count = len(clips)
+    short = sum(clip.seconds < _SHORT_S for clip in clips)
+    long = sum(clip.seconds > _LONG_S for clip in clips)
+    unsure = sum(clip.confidence is not None and clip.confidence < LOW_CONFIDENCE for clip in clips)
+    unended = sum(not clip.text.rstrip().endswith(_SENTENCE_END) for clip in clips)
+    mixed = min(short, long) / count
+    return (
+        Light("amount", _level(seconds, *_ENOUGH_S), {"minutes": seconds / 60, "wanted": _ENOUGH_S[1] / 60}),
+        # A model that never saw short clips learns one tempo of ending a sentence.
+        Light("mix", _level(mixed, 0.02, 0.1), {"short": short, "long": long, "count": count}),
+        Light("sure", _level(-unsure / count, -0.15, -0.03), {"unsure": unsure, "count": count}),
+        Light("endings", _level(-unended / count, -0.5, -0.1), {"unended": unended, "count": count}),
+    )
+
+
+def _level(value: float, fair: float, good: float) -> str:
+    return "good" if value >= good else "fair" if value >= fair else "poor"

@@ -1,0 +1,59 @@
+"""Which clips are kept for validation: whole recordings if that comes out near a tenth, else connected stretches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from core.store import Clip
+
+VALIDATION_SHARE = 0.1
+# Whole recordings are held out only if they come to between these shares of the clips.
+_LEAST, _MOST = 0.05, 0.2
+
+
+def validation(clips: Sequence[Clip], seed: int = 0) -> set[str]:
+    """Ids of the clips to validate on: about a tenth, at least one, never all.
+
+    Neighbouring clips of one recording sound alike, so single clips drawn at random would make the error on "unseen"
+    sentences look better than it is. Hence whole recordings, or one connected stretch of each recording.
+
+    Args:
+        clips: what will be used, any order.
+        seed: another seed draws other recordings or stretches; the same gives the same.
+    """
+    if len(clips) < 2:
+        return set()
+    by_source: dict[str, list[Clip]] = defaultdict(list)
+    for clip in sorted(clips, key=lambda clip: (clip.source_id, clip.start_s, clip.id)):
+        by_source[clip.source_id].append(clip)
+    whole = _whole_sources(by_source, len(clips), seed)
+    return whole or _stretches(by_source, len(clips), seed)
+
+
+def _whole_sources(by_source: dict[str, list[Clip]], total: int, seed: int) -> set[str]:
+    chosen: set[str] = set()
+    wanted = VALIDATION_SHARE * total
+    for source_id in sorted(by_source, key=lambda source_id: _rank(seed, source_id)):
+        ids = {clip.id for clip in by_source[source_id]}
+        if len(chosen) < wanted and len(chosen) + len(ids) <= _MOST * total:
+            chosen |= ids
+    return chosen if len(chosen) >= max(1.0, _LEAST * total) else set()
+
+
+def _stretches(by_source: dict[str, list[Clip]], total: int, seed: int) -> set[str]:
+    chosen: set[str] = set()
+    for source_id, clips in by_source.items():
+        size = round(VALIDATION_SHARE * len(clips))
+        if 0 < size < len(clips):
+            begin = _rank(seed, source_id) % (len(clips) - size + 1)
+            chosen |= {clip.id for clip in clips[begin : begin + size]}
+    if not chosen:
+        everything = [clip for clips in by_source.values() for clip in clips]
+        chosen = {everything[_rank(seed, "all") % total].id}
+    return chosen
+
+
+def _rank(seed: int, name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
