@@ -1,1 +1,1 @@
-"""audio"""
+"""Sound: decoding, levels, cutting, loudness."""

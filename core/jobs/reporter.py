@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from core.errors import Cancelled
+from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.job import Job
 
@@ -55,6 +55,11 @@ class Reporter:
         self.emit(
             events.Warning(code=code, text=text.format(**values), hint=hint.format(**values), values=_plain(values))
         )
+
+    def set_aside(self, error: UserError) -> None:
+        """Name an item that failed while the others go on: the error as a warning."""
+        values = _plain(error.values)
+        self.emit(events.Warning(code=error.code, text=error.text, hint=error.hint, values=values))
 
     def metrics(self, step: int, **values: float) -> None:
         """Numbers of a step."""

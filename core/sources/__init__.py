@@ -1,1 +1,1 @@
-"""sources"""
+"""Where recordings come from."""

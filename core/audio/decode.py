@@ -1,0 +1,210 @@
+"""FFmpeg used safely: what is in a file, and the file as a mono FLAC at its own rate."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from core.audio.ffmpeg import LOOK_S, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.samples import blocks as blocks
+from core.audio.samples import read as read
+from core.audio.samples import write_wav as write_wav
+from core.errors import DiskFull, UserError
+from core.files import replacing
+
+_RATE_KEPT_HZ = 192_000  # libsndfile reads FLAC up to 655,350 Hz, but nothing above this is sound
+_RATE_INSTEAD_HZ = 96_000
+_PROBE_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file holds. ``seconds`` is None where the container does not say; ``bits`` is 16 or 24."""
+
+    seconds: float | None
+    sample_rate: int
+    channels: int
+    codec: str
+    has_audio: bool
+    bits: int = 16
+
+
+def probe(path: Path, *, name: str = "") -> MediaInfo:
+    """What a media file holds, without decoding it.
+
+    Args:
+        path: the file.
+        name: what the person calls it, for the error.
+
+    Raises:
+        UserError: ``audio.not_audio`` (not a media file, or a playlist), ``audio.no_ffmpeg``.
+    """
+    shown = name or path.name
+    entries = (
+        "stream=codec_name,codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,duration:format=duration"
+    )
+    command = ["ffprobe", "-v", "error", *SAFE_INPUT, "-show_entries", entries, "-of", "json", f"file:{path}"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_TIMEOUT_S)
+    except FileNotFoundError:
+        raise no_ffmpeg() from None
+    except subprocess.TimeoutExpired:
+        raise _not_audio(shown) from None
+    if done.returncode != 0:
+        raise _not_audio(shown)
+    found = json.loads(done.stdout or b"{}")
+    streams = [stream for stream in found.get("streams", []) if stream.get("codec_type") == "audio"]
+    if not streams:
+        return MediaInfo(_seconds(found.get("format", {})), 0, 0, "", False)
+    stream = streams[0]
+    return MediaInfo(
+        seconds=_seconds(found.get("format", {})) or _seconds(stream),
+        sample_rate=int(stream.get("sample_rate") or 0),
+        channels=int(stream.get("channels") or 0),
+        codec=str(stream.get("codec_name", "")),
+        has_audio=True,
+        bits=_bits(stream),
+    )
+
+
+def _seconds(part: dict[str, Any]) -> float | None:
+    try:
+        seconds = float(part["duration"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+def _bits(stream: dict[str, Any]) -> int:
+    """24 for lossless sound deeper than 16 bit; lossy codecs have no depth of their own."""
+    said = (str(stream.get(key, "")) for key in ("bits_per_raw_sample", "bits_per_sample"))
+    return 24 if max(int(value) if value.isdigit() else 0 for value in said) > 16 else 16
+
+
+def check_length(info: MediaInfo, *, name: str, max_hours: float) -> None:
+    """Refuse what has no sound or is announced as longer than allowed, before anything is decoded.
+
+    Raises:
+        UserError: ``audio.no_sound``, ``audio.too_long``.
+    """
+    if not info.has_audio or info.sample_rate <= 0:
+        raise UserError(
+            "audio.no_sound", "“{name}” has no sound in it.", "Choose a file with a voice recording.", name=name
+        )
+    if info.seconds is not None and info.seconds > max_hours * 3600:
+        raise _too_long(name, max_hours)
+
+
+def decode_to_flac(
+    source: Path,
+    target: Path,
+    *,
+    max_hours: float,
+    name: str = "",
+    on_progress: Callable[[float, float | None], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> MediaInfo:
+    """Decode the first audio track of ``source`` to a mono FLAC of 16 or 24 bit at its own rate.
+
+    Nothing is visible at ``target`` until all of it is there. FFmpeg is killed when ``should_stop`` says so.
+
+    Args:
+        source: any file; formats other than audio and video containers are refused.
+        target: ends in ``.flac``.
+        max_hours: longer sources are refused, by their header or when decoding passes it.
+        name: what the person calls the file, for errors.
+        on_progress: called with (decoded seconds, seconds in all or None).
+        should_stop: asked several times a second.
+
+    Returns:
+        What was written: its exact length, rate and depth.
+
+    Raises:
+        UserError: ``audio.not_audio``, ``audio.no_sound``, ``audio.too_long``, ``audio.damaged``, ``audio.no_ffmpeg``.
+        DiskFull: ``audio.no_room``.
+        Cancelled: stopped; nothing is left behind.
+    """
+    shown = name or source.name
+    info = probe(source, name=shown)
+    check_length(info, name=shown, max_hours=max_hours)
+    _check_room(info, target.parent, shown)
+    rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
+    limit_s = max_hours * 3600
+    with replacing(target) as temporary:
+        command = [
+            "ffmpeg", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1", "-stats_period", str(LOOK_S),
+            *SAFE_INPUT, "-i", f"file:{source}", "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1",
+            "-t", f"{limit_s + 1:.3f}", "-ac", "1", "-ar", str(rate),
+            "-c:a", "flac", "-sample_fmt", "s32" if info.bits == 24 else "s16", "-f", "flac", "-y", f"file:{temporary}",
+        ]  # fmt: skip
+        code, complaint = run_ffmpeg(
+            command, lambda done_s: on_progress and on_progress(done_s, info.seconds), should_stop
+        )
+        if code != 0 and "No space left on device" in complaint:
+            raise _no_room(shown)
+        written = _written(temporary)
+        if code != 0 or written is None:
+            raise UserError(
+                "audio.damaged",
+                "“{name}” could not be decoded ({what}).",
+                "Play it to the end in another program, or convert it to WAV or MP3 and add that.",
+                name=shown,
+                what=complaint or "no sound came out",
+            )
+        if written.seconds is not None and written.seconds > limit_s:
+            raise _too_long(shown, max_hours)
+    return written
+
+
+def _written(path: Path) -> MediaInfo | None:
+    """What came out, or None if that is no sound at all."""
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        return None
+    if info.frames == 0:
+        return None
+    bits = 24 if info.subtype == "PCM_24" else 16
+    return MediaInfo(info.frames / info.samplerate, info.samplerate, 1, "flac", True, bits)
+
+
+def _check_room(info: MediaInfo, folder: Path, name: str) -> None:
+    """FLAC of speech is about half of the plain samples; ask for all of them, and some more to breathe."""
+    needed = (info.seconds or 0) * min(info.sample_rate, _RATE_KEPT_HZ) * info.bits / 8 + 100e6
+    folder.mkdir(parents=True, exist_ok=True)
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < needed:
+        raise _no_room(name)
+
+
+def _no_room(name: str) -> DiskFull:
+    return DiskFull(
+        "audio.no_room", "There is not enough room on the disk for “{name}”.", "Free some space, then try again.",
+        name=name,
+    )  # fmt: skip
+
+
+def _not_audio(name: str) -> UserError:
+    return UserError(
+        "audio.not_audio",
+        "“{name}” is not an audio or video file.",
+        "Choose a recording such as WAV, MP3, M4A, FLAC, OGG, MP4 or MKV.",
+        name=name,
+    )
+
+
+def _too_long(name: str, max_hours: float) -> UserError:
+    return UserError(
+        "audio.too_long",
+        "“{name}” is longer than {hours} hours.",
+        "Cut it into shorter files, or raise VOICEWRIGHT_MAX_SOURCE_HOURS.",
+        name=name,
+        hours=f"{max_hours:g}",
+    )

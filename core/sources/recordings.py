@@ -1,0 +1,144 @@
+"""The recordings of a project: adding them by job, taking them away to the trash, and whether they are enough."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.audio.frames import frames_file
+from core.errors import UserError
+from core.files import free_name, inside, read_json, write_json
+from core.jobs.job import Job
+from core.sources.address import check_url
+from core.store import Clip, ClipFilter, Source
+from core.workspace import Project
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How far the minutes of speech reach: ``level`` is none, little, enough, good or plenty.
+
+    ``next_minutes`` is where the next level begins, None at the last.
+    """
+
+    minutes: float
+    level: str
+    next_minutes: float | None
+
+
+# Minutes of speech at which a level begins; the meter shows them as marks.
+NEEDED_MINUTES: tuple[tuple[float, str], ...] = (
+    (0, "none"),
+    (1, "little"),
+    (10, "enough"),
+    (30, "good"),
+    (60, "plenty"),
+)
+
+
+def amount(seconds: float) -> Amount:
+    """Where ``seconds`` of recordings stand on the meter “How much is enough?”."""
+    minutes = seconds / 60
+    reached = [index for index, (begins, _) in enumerate(NEEDED_MINUTES) if minutes >= begins]
+    later = NEEDED_MINUTES[reached[-1] + 1 :]
+    return Amount(minutes, NEEDED_MINUTES[reached[-1]][1], later[0][0] if later else None)
+
+
+def add(
+    project: Project,
+    files: list[tuple[Path, str]],
+    urls: list[str],
+    rights: str = "",
+    *,
+    max_hours: float = 24.0,
+    max_mb: int = 4096,
+) -> Job:
+    """Start the job that decodes uploads and fetches addresses.
+
+    Args:
+        project: where to.
+        files: (uploaded file, what the person calls it); the files are moved away from where they lie.
+        urls: addresses of videos; empty ones are passed over.
+        rights: the person's note on why they may use them.
+        max_hours: longer recordings are refused.
+        max_mb: larger downloads are refused.
+
+    Raises:
+        UserError: ``source.nothing``, or an address is none (see `check_url`).
+        Busy: recordings are being added already.
+    """
+    checked = [check_url(url) for url in urls if url.strip()]
+    if not files and not checked:
+        raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
+    moved: list[tuple[Path, Path, str]] = []
+    project.uploads.mkdir(parents=True, exist_ok=True)
+    try:
+        for path, name in files:
+            target = project.uploads / free_name(project.uploads, f"upload{path.suffix[:8]}")
+            shutil.move(path, target)
+            moved.append((target, path, name or path.name))
+        arguments = {
+            "files": [[str(target), name] for target, _, name in moved],
+            "urls": checked,
+            "rights": rights.strip(),
+            "max_hours": max_hours,
+            "max_mb": max_mb,
+        }
+        return project.start_job("import_sources", arguments, title="Adding recordings")
+    except BaseException:
+        for target, path, _ in moved:
+            shutil.move(target, path)
+        raise
+
+
+def remove(project: Project, source_id: str) -> Path:
+    """Move a recording, its clips and what was noted of them to the project's trash; returns the folder there.
+
+    Raises:
+        UserError: ``source.missing``, ``source.in_use`` while recordings are added or cut.
+    """
+    source = project.store.source(source_id)
+    running = project.running()
+    if running and running.spec()["kind"] in ("import_sources", "segment", "transcribe", "demo"):
+        raise UserError(
+            "source.in_use",
+            "“{title}” cannot be removed while “{job}” is running.",
+            "Wait until it is done, or stop it first.",
+            title=source.title,
+            job=running.spec().get("title", ""),
+        )
+    clips = project.store.clips(ClipFilter(source_id=source_id))
+    trash = project.path / "trash"
+    trash.mkdir(parents=True, exist_ok=True)
+    folder = trash / free_name(trash, source_id)
+    folder.mkdir()
+    write_json(folder / "source.json", {"source": asdict(source), "clips": [asdict(clip) for clip in clips]})
+    project.store.remove_source(source_id)
+    recording = project.source_file(source_id)
+    for path in (recording, frames_file(recording), *(project.clip_file(clip.id) for clip in clips)):
+        if path.exists():
+            path.rename(folder / path.name)
+    return folder
+
+
+def restore(project: Project, name: str) -> Source:
+    """Bring a removed recording and its clips back from the trash; ``name`` is its folder there.
+
+    Raises:
+        UserError: ``source.not_in_trash``.
+    """
+    folder = inside(project.path / "trash", name)
+    if not (folder / "source.json").exists():
+        raise UserError("source.not_in_trash", "“{name}” is not in the trash.", "Reload the page.", name=name)
+    kept = read_json(folder / "source.json")
+    source = Source(**kept["source"])
+    for parent in (project.sources, project.clips):
+        parent.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name != "source.json":
+            path.rename((project.clips if path.suffix == ".wav" else project.sources) / path.name)
+    project.store.add_source(source)
+    project.store.replace_clips(source.id, [Clip(**clip) for clip in kept["clips"]])
+    shutil.rmtree(folder)
+    return source

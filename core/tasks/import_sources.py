@@ -1,0 +1,143 @@
+"""Job ``import_sources``: decode uploads, fetch addresses, and record both as recordings of the project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import Cancelled, DiskFull, UserError
+from core.files import read_json, write_json
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.sources import youtube
+from core.sources.upload import Duplicate, add_file
+from core.workspace import Project, Workspace
+
+
+@dataclass
+class _Outcome:
+    """What became of the items so far."""
+
+    added: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    failed: list[tuple[str, UserError]] = field(default_factory=list)
+
+    def result(self) -> dict[str, Any]:
+        return {
+            "added": self.added, "seconds": self.seconds, "skipped": self.skipped, "failed": len(self.failed),
+        }  # fmt: skip
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Take in ``files`` ([path, name] each, removed when done) and ``urls``.
+
+    A bad item is named and set aside, the others go on. A resumed job does not repeat what it has done.
+
+    Returns:
+        ``added``, ``seconds`` (of what was added), ``skipped`` (known already), ``failed``.
+
+    Raises:
+        UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``.
+    """
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+    files = [(Path(path), name) for path, name in arguments.get("files", [])]
+    urls: list[str] = list(arguments.get("urls", []))
+    outcome = _Outcome()
+    done = _Done(job.path / "done.json")
+    try:
+        for index, (path, name) in enumerate(files):
+            if done.before(str(path)):
+                continue
+            with_title = (path, Path(name).stem if Path(name).suffix else name, "upload")
+            _take(project, [with_title], name, arguments, reporter, outcome, (index, len(files) + len(urls)))
+            done.add(str(path))
+            path.unlink(missing_ok=True)
+        for index, url in enumerate(urls, len(files)):
+            if not done.before(url):
+                fetched = _fetched(url, job.path / "download", arguments, reporter)
+                _take(project, fetched, url, arguments, reporter, outcome, (index, len(files) + len(urls)))
+                done.add(url)
+    except Cancelled:
+        for path, _ in files:
+            path.unlink(missing_ok=True)
+        raise Cancelled(outcome.result()) from None
+    finally:
+        shutil.rmtree(job.path / "download", ignore_errors=True)
+    _complain(outcome)
+    return outcome.result()
+
+
+class _Done:
+    """Which items this job has dealt with, so that resuming it does not repeat them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.items: list[str] = read_json(path) if path.exists() else []
+
+    def before(self, item: str) -> bool:
+        return item in self.items
+
+    def add(self, item: str) -> None:
+        self.items.append(item)
+        write_json(self.path, self.items)
+
+
+def _fetched(url: str, folder: Path, arguments: dict[str, Any], reporter: Reporter) -> Iterator[tuple[Path, str, str]]:
+    max_mb, max_hours = int(arguments.get("max_mb", 4096)), float(arguments.get("max_hours", 24.0))
+    for item in youtube.download(url, folder, reporter, max_mb=max_mb, max_hours=max_hours):
+        yield item.path, item.title, item.origin
+
+
+def _take(
+    project: Project,
+    items: Iterable[tuple[Path, str, str]],
+    name: str,
+    arguments: dict[str, Any],
+    reporter: Reporter,
+    outcome: _Outcome,
+    position: tuple[int, int],
+) -> None:
+    """Add what one file or one address gives; errors meant for people become warnings."""
+    try:
+        for path, title, origin in items:
+            try:
+                source = add_file(
+                    project,
+                    path,
+                    title=title,
+                    name=name,
+                    origin=origin,
+                    rights=arguments.get("rights", ""),
+                    reporter=reporter,
+                    max_hours=float(arguments.get("max_hours", 24.0)),
+                    position=position,
+                )
+            except Duplicate as error:
+                outcome.skipped += 1
+                reporter.set_aside(error)
+            else:
+                outcome.added += 1
+                outcome.seconds += source.seconds
+    except DiskFull:
+        raise
+    except UserError as error:
+        outcome.failed.append((name, error))
+        reporter.set_aside(error)
+
+
+def _complain(outcome: _Outcome) -> None:
+    if outcome.added or outcome.skipped or not outcome.failed:
+        return
+    if len(outcome.failed) == 1:
+        raise outcome.failed[0][1]
+    raise UserError(
+        "source.none_worked",
+        "None of the {count} recordings could be added: {names}.",
+        "The warnings say what is wrong with each.",
+        count=len(outcome.failed),
+        names=", ".join(f"“{name}”" for name, _ in outcome.failed),
+    )
