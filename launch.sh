@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Set Voicewright up and start it:   ./launch.sh [--port N] [--host A] [--root-path /P] [--workspace DIR]
+# Set up what the tests need and run them:   ./launch.sh test [pytest arguments]
+# VOICEWRIGHT_VENV moves the virtual environment, VOICEWRIGHT_PYTHON names the Python to make it with.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
+venv=${VOICEWRIGHT_VENV:-$here/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+old_card_index=https://download.pytorch.org/whl/cu126
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ---- system packages: only where that needs no password -------------------------------------------------------------
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+may_install() {
+    have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
+}
+
+apt_install() {
+    say "Installing $* …"
+    as_root apt-get update -qq >&2 || true
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+need_ffmpeg() {
+    if have ffmpeg && have ffprobe; then return; fi
+    if may_install && apt_install ffmpeg; then return; fi
+    say "FFmpeg is missing, so recordings cannot be read yet: install it (Debian, Ubuntu: sudo apt install ffmpeg)."
+}
+
+# ---- Python 3.10 to 3.12 --------------------------------------------------------------------------------------------
+
+right_version() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
+}
+
+can_make_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+pythons() {
+    [ -z "${VOICEWRIGHT_PYTHON:-}" ] || { printf '%s\n' "$VOICEWRIGHT_PYTHON"; return; }
+    local name
+    for name in python3.11 python3.12 python3.10 python3 python; do
+        type -aP "$name" || true
+    done
+    for name in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[012].*/bin/python; do
+        [ ! -x "$name" ] || printf '%s\n' "$name"
+    done
+}
+
+find_python() {
+    local candidate without_venv=""
+    while IFS= read -r candidate; do
+        right_version "$candidate" || continue
+        if can_make_venv "$candidate"; then printf '%s\n' "$candidate"; return; fi
+        [ -n "$without_venv" ] || without_venv=$candidate
+    done < <(pythons)
+    if [ -n "$without_venv" ] && may_install; then
+        local version
+        version=$("$without_venv" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        apt_install "python$version-venv" || apt_install python3-venv || true
+        if can_make_venv "$without_venv"; then printf '%s\n' "$without_venv"; return; fi
+    fi
+    if [ -z "$without_venv" ] && [ -z "${VOICEWRIGHT_PYTHON:-}" ] && may_install && apt_install python3 python3-venv; then
+        if right_version python3 && can_make_venv python3; then printf 'python3\n'; return; fi
+    fi
+    [ -z "$without_venv" ] || fail "$without_venv lacks the venv module: install it (Debian, Ubuntu: sudo apt install python3-venv)."
+    [ -z "${VOICEWRIGHT_PYTHON:-}" ] || fail "VOICEWRIGHT_PYTHON=$VOICEWRIGHT_PYTHON is no Python 3.10, 3.11 or 3.12."
+    fail "No Python 3.10, 3.11 or 3.12 was found: install one (Debian, Ubuntu: sudo apt install python3 python3-venv)."
+}
+
+# ---- the virtual environment ----------------------------------------------------------------------------------------
+
+take_lock() {
+    # A folder that is neither empty nor ours is never touched, since a broken environment is emptied below.
+    if [ -d "$venv" ] && [ ! -e "$venv/pyvenv.cfg" ] && [ ! -e "$venv/.launch-lock" ] && [ -n "$(ls -A -- "$venv")" ]; then
+        fail "$venv is not a virtual environment: choose another folder with VOICEWRIGHT_VENV."
+    fi
+    mkdir -p -- "$venv"
+    exec 9>>"$venv/.launch-lock"
+    have flock || return 0
+    flock -n 9 || { say "Another launch is setting things up; waiting for it …"; flock 9; }
+}
+
+need_venv() {
+    if right_version "$venv/bin/python" && "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then return; fi
+    local python
+    python=$(find_python)
+    say "Making the virtual environment in $venv …"
+    find "$venv" -mindepth 1 -maxdepth 1 ! -name .launch-lock -exec rm -rf {} +
+    "$python" -m venv "$venv"
+}
+
+# Prints cu126 if the cards need it: the ordinary build has no kernels for cards older than Turing (7.5),
+# and the older build none for Blackwell (10.0) and later.
+torch_build() {
+    local capabilities=""
+    if have nvidia-smi; then
+        capabilities=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) || capabilities=""
+    fi
+    printf '%s\n' "$capabilities" | awk -F. '/^[0-9]+\.[0-9]+/ { c = $1 * 10 + $2; if (c < 75) old = 1; if (c >= 100) new = 1 }
+        END { print (old && !new) ? "cu126" : "stock" }'
+}
+
+pip_install() {
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" >&2
+}
+
+# What is installed, in one line: it changes when the requirements, the Python or the wanted build do.
+fingerprint() {
+    { cat -- "$@"; "$venv/bin/python" -V; torch_build; } | sha256sum | cut -d' ' -f1
+}
+
+install_old_card_torch() {
+    local pins
+    pins=$(sed -nE 's/^((torch|torchaudio)==[0-9.]+).*/\1/p' "$here/requirements.txt")
+    say "This graphics card is older than Turing: fetching the CUDA 12.6 build of PyTorch …"
+    # shellcheck disable=SC2086  # one word a package is meant
+    pip_install --index-url "$old_card_index" $pins ||
+        say "The CUDA 12.6 build could not be fetched, so the ordinary one is installed: this card will not be used." \
+            "To try again, delete $venv/.installed and start once more."
+}
+
+need_packages() {
+    local stamp=$venv/.installed wanted
+    wanted=$(fingerprint "$here/requirements.txt")
+    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
+    rm -f -- "$stamp"
+    say "Installing the packages; the first time this takes a few minutes and about 7 GB …"
+    if [ "$(torch_build)" = cu126 ]; then install_old_card_torch; fi
+    pip_install -r "$here/requirements.txt" ||
+        fail "The packages could not be installed: see the lines above, check the network and the disk, and start again."
+    printf '%s\n' "$wanted" >"$stamp"
+    say "Installed."
+}
+
+set_up() {
+    take_lock
+    need_venv
+    need_ffmpeg
+    need_packages
+}
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+need_test_packages() {
+    local stamp=$venv/.installed-dev wanted
+    wanted=$(fingerprint "$here/requirements.txt" "$here/requirements-dev.txt")
+    if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+        say "Installing what the tests need …"
+        pip_install -r "$here/requirements-dev.txt" -c "$here/requirements.txt"
+        printf '%s\n' "$wanted" >"$stamp"
+    fi
+    if ! have chromium && ! have chromium-browser && ! have google-chrome; then
+        { may_install && apt_install chromium fonts-dejavu-core; } ||
+            say "Chromium is missing, so the browser tests will be skipped."
+    fi
+    # On a build machine the proxies are installed as well; on a person's computer that would start services.
+    if [ -n "${CI:-}" ] && may_install; then
+        have nginx || [ -x /usr/sbin/nginx ] || apt_install nginx-light || true
+        have caddy || apt_install caddy || true
+    fi
+}
+
+run_tests() {
+    cd "$here"
+    local failed=0
+    export PYTHONUNBUFFERED=1
+    "$venv/bin/python" -m ruff check . || failed=1
+    "$venv/bin/python" -m ruff format --check . || failed=1
+    "$venv/bin/python" -m mypy || failed=1
+    "$venv/bin/python" -m pytest "$@" || failed=1
+    return "$failed"
+}
+
+# ---- here we go -----------------------------------------------------------------------------------------------------
+
+case ${1:-} in
+    -h | --help)
+        sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"
+        exec "$(find_python)" "$here/webui.py" --help
+        ;;
+    test)
+        shift
+        set_up
+        need_test_packages
+        exec 9>&-
+        run_tests "$@"
+        ;;
+    *)
+        set_up
+        exec 9>&-
+        exec "$venv/bin/python" "$here/webui.py" "$@"
+        ;;
+esac

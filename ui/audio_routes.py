@@ -1,0 +1,183 @@
+"""Audio and exports by id: nothing else of the disk can be asked for, and no path ever comes from outside."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from core.errors import UserError
+from core.files import inside
+from core.listening import pairs
+from core.workspace import Project, Workspace
+
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
+_EXPORT_AUDIO = ("sample.wav", "reference.wav")
+_BLOCK = 1 << 20
+
+
+def audio_url(project: str, kind: str, *ids: str | int) -> str:
+    """Where a page gets a recording from.
+
+    Args:
+        project: the project's folder name.
+        kind: source, clip, take, sample (run, step, n), pair (a side's sound id) or export (name, file).
+        ids: what the kind asks for.
+
+    Returns:
+        An address relative to a page (``/en/``), so that it holds behind any prefix.
+    """
+    return "../audio/" + "/".join(quote(str(part), safe="") for part in (project, kind, *ids))
+
+
+def download_url(project: str, export: str) -> str:
+    """Where a page gets an exported voice from, as one zip file."""
+    return f"../download/{quote(project, safe='')}/export/{quote(export, safe='')}"
+
+
+def routes(workspace: Workspace) -> APIRouter:
+    """``/audio/…`` and ``/download/…``."""
+    router = APIRouter()
+
+    def give(request: Request, slug: str, folder: str, *parts: str) -> Response:
+        """A file below one folder of a project; `parts` are ids, the last one with its suffix."""
+        project = _project(workspace, slug)
+        return _audio(request, _file(project.path / folder, *parts))
+
+    @router.get("/audio/{slug}/source/{id}")
+    def source(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "sources", f"{id}.flac")
+
+    @router.get("/audio/{slug}/clip/{id}")
+    def clip(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "clips", f"{id}.wav")
+
+    @router.get("/audio/{slug}/take/{id}")
+    def take(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "takes", f"{id}.wav")
+
+    @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
+    def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:
+        return give(request, slug, "runs", run, "samples", str(step), f"{n}.wav")
+
+    @router.get("/audio/{slug}/export/{name}/{file}")
+    def export(request: Request, slug: str, name: str, file: str) -> Response:
+        if file not in _EXPORT_AUDIO:
+            raise _missing()
+        return give(request, slug, "exports", name, file)
+
+    @router.get("/audio/{slug}/pair/{id}")
+    def pair(request: Request, slug: str, id: str) -> Response:
+        if not _ID.fullmatch(id):
+            raise _missing()
+        return _audio(request, _pair_file(_project(workspace, slug), id))
+
+    @router.get("/download/{slug}/export/{name}")
+    def download(slug: str, name: str) -> Response:
+        folder = _export_folder(_project(workspace, slug), name)
+        return StreamingResponse(
+            zipped(folder),
+            media_type="application/zip",
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}.zip"',
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+    return router
+
+
+def _missing() -> HTTPException:
+    # The same answer for forbidden and absent, so that nobody learns what exists.
+    return HTTPException(404, "There is no such recording.")
+
+
+def _project(workspace: Workspace, slug: str) -> Project:
+    if not _ID.fullmatch(slug):
+        raise _missing()
+    try:
+        return workspace.project(slug)
+    except UserError:
+        raise _missing() from None
+
+
+def _file(folder: Path, *parts: str) -> Path:
+    """A regular file below ``folder``; each part must be a plain id, and no link may lead out of the folder."""
+    if not all(_ID.fullmatch(part) for part in parts):
+        raise _missing()
+    try:
+        file = inside(folder, "/".join(parts))
+    except (ValueError, OSError):
+        raise _missing() from None
+    if not file.is_file():
+        raise _missing()
+    return file
+
+
+def _pair_file(project: Project, sound_id: str) -> Path:
+    try:
+        file = pairs.audio_file(project, sound_id)
+        return inside(project.path, str(file.resolve().relative_to(project.path)))
+    except (UserError, ValueError, OSError):
+        raise _missing() from None
+
+
+def _export_folder(project: Project, name: str) -> Path:
+    # The manifest is written last: an export without one is not complete.
+    return _file(project.exports, name, "manifest.json").parent
+
+
+def _audio(request: Request, file: Path) -> Response:
+    """The file with ranges, or "not modified" if the browser has it; ids stay while content may change (recutting)."""
+    media_type = _TYPES.get(file.suffix.lower())
+    if media_type is None or not file.is_file():
+        raise _missing()
+    headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    answer = FileResponse(file, media_type=media_type, headers=headers, stat_result=file.stat())
+    etag = answer.headers.get("etag", "")
+    if etag and "range" not in request.headers and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**headers, "ETag": etag})
+    return answer
+
+
+class _Outlet:
+    """What the zip writer writes to: keeps the bytes until they are sent. It cannot seek, so nothing is rewritten."""
+
+    def __init__(self) -> None:
+        self.waiting: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        sent = bytes(data)
+        self.waiting.append(sent)
+        return len(sent)
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def take(self) -> bytes:
+        data = b"".join(self.waiting)
+        self.waiting.clear()
+        return data
+
+
+def zipped(folder: Path) -> Iterator[bytes]:
+    """A folder as a zip file, stored and made while it is sent: no second copy on disk. Links are left out."""
+    outlet = _Outlet()
+    with zipfile.ZipFile(cast(IO[bytes], outlet), "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_symlink() or not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+                continue
+            info = zipfile.ZipInfo.from_file(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+            with open(file, "rb") as reading, archive.open(info, "w", force_zip64=True) as writing:
+                while block := reading.read(_BLOCK):
+                    writing.write(block)
+                    yield outlet.take()
+            yield outlet.take()
+    yield outlet.take()

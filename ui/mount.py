@@ -1,0 +1,127 @@
+"""One language's Gradio page as an ASGI app that is built when it is first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.settings import Settings
+from core.workspace import Workspace
+from ui.security import prefix
+
+if TYPE_CHECKING:
+    from ui.server import Build
+
+# Gradio keeps the page being built in a global, so two must never be built at once.
+_BUILDING = threading.Lock()
+# Uploads and cached files are looked over once an hour and deleted after a day.
+_DELETE_CACHE_S = (3600, 86400)
+# What a page needs of Gradio's own routes. Left out: its proxy, file fetching from other servers, monitoring,
+# deep links, run history, code editing, its login, its API description.
+_NEEDED = re.compile(
+    r"/(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon)?/?"
+    r"|/(static|assets|svelte)/.*"
+    r"|/gradio_api/(info|app_id|startup-events|cancel|reset|upload|upload_progress|process_recording|component_server)/?"
+    r"|/gradio_api/(queue/(join|data)|run/.+|heartbeat/[^/]+|stream/.+)"
+    r"|/gradio_api/file=(?!https?:).+",
+    re.IGNORECASE,
+)
+
+
+class LanguagePage:
+    """Builds the page at the first request for it (or by `build_now`) and passes requests on to it.
+
+    Handlers of a page that is already open must not create components: they would land in the page being built.
+    """
+
+    def __init__(self, settings: Settings, workspace: Workspace, lang: str, build: Build) -> None:
+        self.settings, self.workspace = settings, workspace
+        self.lang, self.build = lang, build
+        self.root = f"{prefix(settings)}/{lang}"
+        self._app: ASGIApp | None = None
+        self._living: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._stop = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path = scope["path"][len(scope.get("root_path", "")) :] if scope["type"] == "http" else ""
+        if scope["type"] != "http" or not _NEEDED.fullmatch(path):
+            await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
+            return
+        app = await self._ready()
+        # Gradio's app knows its public address and finds its routes below that, whatever the proxy left of it.
+        full = f"{self.root}{path}"
+        await app({**scope, "root_path": self.root, "path": full, "raw_path": full.encode()}, receive, send)
+
+    def build_now(self) -> Any:
+        """Build the page if it is not there yet; takes as long as that takes."""
+        with _BUILDING:
+            if self._app is None:
+                self._app = self._built()
+        return self._app
+
+    async def close(self) -> None:
+        """End what the page runs in the background."""
+        self._stop.set()
+        if self._living:
+            await self._living
+
+    async def _ready(self) -> ASGIApp:
+        if self._living is None:
+            async with self._starting:
+                if self._living is None:
+                    app = self._app or await asyncio.to_thread(self.build_now)
+                    started = asyncio.Event()
+                    self._living = asyncio.create_task(self._live(app, started))
+                    await started.wait()
+        assert self._app is not None
+        return self._app
+
+    async def _live(self, app: Any, started: asyncio.Event) -> None:
+        """Gradio's start-up and clean-up around the page's life; one task, because it must leave where it entered."""
+        async with app.router.lifespan_context(app):
+            blocks = app.get_blocks()
+            blocks.run_startup_events()
+            await blocks.run_extra_startup_events()
+            started.set()
+            await self._stop.wait()
+
+    def _built(self) -> Any:
+        from ui import theme
+
+        blocks = self.build(self.settings, self.workspace, self.lang)
+        blocks.delete_cache = _DELETE_CACHE_S
+        path = f"/{self.lang}"
+        # Gradio mounts the page into the app it is given; a scratch one keeps our own routes and their order. Where
+        # that app has a CORS policy, Gradio leaves out its own, which would answer to any origin.
+        scratch = FastAPI()
+        scratch.add_middleware(CORSMiddleware, allow_origins=[])
+        gr.mount_gradio_app(
+            scratch,
+            blocks,
+            path=path,
+            root_path=self.root,
+            allowed_paths=[],
+            blocked_paths=[],
+            max_file_size=f"{self.settings.max_upload_mb}mb",
+            footer_links=[],
+            run_history=False,
+            show_error=True,
+            ssr_mode=False,
+            mcp_server=False,
+            pwa=False,
+            theme=theme.theme(),
+            css=theme.css(),
+            head=theme.head(),
+        )
+        return next(route.app for route in scratch.routes if isinstance(route, Mount) and route.path == path)

@@ -1,0 +1,206 @@
+"""The FastAPI app: health, languages, login, audio, and the Gradio page of each language; and its serving."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.middleware.cors import CORSMiddleware
+
+from core.errors import UserError
+from core.settings import Settings
+from core.workspace import Workspace
+from ui import audio_routes, language, login, security
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    Build = Callable[[Settings, Workspace, str], "gr.Blocks"]
+
+# A stream that a closed laptop left open must not keep the server from stopping.
+_SHUTDOWN_S = 3
+
+
+def prepare(settings: Settings) -> None:
+    """Make the private folders and set what Gradio reads from the environment; call before importing it."""
+    temporary = settings.workspace_folder() / "tmp"
+    for folder in (temporary, temporary / "gradio", temporary / "empty"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(temporary / "gradio")
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_MCP_SERVER"] = "False"
+    for name in ("GRADIO_ROOT_PATH", "GRADIO_ALLOWED_PATHS", "GRADIO_SHARE", "GRADIO_LOCAL_DEV_MODE"):
+        os.environ.pop(name, None)
+
+
+def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
+    """The whole application.
+
+    Args:
+        settings: checked here: no password on a reachable address is refused.
+        build: makes the page of a language; `ui.app.build` if not given.
+
+    Raises:
+        UserError: ``server.no_password``.
+    """
+    security.check_exposure(settings)
+    prepare(settings)
+    # Gradio reads the environment when it is imported.
+    from ui.mount import LanguagePage
+
+    workspace = Workspace(settings.workspace_folder())
+    root = security.prefix(settings)
+    sessions = login.Sessions(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        for page in pages.values():
+            await page.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    pages = {lang: LanguagePage(settings, workspace, lang, build or _page) for lang in language.LANGUAGES}
+
+    @app.get("/health")
+    def health() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/")
+    def home(request: Request) -> RedirectResponse:
+        return _to_page(root, language.choose(request, settings), request)
+
+    @app.get("/language/{lang}")
+    def switch(lang: str, request: Request) -> RedirectResponse:
+        chosen = language.known(lang) or language.LANGUAGES[0]
+        answer = _to_page(root, chosen, request)
+        answer.set_cookie(language.COOKIE, chosen, max_age=365 * 24 * 3600, path="/", samesite="lax")
+        return answer
+
+    app.include_router(login.routes(settings, sessions))
+    app.include_router(audio_routes.routes(workspace))
+    for lang, page in pages.items():
+        app.add_api_route(f"/{lang}", _slash(root, lang), methods=["GET"])
+        app.mount(f"/{lang}", page)
+
+    # The last one added is the first to see a request.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(login.LoginNeeded, sessions=sessions, root=root)
+    app.add_middleware(security.Guard, settings=settings)
+    app.add_middleware(security.Prefix, prefix=root)
+    app.state.pages = pages
+    return app
+
+
+def _page(settings: Settings, workspace: Workspace, lang: str) -> gr.Blocks:
+    from ui.app import build
+
+    return build(settings, workspace, lang)
+
+
+def _to_page(root: str, lang: str, request: Request) -> RedirectResponse:
+    query = f"?{request.url.query}" if request.url.query else ""
+    answer = RedirectResponse(f"{root}/{lang}/{query}", status_code=303)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Vary"] = "Cookie, Accept-Language"
+    return answer
+
+
+def _slash(root: str, lang: str) -> Callable[[Request], RedirectResponse]:
+    def add_slash(request: Request) -> RedirectResponse:
+        return _to_page(root, lang, request)
+
+    return add_slash
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        UserError: ``server.port_taken``, ``server.no_address``.
+    """
+    host = settings.host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except socket.gaierror:
+        raise UserError(
+            "server.no_address", "{host} is not an address of this computer.", "Choose another --host.", host=host
+        ) from None
+    except OSError as error:
+        raise UserError(
+            "server.port_taken",
+            "Port {port} on {host} cannot be used: {reason}.",
+            "Choose another with --port.",
+            port=settings.port,
+            host=host,
+            reason=(error.strerror or str(error)).lower(),
+        ) from None
+    return listening
+
+
+def address(settings: Settings) -> str:
+    """Where a browser on this computer finds the page."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"http://{host}:{settings.port}{security.prefix(settings)}/"
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal stops it; prints the address once the page can be opened.
+
+    Raises:
+        UserError: the settings or the machine do not allow it.
+    """
+    security.check_exposure(settings)
+    settings = settings.model_copy(update={"workspace": _usable(settings)})
+    listening = listen(settings)
+    print("Starting …", flush=True)
+    app = create_app(settings)
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.pages[_likely(settings)].build_now()
+            await super().startup(sockets)
+            print(f"Voicewright is at {address(settings)}   (Ctrl+C stops it; running jobs go on)", flush=True)
+
+    # Gradio serves files of the working directory to itself: give it one that is empty.
+    os.chdir(settings.workspace / "tmp" / "empty")
+    Server(
+        uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_S, server_header=False, ws="none")
+    ).run(sockets=[listening])
+
+
+def _likely(settings: Settings) -> str:
+    wish = settings.language or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return language.known(wish) or language.LANGUAGES[0]
+
+
+def _usable(settings: Settings) -> Path:
+    folder = settings.workspace_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (folder / ".writable").unlink()
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise UserError(
+            "server.workspace",
+            "The workspace {folder} cannot be written: {reason}.",
+            "Choose another folder with --workspace.",
+            folder=folder,
+            reason=(error.strerror or str(error)).lower(),
+        ) from None
+    return folder
