@@ -1,0 +1,186 @@
+"""Blind pairs: nothing tells which is which before the vote, and nothing changes on a reload."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio.loudness import loudness_lufs
+from core.errors import UserError
+from core.files import sha256_file
+from core.jobs import events
+from core.jobs.job import Job
+from core.listening.candidates import candidates, sentences
+from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
+from core.listening.ranking import table
+from core.training.config import TrainConfig, write_config
+from core.workspace import Project
+
+RATE = 24_000
+TEXTS = ["The first sentence.", "Is this the second?"]
+
+
+def _run(project: Project, name: str, steps: tuple[int, ...], *, dataset: str = "d1", gains: float = 0.02) -> str:
+    """A finished run whose checkpoints have spoken; each sample has its own pitch and a loudness that grows."""
+    job = Job.create(project.runs, "train", {"dataset": dataset, "base": "starter"}, title=name.title(), name=name)
+    write_config(job.path / "config.yaml", TrainConfig(), dataset=dataset, base="starter", language="en")
+    for order, step in enumerate(steps):
+        for number, text in enumerate(TEXTS):
+            path = job.path / "samples" / str(step) / f"{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            time_s = np.arange(2 * RATE) / RATE
+            tone = np.sin(2 * np.pi * (300 + step * 7 + number * 100) * time_s) * gains * (1 + 3 * order)
+            soundfile.write(path, tone.astype(np.float32), RATE, subtype="PCM_16")
+            said = events.Sample(step=step, sentence=number, text=text, path=str(path.relative_to(job.path)))
+            events.append(job.events_path, said)
+    return job.id
+
+
+def _pitch(path: Path) -> int:
+    samples, rate = soundfile.read(path)
+    return int(round(np.argmax(np.abs(np.fft.rfft(samples))) * rate / len(samples)))
+
+
+def test_a_pair_is_one_sentence_and_tells_nothing_of_the_checkpoints(project: Project) -> None:
+    run = _run(project, "deep-voice", (0, 10, 20))
+    pair = next_pair(project)
+    known = json.dumps(asdict(pair))
+    assert run not in known and "Deep" not in known and "step" not in known and ":" not in pair.left + pair.right
+    originals = {sha256_file(path) for one in candidates(project) for path in one.samples.values()}
+    pitches = []
+    for sound in (pair.left, pair.right):
+        path = audio_file(project, sound)
+        assert sha256_file(path) not in originals  # not even by its bytes
+        pitches.append(_pitch(path))
+    offset = 300 + 100 * TEXTS.index(pair.text)
+    steps = {round((pitch - offset) / 7) for pitch in pitches}
+    assert len(steps) == 2 and steps < {0, 10, 20}
+    with pytest.raises(UserError) as blind:
+        reveal(project, pair.id)
+    assert blind.value.code == "listening.not_voted"
+
+
+def test_both_sides_are_equally_loud(project: Project) -> None:
+    _run(project, "run", (0, 10), gains=0.2)
+    pair = next_pair(project)
+    left, right = (soundfile.read(audio_file(project, sound), dtype="float32")[0] for sound in (pair.left, pair.right))
+    assert abs(loudness_lufs(left, RATE) - loudness_lufs(right, RATE)) < 0.1
+    assert max(np.abs(left).max(), np.abs(right).max()) < 1.0
+
+
+def test_a_reload_shows_the_same_pair_with_the_same_sides(project: Project) -> None:
+    _run(project, "run", (0, 10, 20, 30))
+    first = next_pair(project)
+    assert all(next_pair(project) == first for _ in range(5))
+    vote(project, first.id, "left")
+    assert next_pair(project).id != first.id
+
+
+def test_sides_are_drawn_and_the_reveal_tells_the_truth(project: Project) -> None:
+    run = _run(project, "run", (0, 10))
+    names = {300: f"{run}:0", 370: f"{run}:10"}
+    on_the_left = Counter()
+    for _ in range(24):
+        pair = next_pair(project, left=f"{run}:0", right=f"{run}:10", sentence=0)
+        heard = names[_pitch(audio_file(project, pair.left))]
+        told = vote(project, pair.id, "left")
+        assert told.left == heard and told.right != heard and told.winner == "left"
+        assert told.left_label == f"Run · {heard.split(':')[1]}"
+        on_the_left[heard] += 1
+    assert len(on_the_left) == 2  # 24 draws all alike happen once in eight million runs
+
+
+def test_undo_takes_the_vote_back_and_opens_the_same_pair(project: Project) -> None:
+    _run(project, "run", (0, 10, 20))
+    pair = next_pair(project)
+    vote(project, pair.id, "right")
+    assert undo(project) == pair == next_pair(project)
+    assert project.store.votes() == []
+    assert vote(project, pair.id, "same").winner == "same"
+    undo(project)
+    assert undo(project) is None
+
+
+def test_a_double_click_counts_once_and_the_first_vote_stays(project: Project) -> None:
+    _run(project, "run", (0, 10))
+    pair = next_pair(project)
+    threads = [threading.Thread(target=vote, args=(project, pair.id, "left")) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(project.store.votes()) == 1
+    assert vote(project, pair.id, "right").winner == "left"
+
+
+def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_twice(project: Project) -> None:
+    _run(project, "run", (0, 10, 20))
+    for _ in range(6):
+        pair = next_pair(project)
+        vote(project, pair.id, "same")
+    pairs = Counter(frozenset((one.left, one.right)) for one in project.store.votes())
+    assert len(pairs) == 3 and set(pairs.values()) == {2}
+    ranking = table(project)
+    assert (ranking.votes, ranking.compared, ranking.pairs) == (6, 3, 3)
+
+
+def test_only_samples_of_the_same_reference_and_seed_are_compared(project: Project) -> None:
+    first = _run(project, "first", (0, 10), dataset="d1")
+    second = _run(project, "second", (0, 10), dataset="d2")
+    third = _run(project, "third", (0, 10), dataset="d1")
+    with pytest.raises(UserError) as refused:
+        next_pair(project, left=f"{first}:10", right=f"{second}:10")
+    assert refused.value.code == "listening.not_comparable"
+    assert next_pair(project, left=f"{first}:10", right=f"{third}:10").text in TEXTS
+    for same in ((f"{first}:0", f"{third}:0"), (f"{first}:10", f"{first}:10")):
+        with pytest.raises(UserError) as refused:
+            next_pair(project, left=same[0], right=same[1])
+        assert refused.value.code == "listening.not_comparable"
+    assert [sentence.text for sentence in sentences(project)] == TEXTS
+
+
+def test_what_is_missing_is_said(project: Project) -> None:
+    with pytest.raises(UserError) as nothing:
+        next_pair(project)
+    assert nothing.value.code == "listening.too_few"
+    run = _run(project, "run", (0, 10))
+    with pytest.raises(UserError) as unknown:
+        next_pair(project, left=f"{run}:10", right="gone:5")
+    assert unknown.value.code == "listening.missing"
+    with pytest.raises(UserError) as sentence:
+        next_pair(project, sentence=7)
+    assert sentence.value.code == "listening.no_sentence"
+    for bad in ("../../project", "0" * 16, ""):
+        with pytest.raises(UserError) as pair:
+            vote(project, bad, "left")
+        assert pair.value.code == "listening.no_pair"
+        with pytest.raises(UserError) as sound:
+            audio_file(project, bad)
+        assert sound.value.code == "listening.no_sound"
+
+
+def test_skipping_makes_another_pair_and_old_copies_are_cleared(project: Project) -> None:
+    _run(project, "run", (0, 10, 20))
+    seen = [next_pair(project, fresh=True) for _ in range(25)]
+    assert len({pair.id for pair in seen}) == 25
+    assert len(list((project.path / "listening").glob("*.wav"))) == 40
+    with pytest.raises(UserError):
+        audio_file(project, seen[0].left)
+    assert audio_file(project, seen[-1].left).exists()
+
+
+def test_one_named_checkpoint_is_judged_against_the_others(project: Project) -> None:
+    run = _run(project, "run", (0, 10, 20))
+    rivals = set()
+    for _ in range(4):
+        told = vote(project, next_pair(project, left=f"{run}:20").id, "same")
+        assert f"{run}:20" in (told.left, told.right)
+        rivals |= {told.left, told.right} - {f"{run}:20"}
+    assert rivals == {f"{run}:0", f"{run}:10"}

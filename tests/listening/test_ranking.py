@@ -1,0 +1,30 @@
+"""The table of wins."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.listening.ranking import wins
+from core.store import Vote
+
+
+def test_wins_losses_ties_and_share_best_first() -> None:
+    votes = [
+        Vote("1", "a", "b", "left", 1.0),
+        Vote("2", "b", "a", "right", 2.0),
+        Vote("3", "a", "c", "same", 3.0),
+        Vote("4", "b", "c", "right", 4.0),
+    ]
+    rows = wins(votes, {"a": "A", "b": "B", "c": "C", "d": "D"})
+    assert [(row.label, row.wins, row.losses, row.ties) for row in rows] == [
+        ("A", 2, 0, 1),
+        ("C", 1, 0, 1),
+        ("B", 0, 3, 0),
+        ("D", 0, 0, 0),
+    ]
+    assert [row.share for row in rows] == [pytest.approx(2.5 / 3), 0.75, 0.0, None]
+
+
+def test_without_votes_there_is_no_share() -> None:
+    assert wins([]) == []
+    assert [row.share for row in wins([], {"a": "A"})] == [None]
