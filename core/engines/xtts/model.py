@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.utils import logging as transformers_logging
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -17,6 +18,9 @@ from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
 from core.engines.xtts.base_files import is_starter, starter_facts
 from core.errors import UserError
+
+# It warns about token numbers of text models, which play no part here, at every sentence.
+transformers_logging.set_verbosity_error()
 
 # What coqui's own trainer leaves in a checkpoint, and what `init_gpt_for_inference` adds to the module tree.
 _TRAINER_KEYS = ("torch_mel_spectrogram_style_encoder.", "torch_mel_spectrogram_dvae.", "dvae.")

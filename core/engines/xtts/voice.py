@@ -1,0 +1,258 @@
+"""Speaking with an XTTS model, be it loaded for that or in the middle of its training."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+import torchaudio
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from core.engines.base import Samples
+from core.engines.registry import language_code
+from core.engines.xtts.lora import load_adapter
+from core.engines.xtts.model import device_for, inference_gpt, load_base
+from core.engines.xtts.text import cleaned, pieces, unknown_characters
+from core.errors import Cancelled, UserError
+
+MAX_CHARACTERS = 5000
+PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
+MIN_REFERENCE_S = 0.33  # coqui ignores anything shorter
+_INPUT_HZ = 22_050
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the model knows of a speaker, on the CPU: latents ``(1, 32, channels)``, embedding ``(1, 512, 1)``."""
+
+    gpt_cond_latent: Tensor
+    speaker_embedding: Tensor
+
+
+class XttsVoice:
+    """A model that speaks. Holds no copy of any weight: training may go on between two sentences."""
+
+    def __init__(self, xtts: Xtts) -> None:
+        self.xtts = xtts
+        self.sample_rate: int = xtts.args.output_sample_rate
+
+    def condition(self, reference_wavs: Sequence[Path]) -> Conditioning:
+        """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not).
+
+        Raises:
+            UserError: ``speak.no_reference``, ``speak.reference_unreadable``, ``speak.reference_short``.
+        """
+        if not reference_wavs:
+            raise UserError(
+                "speak.no_reference",
+                "There is no reference recording to take the voice from.",
+                "Approve a few clips, or choose some as reference.",
+            )
+        config = self.xtts.config
+        heard = [_read(Path(path), config.max_ref_len) for path in reference_wavs]
+        if config.sound_norm_refs:
+            heard = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in heard]
+        with self._speaking():
+            embeddings = torch.stack([self._embedding(audio) for audio in heard]).mean(dim=0)
+            latents = self.xtts.get_gpt_cond_latents(
+                torch.cat(heard, dim=-1),
+                _INPUT_HZ,
+                length=config.gpt_cond_len,
+                chunk_length=config.gpt_cond_chunk_len,
+            )
+        # Cloned: tensors made in inference mode may not be used where gradients flow.
+        return Conditioning(latents.cpu().clone(), embeddings.cpu().clone())
+
+    def speak(
+        self,
+        text: str,
+        language: str,
+        reference: Conditioning | Sequence[Path],
+        seed: int = 0,
+        *,
+        max_seconds: float | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        **settings: Any,
+    ) -> tuple[Samples, int]:
+        """Say ``text``: exactly what coqui's ``Xtts.inference`` says after ``torch.manual_seed(seed)``.
+
+        Only a text over the model's limits is cut into parts, each said under the same seed's stream.
+
+        Args:
+            text: what to say, raw; the tokenizer cleans it.
+            language: one of the engine's languages, or a code with a region.
+            reference: conditioning, or WAV files of the speaker.
+            seed: of the random choices; leaves the process's own random state as it was.
+            max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
+            should_stop: asked between parts; `Cancelled` is raised if it says yes.
+            on_progress: told how many parts of how many are said.
+            settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
+
+        Returns:
+            float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
+
+        Raises:
+            UserError: ``speak.empty``, ``speak.too_long``, ``speak.unknown_characters``, ``speak.language_package``,
+                ``speak.not_finite``, ``speak.out_of_memory``, ``engine.language``.
+        """
+        parts, language = self.parts(text, language)
+        speaker = reference if isinstance(reference, Conditioning) else self.condition(reference)
+        options = {**self.settings(max_seconds), **settings}
+        said: list[Samples] = []
+        with self._speaking(seed), inference_gpt(self.xtts):
+            for number, part in enumerate(parts):
+                if should_stop():
+                    raise Cancelled
+                on_progress(number, len(parts))
+                if said:
+                    said.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
+                said.append(self._say(part, language, speaker, options))
+            on_progress(len(parts), len(parts))
+        return np.clip(np.concatenate(said), -1.0, 1.0), self.sample_rate
+
+    def parts(self, text: str, language: str) -> tuple[list[str], str]:
+        """The parts in which a text will be said, and the engine's code of its language.
+
+        Raises:
+            UserError: as `speak` does for texts and languages.
+        """
+        code, text = language_code(language), cleaned(text)
+        if not any(character.isalnum() for character in text):
+            raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
+        if len(text) > MAX_CHARACTERS:
+            raise UserError(
+                "speak.too_long",
+                "The text has {count} characters; at most {limit} are said at once.",
+                "Split it into several texts.",
+                count=len(text),
+                limit=MAX_CHARACTERS,
+            )
+        if unknown := unknown_characters(self.xtts.tokenizer, text, code):
+            raise UserError(
+                "speak.unknown_characters",
+                "The model has no sound for: {characters}",
+                "Leave these characters out, or write them as words.",
+                characters=" ".join(unknown),
+            )
+        return pieces(self.xtts.tokenizer, text, code), code
+
+    def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
+        """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""
+        config = self.xtts.config
+        chosen: dict[str, Any] = {
+            name: config[name] for name in ("temperature", "length_penalty", "repetition_penalty", "top_k", "top_p")
+        }
+        bound_s = max_seconds if max_seconds is not None else self.xtts.untrained_max_s
+        if bound_s is not None:
+            most = math.ceil(bound_s * self.xtts.args.input_sample_rate / self.xtts.args.gpt_code_stride_len)
+            chosen["max_new_tokens"] = max(1, min(most, self.xtts.gpt.max_gen_mel_tokens))
+        return chosen
+
+    def _say(self, text: str, language: str, speaker: Conditioning, options: dict[str, Any]) -> Samples:
+        try:
+            spoken = self.xtts.inference(text, language, speaker.gpt_cond_latent, speaker.speaker_embedding, **options)[
+                "wav"
+            ]
+        except torch.cuda.OutOfMemoryError as error:
+            raise UserError(
+                "speak.out_of_memory",
+                "The graphics card has too little free memory to speak.",
+                "Close other programs that use the card, or say a shorter text.",
+            ) from error
+        except RuntimeError as error:
+            if "probability tensor" in str(error):
+                raise _not_finite() from error
+            raise
+        samples: Samples = np.atleast_1d(np.asarray(spoken, dtype=np.float32))
+        if not np.isfinite(samples).all():
+            raise _not_finite()
+        return samples
+
+    def _embedding(self, audio: Tensor) -> Tensor:
+        try:
+            embedding: Tensor = self.xtts.get_speaker_embedding(audio, _INPUT_HZ)
+            return embedding
+        except RuntimeError as error:
+            if "CUFFT" not in str(error):
+                raise
+            # Late in a process cuFFT may fail for want of memory: this one short call can as well run on the CPU.
+            encoder, device = self.xtts.hifigan_decoder.speaker_encoder, self.xtts.device
+            at_16k = torchaudio.functional.resample(audio, _INPUT_HZ, 16_000)
+            try:
+                with torch.inference_mode():
+                    embedding = encoder.to("cpu")(at_16k.cpu(), l2_norm=True).unsqueeze(-1).to(device)
+                    return embedding
+            finally:
+                encoder.to(device)
+
+    @contextlib.contextmanager
+    def _speaking(self, seed: int | None = None) -> Iterator[None]:
+        """Evaluation mode, full precision and an own random stream; everything is put back afterwards."""
+        modes = [(module, module.training) for module in self.xtts.modules()]
+        cards = range(torch.cuda.device_count()) if self.xtts.device.type == "cuda" else ()
+        # Not `eval()`: coqui overrides it and would leave its inference copy in the module tree.
+        self.xtts.train(False)
+        try:
+            with torch.random.fork_rng(devices=cards), torch.autocast(self.xtts.device.type, enabled=False):
+                if seed is not None:
+                    torch.manual_seed(seed)
+                yield
+        finally:
+            for module, training in modes:
+                module.training = training
+
+
+def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto") -> XttsVoice:
+    """A voice from a base folder (or an export) and an adapter folder; None speaks with the base alone.
+
+    Raises:
+        UserError: ``base.missing_file``, ``base.broken``, ``adapter.broken``, ``adapter.foreign``.
+    """
+    xtts = load_base(base, "cpu")
+    if checkpoint is not None:
+        load_adapter(xtts, checkpoint)
+    return XttsVoice(xtts.to(device_for(device)))
+
+
+def _read(path: Path, max_s: float) -> Tensor:
+    """Mono samples at 22,050 Hz, shape ``(1, samples)``, as coqui's own loader makes them."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            # One second more than is used: the resampler's filter must not feel the cut.
+            samples = file.read(int(rate * (max_s + 1)), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UserError(
+            "speak.reference_unreadable",
+            "The reference recording {name} cannot be read.",
+            "Choose another clip as reference.",
+            name=path.name,
+        ) from error
+    audio = torch.from_numpy(samples.T.copy()).mean(dim=0, keepdim=True)
+    if rate != _INPUT_HZ:
+        audio = torchaudio.functional.resample(audio, rate, _INPUT_HZ)
+    if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
+        raise UserError(
+            "speak.reference_short",
+            "The reference recording {name} is too short.",
+            "Choose a clip of at least three seconds.",
+            name=path.name,
+        )
+    return audio.clip(-1, 1)[:, : int(_INPUT_HZ * max_s)]
+
+
+def _not_finite() -> UserError:
+    return UserError(
+        "speak.not_finite",
+        "This checkpoint's weights are damaged: it produced no valid sound.",
+        "Choose an earlier checkpoint.",
+    )

@@ -1,0 +1,32 @@
+"""One starter base for all tests here; it is never written to (a test sees to it)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A starter base."""
+    from core.engines.xtts.starter import make_starter
+
+    return make_starter(tmp_path_factory.mktemp("models") / "starter")
+
+
+@pytest.fixture(scope="session")
+def references(tmp_path_factory: pytest.TempPathFactory, prompts: Any) -> list[Path]:
+    """Two clips of real speech: 22,050 Hz as clips are, and 16,000 Hz stereo as a person may bring."""
+    folder = tmp_path_factory.mktemp("references")
+    samples, rate = soundfile.read(prompts.recording, dtype="float32")
+    found = []
+    for number, (start_s, end_s, _) in enumerate(sorted(prompts.spoken, key=lambda row: row[0] - row[1])[:2]):
+        clip = samples[round(start_s * rate) : round(end_s * rate)]
+        path = folder / f"reference-{number}.wav"
+        soundfile.write(path, np.stack([clip, clip * 0.5], axis=1) if number else clip, rate, subtype="PCM_16")
+        found.append(path)
+    return found

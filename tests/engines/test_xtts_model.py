@@ -1,0 +1,232 @@
+"""The base is opened strictly and left alone; adapters change what they should and merge without a trace."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from TTS.tts.configs.xtts_config import XttsConfig
+from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
+
+from core.engines.xtts import lora, model
+from core.engines.xtts.starter import make_starter
+from core.errors import UserError
+from core.files import read_json, sha256_file
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
+
+
+def linked(base: Path, folder: Path, **instead: Any) -> Path:
+    """A copy of a base by links, with some files replaced by what is given (None leaves one out)."""
+    folder.mkdir()
+    for path in base.iterdir():
+        if path.name not in instead:
+            (folder / path.name).symlink_to(path)
+    for name, value in instead.items():
+        if value is not None:
+            torch.save(value, folder / name)
+    return folder
+
+
+def logits(xtts: Xtts, seed: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    text = torch.randint(20, 80, (2, 12), generator=generator)
+    codes = torch.randint(0, 1000, (2, 20), generator=generator)
+    mels = torch.randn(2, 1, 80, 100, generator=generator)
+    lengths = torch.tensor([12, 12]), torch.tensor([20 * 1024, 20 * 1024])
+    result: torch.Tensor = xtts.gpt(text, lengths[0], codes, lengths[1], cond_mels=mels)[2]
+    return result
+
+
+def shaken(xtts: Xtts, options: lora.LoraOptions = lora.LoraOptions(rank=4, alpha=8)) -> Xtts:
+    """With adapters that add something, as if trained."""
+    lora.inject(xtts, options)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in lora.lora_parameters(xtts):
+            parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
+    xtts.train(False)
+    return xtts
+
+
+def test_the_starter_is_the_same_for_the_same_seed(starter: Path, tmp_path: Path) -> None:
+    again, other = make_starter(tmp_path / "again"), make_starter(tmp_path / "other", seed=1)
+    assert model.base_state(again).keys() == model.base_state(starter).keys()
+    for name, value in model.base_state(starter).items():
+        assert torch.equal(value, model.base_state(again)[name]), name
+    assert (again / "vocab.json").read_bytes() == (starter / "vocab.json").read_bytes()
+    assert not torch.equal(
+        model.base_state(other)["gpt.mel_head.weight"], model.base_state(starter)["gpt.mel_head.weight"]
+    )
+
+
+def test_the_starter_says_that_it_is_untrained_and_is_small(starter: Path) -> None:
+    assert read_json(starter / "starter.json")["trained"] is False
+    assert sum(path.stat().st_size for path in starter.iterdir()) < 70e6
+
+
+def test_making_a_starter_over_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="already holds"):
+        make_starter(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_plain_coqui_loads_the_starter(starter: Path) -> None:
+    config = XttsConfig()
+    config.load_json(str(starter / "config.json"))
+    xtts = Xtts(config)
+    xtts.load_checkpoint(config, checkpoint_dir=str(starter))
+    assert torch.equal(xtts.gpt.mel_head.weight, model.load_base(starter).gpt.mel_head.weight)
+    assert xtts.speaker_manager.speaker_names == ["Noise One", "Noise Two"]
+
+
+def test_loading_leaves_the_base_untouched_and_the_module_tree_clean(starter: Path) -> None:
+    before = hashes(starter)
+    xtts = model.load_base(starter)
+    assert xtts.state_dict().keys() == model.base_state(starter).keys()
+    assert not any(module.training for module in xtts.modules())
+    with model.inference_gpt(xtts):
+        assert any(name.startswith("gpt.gpt_inference.") for name in xtts.state_dict())
+    assert xtts.state_dict().keys() == model.base_state(starter).keys()
+    assert hashes(starter) == before
+
+
+def test_what_coquis_trainer_leaves_in_a_file_is_ignored(starter: Path, tmp_path: Path) -> None:
+    state = {f"xtts.{name}": value for name, value in model.base_state(starter).items()}
+    state |= {"dvae.codebook.embed": torch.zeros(2), "torch_mel_spectrogram_dvae.mel_norms": torch.ones(80)}
+    folder = linked(starter, tmp_path / "base", **{"model.pth": {"model": state, "config": {}}})
+    assert model.load_base(folder).state_dict().keys() == model.base_state(starter).keys()
+
+
+def test_a_config_object_pickled_by_coqui_is_let_in(starter: Path, tmp_path: Path) -> None:
+    # The hub's original checkpoint holds one beside the weights, under the names the classes then had.
+    checkpoint = {"config": XttsConfig(), "model": dict(model.base_state(starter))}
+    with _legacy_safe_globals():
+        folder = linked(starter, tmp_path / "base", **{"model.pth": checkpoint})
+    before = hashes(folder)
+    assert model.load_base(folder).state_dict().keys() == model.base_state(starter).keys()
+    assert hashes(folder) == before
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return print, ("executed",)
+
+
+def test_a_file_that_would_run_code_is_refused(
+    starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate(("model.pth", "dvae.pth", "mel_stats.pth")):
+        folder = linked(starter, tmp_path / str(number), **{name: {"model": Evil()}})
+        load = {"model.pth": model.load_base, "dvae.pth": model.load_dvae, "mel_stats.pth": model.load_mel_stats}[name]
+        with pytest.raises(UserError) as caught:
+            load(folder)
+        assert caught.value.code == "base.broken" and name in caught.value.text
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", ["missing", "extra"])
+def test_a_base_with_other_weights_is_refused_by_name(starter: Path, tmp_path: Path, change: str) -> None:
+    state = dict(model.base_state(starter))
+    if change == "missing":
+        del state["gpt.final_norm.weight"]
+    else:
+        state["gpt.something_else"] = torch.zeros(1)
+    folder = linked(starter, tmp_path / "base", **{"model.pth": {"model": state}})
+    with pytest.raises(UserError) as caught:
+        model.load_base(folder)
+    assert caught.value.code == "base.broken"
+
+
+def test_a_missing_file_is_named(starter: Path, tmp_path: Path) -> None:
+    folder = linked(starter, tmp_path / "base", **{"vocab.json": None})
+    with pytest.raises(UserError, match=r"vocab\.json"):
+        model.load_base(folder)
+
+
+def test_the_dvae_is_loaded_at_any_size(starter: Path, tmp_path: Path) -> None:
+    big = model.new_dvae(channels=80, hidden_dim=96, codebook_dim=32, num_tokens=128)
+    folder = linked(starter, tmp_path / "base", **{"dvae.pth": big.state_dict()})
+    mels = torch.randn(1, 80, 64)
+    assert torch.equal(model.load_dvae(folder).get_codebook_indices(mels), big.eval().get_codebook_indices(mels))
+
+
+def test_the_starters_dvae_tells_sounds_apart(starter: Path, references: list[Path]) -> None:
+    import soundfile
+    from TTS.tts.layers.tortoise.arch_utils import TorchMelSpectrogram
+
+    samples, rate = soundfile.read(references[0], dtype="float32")
+    mels = TorchMelSpectrogram(mel_norm_file=str(starter / "mel_stats.pth"), sampling_rate=rate)(
+        torch.from_numpy(samples)[None]
+    )
+    codes = model.load_dvae(starter).get_codebook_indices(mels)
+    assert len(codes.unique()) > codes.numel() / 8
+
+
+def test_a_fresh_adapter_changes_nothing(starter: Path) -> None:
+    xtts = model.load_base(starter)
+    before = logits(xtts)
+    lora.inject(xtts)
+    assert torch.allclose(logits(xtts), before, atol=1e-6)
+
+
+def test_merged_or_not_gives_the_same_logits_and_the_bases_keys(starter: Path) -> None:
+    xtts = model.load_base(starter)
+    base = logits(xtts)
+    apart = logits(shaken(xtts))
+    lora.merge(xtts)
+    assert (apart - base).abs().max() > 0.05
+    assert torch.allclose(logits(xtts), apart, atol=1e-4)
+    assert xtts.state_dict().keys() == model.base_state(starter).keys()
+    assert (
+        hashlib.sha256(str(xtts.gpt.gpt).encode()).digest()
+        == hashlib.sha256(str(model.load_base(starter).gpt.gpt).encode()).digest()
+    )
+
+
+def test_only_the_adapter_wants_gradients_and_gets_them(starter: Path) -> None:
+    xtts = model.load_base(starter)
+    lora.inject(xtts, lora.LoraOptions(rank=2))
+    wanted = {name for name, parameter in xtts.named_parameters() if parameter.requires_grad}
+    assert wanted and all(name.startswith("gpt.gpt.h.") and "lora_" in name for name in wanted)
+    for target in ("c_attn", "c_proj", "c_fc"):
+        assert any(f".{target}." in name for name in wanted)
+    logits(xtts).square().mean().backward()
+    # The first factors get none yet: the second ones are still zero.
+    assert all(p.grad is not None and p.grad.any() for n, p in xtts.gpt.gpt.named_parameters() if "lora_B" in n)
+
+
+def test_an_adapter_is_saved_and_comes_back_the_same(starter: Path, tmp_path: Path) -> None:
+    options = lora.LoraOptions(rank=4, alpha=8)
+    xtts = shaken(model.load_base(starter), options)
+    lora.save_adapter(xtts, tmp_path / "step-000010", options, step=10)
+    again = model.load_base(starter)
+    assert lora.load_adapter(again, tmp_path / "step-000010") is True
+    assert torch.equal(logits(again), logits(xtts))
+    assert read_json(tmp_path / "step-000010" / "adapter.json")["step"] == 10
+    assert (tmp_path / "step-000010" / "adapter.safetensors").stat().st_size < 1e6
+
+
+def test_the_base_as_step_0_has_no_adapter(starter: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter.json").write_text('{"step": 0, "base": true}')
+    xtts = model.load_base(starter)
+    assert lora.load_adapter(xtts, tmp_path) is False
+    assert xtts.state_dict().keys() == model.base_state(starter).keys()
+
+
+def test_an_adapter_of_another_base_or_with_nan_is_refused(starter: Path) -> None:
+    xtts = shaken(model.load_base(starter))
+    state = lora.lora_state(xtts)
+    first = next(iter(state))
+    with pytest.raises(UserError) as caught:
+        lora.load_lora(xtts, {name: value for name, value in state.items() if name != first})
+    assert caught.value.code == "adapter.foreign"
+    with pytest.raises(UserError) as caught:
+        lora.load_lora(xtts, {**state, first: state[first] * float("nan")})
+    assert caught.value.code == "adapter.broken"

@@ -1,0 +1,207 @@
+"""The voice says what plain coqui says, leaves training alone, and refuses what it cannot say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from TTS.tts.configs.xtts_config import XttsConfig
+from TTS.tts.models.xtts import Xtts
+
+from core.engines.xtts import lora, model
+from core.engines.xtts.text import pieces
+from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
+from core.errors import UserError
+from tests.engines.test_xtts_model import logits, shaken
+
+SENTENCE = "Hello there, this is a test."
+
+
+@pytest.fixture(scope="module")
+def plain(starter: Path) -> Xtts:
+    """The starter as coqui itself loads it."""
+    config = XttsConfig()
+    config.load_json(str(starter / "config.json"))
+    xtts = Xtts(config)
+    xtts.load_checkpoint(config, checkpoint_dir=str(starter))
+    return xtts
+
+
+@pytest.fixture
+def voice(starter: Path) -> XttsVoice:
+    return load_voice(starter, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def speaker(starter: Path) -> Conditioning:
+    return Conditioning(**model.load_speakers(starter)["Noise One"])
+
+
+def test_conditioning_equals_coquis_own(voice: XttsVoice, plain: Xtts, references: list[Path]) -> None:
+    config = plain.config
+    latents, embedding = plain.get_conditioning_latents(
+        [str(path) for path in references],
+        max_ref_length=config.max_ref_len,
+        gpt_cond_len=config.gpt_cond_len,
+        gpt_cond_chunk_len=config.gpt_cond_chunk_len,
+        sound_norm_refs=config.sound_norm_refs,
+    )
+    ours = voice.condition(references)
+    assert torch.allclose(ours.gpt_cond_latent, latents, atol=1e-4)
+    assert torch.allclose(ours.speaker_embedding, embedding, atol=1e-4)
+    assert not ours.gpt_cond_latent.is_inference()
+
+
+@pytest.mark.parametrize(("text", "language"), [(SENTENCE, "en"), ("Olá, isto é uma ação às 10h.", "pt")])
+def test_speaks_what_plain_coqui_speaks(
+    voice: XttsVoice, plain: Xtts, speaker: Conditioning, text: str, language: str
+) -> None:
+    samples, rate = voice.speak(text, language, speaker, seed=5)
+    torch.manual_seed(5)
+    theirs = plain.inference(text, language, *vars(speaker).values(), **voice.settings())["wav"]
+    assert rate == 24_000 and samples.dtype == np.float32 and samples.ndim == 1
+    np.testing.assert_allclose(samples, theirs, atol=1e-4)
+    assert np.abs(samples).max() > 0
+
+
+def test_the_seed_decides_and_the_process_keeps_its_own_chance(voice: XttsVoice, speaker: Conditioning) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    first = voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0]
+    assert torch.equal(torch.rand(3), expected)
+    assert np.array_equal(first, voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0])
+    other = voice.speak(SENTENCE, "en", speaker, seed=2, max_seconds=0.5)[0]
+    assert other.shape != first.shape or np.abs(other - first).max() > 1e-3
+
+
+def test_the_reference_decides_too(voice: XttsVoice, references: list[Path]) -> None:
+    first, second = (voice.speak(SENTENCE, "en", [path], seed=1, max_seconds=0.5)[0] for path in references)
+    assert first.shape != second.shape or np.abs(first - second).max() > 1e-3
+
+
+def test_an_untrained_voice_ends_by_itself(voice: XttsVoice, speaker: Conditioning) -> None:
+    samples, rate = voice.speak(SENTENCE, "en", speaker, seed=0)
+    assert samples.size / rate < 2.0
+    short, _ = voice.speak(SENTENCE, "en", speaker, seed=0, max_seconds=0.5)
+    assert short.size / rate < 0.6
+
+
+def test_speaking_in_the_middle_of_training_changes_no_step(starter: Path, speaker: Conditioning) -> None:
+    def train(speaking: bool) -> tuple[list[torch.Tensor], list[np.ndarray]]:
+        torch.manual_seed(0)
+        xtts = model.load_base(starter)
+        lora.inject(xtts, lora.LoraOptions(rank=4, alpha=8, dropout=0.1))
+        xtts.gpt.train(True)
+        xtts.hifigan_decoder.train(False)
+        modes = [module.training for module in xtts.modules()]
+        voice, heard = XttsVoice(xtts), []
+        optimizer = torch.optim.AdamW(lora.lora_parameters(xtts), lr=1e-2)
+        for _ in range(3):
+            loss = logits(xtts).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if speaking:
+                heard.append(voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0])
+            assert [module.training for module in xtts.modules()] == modes
+            assert not hasattr(xtts.gpt, "gpt_inference")
+        return [p.detach().clone() for p in lora.lora_parameters(xtts)], heard
+
+    with_speech, heard = train(True)
+    without, _ = train(False)
+    assert all(torch.equal(a, b) for a, b in zip(with_speech, without, strict=True))
+    assert heard[0].shape != heard[2].shape or np.abs(heard[0] - heard[2]).max() > 1e-3
+
+
+def test_live_weights_saved_adapter_and_merged_weights_speak_the_same(
+    starter: Path, tmp_path: Path, speaker: Conditioning
+) -> None:
+    options = lora.LoraOptions(rank=4, alpha=8)
+    live = shaken(model.load_base(starter), options)
+    lora.save_adapter(live, tmp_path, options, step=1)
+    spoken = XttsVoice(live).speak(SENTENCE, "en", speaker, seed=1)[0]
+    np.testing.assert_allclose(
+        load_voice(starter, tmp_path, "cpu").speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-6
+    )
+    lora.merge(live)
+    np.testing.assert_allclose(XttsVoice(live).speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-4)
+    base = load_voice(starter, device="cpu").speak(SENTENCE, "en", speaker, seed=1)[0]
+    assert base.shape != spoken.shape or np.abs(base - spoken).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "code"),
+    [
+        ("", "en", "speak.empty"),
+        (" …! ", "en", "speak.empty"),
+        ("a" * 5001, "en", "speak.too_long"),
+        ("Hello", "xx", "engine.language"),
+        ("I like 🍕 and ☂.", "en", "speak.unknown_characters"),
+    ],
+)
+def test_refuses_what_cannot_be_said(
+    voice: XttsVoice, speaker: Conditioning, text: str, language: str, code: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        voice.speak(text, language, speaker, seed=0)
+    assert caught.value.code == code
+    if code == "speak.unknown_characters":
+        assert "🍕" in caught.value.text and "☂" in caught.value.text and "k" not in caught.value.values["characters"]
+
+
+def test_broken_weights_are_named_and_no_nan_is_played(voice: XttsVoice, speaker: Conditioning) -> None:
+    with torch.no_grad():
+        voice.xtts.gpt.final_norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError) as caught:
+        voice.speak(SENTENCE, "en", speaker, seed=0, max_seconds=0.5)
+    assert caught.value.code == "speak.not_finite"
+    assert not hasattr(voice.xtts.gpt, "gpt_inference")
+
+
+def test_references_that_cannot_serve_are_named(voice: XttsVoice, tmp_path: Path, references: list[Path]) -> None:
+    import soundfile
+
+    with pytest.raises(UserError) as caught:
+        voice.condition([])
+    assert caught.value.code == "speak.no_reference"
+    (tmp_path / "letter.wav").write_text("Dear model,")
+    with pytest.raises(UserError, match=r"letter\.wav"):
+        voice.condition([references[0], tmp_path / "letter.wav"])
+    soundfile.write(tmp_path / "blink.wav", np.zeros(1000), 22_050)
+    with pytest.raises(UserError, match=r"blink\.wav"):
+        voice.condition([tmp_path / "blink.wav"])
+
+
+def test_only_a_text_over_the_limit_is_cut(voice: XttsVoice) -> None:
+    tokenizer = voice.xtts.tokenizer
+    assert pieces(tokenizer, "One. Two. Three.", "en") == ["One. Two. Three."]
+    long = " ".join(f"This is sentence number {n}, and it goes on for a while." for n in range(20))
+    parts = pieces(tokenizer, long, "en")
+    assert len(parts) > 1 and " ".join(parts) == long
+    assert all(part.endswith(".") for part in parts)
+    for part in parts:
+        assert len(part) <= tokenizer.char_limits["en"] and len(tokenizer.encode(part.lower(), "en")) <= 200
+    assert "".join(pieces(tokenizer, "x" * 900, "en")) == "x" * 900
+
+
+def test_a_cut_text_is_said_whole_and_may_be_stopped_between_parts(voice: XttsVoice, speaker: Conditioning) -> None:
+    from core.errors import Cancelled
+
+    text = " ".join(["A sentence of some length, which fills the line."] * 8)
+    seen: list[tuple[int, int]] = []
+    samples, rate = voice.speak(
+        text, "en", speaker, seed=0, max_seconds=0.3, on_progress=lambda done, total: seen.append((done, total))
+    )
+    total = seen[-1][1]
+    assert total >= 2 and seen == [(n, total) for n in range(total + 1)]
+    assert samples.size / rate > 0.3 * (total - 1)
+    with pytest.raises(Cancelled):
+        voice.speak(text, "en", speaker, seed=0, max_seconds=0.3, should_stop=lambda: len(seen) > 0)
+
+
+def test_a_language_may_carry_its_region(voice: XttsVoice, speaker: Conditioning) -> None:
+    brazilian = voice.speak("Bom dia.", "pt-BR", speaker, seed=0, max_seconds=0.3)[0]
+    assert np.array_equal(brazilian, voice.speak("Bom dia.", "pt", speaker, seed=0, max_seconds=0.3)[0])
