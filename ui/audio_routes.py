@@ -65,7 +65,7 @@ def routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
     def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:
-        return give(request, slug, "runs", run, "samples", str(step), f"{n}.wav")
+        return give(request, slug, "runs", run, "samples", f"step-{step:06d}", f"{n}.wav")
 
     @router.get("/audio/{slug}/export/{name}/{file}")
     def export(request: Request, slug: str, name: str, file: str) -> Response:

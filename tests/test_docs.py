@@ -1,0 +1,85 @@
+"""The documents say what is there: settings, commands, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FIELDS = Settings.model_fields
+
+
+def shown(name: str) -> str:
+    """A setting's default as the documents write it."""
+    default = FIELDS[name].default
+    return "" if default is None else str(default)
+
+
+def code_lines(text: str) -> list[str]:
+    """The lines of all fenced blocks, comments taken off."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+
+
+def test_every_setting_has_its_line_in_the_example_file() -> None:
+    lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if "=" in line]
+    assert lines == [f"#VOICEWRIGHT_{name.upper()}={shown(name)}" for name in FIELDS]
+
+
+def test_the_settings_page_has_every_setting_with_its_default_and_description() -> None:
+    rows = re.findall(r"^\| `VOICEWRIGHT_(\w+)` \| (.*?) ?\| (.*) \|$", (ROOT / "docs/settings.md").read_text(), re.M)
+    expected = [(name.upper(), f"`{shown(name)}`" if shown(name) else "", FIELDS[name].description) for name in FIELDS]
+    assert [(name, default.strip(), said) for name, default, said in rows] == expected
+
+
+def test_every_variable_in_a_document_exists() -> None:
+    known = {f"VOICEWRIGHT_{name.upper()}" for name in FIELDS} | set(
+        re.findall(r"VOICEWRIGHT_[A-Z_]+", (ROOT / "launch.sh").read_text())
+    )
+    files = [*PAGES, *(ROOT / "deploy").iterdir()]
+    for page in files:
+        unknown = set(re.findall(r"VOICEWRIGHT_[A-Z_]*[A-Z]", page.read_text())) - known
+        assert not unknown, f"{page.name} speaks of {unknown}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_run_files_that_exist(page: Path) -> None:
+    for line in code_lines(page.read_text()):
+        words = [word for word in shlex.split(line) if "=" not in word] if line.startswith("./") else []
+        if words:
+            assert (ROOT / words[0]).stat().st_mode & 0o111, f"{page.name}: {words[0]} cannot be run"
+
+
+def test_the_two_commands_are_in_the_readme() -> None:
+    commands = code_lines((ROOT / "README.md").read_text())
+    assert "./launch.sh" in commands
+    assert "./launch.sh test" in commands
+
+
+def test_every_argument_the_readme_names_is_known_to_the_launcher() -> None:
+    helped = subprocess.run([ROOT / "launch.sh", "--help"], capture_output=True, text=True, check=True).stdout
+    readme = (ROOT / "README.md").read_text() + (ROOT / "docs/settings.md").read_text()
+    named = set(re.findall(r"(?<![\w-])--(host|port|root-path|workspace)\b", readme))
+    assert named == {"host", "port", "root-path", "workspace"}
+    for argument in named:
+        assert f"--{argument}" in helped
+
+
+def test_modules_the_documents_run_exist() -> None:
+    for page in PAGES:
+        for module in re.findall(r"python -m ((?:core|tests|benchmarks|ui)[\w.]*)", page.read_text()):
+            path = ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page.name}: {module}"
