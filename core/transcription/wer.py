@@ -1,0 +1,89 @@
+"""Word error rate, and the plain form of a text that it is counted on."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# fmt: off
+_ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]
+_TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+# fmt: on
+_FIXED = {"won't": "will not", "can't": "can not", "cannot": "can not", "let's": "let us", "ok": "okay"}
+_ENDINGS = (
+    ("n't", " not"), ("'re", " are"), ("'ve", " have"), ("'ll", " will"), ("'m", " am"), ("'d", " would"),
+)  # fmt: skip
+# After these words 's is "is"; after a noun it is mostly a genitive.
+_IS = {"it's", "that's", "there's", "here's", "what's", "who's", "he's", "she's", "where's"}
+# Scripts written without spaces are counted by the character.
+_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+
+
+def normalize(text: str, language: str = "en") -> str:
+    """Lower case, no punctuation; in English also numbers as words and contractions in full.
+
+    Chinese and Japanese characters stand apart, so that a "word" error rate of them is one by the character.
+    """
+    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    if language.startswith("en"):
+        text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+        text = re.sub(r"\d+", lambda match: f" {_number(match.group())} ", text)
+        text = " ".join(_contraction(word) for word in re.split(r"[^\w']+", text))
+    text = _UNSPACED.sub(r" \1 ", text)
+    kept = (char if _is_word(char) else " " for char in text.replace("'", ""))
+    return " ".join("".join(kept).split())
+
+
+def wer(reference: str, hypothesis: str, language: str = "en") -> float:
+    """Word error rate: (substitutions + deletions + insertions) / words of the reference, both normalized first.
+
+    An empty reference gives 0 for an empty hypothesis, else 1.
+    """
+    return edits(reference, hypothesis, language) / max(1, len(normalize(reference, language).split()))
+
+
+def edits(reference: str, hypothesis: str, language: str = "en") -> int:
+    """How many words must be put in, taken out or replaced (Levenshtein distance over normalized words)."""
+    said, heard = normalize(reference, language).split(), normalize(hypothesis, language).split()
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+    return row[-1]
+
+
+def _is_word(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LMN"
+
+
+def _contraction(word: str) -> str:
+    word = word.strip("'")
+    if word in _FIXED:
+        return _FIXED[word]
+    if word in _IS:
+        return word[:-2] + " is"
+    for ending, full in _ENDINGS:
+        if word.endswith(ending):
+            return word[: -len(ending)] + full
+    return word
+
+
+def _number(digits: str) -> str:
+    """Words of a number below a million; longer ones, and those with a leading zero, digit by digit."""
+    if len(digits) > 6 or (digits[0] == "0" and digits != "0"):
+        return " ".join(_ONES[int(digit)] for digit in unicodedata.normalize("NFKC", digits) if digit.isdecimal())
+    return _words(int(digits))
+
+
+def _words(value: int) -> str:
+    if value < 20:
+        return _ONES[value]
+    for size, name in ((1000, "thousand"), (100, "hundred")):
+        if value >= size:
+            rest = f" {_words(value % size)}" if value % size else ""
+            return f"{_words(value // size)} {name}{rest}"
+    return _TENS[value // 10] + (f" {_ONES[value % 10]}" if value % 10 else "")

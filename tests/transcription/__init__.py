@@ -1,0 +1,1 @@
+"""Tests of transcription: registry, recognizers, downloads, the job."""
