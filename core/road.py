@@ -1,18 +1,25 @@
-"""The road of a project as steps with their true state, derived from what is on disk."""
+"""The road of a project as steps with their true state, and projects as cards; all derived from what is on disk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.workspace import Project
+from core.dataset.freeze import latest
+from core.jobs.job import JobView
+from core.store import Totals
+from core.workspace import Project, Workspace
 
 KEYS = ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak")
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One step. ``state`` is empty, partial or done; ``done`` of ``total`` items; ``seconds`` of material."""
+    """One step. ``state`` is empty, partial or done; ``done`` of ``total`` items; ``seconds`` of material.
+
+    Items are recordings, clips, clips with text, reviewed clips, clips in the newest dataset, runs, votes, and takes
+    with exports.
+    """
 
     key: str
     state: str
@@ -21,31 +28,89 @@ class StepState:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class ProjectCard:
+    """A project on the Home page. ``reached`` is the furthest step begun, ``next`` the first that is not done.
+
+    Either is empty if there is none. ``seconds`` is the length of its recordings, ``created`` Unix time.
+    """
+
+    slug: str
+    name: str
+    language: str
+    demo: bool
+    created: float
+    seconds: float
+    steps: tuple[StepState, ...]
+    reached: str
+    next: str
+    running: JobView | None
+
+
 def steps(project: Project) -> list[StepState]:
     """All steps in order. Cheap enough for every tick of a page."""
     totals = project.store.totals()
-    reviewed = totals.approved + totals.rejected
-    datasets = _folders(project.datasets, "report.json")
-    runs = _folders(project.runs, "job.json")
     votes = len(project.store.votes())
-    takes = len(list(project.takes.glob("*.json"))) if project.takes.is_dir() else 0
-    exports = _folders(project.exports, "manifest.json")
+    spoken = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
     return [
         StepState("sources", "done" if totals.sources else "empty", totals.sources, totals.sources, totals.source_s),
-        StepState("segments", "done" if totals.clips else "empty", totals.clips, totals.clips, totals.clip_s),
-        _of("transcripts", totals.transcribed, totals.clips),
-        _of("review", reviewed, totals.clips),
-        StepState("dataset", "done" if datasets else "empty", datasets, datasets),
-        StepState("train", "done" if runs else "empty", runs, runs),
+        StepState("segments", _segments(totals), totals.clips, totals.clips, totals.clip_s),
+        _of("transcripts", totals.transcribed, totals.clips, totals.clip_s),
+        _of("review", totals.approved + totals.rejected, totals.clips, totals.approved_s),
+        _dataset(project, totals),
+        _train(project),
         StepState("listen", "done" if votes else "empty", votes, votes),
-        StepState("speak", "done" if takes or exports else "empty", takes + exports, takes + exports),
+        StepState("speak", "done" if spoken else "empty", spoken, spoken),
     ]
 
 
-def _of(key: str, done: int, total: int) -> StepState:
+def project_cards(workspace: Workspace) -> list[ProjectCard]:
+    """A card for each project, newest first."""
+    return [_card(project) for project in workspace.projects()]
+
+
+def _card(project: Project) -> ProjectCard:
+    info, states, job = project.info, steps(project), project.running()
+    return ProjectCard(
+        slug=project.slug,
+        name=info.name,
+        language=info.language,
+        demo=info.demo,
+        created=info.created,
+        seconds=states[0].seconds,
+        steps=tuple(states),
+        reached=next((one.key for one in reversed(states) if one.state != "empty"), ""),
+        next=next((one.key for one in states if one.state != "done"), ""),
+        running=job.read() if job else None,
+    )
+
+
+def _of(key: str, done: int, total: int, seconds: float) -> StepState:
     state = "empty" if not done else "done" if done >= total else "partial"
-    return StepState(key, state, done, total)
+    return StepState(key, state, done, total, seconds if done else 0.0)
 
 
-def _folders(parent: Path, marker: str) -> int:
-    return len(list(parent.glob(f"*/{marker}")))
+def _segments(totals: Totals) -> str:
+    if not totals.clips:
+        return "empty"
+    return "done" if totals.segmented >= totals.sources else "partial"
+
+
+def _dataset(project: Project, totals: Totals) -> StepState:
+    newest = latest(project)
+    if newest is None:
+        return StepState("dataset", "empty")
+    # What was corrected or approved since then is not in it.
+    state = "partial" if totals.edited_at > newest.at else "done"
+    return StepState("dataset", state, newest.clips, newest.clips, newest.seconds)
+
+
+def _train(project: Project) -> StepState:
+    runs = [path.parent for path in project.runs.glob("*/job.json")]
+    # Step 0 is the base voice; only what comes after it was learnt.
+    learnt = any(folder.name != "step-000000" for run in runs for folder in (run / "checkpoints").glob("step-*"))
+    return StepState("train", "done" if learnt else "partial" if runs else "empty", len(runs), len(runs))
+
+
+def _count(folder: Path, pattern: str) -> int:
+    return len(list(folder.glob(pattern)))

@@ -28,7 +28,7 @@ MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as 
 class DatasetInfo:
     """A frozen dataset. ``seconds`` is the length of all its clips, ``train`` and ``val`` count clips.
 
-    ``at`` is when it was frozen (Unix time), ``signature`` tells whether the clips have changed since.
+    ``at`` is when it was frozen last (Unix time), ``signature`` tells whether the clips have changed since.
     """
 
     id: str
@@ -228,7 +228,7 @@ def _info(folder: Path) -> DatasetInfo:
         train=int(facts["train"]),
         val=int(facts["val"]),
         dropped=int(facts["dropped"]),
-        at=float(facts["at"]),
+        at=(folder / "dataset.json").stat().st_mtime,
         signature=str(facts["signature"]),
         language=str(facts.get("language", "")),
     )
