@@ -104,14 +104,12 @@ def test_an_edit_and_a_hearing_at_the_same_time_leave_the_edit(project: Project,
 
 
 @pytest.mark.slow
-def test_the_openai_engine_does_the_same_job(
-    project: Project, make_clips: MakeClips, openai_checkpoint: object
-) -> None:
-    make_clips(2)
+def test_the_openai_engine_does_the_same_job(project: Project, make_clips: MakeClips, openai_checkpoint: Path) -> None:
+    make_clips(1)
     job = start_transcribe(project, str(openai_checkpoint), device="cpu")
     view = job.wait()
     assert view.status == "done", job.log_tail()
-    assert all("echo test" in clip.text or "said" in clip.text or clip.text for clip in project.store.clips())
+    assert view.result["model"] == str(openai_checkpoint) and view.result["device"] == "cpu"
     assert "echo test" in project.store.clips()[0].text
 
 
