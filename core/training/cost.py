@@ -1,0 +1,50 @@
+"""What a run will cost, from what earlier runs on this machine took; nothing is promised that was never measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.training.config import TrainConfig
+from core.training.run import RunView, runs
+from core.workspace import Project
+
+
+@dataclass(frozen=True)
+class Cost:
+    """``seconds`` and ``memory_gb`` as far as they are known; ``updates`` of ``clips`` clips each."""
+
+    updates: int
+    clips: int
+    seconds: float | None = None
+    memory_gb: float | None = None
+
+
+def estimate(project: Project, config: TrainConfig, base_id: str) -> Cost:
+    """What training with ``config`` on ``base_id`` should take, by the newest run of that base that got going.
+
+    An update's time goes with the clips it learns from; memory is only known for the same batch size.
+    """
+    clips = config.batch_size * config.accumulation
+    for run in runs(project):
+        if run.base_id != base_id:
+            continue
+        view = run.read()
+        if not view.steps_per_s:
+            continue
+        return Cost(config.max_steps, clips, _seconds(view, config), _memory(view, config))
+    return Cost(config.max_steps, clips)
+
+
+def _seconds(view: RunView, config: TrainConfig) -> float:
+    was, now = (one.batch_size * one.accumulation for one in (view.config, config))
+    assert view.steps_per_s is not None
+    return config.max_steps / view.steps_per_s * now / was
+
+
+def _memory(view: RunView, config: TrainConfig) -> float | None:
+    same = (view.config.batch_size, view.config.gradient_checkpointing, view.config.precision) == (
+        config.batch_size,
+        config.gradient_checkpointing,
+        config.precision,
+    )
+    return view.memory_mb / 1024 if same and view.memory_mb else None
