@@ -27,6 +27,7 @@ CHANNELS = 192
 HEADS = 3
 CODES = 1024
 MEL_SCALE = 5.0  # log mels reach from -11.5 to about 2: divided by it they suit freshly drawn weights
+DECODER_GAIN = 2.3  # loud enough to hear, and to hear two checkpoints differ
 MAX_SECONDS = 1.5  # weights that learnt nothing never say where a sentence ends
 
 # What the cleaners leave of the 17 languages: Chinese, Japanese and Korean arrive in Latin letters.
@@ -114,6 +115,13 @@ def _fresh(config: XttsConfig, vocabulary: Path) -> Xtts:
     xtts.tokenizer = VoiceBpeTokenizer(vocab_file=str(vocabulary))
     xtts.init_models()
     xtts.mel_stats.fill_(MEL_SCALE)
+    # As drawn, the decoder hums the same quiet note whatever it is given: its biases outweigh its input.
+    with torch.no_grad():
+        for name, parameter in xtts.hifigan_decoder.waveform_decoder.named_parameters():
+            if name.endswith("original0"):  # the gain of a weight-normalised layer
+                parameter.mul_(DECODER_GAIN)
+            elif name.endswith("bias"):
+                parameter.zero_()
     return xtts
 
 
