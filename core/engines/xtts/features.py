@@ -1,0 +1,265 @@
+"""What a clip is to XTTS: text tokens, audio codes and a conditioning mel; checked first, then computed once."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+from torch import Tensor
+from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+from TTS.tts.models.xtts import wav_to_mel_cloning
+
+from core.engines.base import DatasetReport, Dropped
+from core.engines.registry import language_code
+from core.engines.xtts.model import load_dvae, load_mel_stats
+from core.engines.xtts.text import tokens as text_tokens
+from core.engines.xtts.text import unknown_characters
+from core.errors import UserError
+from core.files import inside, read_json, replacing, sha256_file, write_json
+from core.jobs.reporter import Reporter
+
+RATE = 22_050  # hertz, of clips, conditioning and codes
+FRAME = 256  # samples a mel frame
+STRIDE = 1024  # samples a code
+MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
+MIN_SAMPLES = RATE // 2
+MAX_TOKENS = 200
+VERSION = 1  # raise when what is stored, or how it is computed, changes
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of ``metadata_train.csv`` or ``metadata_val.csv``."""
+
+    id: str
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """A clip ready to train on; its codes and mel lie in the cache. ``samples`` counts at 22,050 Hz."""
+
+    id: str
+    text: str
+    tokens: tuple[int, ...]
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.samples / RATE
+
+
+@dataclass(frozen=True)
+class Features:
+    """All features of a dataset; small things in memory, mels on disk."""
+
+    folder: Path
+    language: str
+    train: list[ClipFeatures]
+    val: list[ClipFeatures]
+
+    def mel(self, clip: ClipFeatures) -> npt.NDArray[np.float16]:
+        """The log mel as the conditioning encoder wants it, shape (80, frames)."""
+        with np.load(_clip_file(self.folder, clip.id), allow_pickle=False) as stored:
+            return np.asarray(stored["mel"])
+
+    def codes(self, clip: ClipFeatures) -> npt.NDArray[np.int16]:
+        """Audio codes, shape (ceil(samples / 1024),)."""
+        with np.load(_clip_file(self.folder, clip.id), allow_pickle=False) as stored:
+            return np.asarray(stored["codes"])
+
+
+def rows(dataset: Path, part: str) -> list[Row]:
+    """The clips of a frozen dataset's ``part``, ``train`` or ``val``."""
+    path = dataset / f"metadata_{part}.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = [line for line in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE) if len(line) >= 2]
+    return [Row(line[0], line[1], inside(dataset / "wavs", f"{line[0]}.wav")) for line in lines]
+
+
+def language_of(dataset: Path) -> str:
+    """The language of a frozen dataset as XTTS calls it."""
+    return language_code(str(read_json(dataset / "dataset.json")["language"]))
+
+
+def check(dataset: Path, base: Path) -> DatasetReport:
+    """What of a frozen dataset can be trained on, judged by the base's own tokenizer, and why the rest cannot."""
+    tokenizer, language = load_tokenizer(base), language_of(dataset)
+    used: list[str] = []
+    dropped: list[Dropped] = []
+    seconds = 0.0
+    for row in (*rows(dataset, "train"), *rows(dataset, "val")):
+        problem, _, samples = _inspect(row, tokenizer, language)
+        if problem is not None:
+            dropped.append(problem)
+        else:
+            used.append(row.id)
+            seconds += samples / RATE
+    return DatasetReport(tuple(used), tuple(dropped), seconds)
+
+
+def load_tokenizer(base: Path) -> VoiceBpeTokenizer:
+    """The base's own tokenizer."""
+    return VoiceBpeTokenizer(vocab_file=str(base / "vocab.json"))
+
+
+def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: str = "cpu") -> Features:
+    """Compute what is missing of the features and return all; stopped half way, the next call goes on there.
+
+    Clips that `check` would drop are named in warnings and left out.
+
+    Raises:
+        UserError: ``train.too_few_clips``.
+        Cancelled: Stop was pressed.
+    """
+    language = language_of(dataset)
+    folder = cache / cache_key(dataset, base)
+    index = folder / "index.json"
+    if index.exists():
+        stored = read_json(index)
+        for one in stored["dropped"]:
+            _warn(reporter, Dropped(**one))
+    else:
+        tokenizer = load_tokenizer(base)
+        parts, dropped = _inspect_all(dataset, tokenizer, language, reporter)
+        _compute([*parts["train"], *parts["val"]], dataset, base, folder, reporter, device)
+        stored = {
+            **{part: [clip.__dict__ for clip in clips] for part, clips in parts.items()},
+            "dropped": [one.__dict__ for one in dropped],
+        }
+        write_json(index, stored)
+    return Features(folder, language, _clips(stored["train"]), _clips(stored["val"]))
+
+
+def cache_key(dataset: Path, base: Path) -> str:
+    """Names the features of these clips under this base's encoder and tokenizer, by content."""
+    parts: list[Any] = [VERSION, dataset.name, language_of(dataset)]
+    parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
+    parts += [sha256_file(base / name) for name in ("vocab.json", "dvae.pth", "mel_stats.pth")]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def read_audio(path: Path) -> Tensor:
+    """A clip as float32 mono at 22,050 Hz, shape (1, samples)."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    wave = torch.from_numpy(samples.mean(axis=1, keepdims=True).T.copy())
+    if rate != RATE:
+        import torchaudio
+
+        wave = torchaudio.functional.resample(wave, rate, RATE)
+    return wave
+
+
+def mel(wave: Tensor, stats: Tensor, *, n_fft: int) -> Tensor:
+    """Log mel, (1, 80, frames): ``n_fft`` 2048 for conditioning, 1024 for the codes, as coqui has them."""
+    result: Tensor = wav_to_mel_cloning(
+        wave, mel_norms=stats, device=wave.device, n_fft=n_fft, hop_length=FRAME, win_length=1024, sample_rate=RATE
+    )
+    return result
+
+
+def _inspect_all(
+    dataset: Path, tokenizer: VoiceBpeTokenizer, language: str, reporter: Reporter
+) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
+    parts: dict[str, list[ClipFeatures]] = {}
+    dropped: list[Dropped] = []
+    for part in ("train", "val"):
+        kept = parts[part] = []
+        found = rows(dataset, part)
+        for number, row in enumerate(found):
+            reporter.check_stop()
+            reporter.progress("check_dataset", number, len(found), row.id)
+            problem, tokens, samples = _inspect(row, tokenizer, language)
+            if problem is None:
+                kept.append(ClipFeatures(row.id, row.text, tuple(tokens), samples))
+            else:
+                dropped.append(problem)
+                _warn(reporter, problem)
+    if len(parts["train"]) < 2:
+        raise UserError(
+            "train.too_few_clips",
+            "Only {count} clips of the dataset can be trained on.",
+            "At least 2 are needed to run at all, and some minutes of speech for a voice. Approve more clips.",
+            count=len(parts["train"]),
+        )
+    return parts, dropped
+
+
+def _inspect(row: Row, tokenizer: VoiceBpeTokenizer, language: str) -> tuple[Dropped | None, list[int], int]:
+    """Why a clip cannot be trained on (or None), its tokens, and its length in samples at 22,050 Hz."""
+    try:
+        info = soundfile.info(row.path)
+    except (soundfile.LibsndfileError, OSError):
+        return _drop(row, "clip.unreadable", "The audio of clip {clip} cannot be read."), [], 0
+    samples = round(info.frames * RATE / info.samplerate)
+    facts = {"seconds": round(samples / RATE, 2)}
+    if samples > MAX_SAMPLES:
+        text = "Clip {clip} is {seconds} s long; at most 11.6 s can be learnt from."
+        return _drop(row, "clip.too_long", text, **facts), [], samples
+    if samples < MIN_SAMPLES:
+        text = "Clip {clip} is only {seconds} s long; at least 0.5 s is needed."
+        return _drop(row, "clip.too_short", text, **facts), [], samples
+    if not row.text.strip():
+        return _drop(row, "clip.no_text", "Clip {clip} has no text."), [], samples
+    if unknown := unknown_characters(tokenizer, row.text, language):
+        text = "The text of clip {clip} holds “{characters}”, which the voice cannot speak."
+        return _drop(row, "clip.unknown_characters", text, characters=unknown), [], samples
+    tokens = text_tokens(tokenizer, row.text, language)
+    if len(tokens) > MAX_TOKENS:
+        text = "The text of clip {clip} has {tokens} tokens; at most 200 fit."
+        return _drop(row, "clip.too_many_tokens", text, tokens=len(tokens)), [], samples
+    return None, tokens, samples
+
+
+def _compute(
+    clips: list[ClipFeatures], dataset: Path, base: Path, folder: Path, reporter: Reporter, device: str
+) -> None:
+    missing = [clip for clip in clips if not _clip_file(folder, clip.id).exists()]
+    if not missing:
+        return
+    reporter.progress("features", len(clips) - len(missing), len(clips))
+    dvae, stats = load_dvae(base, device), load_mel_stats(base).to(device)
+    with torch.inference_mode():
+        for number, clip in enumerate(missing, len(clips) - len(missing) + 1):
+            reporter.check_stop()
+            wave = read_audio(inside(dataset / "wavs", f"{clip.id}.wav")).to(device)
+            codes = dvae.get_codebook_indices(mel(wave, stats, n_fft=1024))[0, : -(-clip.samples // STRIDE)]
+            conditioning = mel(wave, stats, n_fft=2048)[0]
+            with replacing(_clip_file(folder, clip.id)) as temporary:
+                np.savez(
+                    temporary,
+                    codes=codes.to("cpu", torch.int16).numpy(),
+                    mel=conditioning.to("cpu", torch.float16).numpy(),
+                )
+            reporter.progress("features", number, len(clips), clip.id)
+
+
+def _clip_file(folder: Path, clip_id: str) -> Path:
+    return folder / "clips" / f"{clip_id}.npz"
+
+
+def _clips(stored: list[dict[str, Any]]) -> list[ClipFeatures]:
+    return [ClipFeatures(one["id"], one["text"], tuple(one["tokens"]), one["samples"]) for one in stored]
+
+
+def _drop(row: Row, code: str, template: str, **values: Any) -> Dropped:
+    values = {"clip": row.id, **values}
+    return Dropped(row.id, code, template.format(**values), values)
+
+
+def _warn(reporter: Reporter, one: Dropped) -> None:
+    # Already filled in; braces of a text must not be filled again.
+    text = one.text.replace("{", "{{").replace("}", "}}")
+    reporter.warning(one.code, text, "It is left out of the training.", **one.values)

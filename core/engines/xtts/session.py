@@ -1,0 +1,209 @@
+"""An XTTS model being trained: LoRA on its GPT, one optimizer update at a time, exactly resumable."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from core.engines.xtts.batches import Batch, Order, References, collate
+from core.engines.xtts.features import ClipFeatures, Features
+from core.engines.xtts.lora import LoraOptions, inject, load_lora, lora_parameters, read_adapter, save_adapter
+from core.engines.xtts.loss import losses
+from core.engines.xtts.model import load_base
+from core.errors import UserError
+from core.training.checkpoints import STATE
+from core.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from core.engines.xtts.voice import XttsVoice
+
+# More say little new about the error on unseen sentences and cost time.
+_MOST_VALIDATION_CLIPS = 64
+_FLOOR = 0.1  # of the learning rate, where the cosine ends
+
+
+class XttsSession:
+    """Trains the adapter of ``xtts``; everything else stays frozen.
+
+    What an update sees depends on the seed and its number alone, so a position is enough to go on exactly.
+    """
+
+    def __init__(self, xtts: Xtts, config: TrainConfig, features: Features, device: str) -> None:
+        self.xtts, self.config, self.features, self.device = xtts, config, features, device
+        self.step_number = 0
+        self.lora = LoraOptions(config.lora_rank, config.lora_alpha, config.lora_dropout)
+        torch.manual_seed(config.seed)
+        inject(xtts, self.lora)
+        if config.gradient_checkpointing:
+            xtts.gpt.gpt.gradient_checkpointing_enable({"use_reentrant": False})
+        self.parameters = lora_parameters(xtts)
+        on_card = device.startswith("cuda")
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=on_card
+        )
+        self.dtype = autocast_dtype(config.precision, device)
+        self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
+        self.order = Order([clip.samples for clip in features.train], config.batch_size, config.seed)
+        self.references = References(features, config.reference_min_s, config.reference_max_s, config.seed)
+        self.validation = [batch.to(device) for batch in self._validation_batches()]
+
+    def step(self) -> dict[str, float]:
+        """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
+
+        If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
+        """
+        self._mode(training=True)
+        lr = learning_rate(self.config, self.step_number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        first = self.step_number * self.config.accumulation
+        batches = [self.training_batch(first + i) for i in range(self.config.accumulation)]
+        mel, text = self._backward(batches)
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
+        values = {"loss_mel_ce": mel.item(), "loss_text_ce": text.item(), "lr": lr, "grad_norm": norm.item()}
+        # A scaled float16 gradient overflows now and then by design: the scaler then leaves the update out itself.
+        sound = math.isfinite(values["loss_mel_ce"]) and (
+            self.scaler.is_enabled() or math.isfinite(values["grad_norm"])
+        )
+        if sound:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        elif self.scaler.is_enabled():
+            self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step_number += 1
+        return values if sound else {**values, "skipped": 1.0}
+
+    def evaluate(self) -> dict[str, float]:
+        """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any."""
+        if not self.validation:
+            return {}
+        self._mode(training=False)
+        total, codes = 0.0, 0
+        with torch.no_grad(), self._autocast():
+            for batch in self.validation:
+                total += losses(self.xtts.gpt, batch).mel.item() * batch.code_targets
+                codes += batch.code_targets
+        return {"val_loss_mel_ce": total / codes}
+
+    def save(self, folder: Path) -> None:
+        """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
+        save_adapter(self.xtts, folder, self.lora, step=self.step_number)
+        state = {
+            "step": self.step_number,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state() if self.device.startswith("cuda") else None,
+        }
+        with open(folder / STATE, "wb") as file:
+            torch.save(state, file)
+
+    def load(self, folder: Path) -> None:
+        """Take up where `save` left off.
+
+        Raises:
+            UserError: ``train.state_broken``; ``adapter.foreign`` if it was made on another base.
+        """
+        adapter = read_adapter(folder)
+        try:
+            state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+            if adapter is None:
+                raise ValueError("no adapter")
+            load_lora(self.xtts, adapter[1])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+            torch.set_rng_state(state["random"])
+            if self.device.startswith("cuda") and state["random_cuda"] is not None:
+                torch.cuda.set_rng_state(state["random_cuda"])
+            self.step_number = int(state["step"])
+        except (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise UserError(
+                "train.state_broken",
+                "The state saved in {folder} cannot be read ({what}).",
+                "Its voice can still be used; to train on, start a new run.",
+                folder=folder.name,
+                what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
+            ) from error
+
+    def voice(self) -> XttsVoice:
+        """A voice over the live weights; nothing is copied or reloaded."""
+        from core.engines.xtts.voice import XttsVoice
+
+        self._mode(training=False)
+        return XttsVoice(self.xtts)
+
+    def training_batch(self, number: int) -> Batch:
+        """The batch of this number, on the device: its clips, each with a piece of another clip."""
+        clips = [self.features.train[i] for i in self.order.batch(number)]
+        return collate(self.features, clips, self.references.training(clips, number)).to(self.device)
+
+    def _backward(self, batches: list[Batch]) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean over *all* codes of the update, however they are cut into batches."""
+        codes = sum(batch.code_targets for batch in batches)
+        tokens = sum(batch.text_targets for batch in batches)
+        mel = text = torch.zeros((), device=self.device)
+        for batch in batches:
+            with self._autocast():
+                loss = losses(self.xtts.gpt, batch)
+            share_mel = loss.mel * (batch.code_targets / codes)
+            share_text = loss.text * (batch.text_targets / tokens)
+            self.scaler.scale(share_mel + self.config.text_loss_weight * share_text).backward()  # type: ignore[no-untyped-call]
+            mel, text = mel + share_mel.detach(), text + share_text.detach()
+        return mel, text
+
+    def _validation_batches(self) -> Iterator[Batch]:
+        clips: list[ClipFeatures] = self.features.val[:_MOST_VALIDATION_CLIPS]
+        for start in range(0, len(clips), self.config.batch_size):
+            part = clips[start : start + self.config.batch_size]
+            yield collate(self.features, part, self.references.validation(part, start))
+
+    def _mode(self, training: bool) -> None:
+        # The transformer's dropout helps training; the frozen encoders around it stay as at inference.
+        self.xtts.gpt.train(False)
+        self.xtts.gpt.gpt.train(training)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.dtype is torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.partition(":")[0], self.dtype)
+
+
+def start(
+    config: TrainConfig, features: Features, base: Path, resume_from: Path | None, device: str = "cpu"
+) -> XttsSession:
+    """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
+    if device.startswith("cuda"):
+        torch.set_float32_matmul_precision("high")
+    session = XttsSession(load_base(base, device), config, features, device)
+    if resume_from is not None:
+        session.load(resume_from)
+    return session
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """The rate of the update after ``step`` others: a linear rise, then half a cosine down to a tenth."""
+    warmup = min(config.warmup_steps, config.max_steps // 2)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, config.max_steps - warmup)
+    return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def autocast_dtype(precision: str, device: str) -> torch.dtype:
+    """What is computed in; the processor always computes in float32."""
+    if not device.startswith("cuda") or precision == "float32":
+        return torch.float32
+    if precision == "auto":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bfloat16 else torch.float16
+    return torch.float16 if precision == "float16" else torch.bfloat16

@@ -1,0 +1,103 @@
+"""Train a voice: check the dataset, compute features once, then loop until done or stopped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.engines.base import TrainSession
+from core.engines.registry import bases, get_engine
+from core.errors import UserError
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.training.checkpoints import Checkpoints
+from core.training.config import TrainConfig, read_config
+from core.training.loop import Loop
+from core.training.run import CONFIG
+from core.training.samples import SampleSpeaker, Sentences, references
+from core.training.sentences import held_out
+from core.workspace import Project, Workspace
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Train the run in ``job``'s folder, from its newest complete state if there is one.
+
+    Returns:
+        ``step``, ``steps``, ``checkpoints`` and the last losses.
+
+    Raises:
+        Cancelled: Stop was pressed; with the same facts if there was anything to keep.
+        UserError: the base or the dataset cannot be used, or the card's memory is too small.
+    """
+    workspace = Workspace(Path(arguments["workspace"]))
+    project = workspace.project(arguments["project"])
+    return train(project, job, arguments, reporter)
+
+
+def train(project: Project, job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """What `run` does, for a job of any kind whose folder holds ``config.yaml`` (the demo walks through here too).
+
+    ``arguments`` holds ``dataset`` (its id), ``base`` (id or folder) and ``device``.
+    """
+    config, _ = read_config(job.path / CONFIG)
+    dataset = project.datasets / arguments["dataset"]
+    engine_name = project.info.engine
+    base = bases(engine_name).base_folder(project.workspace, arguments["base"])
+    checkpoints = Checkpoints(job.path)
+    resume_from = checkpoints.newest_state()
+
+    reporter.progress("load_engine", 0, 1)
+    engine: Any = get_engine(engine_name)
+    device = engine.device(arguments.get("device", "auto"))
+    features = engine.prepare(dataset, base, project.features, reporter, device=device)
+    if not features.val:
+        reporter.warning(
+            "train.no_validation",
+            "No clip is kept back for checking, so the error on unseen sentences cannot be measured.",
+            "A dataset of ten clips or more keeps some back.",
+        )
+    reporter.check_stop()
+    reporter.progress("load_base", 0, 1)
+    try:
+        session = engine.start(config, features, base, resume_from, device=device)
+        reporter.started(step=session.step_number)
+        checkpoints.clean(keep_to=session.step_number)
+        speaker = _speaker(job.path, config, features, dataset, session, reporter)
+        return Loop(session, config, checkpoints, speaker, reporter).run()
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        raise UserError(
+            "train.out_of_memory",
+            "The graphics card ran out of memory with {batch} clips at once.",
+            "Start a new run with half the batch size and twice the accumulation; it learns the same.",
+            batch=config.batch_size,
+        ) from error
+
+
+def _speaker(
+    run_folder: Path,
+    config: TrainConfig,
+    features: Any,
+    dataset: Path,
+    session: TrainSession,
+    reporter: Reporter,
+) -> SampleSpeaker:
+    """Fix the sentences and references when a run begins, and listen to the references once."""
+
+    def choose() -> Sentences:
+        heard = references([(clip.id, clip.seconds) for clip in features.train])
+        texts = held_out(features.language, [clip.text for clip in features.val], config.sample_sentences)
+        return Sentences(tuple(texts), features.language, heard, config.seed)
+
+    reporter.progress("conditioning", 0, 1)
+    sentences = Sentences.frozen(run_folder, choose)
+    voice: Any = session.voice()
+    conditioning = voice.condition([dataset / "wavs" / f"{clip_id}.wav" for clip_id in sentences.references])
+    return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)

@@ -1,0 +1,93 @@
+"""Checkpoints on disk: whole or absent, the newest with what is needed to go on. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from core.files import read_json, write_json
+
+ADAPTER = "adapter.json"
+STATE = "state.pt"
+_PREFIX = "step-"
+_TEMPORARY = ".tmp-"
+
+
+class Checkpoints:
+    """A run's ``checkpoints``: ``step-000020/adapter.safetensors, adapter.json`` and, in the newest, `STATE`.
+
+    ``step-000000`` stands for the base: an ``adapter.json`` that says so, and no weights.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.path = run / "checkpoints"
+
+    def folder(self, step: int) -> Path:
+        """Where the checkpoint of ``step`` lies or will lie."""
+        return self.path / f"{_PREFIX}{step:06d}"
+
+    def steps(self) -> list[int]:
+        """Steps of all complete checkpoints, ascending."""
+        found = (path.parent.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*/{ADAPTER}"))
+        return sorted(int(step) for step in found if step.isdigit())
+
+    def is_base(self, step: int) -> bool:
+        """Whether the checkpoint of ``step`` is the untouched base."""
+        return bool(read_json(self.folder(step) / ADAPTER).get("base"))
+
+    def newest_state(self) -> Path | None:
+        """The newest checkpoint one can resume from; None means from the start."""
+        whole = [self.folder(step) for step in self.steps() if (self.folder(step) / STATE).exists()]
+        return whole[-1] if whole else None
+
+    def save_base(self) -> Path:
+        """Note that step 0 is the base."""
+        if not (self.folder(0) / ADAPTER).exists():
+            self._write(0, lambda folder: write_json(folder / ADAPTER, {"step": 0, "base": True}))
+        return self.folder(0)
+
+    def save(self, step: int, write: Callable[[Path], None]) -> Path:
+        """Let ``write`` fill a hidden folder, then show it under its name; older resume states go afterwards.
+
+        Killed at any moment, either the old newest state or the new one is whole.
+        """
+        self._write(step, write)
+        for older in self.steps():
+            if older < step:
+                (self.folder(older) / STATE).unlink(missing_ok=True)
+        return self.folder(step)
+
+    def clean(self, keep_to: int) -> None:
+        """Remove what a killed process left half written, and checkpoints later than ``keep_to``."""
+        for path in self.path.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(path)
+        for step in self.steps():
+            if step > keep_to:
+                shutil.rmtree(self.folder(step))
+
+    def _write(self, step: int, write: Callable[[Path], None]) -> None:
+        target = self.folder(step)
+        temporary = self.path / f"{_TEMPORARY}{target.name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            write(temporary)
+            for path in (*temporary.rglob("*"), temporary):
+                _fsync(path)
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.rename(target)
+            _fsync(self.path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

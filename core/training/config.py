@@ -1,0 +1,212 @@
+"""The settings of a training run: one field each, with its range, unit and one sentence of help."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import UserError
+from core.files import write_atomic
+
+
+def _form(group: str, unit: str = "", step: float | None = None) -> dict[str, Any]:
+    extra: dict[str, Any] = {"group": group, "unit": unit}
+    return extra if step is None else {**extra, "step": step}
+
+
+class TrainConfig(BaseModel):
+    """Everything a run is trained with; frozen into the run's folder before it starts.
+
+    ``json_schema_extra`` of a field holds its ``group`` in the form (length, learning, memory, adapter, listening)
+    and its ``unit``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_steps: int = Field(
+        1500,
+        ge=1,
+        le=100_000,
+        description="How many updates the voice gets. Too many, and it learns the clips by heart.",
+        json_schema_extra=_form("length", "updates"),
+    )
+    save_every: int = Field(
+        250,
+        ge=1,
+        le=10_000,
+        description="A checkpoint is kept, and speaks the test sentences, every so many updates.",
+        json_schema_extra=_form("length", "updates"),
+    )
+    eval_every: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="The error on unseen sentences is measured every so many updates.",
+        json_schema_extra=_form("length", "updates"),
+    )
+    learning_rate: float = Field(
+        2e-4,
+        gt=0,
+        le=1e-2,
+        description="How far one update moves the voice. Too high and it breaks, too low and it barely changes.",
+        json_schema_extra=_form("learning"),
+    )
+    warmup_steps: int = Field(
+        50,
+        ge=0,
+        le=10_000,
+        description="The learning rate rises slowly over the first so many updates.",
+        json_schema_extra=_form("learning", "updates"),
+    )
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Pulls what is learnt gently towards the base voice.",
+        json_schema_extra=_form("learning"),
+    )
+    grad_clip: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="The largest an update's gradient may be; one odd clip cannot throw the voice off course.",
+        json_schema_extra=_form("learning"),
+    )
+    text_loss_weight: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="How much predicting the text counts beside predicting the sound.",
+        json_schema_extra=_form("learning"),
+    )
+    seed: int = Field(
+        1,
+        ge=0,
+        le=2**31 - 1,
+        description="The same seed, settings and clips give the same training.",
+        json_schema_extra=_form("learning"),
+    )
+    batch_size: int = Field(
+        4,
+        ge=1,
+        le=128,
+        description="Clips in memory at once. Lower it if the card runs out of memory.",
+        json_schema_extra=_form("memory", "clips"),
+    )
+    accumulation: int = Field(
+        4,
+        ge=1,
+        le=128,
+        description="Batches that make one update. Raise it when you lower the batch size.",
+        json_schema_extra=_form("memory", "batches"),
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="How numbers are kept while computing. Automatic: bfloat16 where the card has it, else float16; "
+        "float32 on the processor.",
+        json_schema_extra=_form("memory"),
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Saves memory by computing some things twice; about a third slower.",
+        json_schema_extra=_form("memory"),
+    )
+    lora_rank: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
+        json_schema_extra=_form("adapter"),
+    )
+    lora_alpha: float = Field(
+        32.0,
+        gt=0,
+        le=1024,
+        description="How strongly the adapter acts; usually twice its rank.",
+        json_schema_extra=_form("adapter"),
+    )
+    lora_dropout: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of the adapter that is left out at random while learning, against learning by heart.",
+        json_schema_extra=_form("adapter", step=0.01),
+    )
+    reference_min_s: float = Field(
+        3.0,
+        ge=1,
+        le=11,
+        description="Shortest piece of another clip that the voice is copied from while learning.",
+        json_schema_extra=_form("listening", "s"),
+    )
+    reference_max_s: float = Field(
+        6.0,
+        ge=1,
+        le=11,
+        description="Longest piece of another clip that the voice is copied from while learning.",
+        json_schema_extra=_form("listening", "s"),
+    )
+    sample_sentences: int = Field(
+        4,
+        ge=0,
+        le=12,
+        description="How many test sentences every checkpoint speaks.",
+        json_schema_extra=_form("listening", "sentences"),
+    )
+
+    @model_validator(mode="after")
+    def _lengths_in_order(self) -> TrainConfig:
+        if self.reference_min_s > self.reference_max_s:
+            raise ValueError("reference_min_s must not be longer than reference_max_s")
+        return self
+
+
+def make_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Check settings and make a config of them.
+
+    Raises:
+        UserError: ``train.unknown_setting`` (names the valid ones) or ``train.bad_setting`` (names the reason).
+    """
+    valid = list(TrainConfig.model_fields)
+    for key in values:
+        if key not in valid:
+            close = difflib.get_close_matches(key, valid, 1)
+            raise UserError(
+                "train.unknown_setting",
+                "There is no training setting “{key}”.",
+                "Did you mean {close}? The settings are: {valid}.",
+                key=key,
+                close=close[0] if close else valid[0],
+                valid=", ".join(valid),
+            )
+    try:
+        return TrainConfig.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else "reference_min_s"
+        raise UserError(
+            "train.bad_setting",
+            "“{key}” cannot be {value}: {why}.",
+            "Change it, or reset it to the preset's value.",
+            key=key,
+            value=str(values.get(key)),
+            why=str(first["msg"]),
+        ) from None
+
+
+def write_config(path: Path, config: TrainConfig, **about: Any) -> None:
+    """Freeze ``config`` as YAML under ``settings``, beside facts ``about`` the run (dataset, base, preset …)."""
+    text = yaml.safe_dump({**about, "settings": config.model_dump()}, sort_keys=False, allow_unicode=True)
+    write_atomic(path, text)
+
+
+def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """What `write_config` wrote: the config and the facts about the run."""
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = raw.pop("settings")
+    return make_config(settings), raw

@@ -1,0 +1,247 @@
+"""A training run as a page sees it: starting, resuming, and reading it. Light: imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import DiskFull, UserError
+from core.files import slug
+from core.jobs.job import Job, JobView, jobs_in
+from core.training.checkpoints import Checkpoints
+from core.training.config import TrainConfig, read_config, write_config
+from core.training.presets import preset
+from core.workspace import Project
+
+CONFIG = "config.yaml"
+_ROOM_NEEDED = 500 * 1024 * 1024
+
+Points = list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class SampleView:
+    """One held-out sentence spoken by one checkpoint."""
+
+    step: int
+    sentence: int
+    text: str
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What a page shows of a run. Points are ``(step, value)`` in step order; losses are per audio code."""
+
+    job: JobView
+    config: TrainConfig
+    about: dict[str, Any]
+    step: int = 0
+    train: Points = field(default_factory=list)
+    val: Points = field(default_factory=list)
+    lr: Points = field(default_factory=list)
+    checkpoints: list[tuple[int, Path]] = field(default_factory=list)
+    samples: dict[int, list[SampleView]] = field(default_factory=dict)
+    steps_per_s: float | None = None
+    memory_mb: float | None = None
+    eta_s: float | None = None
+
+    @property
+    def total(self) -> int:
+        """How many updates the run is meant to have."""
+        return self.config.max_steps
+
+    @property
+    def resumable(self) -> bool:
+        """Whether Resume makes sense."""
+        return self.job.status in ("cancelled", "failed", "interrupted")
+
+
+class Run:
+    """One training run: a job folder in ``project.runs`` with ``config.yaml``, ``checkpoints/`` and ``samples/``."""
+
+    def __init__(self, project: Project, run_id: str) -> None:
+        job = project.job(run_id)
+        if job.spec()["kind"] != "train":
+            raise UserError("train.no_run", "“{id}” is not a training run.", "Reload the page.", id=run_id)
+        self.project = project
+        self.job = job
+        self.id = job.id
+        self.path = job.path
+        self.checkpoints = Checkpoints(job.path)
+
+    @property
+    def title(self) -> str:
+        """What a person called it."""
+        return str(self.job.spec().get("title", self.id))
+
+    @property
+    def base_id(self) -> str:
+        """The base model it is trained on."""
+        return str(self.job.spec()["arguments"]["base"])
+
+    @property
+    def dataset(self) -> Path:
+        """The frozen dataset it is trained on."""
+        return self.project.datasets / str(self.job.spec()["arguments"]["dataset"])
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of a checkpoint.
+
+        Raises:
+            UserError: ``train.no_checkpoint``.
+        """
+        if step not in self.checkpoints.steps():
+            raise UserError(
+                "train.no_checkpoint",
+                "“{run}” has no checkpoint at step {step}.",
+                "Choose another one.",
+                run=self.title,
+                step=step,
+            )
+        return self.checkpoints.folder(step)
+
+    def stop(self) -> None:
+        """Ask it to save and end."""
+        self.job.stop()
+
+    def read(self) -> RunView:
+        """The run as it stands; costs what was appended since the last call."""
+        job = self.job.read()
+        config, about = _config(self.path / CONFIG)
+        metrics = sorted(job.metrics.items())
+        samples: dict[int, list[SampleView]] = {}
+        for _, one in sorted(job.samples.items()):
+            view = SampleView(one.step, one.sentence, one.text, self.path / one.path, one.seconds)
+            samples.setdefault(one.sentence, []).append(view)
+        return RunView(
+            job=job,
+            config=config,
+            about=about,
+            step=max((step for step, values in metrics if "loss_mel_ce" in values), default=0),
+            train=_points(metrics, "loss_mel_ce"),
+            val=_points(metrics, "val_loss_mel_ce"),
+            lr=_points(metrics, "lr"),
+            checkpoints=[(step, self.path / path) for step, path in sorted(job.checkpoints.items())],
+            samples=samples,
+            steps_per_s=_last(metrics, "steps_per_s"),
+            memory_mb=_last(metrics, "memory_mb"),
+            eta_s=job.eta_s if job.active else None,
+        )
+
+
+def start_training(
+    project: Project,
+    dataset_id: str,
+    preset_id: str,
+    overrides: dict[str, Any] | None = None,
+    name: str = "",
+    base_id: str = "xtts-v2",
+    *,
+    device: str = "auto",
+) -> Job:
+    """Freeze the settings into a new run folder and start training in a child process.
+
+    Args:
+        project: whose voice it is.
+        dataset_id: a folder of ``project.datasets``.
+        preset_id: see `core.training.presets`.
+        overrides: settings that differ from the preset's.
+        name: what the person calls the run.
+        base_id: a base model's id, or the path of a local folder.
+        device: ``auto``, ``cuda`` or ``cpu``.
+
+    Raises:
+        Busy: a training runs already, or the card is taken.
+        DiskFull: there is no room for checkpoints.
+        UserError: an unknown preset or setting, or no such dataset.
+    """
+    config = preset(preset_id).config(overrides)
+    if not dataset_id or not (project.datasets / dataset_id / "metadata_train.csv").exists():
+        raise UserError(
+            "train.no_dataset",
+            "There is no dataset “{id}”.",
+            "Freeze a dataset on the Dataset page first.",
+            id=dataset_id,
+        )
+    _check_room(project)
+    title = " ".join(name.split())[:80] or preset_id
+    arguments = {
+        "dataset": dataset_id,
+        "base": base_id,
+        "preset": preset_id,
+        "device": device,
+        "workspace": str(project.workspace.path),
+        "project": project.slug,
+    }
+    job = Job.create(project.runs, "train", arguments, title=title, name=slug(title, "run"))
+    try:
+        write_config(
+            job.path / CONFIG,
+            config,
+            preset=preset_id,
+            dataset=dataset_id,
+            base=base_id,
+            language=project.info.language,
+        )
+        project.launch(job, gpu=True)
+    except BaseException:
+        shutil.rmtree(job.path, ignore_errors=True)
+        raise
+    return job
+
+
+def resume(project: Project, run_id: str) -> Job:
+    """Go on with a run that was stopped, failed, or was interrupted, from its newest complete state.
+
+    Raises:
+        Busy: it, or another training, is running.
+        UserError: ``train.already_done``.
+    """
+    run = Run(project, run_id)
+    if run.job.read().status == "done":
+        raise UserError(
+            "train.already_done",
+            "“{run}” has had all its updates.",
+            "Listen to its checkpoints, or start a new run.",
+            run=run.title,
+        )
+    _check_room(project)
+    project.launch(run.job, gpu=True)
+    return run.job
+
+
+def runs(project: Project) -> list[Run]:
+    """All training runs of a project, newest first."""
+    found = sorted(jobs_in(project.runs), key=lambda job: float(job.spec().get("at", 0)), reverse=True)
+    return [Run(project, job.id) for job in found]
+
+
+def _check_room(project: Project) -> None:
+    free = shutil.disk_usage(project.path).free
+    if free < _ROOM_NEEDED:
+        raise DiskFull(
+            "train.no_room",
+            "Only {free_mb} MB are free where the project lies; training needs {needed_mb} MB.",
+            "Delete old runs or free some space, then start again.",
+            free_mb=free // 2**20,
+            needed_mb=_ROOM_NEEDED // 2**20,
+        )
+
+
+@lru_cache(maxsize=64)
+def _config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    # Frozen before the run starts, so it may be remembered.
+    return read_config(path)
+
+
+def _points(metrics: list[tuple[int, dict[str, float]]], name: str) -> Points:
+    return [(step, values[name]) for step, values in metrics if name in values]
+
+
+def _last(metrics: list[tuple[int, dict[str, float]]], name: str) -> float | None:
+    return next((values[name] for _, values in reversed(metrics) if name in values), None)

@@ -1,0 +1,1 @@
+"""Training: settings, checkpoints, the loop, the XTTS session, and whole runs in child processes."""
