@@ -17,11 +17,14 @@ class Form:
     """Inputs for chosen fields of a pydantic model.
 
     Strings: ``<section>.<field>`` is the label, ``<section>.<field>_help`` the sentence under it.
-    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``.
+    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``. With ``typed``, numbers are typed
+    and their range stands in the sentence under them, for ranges too wide to slide over.
     """
 
-    def __init__(self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = ()) -> None:
-        self.model, self.t, self.section = model, t, section
+    def __init__(
+        self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = (), *, typed: bool = False
+    ) -> None:
+        self.model, self.t, self.section, self.typed = model, t, section, typed
         self.names = list(fields) or list(model.model_fields)
         self.inputs = [self._input(name, model.model_fields[name]) for name in self.names]
 
@@ -32,6 +35,10 @@ class Form:
         shared = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", "") or None}
         value = field.get_default(call_default_factory=True)
         low, high = _bounds(field)
+        if self.typed and field.annotation in (int, float):
+            span = f"{low:g}–{high:g}" if low is not None and high is not None else ""
+            shared["info"] = " · ".join(part for part in (shared["info"], span) if part) or None
+            return gr.Number(value=value, **shared)
         if get_origin(field.annotation) is Literal:
             return gr.Dropdown(list(get_args(field.annotation)), value=value, **shared)
         if field.annotation is bool:
@@ -65,6 +72,19 @@ class Form:
                 name=self.t.get(f"{self.section}.{name}", name),
                 why=first["msg"],
             ) from None
+
+    def changed(self, given: Sequence[Any], base: dict[str, Any]) -> dict[str, Any]:
+        """Those of the inputs' values that differ from ``base`` (a preset), or from the defaults where it is silent."""
+        fields = self.model.model_fields
+        return {
+            name: value
+            for name, value in self.values(given).items()
+            if value is not None and value != base.get(name, fields[name].get_default(call_default_factory=True))
+        }
+
+    def label(self, name: str) -> str:
+        """What a person calls a field."""
+        return self.t.get(f"{self.section}.{name}", name)
 
     def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""

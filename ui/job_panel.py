@@ -11,7 +11,15 @@ from ui.i18n import Translator
 WARNINGS_SHOWN = 20
 
 
-def job_panel(t: Translator, job: Job | None, *, done_text: str = "", next_step: str = "", resume: bool = False) -> str:
+def job_panel(
+    t: Translator,
+    job: Job | None,
+    *,
+    done_text: str = "",
+    next_step: str = "",
+    resume: bool = False,
+    stop_label: str = "",
+) -> str:
     """HTML of a job for a `Panel`; empty if there is none.
 
     Its buttons send ``stop`` and ``force`` with the job's id, which `act_on_job` answers, and ``resume``, which the
@@ -21,13 +29,14 @@ def job_panel(t: Translator, job: Job | None, *, done_text: str = "", next_step:
         done_text: the sentence with the result, shown once the job is done.
         next_step: HTML of the button that leads on.
         resume: whether this kind of job can be taken up again.
+        stop_label: what its Stop button says, where stopping keeps something.
     """
     if job is None:
         return ""
     view = job.read()
     parts = [_headline(t, view)]
     if view.active:
-        parts.append(_progress(t, job, view))
+        parts.append(_progress(t, job, view, stop_label or t("job.stop")))
     else:
         parts.append(_ending(t, view, done_text, next_step, resume))
     parts.append(_warnings(t, view.warnings))
@@ -71,12 +80,12 @@ def _headline(t: Translator, view: JobView) -> str:
     return f'<div class="vw-spread"><b>{html.e(name + title)}</b><span class="vw-chip">{html.e(status)}</span></div>'
 
 
-def _progress(t: Translator, job: Job, view: JobView) -> str:
+def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
     item = f'<div class="vw-dim">{html.e(view.item)}</div>' if view.item else ""
     if job.stop_requested():
         line, buttons = t("job.stopping"), html.action(t("job.force"), "force", view.id, style="danger")
     else:
-        line, buttons = stage_line(t, view), html.action(t("job.stop"), "stop", view.id)
+        line, buttons = stage_line(t, view), html.action(stop_label, "stop", view.id)
     return (
         f'{html.bar(view.fraction)}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
     )
