@@ -58,6 +58,11 @@ class Clip:
         """Length in seconds."""
         return self.end_s - self.start_s
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether recognition was unsure of it."""
+        return self.confidence is not None and self.confidence < LOW_CONFIDENCE
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -89,6 +94,7 @@ class ClipFilter:
     source_id: str = ""
     search: str = ""
     sort: str = "time"  # time, confidence, length
+    sure: float = 0.0  # only clips with text and at least this confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,11 @@ CREATE TABLE IF NOT EXISTS clips (
   mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL);
 CREATE INDEX IF NOT EXISTS clips_by_time ON clips (source_id, start_s);
 CREATE INDEX IF NOT EXISTS clips_by_status ON clips (status, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence);
+CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_length ON clips (end_s - start_s, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status_confidence ON clips (
+  status, confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
 CREATE TABLE IF NOT EXISTS revisions (
   number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
 CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
@@ -137,7 +147,7 @@ _MEASURED = {
 _ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
-    "length": "end_s - start_s",
+    "length": "end_s - start_s, source_id, start_s",
 }
 
 
@@ -214,7 +224,10 @@ class Store:
     def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
         """A page of clips; a negative limit means all."""
         where, values = _where(chosen)
-        sql = f"SELECT * FROM clips WHERE {where} ORDER BY {_ORDER[chosen.sort]} LIMIT ? OFFSET ?"
+        order = _ORDER[chosen.sort]
+        # Rows are chosen by what the indexes hold; only those of the page are read whole.
+        page = f"SELECT rowid FROM clips WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+        sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
         with self._open() as db:
             return [_record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
 
@@ -243,11 +256,10 @@ class Store:
         with self._open() as db:
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
             if row is not None:
-                self._apply(db, row, changes)
+                self._apply(db, row, changes, time.time())
         return self.clip(clip_id)
 
-    def _apply(self, db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any]) -> None:
-        now = time.time()
+    def _apply(self, db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
         for name, value in changes.items():
             if row[name] != value:
                 db.execute(
@@ -257,14 +269,15 @@ class Store:
                 db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
 
     def edit_clips(self, chosen: ClipFilter, **changes: Any) -> int:
-        """The same change on every clip the filter leaves; returns how many."""
+        """The same change on every clip the filter leaves, undone as one; returns how many."""
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
         where, values = _where(chosen)
+        now = time.time()
         with self._open() as db:
             rows = db.execute(f"SELECT * FROM clips WHERE {where}", values).fetchall()
             for row in rows:
-                self._apply(db, row, changes)
+                self._apply(db, row, changes, now)
         return len(rows)
 
     def measure_clip(self, clip_id: str, **values: Any) -> None:
@@ -308,6 +321,45 @@ class Store:
                 db.execute(f"UPDATE clips SET {row['field']}=? WHERE id=?", (old, clip_id))
                 db.execute("DELETE FROM revisions WHERE number=?", (row["number"],))
         return self.clip(clip_id)
+
+    def undo_last(self) -> list[str]:
+        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids."""
+        with self._open() as db:
+            last = db.execute("SELECT at FROM revisions ORDER BY number DESC LIMIT 1").fetchone()
+            found = db.execute("SELECT DISTINCT clip_id FROM revisions WHERE at=?", last).fetchall() if last else []
+            if last:
+                for name in _EDITABLE:
+                    # Bounds are kept as text in a revision; the column's type makes them numbers again.
+                    db.execute(
+                        f"UPDATE clips SET {name}=r.old FROM revisions r "
+                        "WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
+                        (last[0], name),
+                    )
+                db.execute("DELETE FROM revisions WHERE at=?", last)
+        return [row[0] for row in found]
+
+    def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
+        """The clips the filter leaves after (or before) this one in order of time, the nearest first."""
+        where, values = _where(chosen)
+        sign, order = (">", "source_id, start_s, id") if forward else ("<", "source_id DESC, start_s DESC, id DESC")
+        sql = (
+            f"SELECT * FROM clips WHERE {where} AND (source_id, start_s, id) {sign} (?, ?, ?) ORDER BY {order} LIMIT ?"
+        )
+        with self._open() as db:
+            rows = db.execute(sql, (*values, clip.source_id, clip.start_s, clip.id, limit))
+            return [_record(Clip, row) for row in rows]
+
+    def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
+        """How many clips the filter leaves before this one in order of time."""
+        where, values = _where(chosen)
+        sql = f"SELECT count(*) FROM clips WHERE {where} AND (source_id, start_s, id) < (?, ?, ?)"
+        with self._open() as db:
+            return int(db.execute(sql, (*values, clip.source_id, clip.start_s, clip.id)).fetchone()[0])
+
+    def confidences(self) -> list[float]:
+        """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""
+        with self._open() as db:
+            return [row[0] for row in db.execute("SELECT confidence FROM clips WHERE confidence IS NOT NULL")]
 
     def lengths(self) -> list[float]:
         """Lengths of all clips in seconds, for the histogram."""
@@ -374,6 +426,9 @@ def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
     if chosen.source_id:
         parts.append("source_id=?")
         values.append(chosen.source_id)
+    if chosen.sure:
+        parts.append("confidence >= ? AND text != ''")
+        values.append(chosen.sure)
     if chosen.search:
         parts.append("text LIKE ? ESCAPE '\\'")
         escaped = chosen.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -18,14 +18,18 @@ from ui.tabs import dataset, home, listen, review, segments, sources, speak, sys
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
 TICK_S = 1.0
-_READ_ADDRESS = "() => { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab()]; }"
+_READ_ADDRESS = (
+    "(project, tab, view, ...rest) =>"
+    " { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab(), location.search, ...rest]; }"
+)
 
 
 def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
     """The page in one language."""
     t = Translator(language)
     with gr.Blocks(title=t("app.title"), analytics_enabled=False) as blocks:
-        page = Page(settings, workspace, t, gr.Textbox(visible=False), gr.Textbox("home", visible=False))
+        hidden = [gr.Textbox(value, visible=False) for value in ("", "home", "")]
+        page = Page(settings, workspace, t, *hidden)
         header = Panel(elem_id="vw-header")
         steps = Panel(elem_id="vw-steps")
         refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
@@ -41,21 +45,25 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
 
 def _refresh(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, events: tuple[Any, ...]) -> None:
     """Show header, steps and the open tab anew: on load, on a turn to another tab, after each action."""
-    outputs = [page.slug, page.tab_key, header, steps, *dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)]
+    outputs = [page.slug, page.tab_key, page.view, header, steps]
+    outputs += dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)
+    inputs = _inputs(page, tabs)
 
-    def refresh(slug: str, key: str) -> Any:
+    def refresh(*values: Any) -> Any:
         def updates() -> dict[Any, Any]:
-            project = page.project(slug)
+            given = dict(zip(inputs, values, strict=True))
+            project, key = page.project(given[page.slug]), given[page.tab_key]
             shown: dict[Any, Any] = {page.slug: project.slug if project else "", page.tab_key: key}
-            shown |= {header: _header(page, project), steps: _steps(page, project, key)}
-            return shown | tabs.get(key, tabs["home"]).refresh(project)
+            shown |= {page.view: given[page.view], header: _header(page, project), steps: _steps(page, project, key)}
+            tab = tabs.get(key, tabs["home"])
+            return shown | tab.refresh(project, *[given[one] for one in tab.inputs])
 
         return page.guarded(updates, outputs)
 
     for event in events:
         event(
             refresh,
-            [page.slug, page.tab_key],
+            inputs,
             outputs,
             js=_READ_ADDRESS,
             show_progress="hidden",
@@ -68,23 +76,33 @@ def _tick(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, timer: 
     """Keep header, steps and what is live in the open tab up to date."""
     outputs = [header, steps, *dict.fromkeys(o for tab in tabs.values() if tab.tick for o in tab.outputs)]
 
-    def tick(slug: str, key: str) -> Any:
+    inputs = _inputs(page, tabs)
+
+    def tick(*values: Any) -> Any:
         def updates() -> dict[Any, Any]:
-            project = page.project(slug)
+            given = dict(zip(inputs, values, strict=True))
+            project, key = page.project(given[page.slug]), given[page.tab_key]
             shown: dict[Any, Any] = {header: _header(page, project), steps: _steps(page, project, key)}
             tab = tabs.get(key)
-            return shown | (tab.tick(project) if tab and tab.tick else {})
+            return shown | (tab.tick(project, *[given[one] for one in tab.inputs]) if tab and tab.tick else {})
 
         return page.guarded(updates, outputs)
 
     timer.tick(
         tick,
-        [page.slug, page.tab_key],
+        inputs,
         outputs,
+        js=_READ_ADDRESS,
         show_progress="hidden",
         api_visibility="private",
         trigger_mode="once",
     )
+
+
+def _inputs(page: Page, tabs: dict[str, Tab]) -> list[Any]:
+    """What refresh and tick need to know: what is open, and what the tabs ask for."""
+    asked = [one for tab in tabs.values() for one in tab.inputs]
+    return list(dict.fromkeys([page.slug, page.tab_key, page.view, *asked]))
 
 
 def _header(page: Page, project: Project | None) -> str:

@@ -13,15 +13,63 @@ def e(value: Any) -> str:
     return escape(str(value), quote=True)
 
 
-def action(label: str, do: str, id_: str = "", *, style: str = "", disabled: str = "", title: str = "") -> str:
-    """A button that sends ``{do, id}`` to the part it stands in. ``disabled`` is the reason, shown as its title."""
-    off = f' disabled title="{e(disabled)}"' if disabled else (f' title="{e(title)}"' if title else "")
-    return f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{off}>{e(label)}</button>'
+def action(
+    label: str,
+    do: str,
+    id_: str = "",
+    *,
+    style: str = "",
+    disabled: str = "",
+    title: str = "",
+    confirm: str = "",
+    keys: str = "",
+    elem_id: str = "",
+) -> str:
+    """A button that sends ``{do, id}`` to the part it stands in.
+
+    Args:
+        disabled: the reason why it is off, shown as its title.
+        confirm: what is asked before it is sent.
+        keys: keys that press it while its tab is open and nobody types, such as ``"a A"``.
+        elem_id: its id in the page.
+    """
+    facts = {"data-confirm": confirm, "data-key-press": keys, "id": elem_id, "title": disabled or title}
+    more = "".join(f' {name}="{e(value)}"' for name, value in facts.items() if value)
+    off = " disabled" if disabled else ""
+    return (
+        f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{more}{off}>'
+        f"{e(label)}</button>"
+    )
 
 
-def go(label: str, tab: str, *, style: str = "primary") -> str:
-    """A button that leads to another tab."""
-    return f'<button type="button" class="vw-btn {style}" data-go="{e(tab)}">{e(label)}</button>'
+def go(label: str, tab: str, *, style: str = "primary", view: str = "") -> str:
+    """A button that leads to another tab, and there to a place (``view``, such as ``filter=low``)."""
+    place = f' data-view="{e(view)}"' if view else ""
+    return f'<button type="button" class="vw-btn {style}" data-go="{e(tab)}"{place}>{e(label)}</button>'
+
+
+def place(label: str, view: str, *, chosen: bool = False, disabled: bool = False, keys: str = "") -> str:
+    """A button that changes the place within the tab: ``view`` is merged into the address."""
+    more = f' data-key-press="{e(keys)}"' if keys else ""
+    more += ' aria-pressed="true"' if chosen else ""
+    more += " disabled" if disabled else ""
+    style = " chosen" if chosen else ""
+    return f'<button type="button" class="vw-btn{style}" data-view="{e(view)}"{more}>{e(label)}</button>'
+
+
+def open_project(label: str, slug: str, tab: str, *, style: str = "") -> str:
+    """A button that opens a project at one of its tabs."""
+    return f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}">{e(label)}</button>'
+
+
+def arrive(view: str, stamp: str = "") -> str:
+    """Moves the page there once it is shown: another project (``project=…&tab=…``) or a place within the tab.
+
+    Args:
+        view: what is merged into the address.
+        stamp: differs where the same move is to be made again.
+    """
+    return f'<i hidden data-arrive="{e(view)}" data-stamp="{e(stamp)}"></i>'
 
 
 def empty(sentence: str, button: str = "") -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -22,15 +23,22 @@ Updates = dict[Any, Any]
 class Tab:
     """One tab as the shell sees it.
 
-    ``outputs`` are all components that ``refresh`` or ``tick`` may set; both take the open project (or None) and
-    return ``{component: value}``. ``refresh`` runs when the tab is opened and after every action; ``tick`` every
-    second while the tab is open, so it must be cheap.
+    ``outputs`` are all components that ``refresh`` or ``tick`` may set; both take the open project (or None), then
+    the values of ``inputs``, and return ``{component: value}``. ``refresh`` runs when the tab is opened and after
+    every action; ``tick`` every second while the tab is open, so it must be cheap. A tab that keeps its place in
+    the address (chosen recording, page, filter) has ``page.view`` among its inputs and reads it with `view_of`.
     """
 
     key: str
     outputs: list[Any]
-    refresh: Callable[[Project | None], Updates]
-    tick: Callable[[Project | None], Updates] | None = None
+    refresh: Callable[..., Updates]
+    tick: Callable[..., Updates] | None = None
+    inputs: Sequence[Any] = ()
+
+
+def view_of(query: str) -> dict[str, str]:
+    """What the address says besides project and tab: ``?filter=new&clip=…`` by name."""
+    return dict(parse_qsl(query.lstrip("?")))
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Page:
     t: Translator
     slug: gr.Textbox  # hidden: the open project's folder name
     tab_key: gr.Textbox  # hidden: the open tab
+    view: gr.Textbox  # hidden: the query of the address, where a tab keeps its place
 
     def project(self, slug: str) -> Project | None:
         """The open project, or None if none is open or it is gone."""
@@ -81,9 +90,9 @@ class Page:
         """Tie a handler to an event, such as ``button.click`` or ``panel.act``.
 
         ``fn(project, *inputs)`` returns ``{component: value}`` or None. For an ``act`` event of a `Panel` it is
-        ``fn(project, evt, *inputs)``, with ``evt.do``, ``evt.id`` and ``evt.value``. A `UserError` becomes a notice;
-        any other exception is logged in full and named. Then the header and the open tab are shown anew, unless
-        ``refresh=False``.
+        ``fn(project, evt, *inputs)``, with ``evt.do``, ``evt.id``, ``evt.value`` and ``evt.view`` (see `view_of`).
+        A `UserError` becomes a notice; any other exception is logged in full and named. Then the header and the open
+        tab are shown anew, unless ``refresh=False``.
         """
         outputs = list(outputs)
 

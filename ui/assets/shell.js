@@ -3,7 +3,7 @@ window.vw = {
   tab() { return new URLSearchParams(location.search).get('tab') || 'home'; },
   project() { return new URLSearchParams(location.search).get('project') || ''; },
   address(project, tab) {
-    const query = new URLSearchParams(location.search);
+    const query = new URLSearchParams(project === this.project() ? location.search : '');
     project ? query.set('project', project) : query.delete('project');
     query.set('tab', tab);
     return location.pathname + '?' + query;
@@ -14,11 +14,25 @@ window.vw = {
       step.getAttribute('data-go') === tab ? step.setAttribute('aria-current', 'page') : step.removeAttribute('aria-current'));
     document.querySelector('.vw-step[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
   },
-  go(tab) {
+  go(tab, view) {
     if (tab !== this.tab()) history.pushState({}, '', this.address(this.project(), tab));
+    if (view) history.replaceState({}, '', this.merged(view));
     this.show(tab);
     window.scrollTo({ top: 0 });
     this.refresh();
+  },
+  merged(view) {
+    const query = new URLSearchParams(location.search);
+    new URLSearchParams(view).forEach((value, name) => value ? query.set(name, value) : query.delete(name));
+    return location.pathname + '?' + query;
+  },
+  // Another place within the tab: a page of a list, a filter, a clip. Back leads to the one before.
+  place(view) { history.pushState({}, '', this.merged(view)); this.refresh(); },
+  // The server has moved on (next clip, new project): the address follows.
+  arrive(view) {
+    const query = new URLSearchParams(view);
+    if (query.get('project')) this.open(query.get('project'), query.get('tab'));
+    else history.replaceState({}, '', this.merged(view));
   },
   open(project, tab) {
     history.pushState({}, '', this.address(project, tab || 'sources'));
@@ -31,6 +45,7 @@ document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab
 window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
 document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
   const open = document.querySelector('#page-' + window.vw.tab());
   const target = open && [...open.querySelectorAll('[data-key-press]')]

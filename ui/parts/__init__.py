@@ -19,7 +19,8 @@ class Panel(gr.HTML):
     """HTML made on the server, patched in place: players go on playing and the focus stays when it changes.
 
     An element with ``data-do`` (and ``data-id``) sends an ``act`` event: ``panel.act(fn, …)`` with ``evt.do``,
-    ``evt.id`` and ``evt.value`` (of the input it is, if it is one). One with ``data-go`` leads to that tab.
+    ``evt.id``, ``evt.value`` (of the input it is, or of the one that ``data-value-of`` selects) and ``evt.view`` (the
+    query of the address). One with ``data-go`` leads to that tab, one with ``data-view`` to a place within it.
     """
 
     def __init__(self, value: str = "", **options: Any) -> None:

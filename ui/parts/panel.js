@@ -28,20 +28,32 @@ function patch(from, to) {
   old.slice(fresh.length).forEach((node) => node.remove());
 }
 
+let arrived = '';
 function render() {
-  const next = document.createElement('div');
+  // A template is inert: nothing in it loads or plays before it is taken over.
+  const next = document.createElement('template');
   next.innerHTML = props.value || '';
-  patch(root, next);
+  patch(root, next.content);
+  const move = root.querySelector('[data-arrive]');
+  const stamp = move ? move.dataset.arrive + '#' + move.dataset.stamp : '';
+  if (stamp && stamp !== arrived) window.vw.arrive(move.dataset.arrive);
+  arrived = stamp;
 }
 
 function send(target) {
   const { do: what, id } = target.dataset;
-  trigger('act', { do: what, id: id || '', value: 'value' in target ? String(target.value) : '' });
+  // data-value-of: a button that takes the content of a field along.
+  const field = target.dataset.valueOf ? root.querySelector(target.dataset.valueOf) : target;
+  trigger('act', { do: what, id: id || '', value: field && 'value' in field ? String(field.value) : '', view: location.search });
 }
 
 element.addEventListener('click', (event) => {
   const link = event.target.closest('[data-go]');
-  if (link && element.contains(link)) return window.vw.go(link.dataset.go);
+  if (link && element.contains(link)) return window.vw.go(link.dataset.go, link.dataset.view);
+  const project = event.target.closest('button[data-open]');
+  if (project && element.contains(project)) return window.vw.open(project.dataset.open, project.dataset.tab);
+  const place = event.target.closest('button[data-view]');
+  if (place && element.contains(place) && !place.disabled) return window.vw.place(place.dataset.view);
   const target = event.target.closest('button[data-do], a[data-do], tr[data-do]');
   if (!target || !element.contains(target) || target.disabled) return;
   if (target.dataset.confirm && !window.confirm(target.dataset.confirm)) return;
@@ -52,6 +64,22 @@ element.addEventListener('click', (event) => {
 element.addEventListener('change', (event) => {
   const target = event.target.closest('input[data-do], select[data-do], textarea[data-do]');
   if (target) send(target);
+  const place = event.target.closest('select[data-view]');
+  if (place) window.vw.place(place.dataset.view + '=' + encodeURIComponent(place.value));
+});
+// A picture with data-wave shows where its player is (--at, 0 to 1); a click on it goes there.
+element.addEventListener('timeupdate', (event) => {
+  const box = event.target.closest('[data-wave]');
+  if (box && event.target.duration) box.style.setProperty('--at', event.target.currentTime / event.target.duration);
+}, true);
+element.addEventListener('click', (event) => {
+  const picture = event.target.closest('.vw-wave');
+  const player = picture && picture.closest('[data-wave]')?.querySelector('audio');
+  if (!player) return;
+  const box = picture.getBoundingClientRect();
+  const seek = () => { player.currentTime = (event.clientX - box.left) / box.width * player.duration; };
+  player.readyState ? seek() : player.addEventListener('loadedmetadata', seek, { once: true });
+  player.play();
 });
 // One player at a time.
 element.addEventListener('play', (event) => {

@@ -1,0 +1,148 @@
+"""Reviewing clips: where one is, what comes next, and approving in one go what looks right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import UserError
+from core.store import Clip, ClipFilter, Source
+from core.workspace import Project
+
+STATES = ("new", "all", "approved", "rejected", "low")
+THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as offered for approving many at once
+LOOKS_RIGHT = 0.85  # the one that is offered first
+AHEAD = 7  # how many of the next clips are listed
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where the review stands: the clip, its place in the filtered list (1 is the first), and its neighbours.
+
+    ``place`` is 0 if the clip is shown though the filter does not hold it (it was just decided, or one went back).
+    """
+
+    clip: Clip
+    source: Source
+    place: int
+    count: int
+    previous_id: str
+    following: tuple[Clip, ...]
+
+    @property
+    def next_id(self) -> str:
+        """The clip → leads to, or nothing at the end."""
+        return self.following[0].id if self.following else ""
+
+
+def spot(project: Project, state: str = "new", clip_id: str = "", search: str = "") -> Spot | None:
+    """The clip to show and what is around it; None if the filter leaves no clip. Reads a handful of rows.
+
+    Args:
+        state: one of `STATES`; another is taken for ``new``.
+        clip_id: the wished clip; without one, or if it is gone, the first of the filter.
+        search: only clips whose text holds this.
+    """
+    store, chosen = project.store, _filter(state, search)
+    clip = _clip(project, clip_id) or next(iter(store.clips(chosen, limit=1)), None)
+    if clip is None:
+        return None
+    # Who goes back while only new clips are listed wants the one just decided.
+    back = ClipFilter(search=search) if chosen.state == "new" else chosen
+    return Spot(
+        clip=clip,
+        source=store.source(clip.source_id),
+        place=store.count_before(chosen, clip) + 1 if _holds(chosen, clip) else 0,
+        count=store.count(chosen),
+        previous_id=next((one.id for one in store.walk(back, clip, forward=False)), ""),
+        following=tuple(store.walk(chosen, clip, limit=AHEAD)),
+    )
+
+
+def decide(project: Project, clip_id: str, status: str, text: str, state: str = "new", search: str = "") -> str:
+    """Approve or reject a clip with the text as it stands in the field; returns the id of the clip to show next.
+
+    Raises:
+        UserError: ``clip.missing``, ``review.no_text`` when a clip without text is approved.
+    """
+    text = clean(text)
+    if status == "approved" and not text:
+        raise UserError(
+            "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
+        )
+    clip = project.store.edit_clip(clip_id, status=status, text=text)
+    chosen = _filter(state, search)
+    following = project.store.walk(chosen, clip)
+    if not following and chosen.state == "new":  # passed over before
+        following = project.store.clips(chosen, limit=1)
+    if following:
+        return following[0].id
+    return "" if chosen.state == "new" else clip.id
+
+
+def correct(project: Project, clip_id: str, text: str) -> Clip:
+    """Save the text of a clip; its status stays.
+
+    Raises:
+        UserError: ``clip.missing``.
+    """
+    return project.store.edit_clip(clip_id, text=clean(text))
+
+
+def clean(text: str) -> str:
+    """One line without doubled spaces."""
+    return " ".join(text.split())
+
+
+def undo(project: Project) -> str:
+    """Take the last change back; returns the id of the (first) clip it was of.
+
+    Raises:
+        UserError: ``review.nothing_to_undo``.
+    """
+    changed = project.store.undo_last()
+    if not changed:
+        raise UserError("review.nothing_to_undo", "There is no change to take back.")
+    return changed[0]
+
+
+def counts(project: Project) -> dict[str, int]:
+    """How many clips each filter leaves."""
+    totals = project.store.totals()
+    return {
+        "all": totals.clips,
+        "new": totals.clips - totals.approved - totals.rejected,
+        "approved": totals.approved,
+        "rejected": totals.rejected,
+        "low": project.store.count(ClipFilter("low")),
+    }
+
+
+def sure_counts(project: Project) -> dict[float, int]:
+    """How many new clips each of the thresholds would approve."""
+    return {level: project.store.count(ClipFilter("new", sure=level)) for level in THRESHOLDS}
+
+
+def approve_sure(project: Project, threshold: float = LOOKS_RIGHT) -> int:
+    """Approve every new clip with a text of at least this confidence; returns how many. `undo` takes it back as one."""
+    return project.store.edit_clips(ClipFilter("new", sure=max(0.01, threshold)), status="approved")
+
+
+def _filter(state: str, search: str) -> ClipFilter:
+    return ClipFilter(state if state in STATES else "new", search=search)
+
+
+def _holds(chosen: ClipFilter, clip: Clip) -> bool:
+    if chosen.search and chosen.search.lower() not in clip.text.lower():
+        return False
+    if chosen.state == "low":
+        return clip.is_doubtful
+    return chosen.state in ("all", clip.status)
+
+
+def _clip(project: Project, clip_id: str) -> Clip | None:
+    if not clip_id:
+        return None
+    try:
+        return project.store.clip(clip_id)
+    except UserError:
+        return None
