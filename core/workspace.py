@@ -140,7 +140,10 @@ class Project:
     def job(self, job_id: str) -> Job:
         """A job or run by its id."""
         for parent in (self.jobs, self.runs):
-            path = inside(parent, job_id)
+            try:
+                path = inside(parent, job_id)
+            except ValueError:
+                break
             if (path / "job.json").exists():
                 return Job(path)
         raise UserError("job.missing", "There is no job “{id}”.", "Reload the page.", id=job_id)
@@ -239,8 +242,14 @@ class Workspace:
         return [path.name for path in sorted(found, key=lambda path: path.stat().st_ctime, reverse=True)]
 
     def restore(self, name: str) -> Project:
-        """Bring a project back from the trash."""
-        source = inside(self.trash, name)
+        """Bring a project back from the trash; ``name`` is its folder there.
+
+        Raises:
+            UserError: ``project.not_in_trash``.
+        """
+        if name not in self.trashed():
+            raise UserError("project.not_in_trash", "“{name}” is not in the trash.", "Reload the page.", name=name)
+        source = self.trash / name
         self.projects_folder.mkdir(parents=True, exist_ok=True)
         target = free_name(self.projects_folder, name)
         source.rename(self.projects_folder / target)
