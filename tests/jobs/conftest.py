@@ -1,0 +1,90 @@
+"""Real child processes doing tasks that only tests have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.jobs.job import REPOSITORY, Job
+from core.workspace import Project
+
+# What the child finds before its own `core.tasks`: a task whose steps are told by its arguments.
+_SITE = """
+import importlib.util, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "core.tasks.trial":
+            return importlib.util.spec_from_file_location(name, {task!r})
+
+sys.meta_path.insert(0, Finder())
+"""
+_TASK = '''
+import os, subprocess, sys, time
+from pathlib import Path
+from core.errors import Cancelled, UserError
+from core.jobs import events
+
+def run(job, arguments, reporter):
+    """Count up to `steps`, one each `pace_s`; wait for a file between if told to; end as told."""
+    begin = 1
+    saved = job.path / "saved"
+    if saved.exists():
+        begin = int(saved.read_text()) + 1
+        reporter.started(step=begin - 1)
+    print("at work", flush=True)
+    if arguments.get("child"):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        (job.path / "child").write_text(str(child.pid))
+    if arguments.get("die"):
+        os._exit(3)
+    if arguments.get("torn"):
+        with open(job.events_path, "a") as file:
+            file.write('{"type": "metrics", "step": 1, "val')
+        os._exit(0)
+    for step in range(begin, arguments.get("steps", 3) + 1):
+        if reporter.stop_requested():
+            raise Cancelled({"step": step - 1})
+        reporter.metrics(step, loss=1.0 / step)
+        reporter.progress("count", step, arguments.get("steps", 3))
+        if step % 5 == 0:
+            saved.write_text(str(step))
+        if arguments.get("warn"):
+            reporter.warning("trial.odd", "Item {item} is odd.", "Leave it.", item=step)
+        time.sleep(arguments.get("pace_s", 0))
+    if arguments.get("end") == "user_error":
+        raise UserError("trial.failed", "The file {name} is broken.", "Use another one.", name="a.wav")
+    if arguments.get("end") == "bug":
+        raise KeyError("surprise")
+    return {"counted": arguments.get("steps", 3)}
+'''
+
+
+@pytest.fixture
+def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Job]]:
+    """``start(steps=3, pace_s=0.1, …)`` starts a real child on the trial task; all are dead when the test ends."""
+    task = tmp_path / "trial_task.py"
+    task.write_text(_TASK)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(_SITE.format(task=str(task)))
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{REPOSITORY}")
+
+    def begin(gpu: bool = False, **arguments: object) -> Job:
+        return project.start_job("trial", arguments, title="Counting", gpu=gpu)
+
+    yield begin
+    for job in project.all_jobs():
+        job.force_stop()
+        job.wait(10)
+
+
+def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait for a condition; fails the test if it never holds."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)

@@ -1,0 +1,77 @@
+"""Reading a job: folded from its events, incrementally, with what a resume makes void."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.jobs import events
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+
+
+def _job(tmp_path: Path) -> Job:
+    return Job.create(tmp_path, "train", {"a": 1}, title="Training", name="run")
+
+
+def test_a_job_that_never_started_is_new(tmp_path: Path) -> None:
+    view = _job(tmp_path).read()
+    assert (view.status, view.kind, view.title, view.fraction) == ("new", "train", "Training", 0.0)
+
+
+def test_a_resume_voids_what_came_after_its_step_and_a_plain_start_voids_nothing(tmp_path: Path) -> None:
+    job = _job(tmp_path)
+    reporter = Reporter(job)
+    reporter.emit(events.Launched())
+    reporter.started()
+    for step in range(1, 9):
+        reporter.metrics(step, loss=float(step))
+        reporter.emit(events.Checkpoint(step=step, path=f"c/{step}"))
+        reporter.emit(events.Sample(step=step, sentence=0, text="x", path=f"s/{step}"))
+    reporter.emit(events.Launched())
+    reporter.started()
+    assert len(job.read().metrics) == 8
+    reporter.started(step=5)
+    view = job.read()
+    assert max(view.metrics) == max(view.checkpoints) == 5 and max(step for step, _ in view.samples) == 5
+    reporter.metrics(6, loss=0.1)
+    assert job.read().metrics[6] == {"loss": 0.1}
+
+
+def test_launching_again_clears_the_old_outcome(tmp_path: Path) -> None:
+    job = _job(tmp_path)
+    reporter = Reporter(job)
+    reporter.emit(events.Launched())
+    reporter.emit(events.Finished(outcome="failed", code="x", text="It broke.", hint="Again."))
+    assert (job.read().status, job.read().text) == ("failed", "It broke.")
+    reporter.emit(events.Launched())
+    assert (job.read().status, job.read().text, job.read().code) == ("interrupted", "", "")
+
+
+def test_a_poll_reads_only_what_is_new(tmp_path: Path) -> None:
+    job = _job(tmp_path)
+    reader = events.EventReader(job.events_path)
+    assert reader.read() == []
+    events.append(job.events_path, events.Launched())
+    assert len(reader.read()) == 1
+    with open(job.events_path, "ab") as file:
+        file.write(b'{"type": "started", ')
+    assert reader.read() == []
+    with open(job.events_path, "ab") as file:
+        file.write(b'"pid": 7}\n')
+    assert [event.type for event in reader.read()] == ["started"]
+    assert reader.offset == job.events_path.stat().st_size
+
+
+def test_progress_is_thinned_but_never_a_new_stage_nor_its_end(tmp_path: Path) -> None:
+    job = _job(tmp_path)
+    reporter = Reporter(job)
+    for done in range(501):
+        reporter.progress("cut", done, 500)
+    reporter.progress("save", 0, 2)
+    sent = [e for e in events.EventReader(job.events_path).read() if isinstance(e, events.Progress)]
+    assert 3 <= len(sent) < 50
+    assert (sent[0].done, sent[-2].done, sent[-1].stage) == (0, 500, "save")
+
+
+def test_two_jobs_of_one_wished_name_get_two_folders(tmp_path: Path) -> None:
+    assert (_job(tmp_path).id, _job(tmp_path).id) == ("run", "run-2")
