@@ -1,11 +1,64 @@
-"""The files of XTTS base models: where they lie, whether they are whole, how they get there. Light: no torch."""
+"""The files of XTTS base models: where they lie, whether they are whole, who agreed to their licence. No torch here."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import read_json
+from core.errors import UserError
+from core.files import read_json, sha256_file, write_json
+from core.jobs.job import REPOSITORY, Job
+from core.workspace import Project, Workspace
+
+FILES = ("config.json", "vocab.json", "mel_stats.pth", "speakers_xtts.pth", "dvae.pth", "model.pth")
+STARTER = "starter"
+XTTS_V2 = "xtts-v2"
+HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model that can be had. ``repository`` is where on the hub it lies; empty: it is made on the spot."""
+
+    id: str
+    label: str
+    repository: str
+    revision: str
+    size_mb: int
+    license: str
+    license_url: str
+
+
+@dataclass(frozen=True)
+class BaseState:
+    """How far a base is: ``status`` is ready, partial (a download was broken off) or missing. Sizes are in bytes."""
+
+    base: Base
+    status: str
+    folder: Path
+    done_bytes: int
+    total_bytes: int
+    needs_license: bool
+    license_accepted: bool
+    trained: bool
+
+
+BASES = {
+    XTTS_V2: Base(
+        id=XTTS_V2,
+        label="XTTS-v2",
+        repository="coqui/XTTS-v2",
+        revision="main",
+        size_mb=2090,
+        license="Coqui Public Model License 1.0.0",
+        license_url="https://coqui.ai/cpml",
+    ),
+    STARTER: Base(
+        id=STARTER, label="Starter", repository="", revision="", size_mb=60, license="Apache-2.0", license_url=""
+    ),
+}
 
 
 def is_starter(folder: Path) -> bool:
@@ -16,3 +69,159 @@ def is_starter(folder: Path) -> bool:
 def starter_facts(folder: Path) -> dict[str, Any]:
     """What ``starter.json`` says; ``trained`` is False where the weights are random."""
     return dict(read_json(folder / "starter.json"))
+
+
+def base_place(workspace: Workspace, base_id: str) -> Path:
+    """Where a base lies or will lie: ``models/<id>``, a starter that ships with the app, or a local folder.
+
+    Raises:
+        UserError: ``base.unknown``.
+    """
+    if base_id == STARTER and (shipped := REPOSITORY / "presets" / "starter" / "model.pth").is_file():
+        return shipped.parent
+    if base_id in BASES:
+        return workspace.models / base_id
+    if Path(base_id).is_absolute():
+        return Path(base_id)
+    raise UserError(
+        "base.unknown", "There is no base model “{id}”.", "Choose one of: {known}.", id=base_id, known=", ".join(BASES)
+    )
+
+
+def base_folder(workspace: Workspace, base_id: str) -> Path:
+    """The folder of a base that is there in full. (A starter that was not made yet: see `starter.ready_base`.)
+
+    Raises:
+        UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``.
+    """
+    folder = base_place(workspace, base_id)
+    if base_id in BASES and not (folder / "model.pth").is_file():
+        raise UserError(
+            "base.not_downloaded",
+            "The base model {label} is not on this computer yet.",
+            "Download it on the Train page, or choose a local folder.",
+            label=BASES[base_id].label,
+        )
+    check_folder(folder)
+    return folder
+
+
+def check_folder(folder: Path) -> None:
+    """Look whether a folder holds all files of an XTTS base, without opening the large ones.
+
+    Raises:
+        UserError: ``base.missing_file``, ``base.broken``.
+    """
+    for name in FILES:
+        if name != "speakers_xtts.pth" and not (folder / name).is_file():
+            raise UserError(
+                "base.missing_file",
+                "The base model in {folder} has no {name}.",
+                "Download the base again, or choose another folder.",
+                folder=str(folder),
+                name=name,
+            )
+    try:
+        model = read_json(folder / "config.json").get("model")
+    except (ValueError, AttributeError):
+        model = None
+    if model != "xtts":
+        raise UserError(
+            "base.broken",
+            "{name} in {folder} is not what an XTTS model needs ({what}).",
+            "Download the base again, or choose another folder.",
+            folder=str(folder),
+            name="config.json",
+            what="model is not xtts",
+        )
+
+
+def use_local_folder(path: str | Path) -> str:
+    """The base id of a folder on this computer; a local folder is as good as a download.
+
+    Raises:
+        UserError: ``base.missing_file``, ``base.broken``.
+    """
+    folder = Path(path).expanduser().absolute()
+    check_folder(folder)
+    return str(folder)
+
+
+def _license_file(workspace: Workspace, base_id: str) -> Path:
+    return workspace.models / "licenses" / f"{base_id}.json"
+
+
+def license_accepted(workspace: Workspace, base_id: str = XTTS_V2) -> bool:
+    """Whether a person has agreed to the licence of this base, or it asks for none."""
+    return not BASES[base_id].license_url or _license_file(workspace, base_id).is_file()
+
+
+def accept_license(workspace: Workspace, base_id: str = XTTS_V2) -> None:
+    """Write down that a person agreed, and when. Only a click of theirs may lead here."""
+    base = BASES[base_id]
+    write_json(
+        _license_file(workspace, base_id),
+        {"license": base.license, "url": base.license_url, "accepted_at": time.time()},
+    )
+
+
+def partial_folder(workspace: Workspace, base_id: str) -> Path:
+    """Where a download gathers its files until all are there and right."""
+    return workspace.models / f".partial-{base_id}"
+
+
+def state(workspace: Workspace, base_id: str = XTTS_V2) -> BaseState:
+    """How far a base is; cheap, for a page."""
+    base, folder, partial = BASES[base_id], base_place(workspace, base_id), partial_folder(workspace, base_id)
+    done = total = 0
+    if all((folder / name).is_file() for name in FILES):
+        status = "ready"
+        done = total = sum((folder / name).stat().st_size for name in FILES)
+    else:
+        status = "partial" if partial.is_dir() else "missing"
+        done = sum(path.stat().st_size for path in partial.glob("*") if path.name != "plan.json")
+        total = base.size_mb * 1_000_000
+        if (partial / "plan.json").is_file():
+            total = sum(int(file["size"]) for file in read_json(partial / "plan.json")["files"])
+    trained = bool(starter_facts(folder).get("trained")) if is_starter(folder) else base_id != STARTER
+    needs_license = bool(base.license_url)
+    return BaseState(base, status, folder, done, total, needs_license, license_accepted(workspace, base_id), trained)
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """Names of downloaded files that no longer have the hash written down at download (reads every byte)."""
+    listed = read_json(folder / "manifest.json")["files"]
+    return [
+        file["name"]
+        for file in listed
+        if not (folder / file["name"]).is_file() or sha256_file(folder / file["name"]) != file["sha256"]
+    ]
+
+
+def require_license(workspace: Workspace, base_id: str) -> None:
+    """Refuse unless a person agreed.
+
+    Raises:
+        UserError: ``base.license``.
+    """
+    if not license_accepted(workspace, base_id):
+        raise UserError(
+            "base.license",
+            "{label} comes under the {license}, which you have not agreed to yet.",
+            "Read it at {url}, then tick the box.",
+            label=BASES[base_id].label,
+            license=BASES[base_id].license,
+            url=BASES[base_id].license_url,
+        )
+
+
+def start_download(project: Project, base_id: str = XTTS_V2, *, hub: str = HUB) -> Job:
+    """Fetch a base model (or make the starter) in a job of its own; goes on where an earlier one was broken off.
+
+    Raises:
+        UserError: ``base.license``, ``base.unknown``. Busy: a download of this project is running.
+    """
+    if base_id not in BASES:
+        base_place(project.workspace, base_id)
+    require_license(project.workspace, base_id)
+    return project.start_job("download_base", {"base_id": base_id, "hub": hub}, title=BASES[base_id].label)
