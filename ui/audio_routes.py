@@ -87,6 +87,7 @@ def routes(workspace: Workspace) -> APIRouter:
             media_type="application/zip",
             headers={
                 "Content-Disposition": f'attachment; filename="{name}.zip"',
+                "Content-Length": str(zipped_bytes(folder)),
                 "Cache-Control": "private, no-store",
             },
         )
@@ -167,17 +168,40 @@ class _Outlet:
         return data
 
 
+def _members(folder: Path) -> list[tuple[Path, str]]:
+    """What goes into the zip: (file, name in it). Links are left out."""
+    return [
+        (file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not file.is_symlink() and file.resolve().is_relative_to(folder.resolve())
+    ]
+
+
 def zipped(folder: Path) -> Iterator[bytes]:
-    """A folder as a zip file, stored and made while it is sent: no second copy on disk. Links are left out."""
+    """A folder as a zip file, stored and made while it is sent: no second copy on disk."""
     outlet = _Outlet()
     with zipfile.ZipFile(cast(IO[bytes], outlet), "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_symlink() or not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
-                continue
-            info = zipfile.ZipInfo.from_file(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+        for file, name in _members(folder):
+            info = zipfile.ZipInfo.from_file(file, name)
             with open(file, "rb") as reading, archive.open(info, "w", force_zip64=True) as writing:
                 while block := reading.read(_BLOCK):
                     writing.write(block)
                     yield outlet.take()
             yield outlet.take()
     yield outlet.take()
+
+
+def zipped_bytes(folder: Path) -> int:
+    """How long `zipped` will be, so that a browser can show how far the download is.
+
+    The sizes of the records are those of PKWARE's APPNOTE.TXT, 4.3: each file has a local header with a ZIP64 field
+    (30 + name + 20) and a descriptor (24), and a central header (46 + name), longer where a number passes 2 GiB.
+    """
+    limit = zipfile.ZIP64_LIMIT
+    place = directory = 0
+    for file, name in _members(folder):
+        size, letters = file.stat().st_size, len(name.encode())
+        large = (16 if size > limit else 0) + (8 if place > limit else 0)
+        directory += 46 + letters + (4 + large if large else 0)
+        place += 30 + letters + 20 + size + 24
+    return place + directory + 22 + (76 if place > limit or directory > limit else 0)

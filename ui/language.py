@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 
 from core.settings import Settings
+from ui import i18n
 
-LANGUAGES = ("en", "pt-BR")
+LANGUAGES = tuple(i18n.LANGUAGES)
 COOKIE = "voicewright_lang"
 
 

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from html import escape
 from pathlib import Path
+from string import Template
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -23,6 +24,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.settings import Settings
+from ui.i18n import Translator
 from ui.language import choose
 from ui.security import prefix
 
@@ -30,6 +32,8 @@ COOKIE = "voicewright_session"
 SESSION_S = 30 * 24 * 3600
 OPEN_PATHS = frozenset({"/health", "/login"})
 _LARGEST_FORM = 4096
+_PAGE = Template((Path(__file__).parent / "assets" / "login.html").read_text(encoding="utf-8"))
+_WORDS = ("title", "lead", "user", "password", "go")
 
 
 class Throttle:
@@ -201,70 +205,12 @@ def routes(settings: Settings, sessions: Sessions) -> APIRouter:
     return router
 
 
-_WORDS = {
-    "en": {
-        "title": "Voicewright",
-        "lead": "Log in to reach your voices.",
-        "user": "User name",
-        "password": "Password",
-        "go": "Log in",
-        "wrong": "The user name or password is not right. Check both and try again.",
-        "wait": "Too many attempts. Wait a minute and try again.",
-    },
-    "pt-BR": {
-        "title": "Voicewright",
-        "lead": "Entre para chegar às suas vozes.",
-        "user": "Usuário",
-        "password": "Senha",
-        "go": "Entrar",
-        "wrong": "O usuário ou a senha não confere. Verifique os dois e tente de novo.",
-        "wait": "Tentativas demais. Espere um minuto e tente de novo.",
-    },
-}
-
-_PAGE = """<!doctype html>
-<html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<style>
-:root {{ --back: #f8fafc; --card: #fff; --ink: #0f172a; --soft: #475569; --line: #94a3b8; --accent: #0f766e;
-  --on-accent: #fff; --bad: #b91c1c; --bad-back: #fef2f2; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --back: #020617; --card: #0f172a; --ink: #f1f5f9; --soft: #cbd5e1;
-  --line: #64748b; --accent: #2dd4bf; --on-accent: #042f2e; --bad: #fca5a5; --bad-back: #450a0a; }} }}
-* {{ box-sizing: border-box; }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 16px; background: var(--back);
-  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }}
-main {{ width: 100%; max-width: 376px; padding: 32px; background: var(--card); border-radius: 16px;
-  box-shadow: 0 1px 3px #0002, 0 8px 32px #0001; }}
-svg {{ width: 40px; height: 40px; color: var(--accent); }}
-h1 {{ margin: 8px 0 0; font-size: 24px; }} p {{ margin: 4px 0 24px; color: var(--soft); }}
-label {{ display: block; margin-top: 16px; font-weight: 600; font-size: 14px; }}
-input {{ width: 100%; height: 44px; margin-top: 4px; padding: 0 12px; font: inherit; color: inherit;
-  background: transparent; border: 1px solid var(--line); border-radius: 8px; }}
-button {{ width: 100%; height: 44px; margin-top: 24px; font: inherit; font-weight: 600; color: var(--on-accent);
-  background: var(--accent); border: 0; border-radius: 8px; cursor: pointer; }}
-input:focus-visible, button:focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}
-[role=alert] {{ margin: 0; padding: 8px 12px; color: var(--bad); background: var(--bad-back); border-radius: 8px; }}
-</style></head>
-<body><main>
-<svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.6" stroke-linecap="round" aria-hidden="true">
-<path d="M4 14v4M9 10v12M14 5v22M19 11v10M24 8v16M28 14v4"/></svg>
-<h1>{title}</h1><p>{lead}</p>{alert}
-<form method="post">
-<label for="user">{user}</label>
-<input id="user" name="user" autocomplete="username" autocapitalize="none" required autofocus>
-<label for="password">{password}</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button>{go}</button></form>
-</main></body></html>
-"""
-
-
 def _page(lang: str, problem: str = "", *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    words = {key: escape(text) for key, text in _WORDS[lang].items()}
-    alert = f'<p role="alert">{words[problem]}</p>' if problem else ""
+    t = Translator(lang)
+    words = {word: escape(t(f"login.{word}")) for word in _WORDS}
+    alert = f'<p role="alert">{escape(t(f"login.{problem}"))}</p>' if problem else ""
     return HTMLResponse(
-        _PAGE.format(lang=lang, alert=alert, **words),
+        _PAGE.substitute(lang=lang, alert=alert, **words),
         status_code=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )

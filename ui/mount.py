@@ -52,6 +52,11 @@ class LanguagePage:
         self._starting = asyncio.Lock()
         self._stop = asyncio.Event()
 
+    @property
+    def built(self) -> bool:
+        """Whether the page is there already."""
+        return self._app is not None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         path = scope["path"][len(scope.get("root_path", "")) :] if scope["type"] == "http" else ""

@@ -75,13 +75,6 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     def home(request: Request) -> RedirectResponse:
         return _to_page(root, language.choose(request, settings), request)
 
-    @app.get("/language/{lang}")
-    def switch(lang: str, request: Request) -> RedirectResponse:
-        chosen = language.known(lang) or language.LANGUAGES[0]
-        answer = _to_page(root, chosen, request)
-        answer.set_cookie(language.COOKIE, chosen, max_age=365 * 24 * 3600, path="/", samesite="lax")
-        return answer
-
     app.include_router(login.routes(settings, sessions))
     app.include_router(audio_routes.routes(workspace))
     for lang, page in pages.items():

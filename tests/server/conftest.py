@@ -1,0 +1,81 @@
+"""The whole application around a stand-in page: in this process, and as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from core.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = "http://127.0.0.1:7860"
+
+Client = Callable[..., TestClient]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """``client(password="…", …)``: the application with these settings; redirects are not followed."""
+    opened: list[TestClient] = []
+
+    def make(**settings: object) -> TestClient:
+        from tests.server.stand_in import build
+        from ui.server import create_app
+
+        chosen = Settings(_env_file=None, **{"workspace": tmp_path / "workspace", **settings})  # type: ignore
+        one = TestClient(create_app(chosen, build), base_url=HERE, follow_redirects=False)
+        one.__enter__()
+        opened.append(one)
+        return one
+
+    yield make
+    for one in opened:
+        one.__exit__(None, None, None)
+
+
+@contextmanager
+def running(workspace: Path, **settings: str) -> Iterator[int]:
+    """A server process; gives its port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    environment = {f"VOICEWRIGHT_{name.upper()}": value for name, value in settings.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.server.stand_in", str(listening.fileno())],
+        cwd=REPOSITORY,
+        pass_fds=[listening.fileno()],
+        env={**os.environ, **environment, "VOICEWRIGHT_WORKSPACE": str(workspace)},
+    )
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}/health", process)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        listening.close()
+
+
+def wait_until_up(url: str, process: subprocess.Popen[bytes], within_s: float = 60) -> None:
+    """Wait until something answers there, or fail if the process ends or the time is over."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        assert process.poll() is None, f"ended with {process.returncode}"
+        try:
+            httpx.get(url, timeout=2)
+            return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer within {within_s} s")

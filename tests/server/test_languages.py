@@ -1,0 +1,55 @@
+"""The first visit gets the right language: the switch's cookie, the setting, the browser's wish."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server.conftest import Client
+from ui.language import accepted
+
+
+@pytest.mark.parametrize(
+    ("cookie", "setting", "header", "lang"),
+    [
+        ("", "", "", "en"),
+        ("", "", "pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
+        ("", "", "de,en;q=0.5,pt;q=0.7", "pt-BR"),
+        ("", "", "fr", "en"),
+        ("", "en", "pt-BR", "en"),
+        ("pt-BR", "en", "en", "pt-BR"),
+        ("../../evil", "", "pt", "pt-BR"),
+    ],
+)
+def test_the_first_page(client: Client, cookie: str, setting: str, header: str, lang: str) -> None:
+    headers = {"Accept-Language": header} | ({"Cookie": f"voicewright_lang={cookie}"} if cookie else {})
+    answer = client(language=setting, root_path="/voice").get("/?project=anna", headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/voice/{lang}/?project=anna")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("header", "lang"), [("pt;q=0, en", "en"), ("*", None), (";;,q=", None), ("EN-us;q=x", None)])
+def test_strange_wishes(header: str, lang: str | None) -> None:
+    assert accepted(header) == lang
+
+
+def test_both_pages_are_there_each_with_its_own_title(client: Client) -> None:
+    one = client()
+    assert "Stand-in en" in one.get("/en/").text
+    assert "Stand-in pt-BR" in one.get("/pt-BR/").text
+    assert one.get("/pt-BR").headers["location"] == "/pt-BR/"
+    assert one.get("/de/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/en/", "/voice/en/"])
+def test_with_a_prefix_the_page_answers_stripped_and_kept(client: Client, path: str) -> None:
+    one = client(root_path="voice/")
+    assert '"root":"http://127.0.0.1:7860/voice/en"' in one.get(path).text
+    assert one.get(f"{path}config").status_code == 200
+    assert one.get(path.replace("en/", "health")).json() == {"status": "ok"}
+    assert one.get("/voicemail/en/").status_code == 404
+
+
+def test_a_page_is_built_when_it_is_first_asked_for(client: Client) -> None:
+    pages = (one := client()).app.state.pages  # type: ignore[attr-defined]
+    one.get("/en/")
+    assert [lang for lang, page in pages.items() if page.built] == ["en"]
