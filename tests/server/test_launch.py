@@ -1,0 +1,216 @@
+"""launch.sh: installs once, repairs what is broken, passes arguments through; proved with a stand-in Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import REPOSITORY
+
+# Behaves like a Python that can make environments of itself, and writes down what pip and the app were asked for.
+STUB = """#!/bin/bash
+record="{folder}/calls"
+case "$1" in
+    -c) case "$2" in
+            *ensurepip*) exit 0 ;;
+            "import pip") [ -e "$(dirname "$0")/pip-works" ] || [ "$0" = "{folder}/python" ] ;;
+            *) exit 0 ;;
+        esac ;;
+    -V) echo "Python 3.11.0" ;;
+    -m) case "$2" in
+            venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/bin/pip-works" "$3/pyvenv.cfg"
+                  echo "venv" >> "$record" ;;
+            pip) shift 2; echo "pip $*" >> "$record"; sleep "${{PIP_TAKES:-0}}"
+                 case "$*" in *"${{PIP_FAILS_AT:-no such thing}}"*) exit 1 ;; esac ;;
+            *) echo "$2 ${{*:3}}" >> "$record"; [ "$2" != "${{FAILS:-}}" ] ;;
+        esac ;;
+    *) shift; {{ printf '%s' "app"; printf ' [%s]' "$@"; echo; }} >> "$record"; pwd > "{folder}/where" ;;
+esac
+"""
+
+
+class Machine:
+    """A copy of the launcher with a stand-in Python, FFmpeg and graphics card."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "with space" / "voicewright"
+        self.home.mkdir(parents=True)
+        for name in ("launch.sh", "requirements.txt", "requirements-dev.txt"):
+            shutil.copy(REPOSITORY / name, self.home / name)
+        self.script("python", STUB.format(folder=folder))
+        for name in ("ffmpeg", "ffprobe", "chromium"):
+            self.script(name, "#!/bin/bash\n")
+        self.environment = {
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "VOICEWRIGHT_PYTHON": str(folder / "python"),
+        }
+
+    def script(self, name: str, text: str) -> None:
+        """Put a program on the PATH."""
+        (self.folder / name).write_text(text)
+        (self.folder / name).chmod(0o755)
+
+    def card(self, *capabilities: str) -> None:
+        """Put graphics cards in."""
+        lines = "\\n".join(capabilities)
+        self.script("nvidia-smi", f"#!/bin/bash\nprintf '{lines}\\n'\n")
+
+    def start(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        """Run the launcher."""
+        return subprocess.Popen(
+            [self.home / "launch.sh", *arguments],
+            cwd=cwd or self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def launch(self, *arguments: str, cwd: Path | None = None, code: int = 0, **environment: str) -> str:
+        """Run the launcher to its end; gives what it said."""
+        process = self.start(*arguments, cwd=cwd, **environment)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == code, said
+        return said
+
+    def calls(self) -> list[str]:
+        """What was asked of the stand-in since the last time."""
+        record = self.folder / "calls"
+        lines = record.read_text().splitlines() if record.exists() else []
+        record.unlink(missing_ok=True)
+        return [line.replace(str(self.home), "HOME") for line in lines]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine on which nothing is set up yet."""
+    return Machine(tmp_path)
+
+
+INSTALL = "pip install --disable-pip-version-check --no-input -r HOME/requirements.txt"
+
+
+def test_the_first_start_sets_up_and_the_second_installs_nothing(machine: Machine) -> None:
+    machine.launch("--port", "8000")
+    assert machine.calls() == ["venv", INSTALL, "app [--port] [8000]"]
+    assert machine.launch() == "", "nothing to say when nothing is to be done"
+    assert machine.calls() == ["app []"]
+
+
+def test_it_works_from_anywhere_and_arguments_arrive_whole(machine: Machine) -> None:
+    elsewhere = machine.folder / "else where"
+    elsewhere.mkdir()
+    link = machine.folder / "link"
+    link.symlink_to(machine.home / "launch.sh")
+    machine.launch("--workspace", "my voices", "--root-path", "/v*", cwd=elsewhere)
+    assert machine.calls()[-1] == "app [--workspace] [my voices] [--root-path] [/v*]"
+    assert (machine.folder / "where").read_text().strip() == str(elsewhere), "relative paths keep their meaning"
+    subprocess.run([link], env=machine.environment, check=True)
+    assert machine.calls() == ["app []"]
+
+
+def test_changed_requirements_are_installed(machine: Machine) -> None:
+    machine.launch()
+    with open(machine.home / "requirements.txt", "a") as file:
+        file.write("# new\n")
+    machine.calls()
+    machine.launch()
+    assert machine.calls() == [INSTALL, "app []"]
+
+
+def test_a_failed_install_is_said_and_tried_again(machine: Machine) -> None:
+    said = machine.launch(code=1, PIP_FAILS_AT="requirements.txt")
+    assert "could not be installed" in said
+    assert machine.calls() == ["venv", INSTALL], "the app is not started on half of its packages"
+    machine.launch()
+    assert machine.calls() == [INSTALL, "app []"]
+
+
+@pytest.mark.parametrize("damage", ["pip-works", "python"])
+def test_a_broken_environment_is_made_anew(machine: Machine, damage: str) -> None:
+    machine.launch()
+    (machine.home / ".venv" / "bin" / damage).unlink()
+    (machine.home / ".venv" / "left-over").touch()
+    machine.calls()
+    machine.launch()
+    assert machine.calls() == ["venv", INSTALL, "app []"]
+    assert not (machine.home / ".venv" / "left-over").exists()
+
+
+def test_a_folder_that_is_no_environment_is_left_alone(machine: Machine) -> None:
+    precious = machine.folder / "documents"
+    precious.mkdir()
+    (precious / "thesis").touch()
+    assert "not a virtual environment" in machine.launch(code=1, VOICEWRIGHT_VENV=str(precious))
+    assert os.listdir(precious) == ["thesis"]
+
+
+def test_two_starts_at_once_install_once(machine: Machine) -> None:
+    first, second = machine.start(PIP_TAKES="1"), machine.start(PIP_TAKES="1")
+    said = first.communicate(timeout=60)[0] + second.communicate(timeout=60)[0]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "Another launch" in said
+    assert sorted(machine.calls()) == sorted(["venv", INSTALL, "app []", "app []"])
+
+
+@pytest.mark.parametrize(
+    ("cards", "old"),
+    [
+        (["6.1"], True),
+        (["7.0", "7.5"], True),
+        (["7.5"], False),
+        (["8.6"], False),
+        (["12.0"], False),
+        (["6.1", "12.0"], False),
+    ],
+)
+def test_cards_older_than_turing_get_the_other_build_of_torch(machine: Machine, cards: list[str], old: bool) -> None:
+    machine.card(*cards)
+    machine.launch()
+    special = [call for call in machine.calls() if "--index-url" in call]
+    assert bool(special) is old
+    if old:
+        assert "cu126 torch==2.11.0 torchaudio==2.11.0" in special[0]
+
+
+def test_when_that_build_cannot_be_fetched_it_says_so_and_goes_on(machine: Machine) -> None:
+    machine.card("6.1")
+    said = machine.launch(PIP_FAILS_AT="--index-url")
+    assert "will not be used" in said
+    assert machine.calls()[-2:] == [INSTALL, "app []"]
+
+
+def test_a_driver_that_does_not_answer_is_no_hindrance(machine: Machine) -> None:
+    machine.script("nvidia-smi", "#!/bin/bash\necho 'NVIDIA-SMI has failed'\nexit 9\n")
+    machine.launch()
+    assert machine.calls() == ["venv", INSTALL, "app []"]
+
+
+def test_a_wrong_python_is_named(machine: Machine) -> None:
+    assert "VOICEWRIGHT_PYTHON=/bin/false" in machine.launch(code=1, VOICEWRIGHT_PYTHON="/bin/false")
+
+
+def test_help_installs_nothing(machine: Machine) -> None:
+    said = machine.launch("--help")
+    assert "./launch.sh test" in said
+    assert machine.calls() == ["app [--help]"]
+
+
+CHECKS = ["ruff check .", "ruff format --check .", "mypy "]
+
+
+def test_the_tests_are_run_after_the_checks_and_their_failure_is_told(machine: Machine) -> None:
+    machine.launch("test", "-m", "not slow", "tests/a b")
+    calls = machine.calls()
+    assert calls[2].endswith("-r HOME/requirements-dev.txt -c HOME/requirements.txt")
+    assert calls[3:] == [*CHECKS, "pytest -m not slow tests/a b"]
+    for failing in ("ruff", "mypy", "pytest"):
+        machine.launch("test", code=1, FAILS=failing)
+        assert machine.calls() == [*CHECKS, "pytest "], f"{failing} fails, the rest is run all the same"
