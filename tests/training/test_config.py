@@ -1,0 +1,98 @@
+"""Settings and presets: refused with a reason, described once, labelled in both languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.errors import UserError
+from core.training.config import TrainConfig, make_config, read_config, write_config
+from core.training.presets import choose, preset, presets
+from core.training.sentences import held_out
+
+I18N = Path(__file__).resolve().parents[2] / "ui" / "i18n"
+
+
+def test_an_unknown_setting_is_refused_with_the_valid_ones() -> None:
+    with pytest.raises(UserError) as caught:
+        make_config({"learning_rat": 1e-4})
+    assert caught.value.code == "train.unknown_setting"
+    assert caught.value.values["close"] == "learning_rate"
+    assert all(name in caught.value.hint for name in TrainConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"batch_size": 0}, {"precision": "int4"}, {"reference_min_s": 8.0}, {"learning_rate": "fast"}],
+)
+def test_a_setting_out_of_range_is_named(values: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as caught:
+        make_config(values)
+    assert caught.value.code == "train.bad_setting"
+    assert caught.value.values["key"] in values
+
+
+def test_a_frozen_config_reads_back(tmp_path: Path) -> None:
+    config = TrainConfig(max_steps=7, learning_rate=3e-4)
+    write_config(tmp_path / "config.yaml", config, preset="xtts-cpu", language="pt")
+    assert read_config(tmp_path / "config.yaml") == (config, {"preset": "xtts-cpu", "language": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("vram_gb", "expected"),
+    [
+        (None, "xtts-cpu"),
+        (4.0, "xtts-6gb"),
+        (7.6, "xtts-8gb"),
+        (11.6, "xtts-12gb"),
+        (15.7, "xtts-16gb"),
+        (23.5, "xtts-24gb"),
+        (80.0, "xtts-40gb"),
+    ],
+)
+def test_the_preset_follows_from_the_card(vram_gb: float | None, expected: str) -> None:
+    assert choose(vram_gb).id == expected
+
+
+def test_every_preset_is_valid_and_takes_overrides() -> None:
+    for one in presets():
+        assert one.config().max_steps >= one.config().save_every
+        assert one.config({"max_steps": 9}).max_steps == 9
+    with pytest.raises(UserError, match="xtts-cpu"):
+        preset("xtts-nothing")
+
+
+def test_every_setting_has_a_range_and_a_group() -> None:
+    for name, field in TrainConfig.model_fields.items():
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict) and extra["group"], name
+        assert field.description, name
+        assert field.metadata or field.annotation is bool or "Literal" in str(field.annotation), name
+
+
+def merged(language: str) -> dict[str, Any]:
+    """All texts of a language, whether they lie in one file or in parts."""
+    texts: dict[str, Any] = {}
+    for path in sorted(I18N.glob(f"{language}*.yaml")):
+        for section, entries in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+            if isinstance(entries, dict):
+                texts.setdefault(section, {}).update(entries)
+    return texts
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_every_setting_and_preset_is_labelled(language: str) -> None:
+    texts = merged(language)
+    assert all(texts["config"][name]["label"] and texts["config"][name]["help"] for name in TrainConfig.model_fields)
+    assert all(texts["presets"][one.id]["label"] and texts["presets"][one.id]["description"] for one in presets())
+
+
+def test_held_out_sentences_come_from_the_language_then_from_the_validation_set() -> None:
+    three = held_out("en", ["Yes.", "A sentence of the validation set, long enough to hear something."], 5)
+    assert len(three) == 5 and "train" in three[0]
+    assert three[3].startswith("A sentence") and three[4] == "Yes."
+    assert held_out("pt-BR", [], 3)[0].startswith("O trem")
+    assert held_out("hi", ["एक वाक्य"], 3) == ["एक वाक्य"]

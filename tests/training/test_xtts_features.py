@@ -1,0 +1,174 @@
+"""Features: the same codes coqui's trainer would see, computed once; unusable clips are named before training."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.audio.samples import read, write_wav
+from core.engines.xtts import features as module
+from core.engines.xtts.batches import Order, References
+from core.engines.xtts.features import ClipFeatures, Features, check, prepare, read_audio
+from core.engines.xtts.model import load_dvae
+from core.errors import Cancelled, UserError
+from core.jobs import events
+from tests.training.conftest import Recorded
+
+
+def test_codes_and_mels_are_those_of_coquis_trainer(features: Features, dataset: Path, starter: Path) -> None:
+    from TTS.tts.layers.tortoise.arch_utils import TorchMelSpectrogram
+
+    clip = features.train[0]
+    wave = read_audio(dataset / "wavs" / f"{clip.id}.wav")
+    norms = str(starter / "mel_stats.pth")
+    codes = load_dvae(starter).get_codebook_indices(TorchMelSpectrogram(mel_norm_file=norms)(wave))[0]
+    expected = codes[: -(-clip.samples // 1024)].numpy()
+    assert features.codes(clip).dtype == np.int16
+    assert np.array_equal(features.codes(clip), expected) and len(set(expected.tolist())) > 10
+    style = TorchMelSpectrogram(
+        filter_length=2048, hop_length=256, win_length=1024, n_mel_channels=80, mel_norm_file=norms
+    )(wave)[0].numpy()
+    assert np.abs(features.mel(clip).astype(np.float32) - style).max() < 2e-3
+
+
+def test_tokens_are_those_used_when_speaking(features: Features, starter: Path) -> None:
+    clip = features.train[0]
+    assert list(clip.tokens) == module.load_tokenizer(starter).encode(clip.text.strip().lower(), "en")
+
+
+@pytest.fixture
+def spoilt(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset with every kind of unusable clip in it."""
+    folder = tmp_path / "spoilt"
+    shutil.copytree(dataset, folder)
+    samples, rate = read(folder / "wavs" / "clip-0000.wav")
+    write_wav(folder / "wavs" / "long.wav", np.tile(samples, 8), rate)
+    write_wav(folder / "wavs" / "short.wav", samples[:8_000], rate)
+    (folder / "wavs" / "broken.wav").write_bytes(b"this is no sound")
+    for name in ("odd", "many"):
+        write_wav(folder / "wavs" / f"{name}.wav", samples, rate)
+    extra = {"long": "x", "short": "x", "broken": "x", "gone": "x", "odd": "A ꙮ here.", "many": "word " * 300}
+    with open(folder / "metadata_train.csv", "a") as file:
+        file.writelines(f"{name}|{text}|{text}\n" for name, text in extra.items())
+    return folder
+
+
+def test_unusable_clips_are_named_with_the_reason(spoilt: Path, starter: Path, dataset: Path) -> None:
+    report = check(spoilt, starter)
+    assert {one.clip_id: one.code for one in report.dropped} == {
+        "long": "clip.too_long",
+        "short": "clip.too_short",
+        "broken": "clip.unreadable",
+        "gone": "clip.unreadable",
+        "odd": "clip.unknown_characters",
+        "many": "clip.too_many_tokens",
+    }
+    assert "ꙮ" in next(one.text for one in report.dropped if one.clip_id == "odd")
+    assert report.used == check(dataset, starter).used and not check(dataset, starter).dropped
+
+
+def test_unusable_clips_are_warned_about_each_time_and_left_out(
+    spoilt: Path, starter: Path, tmp_path: Path, recorded: Recorded
+) -> None:
+    for _ in range(2):
+        features = prepare(spoilt, starter, tmp_path / "cache", recorded.reporter)
+        assert all(clip.id.startswith("clip-") for clip in features.train)
+    assert [w.values["clip"] for w in recorded.of(events.Warning)] == 2 * [
+        *("long", "short", "broken", "gone", "odd", "many"),
+    ]
+
+
+def test_a_stopped_preparation_goes_on_where_it_was(
+    dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[Path] = []
+    real = module.read_audio
+
+    def counted(path: Path) -> torch.Tensor:
+        computed.append(path)
+        if len(computed) == 4:
+            recorded.job.stop()
+            recorded.reporter._last_look = 0.0
+        return real(path)
+
+    monkeypatch.setattr(module, "read_audio", counted)
+    with pytest.raises(Cancelled):
+        prepare(dataset, starter, tmp_path, recorded.reporter)
+    (recorded.job.path / "stop").unlink()
+    recorded.reporter._stop = False
+    prepare(dataset, starter, tmp_path, recorded.reporter)
+    assert len(computed) == len(set(computed)) == 12
+    prepare(dataset, starter, tmp_path, recorded.reporter)
+    assert len(computed) == 12
+
+
+def test_other_clips_another_tokenizer_or_another_language_get_other_features(
+    dataset: Path, starter: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "abc124"
+    shutil.copytree(dataset, other)
+    keys = {module.cache_key(dataset, starter), module.cache_key(other, starter)}
+    (other / "dataset.json").write_text('{"language": "pt-BR"}')
+    keys.add(module.cache_key(other, starter))
+    assert len(keys) == 3
+
+
+def test_one_clip_alone_cannot_be_trained_on(dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded) -> None:
+    alone = tmp_path / "alone"
+    shutil.copytree(dataset, alone)
+    (alone / "metadata_train.csv").write_text((dataset / "metadata_train.csv").read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError) as caught:
+        prepare(alone, starter, tmp_path / "cache", recorded.reporter)
+    assert caught.value.code == "train.too_few_clips"
+
+
+def test_every_clip_is_seen_once_an_epoch_and_the_order_needs_only_a_number() -> None:
+    lengths = [100 + 7 * i for i in range(103)]
+    order = Order(lengths, 4, seed=3)
+    for epoch in range(3):
+        seen = [i for n in range(order.per_epoch) for i in order.batch(epoch * order.per_epoch + n)]
+        assert sorted(seen) == list(range(103))
+    assert [Order(lengths, 4, seed=3).batch(n) for n in (57, 3)] == [order.batch(57), order.batch(3)]
+    assert order.batch(0) != Order(lengths, 4, seed=4).batch(0)
+
+
+def test_batches_hold_clips_of_similar_length_in_mixed_order() -> None:
+    lengths = np.random.default_rng(0).integers(20_000, 250_000, 512).tolist()
+    order = Order(lengths, 8, seed=1)
+    batches = [order.batch(n) for n in range(order.per_epoch)]
+    spread = [max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in batches]
+    assert np.mean(spread) < 40_000
+    longest = [max(lengths[i] for i in b) for b in batches]
+    assert longest != sorted(longest)
+
+
+class Drawn:
+    """Features whose mels say whose they are."""
+
+    def __init__(self, frames: list[int]) -> None:
+        self.train = [ClipFeatures(str(n), "", (), count * 256) for n, count in enumerate(frames)]
+        self.val: list[ClipFeatures] = []
+        self.frames = frames
+
+    def mel(self, clip: ClipFeatures) -> Any:
+        return np.full((80, self.frames[int(clip.id)]), int(clip.id), np.float16)
+
+
+def test_a_clip_is_never_conditioned_on_itself_and_pieces_are_not_padded() -> None:
+    drawn: Any = Drawn([300, 350, 400, 700, 900, 100])
+    chosen = References(drawn, min_s=3.0, max_s=6.0, seed=1)
+    widths = set()
+    for number in range(200):
+        mels = chosen.training(drawn.train, number)
+        whose = mels[:, 0, 0].tolist()
+        assert all(own != other for own, other in zip(range(6), whose, strict=True))
+        assert 5 not in whose, "a clip too short to be a reference was one"
+        assert (mels == mels[:, :1, :1]).all()
+        widths.add(mels.shape[2])
+    assert len(widths) > 20 and min(widths) >= 258
+    assert torch.equal(chosen.training(drawn.train, 7), chosen.training(drawn.train, 7))
