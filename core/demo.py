@@ -1,0 +1,47 @@
+"""The demo: a project that walks the whole road by itself, from a bundled recording to voices to compare."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from core.jobs import locks
+from core.jobs.job import REPOSITORY, Job, _busy
+from core.workspace import Project, Workspace
+
+RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
+RIGHTS = (
+    "Allison Smith, Asterisk Core Sounds, CC BY-SA 3.0. A voice trained from it is an adaptation: same licence, "
+    "same credit. See presets/demo/LICENSE.md."
+)
+_NAMES = {"pt-BR": "Demonstração"}
+
+
+def start_demo(workspace: Workspace, language: str = "en") -> tuple[Project, Job]:
+    """Make a demo project and start the job that walks the road in it.
+
+    Args:
+        workspace: where.
+        language: of the page; it only names the project. The recording is English.
+
+    Raises:
+        Busy: a demo is running already, or another job holds the card it will need.
+    """
+    for lock in (demo_lock(workspace), workspace.gpu_lock):
+        if locks.is_locked(lock):
+            raise _busy(locks.holder(lock))
+    project = workspace.create(_NAMES.get(language, "Demo"), "en", demo=True)
+    try:
+        project.change(rights=RIGHTS)
+        arguments = {"workspace": str(workspace.path), "project": project.slug}
+        job = Job.create(project.jobs, "demo", arguments, title=project.info.name)
+        job.start(project.path / "locks" / "demo", demo_lock(workspace))
+    except BaseException:
+        shutil.rmtree(project.path, ignore_errors=True)
+        raise
+    return project, job
+
+
+def demo_lock(workspace: Workspace) -> Path:
+    """Held by the one demo that may run in a workspace."""
+    return workspace.path / "demo.lock"

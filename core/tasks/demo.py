@@ -1,0 +1,190 @@
+"""Job ``demo``: the whole road with small settings, each part a job of its own as the pages would start it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.audio.clips import start_segment
+from core.dataset.freeze import freeze
+from core.demo import RECORDING, RIGHTS
+from core.engines.registry import bases
+from core.errors import Cancelled, UserError
+from core.files import replacing
+from core.jobs.job import Job, JobView
+from core.jobs.reporter import Reporter
+from core.listening.pairs import next_pair
+from core.sources import recordings
+from core.store import LOW_CONFIDENCE, ClipFilter
+from core.training.run import start_training
+from core.transcription.start import start_transcribe
+from core.workspace import Project, Workspace
+
+# Seconds each stage takes on two cores without a card: for the time left, until the machine has shown its own pace.
+STAGES = {
+    "demo_import": 4.0,
+    "demo_segment": 4.0,
+    "demo_transcribe": 35.0,
+    "demo_dataset": 1.0,
+    "demo_base": 5.0,
+    "demo_train": 70.0,
+    "demo_pair": 1.0,
+}
+# The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
+SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2, "sample_max_s": 2}
+_POLL_S = 0.2
+_PATIENCE_S = 30.0  # for a child that was asked to stop; then it is killed
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Walk the road.
+
+    Returns:
+        ``clips``, ``approved``, ``steps``, ``seconds`` (how long it took).
+
+    Raises:
+        Cancelled: Stop was pressed here or on one of its parts; what was made so far stays in the project.
+        UserError: a part failed; the error is that part's own.
+    """
+    walk = _Walk(Workspace(Path(arguments["workspace"])).project(arguments["project"]), job, reporter)
+    try:
+        return walk.all()
+    except BaseException:
+        walk.stop_children()
+        raise
+
+
+@dataclass
+class _Walk:
+    project: Project
+    job: Job
+    reporter: Reporter
+    began: float = field(default_factory=time.monotonic)
+    stage: str = ""
+    stage_began: float = 0.0
+    pace: float = 1.0
+    children: list[Job] = field(default_factory=list)
+
+    def all(self) -> dict[str, Any]:
+        project = self.project
+        self._enter("demo_import")
+        # Made beside the other stages: loading what it needs takes most of its time.
+        starter = self._start(lambda: bases().start_download(project, bases().STARTER))
+        self._follow(self._start(self._add_recording))
+        self._enter("demo_segment")
+        self._follow(self._start(lambda: start_segment(project)))
+        self._enter("demo_transcribe")
+        self._follow(self._start(lambda: start_transcribe(project, "builtin:tiny.en", "en", device="cpu", beam_size=1)))
+        self._enter("demo_dataset")
+        approved = approve_sure(project)
+        dataset = freeze(project)
+        self._enter("demo_base")
+        self._follow(starter)
+        self._warn_of_noise()
+        self._enter("demo_train")
+        done = self._follow(
+            self._start(lambda: start_training(project, dataset.id, "xtts-cpu", SETTINGS, "Demo", bases().STARTER))
+        )
+        self._enter("demo_pair")
+        next_pair(project)
+        return {
+            "clips": project.store.count(),
+            "approved": approved,
+            "steps": int(done.result.get("step", SETTINGS["max_steps"])),
+            "seconds": round(time.monotonic() - self.began),
+        }
+
+    def stop_children(self) -> None:
+        """End whatever part is still at work: kindly, and after a while by force."""
+        running = [child for child in self.children if child.alive()]
+        for child in running:
+            child.stop()
+        until = time.monotonic() + _PATIENCE_S
+        for child in running:
+            child.wait(max(0.0, until - time.monotonic()))
+            child.force_stop()
+
+    def _add_recording(self) -> Job:
+        self.project.uploads.mkdir(parents=True, exist_ok=True)
+        copy = self.project.uploads / f"demo{RECORDING.suffix}"
+        with replacing(copy) as temporary:
+            shutil.copyfile(RECORDING, temporary)
+        return recordings.add(self.project, [(copy, "Allison Smith")], [], RIGHTS)
+
+    def _start(self, start: Callable[[], Job]) -> Job:
+        self.reporter.check_stop()
+        child = start()
+        self.children.append(child)
+        return child
+
+    def _follow(self, child: Job) -> JobView:
+        """Pass a part's progress on until it ends; its failure is the demo's failure."""
+        while child.alive():
+            self.reporter.check_stop()
+            view = child.read()
+            self._tell(view.fraction, view.eta_s, view.item)
+            time.sleep(_POLL_S)
+        view = child.read()
+        if view.status == "done":
+            return view
+        if view.status == "cancelled":
+            raise Cancelled
+        if view.status == "failed":
+            raise _PartFailed(view)
+        raise UserError(
+            "demo.part_ended",
+            "“{title}” ended without a word.",
+            "Its log says more: {log}. Start the demo once more.",
+            title=view.title,
+            log=str(child.log_path),
+        )
+
+    def _enter(self, stage: str) -> None:
+        now = time.monotonic()
+        if self.stage:
+            expected = STAGES[self.stage]
+            if expected >= 3:  # what is over in a moment says nothing about the machine
+                self.pace = (now - self.stage_began) / expected
+        self.stage, self.stage_began = stage, now
+        self._tell(0.0, None, "")
+        self.reporter.check_stop()
+
+    def _tell(self, fraction: float, eta_s: float | None, item: str) -> None:
+        number = list(STAGES).index(self.stage)
+        spent = time.monotonic() - self.stage_began
+        pace = min(4.0, max(0.5, self.pace))
+        own = eta_s if eta_s is not None else max(1.0, STAGES[self.stage] * pace - spent)
+        later = sum(list(STAGES.values())[number + 1 :]) * pace
+        self.reporter.progress(self.stage, number + fraction, len(STAGES), item, eta_s=own + later)
+
+    def _warn_of_noise(self) -> None:
+        if not bases().state(self.project.workspace, bases().STARTER).trained:
+            self.reporter.warning(
+                "demo.noise",
+                "The demo's small model has random weights: its voice is a plumbing check and sounds like noise.",
+                "For a real voice make a project of your own and train on XTTS-v2.",
+            )
+
+
+class _PartFailed(UserError):
+    """A part's own error, told on as it was: its sentences are filled in already."""
+
+    def __init__(self, view: JobView) -> None:
+        Exception.__init__(self, view.text)
+        self.code, self.text, self.hint, self.values = view.code, view.text, view.hint, view.values
+
+
+def approve_sure(project: Project) -> int:
+    """Approve clips whose text recognition was sure of; the doubtful ones stay for the person. Returns how many."""
+    sure = [
+        clip
+        for clip in project.store.clips(ClipFilter("new"))
+        if clip.text and clip.confidence is not None and clip.confidence >= LOW_CONFIDENCE
+    ]
+    for clip in sure:
+        project.store.edit_clip(clip.id, status="approved")
+    return len(sure)
