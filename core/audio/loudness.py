@@ -12,6 +12,13 @@ _STEP_S = 0.1  # blocks overlap by 75 %
 _GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _OFFSET_LU = -0.691
+# BS.1770-4, annex 1, tables 1 and 2: (b0, b1, b2), (a0, a1, a2) at 48 kHz.
+_FILTER_RATE_HZ = 48_000
+_SHELF = (
+    (1.53512485958697, -2.69169618940638, 1.19839281085285),
+    (1.0, -1.69065929318241, 0.73248077421585),
+)
+_HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _TAIL_S = 0.5  # the slower filter (38 Hz) has died away long before
 
 
@@ -68,33 +75,16 @@ def _lufs(power: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _k_weighted(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
-    """The two filters of BS.1770-4, applied as their frequency response (zero-padded: no wrap-around)."""
+    """The two filters of BS.1770-4 at any rate.
+
+    They are applied as the frequency response that the standard's 48 kHz coefficients have, so that 16 kHz speech
+    is weighted as if it were brought to 48 kHz first; zero-padded, so that nothing wraps around.
+    """
     length = 1 << (len(samples) + round(_TAIL_S * rate) - 1).bit_length()
-    z = np.exp(-2j * np.pi * np.fft.rfftfreq(length))  # z to the power of -1
+    hz = np.minimum(np.fft.rfftfreq(length, 1 / rate), _FILTER_RATE_HZ / 2)
+    z = np.exp(-2j * np.pi * hz / _FILTER_RATE_HZ)  # z to the power of -1
     response = np.ones_like(z)
-    for b, a in (_shelf(rate), _high_pass(rate)):
+    for b, a in (_SHELF, _HIGH_PASS):
         response *= (b[0] + b[1] * z + b[2] * z**2) / (a[0] + a[1] * z + a[2] * z**2)
     spectrum = np.fft.rfft(samples.astype(np.float64), length)
     return np.asarray(np.fft.irfft(spectrum * response, length)[: len(samples)])
-
-
-Biquad = tuple[tuple[float, float, float], tuple[float, float, float]]
-
-# BS.1770-4 gives coefficients at 48 kHz only. These are the analogue filters behind them, worked out by
-# Brecht De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement" (AES 145, 2018).
-
-
-def _shelf(rate: int) -> Biquad:
-    k = np.tan(np.pi * 1681.9744509555319 / rate)
-    q, gain = 0.7071752369554193, 10 ** (3.99984385397 / 20)
-    band = gain**0.499666774155
-    a0 = 1 + k / q + k * k
-    b = (gain + band * k / q + k * k, 2 * (k * k - gain), gain - band * k / q + k * k)
-    return (b[0] / a0, b[1] / a0, b[2] / a0), (1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0)
-
-
-def _high_pass(rate: int) -> Biquad:
-    k = np.tan(np.pi * 38.13547087613982 / rate)
-    q = 0.5003270373253953
-    a0 = 1 + k / q + k * k
-    return (1.0, -2.0, 1.0), (1.0, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0)

@@ -103,8 +103,9 @@ def _collect(url: str, found: dict[str, Any], watch: _Watch) -> list[Downloaded]
     fetched = []
     for entry in entries:
         for part in entry.get("requested_downloads") or []:
-            path = Path(part["filepath"])
-            if path.exists():
+            # A file that was found too large on the way has an entry without a path.
+            path = Path(part.get("filepath") or "")
+            if path.is_file():
                 title, origin = str(entry.get("title") or url), str(entry.get("webpage_url") or url)
                 fetched.append(Downloaded(path, title, origin, entry.get("duration")))
     if not fetched:

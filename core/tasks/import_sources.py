@@ -46,6 +46,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     files = [(Path(path), name) for path, name in arguments.get("files", [])]
     urls: list[str] = list(arguments.get("urls", []))
+    for left_behind in project.sources.glob(".tmp-*.flac"):  # by a job that was killed; no other decodes now
+        left_behind.unlink()
     outcome = _Outcome()
     done = _Done(job.path / "done.json")
     try:
@@ -58,7 +60,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             path.unlink(missing_ok=True)
         for index, url in enumerate(urls, len(files)):
             if not done.before(url):
-                fetched = _fetched(url, job.path / "download", arguments, reporter)
+                fetched = _fetched(project, url, job.path / "download", arguments, reporter)
                 _take(project, fetched, url, arguments, reporter, outcome, (index, len(files) + len(urls)))
                 done.add(url)
     except Cancelled:
@@ -86,7 +88,19 @@ class _Done:
         write_json(self.path, self.items)
 
 
-def _fetched(url: str, folder: Path, arguments: dict[str, Any], reporter: Reporter) -> Iterator[tuple[Path, str, str]]:
+def _fetched(
+    project: Project, url: str, folder: Path, arguments: dict[str, Any], reporter: Reporter
+) -> Iterator[tuple[Path, str, str]]:
+    """What an address gives, unless it was fetched before: it need not come over the net to be told as known."""
+    for known in project.store.sources():
+        if known.origin == url:
+            raise Duplicate(
+                "source.same_link",
+                "{url} is in the project already, as “{title}”.",
+                "Nothing to do: it was skipped.",
+                url=url,
+                title=known.title,
+            )
     max_mb, max_hours = int(arguments.get("max_mb", 4096)), float(arguments.get("max_hours", 24.0))
     for item in youtube.download(url, folder, reporter, max_mb=max_mb, max_hours=max_hours):
         yield item.path, item.title, item.origin
@@ -101,32 +115,34 @@ def _take(
     outcome: _Outcome,
     position: tuple[int, int],
 ) -> None:
-    """Add what one file or one address gives; errors meant for people become warnings."""
-    try:
-        for path, title, origin in items:
-            try:
-                source = add_file(
-                    project,
-                    path,
-                    title=title,
-                    name=name,
-                    origin=origin,
-                    rights=arguments.get("rights", ""),
-                    reporter=reporter,
-                    max_hours=float(arguments.get("max_hours", 24.0)),
-                    position=position,
-                )
-            except Duplicate as error:
-                outcome.skipped += 1
-                reporter.set_aside(error)
-            else:
-                outcome.added += 1
-                outcome.seconds += source.seconds
-    except DiskFull:
-        raise
-    except UserError as error:
-        outcome.failed.append((name, error))
-        reporter.set_aside(error)
+    """Add what one file or one address gives; errors meant for people become warnings, item by item."""
+    coming = iter(items)
+    while True:
+        try:
+            if (item := next(coming, None)) is None:
+                return
+            path, title, origin = item
+            source = add_file(
+                project,
+                path,
+                title=title,
+                name=name,
+                origin=origin,
+                rights=arguments.get("rights", ""),
+                reporter=reporter,
+                max_hours=float(arguments.get("max_hours", 24.0)),
+                position=position,
+            )
+            outcome.added += 1
+            outcome.seconds += source.seconds
+        except DiskFull:
+            raise
+        except Duplicate as error:
+            outcome.skipped += 1
+            reporter.set_aside(error)
+        except UserError as error:
+            outcome.failed.append((name, error))
+            reporter.set_aside(error)
 
 
 def _complain(outcome: _Outcome) -> None:

@@ -1,0 +1,143 @@
+"""From a recording to clips on disk and in the store, by job and by preview."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio.clips import CLIP_RATE_HZ, faded, preview, start_segment
+from core.audio.silence import SegmentOptions
+from core.errors import Busy, Cancelled, UserError
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.sources.upload import add_file
+from core.store import Source
+from core.tasks import segment as task
+from core.workspace import Project
+from tests.audio.sounds import silence, tone, write
+from tests.conftest import Prompts
+
+
+@pytest.fixture
+def speech(project: Project, prompts: Prompts) -> Source:
+    """The bundled recording as a source of the project."""
+    return add_file(project, prompts.recording, title="Prompts")
+
+
+def test_preview_and_job_agree_and_the_clips_are_the_recording(project: Project, speech: Source) -> None:
+    seen = preview(project, speech.id, SegmentOptions())
+    view = start_segment(project).wait()
+    assert view.status == "done", view.text
+    clips = project.store.clips()
+    assert [(clip.start_s, clip.end_s) for clip in clips] == [(span.start_s, span.end_s) for span in seen.spans]
+    assert view.result["clips"] == len(clips) and view.result["kept_s"] == pytest.approx(seen.kept_s)
+    assert seen.kept_s + seen.lost_s == pytest.approx(seen.source_s) == pytest.approx(speech.seconds)
+    assert sum(span.seconds for span in seen.lost) == pytest.approx(seen.lost_s, abs=1e-3)
+    assert clips[0].id == f"{speech.id}-0001"
+    for clip in clips:
+        info = soundfile.info(project.clip_file(clip.id))
+        assert (info.samplerate, info.channels, info.subtype) == (CLIP_RATE_HZ, 1, "PCM_16")
+        assert info.duration == pytest.approx(clip.seconds, abs=0.001)
+        samples = soundfile.read(project.clip_file(clip.id))[0]
+        assert abs(samples[0]) < 1e-3 and abs(samples[-1]) < 1e-3 and np.abs(samples).max() > 0.05
+    assert len(list(project.clips.iterdir())) == len(clips)
+
+
+def test_clips_hold_the_sound_of_their_place(project: Project, tmp_path: Path) -> None:
+    sounds = [tone(4, 44_100, hz) for hz in (300, 500, 700)]
+    parts = [part for sound in sounds for part in (silence(1, 44_100), sound)]
+    add_file(project, write(tmp_path / "in.wav", np.concatenate(parts), 44_100))
+    assert start_segment(project).wait().result["clips"] == 3
+    for clip, hz in zip(project.store.clips(), (300, 500, 700), strict=True):
+        samples = soundfile.read(project.clip_file(clip.id))[0]
+        loudest = np.argmax(np.abs(np.fft.rfft(samples))) * CLIP_RATE_HZ / len(samples)
+        assert loudest == pytest.approx(hz, abs=1)
+
+
+def test_cutting_again_keeps_text_and_number_of_clips_that_did_not_change(project: Project, tmp_path: Path) -> None:
+    parts = [silence(1), tone(5), silence(1), tone(2), silence(0.7), tone(2), silence(1)]
+    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
+    start_segment(project).wait()
+    first, second = project.store.clips()
+    project.store.edit_clip(first.id, text="Good morning.", status="approved")
+    project.store.edit_clip(second.id, text="Good night.")
+    # Now the two short pieces may not be joined: the second clip goes, two others come.
+    options = SegmentOptions(min_clip_s=1.5, max_join_pause_ms=0)
+    assert start_segment(project, [source.id], options).wait().status == "done"
+    clips = project.store.clips()
+    assert [(clip.id[-4:], clip.text, clip.status) for clip in clips] == [
+        ("0001", "Good morning.", "approved"), ("0003", "", "new"), ("0004", "", "new"),
+    ]  # fmt: skip
+    assert sorted(path.stem for path in project.clips.iterdir()) == [clip.id for clip in clips]
+
+
+def test_only_the_chosen_recordings_are_cut(project: Project, tmp_path: Path) -> None:
+    sources = [add_file(project, write(tmp_path / f"{i}.wav", tone(4 + i))) for i in range(3)]
+    start_segment(project, [sources[1].id]).wait()
+    assert {clip.source_id for clip in project.store.clips()} == {sources[1].id}
+
+
+def test_a_recording_without_clips_is_named_and_the_others_go_on(project: Project, tmp_path: Path) -> None:
+    add_file(project, write(tmp_path / "quiet.wav", silence(10)), title="Empty room")
+    add_file(project, write(tmp_path / "loud.wav", tone(5)))
+    view = start_segment(project).wait()
+    assert view.status == "done" and view.result["clips"] == 1
+    assert [(w.code, w.values["title"]) for w in view.warnings] == [("segment.nothing_found", "Empty room")]
+
+
+def test_nothing_to_cut_is_told(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        start_segment(project)
+    assert error.value.code == "segment.no_sources"
+    add_file(project, write(tmp_path / "quiet.wav", silence(10)))
+    view = start_segment(project).wait()
+    assert (view.status, view.code) == ("failed", "segment.no_clips")
+
+
+def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path) -> None:
+    parts = [part for _ in range(20) for part in (tone(4), silence(0.6))]
+    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
+    start_segment(project).wait()
+    before, files = project.store.clips(), sorted(project.clips.iterdir())
+    job = Job.create(project.jobs, "segment", {})
+    reporter = Reporter(job)
+    seen = 0
+
+    def stop_soon() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 5:
+            raise Cancelled
+
+    reporter.check_stop = stop_soon  # type: ignore[method-assign]
+    with pytest.raises(Cancelled) as stopped:
+        task.cut(project, [source.id], SegmentOptions(pad_ms=20), reporter)
+    assert stopped.value.args[0]["sources"] == 0
+    assert project.store.clips() == before and sorted(project.clips.iterdir()) == files
+
+
+def test_a_second_cut_at_the_same_time_is_refused(project: Project, speech: Source) -> None:
+    job = start_segment(project)
+    try:
+        with pytest.raises(Busy):
+            start_segment(project)
+    finally:
+        assert job.wait().status == "done"
+
+
+def test_a_lost_frames_file_is_measured_again_by_the_job(project: Project, speech: Source) -> None:
+    shutil.rmtree(project.clips, ignore_errors=True)
+    project.source_file(speech.id).with_suffix(".frames.npz").unlink()
+    assert start_segment(project).wait().result["clips"] > 20
+
+
+def test_fades_rise_from_nothing_and_leave_the_middle_alone() -> None:
+    sound = np.ones(1000, np.float32)
+    result = faded(sound, 10_000, 10)
+    assert result[0] < 0.001 and result[-1] < 0.001 and (np.diff(result[:100]) > 0).all()
+    assert (result[100:-100] == 1).all() and (sound == 1).all()
+    assert faded(sound, 10_000, 0) is sound and len(faded(sound[:3], 10_000, 10)) == 3

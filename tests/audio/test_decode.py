@@ -1,0 +1,183 @@
+"""FFmpeg is used safely, and what comes out is a mono FLAC at the recording's own rate."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from core.audio.decode import decode_to_flac, probe
+from core.errors import Cancelled, DiskFull, UserError
+from tests.audio.sounds import convert, long_flac, silence, tone, write
+
+
+def _decode(source: Path, **options: object) -> Path:
+    target = source.parent / "out" / "decoded.flac"
+    decode_to_flac(source, target, **{"max_hours": 24.0, **options})  # type: ignore[arg-type]
+    return target
+
+
+@pytest.mark.parametrize(
+    ("ending", "options", "seconds_off"),
+    [
+        ("wav", [], 0.001), ("flac", [], 0.001), ("mp3", [], 0.1), ("m4a", [], 0.1), ("aac", ["-f", "adts"], 0.2),
+        ("ogg", [], 0.05), ("opus", ["-c:a", "libopus"], 0.05), ("webm", ["-c:a", "libopus"], 0.05), ("mka", [], 0.1),
+        ("aiff", [], 0.001), ("au", [], 0.001), ("w64", [], 0.001), ("caf", [], 0.001), ("wma", [], 0.2),
+        ("wv", [], 0.001),
+    ],
+)  # fmt: skip
+def test_every_usual_format_comes_out_as_mono_flac_of_the_same_length(
+    tmp_path: Path, ending: str, options: list[str], seconds_off: float
+) -> None:
+    wav = write(tmp_path / "in.wav", np.stack([tone(2, 48_000), tone(2, 48_000)], axis=1), 48_000)
+    source = tmp_path / f"source.{ending}"
+    convert(wav, source, *options)
+    info = soundfile.info(_decode(source))
+    assert info.channels == 1 and info.format == "FLAC" and info.subtype == "PCM_16"
+    assert info.samplerate == 48_000
+    assert info.duration == pytest.approx(2, abs=seconds_off)
+
+
+def test_the_sound_of_a_video_is_taken_and_its_picture_is_not(tmp_path: Path) -> None:
+    wav = write(tmp_path / "in.wav", tone(1.5))
+    picture = ["-f", "lavfi", "-i", "color=c=blue:s=64x64:d=1.5", "-c:v", "mpeg4", "-map", "0:a", "-map", "1:v"]
+    video = convert(wav, tmp_path / "film.mp4", *picture)
+    samples, rate = soundfile.read(_decode(video))
+    assert rate == 16_000 and len(samples) / rate == pytest.approx(1.5, abs=0.1)
+    assert np.sqrt(np.mean(samples[4000:-4000] ** 2)) == pytest.approx(10 ** (-12 / 20), rel=0.05)
+
+
+@pytest.mark.parametrize(("subtype", "expected"), [("PCM_16", "PCM_16"), ("PCM_24", "PCM_24"), ("FLOAT", "PCM_24")])
+def test_a_deep_recording_keeps_24_bit(tmp_path: Path, subtype: str, expected: str) -> None:
+    source = write(tmp_path / "in.wav", tone(0.5), subtype=subtype)
+    assert soundfile.info(_decode(source)).subtype == expected
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(8000, 8000), (11_025, 11_025), (192_000, 192_000), (384_000, 96_000)])
+def test_the_rate_is_kept_up_to_what_makes_sense(tmp_path: Path, rate: int, expected: int) -> None:
+    info = soundfile.info(_decode(write(tmp_path / "in.wav", tone(0.5, rate), rate)))
+    assert info.samplerate == expected and info.duration == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("ending", ["wav", "mp3", "flac", "mp4", "m3u8"])
+@pytest.mark.parametrize("kind", ["hls", "concat", "sdp"])
+def test_a_playlist_under_any_name_reads_no_other_file(tmp_path: Path, ending: str, kind: str) -> None:
+    secret = write(tmp_path / "secret.wav", tone(1))
+    content = {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5.0,\n{secret}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile '{secret}'\n",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+    }[kind]
+    playlist = tmp_path / f"list.{ending}"
+    playlist.write_text(content)
+    with pytest.raises(UserError) as error:
+        _decode(playlist, name="my talk")
+    assert error.value.code == "audio.not_audio" and "my talk" in error.value.text
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello, this is text\n" * 50, b"\x89PNG\r\n\x1a\n" + b"\0" * 200, b"\0" * 5000]
+)
+def test_what_is_no_recording_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.wav"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        _decode(path)
+    assert error.value.code in ("audio.not_audio", "audio.no_sound") and "notes.wav" in error.value.text
+
+
+def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
+    video = tmp_path / "mute.mp4"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=s=64x64:d=1", "-c:v", "mpeg4", str(video)]
+    subprocess.run(command, check=True)
+    assert not probe(video).has_audio
+    with pytest.raises(UserError) as error:
+        _decode(video)
+    assert error.value.code == "audio.no_sound"
+
+
+def test_a_hundred_hours_are_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    source = long_flac(tmp_path / "long.flac", 100)
+    assert probe(source).seconds == pytest.approx(360_000)
+    began = time.monotonic()
+    with pytest.raises(UserError) as error:
+        _decode(source)
+    assert error.value.code == "audio.too_long" and time.monotonic() - began < 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_longer_than_it_says_is_refused_while_decoding(tmp_path: Path) -> None:
+    # A stream without a header announces no length, or a wrong one.
+    wav = write(tmp_path / "in.wav", tone(60, 8000), 8000)
+    source = tmp_path / "stream.webm"
+    with open(source, "wb") as file:
+        command = ["ffmpeg", "-v", "error", "-i", str(wav), "-c:a", "libopus", "-f", "webm", "pipe:1"]
+        subprocess.run(command, check=True, stdout=file)
+    assert probe(source).seconds is None
+    with pytest.raises(UserError) as error:
+        _decode(source, max_hours=30 / 3600)
+    assert error.value.code == "audio.too_long"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_name_that_looks_like_an_address_or_an_option_is_only_a_name(tmp_path: Path) -> None:
+    for name in ("-i.wav", "http:example.wav", "50%d.wav", "a b'c.wav"):
+        source = write(tmp_path / name, tone(0.3))
+        assert soundfile.info(_decode(source)).duration == pytest.approx(0.3, abs=0.01)
+
+
+def test_progress_rises_to_the_end(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", tone(120, 48_000), 48_000)
+    told: list[tuple[float, float | None]] = []
+    _decode(source, on_progress=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == pytest.approx(120, abs=0.5) and told[-1][1] == pytest.approx(120)
+
+
+def test_stop_kills_ffmpeg_and_leaves_nothing(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", silence(4 * 3600, 8000), 8000)
+    seen: list[int] = []
+
+    def stop() -> bool:
+        children = [child.pid for child in psutil.Process().children() if child.name() == "ffmpeg"]
+        seen.extend(children)
+        return bool(children)
+
+    with pytest.raises(Cancelled):
+        _decode(source, should_stop=stop)
+    assert seen and not any(psutil.pid_exists(pid) for pid in seen)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    good = convert(write(tmp_path / "in.wav", tone(5)), tmp_path / "good.m4a")
+    broken = tmp_path / "broken.m4a"
+    broken.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    with pytest.raises(UserError) as error:
+        _decode(broken)
+    assert "broken.m4a" in error.value.text
+
+
+def test_too_little_room_is_told_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    source = write(tmp_path / "in.wav", tone(1))
+    room = list(os.statvfs(tmp_path))
+    room[4] = 10  # f_bavail
+    monkeypatch.setattr("core.audio.decode.os.statvfs", lambda _: os.statvfs_result(room))
+    with pytest.raises(DiskFull) as error:
+        _decode(source)
+    assert error.value.code == "audio.no_room"
+
+
+def test_a_missing_ffmpeg_is_told_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError) as error:
+        probe(write(tmp_path / "in.wav", tone(0.2)))
+    assert error.value.code == "audio.no_ffmpeg" and "apt install ffmpeg" in error.value.hint

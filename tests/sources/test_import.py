@@ -1,0 +1,199 @@
+"""Adding recordings by job: several at once, bad ones named, copies recognised, nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio.clips import start_segment
+from core.audio.frames import frames_file
+from core.audio.silence import SegmentOptions
+from core.errors import Busy, Cancelled, UserError
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.sources import recordings
+from core.sources.upload import Duplicate, add_file
+from core.tasks import import_sources
+from core.workspace import Project
+from tests.audio.sounds import convert, long_flac, silence, tone, write
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, a minute at most."""
+    last = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < last
+        time.sleep(0.01)
+
+
+def test_several_files_come_in_and_bad_ones_are_named(project: Project, tmp_path: Path) -> None:
+    good = write(tmp_path / "a.wav", tone(3, 44_100), 44_100)
+    other = convert(write(tmp_path / "b.wav", tone(2)), tmp_path / "b.mp3")
+    copy = Path(shutil.copy(good, tmp_path / "copy.wav"))
+    (tmp_path / "notes.wav").write_text("no sound at all\n" * 20)
+    files = [
+        (good, "Interview {1}.wav"), (tmp_path / "notes.wav", "notes.wav"), (copy, "copy.wav"),
+        (long_flac(tmp_path / "long.flac", 100), "long.flac"), (other, "Lesson 2.5.mp3"),
+    ]  # fmt: skip
+    view = recordings.add(project, files, [], " my own voice ").wait()
+    assert view.status == "done", view.text
+    assert view.result == {"added": 2, "seconds": pytest.approx(5, abs=0.1), "skipped": 1, "failed": 2}
+    assert [(w.code, w.values["name"]) for w in view.warnings] == [
+        ("audio.not_audio", "notes.wav"), ("source.duplicate", "copy.wav"), ("audio.too_long", "long.flac"),
+    ]  # fmt: skip
+    sources = project.store.sources()
+    assert [(s.title, s.origin, s.rights) for s in sources] == [
+        ("Interview {1}", "upload", "my own voice"), ("Lesson 2.5", "upload", "my own voice"),
+    ]  # fmt: skip
+    assert sources[0].id < sources[1].id
+    for source in sources:
+        info = soundfile.info(project.source_file(source.id))
+        assert (info.samplerate, info.duration) == (source.sample_rate, source.seconds)
+        assert frames_file(project.source_file(source.id)).exists()
+    assert list(project.uploads.iterdir()) == [] and not any(path.exists() for path, _ in files)
+    assert len(list(project.sources.iterdir())) == 4
+
+
+def test_nothing_good_fails_with_all_names(project: Project, tmp_path: Path) -> None:
+    files = []
+    for name in ("one.wav", "two.mp3"):
+        (tmp_path / name).write_text("text")
+        files.append((tmp_path / name, name))
+    view = recordings.add(project, files, []).wait()
+    assert (view.status, view.code) == ("failed", "source.none_worked")
+    assert "one.wav" in view.text and "two.mp3" in view.text and len(view.warnings) == 2
+
+
+def test_one_bad_file_alone_fails_with_its_own_reason(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_text("text")
+    view = recordings.add(project, [(tmp_path / "x.wav", "x.wav")], []).wait()
+    assert (view.status, view.code) == ("failed", "audio.not_audio") and "x.wav" in view.text
+    assert list(project.uploads.iterdir()) == []
+
+
+def test_a_copy_alone_is_no_failure(project: Project, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(1))
+    add_file(project, path)
+    view = recordings.add(project, [(path, "a.wav")], []).wait()
+    assert view.status == "done" and view.result["skipped"] == 1 and len(project.store.sources()) == 1
+
+
+def test_nothing_at_all_is_told(project: Project) -> None:
+    with pytest.raises(UserError) as error:
+        recordings.add(project, [], ["  "])
+    assert error.value.code == "source.nothing"
+
+
+def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path) -> None:
+    slow = write(tmp_path / "slow.wav", silence(3 * 3600, 8000), 8000)
+    path = write(tmp_path / "a.wav", tone(1))
+    job = recordings.add(project, [(slow, "slow.wav")], [])
+    try:
+        with pytest.raises(Busy):
+            recordings.add(project, [(path, "a.wav")], [])
+        assert path.exists()
+    finally:
+        job.stop()
+        job.wait()
+
+
+def test_stop_ends_the_job_soon_and_leaves_no_file(project: Project, tmp_path: Path) -> None:
+    long = write(tmp_path / "long.wav", silence(4 * 3600, 8000), 8000)
+    job = recordings.add(project, [(long, "long.wav")], [])
+    until(lambda: job.read().stage == "decode" or not job.alive())
+    job.stop()
+    view = job.wait(30)
+    assert view.status == "cancelled" and view.result["added"] == 0
+    assert list(project.uploads.iterdir()) == [] and list(project.sources.iterdir()) == []
+    assert project.store.sources() == []
+
+
+def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
+    first = write(tmp_path / "a.wav", tone(1))
+    second = write(tmp_path / "long.wav", silence(3 * 3600, 8000), 8000)
+    job = recordings.add(project, [(first, "a.wav"), (second, "long.wav")], [])
+    until(lambda: len(project.store.sources()) == 1 and any(project.sources.glob(".tmp-*.flac")) or not job.alive())
+    job.force_stop()
+    assert job.wait().status == "interrupted"
+    project.launch(job, gpu=False)
+    view = job.wait()
+    assert view.status == "done", view.text
+    assert [source.title for source in project.store.sources()] == ["a", "long"]
+    assert not any(path.name.startswith(".tmp") for path in project.sources.iterdir())
+
+
+def test_a_file_added_directly_is_left_where_it_is(project: Project, tmp_path: Path) -> None:
+    path = write(tmp_path / "My talk.wav", tone(1))
+    source = add_file(project, path)
+    assert path.exists() and source.title == "My talk" and source.seconds == pytest.approx(1)
+    with pytest.raises(Duplicate):
+        add_file(project, path)
+
+
+def test_stop_while_measuring_leaves_nothing(project: Project, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(2))
+    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    reporter.stop_requested = lambda: any(project.sources.glob("*.flac"))  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        add_file(project, path, reporter=reporter)
+    assert list(project.sources.iterdir()) == [] and project.store.sources() == []
+
+
+def test_a_removed_recording_comes_back_from_the_trash_with_its_clips(project: Project, tmp_path: Path) -> None:
+    parts = np.concatenate([tone(4), silence(1), tone(4)])
+    source = add_file(project, write(tmp_path / "a.wav", parts))
+    kept = add_file(project, write(tmp_path / "b.wav", tone(4)))
+    start_segment(project, None, SegmentOptions()).wait()
+    project.store.edit_clip(f"{source.id}-0001", text="Hello.", status="approved")
+    clips, files = project.store.clips(), sorted(path.name for path in project.clips.iterdir())
+    folder = recordings.remove(project, source.id)
+    assert [s.id for s in project.store.sources()] == [kept.id]
+    assert {clip.source_id for clip in project.store.clips()} == {kept.id}
+    assert not project.source_file(source.id).exists() and len(list(project.clips.iterdir())) == 1
+    assert recordings.restore(project, folder.name) == source
+    assert project.store.clips() == clips and sorted(path.name for path in project.clips.iterdir()) == files
+    assert project.source_file(source.id).exists() and not folder.exists()
+
+
+def test_what_is_not_in_the_trash_cannot_come_back(project: Project) -> None:
+    with pytest.raises(UserError):
+        recordings.restore(project, "nothing")
+    with pytest.raises(ValueError):
+        recordings.restore(project, "../../x")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "level", "following"),
+    [(0, "none", 1), (1, "little", 10), (12, "enough", 30), (59.9, "good", 60), (600, "plenty", None)],
+)
+def test_the_meter_says_how_far_the_minutes_reach(minutes: float, level: str, following: float | None) -> None:
+    found = recordings.amount(minutes * 60)
+    assert (found.level, found.next_minutes) == (level, following)
+
+
+def test_several_items_of_one_address_go_on_after_a_bad_one(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.sources.youtube import Downloaded
+
+    (tmp_path / "bad.webm").write_text("not media")
+    good = write(tmp_path / "good.wav", tone(1))
+
+    def fetched(url: str, *_: object, **__: object) -> list[Downloaded]:
+        return [Downloaded(tmp_path / "bad.webm", "Bad", url, 1.0), Downloaded(good, "Good", url, 1.0)]
+
+    monkeypatch.setattr("core.sources.youtube.download", fetched)
+    job = Job.create(project.jobs, "import_sources", {})
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "urls": ["https://a.example/v"]}
+    assert import_sources.run(job, arguments, Reporter(job))["added"] == 1
+    assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v")]
+    # The same address again is not even fetched.
+    again = Job.create(project.jobs, "import_sources", {})
+    monkeypatch.setattr("core.sources.youtube.download", lambda *_, **__: pytest.fail("fetched again"))
+    assert import_sources.run(again, arguments, Reporter(again))["skipped"] == 1
