@@ -14,9 +14,8 @@ from core.errors import UserError
 from core.files import write_atomic
 
 
-def _form(group: str, unit: str = "", step: float | None = None) -> dict[str, Any]:
-    extra: dict[str, Any] = {"group": group, "unit": unit}
-    return extra if step is None else {**extra, "step": step}
+def _form(group: str, unit: str = "", **more: Any) -> dict[str, Any]:
+    return {"group": group, "unit": unit, **more}
 
 
 class TrainConfig(BaseModel):
@@ -54,7 +53,7 @@ class TrainConfig(BaseModel):
         gt=0,
         le=1e-2,
         description="How far one update moves the voice. Too high and it breaks, too low and it barely changes.",
-        json_schema_extra=_form("learning"),
+        json_schema_extra=_form("learning", log=True),
     )
     warmup_steps: int = Field(
         50,

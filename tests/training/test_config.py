@@ -86,8 +86,10 @@ def merged(language: str) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_every_setting_and_preset_is_labelled(language: str) -> None:
     texts = merged(language)
-    assert all(texts["config"][name]["label"] and texts["config"][name]["help"] for name in TrainConfig.model_fields)
-    assert all(texts["presets"][one.id]["label"] and texts["presets"][one.id]["description"] for one in presets())
+    for name in TrainConfig.model_fields:
+        assert texts["training"][name] and texts["training"][f"{name}_help"], name
+    for one in presets():
+        assert texts["presets"][f"{one.id}.label"] and texts["presets"][f"{one.id}.description"], one.id
 
 
 def test_held_out_sentences_come_from_the_language_then_from_the_validation_set() -> None:
