@@ -1,18 +1,122 @@
-"""The dataset tab."""
+"""The dataset tab: what would be trained on, what not and why, and freezing it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+from core.dataset.freeze import DatasetInfo, datasets, freeze, is_current
+from core.dataset.report import Light, Report, report
+from core.engines.base import Dropped
 from core.workspace import Project
-from ui import html
+from ui import html, plots
+from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+
+TONES = {"good": "good", "fair": "fair", "poor": "bad"}
+DROPPED_SHOWN = 100
+EDGES_S = range(0, 13)
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
+    t = page.t
     panel = Panel()
 
     def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.dataset"), project.slug if project else "")}
+        top = html.heading(t("tabs.dataset"), t("dataset.purpose"))
+        if project is None:
+            return {panel: top + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))}
+        return {panel: top + _page(t, project)}
 
+    def act(project: Project | None, evt: Any) -> Updates | None:
+        if project is not None and evt.do == "freeze":
+            freeze(project)
+        return None
+
+    page.on(panel.act, act)
     return Tab("dataset", [panel], refresh)
+
+
+def _page(t: Translator, project: Project) -> str:
+    now, frozen = report(project), datasets(project)
+    if not now.used and not now.dropped and not frozen:
+        key = "dataset.nothing_approved" if now.waiting or now.rejected else "dataset.no_clips"
+        lead = ("review", "tabs.review") if now.waiting or now.rejected else ("sources", "tabs.sources")
+        return html.empty(t(key), html.go(t("common.go_to", tab=t(lead[1])), lead[0]))
+    fresh = bool(frozen) and is_current(frozen[0], now)
+    return _card(t, now, frozen, fresh) + _dropped(t, now.dropped) + _frozen(t, frozen, fresh)
+
+
+def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
+    figures = html.numbers(
+        html.number(t.minutes(now.seconds), t("dataset.material")),
+        html.number(t.number(len(now.used)), t("dataset.used")),
+        html.number(t.number(now.train), t("dataset.train")),
+        html.number(t.number(now.val), t("dataset.val")),
+        html.number(t.number(len(now.dropped)), t("dataset.dropped"), "warn" if now.dropped else ""),
+        html.number(t.number(now.waiting), t("dataset.waiting")),
+    )
+    lights = "".join(f"<li>{html.light(TONES[one.level], light_line(t, one))}</li>" for one in now.lights)
+    picture = plots.histogram(now.lengths, EDGES_S, t("dataset.length_axis"), t("dataset.clips_axis"))
+    shape = f"<div><h3>{html.e(t('dataset.lengths'))}</h3>{picture}</div>" if picture else ""
+    quality = f'<div><h3>{html.e(t("dataset.quality"))}</h3><ul class="vw-lights">{lights}</ul></div>' if lights else ""
+    return (
+        f'<section class="vw-card">{figures}{_action(t, now, frozen, fresh)}'
+        f'<div class="vw-halves">{quality}{shape}</div></section>'
+    )
+
+
+def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
+    """The one next click: freeze, or train if what is frozen is what there is."""
+    if fresh:
+        said = html.notice(t("dataset.is_current", id=frozen[0].id[:6]), "good")
+        return said + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
+    why = "" if now.used else t("dataset.nothing_usable")
+    said = html.notice(t("dataset.changed"), "info") if frozen else ""
+    button = html.action(t("dataset.freeze"), "freeze", style="primary wide", disabled=why, elem_id="freeze-dataset")
+    review = html.go(t("dataset.more_review"), "review", style="") if now.waiting else ""
+    return f'{said}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p><div class="vw-row">{button}{review}</div>'
+
+
+def light_line(t: Translator, light: Light) -> str:
+    """A light's sentence."""
+    values = {key: t.number(value, 1 if key == "minutes" and value < 10 else 0) for key, value in light.values.items()}
+    return t(f"dataset.light_{light.key}_{light.level}", **values)
+
+
+def _dropped(t: Translator, dropped: tuple[Dropped, ...]) -> str:
+    if not dropped:
+        return ""
+    counts = Counter(one.code for one in dropped)
+    reasons = "".join(
+        f"<li>{html.e(t(f'dataset.reason_{code.partition(chr(46))[2]}'))}: {t.number(count)}</li>"
+        for code, count in counts.most_common()
+    )
+    rows = "".join(
+        f"<tr><td>{html.e(one.clip_id)}</td><td>{html.e(t.error(one.code, one.text, '', one.values))}</td></tr>"
+        for one in dropped[:DROPPED_SHOWN]
+    )
+    table = f'<div class="vw-scroll"><table>{rows}</table></div>'
+    return html.details(t("dataset.dropped_list", count=t.number(len(dropped))), f"<ul>{reasons}</ul>{table}")
+
+
+def _frozen(t: Translator, frozen: list[DatasetInfo], fresh: bool) -> str:
+    if not frozen:
+        return ""
+    head = "".join(f"<th>{html.e(t(f'dataset.col_{name}'))}</th>" for name in ("id", "minutes", "clips", "split", "at"))
+    rows = "".join(
+        f"<tr><td><code>{html.e(one.id[:6])}</code>{_chip(t) if fresh and not index else ''}</td>"
+        f"<td>{t.minutes(one.seconds)}</td><td>{t.number(one.clips)}</td>"
+        f"<td>{t.number(one.train)} + {t.number(one.val)}</td><td>{html.e(t.moment(one.at))}</td></tr>"
+        for index, one in enumerate(frozen)
+    )
+    return (
+        f'<h3>{html.e(t("dataset.frozen"))}</h3><div class="vw-scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _chip(t: Translator) -> str:
+    return f' <span class="vw-chip">{html.e(t("dataset.current"))}</span>'

@@ -1,18 +1,233 @@
-"""The train tab."""
+"""The train tab: on the left what to train and Start, on the right how it goes."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core import hardware
+from core.dataset.freeze import DatasetInfo, datasets
+from core.engines.registry import bases
+from core.training.config import TrainConfig
+from core.training.cost import estimate
+from core.training.presets import Preset, choose, preset, presets
+from core.training.run import Run, resume, runs, start_training
 from core.workspace import Project
 from ui import html
-from ui.page import Page, Tab, Updates
+from ui.form import Form
+from ui.i18n import Translator
+from ui.job_panel import act_on_job
+from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.base_model import act_on_base, base_panel, base_ready
+from ui.parts.choice import select
+from ui.parts.training_view import run_chooser, run_view
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen on the left; the address keeps it, so a reload does too."""
+
+    base: str
+    dataset: str
+    preset: Preset
+    run: Run | None
+    all_runs: list[Run]
+    all_datasets: list[DatasetInfo]
+
+    @classmethod
+    def read(cls, project: Project, query: str) -> Chosen:
+        """From the address, or what suits best where it is silent or out of date."""
+        view, frozen, all_runs = view_of(query), datasets(project), runs(project)
+        known = {one.id: one for one in presets()}
+        cards = hardware.cards()
+        suited = choose(cards[0].total_gb if cards else None)
+        base = view.get("base", "")
+        return cls(
+            base if base in BASES else _default_base(project),
+            next((one.id for one in frozen if one.id == view.get("dataset")), frozen[0].id if frozen else ""),
+            known.get(view.get("preset", ""), suited),
+            next((one for one in all_runs if one.id == view.get("run")), all_runs[0] if all_runs else None),
+            all_runs,
+            frozen,
+        )
+
+
+BASES = ("xtts-v2", "starter", "folder")
+
+
+def _default_base(project: Project) -> str:
+    if runs(project):
+        last = runs(project)[0].base_id
+        return last if last in BASES else "folder"
+    return "starter" if project.info.demo else "xtts-v2"
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
-    panel = Panel()
+    t = page.t
+    top = Panel()
+    with gr.Row(visible=False, elem_classes=["vw-two"]) as body:
+        with gr.Column(scale=2, min_width=320):
+            setup = Panel()
+            folder = gr.Textbox(label=t("train.folder"), info=t("train.folder_help"), visible=False)
+            base = Panel()
+            name = gr.Textbox(label=t("train.name"), placeholder=t("train.name_example"), max_length=80)
+            cost = Panel()
+            with gr.Accordion(t("common.more_settings"), open=False):
+                marks = Panel()
+                form = Form(t, TrainConfig, "training", typed=True)
+            filled = gr.Textbox(visible=False)
+            actions = Panel()
+        with gr.Column(scale=3, min_width=320):
+            chooser = Panel()
+            live = Panel()
 
-    def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.train"), project.slug if project else "")}
+    def refresh(project: Project | None, query: str, done: str, *given: Any) -> Updates:
+        heading = html.heading(t("tabs.train"), t("train.purpose"))
+        lead = _lead(t, project)
+        if project is None or lead:
+            return {top: heading + lead, body: gr.update(visible=False)}
+        chosen = Chosen.read(project, query)
+        updates: Updates = {top: heading, body: gr.update(visible=True)}
+        key = f"{project.slug}/{chosen.preset.id}"
+        if done != key:
+            filling = form.fill(chosen.preset.values)
+            updates |= filling | {filled: key}
+            given = tuple(filling[one] for one in form.inputs)
+        return updates | {
+            setup: _setup(t, chosen),
+            folder: gr.update(visible=chosen.base == "folder"),
+            base: base_panel(t, project, chosen.base),
+            **show_changes(project, chosen, *given),
+            **_live(project, chosen),
+        }
 
-    return Tab("train", [panel], refresh)
+    def show_changes(project: Project, chosen: Chosen, *given: Any) -> Updates:
+        changed = form.changed(given, chosen.preset.values)
+        return {
+            cost: _cost(t, project, chosen, changed),
+            marks: _marks(t, form, chosen.preset, changed),
+        }
+
+    def _live(project: Project, chosen: Chosen) -> Updates:
+        return {
+            actions: _actions(t, project, chosen),
+            chooser: run_chooser(t, chosen.all_runs, chosen.run),
+            live: run_view(t, project, chosen.run),
+        }
+
+    def tick(project: Project | None, query: str, *_: Any) -> Updates:
+        if project is None or not datasets(project):
+            return {}
+        chosen = Chosen.read(project, query)
+        return _live(project, chosen) | {base: base_panel(t, project, chosen.base)}
+
+    def edited(project: Project | None, query: str, *given: Any) -> Updates:
+        return show_changes(project, Chosen.read(project, query), *given) if project else {}
+
+    def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
+        if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do):
+            return None
+        chosen = Chosen.read(project, query)
+        if evt.do == "start":
+            base_id = bases(project.info.engine).use_local_folder(path) if chosen.base == "folder" else chosen.base
+            changed = form.changed(given, chosen.preset.values)
+            job = start_training(
+                project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=page.settings.device
+            )
+            return {name: "", chooser: html.arrive(f"run={job.id}", job.id)}
+        if evt.do == "resume":
+            resume(project, evt.id)
+        return None
+
+    def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
+        if project is None:
+            return None
+        values = Chosen.read(project, query).preset.values
+        filling = form.fill(values)
+        if evt.id:
+            return {one: new for one, new in filling.items() if form.inputs.index(one) == form.names.index(evt.id)}
+        return filling
+
+    for panel in (actions, live, base):
+        page.on(panel.act, act, [page.view, name, folder, *form.inputs], [name, chooser])
+    page.on(marks.act, reset, [page.view, *form.inputs], form.inputs)
+    changes = functools.partial(gr.on, [one.input for one in form.inputs])
+    page.on(changes, edited, [page.view, *form.inputs], [cost, marks], refresh=False)
+    outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *form.inputs]
+    return Tab("train", outputs, refresh, tick, [page.view, filled, *form.inputs])
+
+
+def _lead(t: Translator, project: Project | None) -> str:
+    """The empty state, if something is missing that has to come first."""
+    if project is None:
+        return html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    if not datasets(project):
+        return html.empty(t("train.no_dataset"), html.go(t("common.go_to", tab=t("tabs.dataset")), "dataset"))
+    return ""
+
+
+def _setup(t: Translator, chosen: Chosen) -> str:
+    cards = hardware.cards()
+    suited = choose(cards[0].total_gb if cards else None).id
+    names = [(one, t(f"train.base_{one.replace('-', '_')}")) for one in BASES]
+    frozen = [
+        (one.id, t("train.dataset_line", id=one.id[:6], minutes=t.minutes(one.seconds), at=t.moment(one.at)))
+        for one in chosen.all_datasets
+    ]
+    sizes = [(one.id, t(one.label_key) + (f" · {t('train.suits')}" if one.id == suited else "")) for one in presets()]
+    return (
+        select(t("train.base"), "base", names, chosen.base)
+        + select(t("train.dataset"), "dataset", frozen, chosen.dataset)
+        + select(t("train.preset"), "preset", sizes, chosen.preset.id, help=t(chosen.preset.description_key))
+    )
+
+
+def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, Any]) -> str:
+    try:
+        config = preset(chosen.preset.id).config(changed)
+    except ValueError:
+        return ""
+    cost = estimate(project, config, chosen.base)
+    parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
+    if cost.seconds is not None:
+        parts.append(t("train.cost_time", time=t.length(cost.seconds)))
+    else:
+        parts.append(t("train.cost_unknown"))
+    if cost.memory_gb is not None:
+        parts.append(t("train.cost_memory", gb=t.number(cost.memory_gb, 1)))
+    elif chosen.preset.min_vram_gb:
+        parts.append(t("train.cost_card", gb=t.number(chosen.preset.min_vram_gb)))
+    return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>'
+
+
+def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -> str:
+    if not changed:
+        return f'<p class="vw-dim">{html.e(t("train.unchanged"))}</p>'
+    defaults = TrainConfig().model_dump() | chosen.values
+    lines = "".join(
+        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(value))} '
+        f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(defaults[name])))}</span></span>'
+        f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
+        for name, value in changed.items()
+    )
+    every = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
+    return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{every}'
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
+    why, busy = "", project.running()
+    if busy is not None:
+        why = t("train.busy", title=busy.spec().get("title", ""))
+    elif not base_ready(project, chosen.base):
+        why = t("train.no_base")
+    button = html.action(t("train.start"), "start", style="primary wide", disabled=why, elem_id="start-training")
+    return f'<div class="vw-row">{button}</div>' + (f'<p class="vw-dim">{html.e(why)}</p>' if why else "")

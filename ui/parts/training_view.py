@@ -1,0 +1,106 @@
+"""How a training run goes: what it says in words, curves, samples as they come, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.training.commentary import best_checkpoint, remarks
+from core.training.run import Run, RunView, SampleView
+from core.workspace import Project
+from ui import html, plots
+from ui.audio_routes import audio_url
+from ui.i18n import Translator
+from ui.job_panel import job_panel
+from ui.parts.choice import select
+from ui.plots import Series
+
+
+def run_chooser(t: Translator, runs: Sequence[Run], chosen: Run | None) -> str:
+    """The list of all runs; empty where there is nothing to choose."""
+    if len(runs) < 2 or chosen is None:
+        return ""
+    lines = [(run.id, f"{run.title} · {t('job.' + run.job.read().status)}") for run in runs]
+    return select(t("train.run"), "run", lines, chosen.id)
+
+
+def run_view(t: Translator, project: Project, run: Run | None) -> str:
+    """The right side of the Train page."""
+    if run is None:
+        return f'<div class="vw-empty"><p>{html.e(t("train.no_run"))}</p></div>'
+    view = run.read()
+    panel = job_panel(
+        t,
+        run.job,
+        done_text=t("train.done", step=t.number(view.step), checkpoints=t.number(len(view.checkpoints))),
+        next_step=html.go(t("train.to_listen"), "listen") if view.samples else "",
+        resume=view.resumable,
+        stop_label=t("train.stop"),
+    )
+    return panel + _remarks(t, view) + _numbers(t, view) + _curves(t, view) + _samples(t, project, run, view)
+
+
+def _remarks(t: Translator, view: RunView) -> str:
+    if not view.job.active and not view.train:
+        return ""
+    said = [(t(f"comment.{one.key}", **_shown(t, one.values)), one.tone) for one in remarks(view)]
+    return "".join(html.notice(text, tone) for text, tone in said)
+
+
+def _shown(t: Translator, values: dict[str, float]) -> dict[str, str]:
+    return {key: t.number(value) for key, value in values.items()}
+
+
+def _numbers(t: Translator, view: RunView) -> str:
+    if not view.step:
+        return ""
+    cells = [html.number(f"{t.number(view.step)} / {t.number(view.total)}", t("train.updates"))]
+    if view.steps_per_s:
+        fast = view.steps_per_s >= 1
+        pace = t.number(view.steps_per_s, 1) if fast else t.number(1 / view.steps_per_s, 1)
+        cells.append(html.number(pace, t("train.per_second") if fast else t("train.seconds_each")))
+    if view.eta_s is not None:
+        cells.append(html.number(t.length(view.eta_s), t("train.left")))
+    if view.memory_mb:
+        cells.append(html.number(f"{t.number(view.memory_mb / 1024, 1)} GB", t("train.memory")))
+    return html.numbers(*cells)
+
+
+def _curves(t: Translator, view: RunView) -> str:
+    errors = plots.lines(
+        [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
+        t("train.axis_updates"),
+        t("train.axis_error"),
+        description=t("train.curve_about"),
+    )
+    if not errors:
+        return ""
+    rate = plots.lines([Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"))
+    more = html.details(t("train.curve_lr"), rate) if rate else ""
+    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}"
+
+
+def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
+    if not view.samples:
+        return ""
+    best = best_checkpoint(view)
+    rows = "".join(
+        f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p><div class="vw-samples">'
+        + "".join(_sample(t, project, run, one, best) for one in spoken)
+        + "</div></li>"
+        for number, spoken in sorted(view.samples.items())
+    )
+    said = f'<p class="vw-dim">{html.e(t("train.samples_help"))}</p>'
+    return f'<h3>{html.e(t("train.samples"))}</h3>{said}<ol class="vw-sentences">{rows}</ol>'
+
+
+def _sample(t: Translator, project: Project, run: Run, one: SampleView, best: int | None) -> str:
+    name = step_name(t, one.step)
+    mark = f' <span class="vw-chip">{html.e(t("train.lowest"))}</span>' if one.step == best else ""
+    url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
+    label = f"{name}: {one.text}"
+    return f'<div data-key="{one.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'
+
+
+def step_name(t: Translator, step: int) -> str:
+    """What a person calls a checkpoint."""
+    return t("train.step", step=t.number(step)) if step else t("train.step_base")
