@@ -62,6 +62,16 @@ def nginx(folder: Path, port: int, behind: int, strip: bool) -> list[str]:
     return [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
+def plain_nginx(folder: Path, port: int, behind: int, strip: bool) -> list[str]:
+    """An nginx as most guides have it: HTTP/1.0 to the server behind, where it holds back what it is not told to."""
+    command = nginx(folder, port, behind, strip)
+    config = folder / "nginx.conf"
+    config.write_text(
+        config.read_text().replace("proxy_http_version 1.1;", "").replace("proxy_request_buffering off;", "")
+    )
+    return command
+
+
 def caddy(folder: Path, port: int, behind: int, strip: bool) -> list[str]:
     """The same for Caddy; without https, since a test has no certificate."""
     text = (DEPLOY / "Caddyfile").read_text().replace("127.0.0.1:7860", f"127.0.0.1:{behind}")
@@ -78,7 +88,7 @@ PROXIES = [
         id=f"{which.__name__}-{'stripped' if strip else 'kept'}",
         marks=pytest.mark.skipif(not program, reason=f"{which.__name__} is not installed"),
     )
-    for which, program in ((nginx, NGINX), (caddy, CADDY))
+    for which, program in ((nginx, NGINX), (plain_nginx, NGINX), (caddy, CADDY))
     for strip in (True, False)
 ]
 
