@@ -142,3 +142,9 @@ def restore(project: Project, name: str) -> Source:
     project.store.replace_clips(source.id, [Clip(**clip) for clip in kept["clips"]])
     shutil.rmtree(folder)
     return source
+
+
+def removed(project: Project) -> list[tuple[str, str]]:
+    """What lies in the project's trash, newest first: (folder name for `restore`, title)."""
+    found = sorted((project.path / "trash").glob("*/source.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [(file.parent.name, str(read_json(file)["source"]["title"])) for file in found]

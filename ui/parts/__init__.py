@@ -20,7 +20,7 @@ class Panel(gr.HTML):
 
     An element with ``data-do`` (and ``data-id``) sends an ``act`` event: ``panel.act(fn, …)`` with ``evt.do``,
     ``evt.id``, ``evt.value`` (of the input it is, or of the one that ``data-value-of`` selects) and ``evt.view`` (the
-    query of the address). One with ``data-go`` leads to that tab, one with ``data-view`` to a place within it.
+    query of the address). A form with ``data-do`` sends its fields as JSON in ``evt.value``. One with ``data-go`` leads to that tab, one with ``data-view`` to a place within it.
     """
 
     def __init__(self, value: str = "", **options: Any) -> None:

@@ -67,6 +67,15 @@ element.addEventListener('change', (event) => {
   const place = event.target.closest('select[data-view]');
   if (place) window.vw.place(place.dataset.view + '=' + encodeURIComponent(place.value));
 });
+// A form with data-do sends its fields by name, as JSON.
+element.addEventListener('submit', (event) => {
+  const form = event.target.closest('form[data-do]');
+  if (!form) return;
+  event.preventDefault();
+  const fields = JSON.stringify(Object.fromEntries(new FormData(form)));
+  trigger('act', { do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search });
+  if (form.dataset.reset === 'yes') form.reset();
+});
 // A picture with data-wave shows where its player is (--at, 0 to 1); a click on it goes there.
 element.addEventListener('timeupdate', (event) => {
   const box = event.target.closest('[data-wave]');

@@ -1,9 +1,18 @@
-"""The home tab."""
+"""Home: the projects as cards, a new one, the demo, and the trash."""
 
 from __future__ import annotations
 
+import json
+
+import gradio as gr
+
+from core import road
+from core.engines import registry
+from core.jobs.job import Job
+from core.road import ProjectCard
 from core.workspace import Project
 from ui import html
+from ui.job_panel import act_on_job, job_panel, kind_name, stage_line
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
@@ -11,8 +20,175 @@ from ui.parts import Panel
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     panel = Panel()
+    trash = Panel()
 
-    def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.home"), project.slug if project else "")}
+    def refresh(_: Project | None) -> Updates:
+        return {panel: _overview(page), trash: _trash(page)}
 
-    return Tab("home", [panel], refresh)
+    def tick(_: Project | None) -> Updates:
+        busy = any(one.running() for one in page.workspace.projects())
+        return {panel: _overview(page)} if busy else {}
+
+    def act(_: Project | None, evt: gr.EventData) -> Updates:
+        move = _act(page, evt)
+        return {panel: _overview(page) + move} if move else {}
+
+    page.on(panel.act, act, [], [panel])
+    page.on(trash.act, act, [], [panel])
+    return Tab("home", [panel, trash], refresh, tick)
+
+
+def _act(page: Page, evt: gr.EventData) -> str:
+    """Answer a click in the cards, the demo's panel or the trash; returns what moves the page on, if anything."""
+    workspace = page.workspace
+    if evt.do == "create":
+        fields = json.loads(evt.value)
+        made = workspace.create(fields["name"], fields["language"])
+        return html.arrive(f"project={made.slug}&tab=sources", str(made.info.created))
+    if evt.do == "demo":
+        from core import demo
+
+        demo.start_demo(workspace, page.t("home.default_language"))
+    elif evt.do == "rename":
+        workspace.project(evt.id).change(name=evt.value)
+    elif evt.do == "delete":
+        workspace.delete(workspace.project(evt.id))
+    elif evt.do == "restore":
+        workspace.restore(evt.id)
+    elif found := _demo_job(page):
+        act_on_job(found[0], evt.do, evt.id)
+    return ""
+
+
+def _overview(page: Page) -> str:
+    t = page.t
+    cards = road.project_cards(page.workspace)
+    found = _demo_job(page)
+    running = bool(found and found[1].alive())
+    shown = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
+    parts = [html.heading(t("home.title"), t("home.purpose"))]
+    parts.append(_demo_panel(page, found, cards))
+    parts.append(f'<div class="vw-cards">{shown}{_demo_card(page, running, first=not cards)}{_new(page)}</div>')
+    return "".join(parts)
+
+
+def _new(page: Page) -> str:
+    t = page.t
+    spoken = "".join(
+        f'<option value="{code}"{" selected" if code == t("home.default_language") else ""}>'
+        f"{html.e(t(f'languages.{code}'))}</option>"
+        for code in registry.info().languages
+    )
+    name, language = html.e(t("home.name")), html.e(t("home.language"))
+    return (
+        f'<form class="vw-card" data-key="new" data-do="create" data-reset="yes"><h3>{html.e(t("home.new"))}</h3>'
+        f'<label class="vw-field"><span>{name}</span><input type="text" name="name" required maxlength="80"'
+        f' autocomplete="off" placeholder="{html.e(t("home.name_example"))}"></label>'
+        f'<label class="vw-field"><span>{language}</span><select name="language">{spoken}</select></label>'
+        f'<button type="submit" class="vw-btn wide" id="create-project">{html.e(t("home.create"))}</button></form>'
+    )
+
+
+def _demo_job(page: Page) -> tuple[Project, Job] | None:
+    """The newest demo and its job."""
+    for project in page.workspace.projects():
+        if project.info.demo and (job := project.latest("demo")):
+            return project, job
+    return None
+
+
+def _demo_panel(page: Page, found: tuple[Project, Job] | None, cards: list[ProjectCard]) -> str:
+    if found is None:
+        return ""
+    project, job = found
+    card = next((one for one in cards if one.slug == project.slug), None)
+    listened = card and any(step.key == "listen" and step.state != "empty" for step in card.steps)
+    if listened and not job.alive():
+        return ""
+    to_listen = html.open_project(page.t("home.demo_listen"), project.slug, "listen", style="primary")
+    return job_panel(page.t, job, done_text=page.t("home.demo_done"), next_step=to_listen)
+
+
+def _demo_card(page: Page, running: bool, *, first: bool) -> str:
+    t = page.t
+    button = html.action(
+        t("home.demo"),
+        "demo",
+        style="primary wide" if first else "wide",
+        disabled=t("home.demo_running") if running else "",
+        elem_id="start-demo",
+    )
+    return (
+        f'<section class="vw-card vw-demo" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
+        f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{button}</section>'
+    )
+
+
+def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
+    t = page.t
+    facts = [t(f"languages.{card.language}"), t.minutes(card.seconds) if card.seconds else t("home.no_recordings")]
+    chip = f'<span class="vw-chip">{html.e(t("home.demo_chip"))}</span>' if card.demo else ""
+    tab = card.next or "speak"
+    label = t("home.continue", tab=t(f"tabs.{tab}"))
+    return (
+        f'<article class="vw-card" data-key="{html.e(card.slug)}">'
+        f'<div class="vw-spread"><h3>{html.e(card.name)}</h3>{chip}</div>'
+        f'<p class="vw-dim">{html.e(" · ".join([*facts, t.moment(card.created)]))}</p>'
+        f"{_dots(page, card)}<p>{html.e(_state(page, card))}</p>"
+        f"{html.open_project(label, card.slug, tab, style='primary wide' if first else 'wide')}"
+        f"{_more(page, card)}</article>"
+    )
+
+
+def _dots(page: Page, card: ProjectCard) -> str:
+    """The road as eight small bars."""
+    bars = "".join(f'<i class="{s.state}" title="{html.e(page.t("tabs." + s.key))}"></i>' for s in card.steps)
+    done = sum(step.state == "done" for step in card.steps)
+    label = page.t("home.steps_done", done=done, total=len(card.steps))
+    return f'<div class="vw-dots" role="img" aria-label="{html.e(label)}">{bars}</div>'
+
+
+def _state(page: Page, card: ProjectCard) -> str:
+    t = page.t
+    if card.running:
+        return "⏳ " + t("app.running", name=kind_name(t, card.running.kind), stage=stage_line(t, card.running))
+    if not card.reached:
+        return t("home.just_begun")
+    step = next(one for one in card.steps if one.key == card.reached)
+    if step.state == "partial" and step.total:
+        how_far = t("job.of", done=t.number(step.done), total=t.number(step.total))
+        return t("home.reached_part", tab=t(f"tabs.{step.key}"), how_far=how_far)
+    return t("home.reached", tab=t(f"tabs.{step.key}"))
+
+
+def _more(page: Page, card: ProjectCard) -> str:
+    t = page.t
+    counts = {step.key: t.number(step.total) for step in card.steps}
+    question = t(
+        "home.delete_question",
+        name=card.name,
+        recordings=counts["sources"],
+        clips=counts["segments"],
+        runs=counts["train"],
+    )
+    field = (
+        f'<label class="vw-field"><span>{html.e(t("home.name"))}</span><input type="text" data-do="rename"'
+        f' data-id="{html.e(card.slug)}" value="{html.e(card.name)}" maxlength="80"></label>'
+    )
+    delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question)
+    return html.details(t("home.more"), f"{field}{delete}")
+
+
+def _trash(page: Page) -> str:
+    t = page.t
+    names = page.workspace.trashed()
+    if not names:
+        return ""
+    rows = "".join(
+        f'<div class="vw-spread vw-line" data-key="{html.e(name)}"><span>{html.e(name)}</span>'
+        f"{html.action(t('home.restore'), 'restore', name)}</div>"
+        for name in names
+    )
+    return html.details(
+        t("home.trash", count=len(names)), f'<p class="vw-dim">{html.e(t("home.trash_help"))}</p>{rows}'
+    )
