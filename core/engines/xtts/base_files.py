@@ -89,19 +89,25 @@ def base_place(workspace: Workspace, base_id: str) -> Path:
 
 
 def base_folder(workspace: Workspace, base_id: str) -> Path:
-    """The folder of a base that is there in full. (A starter that was not made yet: see `starter.ready_base`.)
+    """The folder of a base that is there in full; the starter is made if it is not there yet.
+
+    For jobs: making the starter imports torch. A page asks `state`.
 
     Raises:
-        UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``.
+        UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``, ``base.broken``.
     """
     folder = base_place(workspace, base_id)
     if base_id in BASES and not (folder / "model.pth").is_file():
-        raise UserError(
-            "base.not_downloaded",
-            "The base model {label} is not on this computer yet.",
-            "Download it on the Train page, or choose a local folder.",
-            label=BASES[base_id].label,
-        )
+        if base_id != STARTER:
+            raise UserError(
+                "base.not_downloaded",
+                "The base model {label} is not on this computer yet.",
+                "Download it on the Train page, or choose a local folder.",
+                label=BASES[base_id].label,
+            )
+        from core.engines.xtts.starter import make_starter
+
+        make_starter(folder)
     check_folder(folder)
     return folder
 

@@ -92,6 +92,19 @@ def merge(xtts: Xtts) -> None:
         del xtts.gpt.gpt.peft_config
 
 
+def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
+    """The adapted weights with their adapters folded in, by their names in the base, on the CPU in float32.
+
+    The model itself stays as it is. Empty where no adapter was injected.
+    """
+    with torch.no_grad():
+        return {
+            f"gpt.gpt.{name}.weight": (layer.get_base_layer().weight + layer.get_delta_weight(_NAME)).float().cpu()
+            for name, layer in xtts.gpt.gpt.named_modules()
+            if isinstance(layer, LoraLayer)
+        }
+
+
 def save_adapter(xtts: Xtts, folder: Path, options: LoraOptions, **facts: Any) -> None:
     """Write ``adapter.safetensors``, then ``adapter.json`` with the sizes and ``facts`` (``step`` …)."""
     folder.mkdir(parents=True, exist_ok=True)

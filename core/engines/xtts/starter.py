@@ -18,11 +18,9 @@ from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.registry import XTTS_LANGUAGES
-from core.engines.xtts.base_files import STARTER, base_folder, base_place
 from core.engines.xtts.model import new_dvae
 from core.errors import UserError
 from core.files import write_json
-from core.workspace import Workspace
 
 LAYERS = 3
 CHANNELS = 192
@@ -74,18 +72,6 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return folder
-
-
-def ready_base(workspace: Workspace, base_id: str) -> Path:
-    """The folder of a base, ready to be loaded; the starter is made if it is not there yet.
-
-    Raises:
-        UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``.
-    """
-    folder = base_place(workspace, base_id)
-    if base_id == STARTER and not (folder / "model.pth").exists():
-        make_starter(folder)
-    return base_folder(workspace, base_id)
 
 
 def _write(folder: Path, seed: int) -> None:

@@ -1,0 +1,287 @@
+"""Speaking with a checkpoint and exporting it: starts the jobs, lists what they made. Imports no torch."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.engines.registry import bases, info, language_code
+from core.errors import UserError
+from core.files import free_name, inside, read_json, slug
+from core.jobs.job import Job
+from core.store import Clip, ClipFilter
+from core.training.run import Run, runs
+from core.workspace import Project
+
+REFERENCES = 3
+REFERENCE_S = (4.0, 10.0)  # long enough to know a voice by, short enough to be one breath
+_WANTED_S = 8.0
+
+
+@dataclass(frozen=True)
+class Take:
+    """Something that was spoken. ``voice`` is what a person calls the checkpoint; times are Unix seconds."""
+
+    id: str
+    path: Path
+    text: str
+    language: str
+    voice: str
+    run_id: str | None
+    step: int
+    seed: int
+    reference_clip_ids: tuple[str, ...]
+    seconds: float
+    took_s: float
+    at: float
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``."""
+
+    id: str
+    name: str
+    folder: Path
+    sample: Path
+    megabytes: int
+    at: float
+    manifest: dict[str, Any]
+
+
+def default_base(project: Project) -> str:
+    """The base to speak with where no run is chosen: that of the newest run, else the best that is there."""
+    for run in runs(project):
+        return run.base_id
+    files = bases(project.info.engine)
+    return str(files.XTTS_V2 if files.state(project.workspace, files.XTTS_V2).status == "ready" else files.STARTER)
+
+
+def best_references(project: Project, count: int = REFERENCES) -> list[str]:
+    """Ids of the clips that show the voice best: approved, 4 to 10 s long, surely understood, in that order."""
+
+    def rank(clip: Clip) -> tuple[bool, bool, float, float, str]:
+        unfit = not REFERENCE_S[0] <= clip.seconds <= REFERENCE_S[1]
+        # In whole tenths, so that among equally sure ones the length decides.
+        doubt = -round(clip.confidence or 0.0, 1)
+        return clip.status != "approved", unfit, doubt, abs(clip.seconds - _WANTED_S), clip.id
+
+    usable = [clip for clip in project.store.clips(ClipFilter()) if clip.status != "rejected"]
+    return [clip.id for clip in sorted(usable, key=rank)[:count]]
+
+
+def start_speak(
+    project: Project,
+    text: str,
+    language: str = "",
+    run_id: str | None = None,
+    step: int = 0,
+    reference_clip_ids: list[str] | None = None,
+    seed: int = 0,
+    *,
+    base_id: str = "",
+    settings: dict[str, float] | None = None,
+    device: str = "auto",
+) -> Job:
+    """Say a text in a job; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
+
+    Args:
+        project: whose voice.
+        text: what to say.
+        language: of the text; the project's if empty.
+        run_id: the training run whose checkpoint speaks; None speaks with the base model.
+        step: which checkpoint of the run; 0 is the base.
+        reference_clip_ids: clips to take the voice from; the run's own references, or the best clips, by default.
+        seed: of the random choices; the same seed says the same again.
+        base_id: the base where no run is chosen; see `default_base`.
+        settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
+        device: ``auto``, ``cuda`` or ``cpu``.
+
+    Raises:
+        Busy: the card, or another text of this project, is being spoken. UserError: see `_voice_arguments`.
+    """
+    if not text.strip():
+        raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
+    code = language_code(language or project.info.language, project.info.engine)
+    arguments = {
+        **_voice_arguments(project, run_id, step, reference_clip_ids, base_id),
+        "text": text,
+        "language": code,
+        "seed": seed,
+        "settings": settings or {},
+        "device": device,
+    }
+    return project.start_job("synthesize", arguments, title=" ".join(text.split())[:60], gpu=True)
+
+
+def start_export(
+    project: Project,
+    run_id: str | None,
+    step: int,
+    name: str = "",
+    reference_clip_ids: list[str] | None = None,
+    *,
+    text: str = "",
+    language: str = "",
+    seed: int = 0,
+    base_id: str = "",
+    device: str = "auto",
+) -> Job:
+    """Write a checkpoint as a folder that plain coqui-tts loads, in a job: ``exports/<name>``.
+
+    Args:
+        project: whose voice.
+        run_id: the training run; None exports the base with this speaker.
+        step: which checkpoint of the run.
+        name: of the voice; the project's by default.
+        reference_clip_ids: as in `start_speak`; they become part of the voice.
+        text: what the sample says; a sentence of the run, or of the language, by default.
+        language: of the sample; the project's by default.
+        seed: of the sample.
+        base_id: the base where no run is chosen.
+        device: ``auto``, ``cuda`` or ``cpu``.
+
+    Raises:
+        Busy: the card, or another export of this project, is at work. UserError: see `_voice_arguments`.
+    """
+    title = " ".join(name.split())[:80] or project.info.name
+    code = language_code(language or project.info.language, project.info.engine)
+    voice = _voice_arguments(project, run_id, step, reference_clip_ids, base_id)
+    folder = free_name(project.exports, slug(title, "voice"))
+    arguments = {
+        **voice,
+        "name": title,
+        "folder": folder,
+        "text": text or _sample_text(project, run_id, code),
+        "language": code,
+        "seed": seed,
+        "device": device,
+    }
+    return project.start_job("export", arguments, title=title, gpu=True)
+
+
+def takes(project: Project) -> list[Take]:
+    """Everything that was spoken, newest first."""
+    found = [_take(path) for path in project.takes.glob("*.json") if path.with_suffix(".wav").exists()]
+    return sorted(found, key=lambda take: take.at, reverse=True)
+
+
+def remove_take(project: Project, take_id: str) -> None:
+    """Move a take to the project's trash."""
+    trash = project.path / "trash" / "takes"
+    trash.mkdir(parents=True, exist_ok=True)
+    for suffix in (".json", ".wav"):
+        path = inside(project.takes, take_id + suffix)
+        if path.exists():
+            path.rename(trash / f"{path.stem}-{secrets.token_hex(2)}{suffix}")
+
+
+def exports(project: Project) -> list[Export]:
+    """All exported voices, newest first."""
+    found = [_export(path.parent) for path in project.exports.glob("[!.]*/manifest.json")]
+    return sorted(found, key=lambda export: export.at, reverse=True)
+
+
+def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -> list[Path]:
+    """Where the audio of reference clips lies: in the run's frozen dataset if it is there, else among the clips.
+
+    Raises:
+        UserError: ``speak.no_clip``.
+    """
+    found = []
+    for clip_id in clip_ids:
+        places = [inside(Run(project, run_id).dataset / "wavs", f"{clip_id}.wav")] if run_id else []
+        for path in (*places, project.clip_file(clip_id)):
+            if path.is_file():
+                found.append(path)
+                break
+        else:
+            raise UserError(
+                "speak.no_clip", "The reference clip {id} is no longer there.", "Choose another one.", id=clip_id
+            )
+    return found
+
+
+def _voice_arguments(
+    project: Project, run_id: str | None, step: int, clip_ids: list[str] | None, base_id: str
+) -> dict[str, Any]:
+    """Which voice is meant, checked before a job starts.
+
+    Raises:
+        UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
+    """
+    if run_id:
+        run = Run(project, run_id)
+        checkpoint = run.checkpoint(step)
+        label, base, relative = f"{run.title} · {step}", run.base_id, str(checkpoint.relative_to(run.path))
+    else:
+        base, relative, step = base_id or default_base(project), "", 0
+        files = bases(project.info.engine)
+        label = files.BASES[base].label if base in files.BASES else Path(base).name
+    chosen = clip_ids or (_run_references(run) if run_id else []) or best_references(project)
+    if not chosen:
+        raise UserError(
+            "speak.no_reference",
+            "There is no reference recording to take the voice from.",
+            "Approve a few clips, or choose some as reference.",
+        )
+    reference_files(project, run_id, chosen)
+    return {
+        "run_id": run_id,
+        "step": step,
+        "checkpoint": relative,
+        "base": base,
+        "voice": label,
+        "reference_clip_ids": chosen,
+    }
+
+
+def _run_sentences(run: Run) -> dict[str, Any]:
+    path = run.path / "samples" / "sentences.json"
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _run_references(run: Run) -> list[str]:
+    # Those its samples were spoken with, so that a checkpoint sounds here as it did there.
+    found = [str(clip_id) for clip_id in _run_sentences(run).get("references", [])]
+    return found if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in found) else []
+
+
+def _sample_text(project: Project, run_id: str | None, language: str) -> str:
+    if run_id:
+        spoken = _run_sentences(Run(project, run_id))
+        if spoken.get("texts") and language_code(spoken["language"]) == language:
+            return str(spoken["texts"][0])
+    from core.training.sentences import held_out
+
+    # A language without bundled sentences: what the speaker has said is at least in it.
+    own = [clip.text for clip in project.store.clips(ClipFilter(state="approved", sort="length")) if clip.text]
+    return held_out(language, own, 1)[0] if own or held_out(language, [], 1) else "1, 2, 3."
+
+
+def _take(path: Path) -> Take:
+    raw = read_json(path)
+    known = {name: raw[name] for name in Take.__dataclass_fields__ if name in raw}
+    known["reference_clip_ids"] = tuple(known["reference_clip_ids"])
+    return Take(**{**known, "id": path.stem, "path": path.with_suffix(".wav")})
+
+
+def _export(folder: Path) -> Export:
+    manifest = read_json(folder / "manifest.json")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return Export(
+        id=folder.name,
+        name=str(manifest["name"]),
+        folder=folder,
+        sample=folder / "sample.wav",
+        megabytes=round(size / 1e6),
+        at=float(manifest["exported_at"]),
+        manifest=manifest,
+    )
+
+
+def license_note(project: Project) -> str:
+    """What the licence of the project's engine allows, in one English sentence."""
+    return info(project.info.engine).license_note

@@ -1,0 +1,64 @@
+"""Job: write a checkpoint as a folder that plain coqui-tts loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.engines.registry import bases, get_engine, info
+from core.files import inside
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.speech import reference_files
+from core.workspace import Workspace
+
+_STAGES = ("load_base", "merge", "verify")
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Write ``exports/<name>``; it appears when it is complete and has spoken once."""
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+    reporter.progress("load_engine", 0, 1)
+    engine: Any = get_engine(project.info.engine)
+    files = bases(project.info.engine)
+    base = files.base_folder(project.workspace, arguments["base"])
+    run_id, target = arguments["run_id"], inside(project.exports, arguments["folder"])
+
+    def on_stage(stage: str) -> None:
+        reporter.check_stop()
+        reporter.progress(stage, _STAGES.index(stage), len(_STAGES))
+
+    known = files.BASES.get(arguments["base"])
+    facts = {
+        "project": project.info.name,
+        "run": arguments["voice"].rsplit(" · ", 1)[0] if run_id else None,
+        "run_id": run_id,
+        "step": arguments["step"],
+        "base": arguments["base"],
+        "reference_clips": arguments["reference_clip_ids"],
+        "rights": project.info.rights,
+        "languages": list(info(project.info.engine).languages),
+        "license": _license(known, project.info.engine),
+    }
+    manifest = engine.export(
+        base,
+        project.job(run_id).path / arguments["checkpoint"] if run_id else None,
+        target,
+        name=arguments["name"],
+        reference_wavs=reference_files(project, run_id, arguments["reference_clip_ids"]),
+        text=arguments["text"],
+        language=arguments["language"],
+        seed=arguments["seed"],
+        device=arguments["device"],
+        facts=facts,
+        on_stage=on_stage,
+    )
+    megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
+    return {"name": manifest["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}
+
+
+def _license(known: Any, engine: str) -> str:
+    """The starter's weights are nobody's; everything else is taken to descend from the published model."""
+    if known is not None and not known.license_url:
+        return str(known.license)
+    return info(engine).license_note
