@@ -1,0 +1,253 @@
+"""The design's rules: who may import whom, what the page's process holds, that every string has its translation."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import json
+import re
+import string
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "ui").rglob("*.py"), ROOT / "webui.py"])
+CORE = [file for file in CODE if file.is_relative_to(ROOT / "core")]
+UI = [file for file in CODE if file.is_relative_to(ROOT / "ui")]
+HEAVY = ("torch", "torchaudio", "TTS", "whisper", "faster_whisper", "ctranslate2", "transformers", "peft", "yt_dlp")
+LANGUAGES = ("en", "pt-BR")
+CODE_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+
+
+@functools.cache
+def tree(file: Path) -> ast.Module:
+    """A file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Everything a file imports, also inside functions, by full name."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at(file: Path, node: ast.AST) -> str:
+    """Where something is, for a message."""
+    return f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+
+
+def strings(language: str) -> dict[str, Any]:
+    """All string files of a language as one tree, as the page merges them."""
+    merged: dict[str, Any] = {}
+    for file in sorted((ROOT / "ui" / "i18n").glob(f"{language}.*yaml")):
+        for section, entries in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+            merged.setdefault(section, {}).update(entries)
+    return merged
+
+
+def fields(template: Any) -> set[str]:
+    """The names a template is filled with."""
+    return {name.split(".")[0].split("[")[0] for _, name, _, _ in string.Formatter().parse(str(template)) if name}
+
+
+def flat(entries: dict[str, Any], before: str = "") -> dict[str, str]:
+    """A string tree as ``{"section.key": text}``."""
+    found: dict[str, str] = {}
+    for key, value in entries.items():
+        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": str(value)}
+    return found
+
+
+# ---- who may import whom ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_core_never_imports_the_page(file: Path) -> None:
+    wrong = [name for name in imports(file) if name.split(".")[0] in ("gradio", "ui", "fastapi", "webui")]
+    assert not wrong
+
+
+@pytest.mark.parametrize("file", UI, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_page_imports_neither_tasks_nor_an_engines_own_folder(file: Path) -> None:
+    engines = [folder.name for folder in (ROOT / "core" / "engines").iterdir() if (folder / "__init__.py").exists()]
+    closed = ("core.tasks", "core.jobs.worker", *(f"core.engines.{name}" for name in engines), *HEAVY)
+    wrong = [name for name in imports(file) if any(f"{name}.".startswith(f"{one}.") for one in closed)]
+    assert not wrong
+
+
+def test_the_page_is_built_without_any_model_library() -> None:
+    program = f"""
+import json, pkgutil, sys, tempfile
+from pathlib import Path
+from core.settings import Settings
+from ui.server import create_app
+import ui
+folder = tempfile.mkdtemp()
+settings = Settings(_env_file=None, workspace=Path(folder))
+app = create_app(settings)
+for page in app.state.pages.values():
+    page.build_now()
+for module in pkgutil.walk_packages(ui.__path__, "ui."):
+    __import__(module.name)
+print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_the_starter_stays_short() -> None:
+    assert len((ROOT / "webui.py").read_text().splitlines()) < 60
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    wrong = [file for file in CODE if file.stem in ("utils", "helpers", "common", "manager", "misc")]
+    assert not wrong
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_house_rules(file: Path) -> None:
+    assert ast.get_docstring(tree(file)), "a module opens with one line saying what it holds"
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call):
+            shell = [
+                word for word in node.keywords if word.arg == "shell" and getattr(word.value, "value", None) is True
+            ]
+            assert not shell, f"{at(file, node)}: shell=True"
+        if isinstance(node, ast.ExceptHandler):
+            broad = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
+            silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+            assert not (broad and silent), f"{at(file, node)}: an exception is swallowed"
+
+
+def test_every_package_that_is_imported_is_pinned() -> None:
+    names = importlib.metadata.packages_distributions()
+    own = {"core", "ui", "tests", "webui", "benchmarks", "presets"}
+
+    def pins(*files: str) -> set[str]:
+        lines = [line for name in files for line in (ROOT / name).read_text().splitlines() if re.match(r"\w", line)]
+        assert all(re.match(r"[\w.-]+==[\w.]+(; python_version [<>]=? \"3\.\d+\")?$", line) for line in lines)
+        return {re.split("==", line)[0].lower().replace("_", "-") for line in lines}
+
+    def missing(files: list[Path], pinned: set[str]) -> set[str]:
+        tops = {name.split(".")[0] for file in files for name in imports(file)} - set(sys.stdlib_module_names) - own
+        return {top for top in tops if not {one.lower().replace("_", "-") for one in names.get(top, [top])} & pinned}
+
+    assert not missing(CODE, pins("requirements.txt"))
+    around = [file for folder in ("tests", "benchmarks") for file in (ROOT / folder).rglob("*.py")]
+    assert not missing(around, pins("requirements.txt", "requirements-dev.txt") | {"httpx", "httpx2"})
+
+
+# ---- every string in both languages ----------------------------------------------------------------------------------
+
+
+def error_classes() -> set[str]:
+    """The family of errors made for people."""
+    family = {"UserError"}
+    classes = [node for file in CODE for node in ast.walk(tree(file)) if isinstance(node, ast.ClassDef)]
+    for _ in range(3):
+        family |= {node.name for node in classes if {getattr(base, "id", "") for base in node.bases} & family}
+    return family
+
+
+def said() -> Iterator[tuple[str, str, str, str]]:
+    """Every error and warning made in the code: (where, code, text, hint)."""
+    family = error_classes()
+    for file in CODE:
+        for node in ast.walk(tree(file)):
+            if not isinstance(node, ast.Call):
+                continue
+            is_error = getattr(node.func, "id", "") in family
+            is_warning = getattr(node.func, "attr", "") == "warning" and "reporter" in ast.unparse(node.func)
+            if not (is_error or is_warning):
+                continue
+            named = {word.arg: word.value for word in node.keywords if word.arg in ("code", "text", "hint")}
+            parts = [*node.args, *(named[name] for name in ("code", "text", "hint")[len(node.args) :] if name in named)]
+            literal = [part.value if isinstance(part, ast.Constant) else None for part in parts[:3]]
+            if literal and isinstance(literal[0], str):
+                text, hint = (*literal[1:], "", "")[:2]
+                yield at(file, node), literal[0], str(text or ""), str(hint or "")
+            else:
+                # Passing on an error that was made elsewhere is the only other way.
+                assert ".code" in ast.unparse(parts[0]) or isinstance(parts[0], ast.Name | ast.Starred), (
+                    f"{at(file, node)}: the code must be a literal"
+                )
+
+
+def test_there_are_errors_to_check() -> None:
+    codes = {code for _, code, _, _ in said()}
+    assert {"server.no_password", "project.missing"} <= codes
+    assert all(CODE_NAME.fullmatch(code) for code in codes)
+
+
+def test_every_error_and_warning_speaks_portuguese_with_the_same_values() -> None:
+    translated = strings("pt-BR").get("errors", {})
+    problems = []
+    for where, code, text, hint in said():
+        entry = translated.get(code)
+        if not entry:
+            problems.append(f"{where}: {code} has no translation")
+            continue
+        entry = entry if isinstance(entry, dict) else {"text": entry}
+        for name, english in (("text", text), ("hint", hint)):
+            ours = str(entry.get(name) or "")
+            if english and not ours:
+                problems.append(f"{where}: {code} has no {name}")
+            if english and fields(ours) - fields(text) - fields(hint):
+                problems.append(f"{where}: {code} {name} asks for {fields(ours) - fields(text) - fields(hint)}")
+            if english and fields(english) - fields(ours):
+                problems.append(f"{where}: {code} {name} leaves out {fields(english) - fields(ours)}")
+    assert not problems, "\n".join(problems)
+
+
+def test_both_languages_have_the_same_strings_with_the_same_values() -> None:
+    english, ours = ({key: value for key, value in strings(one).items() if key != "errors"} for one in LANGUAGES)
+    english, ours = flat(english), flat(ours)
+    assert english.keys() - ours.keys() == set(), "missing in pt-BR"
+    assert ours.keys() - english.keys() == set(), "missing in en"
+    differing = [key for key in english if fields(english[key]) != fields(ours[key])]
+    assert not differing
+    assert len(english) > 50
+
+
+def test_every_stage_and_kind_of_job_has_its_words() -> None:
+    tasks = {file.stem for file in (ROOT / "core" / "tasks").glob("*.py")} - {"__init__"}
+    stages = set()
+    for file in CORE:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "progress" and node.args:
+                stages |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
+    assert stages
+    for language in LANGUAGES:
+        words = strings(language)
+        assert not tasks - words["kinds"].keys(), language
+        assert not stages - words["stages"].keys(), language
+
+
+VISIBLE = ("label", "placeholder", "info", "title", "value", "description", "toolbar")
+
+
+@pytest.mark.parametrize("file", UI, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_words_are_written_into_the_page_itself(file: Path) -> None:
+    for node in ast.walk(tree(file)):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("gr.")):
+            continue
+        named = [word.value for word in node.keywords if word.arg in VISIBLE]
+        first = (
+            node.args[:1] if getattr(node.func, "attr", "") in ("Button", "Markdown", "Tab", "Info", "Warning") else []
+        )
+        for part in (*named, *first):
+            text = part.value if isinstance(part, ast.Constant) else ""
+            words = isinstance(text, str) and re.search(r"[A-Z][a-z]+|[a-z]+ [a-z]+", text)
+            assert not words, f"{at(file, node)}: {text!r} belongs into ui/i18n"
