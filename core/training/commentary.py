@@ -57,7 +57,7 @@ def _course(view: RunView) -> Remark:
     lowest, last = min(values), values[-1]
     before = min(values[:-_LOOK_BACK] or values[:1])
     if last > lowest * (1 + _WORSE):
-        return Remark("by_heart", "warn")
+        return Remark("by_heart" if view.job.active else "learnt_by_heart", "warn")
     if min(values[-_LOOK_BACK:]) < before * (1 - _SAME):
         return Remark("learning", "good", {"percent": round(100 * (1 - last / values[0]))})
     return Remark("settled", "good")

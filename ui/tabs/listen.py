@@ -1,18 +1,89 @@
-"""The listen tab."""
+"""The listen tab: two checkpoints with hidden names say the same sentence; votes make a table."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from core.listening.candidates import candidates, sentences
+from core.listening.pairs import CHOICES, Pair, next_pair, reveal, undo, vote
+from core.listening.ranking import table
 from core.workspace import Project
 from ui import html
-from ui.page import Page, Tab, Updates
+from ui.i18n import Translator
+from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.choice import select
+from ui.parts.listening import pair_view, ranking_view, voice_name
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
+    t = page.t
     panel = Panel()
+    judged = gr.State(None)  # (project, pair) whose names are on show
 
-    def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.listen"), project.slug if project else "")}
+    def refresh(project: Project | None, query: str, done: tuple[str, Pair] | None) -> Updates:
+        top = html.heading(t("tabs.listen"), t("listen.purpose"))
+        if project is None:
+            return {panel: top + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))}
+        if not sentences(project):
+            lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
+            return {panel: top + html.empty(t("listen.nothing"), lead)}
+        shown = _pair(page, project, query, done)
+        return {panel: top + shown + _choose(t, project, query) + ranking_view(t, table(project)) + _undo(t, project)}
 
-    return Tab("listen", [panel], refresh)
+    def act(project: Project | None, evt: Any, query: str) -> Updates | None:
+        if project is None:
+            return None
+        if evt.do in CHOICES:
+            pair = _wanted(project, query)
+            vote(project, evt.id, evt.do)
+            return {judged: (project.slug, pair) if pair.id == evt.id else None}
+        if evt.do == "undo":
+            undo(project)
+        elif evt.do == "skip":
+            _wanted(project, query, fresh=True)
+        return {judged: None}
+
+    page.on(panel.act, act, [page.view], [judged])
+    return Tab("listen", [panel], refresh, inputs=[page.view, judged])
+
+
+def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
+    view = view_of(query)
+    number = view.get("sentence", "")
+    chosen = int(number) if number.isdigit() else None
+    return next_pair(project, left=view.get("a", ""), right=view.get("b", ""), sentence=chosen, fresh=fresh)
+
+
+def _pair(page: Page, project: Project, query: str, done: tuple[str, Pair] | None) -> str:
+    try:
+        if done is not None and done[0] == project.slug:
+            return pair_view(page.t, project.slug, done[1], reveal(project, done[1].id))
+        return pair_view(page.t, project.slug, _wanted(project, query), None)
+    except UserError as error:
+        return html.notice(page.say(error), "warn")
+
+
+def _choose(t: Translator, project: Project, query: str) -> str:
+    """Two checkpoints and a sentence of one's own choice; which of them is A stays hidden."""
+    view = view_of(query)
+    a, b = view.get("a", ""), view.get("b", "")
+    voices = [("", t("listen.any"))] + [(one.name, voice_name(t, one.label)) for one in candidates(project)]
+    said = [("", t("listen.any_sentence"))] + [
+        (str(one.number), f"{one.number + 1}. {one.text}") for one in sentences(project, a, b)
+    ]
+    lists = (
+        select(t("listen.one"), "a", voices, a)
+        + select(t("listen.other"), "b", voices, b)
+        + select(t("listen.sentence"), "sentence", said, view.get("sentence", ""))
+    )
+    free = html.place(t("listen.let_choose"), "a=&b=&sentence=")
+    return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')
+
+
+def _undo(t: Translator, project: Project) -> str:
+    return f"<p>{html.action(t('listen.undo'), 'undo', style='quiet')}</p>" if project.store.votes() else ""
