@@ -49,7 +49,7 @@ def train(project: Project, job: Job, arguments: dict[str, Any], reporter: Repor
 
     reporter.progress("load_engine", 0, 1)
     engine: Any = get_engine(engine_name)
-    device = engine.device(arguments.get("device", "auto"))
+    device = str(arguments.get("device", "auto"))
     features = engine.prepare(dataset, base, project.features, reporter, device=device)
     if not features.val:
         reporter.warning(

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
@@ -18,6 +19,7 @@ from core.workspace import Project
 
 CONFIG = "config.yaml"
 _ROOM_NEEDED = 500 * 1024 * 1024
+_LEAVING_S = 5.0
 
 Points = list[tuple[int, float]]
 
@@ -168,6 +170,10 @@ def start_training(
             "Freeze a dataset on the Dataset page first.",
             id=dataset_id,
         )
+    engine = project.info.engine
+    if base_id != bases(engine).STARTER:
+        # In the click, not minutes later in the job; the starter is made there, because that needs torch.
+        bases(engine).base_folder(project.workspace, base_id)
     _check_room(project)
     title = " ".join(name.split())[:80] or preset_id
     arguments = {
@@ -203,7 +209,8 @@ def resume(project: Project, run_id: str) -> Job:
         UserError: ``train.already_done``.
     """
     run = Run(project, run_id)
-    if run.job.read().status == "done":
+    status = run.job.read().status
+    if status == "done":
         raise UserError(
             "train.already_done",
             "“{run}” has had all its updates.",
@@ -211,6 +218,9 @@ def resume(project: Project, run_id: str) -> Job:
             run=run.title,
         )
     _check_room(project)
+    if status != "running":
+        # It has said its last word; its process may need another moment to go.
+        run.job.wait(_LEAVING_S)
     project.launch(run.job, gpu=True)
     return run.job
 
