@@ -99,3 +99,12 @@ def faded(samples: Samples, rate: int, fade_ms: float) -> Samples:
     result[:length] *= ramp
     result[-length:] *= ramp[::-1]
     return result
+
+
+def options_of_last_cut(project: Project) -> SegmentOptions:
+    """How this project was cut last; the defaults if it never was, or if those settings are not valid any more."""
+    job = project.latest("segment")
+    try:
+        return SegmentOptions(**(job.spec()["arguments"].get("options", {}) if job else {}))
+    except ValueError:
+        return SegmentOptions()
