@@ -134,7 +134,7 @@ def _hear(
     reporter: Reporter,
     tally: Tally,
 ) -> None:
-    """Hear one clip and store it, or name it and go on."""
+    """Hear one clip and store it, or name it and go on. A `UserError` is about the model, so it ends the job."""
     reporter.check_stop()
 
     def hear() -> Heard:
@@ -145,7 +145,7 @@ def _hear(
 
     try:
         heard = _stoppable(hear, reporter)
-    except (OSError, ValueError, RuntimeError, UserError, soundfile.SoundFileError) as error:
+    except (OSError, ValueError, RuntimeError, soundfile.SoundFileError) as error:
         tally.failed += 1
         reporter.warning(
             "transcribe.clip_failed",

@@ -33,18 +33,13 @@ class OpenaiWhisper:
 
     def transcribe(self, samples: Samples, language: str, prompt: str = "") -> Heard:
         """See `Recognizer.transcribe`."""
+        import torch
+
         check_language(self.name, self.english_only, language)
-        heard = self._model.transcribe(
-            samples,
-            language="en" if self.english_only else whisper_code(language),
-            beam_size=self.beam_size,
-            temperature=TEMPERATURES,
-            condition_on_previous_text=False,
-            initial_prompt=prompt or None,
-            without_timestamps=len(samples) <= WINDOW_S * SAMPLE_RATE_HZ,
-            fp16=self.device == "cuda",
-            verbose=None,
-        )
+        try:
+            heard = self._transcribe(samples, language, prompt)
+        except torch.cuda.OutOfMemoryError as error:
+            raise _card_full(self.name) from error
         pieces = [
             Piece(
                 part["text"],
@@ -57,12 +52,26 @@ class OpenaiWhisper:
         ]
         return join(pieces, voice_code(str(heard["language"])))
 
+    def _transcribe(self, samples: Samples, language: str, prompt: str) -> dict[str, Any]:
+        heard: dict[str, Any] = self._model.transcribe(
+            samples,
+            language="en" if self.english_only else whisper_code(language),
+            beam_size=self.beam_size,
+            temperature=TEMPERATURES,
+            condition_on_previous_text=False,
+            initial_prompt=prompt or None,
+            without_timestamps=len(samples) <= WINDOW_S * SAMPLE_RATE_HZ,
+            fp16=self.device == "cuda",
+            verbose=None,
+        )
+        return heard
+
 
 def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> OpenaiWhisper:
     """Load a ``.pt`` checkpoint (tensors only, nothing in it is executed) onto ``cpu`` or ``cuda``.
 
     Raises:
-        UserError: ``asr.broken_model``.
+        UserError: ``asr.broken_model``, ``asr.card_full``.
     """
     import torch
     import whisper
@@ -70,9 +79,9 @@ def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Open
     torch.manual_seed(0)
     try:
         model = whisper.load_model(str(file), device=device)
+    except torch.cuda.OutOfMemoryError as error:
+        raise _card_full(name) from error
     except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        if isinstance(error, torch.cuda.OutOfMemoryError):
-            raise
         raise UserError(
             "asr.broken_model",
             "The recognition model in {path} could not be read ({what}).",
@@ -81,3 +90,12 @@ def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Open
             what=str(error)[:200],
         ) from error
     return OpenaiWhisper(model, name, beam_size)
+
+
+def _card_full(name: str) -> UserError:
+    return UserError(
+        "asr.card_full",
+        "The graphics card has too little free memory for the model “{model}”.",
+        "Close what else uses the card, or choose a smaller model.",
+        model=name,
+    )

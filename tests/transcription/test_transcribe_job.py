@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from core.audio.samples import read, write_wav
 from core.jobs.job import Job
 from core.transcription.start import missing, start_transcribe
 from core.transcription.wer import wer
@@ -20,7 +22,7 @@ def start(project: Project, **options: object) -> Job:
 
 
 def wait_until_heard(project: Project, job: Job, count: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while job.alive() and time.monotonic() < until:
         if sum(clip.confidence is not None for clip in project.store.clips()) >= count:
             return
@@ -71,6 +73,25 @@ def test_stop_keeps_what_is_heard_and_the_next_run_does_only_the_rest(project: P
     assert view.status == "done" and view.result["heard"] == 20 - len(heard)
     assert all(clip.confidence == 0.123 for clip in project.store.clips() if clip.id in heard)
     assert all(clip.text for clip in project.store.clips()) and missing(project) == []
+
+
+@pytest.mark.slow
+def test_stop_does_not_wait_for_a_long_clip(project: Project, make_clips: MakeClips, prompts: Prompts) -> None:
+    clip = make_clips(1)[0]
+    samples, rate = read(prompts.recording, 0, None, 22_050)
+    write_wav(project.clip_file(clip.id), np.tile(samples, 6), rate)
+    job = start(project)
+    until = time.monotonic() + 180
+    while job.read().stage != "asr_hear" and time.monotonic() < until:
+        time.sleep(0.02)
+    # Into the middle of the recognition, which takes the better part of a minute.
+    time.sleep(1.0)
+    asked = time.monotonic()
+    job.stop()
+    view = job.wait(30)
+    assert view.status == "cancelled" and view.result["left"] == 1
+    assert time.monotonic() - asked < 3
+    assert "Fatal" not in job.log_tail() and not project.store.clip(clip.id).text
 
 
 @pytest.mark.slow
