@@ -1,18 +1,156 @@
-"""The speak tab."""
+"""The speak tab: type a text, hear a voice say it, keep the takes, export the voice."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import gradio as gr
+
+from core.engines.registry import info, language_code
+from core.speech import best_references, exports, license_note, remove_take, start_export, start_speak, takes
+from core.voices import VoiceChoice, reference_clips, voice, voices
 from core.workspace import Project
 from ui import html
-from ui.page import Page, Tab, Updates
+from ui.i18n import Translator
+from ui.job_panel import act_on_job, job_panel
+from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.choice import select
+from ui.parts.takes import export_cards, take_cards
+from ui.parts.training_view import step_name
+
+REFERENCES_OFFERED = 40
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
-    panel = Panel()
+    t = page.t
+    top = Panel()
+    with gr.Row(visible=False) as body:
+        with gr.Column(scale=3, min_width=320):
+            text = gr.Textbox(label=t("speak.text"), placeholder=t("speak.text_example"), lines=3, max_lines=8)
+            setup = Panel()
+            with gr.Accordion(t("common.more_settings"), open=False):
+                references = gr.Dropdown(
+                    [], multiselect=True, allow_custom_value=True, label=t("speak.references"),
+                    info=t("speak.references_help"),
+                )  # fmt: skip
+                seed = gr.Number(value=0, precision=0, label=t("speak.seed"), info=t("speak.seed_help"))
+            actions = Panel()
+            spoken = Panel()
+        with gr.Column(scale=2, min_width=320):
+            about_export = Panel()
+            name = gr.Textbox(label=t("speak.name"), placeholder=t("speak.name_example"), max_length=80)
+            exporting = Panel()
+            exported = Panel()
 
-    def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.speak"), project.slug if project else "")}
+    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None) -> Updates:
+        heading = html.heading(t("tabs.speak"), t("speak.purpose"))
+        lead = _lead(t, project)
+        if project is None or lead:
+            return {top: heading + lead, body: gr.update(visible=False)}
+        clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
+        offered = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
+        kept = [clip_id for clip_id in chosen_clips or [] if any(clip_id == known for _, known in offered)]
+        return {
+            top: heading,
+            body: gr.update(visible=True),
+            setup: _setup(t, project, query),
+            references: gr.update(choices=offered, value=kept),
+            about_export: _about_export(t),
+            exported: export_cards(t, project, exports(project)),
+            spoken: take_cards(t, project, takes(project)),
+            **_jobs(project, query),
+        }
 
-    return Tab("speak", [panel], refresh)
+    def _jobs(project: Project, query: str) -> Updates:
+        return {actions: _speaking(t, project), exporting: _exporting(t, project, _chosen(project, query))}
+
+    def tick(project: Project | None, query: str, *_: Any) -> Updates:
+        if project is None or _lead(t, project):
+            return {}
+        lists = {spoken: take_cards(t, project, takes(project)), exported: export_cards(t, project, exports(project))}
+        return _jobs(project, query) | lists
+
+    def act(
+        project: Project | None, evt: Any, query: str, said: str, clips: list[str] | None, chance: float, title: str
+    ) -> Updates | None:
+        if project is None or act_on_job(project, evt.do, evt.id):
+            return None
+        chosen = _chosen(project, query)
+        where = {"base_id": "" if chosen is None or chosen.run_id else chosen.base_id, "device": page.settings.device}
+        run_id, step = (chosen.run_id, chosen.step) if chosen else (None, 0)
+        if evt.do == "speak":
+            language = _language(project, query)
+            start_speak(project, said, language, run_id, step, clips or None, int(chance or 0), **where)
+        elif evt.do == "export":
+            start_export(project, run_id, step, title, clips or None, **where)
+            return {name: ""}
+        elif evt.do == "delete-take":
+            remove_take(project, evt.id)
+        return None
+
+    for panel in (actions, exporting, spoken):
+        page.on(panel.act, act, [page.view, text, references, seed, name], [name])
+    outputs = [top, body, setup, references, actions, spoken, about_export, exporting, exported]
+    return Tab("speak", outputs, refresh, tick, [page.view, references])
+
+
+def _lead(t: Translator, project: Project | None) -> str:
+    if project is None:
+        return html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    if not voices(project):
+        return html.empty(t("speak.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
+    return ""
+
+
+def _chosen(project: Project, query: str) -> VoiceChoice | None:
+    return voice(project, view_of(query).get("voice", ""))
+
+
+def _language(project: Project, query: str) -> str:
+    wished, known = view_of(query).get("language", ""), info(project.info.engine).languages
+    return wished if wished in known else language_code(project.info.language, project.info.engine)
+
+
+def _setup(t: Translator, project: Project, query: str) -> str:
+    chosen = _chosen(project, query)
+    names = [(one.id, _name(t, one)) for one in voices(project)]
+    spoken = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
+    return (
+        '<div class="vw-halves vw-tight">'
+        + select(t("speak.voice"), "voice", names, chosen.id if chosen else "")
+        + select(t("speak.language"), "language", spoken, _language(project, query))
+        + "</div>"
+    )
+
+
+def _name(t: Translator, one: VoiceChoice) -> str:
+    return f"{one.title} · {step_name(t, one.step)}"
+
+
+def _about_export(t: Translator) -> str:
+    return f'<h3>{html.e(t("speak.export_title"))}</h3><p class="vw-dim">{html.e(t("speak.export_help"))}</p>'
+
+
+def _speaking(t: Translator, project: Project) -> str:
+    job = project.latest("synthesize")
+    busy = _busy(t, project)
+    button = html.action(t("speak.speak"), "speak", style="primary wide", disabled=busy, elem_id="speak")
+    panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
+    why = f'<p class="vw-dim">{html.e(busy)}</p>' if busy else ""
+    return f'<div class="vw-row">{button}</div>{why}{panel}'
+
+
+def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:
+    job = project.latest("export")
+    which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
+    button = html.action(t("speak.export"), "export", disabled=_busy(t, project), elem_id="export-voice")
+    panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
+    note = f'<p class="vw-dim">{html.e(t.get("speak.license", license_note(project)))}</p>'
+    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{panel}{note}'
+
+
+def _busy(t: Translator, project: Project) -> str:
+    job = project.running()
+    return t("train.busy", title=job.spec().get("title", "")) if job else ""

@@ -1,18 +1,96 @@
-"""The system tab."""
+"""The system tab: lights with fixes, base models, disk, settings, about."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from core import doctor
+from core.doctor import Finding
+from core.engines.registry import bases, engines
 from core.workspace import Project
 from ui import html
+from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
+    t = page.t
     panel = Panel()
 
-    def refresh(project: Project | None) -> Updates:
-        return {panel: html.heading(page.t("tabs.system"), project.slug if project else "")}
+    def refresh(_: Project | None) -> Updates:
+        parts = [
+            html.heading(t("tabs.system"), t("system.purpose")),
+            _health(t, doctor.examine(page.workspace.path)),
+            _models(page),
+            _settings(page),
+            _about(t),
+        ]
+        return {panel: "".join(parts)}
 
     return Tab("system", [panel], refresh)
+
+
+def _health(t: Translator, findings: list[Finding]) -> str:
+    tones = {one.tone for one in findings}
+    verdict = (
+        ("some_bad", "bad") if "bad" in tones else ("some_fair", "info") if "fair" in tones else ("all_good", "good")
+    )
+    lines = "".join(f"<li>{html.light(one.tone, _line(t, one))}{_fix(t, one)}</li>" for one in findings)
+    return (
+        f'<section class="vw-card"><h3>{html.e(t("system.health"))}</h3>'
+        f'{html.notice(t(f"system.{verdict[0]}"), verdict[1])}<ul class="vw-lights">{lines}</ul></section>'
+    )
+
+
+def _line(t: Translator, one: Finding) -> str:
+    digits = {key: t.number(value, 1) if isinstance(value, float) else value for key, value in one.values.items()}
+    return t(f"system.{one.key}", **digits)
+
+
+def _fix(t: Translator, one: Finding) -> str:
+    return f'<p class="vw-fix">{html.e(t(f"system.fix_{one.fix}"))}</p>' if one.fix else ""
+
+
+def _models(page: Page) -> str:
+    t = page.t
+    lines = []
+    for engine in engines():
+        files = bases(engine.name)
+        for base_id in files.BASES:
+            lines.append(f"<li>{_model(t, files.state(page.workspace, base_id))}</li>")
+    lead = html.go(t("system.to_train"), "train", style="")
+    return (
+        f'<section class="vw-card"><h3>{html.e(t("system.models"))}</h3>'
+        f'<ul class="vw-lights">{"".join(lines)}</ul><div class="vw-row">{lead}</div></section>'
+    )
+
+
+def _model(t: Translator, state: Any) -> str:
+    label = state.base.label
+    done, total = (round(size / 1_000_000) for size in (state.done_bytes, state.total_bytes))
+    if state.status == "ready":
+        return html.light("good", t("system.model_ready", label=label, megabytes=t.number(total)))
+    if state.status == "partial":
+        return html.light("fair", t("system.model_partial", label=label, done=t.number(done), total=t.number(total)))
+    key = "system.model_missing" if state.base.repository else "system.model_starter"
+    return html.light("none", t(key, label=label))
+
+
+def _settings(page: Page) -> str:
+    t = page.t
+    rows = "".join(
+        f"<tr><td><code>{html.e(one.variable)}</code></td><td>{html.e(one.value or t('system.empty_value'))}</td>"
+        f'<td class="vw-dim">{html.e(t(f"setting.{one.name}"))}</td></tr>'
+        for one in doctor.described(page.settings)
+    )
+    head = "".join(f"<th>{html.e(t(f'system.col_{name}'))}</th>" for name in ("setting", "value", "what"))
+    table = f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return html.details(t("system.settings"), f'<p class="vw-dim">{html.e(t("system.settings_help"))}</p>{table}')
+
+
+def _about(t: Translator) -> str:
+    lines = (t("system.about_text", version=doctor.version()), t("system.about_license"), t("system.about_demo"))
+    text = "".join(f"<p>{html.e(line)}</p>" for line in lines)
+    return f'<section class="vw-card"><h3>{html.e(t("system.about"))}</h3>{text}</section>'

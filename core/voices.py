@@ -1,0 +1,56 @@
+"""The voices that can be chosen to speak: checkpoints of runs, newest first, and the bases that are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.engines.registry import bases
+from core.speech import Export
+from core.store import Clip, ClipFilter
+from core.training.run import runs
+from core.workspace import Project
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class VoiceChoice:
+    """One entry. ``id`` is ``<run>:<step>`` or ``base:<base>``; ``title`` is the run's name or the base's label."""
+
+    id: str
+    title: str
+    run_id: str | None
+    step: int
+    base_id: str
+
+
+def voices(project: Project) -> list[VoiceChoice]:
+    """Every checkpoint that was saved, the newest run and its last step first, then the bases that are ready."""
+    found = []
+    for run in runs(project):
+        for step in reversed(run.checkpoints.steps()):
+            if step > 0:
+                found.append(VoiceChoice(f"{run.id}:{step}", run.title, run.id, step, run.base_id))
+    files = bases(project.info.engine)
+    for base_id, base in files.BASES.items():
+        if files.state(project.workspace, base_id).status == "ready":
+            found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, 0, base_id))
+    return found
+
+
+def voice(project: Project, voice_id: str) -> VoiceChoice | None:
+    """The one of that id; the first if there is none, None if there are none at all."""
+    known = voices(project)
+    return next((one for one in known if one.id == voice_id), known[0] if known else None)
+
+
+def reference_clips(project: Project, ids: list[str]) -> list[Clip]:
+    """The clips of these ids that are still there, in this order."""
+    known = {clip.id: clip for clip in project.store.clips(ClipFilter())}
+    return [known[clip_id] for clip_id in ids if clip_id in known]
+
+
+def how_to_load(export: Export) -> str:
+    """What stands in the export's README: how plain coqui-tts loads it and says the sample."""
+    readme = export.folder / "README.txt"
+    return readme.read_text(encoding="utf-8") if readme.is_file() else ""
