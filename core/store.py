@@ -88,7 +88,8 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class ClipFilter:
-    """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence) or untranscribed."""
+    """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence), untranscribed, or unheard
+    (by recognition)."""
 
     state: str = "all"
     source_id: str = ""
@@ -423,6 +424,8 @@ def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
         values.append(LOW_CONFIDENCE)
     elif chosen.state == "untranscribed":
         parts.append("text = '' AND status != 'rejected'")
+    elif chosen.state == "unheard":
+        parts.append("confidence IS NULL AND status != 'rejected'")
     if chosen.source_id:
         parts.append("source_id=?")
         values.append(chosen.source_id)

@@ -64,7 +64,7 @@ element.addEventListener('click', (event) => {
 element.addEventListener('change', (event) => {
   const target = event.target.closest('input[data-do], select[data-do], textarea[data-do]');
   if (target) send(target);
-  const place = event.target.closest('select[data-view]');
+  const place = event.target.closest('select[data-view], input[data-view]');
   if (place) window.vw.place(place.dataset.view + '=' + encodeURIComponent(place.value));
 });
 // A form with data-do sends its fields by name, as JSON.

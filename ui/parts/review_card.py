@@ -1,0 +1,108 @@
+"""One clip under review, large: picture, player, text, what was heard, the decision, and the keys for it."""
+
+from __future__ import annotations
+
+import difflib
+
+from core.audio.waveform import peaks
+from core.review import Spot
+from core.store import Clip
+from core.workspace import Project
+from ui import html, plots
+from ui.audio_routes import audio_url
+from ui.i18n import Translator
+
+_BUCKETS = 400
+
+
+def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False) -> str:
+    """HTML of the card for a `Panel`.
+
+    Its buttons send ``approved``, ``rejected`` (both with the text as it stands) and ``undo``; its text field sends
+    ``text`` when it is left.
+
+    Args:
+        play: whether the clip begins to play as it is shown.
+    """
+    clip = spot.clip
+    return (
+        f'<article class="vw-card vw-review" data-key="{html.e(clip.id)}">{_head(t, spot)}'
+        f"{_sound(t, project, spot, play)}{_text(t, clip)}{_buttons(t, spot)}</article>"
+    )
+
+
+def _head(t: Translator, spot: Spot) -> str:
+    clip = spot.clip
+    where = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) if spot.place else ""
+    facts = f"{spot.source.title} · {t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
+    if clip.confidence is not None:
+        facts += " · " + t("review.sure", percent=f"{clip.confidence:.0%}")
+    tone = {"approved": "good", "rejected": "bad"}.get(clip.status, "")
+    status = f'<span class="vw-chip {tone}">{html.e(t("review.status_" + clip.status))}</span>'
+    return (
+        f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
+        f'<span class="vw-row">{html.e(where)} {status}</span></div>'
+    )
+
+
+def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
+    clip = spot.clip
+    try:
+        outline = peaks(project.source_file(clip.source_id), _BUCKETS, clip.start_s, clip.end_s)
+    except OSError:  # the recording is gone from the disk; the clip may still be heard
+        outline = []
+    wave = plots.waveform([(float(low), float(high)) for low, high in outline], clip.seconds, (), t("review.wave"))
+    url = html.e(audio_url(project.slug, "clip", clip.id))
+    return (
+        f'<div data-wave><div class="vw-wavebox">{wave}<i class="vw-at"></i></div>'
+        f'<audio controls preload="auto" src="{url}" data-key-press="Space" aria-label="{html.e(t("review.listen"))}"'
+        f"{' autoplay' if play else ''}></audio></div>"
+    )
+
+
+def _text(t: Translator, clip: Clip) -> str:
+    label = html.e(t("review.text"))
+    heard = ""
+    if clip.raw_text and clip.raw_text != clip.text:
+        heard = f'<p class="vw-heard"><span class="vw-dim">{html.e(t("review.heard"))}</span> {_marked(clip)}</p>'
+    return (
+        f'<label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
+        f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
+        f"</label>{heard}"
+    )
+
+
+def _marked(clip: Clip) -> str:
+    """What was heard, with the words marked that the text has otherwise."""
+    heard, text = clip.raw_text.split(), clip.text.split()
+    parts = []
+    for what, first, last, _, _ in difflib.SequenceMatcher(None, heard, text, autojunk=False).get_opcodes():
+        words = html.e(" ".join(heard[first:last]))
+        if words:
+            parts.append(words if what == "equal" else f"<mark>{words}</mark>")
+    return " ".join(parts)
+
+
+def _buttons(t: Translator, spot: Spot) -> str:
+    clip = spot.clip
+    approve = _decision(t("review.approve"), "approved", clip.id, "a A", "A", "primary")
+    reject = _decision(t("review.reject"), "rejected", clip.id, "r R", "R", "danger")
+    back = _move("←", t("review.back"), spot.previous_id, "ArrowLeft")
+    forward = _move("→", t("review.forward"), spot.next_id, "ArrowRight")
+    undo = html.action(t("review.undo"), "undo", clip.id, style="quiet", keys="z Z", title="Z")
+    return f'<div class="vw-row vw-decide">{back}{approve}{reject}{forward}<span class="grow"></span>{undo}</div>'
+
+
+def _decision(label: str, do: str, clip_id: str, keys: str, shown: str, style: str) -> str:
+    return (
+        f'<button type="button" class="vw-btn {style}" id="review-{do}" data-do="{do}" data-id="{html.e(clip_id)}"'
+        f' data-key-press="{keys}" data-value-of="#review-text">{html.e(label)} <kbd>{shown}</kbd></button>'
+    )
+
+
+def _move(sign: str, label: str, clip_id: str, key: str) -> str:
+    off = "" if clip_id else " disabled"
+    return (
+        f'<button type="button" class="vw-btn" data-view="clip={html.e(clip_id)}" data-key-press="{key}"'
+        f' aria-label="{html.e(label)}" title="{html.e(label)}"{off}>{sign}</button>'
+    )
