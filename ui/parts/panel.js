@@ -43,7 +43,9 @@ function render() {
 function send(target) {
   const { do: what, id } = target.dataset;
   // data-value-of: a button that takes the content of a field along.
-  const field = target.dataset.valueOf ? root.querySelector(target.dataset.valueOf) : target;
+  // Not dataset.valueOf: every object has a function of that name.
+  const selector = target.getAttribute('data-value-of');
+  const field = selector ? root.querySelector(selector) : target;
   trigger('act', { do: what, id: id || '', value: field && 'value' in field ? String(field.value) : '', view: location.search });
 }
 
