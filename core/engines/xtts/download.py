@@ -19,7 +19,6 @@ from core.files import read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
 from core.workspace import Workspace
 
-_BLOCK = 1 << 18
 _TRIES = 5  # in a row without a single new byte
 _TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 _ROOM_BYTES = 500_000_000  # left free beside the files
@@ -156,7 +155,7 @@ class _Fetch:
                 raise _refused(self.url, "a wrong range was sent")
             # A server that knows no ranges sends the whole file again.
             with open(self.path, "ab" if resumed else "wb") as file:
-                for block in answer.iter_raw(_BLOCK):
+                for block in answer.iter_raw():  # unbuffered: what came before a drop counts
                     file.write(block)
                     on_bytes(min(file.tell(), self.wanted.size))
                     self.check_stop()
