@@ -127,7 +127,7 @@ def test_all_files_arrive_with_a_manifest_to_check_them_by(workspace: Workspace,
 def test_progress_counts_all_bytes_and_names_the_file(workspace: Workspace, hub: Hub, reporter: Reporter) -> None:
     fetch(workspace, hub, reporter)
     lines = [json.loads(line) for line in reporter.job.events_path.read_text().splitlines()]
-    told = [line for line in lines if line["type"] == "progress" and line["stage"] == "download"]
+    told = [line for line in lines if line["type"] == "progress" and line["stage"] == "base_download"]
     assert told[-1]["done"] == told[-1]["total"] == sum(map(len, hub.files.values()))
     assert told[0]["item"] in FILES
 

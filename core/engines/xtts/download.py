@@ -54,7 +54,7 @@ def download(workspace: Workspace, base: Base, reporter: Reporter, *, hub: str =
             url = f"{hub}/{base.repository}/resolve/{revision}/{file.name}"
 
             def on_bytes(done: int, before: int = before, name: str = file.name) -> None:
-                reporter.progress("download", before + done, total, item=name)
+                reporter.progress("base_download", before + done, total, item=name)
 
             _Fetch(client, url, partial / file.name, file, reporter.check_stop, pause_s).run(on_bytes)
             before += file.size
