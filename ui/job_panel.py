@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from core.jobs.events import Warning as JobWarning
 from core.jobs.job import Job, JobView
 from core.workspace import Project
@@ -9,6 +11,7 @@ from ui import html
 from ui.i18n import Translator
 
 WARNINGS_SHOWN = 20
+SHOWN_AFTER_END_S = 60.0
 
 
 def job_panel(
@@ -45,6 +48,17 @@ def job_panel(
         if tail:
             parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
     return f'<section class="vw-job" data-key="{html.e(view.id)}" aria-live="polite">{"".join(parts)}</section>'
+
+
+def is_live(job: Job | None) -> bool:
+    """Whether a tab's tick has to show the job anew: it runs, or gave its last sign of life a moment ago."""
+    if job is None:
+        return False
+    view = job.read()
+    if view.active or view.status == "new":
+        return True
+    last = job.events_path.stat().st_mtime if job.events_path.exists() else view.created_at
+    return time.time() - last < SHOWN_AFTER_END_S
 
 
 def act_on_job(project: Project, do: str, job_id: str) -> bool:

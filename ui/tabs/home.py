@@ -12,7 +12,7 @@ from core.jobs.job import Job
 from core.road import ProjectCard
 from core.workspace import Project
 from ui import html
-from ui.job_panel import act_on_job, job_panel, kind_name, stage_line
+from ui.job_panel import act_on_job, is_live, job_panel, kind_name, stage_line
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
@@ -26,8 +26,8 @@ def build(page: Page) -> Tab:
         return {panel: _overview(page), trash: _trash(page)}
 
     def tick(_: Project | None) -> Updates:
-        busy = any(one.running() for one in page.workspace.projects())
-        return {panel: _overview(page)} if busy else {}
+        newest = (next(iter(one.all_jobs()), None) for one in page.workspace.projects())
+        return {panel: _overview(page)} if any(is_live(job) for job in newest) else {}
 
     def act(_: Project | None, evt: gr.EventData) -> Updates:
         move = _act(page, evt)

@@ -14,7 +14,7 @@ from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
 from ui.form import Form
-from ui.job_panel import act_on_job, job_panel
+from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.pages import pages
@@ -45,9 +45,11 @@ def build(page: Page) -> Tab:
             updates |= {filled: project.slug, **form.fill(options.model_dump())}
         return updates | {picture: _picture(page, project, view_of(query), options)}
 
-    def tick(project: Project | None, query: str, *_: Any) -> Updates:
-        job = project.latest("segment") if project else None
-        return {panel: _below(page, project, view_of(query))} if project and job and job.alive() else {}
+    def tick(project: Project | None, query: str, _: str, *values: Any) -> Updates:
+        if project is None or not is_live(project.latest("segment")):
+            return {}
+        options = _options(form, values)
+        return {picture: _picture(page, project, view_of(query), options), panel: _below(page, project, view_of(query))}
 
     def show(project: Project | None, query: str, *values: Any) -> Updates:
         if project is None:

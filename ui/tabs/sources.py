@@ -14,7 +14,7 @@ from core.store import Source
 from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
-from ui.job_panel import act_on_job, job_panel
+from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
@@ -39,7 +39,8 @@ def build(page: Page) -> Tab:
         return {top: _top(page, project), panel: _below(page, project)}
 
     def tick(project: Project | None) -> Updates:
-        return {panel: _below(page, project)} if project and _busy(project) else {}
+        live = project and is_live(project.latest("import_sources"))
+        return {top: _top(page, project), panel: _below(page, project)} if live else {}
 
     def add(project: Project | None, found: list[tuple[str, str]], link: str, note: str) -> None:
         if project:

@@ -13,7 +13,7 @@ from core.transcription.start import start_transcribe
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
-from ui.job_panel import act_on_job, job_panel
+from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 
@@ -31,8 +31,7 @@ def build(page: Page) -> Tab:
         return {panel: _top(page, project, view_of(query)), below: _below(page, project)}
 
     def tick(project: Project | None, query: str) -> Updates:
-        job = project.latest("transcribe") if project else None
-        return refresh(project, query) if job and job.alive() else {}
+        return refresh(project, query) if project and is_live(project.latest("transcribe")) else {}
 
     def act(project: Project | None, evt: gr.EventData, engine: str, model: str, *others: Any) -> None:
         if project is None:
