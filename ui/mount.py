@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.routes import App
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
@@ -35,6 +38,20 @@ _NEEDED = re.compile(
     r"|/gradio_api/file=(?!https?:).+",
     re.IGNORECASE,
 )
+
+
+@contextlib.contextmanager
+def _no_throwaway_apps() -> Iterator[None]:
+    """Keep `Blocks` from making a web app of its own, twice a page; ours is made once, when it is mounted.
+
+    Gradio uses that app only in ``launch()``. Making its 120 routes is most of the time a page takes to build.
+    """
+    make = vars(App)["create_app"]
+    App.create_app = staticmethod(lambda *_, **__: None)  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        App.create_app = make  # type: ignore[method-assign]
 
 
 class LanguagePage:
@@ -104,7 +121,8 @@ class LanguagePage:
     def _built(self) -> Any:
         from ui import theme
 
-        blocks = self.build(self.settings, self.workspace, self.lang)
+        with _no_throwaway_apps():
+            blocks = self.build(self.settings, self.workspace, self.lang)
         blocks.delete_cache = _DELETE_CACHE_S
         path = f"/{self.lang}"
         # Gradio mounts the page into the app it is given; a scratch one keeps our own routes and their order. Where

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from core.errors import UserError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A stream that a closed laptop left open must not keep the server from stopping.
 _SHUTDOWN_S = 3
+_ICON = Path(__file__).parent / "assets" / "icon.svg"
 
 
 def prepare(settings: Settings) -> None:
@@ -70,6 +71,10 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     @app.get("/health")
     def health() -> JSONResponse:
         return JSONResponse({"status": "ok"})
+
+    @app.get("/favicon.ico")
+    def icon() -> FileResponse:
+        return FileResponse(_ICON, headers={"Cache-Control": "private, max-age=86400"})
 
     @app.get("/")
     def home(request: Request) -> RedirectResponse:

@@ -1,0 +1,1 @@
+"""Measurements that are no tests: each writes its figures to benchmarks/results."""
