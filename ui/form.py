@@ -36,7 +36,8 @@ class Form:
         value = field.get_default(call_default_factory=True)
         low, high = _bounds(field)
         if self.typed and field.annotation in (int, float):
-            span = f"{low:g}–{high:g}" if low is not None and high is not None else ""
+            # A range as wide as all whole numbers tells nobody anything.
+            span = f"{low:g}–{high:g}" if low is not None and high is not None and high < 1e6 else ""
             shared["info"] = " · ".join(part for part in (shared["info"], span) if part) or None
             return gr.Number(value=value, **shared)
         if get_origin(field.annotation) is Literal:

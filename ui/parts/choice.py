@@ -17,6 +17,6 @@ def select(label: str, name: str, choices: Sequence[tuple[str, str]], chosen: st
     )
     hint = f'<span class="vw-dim">{html.e(help)}</span>' if help else ""
     return (
-        f'<label class="vw-choice" data-key="{html.e(key)}"><span>{html.e(label)}</span>'
+        f'<label class="vw-pick" data-key="{html.e(key)}"><span>{html.e(label)}</span>'
         f'<select data-view="{html.e(name)}" aria-label="{html.e(label)}">{options}</select>{hint}</label>'
     )

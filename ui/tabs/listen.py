@@ -33,7 +33,8 @@ def build(page: Page) -> Tab:
             lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
             return {panel: top + html.empty(t("listen.nothing"), lead)}
         shown = _pair(page, project, query, done)
-        return {panel: top + shown + _choose(t, project, query) + ranking_view(t, table(project)) + _undo(t, project)}
+        below = _choose(t, project, query) + ranking_view(t, table(project))
+        return {panel: top + shown + below + ("" if done else _undo(t, project))}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None:

@@ -147,15 +147,17 @@ def build(page: Page) -> Tab:
     def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
         if project is None:
             return None
-        values = Chosen.read(project, query).preset.values
-        filling = form.fill(values)
+        chosen = Chosen.read(project, query)
+        now = dict(zip(form.inputs, given, strict=True))
+        filling = form.fill(chosen.preset.values)
         if evt.id:
-            return {one: new for one, new in filling.items() if form.inputs.index(one) == form.names.index(evt.id)}
-        return filling
+            one = form.inputs[form.names.index(evt.id)]
+            filling = {**now, one: filling[one]}
+        return filling | show_changes(project, chosen, *[filling[one] for one in form.inputs])
 
     for panel in (actions, live, base):
         page.on(panel.act, act, [page.view, name, folder, *form.inputs], [name, chooser])
-    page.on(marks.act, reset, [page.view, *form.inputs], form.inputs)
+    page.on(marks.act, reset, [page.view, *form.inputs], [cost, marks, *form.inputs], refresh=False)
     changes = functools.partial(gr.on, [one.input for one in form.inputs])
     page.on(changes, edited, [page.view, *form.inputs], [cost, marks], refresh=False)
     outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *form.inputs]
