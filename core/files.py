@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,14 @@ def _fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file, read in blocks."""
+def sha256_file(path: Path, on_block: Callable[[], object] | None = None) -> str:
+    """Hex SHA-256 of a file, read in blocks; ``on_block`` is called after each, and may raise to break off."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
+            if on_block:
+                on_block()
     return digest.hexdigest()
 
 

@@ -53,7 +53,7 @@ def add_file(
     """
     title = " ".join((title or path.stem).split())[:120] or "Recording"
     name = name or title
-    sha256 = sha256_file(path)
+    sha256 = sha256_file(path, reporter.check_stop if reporter else None)
     for known in project.store.sources():
         if known.sha256 == sha256:
             raise Duplicate(

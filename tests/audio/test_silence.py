@@ -125,9 +125,9 @@ def test_ten_hours_are_cut_while_a_slider_moves(prompts: Prompts) -> None:
     times = round(36_000 / one.seconds)
     ten_hours = LevelCurve(np.tile(one.dbfs, times), one.frame_s, one.seconds * times)
     for options in (SegmentOptions(), SegmentOptions(threshold_dbfs=-80), SegmentOptions(min_silence_ms=100)):
-        began = time.perf_counter()
+        began = time.process_time()  # not the clock: other tests may be at work
         assert len(segment(ten_hours, options)) > 1000
-        assert time.perf_counter() - began < 1.5  # about 0.1 s on an idle machine
+        assert time.process_time() - began < 0.8  # about 0.1 s
 
 
 def levels_of(path: Path) -> LevelCurve:
@@ -156,12 +156,12 @@ def test_levels_are_the_rms_of_ten_milliseconds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [11_025, 22_050, 44_100, 48_000])
 def test_a_pause_is_found_at_its_place_at_any_rate(tmp_path: Path, rate: int) -> None:
-    # 600 s: a frame that is not quite 10 ms must not drift.
-    parts = [tone(300, rate), silence(1, rate), tone(5, rate), silence(1, rate), tone(293, rate)]
+    # A frame that is not quite 10 ms would be off by 0.14 s after a minute, were it taken for one.
+    parts = [tone(60, rate), silence(1, rate), tone(5, rate), silence(1, rate), tone(3, rate)]
     path = write(tmp_path / "in.flac", np.concatenate(parts), rate)
     spans = segment(levels(path), SegmentOptions(pad_ms=0))
     assert any(
-        span.start_s == pytest.approx(301, abs=0.02) and span.end_s == pytest.approx(306, abs=0.02) for span in spans
+        span.start_s == pytest.approx(61, abs=0.02) and span.end_s == pytest.approx(66, abs=0.02) for span in spans
     )
 
 

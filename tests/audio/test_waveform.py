@@ -49,6 +49,6 @@ def test_ten_hours_are_outlined_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     high = np.random.default_rng(1).integers(0, 127, count).astype(np.int8)
     whole = Frames(np.zeros(count, np.float16), -high, high, 0.01, count / 100)
     monkeypatch.setattr("core.audio.waveform.frames", lambda _: whole)
-    began = time.perf_counter()
+    began = time.process_time()
     assert peaks(tmp_path / "in.flac", 2000).shape == (2000, 2)
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3

@@ -197,3 +197,12 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
     again = Job.create(project.jobs, "import_sources", {})
     monkeypatch.setattr("core.sources.youtube.download", lambda *_, **__: pytest.fail("fetched again"))
     assert import_sources.run(again, arguments, Reporter(again))["skipped"] == 1
+
+
+def test_stop_is_seen_while_a_large_file_is_still_being_compared(project: Project, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(2))
+    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    reporter.job.stop()
+    with pytest.raises(Cancelled):
+        add_file(project, path, reporter=reporter)
+    assert not project.sources.exists()

@@ -28,7 +28,8 @@ class Site:
     """A web server that hands out one sound file, as slowly as wanted."""
 
     def __init__(self, content: bytes) -> None:
-        self.content, self.pause_s, self.announce, self.requests = content, 0.0, True, 0
+        self.content, self.pause_s, self.announce = content, 0.0, True
+        self.requests = self.sent = 0
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -46,6 +47,7 @@ class Site:
                         self.wfile.write(site.content[at : at + 16_384])
                     except OSError:
                         return
+                    site.sent += 16_384
                     if site.pause_s:
                         time.sleep(site.pause_s)
 
@@ -98,13 +100,11 @@ def test_a_sound_is_fetched_with_progress_under_a_name_of_our_own(
 
 
 def test_stop_breaks_off_a_download_and_leaves_nothing(site: Site, reporter: Reporter, tmp_path: Path) -> None:
-    site.pause_s = 0.05
-    timer = threading.Timer(0.5, reporter.job.stop)
-    timer.start()
-    began = time.monotonic()
+    site.pause_s = 0.1
+    threading.Timer(0.3, reporter.job.stop).start()
     with pytest.raises(Cancelled):
         download(site.url, tmp_path / "in", reporter, extractors=GENERIC)
-    assert time.monotonic() - began < 2.9  # the whole would take 3 s
+    assert 0 < site.sent < len(site.content)
     assert list((tmp_path / "in").iterdir()) == []
 
 
@@ -154,7 +154,7 @@ def test_without_a_network_the_error_says_so(no_network: None, reporter: Reporte
     with pytest.raises(UserError) as error:
         download(url, tmp_path / "in", reporter, socket_timeout_s=2, retries=0)
     assert error.value.code == "youtube.no_network" and url in error.value.text
-    assert "internet" in error.value.hint and time.monotonic() - began < 30
+    assert "internet" in error.value.hint and time.monotonic() - began < 60
 
 
 def test_the_job_names_the_address_and_takes_the_file_all_the_same(
