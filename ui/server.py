@@ -175,9 +175,12 @@ def serve(settings: Settings) -> None:
 
     # Gradio serves files of the working directory to itself: give it one that is empty.
     os.chdir(settings.workspace / "tmp" / "empty")
-    Server(
-        uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_S, server_header=False, ws="none")
-    ).run(sockets=[listening])
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_S, server_header=False, ws="none"
+    )
+    # After a clean end uvicorn raises the signal that ended it once more; Ctrl+C needs no traceback.
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[listening])
 
 
 def _likely(settings: Settings) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -68,14 +68,22 @@ def running(workspace: Path, **settings: str) -> Iterator[int]:
         listening.close()
 
 
-def wait_until_up(url: str, process: subprocess.Popen[bytes], within_s: float = 60) -> None:
-    """Wait until something answers there, or fail if the process ends or the time is over."""
+def wait_for(true: Callable[[], bool], within_s: float = 60) -> None:
+    """Wait until something is so, or fail."""
     until = time.monotonic() + within_s
-    while time.monotonic() < until:
+    while not true():
+        assert time.monotonic() < until, f"not so within {within_s} s"
+        time.sleep(0.05)
+
+
+def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something answers there; fail if the process ends first."""
+
+    def answers() -> bool:
         assert process.poll() is None, f"ended with {process.returncode}"
-        try:
+        with suppress(httpx.TransportError):
             httpx.get(url, timeout=2)
-            return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} did not answer within {within_s} s")
+            return True
+        return False
+
+    wait_for(answers)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import REPOSITORY
+from tests.server.conftest import REPOSITORY, wait_for
 
 # Behaves like a Python that can make environments of itself, and writes down what pip and the app were asked for.
 STUB = """#!/bin/bash
@@ -24,7 +24,7 @@ case "$1" in
     -m) case "$2" in
             venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/bin/pip-works" "$3/pyvenv.cfg"
                   echo "venv" >> "$record" ;;
-            pip) shift 2; echo "pip $*" >> "$record"; sleep "${{PIP_TAKES:-0}}"
+            pip) shift 2; echo "pip $*" >> "$record"; until [ -e "${{PIP_WAITS_FOR:-/}}" ]; do sleep 0.05; done
                  case "$*" in *"${{PIP_FAILS_AT:-no such thing}}"*) exit 1 ;; esac ;;
             *) echo "$2 ${{*:3}}" >> "$record"; [ "$2" != "${{FAILS:-}}" ] ;;
         esac ;;
@@ -80,11 +80,12 @@ class Machine:
         assert process.returncode == code, said
         return said
 
-    def calls(self) -> list[str]:
+    def calls(self, keep: bool = False) -> list[str]:
         """What was asked of the stand-in since the last time."""
         record = self.folder / "calls"
         lines = record.read_text().splitlines() if record.exists() else []
-        record.unlink(missing_ok=True)
+        if not keep:
+            record.unlink(missing_ok=True)
         return [line.replace(str(self.home), "HOME") for line in lines]
 
 
@@ -153,10 +154,16 @@ def test_a_folder_that_is_no_environment_is_left_alone(machine: Machine) -> None
 
 
 def test_two_starts_at_once_install_once(machine: Machine) -> None:
-    first, second = machine.start(PIP_TAKES="1"), machine.start(PIP_TAKES="1")
-    said = first.communicate(timeout=60)[0] + second.communicate(timeout=60)[0]
+    go = machine.folder / "go"
+    first = machine.start(PIP_WAITS_FOR=str(go))
+    wait_for(lambda: INSTALL in machine.calls(keep=True))
+    second = machine.start()
+    assert second.stdout is not None
+    assert "Another launch" in second.stdout.readline()
+    go.touch()
+    first.communicate(timeout=60)
+    second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "Another launch" in said
     assert sorted(machine.calls()) == sorted(["venv", INSTALL, "app []", "app []"])
 
 
