@@ -13,6 +13,8 @@ from core.workspace import Project, Workspace
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# As in the worker: spinning threads make each other slow. Set before anything imports torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
 
