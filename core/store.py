@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -356,6 +356,13 @@ class Store:
         sql = f"SELECT count(*) FROM clips WHERE {where} AND (source_id, start_s, id) < (?, ?, ?)"
         with self._open() as db:
             return int(db.execute(sql, (*values, clip.source_id, clip.start_s, clip.id)).fetchone()[0])
+
+    def sure_counts(self, levels: Sequence[float]) -> dict[float, int]:
+        """How many new clips have a text and at least each of these confidences, in one query."""
+        sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
+        with self._open() as db:
+            row = db.execute(f"SELECT {sums} FROM clips WHERE status='new' AND text != ''", tuple(levels)).fetchone()
+        return dict(zip(levels, row, strict=True))
 
     def confidences(self) -> list[float]:
         """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""

@@ -29,6 +29,7 @@ class Panel(gr.HTML):
             html_template='<div class="vw-panel"></div>',
             js_on_load=script("panel.js"),
             apply_default_css=False,
+            padding=False,
             **options,
         )
 

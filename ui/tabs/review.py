@@ -6,7 +6,7 @@ import gradio as gr
 
 from core import review
 from core.review import Spot
-from core.store import Clip
+from core.store import Clip, Totals
 from core.workspace import Project
 from ui import html
 from ui.page import Page, Tab, Updates, view_of
@@ -38,7 +38,7 @@ def build(page: Page) -> Tab:
             view["clip"] = review.undo(project)
         elif evt.do == "approve_sure":
             count = review.approve_sure(project, float(evt.id))
-            gr.Info(page.t("review.approved_many", count=page.t.number(count)), duration=6)
+            gr.Info(page.t("review.approved_many", count=page.t.number(count)), title=page.t("review.many"), duration=6)
         return {panel: _review(page, project, view, play=play)}
 
     # Each decision counts, however quickly they come; one after the other, in the order they were made.
@@ -51,12 +51,13 @@ def _review(page: Page, project: Project | None, view: dict[str, str], *, play: 
     heading = html.heading(t("review.title"), t("review.purpose"))
     if project is None:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-    counts = review.counts(project)
+    totals = project.store.totals()
+    counts = review.counts(project, totals)
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))
     state = view.get("filter", "new")
     spot = review.spot(project, state, view.get("clip", ""), view.get("search", ""))
-    parts = [heading, _progress(page, project, counts), _filters(page, counts, state, view)]
+    parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
     if spot is None:
         parts.append(_nothing(page, counts, state))
     else:
@@ -66,9 +67,8 @@ def _review(page: Page, project: Project | None, view: dict[str, str], *, play: 
     return "".join(parts)
 
 
-def _progress(page: Page, project: Project, counts: dict[str, int]) -> str:
+def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
     t = page.t
-    totals = project.store.totals()
     done = counts["approved"] + counts["rejected"]
     line = t(
         "review.progress",

@@ -1,0 +1,118 @@
+"""Walking through clips, deciding, taking back, approving many."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import review
+from core.errors import UserError
+from core.store import Clip, Source
+from core.workspace import Project
+
+CONFIDENCES = (0.95, 0.5, 0.9, 0.86, None)
+
+
+@pytest.fixture
+def clips(project: Project) -> list[str]:
+    """Two recordings; the second has the last two clips, of which the last was not heard."""
+    for number, source in enumerate(("aa", "bb")):
+        project.store.add_source(Source(source, source.upper(), seconds=60, added_at=number + 1))
+    made = [
+        Clip(f"{'aa' if n < 3 else 'bb'}-{n}", "aa" if n < 3 else "bb", n * 8.0, n * 8.0 + 5, "said" if sure else "")
+        for n, sure in enumerate(CONFIDENCES)
+    ]
+    project.store.replace_clips("aa", made[:3])
+    project.store.replace_clips("bb", made[3:])
+    for clip, sure in zip(made, CONFIDENCES, strict=True):
+        if sure:
+            project.store.measure_clip(clip.id, confidence=sure, raw_text="said")
+    return [clip.id for clip in made]
+
+
+def test_it_begins_with_the_first_new_clip_and_names_its_neighbours(project: Project, clips: list[str]) -> None:
+    spot = review.spot(project)
+    assert spot is not None
+    assert (spot.clip.id, spot.place, spot.count, spot.previous_id) == (clips[0], 1, 5, "")
+    assert [clip.id for clip in spot.following] == clips[1:]
+
+
+def test_deciding_leads_to_the_next_clip_across_recordings(project: Project, clips: list[str]) -> None:
+    assert review.decide(project, clips[2], "approved", "said") == clips[3]
+
+
+def test_after_the_last_clip_come_those_that_were_passed_over(project: Project, clips: list[str]) -> None:
+    assert review.decide(project, clips[4], "rejected", "") == clips[0]
+
+
+def test_the_last_decision_leaves_nothing_to_show(project: Project, clips: list[str]) -> None:
+    for clip_id in clips[:-1]:
+        review.decide(project, clip_id, "approved", "said")
+    assert review.decide(project, clips[-1], "rejected", "") == ""
+    assert review.spot(project) is None
+
+
+def test_a_decision_saves_the_text_as_it_stands_in_the_field(project: Project, clips: list[str]) -> None:
+    review.decide(project, clips[1], "approved", " what  was\nsaid ")
+    clip = project.store.clip(clips[1])
+    assert (clip.text, clip.status) == ("what was said", "approved")
+
+
+def test_a_clip_without_text_is_not_approved(project: Project, clips: list[str]) -> None:
+    with pytest.raises(UserError) as raised:
+        review.decide(project, clips[4], "approved", "  ")
+    assert raised.value.code == "review.no_text"
+    assert project.store.clip(clips[4]).status == "new"
+
+
+def test_going_back_among_new_clips_shows_the_one_just_decided(project: Project, clips: list[str]) -> None:
+    following = review.decide(project, clips[0], "approved", "said")
+    spot = review.spot(project, "new", following)
+    assert spot is not None
+    assert spot.previous_id == clips[0]
+    back = review.spot(project, "new", clips[0])
+    assert back is not None
+    assert (back.clip.id, back.place, back.next_id) == (clips[0], 0, clips[1])
+
+
+def test_a_clip_that_is_gone_leads_to_the_first(project: Project, clips: list[str]) -> None:
+    spot = review.spot(project, "all", "cut-anew")
+    assert spot is not None
+    assert spot.clip.id == clips[0]
+
+
+def test_undo_takes_status_and_text_back_together(project: Project, clips: list[str]) -> None:
+    before = project.store.clip(clips[1])
+    review.decide(project, clips[1], "approved", "other words")
+    assert review.undo(project) == clips[1]
+    after = project.store.clip(clips[1])
+    assert (after.text, after.status) == (before.text, before.status)
+
+
+def test_undo_says_so_when_nothing_was_changed(project: Project, clips: list[str]) -> None:
+    with pytest.raises(UserError) as raised:
+        review.undo(project)
+    assert raised.value.code == "review.nothing_to_undo"
+
+
+def test_approving_many_takes_only_new_clips_that_are_sure_enough_and_is_undone_as_one(
+    project: Project, clips: list[str]
+) -> None:
+    review.decide(project, clips[0], "rejected", "said")
+    assert review.sure_counts(project)[0.85] == 2
+    assert review.approve_sure(project, 0.85) == 2
+    assert review.counts(project) == {"all": 5, "new": 2, "approved": 2, "rejected": 1, "low": 1}
+    review.undo(project)
+    assert review.counts(project) == {"all": 5, "new": 4, "approved": 0, "rejected": 1, "low": 1}
+
+
+def test_doubtful_clips_are_found(project: Project, clips: list[str]) -> None:
+    spot = review.spot(project, "low")
+    assert spot is not None
+    assert (spot.clip.id, spot.count) == (clips[1], 1)
+
+
+def test_only_clips_whose_text_holds_the_words_are_walked(project: Project, clips: list[str]) -> None:
+    review.correct(project, clips[3], "A rare word")
+    spot = review.spot(project, "all", search="rare")
+    assert spot is not None
+    assert (spot.clip.id, spot.count, spot.following) == (clips[3], 1, ())
