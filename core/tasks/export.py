@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     engine: Any = get_engine(project.info.engine)
     files = bases(project.info.engine)
     base = files.base_folder(project.workspace, arguments["base"])
+    for left in project.exports.glob(".tmp-*"):
+        # What a killed export left behind; only one runs at a time.
+        shutil.rmtree(left)
     run_id, target = arguments["run_id"], inside(project.exports, arguments["folder"])
 
     def on_stage(stage: str) -> None:

@@ -68,6 +68,11 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
         if folder.exists():
             folder.rmdir()
         os.replace(temporary, folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        # Another job may have made the very same starter meanwhile.
+        if not (folder / "starter.json").exists():
+            raise
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

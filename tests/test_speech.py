@@ -1,0 +1,186 @@
+"""Speaking and exporting as jobs, over a real (tiny) training run's checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from core import speech
+from core.errors import UserError
+from core.files import write_json
+from core.jobs import events, worker
+from core.jobs.job import Job
+from core.store import Clip, Source
+from core.workspace import Project
+
+TEXT = "Good evening, and welcome."
+
+
+def add_clips(project: Project, prompts: Any, count: int = 4) -> list[str]:
+    """Real speech as approved clips."""
+    project.store.add_source(Source(id="s1", title="Prompts", seconds=60, sample_rate=16_000))
+    samples, rate = soundfile.read(prompts.recording, dtype="float32")
+    project.clips.mkdir(parents=True)
+    clips = []
+    for number, (start_s, end_s, text) in enumerate(prompts.spoken[:count]):
+        clip_id = f"s1-{number:04d}"
+        soundfile.write(project.clip_file(clip_id), samples[round(start_s * rate) : round(end_s * rate)], rate)
+        clips.append(Clip(clip_id, "s1", start_s, end_s, text=text, status="approved", confidence=0.9))
+    project.store.replace_clips("s1", clips)
+    return [clip.id for clip in clips]
+
+
+def add_run(project: Project, base: Path) -> Job:
+    """A training run as the loop leaves it behind: the base as step 0 and an adapter at step 20."""
+    from core.engines.xtts import lora, model
+    from core.training.checkpoints import Checkpoints
+    from tests.engines.test_xtts_model import shaken
+
+    job = Job.create(project.runs, "train", {"base": str(base), "dataset": "none"}, title="Evening", name="evening")
+    checkpoints, options = Checkpoints(job.path), lora.LoraOptions(rank=4, alpha=8)
+    checkpoints.save_base()
+    xtts = shaken(model.load_base(base), options)
+    checkpoints.save(20, lambda folder: lora.save_adapter(xtts, folder, options, step=20))
+    return job
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from core.engines.xtts.starter import make_starter
+
+    return make_starter(tmp_path_factory.mktemp("models") / "starter")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run in this process, which has torch imported already; that they run as children is proved elsewhere."""
+
+    def launch(self: Project, job: Job, *, gpu: bool) -> None:
+        events.append(job.events_path, events.Launched())
+        events.append(job.events_path, worker.run(job))
+
+    monkeypatch.setattr(Project, "launch", launch)
+
+
+def done(job: Job) -> dict[str, Any]:
+    view = job.wait(300)
+    assert view.status == "done", (view.text, view.hint, job.log_tail())
+    return view.result
+
+
+@pytest.mark.slow
+def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
+    project: Project, prompts: Any, starter: Path, here: None
+) -> None:
+    clip_ids = add_clips(project, prompts)
+    run = add_run(project, starter)
+
+    spoken = {}
+    for step in (0, 20):
+        result = done(speech.start_speak(project, TEXT, run_id=run.id, step=step, seed=3, device="cpu"))
+        spoken[step] = result["take"]
+    takes = speech.takes(project)
+    assert [take.id for take in takes] == [spoken[20], spoken[0]]
+    assert takes[0].voice == "Evening · 20" and takes[0].text == TEXT and takes[0].seed == 3
+    assert set(takes[0].reference_clip_ids) <= set(clip_ids)
+    sounds = {}
+    for take in takes:
+        sounds[take.step], rate = soundfile.read(take.path)
+        assert rate == 24_000 and sounds[take.step].size / rate == pytest.approx(take.seconds, abs=0.01)
+    assert sounds[0].shape != sounds[20].shape or np.abs(sounds[0] - sounds[20]).max() > 1e-2
+
+    result = done(speech.start_export(project, run.id, 20, "Evening voice", text=TEXT, seed=3, device="cpu"))
+    [export] = speech.exports(project)
+    assert (export.id, export.name, str(export.folder)) == ("evening-voice", "Evening voice", result["folder"])
+    assert export.manifest["run"] == "Evening" and export.manifest["step"] == 20
+    sample, _ = soundfile.read(export.sample)
+    if export.manifest["sample"]["seed"] == 3:
+        np.testing.assert_allclose(sample, sounds[20], atol=2e-4)  # both rounded to 16 bits
+
+    speech.remove_take(project, spoken[0])
+    assert [take.id for take in speech.takes(project)] == [spoken[20]]
+    assert len(list((project.path / "trash" / "takes").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_the_starter_is_made_when_the_base_is_to_speak_offline(project: Project, prompts: Any) -> None:
+    add_clips(project, prompts)
+    result = done(speech.start_speak(project, "Olá, tudo bem?", "pt-BR", base_id="starter", device="cpu"))
+    [take] = speech.takes(project)
+    assert (take.id, take.voice, take.run_id, take.language) == (result["take"], "Starter", None, "pt")
+    assert (project.workspace.models / "starter" / "starter.json").exists()
+
+
+@pytest.mark.slow
+def test_a_refused_text_fails_with_its_reason_and_leaves_no_take(
+    project: Project, prompts: Any, starter: Path, here: None
+) -> None:
+    add_clips(project, prompts)
+    view = speech.start_speak(project, "I love 🍕.", base_id=str(starter), device="cpu").wait(300)
+    assert (view.status, view.code) == ("failed", "speak.unknown_characters") and "🍕" in view.text
+    assert speech.takes(project) == [] and not list(project.path.glob("takes/*"))
+
+
+def test_best_references_are_approved_sure_and_of_a_good_length(project: Project) -> None:
+    project.store.add_source(Source(id="s", title="S"))
+
+    def clip(name: str, seconds: float, status: str = "approved", confidence: float | None = 0.9) -> Clip:
+        return Clip(name, "s", 0.0, seconds, text="x", status=status, confidence=confidence)
+
+    clips = [
+        clip("short", 1.0),
+        clip("good", 8.0),
+        clip("fine", 6.0),
+        clip("unsure", 8.0, confidence=0.3),
+        clip("new", 8.0, status="new"),
+        clip("rejected", 8.0, status="rejected"),
+    ]
+    project.store.replace_clips("s", clips)
+    assert speech.best_references(project) == ["good", "fine", "unsure"]
+    assert speech.best_references(project, 6) == ["good", "fine", "unsure", "short", "new"]
+
+
+def test_impossible_wishes_are_refused_before_a_job_starts(project: Project, prompts: Any) -> None:
+    def refused(**wish: Any) -> str:
+        with pytest.raises(UserError) as caught:
+            speech.start_speak(project, **{"text": TEXT, "base_id": "starter", **wish})
+        return caught.value.code
+
+    assert refused() == "speak.no_reference"
+    add_clips(project, prompts)
+    assert refused(text="  ") == "speak.empty"
+    assert refused(language="xx") == "engine.language"
+    assert refused(run_id="no-such-run") == "job.missing"
+    assert refused(reference_clip_ids=["s1-9999"]) == "speak.no_clip"
+    run = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, name="r")
+    assert refused(run_id=run.id, step=7) == "train.no_checkpoint"
+    assert project.all_jobs() == [run] or [job.id for job in project.all_jobs()] == ["r"]
+
+
+def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project: Project, prompts: Any) -> None:
+    clip_ids = add_clips(project, prompts)
+    run = Job.create(project.runs, "train", {"base": "starter", "dataset": "d1"}, name="r")
+    (run.path / "checkpoints" / "step-000000").mkdir(parents=True)
+    write_json(run.path / "checkpoints" / "step-000000" / "adapter.json", {"step": 0, "base": True})
+    frozen = {"texts": ["Said in training."], "language": "en", "references": [clip_ids[3]], "seed": 0}
+    write_json(run.path / "samples" / "sentences.json", frozen)
+    wavs = project.datasets / "d1" / "wavs"
+    wavs.mkdir(parents=True)
+    shutil.copyfile(project.clip_file(clip_ids[3]), wavs / f"{clip_ids[3]}.wav")
+
+    arguments = speech._voice_arguments(project, "r", 0, None, "")
+    assert arguments["reference_clip_ids"] == [clip_ids[3]]
+    assert speech.reference_files(project, "r", [clip_ids[3]]) == [wavs / f"{clip_ids[3]}.wav"]
+    assert speech._sample_text(project, "r", "en") == "Said in training."
+
+
+def test_an_unfinished_export_is_not_listed(project: Project) -> None:
+    (project.exports / ".tmp-abc").mkdir(parents=True)
+    write_json(project.exports / ".tmp-abc" / "manifest.json", {"name": "half", "exported_at": 1.0})
+    (project.exports / "nothing").mkdir()
+    assert speech.exports(project) == []
