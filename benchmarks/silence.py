@@ -1,0 +1,135 @@
+"""Silence stage (FLAC file to spans) against pydub's `detect_silence`, on real speech: time and peak memory.
+
+    python benchmarks/silence.py                 # one hour against pydub, then ten hours of ours alone
+
+Each measurement is a process of its own. Writes benchmarks/results/silence.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
+THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
+
+
+def ours(path: Path) -> dict[str, Any]:
+    """Our stage: one pass over the file, then spans."""
+    from core.audio.frames import scan
+    from core.audio.silence import LevelCurve, SegmentOptions, left_out, segment
+
+    began = time.perf_counter()
+    found = scan(path)
+    measured = time.perf_counter()
+    options = SegmentOptions(threshold_dbfs=THRESHOLD_DBFS, min_silence_ms=MIN_SILENCE_MS)
+    spans = segment(LevelCurve(found.dbfs, found.frame_s, found.seconds), options)
+    ended = time.perf_counter()
+    return {
+        "seconds": ended - began,
+        "of_that_segment_s": ended - measured,
+        "clips": len(spans),
+        "left_out_s": sum(span.seconds for span in left_out(spans, found.seconds)),
+    }
+
+
+def pydub(path: Path) -> dict[str, Any]:
+    """pydub's stage: load the file, then every silent range, looked for at each millisecond."""
+    from pydub import AudioSegment
+    from pydub.silence import detect_silence
+
+    began = time.perf_counter()
+    sound = AudioSegment.from_file(path)
+    loaded = time.perf_counter()
+    pauses = detect_silence(sound, MIN_SILENCE_MS, THRESHOLD_DBFS, seek_step=1)
+    ended = time.perf_counter()
+    return {
+        "seconds": ended - began,
+        "of_that_loading_s": loaded - began,
+        "pauses": len(pauses),
+        "left_out_s": sum(end - start for start, end in pauses) / 1000,
+    }
+
+
+def measure(what: str, path: Path) -> dict[str, Any]:
+    """Run one of the two in a child; adds its peak memory in MB, FFmpeg's included if that is larger."""
+    command = [sys.executable, __file__, "--child", what, str(path)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def child(what: str, path: Path) -> None:
+    """The measured process."""
+    result = {"ours": ours, "pydub": pydub}[what](path)
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # Processor time as well: other work on the machine stretches the clock, and much less the processor time.
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    print(json.dumps({**result, "cpu_s": cpu_s, "peak_mb": max(usage.ru_maxrss for usage in usages) / 1024}))
+
+
+def make(target: Path, hours: float, rate: int) -> None:
+    """Loop the bundled recording to a mono 16 bit FLAC."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-stream_loop", "-1", "-i", str(RECORDING), "-ac", "1"]
+    subprocess.run([*command, "-ar", str(rate), "-t", str(hours * 3600), "-sample_fmt", "s16", str(target)], check=True)
+
+
+def machine() -> dict[str, Any]:
+    """Where it was measured."""
+    import numpy
+    import soundfile
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "pydub": importlib.metadata.version("pydub"),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=int, default=44_100, help="sample rate of the test files in Hz")
+    arguments = parser.parse_args()
+    if arguments.child:
+        return child(arguments.child[0], Path(arguments.child[1]))
+    result: dict[str, Any] = {"machine": machine(), "rate_hz": arguments.rate}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.flac"
+        make(path, 1, arguments.rate)
+        result["ours_1h"], result["pydub_1h"] = measure("ours", path), measure("pydub", path)
+        make(path, 10, arguments.rate)
+        result["ours_10h"] = measure("ours", path)
+    result["ratio_1h"] = result["pydub_1h"]["seconds"] / result["ours_1h"]["seconds"]
+    result["cpu_ratio_1h"] = result["pydub_1h"]["cpu_s"] / result["ours_1h"]["cpu_s"]
+    for name in ("ours_1h", "pydub_1h", "ours_10h"):
+        one = result[name]
+        print(f"{name:9} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:6.0f} MB")
+    print(f"pydub takes {result['ratio_1h']:.0f} times as long, {result['cpu_ratio_1h']:.0f} times the processor time")
+    target = REPOSITORY / "benchmarks" / "results" / "silence.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
