@@ -35,7 +35,7 @@ STAGES = {
     "demo_pair": 1.0,
 }
 # The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
-SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2, "sample_max_s": 2}
+SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2}
 _POLL_S = 0.2
 _PATIENCE_S = 30.0  # for a child that was asked to stop; then it is killed
 

@@ -1,0 +1,106 @@
+"""The demo: started once at a time, stopped with all its parts, and ending with a pair to listen to."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from core.demo import demo_lock, start_demo
+from core.errors import Busy, Cancelled, UserError
+from core.jobs import events, locks
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.listening.pairs import audio_file, next_pair
+from core.road import steps
+from core.store import Clip, Source
+from core.tasks.demo import SETTINGS, _Walk, approve_sure
+from core.training.presets import preset
+from core.workspace import Project, Workspace
+
+
+@pytest.mark.parametrize("which", ["demo", "card"])
+def test_a_demo_is_refused_in_the_click_and_leaves_nothing(workspace: Workspace, which: str) -> None:
+    lock = demo_lock(workspace) if which == "demo" else workspace.gpu_lock
+    held = locks.try_lock(lock, {"title": "Something else"})
+    assert held is not None
+    try:
+        with pytest.raises(Busy) as busy:
+            start_demo(workspace)
+    finally:
+        os.close(held)
+    assert busy.value.values["title"] == "Something else"
+    assert workspace.projects() == []
+
+
+def test_its_settings_are_valid(workspace: Workspace) -> None:
+    assert preset("xtts-cpu").config(SETTINGS).max_steps == 30
+
+
+def test_only_sure_transcripts_are_approved(project: Project) -> None:
+    project.store.add_source(Source("a", "A"))
+    project.store.replace_clips(
+        "a",
+        [
+            Clip("a-1", "a", 0, 4, text="Sure.", confidence=0.9),
+            Clip("a-2", "a", 5, 9, text="Perhaps.", confidence=0.3),
+            Clip("a-3", "a", 10, 14, text="", confidence=0.9),
+            Clip("a-4", "a", 15, 19, text="No.", confidence=0.9, status="rejected"),
+        ],
+    )
+    assert approve_sure(project) == 1
+    assert [clip.status for clip in project.store.clips()] == ["approved", "new", "new", "rejected"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "code"),
+    [
+        (events.Finished(outcome="failed", code="x.y", text="{It} broke.", values={"a": 1}), UserError, "x.y"),
+        (events.Finished(outcome="cancelled"), Cancelled, None),
+        (None, UserError, "demo.part_ended"),
+    ],
+)
+def test_what_ends_a_part_ends_the_demo(
+    project: Project, ending: events.Finished | None, error: type[Exception], code: str | None
+) -> None:
+    part = Job.create(project.jobs, "segment", {}, title="Cutting clips")
+    for event in (events.Launched(), ending):
+        if event:
+            events.append(part.events_path, event)
+    mother = Job.create(project.jobs, "demo", {})
+    walk = _Walk(project, mother, Reporter(mother), stage="demo_segment", stage_began=time.monotonic())
+    with pytest.raises(error) as raised:
+        walk._follow(part)
+    assert getattr(raised.value, "code", None) == code
+    if code == "x.y":
+        assert (raised.value.text, raised.value.values) == ("{It} broke.", {"a": 1})  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_stop_ends_the_demo_and_the_part_at_work(workspace: Workspace) -> None:
+    project, job = start_demo(workspace)
+    until = time.monotonic() + 60
+    while len(project.all_jobs()) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(project.all_jobs()) >= 2
+    job.stop()
+    assert job.wait(60).status == "cancelled"
+    assert project.running() is None
+    assert not locks.is_locked(demo_lock(workspace))
+    assert workspace.project(project.slug).info.demo
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_demo_walks_the_whole_road_to_a_pair(workspace: Workspace) -> None:
+    project, job = start_demo(workspace, "pt-BR")
+    assert project.info.name == "Demonstração" and project.info.language == "en" and project.info.demo
+    view = job.wait(1500)
+    assert view.status == "done", f"{view.text}\n{job.log_tail()}"
+    assert view.result["steps"] == SETTINGS["max_steps"] and view.result["approved"] >= 35
+    assert [warning.code for warning in view.warnings] == ["demo.noise"]
+    pair = next_pair(project)
+    assert audio_file(project, pair.left).exists() and audio_file(project, pair.right).exists()
+    states = {step.key: step.state for step in steps(project)}
+    assert states["train"] == states["dataset"] == "done" and states["listen"] == "empty"
