@@ -105,7 +105,9 @@ def _demo_panel(page: Page, found: tuple[Project, Job] | None, cards: list[Proje
     listened = card and any(step.key == "listen" and step.state != "empty" for step in card.steps)
     if listened and not job.alive():
         return ""
-    to_listen = html.open_project(page.t("home.demo_listen"), project.slug, "listen", style="primary")
+    # A stopped demo has nothing to compare: its card says where to go on.
+    done = job.read().status == "done"
+    to_listen = html.open_project(page.t("home.demo_listen"), project.slug, "listen", style="primary") if done else ""
     return job_panel(page.t, job, done_text=page.t("home.demo_done"), next_step=to_listen)
 
 
