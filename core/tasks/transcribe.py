@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import soundfile
 
@@ -16,10 +15,10 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.store import LOW_CONFIDENCE, Clip
 from core.transcription import download, registry
+from core.transcription.background import each
 from core.transcription.base import SAMPLE_RATE_HZ, Heard, Recognizer, check_language
 from core.workspace import Project, Workspace
 
-_T = TypeVar("_T")
 _SHORTEST = SAMPLE_RATE_HZ // 10  # a tenth of a second: nothing to be heard in less
 
 
@@ -69,10 +68,11 @@ def transcribe(project: Project, arguments: dict[str, Any], reporter: Reporter) 
         recognizer = load(project, arguments, reporter)
         device = recognizer.device
         reporter.progress("asr_hear", 0, len(clips))
-        for number, clip in enumerate(clips, 1):
-            _hear(project, clip, recognizer, arguments, reporter, tally)
-            tally.left = len(clips) - number
-            reporter.progress("asr_hear", number, len(clips), item=clip.id)
+        work = partial(_hear, project, recognizer, arguments)
+        for clip, heard in each(clips, work, recognizer.at_once, reporter.check_stop):
+            _keep(project, clip, heard, reporter, tally)
+            tally.left -= 1
+            reporter.progress("asr_hear", len(clips) - tally.left, len(clips), item=clip.id)
     except Cancelled:
         raise Cancelled(tally.result(model, device)) from None
     if tally.failed == len(clips):
@@ -98,7 +98,13 @@ def load(project: Project, arguments: dict[str, Any], reporter: Reporter) -> Rec
     )
     path = found.path or _download(project.workspace, found, reporter)
     reporter.progress("asr_load", 0, 1)
-    recognizer = _stoppable(lambda: _open(found, path, device, arguments, beam_size, reporter), reporter)
+    # In a thread of its own: Stop need not wait until a large model has come from the disk.
+    opening = each(
+        [path], lambda path: _open(found, path, device, arguments, beam_size, reporter), 1, reporter.check_stop
+    )
+    _, recognizer = next(opening)
+    if isinstance(recognizer, Exception):
+        raise recognizer
     check_language(found.id, recognizer.english_only, language)
     return recognizer
 
@@ -126,35 +132,31 @@ def _open(
     return faster_whisper_engine.load(path, found.id, "cpu", beam_size)
 
 
-def _hear(
-    project: Project,
-    clip: Clip,
-    recognizer: Recognizer,
-    arguments: dict[str, Any],
-    reporter: Reporter,
-    tally: Tally,
-) -> None:
-    """Hear one clip and store it, or name it and go on. A `UserError` is about the model, so it ends the job."""
-    reporter.check_stop()
+def _hear(project: Project, recognizer: Recognizer, arguments: dict[str, Any], clip: Clip) -> Heard:
+    samples, _ = read(project.clip_file(clip.id), sample_rate=SAMPLE_RATE_HZ)
+    if len(samples) < _SHORTEST:
+        raise ValueError("it is empty")
+    return recognizer.transcribe(samples, _language(project, arguments), str(arguments.get("prompt", "")))
 
-    def hear() -> Heard:
-        samples, _ = read(project.clip_file(clip.id), sample_rate=SAMPLE_RATE_HZ)
-        if len(samples) < _SHORTEST:
-            raise ValueError("it is empty")
-        return recognizer.transcribe(samples, _language(project, arguments), str(arguments.get("prompt", "")))
 
-    try:
-        heard = _stoppable(hear, reporter)
-    except (OSError, ValueError, RuntimeError, soundfile.SoundFileError) as error:
+def _keep(project: Project, clip: Clip, heard: Heard | Exception, reporter: Reporter, tally: Tally) -> None:
+    """Store what was heard in a clip, or name the clip that could not be heard.
+
+    Raises:
+        Exception: one that is no fault of the clip (a `UserError` is about the model): it ends the job.
+    """
+    if isinstance(heard, (OSError, ValueError, RuntimeError, soundfile.SoundFileError)):
         tally.failed += 1
         reporter.warning(
             "transcribe.clip_failed",
             "The clip {clip} could not be transcribed ({what}) and was left out.",
             "Listen to it; cut its recording into clips again, or reject it.",
             clip=clip.id,
-            what=str(error)[:200],
+            what=str(heard)[:200],
         )
         return
+    if isinstance(heard, Exception):
+        raise heard
     stored = project.store.hear_clip(clip.id, heard.text, heard.confidence, heard.language)
     if stored is None:
         return  # cut away while the job was running
@@ -163,32 +165,6 @@ def _hear(
     tally.silent += not heard.text
     tally.low += bool(heard.text) and heard.confidence < LOW_CONFIDENCE
     tally.confidences.append(heard.confidence)
-
-
-def _stoppable(work: Callable[[], _T], reporter: Reporter) -> _T:
-    """Do ``work`` in a thread, so that Stop need not wait for a long clip or a large model.
-
-    Raises:
-        Cancelled: Stop was pressed; the thread is left behind and dies with the process.
-    """
-    results: list[_T] = []
-    errors: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.25)
-        if thread.is_alive():
-            reporter.check_stop()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 def _download(workspace: Workspace, found: registry.Located, reporter: Reporter) -> Path:

@@ -49,10 +49,11 @@ class Piece:
 
 
 class Recognizer(Protocol):
-    """A loaded model."""
+    """A loaded model. ``at_once`` is how many threads may call `transcribe` at a time."""
 
     english_only: bool
     device: str
+    at_once: int
 
     def transcribe(self, samples: Samples, language: str, prompt: str = "") -> Heard:
         """Hear float32 mono samples at 16 kHz, shape ``(samples,)``.

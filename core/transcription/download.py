@@ -49,7 +49,7 @@ def fetch_faster_whisper(name: str, folder: Path, on_progress: OnProgress, shoul
     files = []
     for entry in listing:
         path = entry["path"]
-        if path in _WANTED or path.startswith("vocabulary."):
+        if path in _WANTED or (path.startswith("vocabulary.") and "/" not in path):
             digest = str(entry.get("lfs", {}).get("oid", ""))
             url = f"{host}/{repository}/resolve/main/{path}"
             files.append(Remote(url, path, int(entry.get("size", 0)), digest))

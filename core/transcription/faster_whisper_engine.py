@@ -22,15 +22,18 @@ from core.transcription.base import (
     whisper_code,
 )
 
+_AT_ONCE = 4
+
 
 class FasterWhisper:
     """A loaded model."""
 
-    def __init__(self, model: Any, name: str, device: str, beam_size: int) -> None:
+    def __init__(self, model: Any, name: str, device: str, beam_size: int, at_once: int) -> None:
         self._model = model
         self.name = name
         self.device = device
         self.beam_size = beam_size
+        self.at_once = at_once
         self.english_only = not model.model.is_multilingual
 
     def transcribe(self, samples: Samples, language: str, prompt: str = "") -> Heard:
@@ -69,12 +72,17 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
 
     ctranslate2.set_random_seed(0)
     cuda = device == "cuda"
+    # Several clips at a time, each on few threads: threads that share one clip wait for each other at every layer,
+    # which on a busy machine costs far more than it gains.
+    cores = len(os.sched_getaffinity(0))
+    at_once = 1 if cuda else min(_AT_ONCE, cores)
     try:
         model = WhisperModel(
             str(folder),
             device=device,
             compute_type="float16" if cuda else "int8",
-            cpu_threads=len(os.sched_getaffinity(0)),
+            cpu_threads=max(1, cores // at_once),
+            num_workers=at_once,
             local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
@@ -87,7 +95,7 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
             path=str(folder),
             what=str(error)[:200],
         ) from error
-    loaded = FasterWhisper(model, name, device, beam_size)
+    loaded = FasterWhisper(model, name, device, beam_size, at_once)
     if cuda:
         # Missing CUDA libraries show only at the first use.
         loaded.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32), "en")

@@ -24,6 +24,8 @@ from core.transcription.base import (
 class OpenaiWhisper:
     """A loaded model."""
 
+    at_once = 1  # its decoding keeps a cache in the model itself
+
     def __init__(self, model: Any, name: str, beam_size: int) -> None:
         self._model = model
         self.name = name

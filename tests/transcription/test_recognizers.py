@@ -11,17 +11,22 @@ import torch
 from core.audio.samples import read
 from core.errors import UserError
 from core.transcription import faster_whisper_engine, openai_whisper_engine
+from core.transcription.background import each
 from core.transcription.base import Heard, Piece, Recognizer, join
 from core.transcription.wer import edits, normalize, wer
 from tests.conftest import Prompts
 
 
 def hear(recognizer: Recognizer, prompts: Prompts, count: int) -> list[tuple[str, Heard]]:
+    def work(spoken: tuple[float, float, str]) -> Heard:
+        samples, _ = read(prompts.recording, spoken[0], spoken[1], 16_000)
+        return recognizer.transcribe(samples, "en")
+
     heard = []
-    for start_s, end_s, text in prompts.spoken[:count]:
-        samples, _ = read(prompts.recording, start_s, end_s, 16_000)
-        heard.append((text, recognizer.transcribe(samples, "en")))
-    return heard
+    for (_, _, text), said in each(prompts.spoken[:count], work, recognizer.at_once, lambda: None):
+        assert isinstance(said, Heard), said
+        heard.append((text, said))
+    return sorted(heard, key=lambda pair: pair[0])
 
 
 def error_rate(heard: list[tuple[str, Heard]]) -> float:
