@@ -1,0 +1,77 @@
+"""What a person does first: press the demo's button, and end with a vote. In both languages, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from core.workspace import Workspace
+from tests.browser.conftest import Server
+from ui.i18n import LANGUAGES, Translator
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PATIENCE_MS = 480_000
+
+
+def open_page(chromium: Any, server: Server, language: str, **context: Any) -> tuple[Any, list[str]]:
+    """A new page in a browser that asks for ``language``, and the list its console errors go to."""
+    page = chromium.new_context(locale=language, **context).new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server.url)
+    page.wait_for_selector("#start-demo")
+    return page, errors
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_demo_leads_from_its_button_to_a_vote(chromium: Any, server: Server, language: str) -> None:
+    t = Translator(language)
+    page, errors = open_page(chromium, server, language)
+    assert f"/{language}/" in page.url  # the browser's language was chosen
+
+    began = time.monotonic()
+    page.dblclick("#start-demo")  # an eager double click starts one demo
+    page.wait_for_selector(".vw-job .vw-bar")
+    page.get_by_role("button", name=t("home.demo_listen")).click(timeout=PATIENCE_MS)
+    page.wait_for_selector(".vw-ab audio >> nth=1")
+    print(f"demo from button to first pair: {time.monotonic() - began:.0f} s ({language})")
+    assert len(Workspace(server.workspace).projects()) == 1
+
+    assert page.evaluate(
+        "async () => { for (const a of document.querySelectorAll('.vw-ab audio')) { a.load();"
+        " await new Promise((ok, no) => { a.oncanplay = ok; a.onerror = () => no(a.src); }); } return true; }"
+    )
+    before = page.inner_html("#page-listen .vw-ab")
+    assert not re.search(r"step|\b(0|15|30)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".vw-name")
+    page.wait_for_selector("#page-listen table")
+    page.reload()  # the vote is on disk
+    page.wait_for_selector("#page-listen table")
+    assert len(Workspace(server.workspace).projects()[0].store.votes()) == 1
+    assert errors == []
+
+
+def test_the_switch_overrides_the_browsers_language_and_is_remembered(chromium: Any, server: Server) -> None:
+    page, errors = open_page(chromium, server, "en")
+    page.click('a[data-language="pt-BR"]')
+    page.wait_for_selector(f"text={Translator('pt-BR')('home.demo')}")
+    page.goto(server.url)
+    page.wait_for_selector(f"text={Translator('pt-BR')('home.demo')}")
+    assert errors == []
+
+
+def test_every_tab_opens_on_an_empty_project_without_an_error_on_a_phone(chromium: Any, server: Server) -> None:
+    Workspace(server.workspace).create("Ana", "en")
+    page, errors = open_page(chromium, server, "en", viewport={"width": 390, "height": 780})
+    for key in ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system"):
+        page.goto(f"{server.url}/en/?project=ana&tab={key}")
+        page.wait_for_selector(f"#page-{key} h2:visible")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{key} is wider than a phone by {wide} px"
+    assert errors == []

@@ -1,0 +1,105 @@
+"""Pictures of every tab in every state, width, theme and language: ``python -m tests.screenshots [FOLDER]``.
+
+They are meant to be looked at. States: an empty project, one whose demo is running, one that is done, one where an import
+has failed. With ``--readme`` only the pictures of the README are made, into docs/pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from core.demo import start_demo
+from core.sources import recordings
+from core.workspace import Workspace
+from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, REPOSITORY, Server
+from ui.i18n import LANGUAGES
+
+TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+WIDTHS = (1280, 390)
+THEMES = ("light", "dark")
+SETTLE_MS = 700
+
+
+def shoot(browser: Any, url: str, state: str, slug: str, tabs: tuple[str, ...], folder: Path) -> None:
+    """All variants of some tabs of one project."""
+    for language in LANGUAGES:
+        for width in WIDTHS:
+            for theme in THEMES:
+                context = browser.new_context(
+                    viewport={"width": width, "height": 820}, color_scheme=theme, locale=language
+                )
+                page = context.new_page()
+                for tab in tabs:
+                    page.goto(f"{url}/{language}/?project={slug}&tab={tab}")
+                    page.wait_for_selector(f"#page-{tab} h2:visible")
+                    page.wait_for_timeout(SETTLE_MS)
+                    page.screenshot(path=folder / f"{state}-{tab}-{width}-{theme}-{language}.png", full_page=True)
+                context.close()
+
+
+def readme_pictures(browser: Any, url: str, slug: str) -> None:
+    """The pictures the README shows: wide, light, English."""
+    folder = REPOSITORY / "docs" / "pictures"
+    folder.mkdir(exist_ok=True)
+    page = browser.new_context(viewport={"width": 1180, "height": 760}, color_scheme="light", locale="en").new_page()
+    for tab in TABS[1:-1]:
+        page.goto(f"{url}/en/?project={slug}&tab={tab}")
+        page.wait_for_selector(f"#page-{tab} h2:visible")
+        page.wait_for_timeout(SETTLE_MS)
+        page.screenshot(path=folder / f"{tab}.png")
+
+
+def failed_import(workspace: Workspace, folder: Path) -> str:
+    """A project in which a file that is no recording was brought."""
+    project = workspace.create("Broken file", "en")
+    notes = folder / "notes.pdf"
+    notes.write_bytes(b"%PDF-1.4 this is no sound")
+    recordings.add(project, [(notes, notes.name)], [], "").wait(60)
+    return project.slug
+
+
+def main() -> None:
+    """Make the states, then the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("screenshots"))
+    parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as driver:
+        workspace = Workspace(Path(temporary) / "workspace")
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        server = Server(workspace.path)
+        try:
+            empty = workspace.create("Ana", "en")
+            if not chosen.readme:
+                shoot(browser, server.url, "first", "", ("home",), chosen.folder)
+                shoot(browser, server.url, "empty", empty.slug, TABS, chosen.folder)
+                slug = failed_import(workspace, Path(temporary))
+                shoot(browser, server.url, "error", slug, ("sources",), chosen.folder)
+            demo, job = start_demo(workspace)
+            while job.alive() and not demo.store.totals().clips:
+                time.sleep(0.5)
+            if not chosen.readme:
+                shoot(browser, server.url, "running", demo.slug, ("home", "segments", "transcripts"), chosen.folder)
+            while job.alive() and not any(demo.runs.glob("*/checkpoints/*")):
+                time.sleep(0.5)
+            if not chosen.readme:
+                shoot(browser, server.url, "running", demo.slug, ("train",), chosen.folder)
+            job.wait(600)
+            if chosen.readme:
+                readme_pictures(browser, server.url, demo.slug)
+            else:
+                shoot(browser, server.url, "done", demo.slug, TABS, chosen.folder)
+        finally:
+            server.stop()
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
