@@ -85,7 +85,8 @@ def test_stop_ends_the_demo_and_the_part_at_work(workspace: Workspace) -> None:
         time.sleep(0.05)
     assert len(project.all_jobs()) >= 2
     job.stop()
-    assert job.wait(60).status == "cancelled"
+    view = job.wait(60)
+    assert view.status == "cancelled", f"{view.text}\n{job.log_tail()}"
     assert project.running() is None
     assert not locks.is_locked(demo_lock(workspace))
     assert workspace.project(project.slug).info.demo

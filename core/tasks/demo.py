@@ -37,7 +37,7 @@ STAGES = {
 # The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
 SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2}
 _POLL_S = 0.2
-_PATIENCE_S = 30.0  # for a child that was asked to stop; then it is killed
+_PATIENCE_S = 20.0  # for a child that was asked to stop; then it is killed
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -106,7 +106,9 @@ class _Walk:
         until = time.monotonic() + _PATIENCE_S
         for child in running:
             child.wait(max(0.0, until - time.monotonic()))
-            child.force_stop()
+            if child.alive():
+                child.force_stop()
+                child.wait(5)
 
     def _add_recording(self) -> Job:
         self.project.uploads.mkdir(parents=True, exist_ok=True)
