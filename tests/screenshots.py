@@ -1,7 +1,7 @@
 """Pictures of every tab in every state, width, theme and language: ``python -m tests.screenshots [FOLDER]``.
 
-They are meant to be looked at. States: an empty project, one whose demo is running, one that is done, one where an import
-has failed. With ``--readme`` only the pictures of the README are made, into docs/pictures.
+They are meant to be looked at. States: an empty project, one whose demo is running, one that is done, one where an
+import has failed. With ``--readme`` only the pictures of the README are made, into docs/pictures.
 """
 
 from __future__ import annotations
