@@ -46,6 +46,8 @@ listening = socket.create_server(("127.0.0.1", 0))
 server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
 thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
 thread.start()
+while not server.started:
+    time.sleep(0.005)
 with urllib.request.urlopen(f"http://127.0.0.1:{listening.getsockname()[1]}/en/") as page:
     assert b"gradio_config" in page.read()
 mark("served")
