@@ -41,7 +41,7 @@ def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> 
 def _export(t: Translator, project: Project, one: Export) -> str:
     sample = audio_url(project.slug, "export", one.id, one.sample.name)
     size = t("speak.download_zip", megabytes=t.number(one.megabytes))
-    save = _download(download_url(project.slug, one.id), f"{one.id}.zip", size, "primary")
+    save = _download(download_url(project.slug, one.id), f"{one.id}.zip", size)
     noise = "" if one.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
     how = html.details(t("speak.how_to_load"), f'<pre class="vw-log">{html.e(how_to_load(one))}</pre>')
     return (
@@ -52,5 +52,5 @@ def _export(t: Translator, project: Project, one: Export) -> str:
     )
 
 
-def _download(url: str, name: str, label: str, style: str = "") -> str:
-    return f'<a class="vw-btn vw-link {style}" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'
+def _download(url: str, name: str, label: str) -> str:
+    return f'<a class="vw-btn vw-link" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'

@@ -32,7 +32,9 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         t,
         run.job,
         done_text=t("train.done", step=t.number(view.step), checkpoints=t.number(len(view.checkpoints))),
-        next_step=html.go(t("train.to_listen"), "listen") if view.samples else "",
+        next_step=html.go(t("train.to_listen"), "listen", style="" if view.resumable else "primary")
+        if view.samples
+        else "",
         resume=view.resumable,
         stop_label=t("train.stop"),
     )

@@ -26,7 +26,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     top = Panel()
-    with gr.Row(visible=False) as body:
+    with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=3, min_width=320):
             text = gr.Textbox(label=t("speak.text"), placeholder=t("speak.text_example"), lines=3, max_lines=8)
             setup = Panel()

@@ -70,7 +70,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     top = Panel()
-    with gr.Row(visible=False, elem_classes=["vw-two"]) as body:
+    with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=2, min_width=320):
             setup = Panel()
             folder = gr.Textbox(label=t("train.folder"), info=t("train.folder_help"), visible=False)

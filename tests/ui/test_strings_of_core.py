@@ -1,0 +1,54 @@
+"""Keys that core hands out have their sentence in both languages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+from core.training.config import TrainConfig
+from core.training.presets import presets
+from ui.i18n import LANGUAGES, Translator
+
+CORE = Path(__file__).resolve().parents[2] / "core"
+
+
+def _found(file: str, pattern: str) -> set[str]:
+    return set(re.findall(pattern, (CORE / file).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_finding_and_every_fix_of_the_doctor(language: str) -> None:
+    t = Translator(language)
+    findings = _found("doctor.py", r'Finding\("(\w+)"')
+    fixes = _found("doctor.py", r'"(python|launch\w*|ffmpeg|card|\w+_torch|driver|memory|disk|workspace)"[)*]')
+    assert len(findings) > 12
+    assert not [key for key in findings if not t.has(f"system.{key}")]
+    assert not [key for key in fixes if not t.has(f"system.fix_{key}")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_remark_on_a_curve(language: str) -> None:
+    keys = _found("training/commentary.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart"}
+    assert not [key for key in keys if not Translator(language).has(f"comment.{key}")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_light_and_reason_of_a_dataset(language: str) -> None:
+    t = Translator(language)
+    lights = _found("dataset/report.py", r'Light\("(\w+)"')
+    reasons = _found("dataset/checks.py", r'"dataset\.(\w+)"')
+    wanted = [f"light_{key}_{level}" for key in lights for level in ("good", "fair", "poor")]
+    wanted += [f"reason_{key}" for key in reasons]
+    assert len(lights) >= 4
+    assert not [key for key in wanted if not t.has(f"dataset.{key}")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_and_preset(language: str) -> None:
+    t = Translator(language)
+    assert not [name for name in Settings.model_fields if not t.has(f"setting.{name}")]
+    assert not [name for name in TrainConfig.model_fields if not t.has(f"training.{name}_help")]
+    assert not [one.id for one in presets() if not (t.has(one.label_key) and t.has(one.description_key))]
