@@ -19,7 +19,7 @@ from core.workspace import Project
 
 CONFIG = "config.yaml"
 _ROOM_NEEDED = 500 * 1024 * 1024
-_LEAVING_S = 5.0
+_LEAVING_S = 20.0
 
 Points = list[tuple[int, float]]
 
