@@ -135,6 +135,7 @@ def build(page: Page) -> Tab:
         chosen = Chosen.read(project, query)
         if evt.do == "start":
             base_id = bases(project.info.engine).use_local_folder(path) if chosen.base == "folder" else chosen.base
+            form.parse(given)  # names a bad number by its label
             changed = form.changed(given, chosen.preset.values)
             job = start_training(
                 project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=page.settings.device
