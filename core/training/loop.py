@@ -53,7 +53,8 @@ class Pace:
         total = self.config.max_steps
         evaluations = _times(step, total, self.config.eval_every)
         saves = _times(step, total, self.config.save_every)
-        return (total - step) * self.step_s + evaluations * self.eval_s + saves * sample_s
+        # Before the first update nothing is known of its time but that it is of an evaluation's order.
+        return (total - step) * (self.step_s or self.eval_s) + evaluations * self.eval_s + saves * sample_s
 
 
 @dataclass
