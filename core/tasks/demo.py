@@ -26,12 +26,12 @@ from core.workspace import Project, Workspace
 
 # Seconds each stage takes on two cores without a card: for the time left, until the machine has shown its own pace.
 STAGES = {
-    "demo_import": 4.0,
-    "demo_segment": 4.0,
-    "demo_transcribe": 35.0,
+    "demo_import": 2.0,
+    "demo_segment": 2.0,
+    "demo_transcribe": 28.0,
     "demo_dataset": 1.0,
-    "demo_base": 5.0,
-    "demo_train": 70.0,
+    "demo_base": 1.0,
+    "demo_train": 25.0,
     "demo_pair": 1.0,
 }
 # The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
