@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from core.jobs import locks
-from core.jobs.job import REPOSITORY, Job, _busy
+from core.jobs.job import REPOSITORY, Job, busy
 from core.workspace import Project, Workspace
 
 RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
@@ -29,7 +29,7 @@ def start_demo(workspace: Workspace, language: str = "en") -> tuple[Project, Job
     """
     for lock in (demo_lock(workspace), workspace.gpu_lock):
         if locks.is_locked(lock):
-            raise _busy(locks.holder(lock))
+            raise busy(locks.holder(lock))
     project = workspace.create(_NAMES.get(language, "Demo"), "en", demo=True)
     try:
         project.change(rights=RIGHTS)

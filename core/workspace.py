@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.files import free_name, inside, read_json, slug, write_json
-from core.jobs.job import Job, jobs_in
+from core.jobs.job import Job, busy, jobs_in
 from core.store import Store
 
 
@@ -116,7 +116,7 @@ class Project:
         Args:
             kind: module name in ``core.tasks``.
             arguments: JSON values; the project's slug and workspace are added for the task.
-            title: what a person calls it.
+            title: the person's own words for it (a run's name, a text); empty if the kind says it all.
             gpu: whether it also needs the (one) graphics card, or the processor in its place.
             name: wished folder name; training runs take the name the person chose.
 
@@ -125,7 +125,7 @@ class Project:
         """
         parent = self.runs if kind == "train" else self.jobs
         full = {**arguments, "workspace": str(self.workspace.path), "project": self.slug}
-        job = Job.create(parent, kind, full, title=title or kind, name=slug(name) if name else "")
+        job = Job.create(parent, kind, full, title=title, name=slug(name) if name else "")
         try:
             self.launch(job, gpu=gpu)
         except BaseException:
@@ -227,10 +227,8 @@ class Workspace:
         Raises:
             Busy: a job of it is running.
         """
-        from core.jobs.job import _busy
-
         if running := project.running():
-            raise _busy(running.spec())
+            raise busy(running.spec())
         self.trash.mkdir(parents=True, exist_ok=True)
         target = self.trash / free_name(self.trash, project.slug)
         project.path.rename(target)

@@ -11,7 +11,7 @@ from core.settings import Settings
 from core.workspace import Project, Workspace
 from ui import html
 from ui.i18n import LANGUAGES, Translator
-from ui.job_panel import kind_name, stage_line
+from ui.job_panel import stage_line
 from ui.page import Page, Tab
 from ui.parts import Panel
 from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
@@ -43,7 +43,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
     return blocks
 
 
-def _refresh(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, events: tuple[Any, ...]) -> None:
+def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, events: tuple[Any, ...]) -> None:
     """Show header, steps and the open tab anew: on load, on a turn to another tab, after each action."""
     outputs = [page.slug, page.tab_key, page.view, header, steps]
     outputs += dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)
@@ -72,7 +72,7 @@ def _refresh(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, even
         )
 
 
-def _tick(page: Page, tabs: dict[str, Tab], header: Panel, steps: Panel, timer: gr.Timer) -> None:
+def _tick(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, timer: gr.Timer) -> None:
     """Keep header, steps and what is live in the open tab up to date."""
     outputs = [header, steps, *dict.fromkeys(o for tab in tabs.values() if tab.tick for o in tab.outputs)]
 
@@ -127,9 +127,9 @@ def _running(t: Translator, project: Project | None) -> str:
     if job is None:
         return ""
     view = job.read()
-    line = t("app.running", name=kind_name(t, view.kind), stage=stage_line(t, view))
+    line = t("app.running", name=t.job_name(view.kind), stage=stage_line(t, view))
     tab = JOB_TABS.get(view.kind, "home")
-    return f'<button type="button" class="vw-chip" data-go="{tab}">⏳ {html.e(line)}</button>'
+    return f'<button type="button" class="vw-chip" data-go="{tab}"><i class="vw-pulse"></i>{html.e(line)}</button>'
 
 
 JOB_TABS = {

@@ -70,9 +70,13 @@ def act_on_job(project: Project, do: str, job_id: str) -> bool:
     return True
 
 
-def kind_name(t: Translator, kind: str) -> str:
-    """What a person calls a job of this kind."""
-    return t.get(f"kinds.{kind}", kind)
+def why_busy(t: Translator, project: Project) -> str:
+    """Why nothing that needs the card can start now: the job in the way; empty if none is."""
+    job = project.running()
+    if job is None:
+        return ""
+    spec = job.spec()
+    return t("job.in_the_way", job=t.job_name(spec["kind"], spec.get("title", "")))
 
 
 def stage_line(t: Translator, view: JobView) -> str:
@@ -89,9 +93,8 @@ def stage_line(t: Translator, view: JobView) -> str:
 
 def _headline(t: Translator, view: JobView) -> str:
     status = t(f"job.{view.status}")
-    name = kind_name(t, view.kind)
-    title = f" “{view.title}”" if view.title and view.title not in (view.kind, name) else ""
-    return f'<div class="vw-spread"><b>{html.e(name + title)}</b><span class="vw-chip">{html.e(status)}</span></div>'
+    name = t.job_name(view.kind, view.title)
+    return f'<div class="vw-spread"><b>{html.e(name)}</b><span class="vw-chip">{html.e(status)}</span></div>'
 
 
 def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:

@@ -60,7 +60,7 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
     if not wanted:
         raise UserError("segment.no_sources", "There is no recording to cut yet.", "Add a recording first.")
     chosen = (options or SegmentOptions()).model_dump()
-    return project.start_job("segment", {"source_ids": wanted, "options": chosen}, title="Cutting clips")
+    return project.start_job("segment", {"source_ids": wanted, "options": chosen})
 
 
 def plan_clips(source_id: str, spans: list[Span], existing: list[Clip]) -> list[Clip]:

@@ -184,7 +184,7 @@ class Job:
             for lock in (self.path / "lock", *others):
                 handle = locks.try_lock(lock, me)
                 if handle is None:
-                    raise _busy(locks.holder(lock))
+                    raise busy(locks.holder(lock))
                 held.append(handle)
             (self.path / "stop").unlink(missing_ok=True)
             events.append(self.events_path, events.Launched())
@@ -192,6 +192,7 @@ class Job:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)],
                     cwd=REPOSITORY,
+                    env={name: value for name, value in os.environ.items() if name != "VOICEWRIGHT_PASSWORD"},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -260,14 +261,16 @@ class Job:
             return ""
 
 
-def _busy(holder: dict[str, Any]) -> Busy:
-    title = str(holder.get("title") or holder.get("kind") or "another job")
+def busy(holder: dict[str, Any]) -> Busy:
+    """The refusal that names the job in the way; ``holder`` is what its lock or its ``job.json`` says."""
+    kind, title = str(holder.get("kind", "")), str(holder.get("title", ""))
     return Busy(
         "job.busy",
-        "“{title}” is still running.",
+        "“{job}” is still running.",
         "Wait until it is done, or stop it first.",
+        job=title or kind.replace("_", " ") or "another job",
+        kind=kind,
         title=title,
-        kind=str(holder.get("kind", "")),
         path=str(holder.get("path", "")),
     )
 

@@ -85,7 +85,7 @@ def add(
             "max_hours": max_hours,
             "max_mb": max_mb,
         }
-        return project.start_job("import_sources", arguments, title="Adding recordings")
+        return project.start_job("import_sources", arguments)
     except BaseException:
         for target, path, _ in moved:
             shutil.move(target, path)

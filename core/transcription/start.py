@@ -59,4 +59,4 @@ def start_transcribe(
         "prompt": prompt,
         "beam_size": beam_size,
     }
-    return project.start_job("transcribe", arguments, title="Transcribe", gpu=True)
+    return project.start_job("transcribe", arguments, gpu=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.jobs.job import busy
 from ui import i18n
 from ui.i18n import Translator
 
@@ -27,8 +28,10 @@ def test_lengths_read_well_at_every_size() -> None:
 
 
 def test_an_error_is_told_in_the_pages_language_with_its_values() -> None:
-    text = Translator("pt-BR").error("job.busy", "“X” is still running.", "Wait.", {"title": "Treino"})
-    assert "Treino" in text
+    error = busy({"kind": "train", "title": "Ana 2"})
+    text = Translator("pt-BR").error(error.code, error.text, error.hint, error.values)
+    assert "Ana 2" in text
+    assert Translator("pt-BR")("kinds.train") in text
     assert "still running" not in text
 
 

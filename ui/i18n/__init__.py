@@ -63,11 +63,18 @@ class Translator:
 
     def error(self, code: str, text: str, hint: str, values: dict[str, Any]) -> str:
         """What happened and what to do now, in this language; English as raised if it has no translation."""
+        if "kind" in values:
+            values = {**values, "job": self.job_name(values["kind"], values.get("title", ""))}
         entry = self._tree.get("errors", {}).get(code)
         if entry:
             text = str(entry["text"]).format(**values)
             hint = str(entry.get("hint", "")).format(**values)
         return f"{text} {hint}".strip()
+
+    def job_name(self, kind: str, title: str = "") -> str:
+        """What a person calls a job: its kind, and their own words for it if there are any."""
+        name = self.get(f"kinds.{kind}", kind)
+        return f"{name} “{title}”" if title else name
 
     def number(self, value: float, digits: int = 0) -> str:
         """``1,234.5`` or ``1.234,5``."""

@@ -15,23 +15,21 @@ def script(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-class Panel(gr.HTML):
+def Panel(value: str = "", **options: Any) -> gr.HTML:
     """HTML made on the server, patched in place: players go on playing and the focus stays when it changes.
 
     An element with ``data-do`` (and ``data-id``) sends an ``act`` event: ``panel.act(fn, …)`` with ``evt.do``,
     ``evt.id``, ``evt.value`` (of the input it is, or of the one that ``data-value-of`` selects) and ``evt.view`` (the
-    query of the address). A form with ``data-do`` sends its fields as JSON in ``evt.value``. One with ``data-go`` leads to that tab, one with ``data-view`` to a place within it.
+    query of the address). A form with ``data-do`` sends its fields as JSON in ``evt.value``. One with ``data-go``
+    leads to that tab, one with ``data-view`` to a place within it.
+
+    A function and no subclass: beside the source of every subclass Gradio writes a stub file when it is imported.
     """
-
-    def __init__(self, value: str = "", **options: Any) -> None:
-        super().__init__(
-            value,
-            html_template='<div class="vw-panel"></div>',
-            js_on_load=script("panel.js"),
-            apply_default_css=False,
-            padding=False,
-            **options,
-        )
-
-    def get_block_name(self) -> str:
-        return "html"
+    return gr.HTML(
+        value,
+        html_template='<div class="vw-panel"></div>',
+        js_on_load=script("panel.js"),
+        apply_default_css=False,
+        padding=False,
+        **options,
+    )

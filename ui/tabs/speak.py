@@ -12,7 +12,7 @@ from core.voices import VoiceChoice, reference_clips, voice, voices
 from core.workspace import Project
 from ui import html
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, job_panel
+from ui.job_panel import act_on_job, job_panel, why_busy
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.choice import select
@@ -135,7 +135,7 @@ def _about_export(t: Translator) -> str:
 
 def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
-    busy = _busy(t, project)
+    busy = why_busy(t, project)
     button = html.action(t("speak.speak"), "speak", style="primary wide", disabled=busy, elem_id="speak")
     panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
     why = f'<p class="vw-dim">{html.e(busy)}</p>' if busy else ""
@@ -145,12 +145,7 @@ def _speaking(t: Translator, project: Project) -> str:
 def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:
     job = project.latest("export")
     which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
-    button = html.action(t("speak.export"), "export", disabled=_busy(t, project), elem_id="export-voice")
+    button = html.action(t("speak.export"), "export", disabled=why_busy(t, project), elem_id="export-voice")
     panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
     note = f'<p class="vw-dim">{html.e(t.get("speak.license", license_note(project)))}</p>'
     return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{panel}{note}'
-
-
-def _busy(t: Translator, project: Project) -> str:
-    job = project.running()
-    return t("train.busy", title=job.spec().get("title", "")) if job else ""

@@ -19,7 +19,7 @@ from core.workspace import Project
 from ui import html
 from ui.form import Form
 from ui.i18n import Translator
-from ui.job_panel import act_on_job
+from ui.job_panel import act_on_job, why_busy
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.base_model import act_on_base, base_panel, base_ready
@@ -227,10 +227,6 @@ def _plain(value: Any) -> str:
 
 
 def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
-    why, busy = "", project.running()
-    if busy is not None:
-        why = t("train.busy", title=busy.spec().get("title", ""))
-    elif not base_ready(project, chosen.base):
-        why = t("train.no_base")
+    why = why_busy(t, project) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
     button = html.action(t("train.start"), "start", style="primary wide", disabled=why, elem_id="start-training")
     return f'<div class="vw-row">{button}</div>' + (f'<p class="vw-dim">{html.e(why)}</p>' if why else "")
