@@ -74,6 +74,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
     events.append(job.events_path, run(job))
+    # At once: taking torch and its threads down in order holds the locks, and so the next job, for seconds.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
