@@ -11,6 +11,7 @@ import gradio as gr
 from core import hardware
 from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.registry import bases
+from core.errors import UserError
 from core.training.config import TrainConfig
 from core.training.cost import estimate
 from core.training.presets import Preset, choose, preset, presets
@@ -193,8 +194,8 @@ def _setup(t: Translator, chosen: Chosen) -> str:
 def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, Any]) -> str:
     try:
         config = preset(chosen.preset.id).config(changed)
-    except ValueError:
-        return ""
+    except UserError:
+        return ""  # a number that cannot be, perhaps half typed; Start says so
     cost = estimate(project, config, chosen.base)
     parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
     if cost.seconds is not None:
