@@ -44,6 +44,4 @@ def prompts() -> Prompts:
     """Real recorded speech with known texts."""
     with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return Prompts(
-        DEMO / "recording.flac", [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows]
-    )
+    return Prompts(DEMO / "recording.flac", [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows])

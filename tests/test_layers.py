@@ -48,12 +48,9 @@ def at(file: Path, node: ast.AST) -> str:
 
 
 def strings(language: str) -> dict[str, Any]:
-    """All string files of a language as one tree, as the page merges them."""
-    merged: dict[str, Any] = {}
-    for file in sorted((ROOT / "ui" / "i18n").glob(f"{language}.*yaml")):
-        for section, entries in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
-            merged.setdefault(section, {}).update(entries)
-    return merged
+    """The string tree of a language."""
+    tree: dict[str, Any] = yaml.safe_load((ROOT / "ui" / "i18n" / f"{language}.yaml").read_text(encoding="utf-8"))
+    return tree
 
 
 def fields(template: Any) -> set[str]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from fastapi import FastAPI
 from gradio.routes import App
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from core.workspace import Workspace
@@ -54,6 +55,31 @@ def _no_throwaway_apps() -> Iterator[None]:
         App.create_app = make  # type: ignore[method-assign]
 
 
+def _with_first_script(send: Send, lang: str) -> Send:
+    """Put our first script into the document that is sent; what Gradio calls ``head`` comes after its own."""
+    from ui import theme
+
+    begun: list[Message] = []
+    body = bytearray()
+
+    async def changed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            begun.append(message)
+            return
+        body.extend(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        script = f"<head><script>{theme.first_script(lang)}</script>".encode()
+        whole = bytes(body).replace(b"<head>", script, 1)
+        headers = MutableHeaders(raw=begun[0]["headers"])
+        if "content-length" in headers:
+            headers["content-length"] = str(len(whole))
+        await send({**begun[0], "headers": headers.raw})
+        await send({"type": "http.response.body", "body": whole})
+
+    return changed
+
+
 class LanguagePage:
     """Builds the page at the first request for it (or by `build_now`) and passes requests on to it.
 
@@ -83,7 +109,8 @@ class LanguagePage:
         app = await self._ready()
         # Gradio's app knows its public address and finds its routes below that, whatever the proxy left of it.
         full = f"{self.root}{path}"
-        await app({**scope, "root_path": self.root, "path": full, "raw_path": full.encode()}, receive, send)
+        inner = {**scope, "root_path": self.root, "path": full, "raw_path": full.encode()}
+        await app(inner, receive, _with_first_script(send, self.lang) if path in ("", "/") else send)
 
     def build_now(self) -> Any:
         """Build the page if it is not there yet; takes as long as that takes."""

@@ -13,6 +13,7 @@ import gradio as gr
 from core.errors import UserError
 from core.settings import Settings
 from core.workspace import Project, Workspace
+from ui import html
 from ui.i18n import Translator
 
 log = logging.getLogger("voicewright")
@@ -69,11 +70,11 @@ class Page:
         try:
             updates = fn()
         except UserError as error:
-            gr.Warning(self.say(error), title=self.t("common.not_done"), duration=12)
+            gr.Warning(html.e(self.say(error)), title=self.t("common.not_done"), duration=12)
         except Exception as error:
             log.exception("a handler failed")
             what = f"{type(error).__name__}: {error}"
-            gr.Warning(self.t("common.bug", what=what), title=self.t("common.not_done"), duration=12)
+            gr.Warning(html.e(self.t("common.bug", what=what)), title=self.t("common.not_done"), duration=12)
         values = [(updates or {}).get(component, gr.skip()) for component in outputs]
         return values[0] if len(values) == 1 else (values or None)
 

@@ -10,7 +10,7 @@ from ui.html import e
 
 Point = tuple[float, float]
 WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 96, 12, 32
+LEFT, RIGHT, TOP, BOTTOM = 52, 128, 12, 32
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ def theme() -> gr.themes.Base:
         button_large_padding="10px 20px",
         input_background_fill="white",
         input_background_fill_dark="*neutral_800",
+        input_border_width="1px",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_600",
     )
 
 
@@ -51,4 +54,13 @@ def head() -> str:
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'
+    )
+
+
+def first_script(language: str) -> str:
+    """What must run before Gradio's own script: its few words follow the browser's language, here the page's."""
+    return (
+        f"document.documentElement.lang='{language}';"
+        f"Object.defineProperty(navigator,'language',{{get:()=>'{language}'}});"
+        f"Object.defineProperty(navigator,'languages',{{get:()=>['{language}']}});"
     )

@@ -87,6 +87,15 @@ def vote(project: Project, pair_id: str, choice: str) -> Reveal:
     return reveal(project, pair_id)
 
 
+def pair(project: Project, pair_id: str) -> Pair:
+    """A pair by its id.
+
+    Raises:
+        UserError: ``listening.no_pair``.
+    """
+    return _pair(_record(project, pair_id))
+
+
 def reveal(project: Project, pair_id: str) -> Reveal:
     """The names of a pair that was voted on.
 

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from core.jobs.job import busy
-from ui import i18n
 from ui.i18n import Translator
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"), ("pt", "pt-BR"), ("en-US,en", "en"), ("de,pt;q=0.5", "pt-BR"), ("", "en")],
-)
-def test_the_browsers_language_chooses(header: str, language: str) -> None:
-    assert i18n.match(header) == language
 
 
 def test_numbers_are_written_as_the_language_does() -> None:

@@ -15,24 +15,10 @@ _FOLDER = Path(__file__).parent
 
 @functools.lru_cache
 def strings(language: str) -> dict[str, Any]:
-    """The string tree of one language, from ``<language>.yaml`` and ``<language>.*.yaml``."""
-    tree: dict[str, Any] = {}
-    for file in sorted(_FOLDER.glob(f"{language}.*yaml")):
-        loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-        for section, entries in loaded.items():
-            tree.setdefault(section, {}).update(entries)
+    """The string tree of one language: sections of keys."""
+    text = (_FOLDER / f"{language}.yaml").read_text(encoding="utf-8")
+    tree: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return tree
-
-
-def match(wanted: str) -> str:
-    """The page language that serves an ``Accept-Language`` header or a language code best."""
-    for part in wanted.split(","):
-        code = part.split(";")[0].strip().lower()
-        if code.startswith("pt"):
-            return "pt-BR"
-        if code.startswith("en"):
-            return "en"
-    return "en"
 
 
 class Translator:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from core.errors import UserError
 from core.listening.candidates import candidates, sentences
-from core.listening.pairs import CHOICES, Pair, next_pair, reveal, undo, vote
+from core.listening.pairs import CHOICES, Pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.workspace import Project
 from ui import html
@@ -23,34 +21,33 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     panel = Panel()
-    judged = gr.State(None)  # (project, pair) whose names are on show
+    mover = Panel()  # after a vote the address holds the pair whose names are on show, so a reload keeps it
 
-    def refresh(project: Project | None, query: str, done: tuple[str, Pair] | None) -> Updates:
+    def refresh(project: Project | None, query: str) -> Updates:
         top = html.heading(t("tabs.listen"), t("listen.purpose"))
         if project is None:
             return {panel: top + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))}
         if not sentences(project):
             lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
             return {panel: top + html.empty(t("listen.nothing"), lead)}
-        shown = _pair(page, project, query, done)
+        judged = view_of(query).get("judged", "")
         below = _choose(t, project, query) + ranking_view(t, table(project))
-        return {panel: top + shown + below + ("" if done else _undo(t, project))}
+        return {panel: top + _pair(page, project, query) + below + ("" if judged else _undo(t, project))}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None:
             return None
         if evt.do in CHOICES:
-            pair = _wanted(project, query)
             vote(project, evt.id, evt.do)
-            return {judged: (project.slug, pair) if pair.id == evt.id else None}
+            return {mover: html.arrive(f"judged={evt.id}", evt.id)}
         if evt.do == "undo":
             undo(project)
         elif evt.do == "skip":
             _wanted(project, query, fresh=True)
-        return {judged: None}
+        return {mover: html.arrive("judged=", query)}
 
-    page.on(panel.act, act, [page.view], [judged])
-    return Tab("listen", [panel], refresh, inputs=[page.view, judged])
+    page.on(panel.act, act, [page.view], [mover])
+    return Tab("listen", [panel], refresh, inputs=[page.view])
 
 
 def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
@@ -60,13 +57,13 @@ def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
     return next_pair(project, left=view.get("a", ""), right=view.get("b", ""), sentence=chosen, fresh=fresh)
 
 
-def _pair(page: Page, project: Project, query: str, done: tuple[str, Pair] | None) -> str:
+def _pair(page: Page, project: Project, query: str) -> str:
     try:
-        if done is not None and done[0] == project.slug:
-            return pair_view(page.t, project.slug, done[1], reveal(project, done[1].id))
+        if judged := view_of(query).get("judged", ""):
+            return pair_view(page.t, project.slug, pair(project, judged), reveal(project, judged))
         return pair_view(page.t, project.slug, _wanted(project, query), None)
     except UserError as error:
-        return html.notice(page.say(error), "warn")
+        return html.notice(page.say(error), "warn") + html.place(page.t("listen.next"), "judged=")
 
 
 def _choose(t: Translator, project: Project, query: str) -> str:
