@@ -15,7 +15,8 @@ from typing import Any
 from core.demo import start_demo
 from core.sources import recordings
 from core.workspace import Workspace
-from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, REPOSITORY, Server
+from tests.browser.conftest import REPOSITORY, Server
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from ui.i18n import LANGUAGES
 
 TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")

@@ -66,6 +66,9 @@ def _with_first_script(send: Send, lang: str) -> Send:
         if message["type"] == "http.response.start":
             begun.append(message)
             return
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
         body.extend(message.get("body", b""))
         if message.get("more_body"):
             return

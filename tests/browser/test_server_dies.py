@@ -30,6 +30,7 @@ def test_a_killed_and_restarted_server_shows_the_running_job_again(chromium: Any
     assert job.alive()
     again = Server(workspace, port=server.port)
     try:
+        page = chromium.new_context(locale="en").new_page()
         page.goto(again.url)
         page.wait_for_selector(".vw-job .vw-bar", timeout=10_000)
         page.click('.vw-job [data-do="stop"]')

@@ -46,8 +46,12 @@ def build(page: Page) -> Tab:
             _wanted(project, query, fresh=True)
         return {mover: html.arrive("judged=", query)}
 
+    def tick(project: Project | None, query: str) -> Updates:
+        # While a voice is learning, what there is to compare grows.
+        return refresh(project, query) if project and project.running() else {}
+
     page.on(panel.act, act, [page.view], [mover])
-    return Tab("listen", [panel], refresh, inputs=[page.view])
+    return Tab("listen", [panel], refresh, tick, inputs=[page.view])
 
 
 def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
