@@ -103,7 +103,11 @@ class Page:
         def with_event(evt: gr.EventData, slug: str, *values: Any) -> Any:
             return self.guarded(lambda: fn(self.project(slug), evt, *values), outputs)
 
-        handler = with_event if fn.__code__.co_varnames[1:2] == ("evt",) else plain
+        handler = plain
+        if fn.__code__.co_varnames[1:2] == ("evt",):
+            handler = with_event
+            # A field that is left by clicking a button sends two events: Gradio would drop the second.
+            options.setdefault("trigger_mode", "multiple")
         options.setdefault("show_progress", "hidden")
         options.setdefault("api_visibility", "private")
         done = event(handler, [self.slug, *inputs], outputs, **options)

@@ -12,7 +12,11 @@ window.vw = {
     document.body.dataset.tab = tab;
     document.querySelectorAll('.vw-step').forEach((step) =>
       step.getAttribute('data-go') === tab ? step.setAttribute('aria-current', 'page') : step.removeAttribute('aria-current'));
-    document.querySelector('.vw-step[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+    // The row is swiped to the open step once, when it changes; the page itself never moves.
+    const row = document.querySelector('.vw-steps'), step = row?.querySelector('[aria-current]');
+    if (!step || this.shown === tab) return;
+    this.shown = tab;
+    row.scrollLeft += step.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - step.clientWidth) / 2;
   },
   go(tab, view) {
     if (tab !== this.tab()) history.pushState({}, '', this.address(this.project(), tab));
@@ -46,7 +50,9 @@ window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); win
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return event.target.blur();
-  if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
+  // A player that has the focus keeps its own keys, and Space presses the button it stands on.
+  if (event.target.closest('audio') || (event.key === ' ' && event.target.closest('button, summary, a, [role=button]'))) return;
   const open = document.querySelector('#page-' + window.vw.tab());
   const target = open && [...open.querySelectorAll('[data-key-press]')]
     .find((one) => one.dataset.keyPress.split(' ').includes(event.key === ' ' ? 'Space' : event.key));

@@ -1,31 +1,45 @@
 // Patches the panel's content in place and sends 'act' events for elements with data-do.
 const root = element.querySelector('.vw-panel');
 
+const key = (node) => node.dataset?.key || '';
+const kind = (node) => node.nodeType + node.nodeName + (node.classList?.[0] || '') + '#' + key(node);
+
+// Makes the children of `from` those of `to`. An element that is still wanted stays where it is, since moving it would
+// stop its player: what is new is put in before it, what is gone is taken out.
 function patch(from, to) {
-  const old = [...from.childNodes], fresh = [...to.childNodes];
-  fresh.forEach((node, i) => {
-    const now = old[i];
-    if (!now) return from.appendChild(node);
-    const sameKey = (now.dataset?.key || '') === (node.dataset?.key || '');
-    if (now.nodeType !== node.nodeType || now.nodeName !== node.nodeName || !sameKey) return now.replaceWith(node);
-    if (now.nodeType !== 1) { if (now.data !== node.data) now.data = node.data; return; }
-    for (const { name } of [...now.attributes])
-      if (!node.hasAttribute(name) && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
-    for (const { name, value } of [...node.attributes])
-      if (now.getAttribute(name) !== value) {
-        now.setAttribute(name, value);
-        if (name === 'value' && now !== document.activeElement) now.value = value;
-      }
-    if (now.nodeName === 'TEXTAREA') {
-      if (now.defaultValue !== node.defaultValue) {
-        now.defaultValue = node.defaultValue;
-        if (now !== document.activeElement) now.value = node.value;
-      }
-      return;
+  const fresh = [...to.childNodes], wanted = new Set(fresh.map(key).filter(Boolean));
+  const keep = (node) => wanted.has(key(node));
+  let now = from.firstChild;
+  for (const node of fresh) {
+    let match = now;
+    while (match && kind(match) !== kind(node) && (key(node) || !keep(match))) match = match.nextSibling;
+    if (!match || kind(match) !== kind(node)) { from.insertBefore(node, now); continue; }
+    while (now !== match && !keep(now)) { const gone = now; now = now.nextSibling; gone.remove(); }
+    if (now === match) now = now.nextSibling; else from.insertBefore(match, now);
+    update(match, node);
+  }
+  while (now) { const gone = now; now = now.nextSibling; gone.remove(); }
+}
+
+function update(now, node) {
+  if (now.nodeType !== 1) { if (now.data !== node.data) now.data = node.data; return; }
+  for (const { name } of [...now.attributes])
+    if (!node.hasAttribute(name) && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
+  for (const { name, value } of [...node.attributes])
+    if (now.getAttribute(name) !== value) {
+      now.setAttribute(name, value);
+      if (name === 'value' && now !== document.activeElement) now.value = value;
     }
-    patch(now, node);
-  });
-  old.slice(fresh.length).forEach((node) => node.remove());
+  if (now.nodeName === 'TEXTAREA') {
+    if (now.defaultValue !== node.defaultValue) {
+      now.defaultValue = node.defaultValue;
+      if (now !== document.activeElement) now.value = node.value;
+    }
+    return;
+  }
+  patch(now, node);
+  // What a person picked hides a later `selected` attribute.
+  if (now.nodeName === 'SELECT' && now !== document.activeElement) now.value = node.value;
 }
 
 let arrived = '';
@@ -58,6 +72,7 @@ element.addEventListener('click', (event) => {
   if (place && element.contains(place) && !place.disabled) return window.vw.place(place.dataset.view);
   const target = event.target.closest('button[data-do], a[data-do], tr[data-do]');
   if (!target || !element.contains(target) || target.disabled) return;
+  if (target.classList.contains('busy')) return;  // the second half of a double click
   if (target.dataset.confirm && !window.confirm(target.dataset.confirm)) return;
   target.classList.add('busy');
   setTimeout(() => target.classList.remove('busy'), 600);
@@ -74,6 +89,9 @@ element.addEventListener('submit', (event) => {
   const form = event.target.closest('form[data-do]');
   if (!form) return;
   event.preventDefault();
+  if (form.classList.contains('busy')) return;
+  form.classList.add('busy');
+  setTimeout(() => form.classList.remove('busy'), 600);
   const fields = JSON.stringify(Object.fromEntries(new FormData(form)));
   trigger('act', { do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search });
   if (form.dataset.reset === 'yes') form.reset();
