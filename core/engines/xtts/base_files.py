@@ -214,7 +214,7 @@ def require_license(workspace: Workspace, base_id: str) -> None:
         raise UserError(
             "base.license",
             "{label} comes under the {license}, which you have not agreed to yet.",
-            "Read it at {url}, then tick the box.",
+            "Read it at {url}, then press “I have read it and agree” on the Train page.",
             label=BASES[base_id].label,
             license=BASES[base_id].license,
             url=BASES[base_id].license_url,
