@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,12 +139,9 @@ CREATE TABLE IF NOT EXISTS revisions (
 CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
 CREATE TABLE IF NOT EXISTS votes (
   number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
+CREATE TABLE IF NOT EXISTS clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL);
 """
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
-_MEASURED = {
-    "raw_text", "text", "language", "confidence", "mismatch", "snr_db", "loudness_lufs", "clipped_fraction",
-    "speaker_similarity",
-}  # fmt: skip
 _ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
@@ -168,7 +165,8 @@ class Store:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.row_factory = sqlite3.Row
-            if fresh or not connection.execute("SELECT 1 FROM sqlite_master WHERE name='votes'").fetchone():
+            # The newest table: a database made before it came gets it here.
+            if fresh or not connection.execute("SELECT 1 FROM sqlite_master WHERE name='clip_numbers'").fetchone():
                 connection.executescript(_SCHEMA)
             with connection:
                 yield connection
@@ -216,11 +214,39 @@ class Store:
 
     # Clips
 
-    def replace_clips(self, source_id: str, clips: Iterable[Clip]) -> None:
-        """Put these clips in the place of all clips of a source, in one transaction."""
+    def replace_clips(
+        self,
+        source_id: str,
+        clips: Iterable[Clip],
+        keep: Callable[[list[Clip], list[Revision]], object] | None = None,
+    ) -> list[str]:
+        """Put these clips in the place of all clips of a source, in one transaction; returns the ids that went.
+
+        A clip that is there already is left as it is: these may be copies from before a person edited it.
+
+        Args:
+            keep: handed the clips a person has touched that go now, and their revisions, before they do; if it
+                raises, nothing is changed.
+        """
+        wanted = {clip.id: clip for clip in clips}
         with self._open() as db:
-            db.execute("DELETE FROM clips WHERE source_id=?", (source_id,))
-            _insert(db, "clips", [asdict(clip) for clip in clips])
+            db.execute("BEGIN IMMEDIATE")
+            last = _last_number(db, source_id, wanted)
+            rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
+            there = {row["id"] for row in rows}
+            gone = [_record(Clip, row) for row in rows if row["id"] not in wanted]
+            touched = [clip for clip in gone if clip.status != "new" or clip.edited_at is not None]
+            if touched and keep:
+                keep(touched, [one for clip in touched for one in _revisions(db, clip.id)])
+            db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
+            _insert(db, "clips", [asdict(clip) for clip in wanted.values() if clip.id not in there])
+            db.execute("INSERT OR REPLACE INTO clip_numbers (source_id, last) VALUES (?, ?)", (source_id, last))
+        return [clip.id for clip in gone]
+
+    def last_number(self, source_id: str) -> int:
+        """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
+        with self._open() as db:
+            return _last_number(db, source_id)
 
     def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
         """A page of clips; a negative limit means all."""
@@ -281,14 +307,6 @@ class Store:
                 self._apply(db, row, changes, now)
         return len(rows)
 
-    def measure_clip(self, clip_id: str, **values: Any) -> None:
-        """Store what a task found out (recognised text, confidence, measures); not a person's edit, no revision."""
-        if unknown := values.keys() - _MEASURED:
-            raise ValueError(f"not a measure: {', '.join(sorted(unknown))}")
-        with self._open() as db:
-            assignments = ", ".join(f"{name}=?" for name in values)
-            db.execute(f"UPDATE clips SET {assignments} WHERE id=?", (*values.values(), clip_id))
-
     def hear_clip(self, clip_id: str, heard: str, confidence: float, language: str) -> Clip | None:
         """Store what recognition heard, in one statement, so that it cannot race with a person's edit.
 
@@ -309,34 +327,27 @@ class Store:
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
         with self._open() as db:
-            rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
-            return [_record(Revision, row) for row in rows]
-
-    def undo(self, clip_id: str) -> Clip:
-        """Take the last change of a clip back (all fields changed at that moment)."""
-        with self._open() as db:
-            last = db.execute("SELECT max(at) FROM revisions WHERE clip_id=?", (clip_id,)).fetchone()[0]
-            rows = db.execute("SELECT * FROM revisions WHERE clip_id=? AND at=?", (clip_id, last)).fetchall()
-            for row in rows:
-                old: Any = float(row["old"]) if row["field"] in ("start_s", "end_s") else row["old"]
-                db.execute(f"UPDATE clips SET {row['field']}=? WHERE id=?", (old, clip_id))
-                db.execute("DELETE FROM revisions WHERE number=?", (row["number"],))
-        return self.clip(clip_id)
+            return _revisions(db, clip_id)
 
     def undo_last(self) -> list[str]:
-        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids."""
+        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
+
+        Changes of clips that are gone are passed over, and kept.
+        """
+        there = "clip_id IN (SELECT id FROM clips)"
         with self._open() as db:
-            last = db.execute("SELECT at FROM revisions ORDER BY number DESC LIMIT 1").fetchone()
-            found = db.execute("SELECT DISTINCT clip_id FROM revisions WHERE at=?", last).fetchall() if last else []
-            if last:
-                for name in _EDITABLE:
-                    # Bounds are kept as text in a revision; the column's type makes them numbers again.
-                    db.execute(
-                        f"UPDATE clips SET {name}=r.old FROM revisions r "
-                        "WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
-                        (last[0], name),
-                    )
-                db.execute("DELETE FROM revisions WHERE at=?", last)
+            db.execute("BEGIN IMMEDIATE")
+            last = db.execute(f"SELECT at FROM revisions WHERE {there} ORDER BY number DESC LIMIT 1").fetchone()
+            if last is None:
+                return []
+            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", last).fetchall()
+            for name in _EDITABLE:
+                # Bounds are kept as text in a revision; the column's type makes them numbers again.
+                db.execute(
+                    f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
+                    (last[0], name),
+                )
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", last)
         return [row[0] for row in found]
 
     def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
@@ -411,6 +422,23 @@ class Store:
 
 def _record(kind: type[_T], row: sqlite3.Row) -> _T:
     return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
+def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
+    rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
+    return [_record(Revision, row) for row in rows]
+
+
+def _last_number(db: sqlite3.Connection, source_id: str, more: Iterable[str] = ()) -> int:
+    """The highest of what is noted, what clips and revisions show (for databases older than the note), and ``more``."""
+    noted = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
+    begin = f"{source_id}-"
+    # Compared as a range, so that the indexes are used: "." comes after "-".
+    between = (begin, f"{source_id}.")
+    used = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
+    used += db.execute("SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between).fetchall()
+    ends = [clip_id.removeprefix(begin) for clip_id in (*more, *(row[0] for row in used))]
+    return max([noted[0] if noted else 0, *(int(end) for end in ends if end.isdecimal())])
 
 
 def _insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> None:

@@ -17,15 +17,12 @@ def clips(project: Project) -> list[str]:
     """Two recordings; the second has the last two clips, of which the last was not heard."""
     for number, source in enumerate(("aa", "bb")):
         project.store.add_source(Source(source, source.upper(), seconds=60, added_at=number + 1))
-    made = [
-        Clip(f"{'aa' if n < 3 else 'bb'}-{n}", "aa" if n < 3 else "bb", n * 8.0, n * 8.0 + 5, "said" if sure else "")
-        for n, sure in enumerate(CONFIDENCES)
-    ]
+    made = []
+    for n, sure in enumerate(CONFIDENCES):
+        source, said = "aa" if n < 3 else "bb", "said" if sure else ""
+        made.append(Clip(f"{source}-{n}", source, n * 8.0, n * 8.0 + 5, said, said, confidence=sure))
     project.store.replace_clips("aa", made[:3])
     project.store.replace_clips("bb", made[3:])
-    for clip, sure in zip(made, CONFIDENCES, strict=True):
-        if sure:
-            project.store.measure_clip(clip.id, confidence=sure, raw_text="said")
     return [clip.id for clip in made]
 
 

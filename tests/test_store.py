@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from pathlib import Path
 
@@ -70,15 +71,18 @@ def test_every_edit_keeps_a_revision_and_undo_walks_back(store: Store) -> None:
         ("text", "Free.", "Tree."),
         ("status", "new", "approved"),
     ]
-    back = store.undo("a-3")
+    assert store.undo_last() == ["a-3"]
+    back = store.clip("a-3")
     assert (back.text, back.status) == ("Free.", "new")
-    assert store.undo("a-3").text == "Three."
-    assert store.undo("a-3").text == "Three." and store.revisions("a-3") == []
+    store.undo_last()
+    assert store.clip("a-3").text == "Three." and store.revisions("a-3") == []
+    assert store.undo_last() == []
 
 
 def test_bounds_come_back_as_numbers(store: Store) -> None:
     store.edit_clip("a-1", end_s=4.5)
-    assert store.undo("a-1").end_s == 4.0
+    store.undo_last()
+    assert store.clip("a-1").end_s == 4.0
 
 
 def test_an_edit_that_changes_nothing_leaves_no_revision(store: Store) -> None:
@@ -95,7 +99,57 @@ def test_only_known_fields_can_be_set(store: Store) -> None:
     with pytest.raises(ValueError):
         store.edit_clip("a-1", id="x")
     with pytest.raises(ValueError):
-        store.measure_clip("a-1", status="approved")
+        store.edit_clips(ClipFilter(), confidence=1.0)
+
+
+def test_replacing_clips_leaves_those_that_stay_as_they_are(store: Store) -> None:
+    stale = store.clip("a-3")
+    store.edit_clip("a-3", text="Corrected meanwhile.", status="approved")
+    gone = store.replace_clips("a", [stale, Clip("a-7", "a", 50, 55)])
+    assert sorted(gone) == ["a-1", "a-2", "a-4", "a-5", "a-6"]
+    clips = store.clips(ClipFilter(source_id="a"))
+    assert [(clip.id, clip.text, clip.status) for clip in clips] == [
+        ("a-3", "Corrected meanwhile.", "approved"), ("a-7", "", "new"),
+    ]  # fmt: skip
+    assert [clip.id for clip in store.clips(ClipFilter(source_id="b"))] == ["b-1"]
+
+
+def test_what_a_person_worked_on_is_handed_out_before_it_goes(store: Store) -> None:
+    store.edit_clip("a-3", text="Corrected.")
+    kept: list[object] = []
+    store.replace_clips("a", [store.clip("a-1")], lambda clips, revisions: kept.extend([clips, revisions]))
+    clips, revisions = kept
+    assert [clip.id for clip in clips] == ["a-2", "a-3", "a-6"]  # type: ignore[attr-defined]
+    assert [one.new for one in revisions] == ["Corrected."]  # type: ignore[attr-defined]
+
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError):
+        store.replace_clips("a", [], full)
+    assert store.count(ClipFilter(source_id="a")) == 1
+
+
+def test_a_number_is_never_used_again(store: Store) -> None:
+    assert (store.last_number("a"), store.last_number("b"), store.last_number("new")) == (6, 1, 0)
+    store.replace_clips("a", [store.clip("a-1")])
+    assert store.last_number("a") == 6
+
+
+def test_a_database_from_before_numbers_were_noted_is_read_by_what_it_holds(store: Store) -> None:
+    store.edit_clip("a-6", text="Changed.")
+    with sqlite3.connect(store.path) as db:
+        db.execute("DELETE FROM clips WHERE id IN ('a-5', 'a-6')")
+        db.execute("DROP TABLE clip_numbers")
+    assert store.last_number("a") == 6
+
+
+def test_undo_passes_over_changes_of_clips_that_are_gone(store: Store) -> None:
+    store.edit_clip("a-1", text="Uno.")
+    store.edit_clip("a-6", text="Sechs.")
+    store.replace_clips("a", [store.clip("a-1"), Clip("a-7", "a", 50, 55)])
+    assert store.undo_last() == ["a-1"] and store.clip("a-1").text == "One."
+    assert store.undo_last() == [] and len(store.revisions("a-6")) == 1
 
 
 def test_what_was_heard_never_overwrites_a_persons_text(store: Store) -> None:

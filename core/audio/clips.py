@@ -63,13 +63,12 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
     return project.start_job("segment", {"source_ids": wanted, "options": chosen})
 
 
-def plan_clips(source_id: str, spans: list[Span], existing: list[Clip]) -> list[Clip]:
+def plan_clips(source_id: str, spans: list[Span], existing: list[Clip], last: int) -> list[Clip]:
     """The clips of a recording after cutting it to ``spans``.
 
-    A clip whose bounds did not change keeps its number, text and approval. New ones get numbers that were not in
-    use, so that a file or a note made for an old clip is never taken for a new one's.
+    A clip whose bounds did not change keeps its number, text and approval. New ones are numbered after ``last``, the
+    highest number ever used, so that a file or a note made for an old clip is never taken for a new one's.
     """
-    last = max((int(clip.id.rsplit("-", 1)[1]) for clip in existing), default=0)
     numbers = itertools.count(last + 1)
     old = {_bounds(clip.start_s, clip.end_s): clip for clip in existing}
     planned = []

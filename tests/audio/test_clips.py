@@ -12,6 +12,7 @@ import soundfile
 from core.audio.clips import CLIP_RATE_HZ, faded, preview, start_segment
 from core.audio.silence import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
+from core.files import read_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources.upload import add_file
@@ -100,7 +101,7 @@ def test_nothing_to_cut_is_told(project: Project, tmp_path: Path) -> None:
 
 def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path) -> None:
     parts = [part for _ in range(20) for part in (tone(4), silence(0.6))]
-    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
+    add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
     start_segment(project).wait()
     before, files = project.store.clips(), sorted(project.clips.iterdir())
     job = Job.create(project.jobs, "segment", {})
@@ -115,9 +116,68 @@ def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path
 
     reporter.check_stop = stop_soon  # type: ignore[method-assign]
     with pytest.raises(Cancelled) as stopped:
-        task.cut(project, [source.id], SegmentOptions(pad_ms=20), reporter)
+        task.run(job, _arguments(project, pad_ms=20), reporter)
     assert stopped.value.args[0]["sources"] == 0
     assert project.store.clips() == before and sorted(project.clips.iterdir()) == files
+
+
+def _arguments(project: Project, **options: float) -> dict[str, object]:
+    return {"workspace": str(project.workspace.path), "project": project.slug, "options": options}
+
+
+def test_an_edit_made_while_clips_are_cut_stays(project: Project, tmp_path: Path) -> None:
+    add_file(project, write(tmp_path / "in.wav", np.concatenate([tone(4), silence(1), tone(4)])))
+    start_segment(project).wait()
+    first = project.store.clips()[0]
+    job = Job.create(project.jobs, "segment", {})
+    reporter, tell = Reporter(job), Reporter.progress
+
+    def edit(stage: str, *rest: object, **more: object) -> None:
+        if stage == "cut":
+            project.store.edit_clip(first.id, text="Meanwhile.", status="approved")
+        tell(reporter, stage, *rest, **more)  # type: ignore[arg-type]
+
+    reporter.progress = edit  # type: ignore[method-assign, assignment]
+    task.run(job, _arguments(project), reporter)
+    now = project.store.clip(first.id)
+    assert (now.text, now.status) == ("Meanwhile.", "approved")
+
+
+def test_a_cut_that_gives_nothing_changes_nothing(project: Project, tmp_path: Path) -> None:
+    add_file(project, write(tmp_path / "short.wav", np.concatenate([tone(4), silence(1), tone(4)])), title="Short")
+    start_segment(project).wait()
+    before, files = project.store.clips(), sorted(project.clips.iterdir())
+    view = start_segment(project, None, SegmentOptions(min_clip_s=6, max_join_pause_ms=0)).wait()
+    assert (view.status, view.code) == ("failed", "segment.no_clips")
+    assert project.store.clips() == before and sorted(project.clips.iterdir()) == files
+    # With another recording that gives one, the first keeps its clips all the same.
+    add_file(project, write(tmp_path / "long.wav", tone(8)), title="Long")
+    view = start_segment(project, None, SegmentOptions(min_clip_s=6, max_join_pause_ms=0)).wait()
+    assert view.status == "done" and (view.result["clips"], view.result["sources"]) == (1, 1)
+    assert [warning.values["title"] for warning in view.warnings] == ["Short"]
+    assert project.store.clips()[:2] == before and len(list(project.clips.iterdir())) == 3
+
+
+def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
+    project: Project, tmp_path: Path
+) -> None:
+    parts = [tone(5), silence(1), tone(2), silence(0.7), tone(2)]
+    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
+    start_segment(project).wait()
+    _, second = project.store.clips()
+    project.store.edit_clip(second.id, text="Good night.")
+    sound = project.clip_file(second.id).read_bytes()
+    # A clip shorter than 5 s is none: the second goes. Then it comes back, cut anew.
+    view = start_segment(project, None, SegmentOptions(min_clip_s=4.8, max_join_pause_ms=0)).wait()
+    assert (view.status, view.result["trashed"]) == ("done", 1)
+    assert [(w.code, w.values["count"]) for w in view.warnings] == [("segment.trashed", 1)]
+    folder = project.path / "trash" / f"{source.id}-clips"
+    kept = read_json(folder / "clips.json")
+    assert [(clip["id"], clip["text"]) for clip in kept["clips"]] == [(second.id, "Good night.")]
+    assert [one["new"] for one in kept["revisions"]] == ["Good night."]
+    assert (folder / f"{second.id}.wav").read_bytes() == sound and not project.clip_file(second.id).exists()
+    assert start_segment(project).wait().result["trashed"] == 0
+    assert [clip.id[-4:] for clip in project.store.clips()] == ["0001", "0003"]
 
 
 def test_a_second_cut_at_the_same_time_is_refused(project: Project, speech: Source) -> None:

@@ -99,7 +99,7 @@ def test_freezing_earlier_content_again_makes_it_the_latest(project: Project, ma
     first = freeze(project)
     project.store.edit_clip(clips[0].id, text="Another text.")
     freeze(project)
-    project.store.undo(clips[0].id)
+    project.store.undo_last()
     assert freeze(project).id == first.id == latest(project).id
 
 

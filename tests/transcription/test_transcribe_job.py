@@ -67,8 +67,8 @@ def test_stop_keeps_what_is_heard_and_the_next_run_does_only_the_rest(project: P
     assert 3 <= len(heard) < 20
     assert view.result["heard"] == len(heard) and view.result["left"] == 20 - len(heard)
     # Told apart from a second hearing by a mark that only a second hearing would remove.
-    for clip_id in heard:
-        project.store.measure_clip(clip_id, confidence=0.123)
+    for clip_id, text in heard.items():
+        project.store.hear_clip(clip_id, text, 0.123, "en")
     view = start(project).wait()
     assert view.status == "done" and view.result["heard"] == 20 - len(heard)
     assert all(clip.confidence == 0.123 for clip in project.store.clips() if clip.id in heard)
