@@ -29,13 +29,13 @@ def write_run(workspace: Path, lines: int) -> Any:
     """A run whose log holds ``lines`` events, half of them metrics, half progress, as a training writes them."""
     from core.jobs import events
     from core.jobs.job import Job
-    from core.training.config import TrainConfig
-    from core.training.run import CONFIG, Run, write_config
+    from core.training.config import TrainConfig, config_text
+    from core.training.run import CONFIG, Run
     from core.workspace import Workspace
 
     project = Workspace(workspace).create("Benchmark")
-    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "none"})
-    write_config(job.path / CONFIG, TrainConfig(max_steps=100_000))
+    files = {CONFIG: config_text(TrainConfig(max_steps=100_000))}
+    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "none"}, files=files)
     with open(job.events_path, "w", encoding="utf-8") as log:
         log.write(events.Launched().model_dump_json() + "\n")
         for step in range(1, lines // 2 + 1):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,14 @@ class Project:
         return inside(self.clips, f"{clip_id}.wav")
 
     def start_job(
-        self, kind: str, arguments: dict[str, Any], *, title: str = "", gpu: bool = False, name: str = ""
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        *,
+        title: str = "",
+        gpu: bool = False,
+        name: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> Job:
         """Create and start a job of this project; at most one of a kind runs in a project at a time.
 
@@ -119,23 +126,22 @@ class Project:
             title: the person's own words for it (a run's name, a text); empty if the kind says it all.
             gpu: whether it also needs the (one) graphics card, or the processor in its place.
             name: wished folder name; training runs take the name the person chose.
+            files: further files of its folder, text by name.
 
         Raises:
             Busy: a job of this kind, or another job on the card, is running.
         """
         parent = self.runs if kind == "train" else self.jobs
         full = {**arguments, "workspace": str(self.workspace.path), "project": self.slug}
-        job = Job.create(parent, kind, full, title=title, name=slug(name) if name else "")
-        try:
-            self.launch(job, gpu=gpu)
-        except BaseException:
-            shutil.rmtree(job.path, ignore_errors=True)
-            raise
-        return job
+        wished = slug(name) if name else ""
+        return Job.begin(parent, kind, full, self._locks(kind, gpu), title=title, name=wished, files=files)
 
     def launch(self, job: Job, *, gpu: bool) -> None:
         """Start or resume a job's child under the project's lock of its kind and, if asked, the card's."""
-        job.start(self.path / "locks" / str(job.spec()["kind"]), *([self.workspace.gpu_lock] if gpu else []))
+        job.start(*self._locks(str(job.spec()["kind"]), gpu))
+
+    def _locks(self, kind: str, gpu: bool) -> list[Path]:
+        return [self.path / "locks" / kind, *([self.workspace.gpu_lock] if gpu else [])]
 
     def job(self, job_id: str) -> Job:
         """A job or run by its id."""

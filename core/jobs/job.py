@@ -2,128 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import Busy
-from core.files import free_name, read_json, write_json
+from core.files import free_name, read_json, write_atomic, write_json
 from core.jobs import events, locks
+from core.jobs.view import Fold
+from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class JobView:
-    """What a page shows of a job, folded from its events and its lock.
-
-    ``status`` is one of new, running, done, cancelled, failed, interrupted.
-    ``metrics`` holds ``(step, values)`` in step order, later values of a repeated step replacing earlier ones.
-    """
-
-    id: str
-    kind: str
-    title: str
-    path: Path
-    status: str = "new"
-    stage: str = ""
-    done: float = 0
-    total: float = 0
-    item: str = ""
-    eta_s: float | None = None
-    created_at: float = 0
-    started_at: float | None = None
-    finished_at: float | None = None
-    code: str = ""
-    text: str = ""
-    hint: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
-    checkpoints: dict[int, str] = field(default_factory=dict)
-    samples: dict[tuple[int, int], events.Sample] = field(default_factory=dict)
-    warnings: list[events.Warning] = field(default_factory=list)
-
-    @property
-    def active(self) -> bool:
-        """Whether a process is at work on it."""
-        return self.status == "running"
-
-    @property
-    def fraction(self) -> float:
-        """How much of the current stage is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
-
-
-class _Fold:
-    """Folds a growing event log into a view; keeps what it has read, so a poll reads only what is new."""
-
-    def __init__(self, job: Job) -> None:
-        self.reader = events.EventReader(job.path / "events.jsonl")
-        spec = job.spec()
-        self.view = JobView(
-            id=job.id, kind=spec["kind"], title=spec.get("title", ""), path=job.path, created_at=spec.get("at", 0.0)
-        )
-        self.outcome = ""
-        self.launched = False
-
-    def update(self) -> None:
-        for event in self.reader.read():
-            self._apply(event)
-
-    def snapshot(self) -> JobView:
-        """A copy that a page can go through while another thread reads on."""
-        view = self.view
-        return replace(
-            view,
-            metrics=dict(view.metrics),
-            checkpoints=dict(view.checkpoints),
-            samples=dict(view.samples),
-            warnings=list(view.warnings),
-        )
-
-    def _apply(self, event: events.Event) -> None:
-        view = self.view
-        if isinstance(event, events.Launched):
-            self.outcome, self.launched, view.finished_at = "", True, None
-            view.code = view.text = view.hint = view.stage = ""
-            view.done = view.total = 0
-            view.values, view.result = {}, {}
-        elif isinstance(event, events.Started):
-            view.started_at = event.at
-            if event.step is None:
-                return
-            # A resumed task repeats the steps after its last complete state: what was said of them is void.
-            view.metrics = {step: values for step, values in view.metrics.items() if step <= event.step}
-            view.checkpoints = {step: path for step, path in view.checkpoints.items() if step <= event.step}
-            view.samples = {key: sample for key, sample in view.samples.items() if key[0] <= event.step}
-        elif isinstance(event, events.Progress):
-            view.stage, view.done, view.total = event.stage, event.done, event.total
-            view.item, view.eta_s = event.item, event.eta_s
-        elif isinstance(event, events.Metrics):
-            view.metrics.setdefault(event.step, {}).update(event.values)
-        elif isinstance(event, events.Checkpoint):
-            view.checkpoints[event.step] = event.path
-        elif isinstance(event, events.Sample):
-            view.samples[(event.step, event.sentence)] = event
-        elif isinstance(event, events.Warning):
-            view.warnings.append(event)
-        elif isinstance(event, events.Finished):
-            self.outcome, view.finished_at = event.outcome, event.at
-            view.code, view.text, view.hint = event.code, event.text, event.hint
-            view.values, view.result, view.eta_s = event.values, event.result, None
+_HIDDEN = ".tmp-"  # begins the name of a folder that is not whole yet
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
-_folds: OrderedDict[tuple[Path, int], _Fold] = OrderedDict()
+_folds: OrderedDict[tuple[Path, int], Fold] = OrderedDict()
 _folds_lock = threading.Lock()
 _FOLDS_KEPT = 64
 
@@ -136,8 +42,19 @@ class Job:
         self.id = path.name
 
     @classmethod
-    def create(cls, parent: Path, kind: str, arguments: dict[str, Any], *, title: str = "", name: str = "") -> Job:
+    def create(
+        cls,
+        parent: Path,
+        kind: str,
+        arguments: dict[str, Any],
+        *,
+        title: str = "",
+        name: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Job:
         """Make the folder ``parent/<id>`` and freeze what is to be done into its ``job.json``.
+
+        The folder appears when all of it is written.
 
         Args:
             parent: folder that holds jobs of this sort (``project.jobs`` or ``project.runs``).
@@ -145,13 +62,59 @@ class Job:
             arguments: JSON values handed to the task.
             title: what a person calls it.
             name: wished folder name; made from the time and kind if empty.
+            files: further files of the folder, text by name.
         """
+        draft = cls._draft(parent, kind, arguments, title, files or {})
+        return cls(_show(draft.path, _wanted(name, kind)))
+
+    @classmethod
+    def begin(
+        cls,
+        parent: Path,
+        kind: str,
+        arguments: dict[str, Any],
+        others: Iterable[Path] = (),
+        *,
+        title: str = "",
+        name: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Make a job and start it under its own lock and ``others``; further arguments as `create` has them.
+
+        Raises:
+            Busy: one of the locks is held. No other process ever sees a folder of what was refused.
+        """
+        draft = cls._draft(parent, kind, arguments, title, files or {})
+        held: list[int] = []
+        try:
+            held += draft._take(others)
+            job = cls(_show(draft.path, _wanted(name, kind)))
+        except BaseException:
+            _let_go(held)
+            shutil.rmtree(draft.path, ignore_errors=True)
+            raise
+        try:
+            # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
+            for handle in held:
+                locks.tell(handle, job._holder())
+            job._spawn(held)
+        except BaseException:
+            shutil.rmtree(job.path, ignore_errors=True)
+            raise
+        finally:
+            _let_go(held)
+        return job
+
+    @classmethod
+    def _draft(cls, parent: Path, kind: str, arguments: dict[str, Any], title: str, files: Mapping[str, str]) -> Job:
+        """A whole job in a hidden folder."""
         parent.mkdir(parents=True, exist_ok=True)
-        wanted = name or f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
-        path = parent / free_name(parent, wanted)
-        path.mkdir()
-        write_json(path / "job.json", {"kind": kind, "title": title, "at": time.time(), "arguments": arguments})
-        return cls(path)
+        hidden = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=parent))
+        hidden.chmod(0o755)
+        for name, text in files.items():
+            write_atomic(hidden / name, text)
+        write_json(hidden / "job.json", {"kind": kind, "title": title, "at": time.time(), "arguments": arguments})
+        return cls(hidden)
 
     def spec(self) -> dict[str, Any]:
         """The content of ``job.json``."""
@@ -177,31 +140,45 @@ class Job:
         Raises:
             Busy: one of the locks is held; names the job that holds it. Nothing was started.
         """
+        held = self._take(others)
+        try:
+            self._spawn(held)
+        finally:
+            _let_go(held)
+
+    def _holder(self) -> dict[str, Any]:
         spec = self.spec()
-        me = {"kind": spec["kind"], "title": spec.get("title", ""), "path": str(self.path)}
-        held: list[int] = []
+        return {"kind": spec["kind"], "title": spec.get("title", ""), "path": str(self.path)}
+
+    def _take(self, others: Iterable[Path]) -> list[int]:
+        """The job's own lock and ``others``, all of them or none."""
+        me, held = self._holder(), []
         try:
             for lock in (self.path / "lock", *others):
                 handle = locks.try_lock(lock, me)
                 if handle is None:
                     raise busy(locks.holder(lock))
                 held.append(handle)
-            (self.path / "stop").unlink(missing_ok=True)
-            events.append(self.events_path, events.Launched())
-            with open(self.log_path, "ab") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)],
-                    cwd=REPOSITORY,
-                    env={name: value for name, value in os.environ.items() if name != "VOICEWRIGHT_PASSWORD"},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=held,
-                )
-        finally:
-            for handle in held:
-                os.close(handle)
+        except BaseException:
+            _let_go(held)
+            raise
+        return held
+
+    def _spawn(self, held: list[int]) -> None:
+        """Start the child, which inherits the locks."""
+        (self.path / "stop").unlink(missing_ok=True)
+        events.append(self.events_path, events.Launched())
+        with open(self.log_path, "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)],
+                cwd=REPOSITORY,
+                env={name: value for name, value in os.environ.items() if name != "VOICEWRIGHT_PASSWORD"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=held,
+            )
         # Reap it, so that a dead worker never lingers as a zombie.
         threading.Thread(target=process.wait, daemon=True).start()
 
@@ -212,7 +189,7 @@ class Job:
         # The inode tells a folder apart from an earlier one of the same name.
         key = (self.path, (self.path / "job.json").stat().st_ino)
         with _folds_lock:
-            fold = _folds.pop(key, None) or _Fold(self)
+            fold = _folds.pop(key, None) or Fold(self.path, self.spec())
             _folds[key] = fold
             while len(_folds) > _FOLDS_KEPT:
                 _folds.popitem(last=False)
@@ -276,6 +253,31 @@ def busy(holder: dict[str, Any]) -> Busy:
 
 
 def jobs_in(*parents: Path) -> list[Job]:
-    """All jobs in these folders, newest first by name."""
-    found = [Job(path.parent) for parent in parents if parent.is_dir() for path in parent.glob("*/job.json")]
-    return sorted(found, key=lambda job: job.path.stat().st_mtime, reverse=True)
+    """All jobs in these folders, newest first by when something in their folder last came or went."""
+    found: list[tuple[float, Job]] = []
+    for path in (path for parent in parents for path in parent.glob("*/job.json")):
+        if path.parent.name.startswith(_HIDDEN):
+            continue
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            found.append((path.parent.stat().st_mtime, Job(path.parent)))
+    return [job for _, job in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def _wanted(name: str, kind: str) -> str:
+    return name or f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
+
+
+def _show(hidden: Path, wanted: str) -> Path:
+    """Give a hidden folder its name, or the next free one; two who wish the same at once get two."""
+    while True:
+        path = hidden.parent / free_name(hidden.parent, wanted)
+        try:
+            return hidden.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+
+
+def _let_go(handles: list[int]) -> None:
+    while handles:
+        os.close(handles.pop())

@@ -31,9 +31,14 @@ def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
     else:
         os.close(handle)
         return None
+    tell(handle, holder)
+    return handle
+
+
+def tell(handle: int, holder: dict[str, Any]) -> None:
+    """Write into a lock that is held who holds it."""
     os.ftruncate(handle, 0)
     os.pwrite(handle, json.dumps(holder).encode(), 0)
-    return handle
 
 
 def is_locked(path: Path) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, UserError
-from core.jobs import events
+from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
 
@@ -26,7 +26,7 @@ def run(job: Job) -> events.Finished:
     reporter.started()
     try:
         task = importlib.import_module(f"core.tasks.{spec['kind']}")
-        result: dict[str, Any] | None = task.run(job, spec["arguments"], reporter)
+        result: dict[str, Any] | None = task.run(job, {**spec["arguments"], **where(job)}, reporter)
         return events.Finished(outcome="done", result=result or {})
     except Cancelled as cancelled:
         result = cancelled.args[0] if cancelled.args and isinstance(cancelled.args[0], dict) else {}
@@ -49,6 +49,18 @@ def run(job: Job) -> events.Finished:
         return _bug(job, error)
 
 
+def where(job: Job) -> dict[str, str]:
+    """The arguments ``workspace`` and ``project`` by where the job lies now.
+
+    What ``job.json`` says was true when it was written; since then the workspace may have moved, or the project come
+    back from the trash under another name, and the old name may be another project's.
+    """
+    folders = job.path.parents
+    if len(folders) < 4 or folders[2].name != "projects" or folders[0].name not in ("jobs", "runs"):
+        return {}
+    return {"workspace": str(folders[3]), "project": folders[1].name}
+
+
 def _bug(job: Job, error: Exception) -> events.Finished:
     values = {"what": f"{type(error).__name__}: {error}"[:500], "log": str(job.log_path)}
     text = f"Something went wrong inside Voicewright ({values['what']})."
@@ -69,8 +81,7 @@ def main() -> None:
         os.set_inheritable(handle, False)
         written = json.loads(os.pread(handle, 65_536, 0) or b"{}")
         written["pid"] = os.getpid()
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(written).encode(), 0)
+        locks.tell(handle, written)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
     events.append(job.events_path, run(job))

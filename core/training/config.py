@@ -11,7 +11,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import UserError
-from core.files import write_atomic
 
 
 def _form(group: str, unit: str = "", **more: Any) -> dict[str, Any]:
@@ -198,14 +197,13 @@ def make_config(values: Mapping[str, Any]) -> TrainConfig:
         ) from None
 
 
-def write_config(path: Path, config: TrainConfig, **about: Any) -> None:
-    """Freeze ``config`` as YAML under ``settings``, beside facts ``about`` the run (dataset, base, preset …)."""
-    text = yaml.safe_dump({**about, "settings": config.model_dump()}, sort_keys=False, allow_unicode=True)
-    write_atomic(path, text)
+def config_text(config: TrainConfig, **about: Any) -> str:
+    """``config`` as YAML under ``settings``, beside facts ``about`` the run (dataset, base, preset …)."""
+    return str(yaml.safe_dump({**about, "settings": config.model_dump()}, sort_keys=False, allow_unicode=True))
 
 
 def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """What `write_config` wrote: the config and the facts about the run."""
+    """A file of `config_text`: the config and the facts about the run."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings = raw.pop("settings")
     return make_config(settings), raw

@@ -13,7 +13,7 @@ from core.errors import DiskFull, UserError
 from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training.checkpoints import Checkpoints
-from core.training.config import TrainConfig, read_config, write_config
+from core.training.config import TrainConfig, config_text, read_config
 from core.training.presets import preset
 from core.workspace import Project
 
@@ -114,7 +114,7 @@ class Run:
     def read(self) -> RunView:
         """The run as it stands; costs what was appended since the last call."""
         job = self.job.read()
-        config, about = _config(self.path / CONFIG)
+        config, about = _frozen(self.path / CONFIG)
         metrics = sorted(job.metrics.items())
         samples: dict[int, list[SampleView]] = {}
         for _, one in sorted(job.samples.items()):
@@ -176,29 +176,16 @@ def start_training(
         bases(engine).base_folder(project.workspace, base_id)
     _check_room(project)
     title = " ".join(name.split())[:80] or preset_id
-    arguments = {
-        "dataset": dataset_id,
-        "base": base_id,
-        "preset": preset_id,
-        "device": device,
-        "workspace": str(project.workspace.path),
-        "project": project.slug,
-    }
-    job = Job.create(project.runs, "train", arguments, title=title, name=slug(title, "run"))
-    try:
-        write_config(
-            job.path / CONFIG,
-            config,
-            preset=preset_id,
-            dataset=dataset_id,
-            base=base_id,
-            language=project.info.language,
-        )
-        project.launch(job, gpu=True)
-    except BaseException:
-        shutil.rmtree(job.path, ignore_errors=True)
-        raise
-    return job
+    about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
+    frozen = config_text(config, **about, language=project.info.language)
+    return project.start_job(
+        "train",
+        {**about, "device": device},
+        title=title,
+        gpu=True,
+        name=slug(title, "run"),
+        files={CONFIG: frozen},
+    )
 
 
 def resume(project: Project, run_id: str) -> Job:
@@ -243,9 +230,14 @@ def _check_room(project: Project) -> None:
         )
 
 
+def _frozen(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    stat = path.stat()
+    return _config(path, stat.st_ino, stat.st_mtime_ns)
+
+
 @lru_cache(maxsize=64)
-def _config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    # Frozen before the run starts, so it may be remembered.
+def _config(path: Path, inode: int, mtime_ns: int) -> tuple[TrainConfig, dict[str, Any]]:
+    # A run never changes its config, but another run may come to lie under the same path.
     return read_config(path)
 
 

@@ -15,7 +15,7 @@ from core.jobs import events
 from core.jobs.job import Job
 from core.store import Clip, Source
 from core.training.checkpoints import Checkpoints
-from core.training.config import TrainConfig, write_config
+from core.training.config import TrainConfig, config_text
 from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def _run(project: Project) -> None:
     assert frozen is not None
     facts = {"dataset": frozen.id, "base": "starter", "preset": "xtts-cpu"}
     job = Job.create(project.runs, "train", facts, title="Calm voice", name="calm-voice")
-    write_config(job.path / "config.yaml", TrainConfig(), language="en", **facts)
+    (job.path / "config.yaml").write_text(config_text(TrainConfig(), language="en", **facts))
     events.append(job.events_path, events.Launched())
     for step in (0, 10, 20):
         folder = Checkpoints(job.path).folder(step)

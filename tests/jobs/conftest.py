@@ -23,7 +23,7 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 """
 _TASK = '''
-import os, subprocess, sys, time
+import json, os, subprocess, sys, time
 from pathlib import Path
 from core.errors import Cancelled, UserError
 from core.jobs import events
@@ -36,6 +36,8 @@ def run(job, arguments, reporter):
         begin = int(saved.read_text()) + 1
         reporter.started(step=begin - 1)
     print("at work", flush=True)
+    if arguments.get("where"):
+        (job.path / "where").write_text(json.dumps([arguments["workspace"], arguments["project"]]))
     if arguments.get("child"):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         (job.path / "child").write_text(str(child.pid))

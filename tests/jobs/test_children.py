@@ -83,6 +83,48 @@ def test_two_clicks_at_once_start_exactly_one(start: Start, project: Project) ->
     assert len(project.all_jobs()) == 1  # the refused leave no folder behind
 
 
+def test_a_refused_start_is_never_seen(
+    start: Start, project: Project, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(steps=200, pace_s=0.1, gpu=True)
+    _counting(first)
+    other = workspace.create("Other")
+    seen: list[Job] = []
+    real = locks.try_lock
+
+    def look(path: Path, holder: dict[str, object]) -> int | None:
+        handle = real(path, holder)
+        seen.extend(other.all_jobs())
+        return handle
+
+    monkeypatch.setattr(locks, "try_lock", look)
+    with pytest.raises(Busy):
+        other.start_job("trial", {"steps": 1}, gpu=True)
+    assert seen == [] and list(other.jobs.iterdir()) == []
+    assert locks.holder(workspace.gpu_lock)["path"] == str(first.path)
+
+
+def test_a_project_that_was_moved_resumes_in_its_own_place(
+    start: Start, project: Project, workspace: Workspace, tmp_path: Path
+) -> None:
+    job = start(steps=1000, pace_s=0.05, where=True)
+    _counting(job, 2)
+    assert json.loads((job.path / "where").read_text()) == [str(workspace.path.resolve()), project.slug]
+    job.stop()
+    job.wait(20)
+    trashed = workspace.delete(project)
+    taken = workspace.create(project.slug)  # another project now has the old name
+    assert taken.slug == project.slug
+    moved = workspace.path.rename(tmp_path / "moved")
+    back = Workspace(moved).restore(trashed.name)
+    again = back.job(job.id)
+    back.launch(again, gpu=False)
+    until(lambda: json.loads((again.path / "where").read_text()) == [str(moved.resolve()), back.slug])
+    assert back.slug != project.slug
+    again.stop()
+    assert again.wait(20).status == "cancelled"
+
+
 def test_a_second_process_cannot_start_what_the_first_runs(start: Start, project: Project) -> None:
     start(steps=200, pace_s=0.1)
     script = f"""

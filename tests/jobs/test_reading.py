@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from core.jobs import events
-from core.jobs.job import Job
+from core.jobs import job as job_module
+from core.jobs.job import Job, jobs_in
 from core.jobs.reporter import Reporter
 
 
@@ -35,6 +38,18 @@ def test_a_resume_voids_what_came_after_its_step_and_a_plain_start_voids_nothing
     assert max(view.metrics) == max(view.checkpoints) == 5 and max(step for step, _ in view.samples) == 5
     reporter.metrics(6, loss=0.1)
     assert job.read().metrics[6] == {"loss": 0.1}
+
+
+def test_a_resume_repeats_no_warning_and_forgets_the_old_progress(tmp_path: Path) -> None:
+    job = _job(tmp_path)
+    reporter = Reporter(job)
+    for _ in range(2):
+        reporter.emit(events.Launched())
+        assert (job.read().item, job.read().eta_s) == ("", None)
+        for clip in ("a", "b"):
+            reporter.warning("clip.too_long", "Clip {clip} is too long.", clip=clip)
+        reporter.progress("train", 3, 9, "a sentence", eta_s=60.0)
+    assert [warning.values["clip"] for warning in job.read().warnings] == ["a", "b"]
 
 
 def test_launching_again_clears_the_old_outcome(tmp_path: Path) -> None:
@@ -71,6 +86,28 @@ def test_progress_is_thinned_but_never_a_new_stage_nor_its_end(tmp_path: Path) -
     sent = [e for e in events.EventReader(job.events_path).read() if isinstance(e, events.Progress)]
     assert 3 <= len(sent) < 50
     assert (sent[0].done, sent[-2].done, sent[-1].stage) == (0, 500, "save")
+
+
+def test_a_folder_is_seen_only_when_all_of_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = job_module.write_json
+
+    def look(path: Path, value: object) -> None:
+        real(path, value)
+        seen.append([job.id for job in jobs_in(tmp_path)])
+
+    monkeypatch.setattr(job_module, "write_json", look)
+    job = Job.create(tmp_path, "train", {}, name="run", files={"config.yaml": "a: 1\n"})
+    assert seen == [[]] and [one.id for one in jobs_in(tmp_path)] == ["run"]
+    assert (job.path / "config.yaml").read_text() == "a: 1\n" and job.path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _job(tmp_path), _job(tmp_path)
+    gone = tmp_path / "gone" / "job.json"
+    real = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [gone, *real(self, pattern)])
+    assert {job.id for job in jobs_in(tmp_path)} == {"run", "run-2"}
 
 
 def test_two_jobs_of_one_wished_name_get_two_folders(tmp_path: Path) -> None:

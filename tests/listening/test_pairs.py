@@ -20,7 +20,7 @@ from core.jobs.job import Job
 from core.listening.candidates import candidates, sentences
 from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
 from core.listening.ranking import table
-from core.training.config import TrainConfig, write_config
+from core.training.config import TrainConfig, config_text
 from core.workspace import Project
 
 RATE = 24_000
@@ -30,7 +30,7 @@ TEXTS = ["The first sentence.", "Is this the second?"]
 def _run(project: Project, name: str, steps: tuple[int, ...], *, dataset: str = "d1", gains: float = 0.02) -> str:
     """A finished run whose checkpoints have spoken; each sample has its own pitch and a loudness that grows."""
     job = Job.create(project.runs, "train", {"dataset": dataset, "base": "starter"}, title=name.title(), name=name)
-    write_config(job.path / "config.yaml", TrainConfig(), dataset=dataset, base="starter", language="en")
+    (job.path / "config.yaml").write_text(config_text(TrainConfig(), dataset=dataset, base="starter", language="en"))
     for order, step in enumerate(steps):
         for number, text in enumerate(TEXTS):
             path = job.path / "samples" / str(step) / f"{number}.wav"

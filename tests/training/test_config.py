@@ -9,9 +9,12 @@ import pytest
 import yaml
 
 from core.errors import UserError
-from core.training.config import TrainConfig, make_config, read_config, write_config
+from core.jobs.job import Job
+from core.training.config import TrainConfig, config_text, make_config, read_config
 from core.training.presets import choose, preset, presets
+from core.training.run import CONFIG, Run
 from core.training.sentences import held_out
+from core.workspace import Workspace
 
 I18N = Path(__file__).resolve().parents[2] / "ui" / "i18n"
 
@@ -37,8 +40,21 @@ def test_a_setting_out_of_range_is_named(values: dict[str, Any]) -> None:
 
 def test_a_frozen_config_reads_back(tmp_path: Path) -> None:
     config = TrainConfig(max_steps=7, learning_rate=3e-4)
-    write_config(tmp_path / "config.yaml", config, preset="xtts-cpu", language="pt")
+    (tmp_path / "config.yaml").write_text(config_text(config, preset="xtts-cpu", language="pt"))
     assert read_config(tmp_path / "config.yaml") == (config, {"preset": "xtts-cpu", "language": "pt"})
+
+
+def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config(workspace: Workspace) -> None:
+    def read(steps: int) -> int:
+        project = workspace.create("Anna")
+        files = {CONFIG: config_text(TrainConfig(max_steps=steps))}
+        job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, name="run", files=files)
+        total = Run(project, job.id).read().total
+        assert project.slug == "anna"
+        workspace.delete(project)
+        return total
+
+    assert [read(5), read(7)] == [5, 7]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""What a page shows of a job, folded from its events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.jobs import events
+
+
+@dataclass
+class JobView:
+    """What a page shows of a job, folded from its events and its lock.
+
+    ``status`` is one of new, running, done, cancelled, failed, interrupted.
+    ``metrics`` holds ``(step, values)`` in step order, later values of a repeated step replacing earlier ones.
+    """
+
+    id: str
+    kind: str
+    title: str
+    path: Path
+    status: str = "new"
+    stage: str = ""
+    done: float = 0
+    total: float = 0
+    item: str = ""
+    eta_s: float | None = None
+    created_at: float = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    code: str = ""
+    text: str = ""
+    hint: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+    checkpoints: dict[int, str] = field(default_factory=dict)
+    samples: dict[tuple[int, int], events.Sample] = field(default_factory=dict)
+    warnings: list[events.Warning] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is at work on it."""
+        return self.status == "running"
+
+    @property
+    def fraction(self) -> float:
+        """How much of the current stage is done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
+
+
+class Fold:
+    """Folds a growing event log into a view; keeps what it has read, so a poll reads only what is new."""
+
+    def __init__(self, path: Path, spec: dict[str, Any]) -> None:
+        self.reader = events.EventReader(path / "events.jsonl")
+        self.view = JobView(
+            id=path.name, kind=spec["kind"], title=spec.get("title", ""), path=path, created_at=spec.get("at", 0.0)
+        )
+        self.outcome = ""
+        self.launched = False
+        self.warned: set[str] = set()
+
+    def update(self) -> None:
+        """Take in what was appended."""
+        for event in self.reader.read():
+            self._apply(event)
+
+    def snapshot(self) -> JobView:
+        """A copy that a page can go through while another thread reads on."""
+        view = self.view
+        return replace(
+            view,
+            metrics=dict(view.metrics),
+            checkpoints=dict(view.checkpoints),
+            samples=dict(view.samples),
+            warnings=list(view.warnings),
+        )
+
+    def _apply(self, event: events.Event) -> None:
+        view = self.view
+        if isinstance(event, events.Launched):
+            self.outcome, self.launched, view.finished_at = "", True, None
+            view.code = view.text = view.hint = view.stage = view.item = ""
+            view.done, view.total, view.eta_s = 0, 0, None
+            view.values, view.result = {}, {}
+        elif isinstance(event, events.Started):
+            view.started_at = event.at
+            if event.step is None:
+                return
+            # A resumed task repeats the steps after its last complete state: what was said of them is void.
+            view.metrics = {step: values for step, values in view.metrics.items() if step <= event.step}
+            view.checkpoints = {step: path for step, path in view.checkpoints.items() if step <= event.step}
+            view.samples = {key: sample for key, sample in view.samples.items() if key[0] <= event.step}
+        elif isinstance(event, events.Progress):
+            view.stage, view.done, view.total = event.stage, event.done, event.total
+            view.item, view.eta_s = event.item, event.eta_s
+        elif isinstance(event, events.Metrics):
+            view.metrics.setdefault(event.step, {}).update(event.values)
+        elif isinstance(event, events.Checkpoint):
+            view.checkpoints[event.step] = event.path
+        elif isinstance(event, events.Sample):
+            view.samples[(event.step, event.sentence)] = event
+        elif isinstance(event, events.Warning):
+            # A resumed task comes by the same things again.
+            same = json.dumps([event.code, event.values], sort_keys=True)
+            if same not in self.warned:
+                self.warned.add(same)
+                view.warnings.append(event)
+        elif isinstance(event, events.Finished):
+            self.outcome, view.finished_at = event.outcome, event.at
+            view.code, view.text, view.hint = event.code, event.text, event.hint
+            view.values, view.result, view.eta_s = event.values, event.result, None
