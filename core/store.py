@@ -347,6 +347,9 @@ class Store:
                     f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
                     (last[0], name),
                 )
+            # Taking back is a change too: a dataset frozen before it is out of date.
+            now = time.time()
+            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in found])
             db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", last)
         return [row[0] for row in found]
 

@@ -221,3 +221,10 @@ def test_a_page_of_fifty_thousand_clips_comes_in_fifty_milliseconds(tmp_path: Pa
                 # Of the processor, best of three: what the query costs, not what else the machine does.
                 slow += [(state, sort, offset, round(min(times) * 1000))] if min(times) > 0.05 else []
     assert not slow, f"slower than 50 ms: {slow}"
+
+
+def test_taking_a_change_back_counts_as_a_change(store: Store) -> None:
+    before = store.edit_clip("a-1", text="Another.").edited_at
+    assert before is not None
+    store.undo_last()
+    assert store.totals().edited_at > before
