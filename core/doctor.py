@@ -122,7 +122,7 @@ def _pinned(pins: Path) -> dict[str, str]:
 def _ffmpeg() -> Finding:
     if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
         return Finding("ffmpeg_missing", "bad", fix="ffmpeg")
-    first = _output("ffmpeg", "-hide_banner", "-version")
+    first = _once("ffmpeg", "-hide_banner", "-version")
     found = re.search(r"version (\S+)", first)
     return Finding("ffmpeg", "good", {"version": found.group(1) if found else "?"})
 
@@ -167,7 +167,7 @@ def torch_cuda() -> tuple[int, int] | None:
 
 
 def _driver() -> str:
-    return _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader").split("\n")[0].strip()
+    return _once("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader").split("\n")[0].strip()
 
 
 def _memory() -> Finding:
@@ -213,6 +213,16 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+_answers: dict[tuple[str, ...], str] = {}
+
+
+def _once(*command: str) -> str:
+    """What a program answers, asked until it does and then kept: starting one takes tenths of a second."""
+    if command not in _answers and (answer := _output(*command)):
+        _answers[command] = answer
+    return _answers.get(command, "")
 
 
 def _output(*command: str) -> str:
