@@ -27,6 +27,8 @@ class Amount:
     next_minutes: float | None
 
 
+DONE = "done.json"  # in an import's job folder: what it has dealt with
+_USE_RECORDINGS = ("import_sources", "segment", "transcribe", "demo")
 # Minutes of speech at which a level begins; the meter shows them as marks.
 NEEDED_MINUTES: tuple[tuple[float, str], ...] = (
     (0, "none"),
@@ -69,6 +71,7 @@ def add(
         Busy: recordings are being added already.
     """
     checked = [check_url(url) for url in urls if url.strip()]
+    stopped = [job for job in project.all_jobs() if job.spec()["kind"] == "import_sources" and _was_stopped(job)]
     if not files and not checked:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
     moved: list[tuple[Path, Path, str]] = []
@@ -85,11 +88,53 @@ def add(
             "max_hours": max_hours,
             "max_mb": max_mb,
         }
-        return project.start_job("import_sources", arguments)
+        started = project.start_job("import_sources", arguments)
     except BaseException:
         for target, path, _ in moved:
             shutil.move(target, path)
         raise
+    for job in stopped:  # who stopped it and goes on with something else does not come back to it
+        for path in _files(job):
+            path.unlink(missing_ok=True)
+    return started
+
+
+def unfinished(job: Job) -> bool:
+    """Whether an import ended before it was through, and what it still has to do is there to go on with."""
+    if job.read().status not in ("interrupted", "failed", "cancelled"):
+        return False
+    done = done_items(job)
+    files = [path for path in _files(job) if str(path) not in done]
+    urls = [url for url in job.spec()["arguments"].get("urls", []) if url not in done]
+    return bool(files or urls) and all(path.exists() for path in files)
+
+
+def resume(project: Project, job_id: str) -> Job:
+    """Take an import up again where it ended.
+
+    Raises:
+        UserError: ``job.missing``, ``source.nothing_left``.
+        Busy: recordings are being added already.
+    """
+    job = project.job(job_id)
+    if job.spec()["kind"] != "import_sources" or not unfinished(job):
+        raise UserError("source.nothing_left", "There is nothing left to go on with.", "Add the recordings again.")
+    project.launch(job, gpu=False)
+    return job
+
+
+def done_items(job: Job) -> list[str]:
+    """The files and addresses an import has dealt with."""
+    path = job.path / DONE
+    return list(read_json(path)) if path.exists() else []
+
+
+def _files(job: Job) -> list[Path]:
+    return [Path(path) for path, _ in job.spec()["arguments"].get("files", [])]
+
+
+def _was_stopped(job: Job) -> bool:
+    return job.read().status == "cancelled"
 
 
 def remove(project: Project, source_id: str) -> Path:
@@ -99,14 +144,19 @@ def remove(project: Project, source_id: str) -> Path:
         UserError: ``source.missing``, ``source.in_use`` while recordings are added or cut.
     """
     source = project.store.source(source_id)
-    running = project.running()
-    if running and running.spec()["kind"] in ("import_sources", "segment", "transcribe", "demo"):
+    for job in project.all_jobs():
+        spec = job.spec()
+        if spec["kind"] not in _USE_RECORDINGS or not job.alive():
+            continue
+        kind, title = str(spec["kind"]), str(spec.get("title", ""))
         raise UserError(
             "source.in_use",
-            "“{title}” cannot be removed while “{job}” is running.",
+            "“{recording}” cannot be removed while “{job}” is running.",
             "Wait until it is done, or stop it first.",
-            title=source.title,
-            job=running.spec().get("title", ""),
+            recording=source.title,
+            job=title or kind.replace("_", " "),
+            kind=kind,
+            title=title,
         )
     clips = project.store.clips(ClipFilter(source_id=source_id))
     trash = project.path / "trash"

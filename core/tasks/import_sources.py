@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
-from core.files import read_json, write_json
+from core.files import write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.sources import youtube
+from core.sources import recordings, youtube
 from core.sources.upload import Duplicate, add_file
 from core.workspace import Project, Workspace
 
@@ -35,7 +35,8 @@ class _Outcome:
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Take in ``files`` ([path, name] each, removed when done) and ``urls``.
 
-    A bad item is named and set aside, the others go on. A resumed job does not repeat what it has done.
+    A bad item is named and set aside, the others go on. A resumed job does not repeat what it has done: what is left
+    when it ends early, by Stop too, stays for that.
 
     Returns:
         ``added``, ``seconds`` (of what was added), ``skipped`` (known already), ``failed``.
@@ -49,7 +50,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     for left_behind in project.sources.glob(".tmp-*.flac"):  # by a job that was killed; no other decodes now
         left_behind.unlink()
     outcome = _Outcome()
-    done = _Done(job.path / "done.json")
+    done = _Done(job)
     try:
         for index, (path, name) in enumerate(files):
             if done.before(str(path)):
@@ -64,8 +65,6 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
                 _take(project, fetched, url, arguments, reporter, outcome, (index, len(files) + len(urls)))
                 done.add(url)
     except Cancelled:
-        for path, _ in files:
-            path.unlink(missing_ok=True)
         raise Cancelled(outcome.result()) from None
     finally:
         shutil.rmtree(job.path / "download", ignore_errors=True)
@@ -76,9 +75,9 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
 class _Done:
     """Which items this job has dealt with, so that resuming it does not repeat them."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.items: list[str] = read_json(path) if path.exists() else []
+    def __init__(self, job: Job) -> None:
+        self.path = job.path / recordings.DONE
+        self.items = recordings.done_items(job)
 
     def before(self, item: str) -> bool:
         return item in self.items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -14,14 +15,17 @@ import soundfile
 from core.audio.clips import start_segment
 from core.audio.frames import frames_file
 from core.audio.silence import SegmentOptions
-from core.errors import Busy, Cancelled, UserError
+from core.errors import Busy, Cancelled, DiskFull, UserError
+from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources import recordings
 from core.sources.upload import Duplicate, add_file
+from core.store import Source
 from core.tasks import import_sources
 from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
+from ui.i18n import Translator
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -103,15 +107,83 @@ def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path)
         job.wait()
 
 
-def test_stop_ends_the_job_soon_and_leaves_no_file(project: Project, tmp_path: Path) -> None:
+def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: Project, tmp_path: Path) -> None:
     long = write(tmp_path / "long.wav", silence(4 * 3600, 8000), 8000)
     job = recordings.add(project, [(long, "long.wav")], [])
     until(lambda: job.read().stage == "decode" or not job.alive())
     job.stop()
     view = job.wait(30)
     assert view.status == "cancelled" and view.result["added"] == 0
-    assert list(project.uploads.iterdir()) == [] and list(project.sources.iterdir()) == []
-    assert project.store.sources() == []
+    assert list(project.sources.iterdir()) == [] and project.store.sources() == []
+    assert recordings.unfinished(job)
+    view = recordings.resume(project, job.id).wait()
+    assert view.status == "done" and view.result["added"] == 1, view.text
+    assert list(project.uploads.iterdir()) == [] and not recordings.unfinished(job)
+
+
+def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behind(
+    project: Project, tmp_path: Path
+) -> None:
+    job = recordings.add(project, [(write(tmp_path / "long.wav", silence(4 * 3600, 8000), 8000), "long.wav")], [])
+    job.stop()
+    assert job.wait(30).status == "cancelled" and len(list(project.uploads.iterdir())) == 1
+    assert recordings.add(project, [(write(tmp_path / "a.wav", tone(1)), "a.wav")], []).wait().status == "done"
+    assert list(project.uploads.iterdir()) == [] and not recordings.unfinished(job)
+    with pytest.raises(UserError) as refused:
+        recordings.resume(project, job.id)
+    assert refused.value.code == "source.nothing_left"
+
+
+def test_an_import_that_ran_out_of_room_is_taken_up_again(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [
+        [str(write(tmp_path / f"{name}.wav", tone(seconds))), f"{name}.wav"] for seconds, name in ((1, "a"), (2, "b"))
+    ]
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": files}
+    job = Job.create(project.jobs, "import_sources", arguments)
+
+    def full(project: Project, path: Path, **more: object) -> Source:
+        if more["title"] == "b":
+            raise DiskFull("audio.no_room", "No room.")
+        return add_file(project, path, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(import_sources, "add_file", full)
+    events.append(job.events_path, events.Launched())
+    with pytest.raises(DiskFull):
+        import_sources.run(job, job.spec()["arguments"], Reporter(job))
+    events.append(job.events_path, events.Finished(outcome="failed", code="audio.no_room"))
+    assert recordings.unfinished(job)
+    view = recordings.resume(project, job.id).wait()
+    assert view.status == "done" and view.result["added"] == 1, view.text
+    assert [source.title for source in project.store.sources()] == ["a", "b"]
+
+
+def test_what_is_through_cannot_be_taken_up_again(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_text("text")
+    job = recordings.add(project, [(tmp_path / "x.wav", "x.wav")], [])
+    assert job.wait().status == "failed" and not recordings.unfinished(job)
+
+
+def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
+    project: Project, tmp_path: Path
+) -> None:
+    source = add_file(project, write(tmp_path / "a.wav", tone(4)), title="Talk")
+    jobs = [Job.create(project.jobs, "segment", {}), Job.create(project.runs, "train", {}, title="Ana")]
+    held = [locks.try_lock(job.path / "lock", {}) for job in jobs]
+    os.utime(jobs[0].path, (1, 1))
+    try:
+        with pytest.raises(UserError) as refused:
+            recordings.remove(project, source.id)
+        error = refused.value
+        assert error.code == "source.in_use" and (error.values["kind"], error.values["title"]) == ("segment", "")
+        told = Translator("pt-BR").error(error.code, error.text, error.hint, error.values)
+        assert "“Talk”" in told and Translator("pt-BR")("kinds.segment") in told
+    finally:
+        for handle in held:
+            assert handle is not None
+            os.close(handle)
+    assert recordings.remove(project, source.id).exists()
 
 
 def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
@@ -121,8 +193,7 @@ def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Pat
     until(lambda: len(project.store.sources()) == 1 and any(project.sources.glob(".tmp-*.flac")) or not job.alive())
     job.force_stop()
     assert job.wait().status == "interrupted"
-    project.launch(job, gpu=False)
-    view = job.wait()
+    view = recordings.resume(project, job.id).wait()
     assert view.status == "done", view.text
     assert [source.title for source in project.store.sources()] == ["a", "long"]
     assert not any(path.name.startswith(".tmp") for path in project.sources.iterdir())

@@ -76,6 +76,8 @@ def build(page: Page) -> Tab:
             recordings.remove(project, evt.id)
         elif evt.do == "restore":
             recordings.restore(project, evt.id)
+        elif evt.do == "resume":
+            recordings.resume(project, evt.id)
         else:
             act_on_job(project, evt.do, evt.id)
         return None
@@ -139,7 +141,7 @@ def _job(page: Page, project: Project, count: int) -> str:
     if view.status == "done" and not set_aside and count:
         return ""  # the table says it all
     done = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
-    return job_panel(t, job, done_text=done)
+    return job_panel(t, job, done_text=done, resume=recordings.unfinished(job))
 
 
 def _table(page: Page, project: Project, sources: list[Source]) -> str:
