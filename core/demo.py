@@ -17,12 +17,13 @@ RIGHTS = (
 _NAMES = {"pt-BR": "Demonstração"}
 
 
-def start_demo(workspace: Workspace, language: str = "en") -> tuple[Project, Job]:
+def start_demo(workspace: Workspace, language: str = "en", device: str = "auto") -> tuple[Project, Job]:
     """Make a demo project and start the job that walks the road in it.
 
     Args:
         workspace: where.
         language: of the page; it only names the project. The recording is English.
+        device: what to train on: ``auto``, ``cuda`` or ``cpu``. The bundled recogniser always takes the processor.
 
     Raises:
         Busy: a demo is running already, or another job holds the card it will need.
@@ -33,7 +34,7 @@ def start_demo(workspace: Workspace, language: str = "en") -> tuple[Project, Job
     project = workspace.create(_NAMES.get(language, "Demo"), "en", demo=True)
     try:
         project.change(rights=RIGHTS)
-        arguments = {"workspace": str(workspace.path), "project": project.slug}
+        arguments = {"workspace": str(workspace.path), "project": project.slug, "device": device}
         job = Job.create(project.jobs, "demo", arguments, title=project.info.name)
         job.start(project.path / "locks" / "demo", demo_lock(workspace))
     except BaseException:

@@ -26,6 +26,13 @@ class ProjectInfo:
     demo: bool = False
 
 
+def _name(typed: str) -> str:
+    name = " ".join(typed.split())[:80]
+    if not name:
+        raise UserError("project.no_name", "The project has no name.", "Type a name, such as the speaker's.")
+    return name
+
+
 class Project:
     """One voice in the making. Every path of it is a property here."""
 
@@ -46,7 +53,13 @@ class Project:
         return ProjectInfo(**{key: raw[key] for key in ProjectInfo.__dataclass_fields__ if key in raw})
 
     def change(self, **fields: Any) -> ProjectInfo:
-        """Rewrite ``project.json`` with some fields changed (rename, rights note)."""
+        """Rewrite ``project.json`` with some fields changed (rename, rights note).
+
+        Raises:
+            UserError: ``project.no_name``.
+        """
+        if "name" in fields:
+            fields["name"] = _name(fields["name"])
         write_json(self.path / "project.json", {**self.info.__dict__, **fields})
         return self.info
 
@@ -154,6 +167,17 @@ class Project:
                 return Job(path)
         raise UserError("job.missing", "There is no job “{id}”.", "Reload the page.", id=job_id)
 
+    def force_stop(self, job: Job) -> None:
+        """Kill a job at once; with the demo, every part of it that is at work: each is a process group of its own."""
+        job.force_stop()
+        if job.spec()["kind"] != "demo":
+            return
+        job.wait(5)  # so that it starts no further part
+        for part in self.all_jobs():
+            if part.alive():
+                part.stop()  # for one that has only just been started and cannot be killed yet
+                part.force_stop()
+
     def all_jobs(self) -> list[Job]:
         """Jobs and runs, newest first."""
         return jobs_in(self.jobs, self.runs)
@@ -217,9 +241,7 @@ class Workspace:
 
     def create(self, name: str, language: str = "en", engine: str = "xtts", *, demo: bool = False) -> Project:
         """Make an empty project; two of the same name get different folders."""
-        name = " ".join(name.split())[:80]
-        if not name:
-            raise UserError("project.no_name", "The project has no name.", "Type a name, such as the speaker's.")
+        name = _name(name)
         self.projects_folder.mkdir(parents=True, exist_ok=True)
         project = Project(self, free_name(self.projects_folder, slug(name, "project")))
         project.path.mkdir()

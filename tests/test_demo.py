@@ -14,10 +14,12 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.pairs import audio_file, next_pair
 from core.road import steps
-from core.store import Clip, Source
-from core.tasks.demo import SETTINGS, _Walk, approve_sure
+from core.store import ClipFilter
+from core.tasks.demo import SETTINGS, _Walk
 from core.training.presets import preset
 from core.workspace import Project, Workspace
+from ui.i18n import Translator
+from ui.job_panel import act_on_job
 
 
 @pytest.mark.parametrize("which", ["demo", "card"])
@@ -38,21 +40,6 @@ def test_its_settings_are_valid(workspace: Workspace) -> None:
     assert preset("xtts-cpu").config(SETTINGS).max_steps == 30
 
 
-def test_only_sure_transcripts_are_approved(project: Project) -> None:
-    project.store.add_source(Source("a", "A"))
-    project.store.replace_clips(
-        "a",
-        [
-            Clip("a-1", "a", 0, 4, text="Sure.", confidence=0.9),
-            Clip("a-2", "a", 5, 9, text="Perhaps.", confidence=0.3),
-            Clip("a-3", "a", 10, 14, text="", confidence=0.9),
-            Clip("a-4", "a", 15, 19, text="No.", confidence=0.9, status="rejected"),
-        ],
-    )
-    assert approve_sure(project) == 1
-    assert [clip.status for clip in project.store.clips()] == ["approved", "new", "new", "rejected"]
-
-
 @pytest.mark.parametrize(
     ("ending", "error", "code"),
     [
@@ -64,7 +51,7 @@ def test_only_sure_transcripts_are_approved(project: Project) -> None:
 def test_what_ends_a_part_ends_the_demo(
     project: Project, ending: events.Finished | None, error: type[Exception], code: str | None
 ) -> None:
-    part = Job.create(project.jobs, "segment", {}, title="Cutting clips")
+    part = Job.create(project.jobs, "segment", {})
     for event in (events.Launched(), ending):
         if event:
             events.append(part.events_path, event)
@@ -75,6 +62,22 @@ def test_what_ends_a_part_ends_the_demo(
     assert getattr(raised.value, "code", None) == code
     if code == "x.y":
         assert (raised.value.text, raised.value.values) == ("{It} broke.", {"a": 1})  # type: ignore[attr-defined]
+    if isinstance(raised.value, UserError) and code == "demo.part_ended":
+        t, error = Translator("pt-BR"), raised.value
+        assert t("kinds.segment") in t.error(error.code, error.text, error.hint, error.values)
+
+
+@pytest.mark.slow
+def test_a_forced_stop_of_the_demo_ends_its_parts_too(workspace: Workspace) -> None:
+    project, job = start_demo(workspace)
+    until = time.monotonic() + 60
+    while not any(part.alive() and part.id != job.id for part in project.all_jobs()) and time.monotonic() < until:
+        time.sleep(0.01)
+    parts = [part for part in project.all_jobs() if part.alive()]
+    assert len(parts) >= 2
+    act_on_job(project, "force", job.id)
+    assert job.read().status == "interrupted"
+    assert [part.id for part in parts if part.wait(20).active] == [] and project.running() is None
 
 
 @pytest.mark.slow
@@ -95,7 +98,7 @@ def test_stop_ends_the_demo_and_the_part_at_work(workspace: Workspace) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_demo_walks_the_whole_road_to_a_pair(workspace: Workspace) -> None:
-    project, job = start_demo(workspace, "pt-BR")
+    project, job = start_demo(workspace, "pt-BR", "cpu")
     assert project.info.name == "Demonstração" and project.info.language == "en" and project.info.demo
     view = job.wait(1500)
     assert view.status == "done", f"{view.text}\n{job.log_tail()}"
@@ -105,3 +108,8 @@ def test_the_demo_walks_the_whole_road_to_a_pair(workspace: Workspace) -> None:
     assert audio_file(project, pair.left).exists() and audio_file(project, pair.right).exists()
     states = {step.key: step.state for step in steps(project)}
     assert states["train"] == states["dataset"] == "done" and states["listen"] == "empty"
+    training = project.latest("train")
+    assert training and training.spec()["arguments"]["device"] == "cpu"
+    # Its approvals are one change.
+    assert len(project.store.undo_last()) == view.result["approved"]
+    assert project.store.count(ClipFilter("approved")) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from core import review
 from core.errors import UserError
-from core.store import Clip, Source
+from core.store import LOW_CONFIDENCE, Clip, Source
 from core.workspace import Project
 
 CONFIDENCES = (0.95, 0.5, 0.9, 0.86, None)
@@ -113,3 +113,18 @@ def test_only_clips_whose_text_holds_the_words_are_walked(project: Project, clip
     spot = review.spot(project, "all", search="rare")
     assert spot is not None
     assert (spot.clip.id, spot.count, spot.following) == (clips[3], 1, ())
+
+
+def test_only_new_clips_with_a_text_are_approved_at_once(project: Project) -> None:
+    project.store.add_source(Source("a", "A"))
+    project.store.replace_clips(
+        "a",
+        [
+            Clip("a-1", "a", 0, 4, text="Sure.", confidence=0.9),
+            Clip("a-2", "a", 5, 9, text="Perhaps.", confidence=0.3),
+            Clip("a-3", "a", 10, 14, text="", confidence=0.9),
+            Clip("a-4", "a", 15, 19, text="No.", confidence=0.9, status="rejected"),
+        ],
+    )
+    assert review.approve_sure(project, LOW_CONFIDENCE) == 1
+    assert [clip.status for clip in project.store.clips()] == ["approved", "new", "new", "rejected"]

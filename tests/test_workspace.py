@@ -30,6 +30,15 @@ def test_a_rename_keeps_the_folder_and_everything_else(workspace: Workspace) -> 
     assert (again.info.name, again.info.language, again.info.demo) == ("New", "pt", True)
 
 
+@pytest.mark.parametrize("blank", ["", " \n "])
+def test_a_project_keeps_its_name_when_it_is_renamed_to_nothing(workspace: Workspace, blank: str) -> None:
+    project = workspace.create("Old")
+    with pytest.raises(UserError) as refused:
+        project.change(name=blank)
+    assert refused.value.code == "project.no_name" and project.info.name == "Old"
+    assert project.change(name="  My \n voice ").name == "My voice"
+
+
 def test_a_deleted_project_lies_in_the_trash_and_comes_back(workspace: Workspace) -> None:
     project = workspace.create("Voice")
     project.store.totals()

@@ -66,7 +66,7 @@ def act_on_job(project: Project, do: str, job_id: str) -> bool:
     if do not in ("stop", "force"):
         return False
     job = project.job(job_id)
-    job.stop() if do == "stop" else job.force_stop()
+    job.stop() if do == "stop" else project.force_stop(job)
     return True
 
 

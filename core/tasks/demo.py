@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core import review
 from core.audio.clips import start_segment
 from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
@@ -19,7 +20,7 @@ from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
 from core.sources import recordings
-from core.store import LOW_CONFIDENCE, ClipFilter
+from core.store import LOW_CONFIDENCE
 from core.training.run import start_training
 from core.transcription.start import start_transcribe
 from core.workspace import Project, Workspace
@@ -50,7 +51,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         Cancelled: Stop was pressed here or on one of its parts; what was made so far stays in the project.
         UserError: a part failed; the error is that part's own.
     """
-    walk = _Walk(Workspace(Path(arguments["workspace"])).project(arguments["project"]), job, reporter)
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+    walk = _Walk(project, job, reporter, str(arguments.get("device", "auto")))
     try:
         return walk.all()
     except BaseException:
@@ -63,6 +65,7 @@ class _Walk:
     project: Project
     job: Job
     reporter: Reporter
+    device: str = "auto"
     began: float = field(default_factory=time.monotonic)
     stage: str = ""
     stage_began: float = 0.0
@@ -80,14 +83,18 @@ class _Walk:
         self._enter("demo_transcribe")
         self._follow(self._start(lambda: start_transcribe(project, "builtin:tiny.en", "en", device="cpu", beam_size=1)))
         self._enter("demo_dataset")
-        approved = approve_sure(project)
+        approved = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
         dataset = freeze(project)
         self._enter("demo_base")
         self._follow(starter)
         self._warn_of_noise()
         self._enter("demo_train")
         done = self._follow(
-            self._start(lambda: start_training(project, dataset.id, "xtts-cpu", SETTINGS, "Demo", bases().STARTER))
+            self._start(
+                lambda: start_training(
+                    project, dataset.id, "xtts-cpu", SETTINGS, "Demo", bases().STARTER, device=self.device
+                )
+            )
         )
         self._enter("demo_pair")
         next_pair(project)
@@ -139,8 +146,10 @@ class _Walk:
             raise _PartFailed(view)
         raise UserError(
             "demo.part_ended",
-            "“{title}” ended without a word.",
+            "“{job}” ended without a word.",
             "Its log says more: {log}. Start the demo once more.",
+            job=view.title or view.kind.replace("_", " "),
+            kind=view.kind,
             title=view.title,
             log=str(child.log_path),
         )
@@ -178,15 +187,3 @@ class _PartFailed(UserError):
     def __init__(self, view: JobView) -> None:
         Exception.__init__(self, view.text)
         self.code, self.text, self.hint, self.values = view.code, view.text, view.hint, view.values
-
-
-def approve_sure(project: Project) -> int:
-    """Approve clips whose text recognition was sure of; the doubtful ones stay for the person. Returns how many."""
-    sure = [
-        clip
-        for clip in project.store.clips(ClipFilter("new"))
-        if clip.text and clip.confidence is not None and clip.confidence >= LOW_CONFIDENCE
-    ]
-    for clip in sure:
-        project.store.edit_clip(clip.id, status="approved")
-    return len(sure)

@@ -17,11 +17,14 @@ from core.training.loop import Loop
 from core.training.run import CONFIG
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
-from core.workspace import Project, Workspace
+from core.workspace import Workspace
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Train the run in ``job``'s folder, from its newest complete state if there is one.
+
+    Args:
+        arguments: ``dataset`` (its id), ``base`` (id or folder) and ``device``.
 
     Returns:
         ``step``, ``steps``, ``checkpoints`` and the last losses.
@@ -30,16 +33,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         Cancelled: Stop was pressed; with the same facts if there was anything to keep.
         UserError: the base or the dataset cannot be used, or the card's memory is too small.
     """
-    workspace = Workspace(Path(arguments["workspace"]))
-    project = workspace.project(arguments["project"])
-    return train(project, job, arguments, reporter)
-
-
-def train(project: Project, job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """What `run` does, for a job of any kind whose folder holds ``config.yaml`` (the demo walks through here too).
-
-    ``arguments`` holds ``dataset`` (its id), ``base`` (id or folder) and ``device``.
-    """
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     config, _ = read_config(job.path / CONFIG)
     dataset = project.datasets / arguments["dataset"]
     engine_name = project.info.engine

@@ -42,13 +42,7 @@ class Tally:
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Hear the clips that were not heard yet, or all of them ``again``."""
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    return transcribe(project, arguments, reporter)
-
-
-def transcribe(project: Project, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """The task on a project; the demo calls it inside its own job.
+    """Hear the clips that were not heard yet, or all of them ``again``.
 
     Args:
         arguments: ``model``, and what else `start_transcribe` takes.
@@ -57,6 +51,7 @@ def transcribe(project: Project, arguments: dict[str, Any], reporter: Reporter) 
         UserError: the model cannot be used, or not a single clip could be heard.
         Cancelled: Stop was pressed; holds the result so far.
     """
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     again = bool(arguments.get("again"))
     clips = [clip for clip in project.store.clips() if clip.status != "rejected" and (again or clip.confidence is None)]
     tally = Tally(left=len(clips))

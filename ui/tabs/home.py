@@ -48,7 +48,7 @@ def _act(page: Page, evt: gr.EventData) -> str:
     if evt.do == "demo":
         from core import demo
 
-        demo.start_demo(workspace, page.t.language)
+        demo.start_demo(workspace, page.t.language, page.settings.device)
     elif evt.do == "rename":
         workspace.project(evt.id).change(name=evt.value)
     elif evt.do == "delete":
