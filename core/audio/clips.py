@@ -12,7 +12,7 @@ from core.audio.samples import Samples, read, write_wav
 from core.audio.silence import SegmentOptions, Span, left_out, levels, segment
 from core.errors import UserError
 from core.jobs.job import Job
-from core.store import Clip
+from core.store import Clip, ClipFilter
 from core.workspace import Project
 
 CLIP_RATE_HZ = 22_050
@@ -98,6 +98,19 @@ def faded(samples: Samples, rate: int, fade_ms: float) -> Samples:
     result[:length] *= ramp
     result[-length:] *= ramp[::-1]
     return result
+
+
+def uncut(project: Project) -> list[str]:
+    """Ids of the recordings that have no clips and that no finished job has tried to cut."""
+    jobs = (job for job in project.all_jobs() if job.spec()["kind"] == "segment")
+    tried = {
+        one for job in jobs if job.read().status == "done" for one in job.spec()["arguments"].get("source_ids", [])
+    }
+    return [
+        source.id
+        for source in project.store.sources()
+        if source.id not in tried and not project.store.count(ClipFilter(source_id=source.id))
+    ]
 
 
 def options_of_last_cut(project: Project) -> SegmentOptions:

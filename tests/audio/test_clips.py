@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import CLIP_RATE_HZ, faded, preview, start_segment
+from core.audio.clips import CLIP_RATE_HZ, faded, preview, start_segment, uncut
 from core.audio.silence import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
 from core.files import read_json
@@ -178,6 +178,19 @@ def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
     assert (folder / f"{second.id}.wav").read_bytes() == sound and not project.clip_file(second.id).exists()
     assert start_segment(project).wait().result["trashed"] == 0
     assert [clip.id[-4:] for clip in project.store.clips()] == ["0001", "0003"]
+
+
+def test_only_recordings_that_came_later_wait_to_be_cut(project: Project, tmp_path: Path) -> None:
+    add_file(project, write(tmp_path / "first.wav", tone(5)), title="First")
+    add_file(project, write(tmp_path / "short.wav", tone(1)), title="Nothing to cut")
+    assert len(uncut(project)) == 2
+    assert start_segment(project).wait().status == "done"
+    assert uncut(project) == []
+    added = add_file(project, write(tmp_path / "second.wav", tone(6)), title="Second")
+    assert uncut(project) == [added.id]
+    before = project.store.clips()
+    assert start_segment(project, uncut(project)).wait().result["clips"] == 1
+    assert uncut(project) == [] and all(clip in project.store.clips() for clip in before)
 
 
 def test_a_second_cut_at_the_same_time_is_refused(project: Project, speech: Source) -> None:
