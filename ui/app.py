@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import gradio as gr
@@ -12,12 +13,14 @@ from core.workspace import Project, Workspace
 from ui import html
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import stage_line
-from ui.page import Page, Tab
+from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
 TICK_S = 1.0
+log = logging.getLogger("voicewright")
+_said: set[str] = set()  # what ticks have complained about
 _READ_ADDRESS = (
     "(project, tab, view, ...rest) =>"
     " { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab(), location.search, ...rest]; }"
@@ -53,10 +56,12 @@ def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, 
         def updates() -> dict[Any, Any]:
             given = dict(zip(inputs, values, strict=True))
             project, key = page.project(given[page.slug]), given[page.tab_key]
-            shown: dict[Any, Any] = {page.slug: project.slug if project else "", page.tab_key: key}
+            shown: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
             shown |= {page.view: given[page.view], header: _header(page, project), steps: _steps(page, project, key)}
             tab = tabs.get(key, tabs["home"])
-            return shown | tab.refresh(project, *[given[one] for one in tab.inputs])
+            # Whatever the tab may come to: what is open is known from here on, else a click would act on what was.
+            page.guarded(lambda: shown.update(tab.refresh(project, *[given[one] for one in tab.inputs])), [])
+            return shown
 
         return page.guarded(updates, outputs)
 
@@ -82,9 +87,11 @@ def _tick(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, tim
         def updates() -> dict[Any, Any]:
             given = dict(zip(inputs, values, strict=True))
             project, key = page.project(given[page.slug]), given[page.tab_key]
-            shown: dict[Any, Any] = {header: _header(page, project), steps: _steps(page, project, key)}
+            shown: Updates = {header: _header(page, project), steps: _steps(page, project, key)}
             tab = tabs.get(key)
-            return shown | (tab.tick(project, *[given[one] for one in tab.inputs]) if tab and tab.tick else {})
+            if tab and tab.tick:
+                shown |= _ticked(tab, project, [given[one] for one in tab.inputs])
+            return shown
 
         return page.guarded(updates, outputs)
 
@@ -97,6 +104,18 @@ def _tick(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, tim
         api_visibility="private",
         trigger_mode="once",
     )
+
+
+def _ticked(tab: Tab, project: Project | None, values: list[Any]) -> Updates:
+    """The tab's live parts. What goes wrong is logged once and shown nowhere: the next second would show it again."""
+    try:
+        return tab.tick(project, *values) if tab.tick else {}
+    except Exception as error:
+        said = f"{tab.key}: {type(error).__name__}: {error}"
+        if said not in _said:
+            _said.add(said)
+            log.exception("a tab could not be kept live: %s", said)
+        return {}
 
 
 def _inputs(page: Page, tabs: dict[str, Tab]) -> list[Any]:

@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 from core.errors import UserError
 from ui.i18n import Translator
 
+_NO_LIMIT = 1e6  # a bound from here on is none that anybody meets
+
 
 class Form:
     """Inputs for chosen fields of a pydantic model.
@@ -37,7 +39,11 @@ class Form:
         low, high = _bounds(field)
         if self.typed and field.annotation in (int, float):
             # A range as wide as all whole numbers tells nobody anything.
-            span = f"{low:g}–{high:g}" if low is not None and high is not None and high < 1e6 else ""
+            span = (
+                f"{self.t.plain(low)}–{self.t.plain(high)}"
+                if low is not None and high is not None and high < _NO_LIMIT
+                else ""
+            )
             shared["info"] = " · ".join(part for part in (shared["info"], span) if part) or None
             return gr.Number(value=value, **shared)
         if get_origin(field.annotation) is Literal:
@@ -59,20 +65,37 @@ class Form:
         """A checked model made from the inputs.
 
         Raises:
-            UserError: ``settings.invalid``, naming the field.
+            UserError: ``settings.invalid``, naming the field; ``settings.crossed`` if a shortest is above its longest.
         """
         try:
             return self.model(**self.values(given))
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else ""
+            if not first["loc"]:  # each is fine by itself
+                raise UserError(
+                    "settings.crossed",
+                    "The shortest length is not below the longest one.",
+                    "Lower the shortest, or raise the longest.",
+                ) from None
+            name = str(first["loc"][0])
             raise UserError(
                 "settings.invalid",
                 "“{name}” cannot have this value ({why}).",
                 "Choose another value, or reset it.",
                 name=self.t.get(f"{self.section}.{name}", name),
-                why=first["msg"],
+                why=self._why(first["type"], self.model.model_fields.get(name)),
             ) from None
+
+    def _why(self, kind: str, field: FieldInfo | None) -> str:
+        """What a value would have to be, in the page's language."""
+        low, high = _bounds(field) if field else (None, None)
+        if kind == "int_from_float":
+            return self.t("form.whole")
+        if low is not None and high is not None and high < _NO_LIMIT:
+            return self.t("form.between", low=self.t.plain(low), high=self.t.plain(high))
+        if low is not None:
+            return self.t("form.at_least", low=self.t.plain(low))
+        return self.t("form.another")
 
     def changed(self, given: Sequence[Any], base: dict[str, Any]) -> dict[str, Any]:
         """Those of the inputs' values that differ from ``base`` (a preset), or from the defaults where it is silent."""

@@ -28,7 +28,7 @@ def action(
     """A button that sends ``{do, id}`` to the part it stands in.
 
     Args:
-        disabled: the reason why it is off, shown as its title.
+        disabled: the reason why it is off, shown as its title; `why` prints it beside the button.
         confirm: what is asked before it is sent.
         keys: keys that press it while its tab is open and nobody types, such as ``"a A"``.
         elem_id: its id in the page.
@@ -40,6 +40,11 @@ def action(
         f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{more}{off}>'
         f"{e(label)}</button>"
     )
+
+
+def why(reason: str) -> str:
+    """Why the button beside it is off, as a small line; nothing if it is not."""
+    return f'<p class="vw-dim vw-why">{e(reason)}</p>' if reason else ""
 
 
 def go(label: str, tab: str, *, style: str = "primary", view: str = "") -> str:
@@ -97,10 +102,13 @@ def light(tone: str, label: str) -> str:
     return f'<span class="vw-light {tone}" title="{e(label)}"><i aria-hidden="true">{LIGHTS[tone]}</i>{e(label)}</span>'
 
 
-def bar(fraction: float) -> str:
-    """A progress bar, 0 to 1."""
+def bar(fraction: float, label: str) -> str:
+    """A progress bar, 0 to 1; ``label`` says of what, for who does not see it."""
     percent = round(100 * max(0.0, min(1.0, fraction)), 1)
-    return f'<div class="vw-bar" role="progressbar" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+    return (
+        f'<div class="vw-bar" role="progressbar" aria-label="{e(label)}" aria-valuemin="0" aria-valuemax="100"'
+        f' aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+    )
 
 
 def player(url: str, label: str = "", *, preload: str = "none") -> str:

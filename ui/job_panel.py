@@ -37,17 +37,17 @@ def job_panel(
     if job is None:
         return ""
     view = job.read()
-    parts = [_headline(t, view)]
+    ending = "" if view.active else _ending(t, view, done_text, next_step, resume)
+    # Read out when it begins and ends; what changes every second is not.
+    parts = [f'<div aria-live="polite">{_headline(t, view)}{ending}</div>']
     if view.active:
         parts.append(_progress(t, job, view, stop_label or t("job.stop")))
-    else:
-        parts.append(_ending(t, view, done_text, next_step, resume))
     parts.append(_warnings(t, view.warnings))
     if view.active or view.status in ("failed", "interrupted"):
         tail = job.log_tail()
         if tail:
             parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
-    return f'<section class="vw-job" data-key="{html.e(view.id)}" aria-live="polite">{"".join(parts)}</section>'
+    return f'<section class="vw-job" data-key="{html.e(view.id)}">{"".join(parts)}</section>'
 
 
 def is_live(job: Job | None) -> bool:
@@ -103,9 +103,8 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
         line, buttons = t("job.stopping"), html.action(t("job.force"), "force", view.id, style="danger")
     else:
         line, buttons = stage_line(t, view), html.action(stop_label, "stop", view.id)
-    return (
-        f'{html.bar(view.fraction)}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
-    )
+    bar = html.bar(view.fraction, t.job_name(view.kind, view.title))
+    return f'{bar}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
 
 
 def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume: bool) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ui.html import e
 
 Point = tuple[float, float]
+Write = Callable[[float], str]
 WIDTH, HEIGHT = 640, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 128, 12, 32
 
@@ -22,8 +23,10 @@ class Series:
     style: str = "first"
 
 
-def lines(series: Sequence[Series], x_label: str, y_label: str, *, description: str = "") -> str:
-    """A line chart with direct labels; empty if there is nothing to draw yet."""
+def lines(
+    series: Sequence[Series], x_label: str, y_label: str, *, description: str = "", write: Write = "{:g}".format
+) -> str:
+    """A line chart with direct labels; empty if there is nothing to draw yet. ``write`` spells a number out."""
     points = [point for one in series for point in one.points if math.isfinite(point[1])]
     if not points:
         return ""
@@ -35,7 +38,7 @@ def lines(series: Sequence[Series], x_label: str, y_label: str, *, description: 
         down = HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
         return round(across, 1), round(down, 1)
 
-    parts = [_axes(x_low, x_high, y_low, y_high, x_label, y_label, place)]
+    parts = [_axes(x_low, x_high, y_low, y_high, x_label, y_label, place, write)]
     taken: list[float] = []
     for one in series:
         good = [place(x, y) for x, y in one.points if math.isfinite(y)]
@@ -53,8 +56,10 @@ def lines(series: Sequence[Series], x_label: str, y_label: str, *, description: 
     return _svg("".join(parts), description or y_label)
 
 
-def histogram(values: Sequence[float], edges: Sequence[float], x_label: str, y_label: str) -> str:
-    """Bars of how many values lie between neighbouring edges."""
+def histogram(
+    values: Sequence[float], edges: Sequence[float], x_label: str, y_label: str, *, write: Write = "{:g}".format
+) -> str:
+    """Bars of how many values lie between neighbouring edges. ``write`` spells a number out."""
     counts = [0] * (len(edges) - 1)
     for value in values:
         for index in range(len(counts)):
@@ -66,18 +71,18 @@ def histogram(values: Sequence[float], edges: Sequence[float], x_label: str, y_l
         return ""
     width = (WIDTH - LEFT - 16) / len(counts)
     parts = [
-        f'<text x="{LEFT - 6}" y="{TOP + 10}" text-anchor="end">{top}</text>'
+        f'<text x="{LEFT - 6}" y="{TOP + 10}" text-anchor="end">{write(top)}</text>'
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - 16}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
     ]
     for index, count in enumerate(counts):
         tall = (HEIGHT - TOP - BOTTOM) * count / top
         x, y = LEFT + index * width, HEIGHT - BOTTOM - tall
-        title = f"{edges[index]:g}–{edges[index + 1]:g}: {count}"
+        title = f"{write(edges[index])}–{write(edges[index + 1])}: {write(count)}"
         parts.append(
             f'<rect class="fill" x="{x + 1:.1f}" y="{y:.1f}" width="{width - 2:.1f}" height="{tall:.1f}" rx="2">'
             f"<title>{title}</title></rect>"
         )
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{edges[index]:g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{write(edges[index])}</text>')
     parts.append(_captions(x_label, y_label))
     return _svg("".join(parts), f"{y_label} / {x_label}")
 
@@ -99,16 +104,24 @@ def waveform(peaks: Sequence[Point], seconds: float, spans: Sequence[Point] = ()
     )
 
 
-def _axes(x_low: float, x_high: float, y_low: float, y_high: float, x_label: str, y_label: str, place: object) -> str:
-    assert callable(place)
+def _axes(
+    x_low: float,
+    x_high: float,
+    y_low: float,
+    y_high: float,
+    x_label: str,
+    y_label: str,
+    place: Callable[[float, float], Point],
+    write: Write,
+) -> str:
     parts = []
     for tick in _ticks(y_low, y_high, 4):
         _, y = place(x_low, tick)
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{tick:g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{write(tick)}</text>')
     for tick in _ticks(x_low, x_high, 5):
         x, _ = place(tick, y_low)
-        parts.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{write(tick)}</text>')
     return "".join(parts) + _captions(x_label, y_label)
 
 

@@ -67,6 +67,11 @@ class Translator:
         plain = f"{value:,.{digits}f}"
         return plain.translate(str.maketrans(",.", ".,")) if self.language == "pt-BR" else plain
 
+    def plain(self, value: float) -> str:
+        """As few digits as it takes: ``0.5`` or ``0,5``."""
+        short = f"{value:g}"
+        return short.replace(".", ",") if self.language == "pt-BR" else short
+
     def length(self, seconds: float) -> str:
         """A length for reading: ``42 s``, ``3 min 05 s``, ``34 min``, ``2 h 10 min``."""
         whole = round(seconds)

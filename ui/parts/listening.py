@@ -74,7 +74,7 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
     done = t("listen.compared", done=t.number(ranking.compared), total=t.number(ranking.pairs))
     far = ranking.compared / ranking.pairs if ranking.pairs else 0.0
     return (
-        f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(done)}</p>{html.bar(far)}"
+        f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(done)}</p>{html.bar(far, done)}"
         f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
@@ -82,4 +82,4 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
 def _share(t: Translator, share: float | None) -> str:
     if share is None:
         return "–"
-    return f'<div class="vw-share">{html.bar(share)}<span>{t.number(100 * share)} %</span></div>'
+    return f'<div class="vw-share">{html.bar(share, t("listen.col_share"))}<span>{t.number(100 * share)} %</span></div>'

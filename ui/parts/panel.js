@@ -80,7 +80,9 @@ element.addEventListener('click', (event) => {
 });
 element.addEventListener('change', (event) => {
   const target = event.target.closest('input[data-do], select[data-do], textarea[data-do]');
-  if (target) send(target);
+  // A name cannot be taken away: the field shows again what it was.
+  if (target && target.required && !target.value.trim()) target.value = target.defaultValue;
+  else if (target) send(target);
   const place = event.target.closest('select[data-view], input[data-view]');
   if (place) window.vw.place(place.dataset.view + '=' + encodeURIComponent(place.value));
 });
@@ -94,7 +96,6 @@ element.addEventListener('submit', (event) => {
   setTimeout(() => form.classList.remove('busy'), 600);
   const fields = JSON.stringify(Object.fromEntries(new FormData(form)));
   trigger('act', { do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search });
-  if (form.dataset.reset === 'yes') form.reset();
 });
 // A picture with data-wave shows where its player is (--at, 0 to 1); a click on it goes there.
 element.addEventListener('timeupdate', (event) => {

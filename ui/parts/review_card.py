@@ -49,8 +49,10 @@ def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     clip = spot.clip
     try:
         outline = peaks(project.source_file(clip.source_id), _BUCKETS, clip.start_s, clip.end_s)
-    except OSError:  # the recording is gone from the disk; the clip may still be heard
+    except (OSError, RuntimeError):  # the recording is gone from the disk; the clip may still be heard
         outline = []
+    if not project.clip_file(clip.id).exists():
+        return html.notice(t("review.missing"), "bad")
     wave = plots.waveform([(float(low), float(high)) for low, high in outline], clip.seconds, (), t("review.wave"))
     url = html.e(audio_url(project.slug, "clip", clip.id))
     return (

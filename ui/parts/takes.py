@@ -40,17 +40,21 @@ def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> 
 
 def _export(t: Translator, project: Project, one: Export) -> str:
     sample = audio_url(project.slug, "export", one.id, one.sample.name)
-    size = t("speak.download_zip", megabytes=t.number(one.megabytes))
-    save = _download(download_url(project.slug, one.id), f"{one.id}.zip", size)
     noise = "" if one.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
     how = html.details(t("speak.how_to_load"), f'<pre class="vw-log">{html.e(how_to_load(one))}</pre>')
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(one.id)}"><div class="vw-spread"><b>{html.e(one.name)}</b>'
         f'<span class="vw-dim">{html.e(t.moment(one.at))}</span></div>{html.player(sample, one.name)}{noise}'
         f'<p class="vw-dim">{html.e(t("speak.lies_in"))} <code>{html.e(one.folder)}</code></p>'
-        f'<div class="vw-row">{save}</div>{how}</article>'
+        f'<div class="vw-row">{download_link(t, project, one)}</div>{how}</article>'
     )
 
 
-def _download(url: str, name: str, label: str) -> str:
-    return f'<a class="vw-btn vw-link" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'
+def download_link(t: Translator, project: Project, one: Export, style: str = "") -> str:
+    """The link that fetches an exported voice as a zip."""
+    size = t("speak.download_zip", megabytes=t.number(one.megabytes))
+    return _download(download_url(project.slug, one.id), f"{one.id}.zip", size, style)
+
+
+def _download(url: str, name: str, label: str, style: str = "") -> str:
+    return f'<a class="vw-btn vw-link {style}" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'

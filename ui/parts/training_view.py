@@ -73,10 +73,13 @@ def _curves(t: Translator, view: RunView) -> str:
         t("train.axis_updates"),
         t("train.axis_error"),
         description=t("train.curve_about"),
+        write=t.plain,
     )
     if not errors:
         return ""
-    rate = plots.lines([Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"))
+    rate = plots.lines(
+        [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
+    )
     more = html.details(t("train.curve_lr"), rate) if rate else ""
     return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}"
 

@@ -59,7 +59,7 @@ def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) ->
         html.number(t.number(now.waiting), t("dataset.waiting")),
     )
     lights = "".join(f"<li>{html.light(TONES[one.level], light_line(t, one))}</li>" for one in now.lights)
-    picture = plots.histogram(now.lengths, EDGES_S, t("dataset.length_axis"), t("dataset.clips_axis"))
+    picture = plots.histogram(now.lengths, EDGES_S, t("dataset.length_axis"), t("dataset.clips_axis"), write=t.plain)
     shape = f"<div><h3>{html.e(t('dataset.lengths'))}</h3>{picture}</div>" if picture else ""
     quality = f'<div><h3>{html.e(t("dataset.quality"))}</h3><ul class="vw-lights">{lights}</ul></div>' if lights else ""
     return (
@@ -77,7 +77,8 @@ def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) 
     said = html.notice(t("dataset.changed"), "info") if frozen else ""
     button = html.action(t("dataset.freeze"), "freeze", style="primary wide", disabled=why, elem_id="freeze-dataset")
     review = html.go(t("dataset.more_review"), "review", style="") if now.waiting else ""
-    return f'{said}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p><div class="vw-row">{button}{review}</div>'
+    row = f'<div class="vw-row">{button}{review}</div>{html.why(why)}'
+    return f'{said}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p>{row}'
 
 
 def light_line(t: Translator, light: Light) -> str:

@@ -68,12 +68,14 @@ def _overview(page: Page) -> str:
     shown = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
     parts = [html.heading(t("home.title"), t("home.purpose"))]
     parts.append(_demo_panel(page, found, cards))
-    parts.append(f'<div class="vw-cards">{shown}{_demo_card(page, running, first=not cards)}{_new(page)}</div>')
+    parts.append(f'<div class="vw-cards">{shown}{_demo_card(page, running, first=not cards)}{_new(page, cards)}</div>')
     return "".join(parts)
 
 
-def _new(page: Page) -> str:
+def _new(page: Page, cards: list[ProjectCard]) -> str:
     t = page.t
+    # Another form once a project was made, and so an empty one; a refused name stays to be put right.
+    stamp = max((card.created for card in cards if not card.demo), default=0.0)
     spoken = "".join(
         f'<option value="{code}"{" selected" if code == t("home.default_language") else ""}>'
         f"{html.e(t(f'languages.{code}'))}</option>"
@@ -81,7 +83,7 @@ def _new(page: Page) -> str:
     )
     name, language = html.e(t("home.name")), html.e(t("home.language"))
     return (
-        f'<form class="vw-card" data-key="new" data-do="create" data-reset="yes"><h3>{html.e(t("home.new"))}</h3>'
+        f'<form class="vw-card" data-key="new{stamp}" data-do="create"><h3>{html.e(t("home.new"))}</h3>'
         f'<label class="vw-field"><span>{name}</span><input type="text" name="name" required maxlength="80"'
         f' autocomplete="off" placeholder="{html.e(t("home.name_example"))}"></label>'
         f'<label class="vw-field"><span>{language}</span><select name="language">{spoken}</select></label>'
@@ -113,16 +115,17 @@ def _demo_panel(page: Page, found: tuple[Project, Job] | None, cards: list[Proje
 
 def _demo_card(page: Page, running: bool, *, first: bool) -> str:
     t = page.t
+    busy = t("home.demo_running") if running else ""
     button = html.action(
         t("home.demo"),
         "demo",
         style="primary wide" if first else "wide",
-        disabled=t("home.demo_running") if running else "",
+        disabled=busy,
         elem_id="start-demo",
     )
     return (
         f'<section class="vw-card vw-demo" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
-        f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{button}</section>'
+        f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{html.why(busy)}{button}</section>'
     )
 
 
@@ -175,7 +178,7 @@ def _more(page: Page, card: ProjectCard) -> str:
     )
     field = (
         f'<label class="vw-field"><span>{html.e(t("home.name"))}</span><input type="text" data-do="rename"'
-        f' data-id="{html.e(card.slug)}" value="{html.e(card.name)}" maxlength="80"></label>'
+        f' data-id="{html.e(card.slug)}" value="{html.e(card.name)}" maxlength="80" required></label>'
     )
     delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question)
     return html.details(t("home.more"), f"{field}{delete}")

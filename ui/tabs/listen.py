@@ -67,7 +67,7 @@ def _pair(page: Page, project: Project, query: str) -> str:
             return pair_view(page.t, project.slug, pair(project, judged), reveal(project, judged))
         return pair_view(page.t, project.slug, _wanted(project, query), None)
     except UserError as error:
-        return html.notice(page.say(error), "warn") + html.place(page.t("listen.next"), "judged=")
+        return html.notice(page.say(error), "warn") + html.place(page.t("listen.let_choose"), "judged=&a=&b=&sentence=")
 
 
 def _choose(t: Translator, project: Project, query: str) -> str:
@@ -79,11 +79,11 @@ def _choose(t: Translator, project: Project, query: str) -> str:
         (str(one.number), f"{one.number + 1}. {one.text}") for one in sentences(project, a, b)
     ]
     lists = (
-        select(t("listen.one"), "a", voices, a)
-        + select(t("listen.other"), "b", voices, b)
-        + select(t("listen.sentence"), "sentence", said, view.get("sentence", ""))
+        select(t("listen.one"), "a", voices, a, clears="judged")
+        + select(t("listen.other"), "b", voices, b, clears="judged")
+        + select(t("listen.sentence"), "sentence", said, view.get("sentence", ""), clears="judged")
     )
-    free = html.place(t("listen.let_choose"), "a=&b=&sentence=")
+    free = html.place(t("listen.let_choose"), "judged=&a=&b=&sentence=")
     return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')
 
 

@@ -59,7 +59,7 @@ def _review(page: Page, project: Project | None, view: dict[str, str], *, play: 
     spot = review.spot(project, state, view.get("clip", ""), view.get("search", ""))
     parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
     if spot is None:
-        parts.append(_nothing(page, counts, state))
+        parts.append(_nothing(page, counts, state) + html.arrive("clip="))
     else:
         side = f"<aside>{_following(page, spot)}{_keys(page, view)}{_many(page, project, view)}</aside>"
         card = review_card(t, project, spot, play=play)
@@ -80,7 +80,7 @@ def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
     lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if done else ""
     return (
         f'<div class="vw-spread"><span>{html.e(line)}</span>{lead}</div>'
-        f'<div class="vw-gap">{html.bar(done / counts["all"])}</div>'
+        f'<div class="vw-gap">{html.bar(done / counts["all"], t("review.title"))}</div>'
     )
 
 
@@ -145,17 +145,19 @@ def _many(page: Page, project: Project, view: dict[str, str]) -> str:
         for level, count in found.items()
     )
     values = {"count": t.number(found[chosen]), "percent": f"{chosen:.0%}"}
+    off = "" if found[chosen] else t("review.none_so_sure")
     button = html.action(
         t("review.approve_many", **values),
         "approve_sure",
         str(chosen),
         style="wide",
-        disabled="" if found[chosen] else t("review.none_so_sure"),
+        disabled=off,
         confirm=t("review.approve_question", **values),
         elem_id="approve-sure",
     )
     label = html.e(t("review.how_sure"))
-    body = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>{button}'
+    choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
+    body = f"{choice}{button}{html.why(off)}"
     return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from core.audio.clips import Preview, options_of_last_cut, preview, start_segment
+from core.audio.clips import Preview, options_of_last_cut, preview, start_segment, uncut
 from core.audio.silence import SegmentOptions, Span
 from core.audio.waveform import peaks
+from core.errors import UserError
 from core.store import Clip, ClipFilter, Source
 from core.workspace import Project
 from ui import html, plots
@@ -28,7 +29,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     picture = Panel()
-    with gr.Accordion(t("common.more_settings"), open=False):
+    with gr.Accordion(t("common.more_settings"), open=False, visible=False) as settings:
         form = Form(t, SegmentOptions, "cut_options")
         reset = gr.Button(t("segments.reset"), size="sm", elem_id="reset-cut")
     filled = gr.Textbox(visible=False)  # the project whose last settings are in the form
@@ -37,28 +38,34 @@ def build(page: Page) -> Tab:
     def refresh(project: Project | None, query: str, filled_for: str, *values: Any) -> Updates:
         if project is None:
             empty = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-            return {picture: _heading(page) + empty, panel: ""}
+            return {picture: _heading(page) + empty, panel: "", settings: gr.update(visible=False)}
         updates: Updates = {panel: _below(page, project, view_of(query))}
-        options = _options(form, values)
+        updates |= {settings: gr.update(visible=bool(project.store.sources()))}
         if filled_for != project.slug:
-            options = options_of_last_cut(project)
-            updates |= {filled: project.slug, **form.fill(options.model_dump())}
-        return updates | {picture: _picture(page, project, view_of(query), options)}
+            filling = form.fill(options_of_last_cut(project).model_dump())
+            updates |= {filled: project.slug, **filling}
+            values = tuple(filling[one] for one in form.inputs)
+        return updates | {picture: picture_of(project, query, values)}
+
+    def picture_of(project: Project, query: str, values: tuple[Any, ...]) -> str:
+        try:
+            return _picture(page, project, view_of(query), _options(form, values))
+        except UserError as error:
+            return _heading(page) + html.notice(page.say(error), "warn")
 
     def tick(project: Project | None, query: str, _: str, *values: Any) -> Updates:
         if project is None or not is_live(project.latest("segment")):
             return {}
-        options = _options(form, values)
-        return {picture: _picture(page, project, view_of(query), options), panel: _below(page, project, view_of(query))}
+        return {picture: picture_of(project, query, values), panel: _below(page, project, view_of(query))}
 
     def show(project: Project | None, query: str, *values: Any) -> Updates:
         if project is None:
             return {}
-        return {picture: _picture(page, project, view_of(query), _options(form, values))}
+        return {picture: picture_of(project, query, values)}
 
     def act(project: Project | None, evt: gr.EventData, *values: Any) -> None:
         if project and evt.do == "cut":
-            start_segment(project, None, SegmentOptions.model_validate(form.parse(values).model_dump()))
+            start_segment(project, uncut(project) if evt.id == "new" else None, _options(form, values))
         elif project:
             act_on_job(project, evt.do, evt.id)
 
@@ -67,7 +74,9 @@ def build(page: Page) -> Tab:
     page.on(reset.click, lambda _: form.fill({}), [], form.inputs)
     page.on(picture.act, act, form.inputs, [])
     page.on(panel.act, act, form.inputs, [])
-    return Tab("segments", [picture, panel, filled, *form.inputs], refresh, tick, [page.view, filled, *form.inputs])
+    return Tab(
+        "segments", [picture, panel, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs]
+    )
 
 
 def _heading(page: Page) -> str:
@@ -89,8 +98,12 @@ def _picture(page: Page, project: Project, view: dict[str, str], options: Segmen
     if not sources:
         return _heading(page) + html.empty(t("segments.no_recordings"), html.go(t("segments.to_sources"), "sources"))
     source = _chosen(sources, view)
-    found = preview(project, source.id, options)
-    outline = [(float(low), float(high)) for low, high in peaks(project.source_file(source.id), _BUCKETS)]
+    try:
+        found = preview(project, source.id, options)
+        outline = [(float(low), float(high)) for low, high in peaks(project.source_file(source.id), _BUCKETS)]
+    except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
+        missing = html.notice(t("segments.missing", title=source.title), "bad")
+        return f"{_heading(page)}{_choice(page, sources, source)}{missing}{_button(page, project, len(sources))}"
     spans = [(span.start_s, span.end_s) for span in found.spans]
     described = t("segments.waveform", title=source.title, count=len(spans))
     wave = plots.waveform(outline, found.source_s, spans, described)
@@ -137,10 +150,17 @@ def _button(page: Page, project: Project, count: int) -> str:
     question = t("segments.again_question") if totals.transcribed or totals.approved or totals.rejected else ""
     busy = t("segments.busy") if job and job.alive() else ""
     if not totals.clips:
-        return html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
+        start = html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
+        return f"<div>{start}{html.why(busy)}</div>"
     again = html.action(t("segments.cut_again"), "cut", disabled=busy, confirm=question, elem_id="start-segment")
-    # Once there are clips, the next click leads on.
-    return f'<div class="vw-row">{again}{html.go(t("segments.to_transcripts"), "transcripts")}</div>'
+    fresh = len(uncut(project)) if totals.segmented < totals.sources else 0
+    new = ""
+    if fresh:
+        label = t("segments.cut_new", count=fresh) if fresh > 1 else t("segments.cut_new_one")
+        new = html.action(label, "cut", "new", style="primary", disabled=busy, elem_id="cut-new")
+    # Once all recordings have clips, the next click leads on.
+    lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh else "primary")
+    return f'<div><div class="vw-row">{new}{again}{lead}</div>{html.why(busy)}</div>'
 
 
 def _left_out(page: Page, project: Project, source: Source, found: Preview) -> str:
@@ -166,7 +186,9 @@ def _histogram(page: Page, found: Preview, options: SegmentOptions) -> str:
     low, high = int(options.min_clip_s), int(options.max_clip_s + 0.999)
     edges = list(range(low, high + 1, max(1, (high - low) // 16)))
     edges += [high] if edges[-1] < high else []
-    return plots.histogram(found.lengths, edges, page.t("segments.seconds"), page.t("segments.count"))
+    return plots.histogram(
+        found.lengths, edges, page.t("segments.seconds"), page.t("segments.count"), write=page.t.plain
+    )
 
 
 def _below(page: Page, project: Project, view: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from core.audio.quality import quality
+from core.errors import UserError
 from core.sources import recordings
 from core.store import Source
 from core.workspace import Project
@@ -25,22 +26,28 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     top = Panel()
-    with gr.Row(elem_id="add-files", elem_classes=["vw-drop"]):
-        files = gr.File(
-            label=t("sources.files"), file_count="multiple", file_types=["audio", "video"], height=150, scale=3
-        )
+    with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
+        # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
+        files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
         spoken = gr.Audio(
             label=t("sources.record"), sources=["microphone"], type="filepath", format="wav", scale=2, min_width=260
         )
-    rights = gr.Textbox(label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights")
+    rights = gr.Textbox(
+        label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights", visible=False
+    )
     panel = Panel()
 
     def refresh(project: Project | None) -> Updates:
-        return {top: _top(page, project), panel: _below(page, project)}
+        return {
+            top: _top(page, project),
+            # One import at a time: what is dropped meanwhile would be refused.
+            drop: gr.update(visible=bool(project and not _busy(project))),
+            rights: gr.update(visible=project is not None),
+            panel: _below(page, project),
+        }
 
     def tick(project: Project | None) -> Updates:
-        live = project and is_live(project.latest("import_sources"))
-        return {top: _top(page, project), panel: _below(page, project)} if live else {}
+        return refresh(project) if project and is_live(project.latest("import_sources")) else {}
 
     def add(project: Project | None, found: list[tuple[str, str]], link: str, note: str) -> None:
         if project:
@@ -55,7 +62,11 @@ def build(page: Page) -> Tab:
             )
 
     def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
-        add(project, [(path, Path(path).name) for path in paths or []], "", note)
+        try:
+            add(project, [(path, Path(path).name) for path in paths or []], "", note)
+        except UserError as error:
+            # Said here, so that the files do not stay in the field as if they had been added.
+            gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
         return {files: None}
 
     def recorded(project: Project | None, path: str | None, note: str) -> Updates:
@@ -69,7 +80,8 @@ def build(page: Page) -> Tab:
         if evt.do == "link":
             add(project, [], json.loads(evt.value)["link"], note)
         elif evt.do == "title":
-            project.store.change_source(evt.id, title=evt.value)
+            if title := " ".join(evt.value.split()):  # a recording without a name keeps the one it had
+                project.store.change_source(evt.id, title=title)
         elif evt.do == "rights":
             project.store.change_source(evt.id, rights=evt.value)
         elif evt.do == "remove":
@@ -86,7 +98,13 @@ def build(page: Page) -> Tab:
     page.on(spoken.stop_recording, recorded, [spoken, rights], [spoken])
     page.on(top.act, act, [rights], [])
     page.on(panel.act, act, [rights], [])
-    return Tab("sources", [top, panel], refresh, tick)
+    return Tab("sources", [top, drop, rights, panel], refresh, tick)
+
+
+def _last_link(project: Project) -> str:
+    """The newest import of a link: once there is another one, the field for the next link is empty."""
+    jobs = (job for job in project.all_jobs() if job.spec()["kind"] == "import_sources")
+    return next((job.id for job in jobs if job.spec()["arguments"].get("urls")), "")
 
 
 def _busy(project: Project) -> bool:
@@ -102,11 +120,13 @@ def _top(page: Page, project: Project | None) -> str:
     label = html.e(t("sources.link"))
     # With recordings there already, the next click leads on to the clips.
     style = "" if project.store.totals().sources else "primary"
+    busy = _busy(project)
     parts.append(
-        f'<form class="vw-row vw-linkbar" data-do="link" data-reset="yes">'
+        f'<form class="vw-row vw-linkbar" data-key="link{html.e(_last_link(project))}" data-do="link">'
         f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
-        f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link">'
-        f"{html.e(t('sources.add'))}</button></form>"
+        f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link"'
+        f"{' disabled' if busy else ''}>{html.e(t('sources.add'))}</button></form>"
+        f"{html.why(t('sources.busy') if busy else '')}"
     )
     return "".join(parts)
 
@@ -156,7 +176,7 @@ def _row(page: Page, project: Project, source: Source) -> str:
     t = page.t
     title = (
         f'<input type="text" class="vw-quiet" data-do="title" data-id="{html.e(source.id)}" maxlength="120"'
-        f' value="{html.e(source.title)}" aria-label="{html.e(t("sources.column_title"))}">'
+        f' value="{html.e(source.title)}" aria-label="{html.e(t("sources.column_title"))}" required>'
     )
     player = html.player(audio_url(project.slug, "source", source.id), source.title)
     question = t("sources.remove_question", title=source.title)
@@ -199,6 +219,7 @@ def _lights(page: Page, project: Project, source: Source) -> str:
 def _meter(page: Page, seconds: float) -> str:
     t = page.t
     found = recordings.amount(seconds)
+    level = html.bar(found.minutes / _METER_MINUTES, t("sources.meter_title"))
     marks = "".join(
         f'<span style="left:{100 * minutes / _METER_MINUTES:.1f}%">{minutes:g}</span>'
         for minutes, _ in recordings.NEEDED_MINUTES
@@ -208,7 +229,7 @@ def _meter(page: Page, seconds: float) -> str:
     return (
         f'<div class="vw-card vw-meter"><h3>{html.e(t("sources.meter_title"))}</h3>'
         f"{html.numbers(html.number(t.minutes(seconds), t('sources.meter_have')))}"
-        f'{html.bar(found.minutes / _METER_MINUTES)}<div class="vw-marks" aria-hidden="true">{marks}</div>'
+        f'{level}<div class="vw-marks" aria-hidden="true">{marks}</div>'
         f"<p>{html.e(t('sources.meter_' + found.level))}</p>"
         f'<p class="vw-dim">{html.e(more)}</p></div>'
     )

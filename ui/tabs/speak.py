@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.engines.registry import info, language_code
+from core.jobs.job import Job
 from core.speech import best_references, exports, license_note, remove_take, start_export, start_speak, takes
 from core.voices import VoiceChoice, reference_clips, voice, voices
 from core.workspace import Project
@@ -16,7 +17,7 @@ from ui.job_panel import act_on_job, job_panel, why_busy
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.choice import select
-from ui.parts.takes import export_cards, take_cards
+from ui.parts.takes import download_link, export_cards, take_cards
 from ui.parts.training_view import step_name
 
 REFERENCES_OFFERED = 40
@@ -137,15 +138,35 @@ def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
     busy = why_busy(t, project)
     button = html.action(t("speak.speak"), "speak", style="primary wide", disabled=busy, elem_id="speak")
-    panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
-    why = f'<p class="vw-dim">{html.e(busy)}</p>' if busy else ""
-    return f'<div class="vw-row">{button}</div>{why}{panel}'
+    return f'<div class="vw-row">{button}</div>{html.why(busy)}{_panel(t, project, job, _said(t, project, job))}'
+
+
+def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
+    """The job; once it is done only as long as it is the newest one here, and what it made is still there."""
+    if job is None:
+        return ""
+    if job.read().status == "done":
+        newest = project.latest("synthesize", "export")
+        if not done_text or newest is None or newest.id != job.id:
+            return ""
+    return job_panel(t, job, done_text=done_text, next_step=next_step)
+
+
+def _said(t: Translator, project: Project, job: Job | None) -> str:
+    result = job.read().result if job else {}
+    if not any(one.id == result.get("take") for one in takes(project)):
+        return ""
+    return t("speak.done_take", took=t.length(max(1.0, float(result.get("took_s", 0.0)))))
 
 
 def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:
     job = project.latest("export")
     which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
-    button = html.action(t("speak.export"), "export", disabled=why_busy(t, project), elem_id="export-voice")
-    panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
+    busy = why_busy(t, project)
+    button = html.action(t("speak.export"), "export", disabled=busy, elem_id="export-voice")
+    result = job.read().result if job else {}
+    made = next((one for one in exports(project) if one.id == result.get("export")), None)
+    done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
+    panel = _panel(t, project, job, done, download_link(t, project, made, "primary") if made else "")
     note = f'<p class="vw-dim">{html.e(t.get("speak.license", license_note(project)))}</p>'
-    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{panel}{note}'
+    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.why(busy)}{panel}{note}'

@@ -25,6 +25,7 @@ def build(page: Page) -> Tab:
             _health(t, doctor.examine(page.workspace.path)),
             _models(page),
             _settings(page),
+            _log_out(page),
             _about(t),
         ]
         return {panel: "".join(parts)}
@@ -88,6 +89,18 @@ def _settings(page: Page) -> str:
     head = "".join(f"<th>{html.e(t(f'system.col_{name}'))}</th>" for name in ("setting", "value", "what"))
     table = f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return html.details(t("system.settings"), f'<p class="vw-dim">{html.e(t("system.settings_help"))}</p>{table}')
+
+
+def _log_out(page: Page) -> str:
+    """A plain form: it ends the session and shows the page that asks for the password."""
+    t = page.t
+    if not page.settings.password:
+        return ""
+    button = f'<button type="submit" class="vw-btn" id="log-out">{html.e(t("system.log_out"))}</button>'
+    return (
+        f'<form class="vw-card" method="post" action="../logout"><p class="vw-dim">{html.e(t("system.log_out_help"))}'
+        f'</p><div class="vw-row">{button}</div></form>'
+    )
 
 
 def _about(t: Translator) -> str:

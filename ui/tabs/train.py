@@ -214,8 +214,8 @@ def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -
         return f'<p class="vw-dim">{html.e(t("train.unchanged"))}</p>'
     defaults = TrainConfig().model_dump() | chosen.values
     lines = "".join(
-        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(value))} '
-        f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(defaults[name])))}</span></span>'
+        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
+        f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(t, defaults[name])))}</span></span>'
         f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
         for name, value in changed.items()
     )
@@ -223,11 +223,11 @@ def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -
     return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{every}'
 
 
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _plain(t: Translator, value: Any) -> str:
+    return t.plain(value) if isinstance(value, float) else str(value)
 
 
 def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
     why = why_busy(t, project) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
     button = html.action(t("train.start"), "start", style="primary wide", disabled=why, elem_id="start-training")
-    return f'<div class="vw-row">{button}</div>' + (f'<p class="vw-dim">{html.e(why)}</p>' if why else "")
+    return f'<div class="vw-row">{button}</div>{html.why(why)}'

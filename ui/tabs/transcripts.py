@@ -13,6 +13,7 @@ from core.transcription.start import start_transcribe
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
+from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
@@ -23,12 +24,17 @@ _LEAST_SURE = 5
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     panel = Panel()
-    with gr.Accordion(page.t("common.more_settings"), open=False):
+    with gr.Accordion(page.t("common.more_settings"), open=False, visible=False) as more:
         settings = _settings(page)
     below = Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        return {panel: _top(page, project, view_of(query)), below: _below(page, project)}
+        usable = bool(project and project.store.totals().clips)
+        return {
+            panel: _top(page, project, view_of(query)),
+            more: gr.update(visible=usable),
+            below: _below(page, project),
+        }
 
     def tick(project: Project | None, query: str) -> Updates:
         return refresh(project, query) if project and is_live(project.latest("transcribe")) else {}
@@ -46,7 +52,7 @@ def build(page: Page) -> Tab:
 
     page.on(panel.act, act, settings, [])
     page.on(below.act, act, settings, [])
-    return Tab("transcripts", [panel, below], refresh, tick, [page.view])
+    return Tab("transcripts", [panel, more, below], refresh, tick, [page.view])
 
 
 def _settings(page: Page) -> list[Any]:
@@ -133,7 +139,7 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str) -> str:
     style = "primary" if left else ""
     start = html.action(label, "transcribe", quality, style=style, disabled=busy, elem_id="start-transcribe")
     lead = html.go(t("transcripts.to_review"), "review", style="" if left else "primary") if totals.transcribed else ""
-    return f'<div class="vw-row">{start}{lead}</div>'
+    return f'<div><div class="vw-row">{start}{lead}</div>{html.why(busy)}</div>'
 
 
 def _below(page: Page, project: Project | None) -> str:
@@ -143,13 +149,22 @@ def _below(page: Page, project: Project | None) -> str:
     job = project.latest("transcribe")
     parts = []
     if job:
-        view = job.read()
-        heard, low = (t.number(view.result.get(name, 0)) for name in ("heard", "low"))
-        parts.append(job_panel(t, job, done_text=t("transcripts_models.done", heard=heard, low=low)))
+        parts.append(job_panel(t, job, done_text=_done(t, job.read().result)))
     confidences = project.store.confidences()
     if confidences:
         parts.append(_how_sure(page, project, confidences))
     return "".join(parts)
+
+
+def _done(t: Translator, result: dict[str, Any]) -> str:
+    """The closing sentence; what could not be heard and what was left as it is only where there is any."""
+    heard, low, failed, kept = (int(result.get(name, 0)) for name in ("heard", "low", "failed", "kept"))
+    said = [t("transcripts_models.done", heard=t.number(heard), low=t.number(low))]
+    if failed:
+        said.append(t("transcripts_models.done_failed", failed=t.number(failed)))
+    if kept:
+        said.append(t("transcripts_models.done_kept", kept=t.number(kept)))
+    return " ".join(said)
 
 
 def _how_sure(page: Page, project: Project, confidences: list[float]) -> str:
@@ -162,7 +177,9 @@ def _how_sure(page: Page, project: Project, confidences: list[float]) -> str:
     )
     lead = html.go(t("transcripts.to_doubtful"), "review", style="", view="filter=low&clip=") if low else ""
     percent = [100 * one for one in confidences]
-    picture = plots.histogram(percent, list(range(0, 101, 10)), t("transcripts.sure_axis"), t("transcripts.clips_axis"))
+    picture = plots.histogram(
+        percent, list(range(0, 101, 10)), t("transcripts.sure_axis"), t("transcripts.clips_axis"), write=t.plain
+    )
     least = project.store.clips(ClipFilter(sort="confidence"), 0, _LEAST_SURE)
     rows = "".join(
         f'<tr data-key="{html.e(clip.id)}"><td class="vw-when">{clip.confidence:.0%}</td>'
