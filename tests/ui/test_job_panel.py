@@ -60,3 +60,16 @@ def test_what_was_set_aside_is_counted_and_named(project: Project) -> None:
     panel = job_panel(T, job)
     assert "notes.pdf holds no sound." in panel
     assert T("job.warnings", count=1) in panel
+
+
+def test_what_changes_every_second_is_not_read_out(project: Project) -> None:
+    job = _job(project)
+    events.append(job.events_path, events.Launched())
+    events.append(job.events_path, events.Progress(stage="cutting", done=212, total=241, eta_s=90))
+    handle = os.open(job.path / "lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    live, _, rest = job_panel(T, job).partition("</div></div>")
+    assert 'aria-live="polite"' in live and T("job.running") in live
+    assert "212 of 241" not in live and "212 of 241" in rest
+    assert 'aria-valuemax="100"' in rest
+    os.close(handle)

@@ -6,6 +6,7 @@ import math
 import xml.etree.ElementTree as ET
 
 from ui import plots
+from ui.i18n import Translator
 from ui.plots import Series
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -49,3 +50,10 @@ def test_labels_of_close_lines_do_not_overlap() -> None:
 
 def test_names_from_outside_are_escaped() -> None:
     assert "<script>" not in plots.lines([Series("<script>", [(0, 1), (1, 2)])], "step", "loss")
+
+
+def test_numbers_on_the_axes_are_written_as_the_language_does() -> None:
+    series = [Series("treino", [(0, 0.1), (10, 0.9)])]
+    texts = [one.text for one in _parse(plots.lines(series, "a", "b", write=Translator("pt-BR").plain)).findall("text")]
+    assert "0,4" in texts
+    assert not [text for text in texts if text and "." in text]

@@ -1,0 +1,37 @@
+"""Settings as inputs, and what is said of a value that cannot be."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from core.audio.silence import SegmentOptions
+from core.errors import UserError
+from core.training.config import TrainConfig
+from ui.form import Form
+from ui.i18n import Translator
+
+T = Translator("pt-BR")
+
+
+def _said(model: type[SegmentOptions] | type[TrainConfig], section: str, **values: object) -> str:
+    with gr.Blocks():
+        form = Form(T, model, section)
+    with pytest.raises(UserError) as caught:
+        form.parse(list((model().model_dump() | values).values()))
+    error = caught.value
+    return T.error(error.code, error.text, error.hint, error.values)
+
+
+def test_a_value_out_of_its_range_is_told_with_the_range_in_the_pages_language() -> None:
+    said = _said(SegmentOptions, "cut_options", min_clip_s=99)
+    assert T("cut_options.min_clip_s") in said
+    assert T("form.between", low="0,5", high="30") in said
+    assert T("form.whole") in _said(TrainConfig, "training", max_steps=2.5)
+    assert "Input should" not in _said(TrainConfig, "training", max_steps=None)
+
+
+def test_a_shortest_above_its_longest_is_told_as_such() -> None:
+    said = _said(SegmentOptions, "cut_options", min_clip_s=12, max_clip_s=11)
+    assert said == T.error("settings.crossed", "", "", {})
+    assert "curta" in said
