@@ -56,6 +56,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         device=arguments["device"],
         facts=facts,
         on_stage=on_stage,
+        should_stop=reporter.stop_requested,
     )
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
     return {"name": manifest["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}

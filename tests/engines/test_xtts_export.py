@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,18 +143,9 @@ def test_step_0_exports_the_base_with_the_speaker(starter: Path, references: lis
     assert all(torch.equal(value, voice[name]) for name, value in model.base_state(starter).items())
 
 
-def attempt(starter: Path, adapter: Path, references: list[Path], folder: Path, **options: object) -> None:
-    exporting.export(
-        starter,
-        adapter,
-        folder,
-        name="Anna",
-        reference_wavs=references,
-        text=SENTENCE,
-        language="en",
-        device="cpu",
-        **options,  # type: ignore[arg-type]
-    )
+def attempt(starter: Path, adapter: Path, references: list[Path], folder: Path, **options: Any) -> dict[str, Any]:
+    fixed: dict[str, Any] = {"name": "Anna", "reference_wavs": references, "language": "en", "device": "cpu"}
+    return exporting.export(starter, adapter, folder, **{"text": SENTENCE, **fixed, **options})
 
 
 @pytest.mark.parametrize("stage", ["load_base", "merge", "verify"])
@@ -167,6 +159,32 @@ def test_stopped_on_the_way_it_leaves_nothing(
     with pytest.raises(Cancelled):
         attempt(starter, adapter, references, tmp_path / "exports" / "anna", on_stage=stop_at)
     assert list((tmp_path / "exports").iterdir()) == []
+
+
+def test_stopped_after_the_proof_it_leaves_nothing(
+    starter: Path, adapter: Path, references: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+    real = exporting._describe
+
+    def describe(*args: Any) -> dict[str, Any]:
+        reached.append("described")
+        return real(*args)
+
+    monkeypatch.setattr(exporting, "_describe", describe)
+    with pytest.raises(Cancelled):
+        attempt(starter, adapter, references, tmp_path / "exports" / "anna", should_stop=lambda: bool(reached))
+    assert reached and list((tmp_path / "exports").iterdir()) == []
+
+
+def test_of_a_text_too_long_to_be_said_at_once_the_first_part_is_the_sample(
+    starter: Path, adapter: Path, references: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports" / "anna"
+    manifest = attempt(starter, adapter, references, folder, text=" ".join([SENTENCE] * 8))
+    text = manifest["sample"]["text"]
+    assert text.startswith(SENTENCE) and text.endswith("evening.") and len(text) < 250
+    assert (folder / "sample.wav").stat().st_size > 1000
 
 
 def test_a_voice_that_does_not_sound_like_its_checkpoint_is_not_kept(

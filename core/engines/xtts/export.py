@@ -24,7 +24,7 @@ from core.engines.xtts.base_files import is_starter
 from core.engines.xtts.lora import merged_weights
 from core.engines.xtts.model import base_state, load_speakers
 from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
-from core.errors import DiskFull, UserError
+from core.errors import Cancelled, DiskFull, UserError
 from core.files import sha256_file, write_json
 
 TOLERANCE = 1e-4  # between our samples and coqui's; float32 and merged weights leave about 1e-6
@@ -77,6 +77,7 @@ def export(
     device: str = "auto",
     facts: dict[str, Any] | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Merge an adapter into its base and write the whole voice into ``folder``; returns the manifest.
 
@@ -89,14 +90,16 @@ def export(
         folder: where to; must not exist.
         name: of the speaker, as coqui's ``speakers_xtts.pth`` lists it.
         reference_wavs: recordings of the speaker.
-        text: what the sample says.
+        text: what the sample says; of one that is too long to be said at once, the first part.
         language: of the sample.
         seed: of the sample.
         device: ``auto``, ``cuda`` or ``cpu``.
         facts: what else the manifest should say (project, run, step, licence …).
         on_stage: told each stage (``load_base``, ``merge``, ``verify``); may raise to stop.
+        should_stop: asked while it speaks and before the folder appears.
 
     Raises:
+        Cancelled: ``should_stop`` said so; nothing is left.
         UserError: ``export.differs``, ``export.unloadable``, and all of `XttsVoice.speak` and `load_voice`.
         DiskFull: ``export.no_room``.
     """
@@ -106,16 +109,19 @@ def export(
     try:
         on_stage("load_base")
         voice = load_voice(base, adapter, device)
-        speaker, language = voice.condition(reference_wavs), voice.parts(text, language)[1]
+        parts, language = voice.parts(text, language)
+        # Coqui says a text at once, we say a long one in parts with pauses: only a part can be compared.
+        speaker, text = voice.condition(reference_wavs), parts[0]
         on_stage("merge")
         _write_weights(base, voice.xtts, temporary)
         speakers = {**load_speakers(base), name: dict(vars(speaker))}
         _save(speakers, temporary / "speakers_xtts.pth")
         _write_reference(reference_wavs, temporary / "reference.wav")
         on_stage("verify")
-        spoken, seed = _verify(temporary, voice, name, text, language, seed)
+        spoken, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
         write_wav(temporary / "sample.wav", spoken, voice.sample_rate)
         manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
+        _check_stop(should_stop)
         _publish(temporary, folder)
         return manifest
     except BaseException:
@@ -148,7 +154,15 @@ def _write_reference(wavs: Sequence[Path], target: Path) -> None:
     write_wav(target, np.concatenate(pieces), _REFERENCE_HZ)
 
 
-def _verify(folder: Path, voice: XttsVoice, name: str, text: str, language: str, seed: int) -> tuple[Samples, int]:
+def _verify(
+    folder: Path,
+    voice: XttsVoice,
+    name: str,
+    text: str,
+    language: str,
+    seed: int,
+    should_stop: Callable[[], bool],
+) -> tuple[Samples, int]:
     """Let plain coqui-tts load and speak; returns what it said and the seed with which both said the same."""
     try:
         plain = load_plain(folder)
@@ -159,11 +173,12 @@ def _verify(folder: Path, voice: XttsVoice, name: str, text: str, language: str,
             "Export again; if it fails again, choose another checkpoint.",
             what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
         ) from error
+    _check_stop(should_stop)
     plain.to(voice.xtts.device)
     speaker = plain.speaker_manager.speakers[name]
     worst = 0.0
     for tried in range(seed, seed + SEEDS):
-        ours = voice.speak(text, language, Conditioning(**speaker), tried)[0]
+        ours = voice.speak(text, language, Conditioning(**speaker), tried, should_stop=should_stop)[0]
         with torch.random.fork_rng():
             torch.manual_seed(tried)
             theirs: Samples = np.atleast_1d(
@@ -171,6 +186,7 @@ def _verify(folder: Path, voice: XttsVoice, name: str, text: str, language: str,
                     text, language, speaker["gpt_cond_latent"], speaker["speaker_embedding"], **voice.settings()
                 )["wav"]
             )
+        _check_stop(should_stop)
         worst = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
         if worst <= TOLERANCE:
             return theirs, tried
@@ -180,6 +196,11 @@ def _verify(folder: Path, voice: XttsVoice, name: str, text: str, language: str,
         "Export again; if it fails again, choose another checkpoint.",
         difference=worst,
     )
+
+
+def _check_stop(should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise Cancelled
 
 
 def _describe(

@@ -14,6 +14,7 @@ import soundfile
 import torch
 import torchaudio
 from torch import Tensor
+from transformers import StoppingCriteriaList
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import Samples
@@ -93,7 +94,7 @@ class XttsVoice:
             reference: conditioning, or WAV files of the speaker.
             seed: of the random choices; leaves the process's own random state as it was.
             max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
-            should_stop: asked between parts; `Cancelled` is raised if it says yes.
+            should_stop: asked at every audio code; `Cancelled` is raised if it says yes.
             on_progress: told how many parts of how many are said.
             settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
 
@@ -106,12 +107,10 @@ class XttsVoice:
         """
         parts, language = self.parts(text, language)
         speaker = reference if isinstance(reference, Conditioning) else self.condition(reference)
-        options = {**self.settings(max_seconds), **settings}
+        options = {**self.settings(max_seconds), **settings, "stopping_criteria": _unless(should_stop)}
         said: list[Samples] = []
         with self._speaking(seed), inference_gpt(self.xtts):
             for number, part in enumerate(parts):
-                if should_stop():
-                    raise Cancelled
                 on_progress(number, len(parts))
                 if said:
                     said.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
@@ -198,6 +197,9 @@ class XttsVoice:
     def _speaking(self, seed: int | None = None) -> Iterator[None]:
         """Evaluation mode, full precision and an own random stream; everything is put back afterwards."""
         modes = [(module, module.training) for module in self.xtts.modules()]
+        # Training may multiply in TF32; what a checkpoint says must not depend on who asks it.
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
         cards = range(torch.cuda.device_count()) if self.xtts.device.type == "cuda" else ()
         # Not `eval()`: coqui overrides it and would leave its inference copy in the module tree.
         self.xtts.train(False)
@@ -207,6 +209,7 @@ class XttsVoice:
                     torch.manual_seed(seed)
                 yield
         finally:
+            torch.set_float32_matmul_precision(precision)
             for module, training in modes:
                 module.training = training
 
@@ -221,6 +224,17 @@ def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto")
     if checkpoint is not None:
         load_adapter(xtts, checkpoint)
     return XttsVoice(xtts.to(device_for(device)))
+
+
+def _unless(should_stop: Callable[[], bool]) -> StoppingCriteriaList:
+    """A look at every audio code that changes nothing of what is said."""
+
+    def look(codes: Tensor, scores: Any, **_: Any) -> Tensor:
+        if should_stop():
+            raise Cancelled
+        return torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
+
+    return StoppingCriteriaList([look])
 
 
 def _read(path: Path, max_s: float) -> Tensor:
