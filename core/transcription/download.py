@@ -89,7 +89,7 @@ def _fetch_all(files: list[Remote], folder: Path, model: str, on_progress: OnPro
 def fetch(file: Remote, target: Path, model: str, on_progress: OnProgress, should_stop: ShouldStop) -> None:
     """Fetch one file; a broken one stays as ``<name>.part`` and is taken up from there."""
     part = target.with_name(target.name + ".part")
-    have = part.stat().st_size if part.exists() else 0
+    have, size = part.stat().st_size if part.exists() else 0, file.size
     request = urllib.request.Request(file.url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
@@ -108,14 +108,15 @@ def fetch(file: Remote, target: Path, model: str, on_progress: OnProgress, shoul
             raise _no_network(model, file.url, error) from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise _no_network(model, file.url, error) from error
-    _check(part, file, model)
+    _check(part, file, size, model)
     with open(part, "rb") as whole:
         os.fsync(whole.fileno())
     part.replace(target)
 
 
-def _check(part: Path, file: Remote, model: str) -> None:
-    if file.size and part.stat().st_size < file.size:
+def _check(part: Path, file: Remote, size: int, model: str) -> None:
+    # ``size`` is the answer's own where the list of files tells none: what came too short is kept and taken up.
+    if part.stat().st_size < size:
         raise _no_network(model, file.url, ConnectionError("the connection ended early"))
     if (file.size and part.stat().st_size != file.size) or (file.sha256 and sha256_file(part) != file.sha256):
         part.unlink()

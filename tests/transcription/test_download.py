@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -111,6 +112,19 @@ def test_a_line_that_breaks_is_told_and_taken_up(hub: Hub, workspace: Workspace)
     hub.cut_at = 0
     fetch(workspace)
     assert there(workspace) and hub.ranges == ["model.bin bytes=5000000-"]
+
+
+def test_a_line_that_breaks_costs_nothing_where_only_the_answer_tells_the_size(hub: Hub, tmp_path: Path) -> None:
+    data = hub.files["model.bin"]
+    address = f"{os.environ['HF_ENDPOINT']}/faster-whisper-tiny.en/model.bin"
+    file = download.Remote(address, "tiny.pt", 0, hashlib.sha256(data).hexdigest())
+    hub.cut_at = 5_000_000
+    with pytest.raises(UserError) as caught:
+        download.fetch(file, tmp_path / "tiny.pt", "tiny", lambda done, total: None, lambda: False)
+    assert caught.value.code == "asr.no_network" and (tmp_path / "tiny.pt.part").stat().st_size == 5_000_000
+    hub.cut_at = 0
+    download.fetch(file, tmp_path / "tiny.pt", "tiny", lambda done, total: None, lambda: False)
+    assert (tmp_path / "tiny.pt").read_bytes() == data and hub.ranges == ["model.bin bytes=5000000-"]
 
 
 def test_a_changed_file_is_thrown_away(hub: Hub, workspace: Workspace) -> None:
