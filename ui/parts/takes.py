@@ -50,11 +50,11 @@ def _export(t: Translator, project: Project, one: Export) -> str:
     )
 
 
-def download_link(t: Translator, project: Project, one: Export, style: str = "") -> str:
+def download_link(t: Translator, project: Project, one: Export) -> str:
     """The link that fetches an exported voice as a zip."""
     size = t("speak.download_zip", megabytes=t.number(one.megabytes))
-    return _download(download_url(project.slug, one.id), f"{one.id}.zip", size, style)
+    return _download(download_url(project.slug, one.id), f"{one.id}.zip", size)
 
 
-def _download(url: str, name: str, label: str, style: str = "") -> str:
-    return f'<a class="vw-btn vw-link {style}" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'
+def _download(url: str, name: str, label: str) -> str:
+    return f'<a class="vw-btn vw-link" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'

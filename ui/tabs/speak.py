@@ -167,6 +167,6 @@ def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> s
     result = job.read().result if job else {}
     made = next((one for one in exports(project) if one.id == result.get("export")), None)
     done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
-    panel = _panel(t, project, job, done, download_link(t, project, made, "primary") if made else "")
+    panel = _panel(t, project, job, done, download_link(t, project, made) if made else "")
     note = f'<p class="vw-dim">{html.e(t.get("speak.license", license_note(project)))}</p>'
     return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.why(busy)}{panel}{note}'
