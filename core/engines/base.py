@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from core.jobs.reporter import Reporter
 
 Samples = npt.NDArray[np.float32]
+OnClip = Callable[[int, int, str], None]  # how many clips of how many are seen, and the next one's id
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Voice(Protocol):
         """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
 
         ``reference`` is a list of WAV paths of the speaker, or conditioning computed from them before.
+        The option ``should_stop`` is asked many times a second; if it says yes, `Cancelled` is raised.
         """
         ...
 
@@ -63,12 +66,15 @@ class TrainSession(Protocol):
 
     step_number: int
 
-    def step(self) -> dict[str, float]:
-        """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``."""
+    def step(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
+        """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.
+
+        Raises `Cancelled` if ``should_stop`` says so on the way; then it is as if the update had never begun.
+        """
         ...
 
-    def evaluate(self) -> dict[str, float]:
-        """Validation loss with fixed references; returns ``val_loss_mel_ce``."""
+    def evaluate(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
+        """Validation loss with fixed references; returns ``val_loss_mel_ce``. Raises `Cancelled` as `step` does."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -85,12 +91,12 @@ class Engine(Protocol):
 
     info: EngineInfo
 
-    def check(self, dataset: Path, base: Path) -> DatasetReport:
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = ...) -> DatasetReport:
         """Check a frozen dataset against the real tokenizer and limits."""
         ...
 
     def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter) -> Any:
-        """Compute training features once; cached under ``cache`` by content, resumable."""
+        """Compute training features of what `check` lets pass, once; cached under ``cache`` by content, resumable."""
         ...
 
     def start(self, config: Any, features: Any, base: Path, resume_from: Path | None) -> TrainSession:

@@ -126,6 +126,11 @@ class Job:
         return self.path / "events.jsonl"
 
     @property
+    def stop_path(self) -> Path:
+        """There once Stop was pressed."""
+        return self.path / "stop"
+
+    @property
     def log_path(self) -> Path:
         """Everything the child printed."""
         return self.path / "worker.log"
@@ -166,7 +171,7 @@ class Job:
 
     def _spawn(self, held: list[int]) -> None:
         """Start the child, which inherits the locks."""
-        (self.path / "stop").unlink(missing_ok=True)
+        self.stop_path.unlink(missing_ok=True)
         events.append(self.events_path, events.Launched())
         with open(self.log_path, "ab") as log:
             process = subprocess.Popen(
@@ -205,11 +210,11 @@ class Job:
 
     def stop(self) -> None:
         """Ask the task to save what it has and end; it looks at least once a second."""
-        (self.path / "stop").touch()
+        self.stop_path.touch()
 
     def stop_requested(self) -> bool:
         """Whether Stop was pressed."""
-        return (self.path / "stop").exists()
+        return self.stop_path.exists()
 
     def force_stop(self) -> None:
         """Kill the child's whole process group at once."""

@@ -73,6 +73,13 @@ class Reporter:
             self._stop = self.job.stop_requested()
         return self._stop
 
+    def since_stop_s(self) -> float:
+        """Seconds since Stop was pressed; 0 if it was not."""
+        try:
+            return max(0.0, time.time() - self.job.stop_path.stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
+
     def check_stop(self) -> None:
         """Raise `Cancelled` if Stop was pressed."""
         if self.stop_requested():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import TrainSession
+from core.engines.base import Engine, TrainSession
 from core.engines.registry import bases, get_engine
 from core.errors import UserError
+from core.files import write_json
+from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.checkpoints import Checkpoints
@@ -18,6 +21,8 @@ from core.training.run import CONFIG
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.workspace import Workspace
+
+CHECK = "check.json"
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -44,6 +49,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     reporter.progress("load_engine", 0, 1)
     engine: Any = get_engine(engine_name)
     device = str(arguments.get("device", "auto"))
+    _check(job, engine, dataset, base, reporter)
     features = engine.prepare(dataset, base, project.features, reporter, device=device)
     if not features.val:
         reporter.warning(
@@ -68,6 +74,23 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             "Start a new run with half the batch size and twice the accumulation; it learns the same.",
             batch=config.batch_size,
         ) from error
+
+
+def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Reporter) -> None:
+    """Name every clip that cannot be learnt from, before anything slow begins, and write the report down."""
+    path = job.path / CHECK
+    if path.exists():
+        return  # done when the run began; neither the dataset nor the base has changed since
+
+    def on_clip(seen: int, total: int, clip_id: str) -> None:
+        reporter.check_stop()
+        reporter.progress("check_dataset", seen, total, clip_id)
+
+    report = engine.check(dataset, base, on_clip)
+    for one in report.dropped:
+        hint = "It is left out of the training."
+        reporter.emit(events.Warning(code=one.code, text=one.text, hint=hint, values=one.values))
+    write_json(path, asdict(report))
 
 
 def _speaker(

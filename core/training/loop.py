@@ -17,16 +17,18 @@ from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig
 
 _BAD_IN_A_ROW = 8
+_LAST_WORDS_S = 15.0  # from Stop on; the page offers to kill what takes long, the demo does so after 20 s
 _FORGET = 0.9  # of the running pace, each step: the last ten or so count
 
 
 class Speaker(Protocol):
     """Speaks the held-out sentences with the live weights."""
 
-    def speak_missing(self, step: int, left_s: float) -> None:
-        """Speak and announce every sentence that ``step`` has not spoken yet; stops between two if asked to.
+    def speak_missing(self, step: int, left_s: float, most_s: float | None = None) -> None:
+        """Speak and announce every sentence that ``step`` has not spoken yet.
 
-        ``left_s`` is the time left of the whole run, told with the progress of speaking.
+        ``left_s`` is the time left of the whole run, told with the progress of speaking. Stop breaks it off; where
+        ``most_s`` is given, that many seconds do instead.
         """
         ...
 
@@ -81,10 +83,12 @@ class Loop:
         self._begin(pace)
         while self.session.step_number < self.config.max_steps:
             if self.reporter.stop_requested():
-                self._save()
-                raise Cancelled(self._facts())
+                raise self._stopped()
             began = time.monotonic()
-            values = self.session.step()
+            try:
+                values = self.session.step(self.reporter.stop_requested)
+            except Cancelled:
+                continue  # the update was taken back; what came before it is saved above
             pace.stepped(time.monotonic() - began)
             self._tell(values, pace)
             step, last = self.session.step_number, self.session.step_number >= self.config.max_steps
@@ -94,8 +98,16 @@ class Loop:
                 self._save()
                 self._sample(step, pace)
         if self.reporter.stop_requested():
-            raise Cancelled(self._facts())
+            raise self._stopped()
         return self._facts()
+
+    def _stopped(self) -> Cancelled:
+        """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
+        self._save()
+        left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
+        if self.session.step_number > 0 and left_s > 0:
+            self.speaker.speak_missing(self.session.step_number, left_s, left_s)
+        return Cancelled(self._facts())
 
     def _begin(self, pace: Pace) -> None:
         step = self.session.step_number
@@ -105,6 +117,11 @@ class Loop:
             self._evaluate(pace)
         else:
             self.saved = step
+            # Killed right after saving it may have had no time to say so, nor to evaluate.
+            self._announce(step)
+            told = self.reporter.job.read().metrics.get(step, {})
+            if step % self.config.eval_every == 0 and "val_loss_mel_ce" not in told:
+                self._evaluate(pace)
         # A run that was stopped while it spoke, or right after saving, has sentences left to say.
         self._sample(step, pace)
 
@@ -140,7 +157,11 @@ class Loop:
 
     def _evaluate(self, pace: Pace) -> None:
         began = time.monotonic()
-        values = {name: value for name, value in self.session.evaluate().items() if math.isfinite(value)}
+        try:
+            found = self.session.evaluate(self.reporter.stop_requested)
+        except Cancelled:
+            return  # the loop looks for Stop next
+        values = {name: value for name, value in found.items() if math.isfinite(value)}
         pace.eval_s = time.monotonic() - began
         self.losses.update(values)
         if values:

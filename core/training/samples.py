@@ -10,7 +10,7 @@ from typing import Any
 
 from core.audio.samples import write_wav
 from core.engines.base import Voice
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
@@ -58,20 +58,27 @@ class SampleSpeaker:
     reporter: Reporter
     cost_s: float = field(default=0.0)
 
-    def speak_missing(self, step: int, left_s: float) -> None:
-        """Speak and announce what ``step`` has not spoken yet; one that fails is warned about, the rest goes on."""
+    def speak_missing(self, step: int, left_s: float, most_s: float | None = None) -> None:
+        """Speak and announce what ``step`` has not spoken yet; one that fails is warned about, the rest goes on.
+
+        Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
+        """
         folder = self.run / "samples" / f"step-{step:06d}"
         announced = self.reporter.job.read().samples
         missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in announced]
         if not missing:
             return
         began, voice = time.monotonic(), self.voice()
+
+        def should_stop() -> bool:
+            return self.reporter.stop_requested() if most_s is None else time.monotonic() - began > most_s
+
         for done, number in enumerate(missing):
-            if self.reporter.stop_requested():
-                return
             self.reporter.progress("samples", done, len(missing), self.sentences.texts[number], eta_s=left_s)
             try:
-                self._speak(voice, step, number, folder / f"{number}.wav")
+                self._speak(voice, step, number, folder / f"{number}.wav", should_stop)
+            except Cancelled:
+                return
             except (UserError, RuntimeError, ValueError, IndexError) as error:
                 self.reporter.warning(
                     "train.sample_failed",
@@ -83,10 +90,12 @@ class SampleSpeaker:
                 )
         self.cost_s = (time.monotonic() - began) / len(missing) * len(self.sentences.texts)
 
-    def _speak(self, voice: Voice, step: int, number: int, target: Path) -> None:
-        began, text = time.monotonic(), self.sentences.texts[number]
-        # No options: the Speak page and the export must say the very same with this seed.
-        samples, rate = voice.speak(text, self.sentences.language, self.conditioning, self.sentences.seed_of(number))
+    def _speak(self, voice: Voice, step: int, number: int, target: Path, should_stop: Callable[[], bool]) -> None:
+        if should_stop():
+            raise Cancelled
+        began, text, seed = time.monotonic(), self.sentences.texts[number], self.sentences.seed_of(number)
+        # No other options: the Speak page and the export must say the very same with this seed.
+        samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_wav(target, samples, rate)
         self.reporter.emit(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from core.errors import Cancelled, UserError
 from core.jobs import events
+from core.jobs.reporter import Reporter
 from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import TrainConfig
 from core.training.loop import Loop
@@ -31,12 +34,20 @@ class MakeBelieve:
     step_number: int = 0
     spoken: list[tuple[int, str, int]] = field(default_factory=list)
     fails: bool = False
+    stop_within: int = 0  # the update in whose middle Stop is seen
+    stop: Callable[[], None] = lambda: None
 
-    def step(self) -> dict[str, float]:
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        if self.step_number + 1 == self.stop_within:
+            self.stop()
+        if should_stop():
+            raise Cancelled
         self.step_number += 1
         return {"loss_mel_ce": self.loss(self.step_number), "lr": 1e-4}
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        if should_stop():
+            raise Cancelled
         return {"val_loss_mel_ce": 6.0}
 
     def save(self, folder: Path) -> None:
@@ -47,6 +58,8 @@ class MakeBelieve:
         return self
 
     def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Any, int]:
+        if options["should_stop"]():
+            raise Cancelled
         if self.fails and "second" in text:
             raise RuntimeError("CUFFT_INVALID_SIZE {not a template}")
         self.spoken.append((self.step_number, text, seed))
@@ -93,18 +106,81 @@ def test_a_run_that_diverges_ends_with_a_reason_and_keeps_its_checkpoints(record
     assert loop.checkpoints.newest_state() is not None
 
 
-def test_stop_saves_and_tells_what_was_kept(recorded: Recorded) -> None:
+def press_stop(recorded: Recorded) -> None:
+    recorded.job.stop()
+    recorded.reporter._last_look = 0.0
+
+
+def test_stop_saves_lets_the_checkpoint_speak_and_tells_what_was_kept(recorded: Recorded) -> None:
     def loss(step: int) -> float:
         if step == 3:
-            recorded.job.stop()
-            recorded.reporter._last_look = 0.0
+            press_stop(recorded)
         return 1.0
 
-    loop = make_loop(recorded, MakeBelieve(loss))
+    session = MakeBelieve(loss)
+    loop = make_loop(recorded, session)
     with pytest.raises(Cancelled) as caught:
         loop.run()
     assert caught.value.args[0]["step"] == 3
     assert loop.checkpoints.newest_state() == loop.checkpoints.folder(3)
+    assert [text for step, text, _ in session.spoken if step == 3] == ["first one", "second one"]
+    # An evaluation was due and was left out; a resume makes up for it, and says nothing twice.
+    assert "val_loss_mel_ce" not in recorded.job.read().metrics[3]
+    recorded.job.stop_path.unlink()
+    again = Recorded(Reporter(recorded.job), recorded.job)
+    resumed = MakeBelieve(step_number=3)
+    make_loop(again, resumed).run()
+    assert recorded.job.read().metrics[3]["val_loss_mel_ce"] == 6.0
+    assert {step for step, _, _ in resumed.spoken} == {4, 8, 9}
+
+
+def test_stop_in_the_middle_of_an_update_keeps_the_one_before(recorded: Recorded) -> None:
+    session = MakeBelieve(stop_within=3, stop=lambda: press_stop(recorded))
+    loop = make_loop(recorded, session)
+    with pytest.raises(Cancelled) as caught:
+        loop.run()
+    assert caught.value.args[0]["step"] == 2 and loop.checkpoints.newest_state() == loop.checkpoints.folder(2)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 60.0])
+def test_after_stop_speaking_is_bounded(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, late_s: float) -> None:
+    """A slow machine speaks as much as there is time for; if Stop is long ago already, nothing."""
+
+    def loss(step: int) -> float:
+        if step == 2:
+            press_stop(recorded)
+            pressed = time.time() - late_s
+            os.utime(recorded.job.stop_path, (pressed, pressed))
+            session.takes_s = 0.55
+        return 1.0
+
+    monkeypatch.setattr("core.training.loop._LAST_WORDS_S", 1.0)
+    session = Slow(loss)
+    with pytest.raises(Cancelled):
+        make_loop(recorded, session).run()
+    assert [text for step, text, _ in session.spoken if step == 2] == ([] if late_s else ["first one"])
+
+
+class Slow(MakeBelieve):
+    """Takes its time to speak, and looks for Stop all the while."""
+
+    takes_s = 0.0
+
+    def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Any, int]:
+        until = time.monotonic() + self.takes_s
+        while time.monotonic() < until:
+            if options["should_stop"]():
+                raise Cancelled
+        return super().speak(text, language, reference, seed, **options)
+
+
+def test_killed_between_saving_and_saying_so_the_checkpoint_is_announced_by_the_resume(recorded: Recorded) -> None:
+    first = make_loop(recorded, MakeBelieve(step_number=4))
+    first.checkpoints.save(4, first.session.save)
+    recorded.reporter.started(step=4)
+    assert 4 not in recorded.job.read().checkpoints
+    make_loop(recorded, MakeBelieve(step_number=4)).run()
+    assert recorded.job.read().checkpoints[4] == "checkpoints/step-000004"
 
 
 def test_a_failing_sample_is_warned_about_and_does_not_end_the_run(recorded: Recorded) -> None:
@@ -119,10 +195,16 @@ def test_a_failing_sample_is_warned_about_and_does_not_end_the_run(recorded: Rec
 def test_a_resumed_run_says_what_was_left_unsaid(recorded: Recorded) -> None:
     session = MakeBelieve()
     make_loop(recorded, session, CONFIG.model_copy(update={"max_steps": 4})).run()
+    # As if it was killed before the last sentence.
+    *lines, last = recorded.job.events_path.read_text().splitlines(keepends=True)
+    assert '"sample"' in last and "second one" in last
+    recorded.job.events_path.write_text("".join(lines))
     resumed = MakeBelieve(step_number=4)
     recorded.reporter.started(step=4)
     make_loop(recorded, resumed).run()
-    assert [step for step, _, _ in resumed.spoken] == [8, 8, 9, 9]
+    assert [(step, text.split()[0]) for step, text, _ in resumed.spoken] == [
+        *((4, "second"), (8, "first"), (8, "second"), (9, "first"), (9, "second"))
+    ]
     assert recorded.job.read().checkpoints.keys() == {0, 4, 8, 9}
 
 

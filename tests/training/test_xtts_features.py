@@ -13,10 +13,13 @@ import torch
 from core.audio.samples import read, write_wav
 from core.engines.xtts import features as module
 from core.engines.xtts.batches import Order, References
+from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.features import ClipFeatures, Features, check, prepare, read_audio
 from core.engines.xtts.model import load_dvae
 from core.errors import Cancelled, UserError
+from core.files import read_json
 from core.jobs import events
+from core.tasks import train
 from tests.training.conftest import Recorded
 
 
@@ -72,15 +75,18 @@ def test_unusable_clips_are_named_with_the_reason(spoilt: Path, starter: Path, d
     assert report.used == check(dataset, starter).used and not check(dataset, starter).dropped
 
 
-def test_unusable_clips_are_warned_about_each_time_and_left_out(
+def test_unusable_clips_are_warned_about_once_written_down_and_left_out(
     spoilt: Path, starter: Path, tmp_path: Path, recorded: Recorded
 ) -> None:
     for _ in range(2):
+        train._check(recorded.job, ENGINE, spoilt, starter, recorded.reporter)
         features = prepare(spoilt, starter, tmp_path / "cache", recorded.reporter)
         assert all(clip.id.startswith("clip-") for clip in features.train)
-    assert [w.values["clip"] for w in recorded.of(events.Warning)] == 2 * [
-        *("long", "short", "broken", "gone", "odd", "many"),
-    ]
+    warned = recorded.of(events.Warning)
+    assert [w.values["clip"] for w in warned] == ["long", "short", "broken", "gone", "odd", "many"]
+    report = read_json(recorded.job.path / train.CHECK)
+    assert report["used"] == [clip.id for clip in (*features.train, *features.val)]
+    assert [(one["clip_id"], one["text"]) for one in report["dropped"]] == [(w.values["clip"], w.text) for w in warned]
 
 
 def test_a_stopped_preparation_goes_on_where_it_was(

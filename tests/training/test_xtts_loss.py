@@ -11,6 +11,7 @@ import torch
 from core.engines.xtts.batches import Batch
 from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.session import XttsSession, start
+from core.errors import Cancelled
 from core.training.config import TrainConfig
 
 CONFIG = TrainConfig(batch_size=3, accumulation=1, max_steps=20, lora_rank=8, learning_rate=3e-3, warmup_steps=2)
@@ -102,7 +103,7 @@ def test_a_batch_whose_loss_is_not_a_number_changes_no_weight(
     assert not all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
 
 
-def test_resume_is_exact(features: Any, starter: Path, tmp_path: Path) -> None:
+def test_resume_is_exact(features: Any, starter: Path, dataset: Path, tmp_path: Path) -> None:
     whole = start(CONFIG, features, starter, None)
     straight = [whole.step()["loss_mel_ce"] for _ in range(4)]
     first = start(CONFIG, features, starter, None)
@@ -111,10 +112,34 @@ def test_resume_is_exact(features: Any, starter: Path, tmp_path: Path) -> None:
     # Neither evaluating nor speaking may move what comes after.
     second = start(CONFIG, features, starter, tmp_path)
     second.evaluate()
-    second.voice()
+    voice = second.voice()
+    speaker = voice.condition([dataset / "wavs" / f"{features.train[0].id}.wav"])
+    assert len(voice.speak("Said on the way.", "en", speaker, seed=3, max_seconds=0.5)[0]) > 1000
     losses_seen += [second.step()["loss_mel_ce"] for _ in range(2)]
     assert losses_seen == straight
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters, second.parameters, strict=True))
+
+
+def test_an_update_that_was_broken_off_is_done_again_exactly(features: Any, starter: Path, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"accumulation": 3, "lora_dropout": 0.2})
+    whole = start(config, features, starter, None)
+    straight = [whole.step() for _ in range(3)]
+    first = start(config, features, starter, None)
+    seen = [first.step()]
+    looks = iter((False, True))
+    with pytest.raises(Cancelled):
+        first.step(lambda: next(looks))
+    assert first.step_number == 1 and all(parameter.grad is None for parameter in first.parameters)
+    first.save(tmp_path)
+    second = start(config, features, starter, tmp_path)
+    seen += [second.step() for _ in range(2)]
+    assert seen == straight
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters, second.parameters, strict=True))
+
+
+def test_an_evaluation_can_be_broken_off(session: XttsSession) -> None:
+    with pytest.raises(Cancelled):
+        session.evaluate(lambda: True)
 
 
 def test_validation_is_the_same_every_time_and_never_uses_its_own_clip(session: XttsSession) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import DatasetReport, EngineInfo
+from core.engines.base import DatasetReport, EngineInfo, OnClip
 from core.engines.registry import info
 from core.engines.xtts import export as exporting
 from core.engines.xtts import features, session, voice
@@ -19,9 +19,9 @@ class XttsEngine:
 
     info: EngineInfo = info("xtts")
 
-    def check(self, dataset: Path, base: Path) -> DatasetReport:
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
         """Check a frozen dataset against the base's tokenizer and limits."""
-        return features.check(dataset, base)
+        return features.check(dataset, base, on_clip)
 
     def prepare(
         self, dataset: Path, base: Path, cache: Path, reporter: Reporter, *, device: str = "auto"

@@ -17,7 +17,7 @@ from torch import Tensor
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import wav_to_mel_cloning
 
-from core.engines.base import DatasetReport, Dropped
+from core.engines.base import DatasetReport, Dropped, OnClip
 from core.engines.registry import language_code
 from core.engines.xtts.model import load_dvae, load_mel_stats
 from core.engines.xtts.text import tokens as text_tokens
@@ -94,20 +94,11 @@ def language_of(dataset: Path) -> str:
     return language_code(str(read_json(dataset / "dataset.json")["language"]))
 
 
-def check(dataset: Path, base: Path) -> DatasetReport:
+def check(dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
     """What of a frozen dataset can be trained on, judged by the base's own tokenizer, and why the rest cannot."""
-    tokenizer, language = load_tokenizer(base), language_of(dataset)
-    used: list[str] = []
-    dropped: list[Dropped] = []
-    seconds = 0.0
-    for row in (*rows(dataset, "train"), *rows(dataset, "val")):
-        problem, _, samples = _inspect(row, tokenizer, language)
-        if problem is not None:
-            dropped.append(problem)
-        else:
-            used.append(row.id)
-            seconds += samples / RATE
-    return DatasetReport(tuple(used), tuple(dropped), seconds)
+    parts, dropped = _inspect_all(dataset, base, on_clip)
+    used = [*parts["train"], *parts["val"]]
+    return DatasetReport(tuple(clip.id for clip in used), tuple(dropped), sum(clip.seconds for clip in used))
 
 
 def load_tokenizer(base: Path) -> VoiceBpeTokenizer:
@@ -118,7 +109,7 @@ def load_tokenizer(base: Path) -> VoiceBpeTokenizer:
 def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: str = "cpu") -> Features:
     """Compute what is missing of the features and return all; stopped half way, the next call goes on there.
 
-    Clips that `check` would drop are named in warnings and left out.
+    Clips that `check` drops are left out.
 
     Raises:
         UserError: ``train.too_few_clips``.
@@ -129,16 +120,17 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
     index = folder / "index.json"
     if index.exists():
         stored = read_json(index)
-        for one in stored["dropped"]:
-            _warn(reporter, Dropped(**one))
     else:
-        tokenizer = load_tokenizer(base)
-        parts, dropped = _inspect_all(dataset, tokenizer, language, reporter)
+        parts, _ = _inspect_all(dataset, base, lambda seen, total, clip_id: reporter.check_stop())
+        if len(parts["train"]) < 2:
+            raise UserError(
+                "train.too_few_clips",
+                "Only {count} clips of the dataset can be trained on.",
+                "At least 2 are needed to run at all, and some minutes of speech for a voice. Approve more clips.",
+                count=len(parts["train"]),
+            )
         _compute([*parts["train"], *parts["val"]], dataset, base, folder, reporter, device)
-        stored = {
-            **{part: [clip.__dict__ for clip in clips] for part, clips in parts.items()},
-            "dropped": [one.__dict__ for one in dropped],
-        }
+        stored = {part: [clip.__dict__ for clip in clips] for part, clips in parts.items()}
         write_json(index, stored)
     return Features(folder, language, _clips(stored["train"]), _clips(stored["val"]))
 
@@ -170,30 +162,19 @@ def mel(wave: Tensor, stats: Tensor, *, n_fft: int) -> Tensor:
     return result
 
 
-def _inspect_all(
-    dataset: Path, tokenizer: VoiceBpeTokenizer, language: str, reporter: Reporter
-) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
-    parts: dict[str, list[ClipFeatures]] = {}
+def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
+    """The clips of each part that can be trained on, and why the others cannot."""
+    tokenizer, language = load_tokenizer(base), language_of(dataset)
+    parts: dict[str, list[ClipFeatures]] = {"train": [], "val": []}
     dropped: list[Dropped] = []
-    for part in ("train", "val"):
-        kept = parts[part] = []
-        found = rows(dataset, part)
-        for number, row in enumerate(found):
-            reporter.check_stop()
-            reporter.progress("check_dataset", number, len(found), row.id)
-            problem, tokens, samples = _inspect(row, tokenizer, language)
-            if problem is None:
-                kept.append(ClipFeatures(row.id, row.text, tuple(tokens), samples))
-            else:
-                dropped.append(problem)
-                _warn(reporter, problem)
-    if len(parts["train"]) < 2:
-        raise UserError(
-            "train.too_few_clips",
-            "Only {count} clips of the dataset can be trained on.",
-            "At least 2 are needed to run at all, and some minutes of speech for a voice. Approve more clips.",
-            count=len(parts["train"]),
-        )
+    found = [(part, row) for part in parts for row in rows(dataset, part)]
+    for number, (part, row) in enumerate(found):
+        on_clip(number, len(found), row.id)
+        problem, tokens, samples = _inspect(row, tokenizer, language)
+        if problem is None:
+            parts[part].append(ClipFeatures(row.id, row.text, tuple(tokens), samples))
+        else:
+            dropped.append(problem)
     return parts, dropped
 
 
@@ -257,9 +238,3 @@ def _clips(stored: list[dict[str, Any]]) -> list[ClipFeatures]:
 def _drop(row: Row, code: str, template: str, **values: Any) -> Dropped:
     values = {"clip": row.id, **values}
     return Dropped(row.id, code, template.format(**values), values)
-
-
-def _warn(reporter: Reporter, one: Dropped) -> None:
-    # Already filled in; braces of a text must not be filled again.
-    text = one.text.replace("{", "{{").replace("}", "}}")
-    reporter.warning(one.code, text, "It is left out of the training.", **one.values)

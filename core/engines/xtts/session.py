@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from core.engines.xtts.features import ClipFeatures, Features
 from core.engines.xtts.lora import LoraOptions, inject, load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.loss import losses
 from core.engines.xtts.model import load_base
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
 
@@ -55,10 +55,13 @@ class XttsSession:
         self.references = References(features, config.reference_min_s, config.reference_max_s, config.seed)
         self.validation = [batch.to(device) for batch in self._validation_batches()]
 
-    def step(self) -> dict[str, float]:
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
 
         If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
+
+        Raises:
+            Cancelled: ``should_stop`` said so between two of its batches; it is as if the update had never begun.
         """
         self._mode(training=True)
         lr = learning_rate(self.config, self.step_number)
@@ -66,7 +69,13 @@ class XttsSession:
             group["lr"] = lr
         first = self.step_number * self.config.accumulation
         batches = [self.training_batch(first + i) for i in range(self.config.accumulation)]
-        mel, text = self._backward(batches)
+        random = self._random()
+        try:
+            mel, text = self._backward(batches, should_stop)
+        except Cancelled:
+            self.optimizer.zero_grad(set_to_none=True)
+            self._set_random(random)
+            raise
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
         values = {"loss_mel_ce": mel.item(), "loss_text_ce": text.item(), "lr": lr, "grad_norm": norm.item()}
@@ -83,14 +92,20 @@ class XttsSession:
         self.step_number += 1
         return values if sound else {**values, "skipped": 1.0}
 
-    def evaluate(self) -> dict[str, float]:
-        """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any."""
+    def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any.
+
+        Raises:
+            Cancelled: ``should_stop`` said so between two batches.
+        """
         if not self.validation:
             return {}
         self._mode(training=False)
         total, codes = 0.0, 0
         with torch.no_grad(), self._autocast():
             for batch in self.validation:
+                if should_stop():
+                    raise Cancelled
                 total += losses(self.xtts.gpt, batch).mel.item() * batch.code_targets
                 codes += batch.code_targets
         return {"val_loss_mel_ce": total / codes}
@@ -102,8 +117,7 @@ class XttsSession:
             "step": self.step_number,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state() if self.device.startswith("cuda") else None,
+            **self._random(),
         }
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
@@ -122,9 +136,7 @@ class XttsSession:
             load_lora(self.xtts, adapter[1])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
-            torch.set_rng_state(state["random"])
-            if self.device.startswith("cuda") and state["random_cuda"] is not None:
-                torch.cuda.set_rng_state(state["random_cuda"])
+            self._set_random(state)
             self.step_number = int(state["step"])
         except (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
             raise UserError(
@@ -147,12 +159,24 @@ class XttsSession:
         clips = [self.features.train[i] for i in self.order.batch(number)]
         return collate(self.features, clips, self.references.training(clips, number)).to(self.device)
 
-    def _backward(self, batches: list[Batch]) -> tuple[Tensor, Tensor]:
+    def _random(self) -> dict[str, Tensor | None]:
+        """Where the process's random streams stand: dropout draws from them."""
+        on_card = self.device.startswith("cuda")
+        return {"random": torch.get_rng_state(), "random_cuda": torch.cuda.get_rng_state() if on_card else None}
+
+    def _set_random(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["random"])
+        if self.device.startswith("cuda") and state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"])
+
+    def _backward(self, batches: list[Batch], should_stop: Callable[[], bool] = lambda: False) -> tuple[Tensor, Tensor]:
         """Gradients of the mean over *all* codes of the update, however they are cut into batches."""
         codes = sum(batch.code_targets for batch in batches)
         tokens = sum(batch.text_targets for batch in batches)
         mel = text = torch.zeros((), device=self.device)
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            if number and should_stop():
+                raise Cancelled
             with self._autocast():
                 loss = losses(self.xtts.gpt, batch)
             share_mel = loss.mel * (batch.code_targets / codes)
