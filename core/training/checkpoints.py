@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from core.files import read_json, write_json
+from core.files import write_json
 
 ADAPTER = "adapter.json"
 STATE = "state.pt"
@@ -32,10 +32,6 @@ class Checkpoints:
         """Steps of all complete checkpoints, ascending."""
         found = (path.parent.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*/{ADAPTER}"))
         return sorted(int(step) for step in found if step.isdigit())
-
-    def is_base(self, step: int) -> bool:
-        """Whether the checkpoint of ``step`` is the untouched base."""
-        return bool(read_json(self.folder(step) / ADAPTER).get("base"))
 
     def newest_state(self) -> Path | None:
         """The newest checkpoint one can resume from; None means from the start."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +51,13 @@ def shaken(xtts: Xtts, options: lora.LoraOptions = lora.LoraOptions(rank=4, alph
             parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
     xtts.train(False)
     return xtts
+
+
+def merged(xtts: Xtts, base: Path) -> Xtts:
+    """The base with the adapters of ``xtts`` folded in, as an export holds it."""
+    plain = model.load_base(base)
+    plain.load_state_dict({**plain.state_dict(), **lora.merged_weights(xtts)})
+    return plain
 
 
 def test_the_starter_is_the_same_for_the_same_seed(starter: Path, tmp_path: Path) -> None:
@@ -124,18 +130,6 @@ def test_weight_norm_under_its_old_names_is_understood(starter: Path, tmp_path: 
     assert all(torch.equal(value, old[name]) for name, value in model.load_base(starter).state_dict().items())
 
 
-def test_merged_weights_equal_merging_and_leave_the_model_alone(starter: Path) -> None:
-    xtts = shaken(model.load_base(starter))
-    apart = logits(xtts)
-    weights = lora.merged_weights(xtts)
-    assert torch.equal(logits(xtts), apart)
-    lora.merge(xtts)
-    merged = xtts.state_dict()
-    base = model.load_base(starter).state_dict()
-    assert {name for name in merged if not torch.equal(merged[name], base[name])} == weights.keys()
-    assert all(torch.allclose(merged[name], value, atol=1e-6) for name, value in weights.items())
-
-
 class Evil:
     def __reduce__(self) -> Any:
         return print, ("executed",)
@@ -202,14 +196,10 @@ def test_merged_or_not_gives_the_same_logits_and_the_bases_keys(starter: Path) -
     xtts = model.load_base(starter)
     base = logits(xtts)
     apart = logits(shaken(xtts))
-    lora.merge(xtts)
     assert (apart - base).abs().max() > 0.05
-    assert torch.allclose(logits(xtts), apart, atol=1e-4)
-    assert xtts.state_dict().keys() == model.base_state(starter).keys()
-    assert (
-        hashlib.sha256(str(xtts.gpt.gpt).encode()).digest()
-        == hashlib.sha256(str(model.load_base(starter).gpt.gpt).encode()).digest()
-    )
+    assert torch.allclose(logits(merged(xtts, starter)), apart, atol=1e-4)
+    assert torch.equal(logits(xtts), apart), "merging changed the model it was asked of"
+    assert lora.merged_weights(xtts).keys() < model.base_state(starter).keys()
 
 
 def test_only_the_adapter_wants_gradients_and_gets_them(starter: Path) -> None:

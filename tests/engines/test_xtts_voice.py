@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from TTS.tts.models.xtts import Xtts
 from core.engines.xtts import lora, model
 from core.engines.xtts.text import pieces
 from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
-from core.errors import UserError
-from tests.engines.test_xtts_model import logits, shaken
+from core.errors import Cancelled, UserError
+from tests.engines.test_xtts_model import logits, merged, shaken
 
 SENTENCE = "Hello there, this is a test."
 
@@ -126,10 +127,42 @@ def test_live_weights_saved_adapter_and_merged_weights_speak_the_same(
     np.testing.assert_allclose(
         load_voice(starter, tmp_path, "cpu").speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-6
     )
-    lora.merge(live)
-    np.testing.assert_allclose(XttsVoice(live).speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-4)
+    folded = XttsVoice(merged(live, starter))
+    np.testing.assert_allclose(folded.speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-4)
     base = load_voice(starter, device="cpu").speak(SENTENCE, "en", speaker, seed=1)[0]
     assert base.shape != spoken.shape or np.abs(base - spoken).max() > 1e-2
+
+
+def test_speaking_is_at_full_precision_whatever_training_chose(
+    voice: XttsVoice, speaker: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    real = voice.xtts.inference
+
+    def look(*args: Any, **options: Any) -> Any:
+        seen.append(torch.get_float32_matmul_precision())
+        return real(*args, **options)
+
+    monkeypatch.setattr(voice.xtts, "inference", look)
+    torch.set_float32_matmul_precision("high")
+    try:
+        voice.speak(SENTENCE, "en", speaker, seed=0, max_seconds=0.5)
+        assert seen == ["highest"] and torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_stop_is_seen_within_a_sentence(voice: XttsVoice, speaker: Conditioning) -> None:
+    looks = 0
+
+    def should_stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks == 5
+
+    with pytest.raises(Cancelled):
+        voice.speak(SENTENCE, "en", speaker, seed=0, should_stop=should_stop)
+    assert looks == 5 and not hasattr(voice.xtts.gpt, "gpt_inference")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +221,6 @@ def test_only_a_text_over_the_limit_is_cut(voice: XttsVoice) -> None:
 
 
 def test_a_cut_text_is_said_whole_and_may_be_stopped_between_parts(voice: XttsVoice, speaker: Conditioning) -> None:
-    from core.errors import Cancelled
 
     text = " ".join(["A sentence of some length, which fills the line."] * 8)
     seen: list[tuple[int, int]] = []

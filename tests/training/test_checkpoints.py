@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from core.files import read_json
 from core.jobs.job import REPOSITORY
-from core.training.checkpoints import STATE, Checkpoints
+from core.training.checkpoints import ADAPTER, STATE, Checkpoints
 
 
 def write(step: int, folder: Path) -> None:
@@ -27,7 +28,7 @@ def test_only_the_newest_keeps_its_state(tmp_path: Path) -> None:
     for step in (10, 20, 30):
         checkpoints.save(step, lambda folder, step=step: write(step, folder))
     assert checkpoints.steps() == [0, 10, 20, 30]
-    assert checkpoints.is_base(0) and not checkpoints.is_base(10)
+    assert [bool(read_json(checkpoints.folder(step) / ADAPTER).get("base")) for step in (0, 10)] == [True, False]
     assert [path.parent.name for path in checkpoints.path.rglob(STATE)] == ["step-000030"]
     assert checkpoints.newest_state() == checkpoints.folder(30)
 

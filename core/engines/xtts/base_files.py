@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.files import read_json, sha256_file, write_json
+from core.files import read_json, write_json
 from core.jobs.job import REPOSITORY, Job
 from core.workspace import Project, Workspace
 
@@ -192,16 +192,6 @@ def state(workspace: Workspace, base_id: str = XTTS_V2) -> BaseState:
     trained = bool(starter_facts(folder).get("trained")) if is_starter(folder) else base_id != STARTER
     needs_license = bool(base.license_url)
     return BaseState(base, status, folder, done, total, needs_license, license_accepted(workspace, base_id), trained)
-
-
-def damaged_files(folder: Path) -> list[str]:
-    """Names of downloaded files that no longer have the hash written down at download (reads every byte)."""
-    listed = read_json(folder / "manifest.json")["files"]
-    return [
-        file["name"]
-        for file in listed
-        if not (folder / file["name"]).is_file() or sha256_file(folder / file["name"]) != file["sha256"]
-    ]
 
 
 def require_license(workspace: Workspace, base_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,15 +82,6 @@ def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
             own[name].copy_(value)
 
 
-def merge(xtts: Xtts) -> None:
-    """Fold the adapters into the weights they sit on; afterwards the module tree is the base's again."""
-    for parent, name, layer in list(_layers(xtts.gpt.gpt)):
-        layer.merge(safe_merge=True)
-        setattr(parent, name, layer.get_base_layer())
-    if hasattr(xtts.gpt.gpt, "peft_config"):
-        del xtts.gpt.gpt.peft_config
-
-
 def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
     """The adapted weights with their adapters folded in, by their names in the base, on the CPU in float32.
 
@@ -143,13 +133,6 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
     load_lora(xtts, state)
     xtts.gpt.gpt.train(False)
     return True
-
-
-def _layers(module: nn.Module) -> Iterator[tuple[nn.Module, str, LoraLayer]]:
-    for parent in module.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, LoraLayer):
-                yield parent, name, child
 
 
 def _outer(name: str) -> str:
