@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.training.config import TrainConfig
 from core.training.run import RunView, runs
@@ -19,14 +20,15 @@ class Cost:
     memory_gb: float | None = None
 
 
-def estimate(project: Project, config: TrainConfig, base_id: str) -> Cost:
+def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost:
     """What training with ``config`` on ``base_id`` should take, by the newest run of that base that got going.
 
-    An update's time goes with the clips it learns from; memory is only known for the same batch size.
+    ``None`` stands for a local folder, whichever: a run on one is a fair guess for another. An update's time goes with
+    the clips it learns from; memory is only known for the same batch size.
     """
     clips = config.batch_size * config.accumulation
     for run in runs(project):
-        if run.base_id != base_id:
+        if not (Path(run.base_id).is_absolute() if base_id is None else run.base_id == base_id):
             continue
         view = run.read()
         if not view.steps_per_s:

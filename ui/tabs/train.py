@@ -196,7 +196,7 @@ def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, An
         config = preset(chosen.preset.id).config(changed)
     except UserError:
         return ""  # a number that cannot be, perhaps half typed; Start says so
-    cost = estimate(project, config, chosen.base)
+    cost = estimate(project, config, None if chosen.base == "folder" else chosen.base)
     parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
     if cost.seconds is not None:
         parts.append(t("train.cost_time", time=t.length(cost.seconds)))
