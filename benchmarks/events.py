@@ -1,6 +1,6 @@
 """Polling a long training's event log: read whole each time, against only what was appended, and the page's whole view.
 
-    python benchmarks/events.py                  # 100,000 lines
+    python -m benchmarks.events                  # 100,000 lines
 
 Writes benchmarks/results/events.json.
 """
@@ -8,21 +8,15 @@ Writes benchmarks/results/events.json.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
-RESULT = REPOSITORY / "benchmarks" / "results" / "events.json"
+from benchmarks import RESULTS, machine
 
 
 def write_run(workspace: Path, lines: int) -> Any:
@@ -89,15 +83,8 @@ def main() -> None:
     """Measure, print, and write the result with the machine it was measured on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=100_000)
-    result = {
-        **measure(parser.parse_args().lines),
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    result = {"machine": machine("pydantic"), **measure(parser.parse_args().lines)}
+    (RESULTS / "events.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 

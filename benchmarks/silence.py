@@ -1,6 +1,6 @@
 """Silence stage (FLAC file to spans) against pydub's `detect_silence`, on real speech: time and peak memory.
 
-    python benchmarks/silence.py                 # one hour against pydub, then ten hours of ours alone
+    python -m benchmarks.silence                 # one hour against pydub, then ten hours of ours alone
 
 Each measurement is a process of its own. Writes benchmarks/results/silence.json.
 """
@@ -8,11 +8,7 @@ Each measurement is a process of its own. Writes benchmarks/results/silence.json
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -21,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import RESULTS, machine
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
 RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
 THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
 
@@ -66,8 +63,8 @@ def pydub(path: Path) -> dict[str, Any]:
 
 def measure(what: str, path: Path) -> dict[str, Any]:
     """Run one of the two in a child; adds its peak memory in MB, FFmpeg's included if that is larger."""
-    command = [sys.executable, __file__, "--child", what, str(path)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "benchmarks.silence", "--child", what, str(path)]
+    done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -86,25 +83,6 @@ def make(target: Path, hours: float, rate: int) -> None:
     subprocess.run([*command, "-ar", str(rate), "-t", str(hours * 3600), "-sample_fmt", "s16", str(target)], check=True)
 
 
-def machine() -> dict[str, Any]:
-    """Where it was measured."""
-    import numpy
-    import soundfile
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "libsndfile": soundfile.__libsndfile_version__,
-        "pydub": importlib.metadata.version("pydub"),
-        "date": datetime.date.today().isoformat(),
-    }
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -113,7 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.child:
         return child(arguments.child[0], Path(arguments.child[1]))
-    result: dict[str, Any] = {"machine": machine(), "rate_hz": arguments.rate}
+    result: dict[str, Any] = {"machine": machine("numpy", "soundfile", "pydub"), "rate_hz": arguments.rate}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.flac"
         make(path, 1, arguments.rate)
@@ -126,9 +104,7 @@ def main() -> None:
         one = result[name]
         print(f"{name:9} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:6.0f} MB")
     print(f"pydub takes {result['ratio_1h']:.0f} times as long, {result['cpu_ratio_1h']:.0f} times the processor time")
-    target = REPOSITORY / "benchmarks" / "results" / "silence.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / "silence.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import RESULTS, machine
+
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = Path(__file__).resolve().parent / "results" / "startup.json"
+RESULT = RESULTS / "startup.json"
 
 PROGRAM = """
 import json, socket, sys, threading, time, urllib.request
@@ -86,11 +86,10 @@ def main() -> None:
     """Measure and write the median of each part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    where = machine("gradio")
     runs = [measure() for _ in range(parser.parse_args().runs)]
     medians = {name: round(statistics.median(run[name] for run in runs), 3) for name in runs[0]}
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"runs": len(runs), **machine, **medians}, indent=2) + "\n")
+    RESULT.write_text(json.dumps({"machine": where, "runs": len(runs), **medians}, indent=2) + "\n")
     print(RESULT.read_text(), end="")
 
 
