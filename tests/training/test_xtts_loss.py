@@ -121,7 +121,7 @@ def test_resume_is_exact(features: Any, starter: Path, dataset: Path, tmp_path: 
 
 
 def test_an_update_that_was_broken_off_is_done_again_exactly(features: Any, starter: Path, tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"accumulation": 3, "lora_dropout": 0.2})
+    config = CONFIG.model_copy(update={"batch_size": 1, "accumulation": 3, "lora_dropout": 0.2})
     whole = start(config, features, starter, None)
     straight = [whole.step() for _ in range(3)]
     first = start(config, features, starter, None)
