@@ -77,9 +77,9 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         server = Server(workspace.path)
         try:
-            empty = workspace.create("Ana", "en")
             if not chosen.readme:
                 shoot(browser, server.url, "first", "", ("home",), chosen.folder)
+                empty = workspace.create("Ana", "en")
                 shoot(browser, server.url, "empty", empty.slug, TABS, chosen.folder)
                 slug = failed_import(workspace, Path(temporary))
                 shoot(browser, server.url, "error", slug, ("sources",), chosen.folder)

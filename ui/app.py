@@ -148,7 +148,10 @@ def _running(t: Translator, project: Project | None) -> str:
     view = job.read()
     line = t("app.running", name=t.job_name(view.kind), stage=stage_line(t, view))
     tab = JOB_TABS.get(view.kind, "home")
-    return f'<button type="button" class="vw-chip" data-go="{tab}"><i class="vw-pulse"></i>{html.e(line)}</button>'
+    return (
+        f'<button type="button" class="vw-chip" data-go="{tab}" title="{html.e(line)}">'
+        f'<i class="vw-pulse"></i><span>{html.e(line)}</span></button>'
+    )
 
 
 JOB_TABS = {

@@ -48,6 +48,7 @@ function render() {
   const next = document.createElement('template');
   next.innerHTML = props.value || '';
   patch(root, next.content);
+  if (root.querySelector('.vw-steps')) window.vw.show(window.vw.tab());
   const move = root.querySelector('[data-arrive]');
   const stamp = move ? move.dataset.arrive + '#' + move.dataset.stamp : '';
   if (stamp && stamp !== arrived) window.vw.arrive(move.dataset.arrive);
