@@ -46,7 +46,7 @@ def readme_pictures(browser: Any, url: str, slug: str) -> None:
     """The pictures the README shows: wide, light, English."""
     folder = REPOSITORY / "docs" / "pictures"
     folder.mkdir(exist_ok=True)
-    page = browser.new_context(viewport={"width": 1180, "height": 760}, color_scheme="light", locale="en").new_page()
+    page = browser.new_context(viewport={"width": 1180, "height": 1080}, color_scheme="light", locale="en").new_page()
     for tab in TABS[1:-1]:
         page.goto(f"{url}/en/?project={slug}&tab={tab}")
         page.wait_for_selector(f"#page-{tab} h2:visible")
