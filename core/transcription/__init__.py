@@ -1,1 +1,1 @@
-"""Recognition: what is said in a clip. `registry` and `base` are light; an engine's module is imported when it is chosen."""
+"""Recognition: what is said in a clip. `registry` and `base` are light; the rest is imported when it is chosen."""
