@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +66,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running = Server(tmp_path / "workspace")
     yield running
     running.stop()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, chromium: Any) -> Iterator[Any]:
+    """A page that fails the test if its script breaks; it waits for the test module's ``PATIENCE_MS``."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(request.module.PATIENCE_MS)
+    yield page
+    context.close()
+    assert complaints == []

@@ -19,6 +19,7 @@ from core.training.config import TrainConfig, config_text
 from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser
+PATIENCE_MS = 60_000
 SENTENCE = "Where is the bakery?"
 
 
@@ -58,19 +59,6 @@ def _run(project: Project) -> None:
         values = {"loss_mel_ce": 3.0 - step / 20, "val_loss_mel_ce": 3.0 - step / 40, "lr": 1e-4}
         events.append(job.events_path, events.Metrics(step=step, values=values))
     events.append(job.events_path, events.Finished(outcome="done"))
-
-
-@pytest.fixture
-def page(chromium: Any) -> Any:
-    """A page that fails the test if the browser complains."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
-    assert complaints == []
 
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])

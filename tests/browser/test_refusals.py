@@ -15,6 +15,7 @@ from core.store import Clip
 from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture
@@ -28,19 +29,6 @@ def ana(tmp_path: Path) -> Project:
     write_wav(tmp_path / "in.wav", sound, 22_050)
     add_file(project, tmp_path / "in.wav", title="Morning")
     return project
-
-
-@pytest.fixture
-def page(chromium: Any) -> Any:
-    """A page that fails the test if its script breaks."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_default_timeout(20_000)
-    yield page
-    context.close()
-    assert complaints == []
 
 
 def test_a_refused_form_keeps_what_was_typed_and_a_taken_one_is_empty(ana: Project, server: Any, page: Any) -> None:
