@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import UserError
-from core.store import Clip, ClipFilter, Source, Totals
+from core.records import Clip, ClipFilter, Source, Totals
 from core.workspace import Project
 
 STATES = ("new", "all", "approved", "rejected", "low")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.dataset.freeze import latest
 from core.jobs.job import JobView
-from core.store import Totals
+from core.records import Totals
 from core.workspace import Project, Workspace
 
 KEYS = ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak")

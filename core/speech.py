@@ -11,7 +11,7 @@ from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, read_json, slug
 from core.jobs.job import Job
-from core.store import Clip, ClipFilter
+from core.records import Clip, ClipFilter
 from core.training.run import Run, runs
 from core.workspace import Project
 

@@ -3,149 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core import tables
 from core.errors import UserError
-
-LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/transcription/base.py for the scale
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A recording. ``sample_rate`` is that of the decoded FLAC, in hertz; ``sha256`` is of the file as brought."""
-
-    id: str
-    title: str
-    origin: str = ""
-    rights: str = ""
-    seconds: float = 0.0
-    sample_rate: int = 0
-    sha256: str = ""
-    added_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A piece of a source. ``status`` is new, approved or rejected; ``reason`` says why it was rejected.
-
-    ``text`` is what will be trained on, ``raw_text`` what recognition heard; ``confidence`` is 0 to 1.
-    """
-
-    id: str
-    source_id: str
-    start_s: float
-    end_s: float
-    text: str = ""
-    raw_text: str = ""
-    language: str = ""
-    status: str = "new"
-    reason: str = ""
-    confidence: float | None = None
-    mismatch: float | None = None
-    snr_db: float | None = None
-    loudness_lufs: float | None = None
-    clipped_fraction: float | None = None
-    speaker_similarity: float | None = None
-    edited_at: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.end_s - self.start_s
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether recognition was unsure of it."""
-        return self.confidence is not None and self.confidence < LOW_CONFIDENCE
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One changed field of one clip; edits never destroy."""
-
-    clip_id: str
-    at: float
-    field: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """A blind choice. ``pair`` names what was compared; ``choice`` is left, right or same."""
-
-    pair: str
-    left: str
-    right: str
-    choice: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClipFilter:
-    """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence), untranscribed, or unheard
-    (by recognition)."""
-
-    state: str = "all"
-    source_id: str = ""
-    search: str = ""
-    sort: str = "time"  # time, confidence, length
-    sure: float = 0.0  # only clips with text and at least this confidence
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts and seconds for the header and the pages.
-
-    ``segmented`` counts recordings that have clips; ``edited_at`` is when a person last changed a clip (0: never).
-    """
-
-    sources: int
-    source_s: float
-    clips: int
-    clip_s: float
-    transcribed: int
-    approved: int
-    approved_s: float
-    rejected: int
-    segmented: int = 0
-    edited_at: float = 0.0
-
+from core.records import LOW_CONFIDENCE, Clip, ClipFilter, Edit, Revision, Source, Totals, Vote, Word
 
 _T = TypeVar("_T")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sources (
-  id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
-  added_at REAL);
-CREATE TABLE IF NOT EXISTS clips (
-  id TEXT PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
-  start_s REAL, end_s REAL, text TEXT, raw_text TEXT, language TEXT, status TEXT, reason TEXT, confidence REAL,
-  mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL);
-CREATE INDEX IF NOT EXISTS clips_by_time ON clips (source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status ON clips (status, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_length ON clips (end_s - start_s, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status_confidence ON clips (
-  status, confidence IS NULL, confidence, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
-CREATE TABLE IF NOT EXISTS revisions (
-  number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
-CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
-CREATE TABLE IF NOT EXISTS votes (
-  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
-CREATE TABLE IF NOT EXISTS clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL);
-"""
+_MEASURES = frozenset(
+    ("snr_db", "loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "bandwidth_hz", "lead_s", "tail_s")
+    + ("speaker_similarity", "naturalness", "sound_flags")
+)
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 _ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
     "length": "end_s - start_s, source_id, start_s",
+    "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
 }
 
 
@@ -165,9 +46,7 @@ class Store:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.row_factory = sqlite3.Row
-            # The newest table: a database made before it came gets it here.
-            if fresh or not connection.execute("SELECT 1 FROM sqlite_master WHERE name='clip_numbers'").fetchone():
-                connection.executescript(_SCHEMA)
+            tables.bring_up(connection)
             with connection:
                 yield connection
         finally:
@@ -199,13 +78,14 @@ class Store:
             )
         return _record(Source, row)
 
-    def change_source(self, source_id: str, *, title: str | None = None, rights: str | None = None) -> None:
-        """Set the title or the rights note of a recording."""
+    def change_source(
+        self, source_id: str, *, title: str | None = None, rights: str | None = None, use: str | None = None
+    ) -> None:
+        """Set the title, the rights note, or which sound of a recording is used."""
         with self._open() as db:
-            if title is not None:
-                db.execute("UPDATE sources SET title=? WHERE id=?", (title, source_id))
-            if rights is not None:
-                db.execute("UPDATE sources SET rights=? WHERE id=?", (rights, source_id))
+            for name, value in (("title", title), ("rights", rights), ("use", use)):
+                if value is not None:
+                    db.execute(f"UPDATE sources SET {name}=? WHERE id=?", (value, source_id))
 
     def remove_source(self, source_id: str) -> None:
         """Remove a recording and its clips from the database (files are the caller's)."""
@@ -271,10 +151,7 @@ class Store:
             UserError: ``clip.missing``.
         """
         with self._open() as db:
-            row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
-        if row is None:
-            raise UserError("clip.missing", "The clip {id} is no longer there.", "Reload the page.", id=clip_id)
-        return _record(Clip, row)
+            return _clip_row(db, clip_id)
 
     def edit_clip(self, clip_id: str, **changes: Any) -> Clip:
         """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision."""
@@ -307,22 +184,117 @@ class Store:
                 self._apply(db, row, changes, now)
         return len(rows)
 
-    def hear_clip(self, clip_id: str, heard: str, confidence: float, language: str) -> Clip | None:
+    def hear_clip(
+        self,
+        clip_id: str,
+        heard: str,
+        confidence: float,
+        language: str,
+        *,
+        avg_logprob: float | None = None,
+        no_speech_prob: float | None = None,
+        compression_ratio: float | None = None,
+        text_flags: str = "",
+    ) -> Clip | None:
         """Store what recognition heard, in one statement, so that it cannot race with a person's edit.
 
         ``raw_text`` is always set; ``text`` only where it is empty, or is what a model heard before and a person has
-        neither changed nor approved. Returns the clip as it is now, or None if it is no longer there.
+        neither changed nor approved. A second opinion on what was heard before goes. Returns the clip as it is now, or
+        None if it is no longer there.
         """
         sql = (
-            "UPDATE clips SET raw_text=:heard, confidence=:confidence, language=:language, "
+            "UPDATE clips SET raw_text=:heard, confidence=:confidence, language=:language, avg_logprob=:avg_logprob, "
+            "no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, text_flags=:text_flags, "
+            "second_text='', mismatch=NULL, "
             "text=CASE WHEN text='' OR (text=raw_text AND status!='approved' AND NOT (edited_at IS NOT NULL "
             "AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) THEN :heard ELSE text END "
             "WHERE id=:id RETURNING *"
         )
-        values = {"id": clip_id, "heard": heard, "confidence": confidence, "language": language}
+        values = {
+            "id": clip_id,
+            "heard": heard,
+            "confidence": confidence,
+            "language": language,
+            "avg_logprob": avg_logprob,
+            "no_speech_prob": no_speech_prob,
+            "compression_ratio": compression_ratio,
+            "text_flags": text_flags,
+        }
         with self._open() as db:
             row = db.execute(sql, values).fetchone()
             return None if row is None else _record(Clip, row)
+
+    def second_opinion(self, clip_id: str, second_text: str, mismatch: float, text_flags: str) -> None:
+        """Store what a second model heard in a clip, and how far it differs."""
+        with self._open() as db:
+            db.execute(
+                "UPDATE clips SET second_text=?, mismatch=?, text_flags=? WHERE id=?",
+                (second_text, mismatch, text_flags, clip_id),
+            )
+
+    def measure_clip(self, clip_id: str, **measures: float | str | None) -> None:
+        """Store what was measured of a clip's sound; names are those of `Clip`."""
+        if unknown := measures.keys() - _MEASURES:
+            raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {', '.join(sorted(_MEASURES))}")
+        with self._open() as db:
+            sets = ", ".join(f"{name}=:{name}" for name in measures)
+            db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**measures, "id": clip_id})
+
+    # Words
+
+    def words(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[Word]:
+        """The words known of a recording that begin from ``start_s`` on and before ``end_s``, in order."""
+        sql = "SELECT * FROM words WHERE source_id=? AND start_s >= ? AND start_s < ? ORDER BY start_s, rowid"
+        with self._open() as db:
+            return [_record(Word, row) for row in db.execute(sql, (source_id, start_s, end_s))]
+
+    def replace_words(self, source_id: str, start_s: float, end_s: float, words: Iterable[Word]) -> None:
+        """Put these words in the place of those known of a stretch of a recording."""
+        rows = [{"source_id": source_id, **asdict(word)} for word in words]
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
+            db.execute(sql, (source_id, start_s, end_s))
+            _insert(db, "words", rows)
+
+    # Edits of the clips of one recording
+
+    def swap_clips(self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip]) -> Edit:
+        """Put clips in the place of others, and remember it for `undo_edit`.
+
+        Raises:
+            UserError: ``clip.missing``: one of ``gone`` is not there (any more).
+        """
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            before = [_clip_row(db, clip_id) for clip_id in gone]
+            _swap(db, source_id, before, fresh)
+            values = (source_id, what, _to_json(before), _to_json(fresh))
+            number = db.execute(
+                "INSERT INTO edits (source_id, what, before, after) VALUES (?, ?, ?, ?)", values
+            ).lastrowid
+        return Edit(number or 0, source_id, what, tuple(before), tuple(fresh))
+
+    def undo_edit(self, source_id: str) -> Edit | None:
+        """Take the last edit of a recording's clips back; None if there is none whose clips are still there.
+
+        What recognition or a person wrote into the clips meanwhile goes with them.
+        """
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            edit = _last_edit(db, source_id)
+            if edit is None:
+                return None
+            _swap(db, source_id, edit.after, edit.before)
+            db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
+        return edit
+
+    def last_edit(self, source_id: str) -> Edit | None:
+        """What `undo_edit` would take back."""
+        with self._open() as db:
+            return _last_edit(db, source_id)
+
+    # Revisions
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
@@ -423,6 +395,35 @@ class Store:
             return [Vote(*row) for row in rows]
 
 
+def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
+    row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
+    if row is None:
+        raise UserError("clip.missing", "The clip {id} is no longer there.", "Reload the page.", id=clip_id)
+    return _record(Clip, row)
+
+
+def _swap(db: sqlite3.Connection, source_id: str, gone: Iterable[Clip], fresh: Sequence[Clip]) -> None:
+    last = _last_number(db, source_id, [clip.id for clip in fresh])
+    db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
+    _insert(db, "clips", [asdict(clip) for clip in fresh])
+    db.execute("INSERT OR REPLACE INTO clip_numbers (source_id, last) VALUES (?, ?)", (source_id, last))
+
+
+def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
+    row = db.execute("SELECT * FROM edits WHERE source_id=? ORDER BY number DESC LIMIT 1", (source_id,)).fetchone()
+    if row is None:
+        return None
+    before, after = (tuple(Clip(**one) for one in json.loads(row[name])) for name in ("before", "after"))
+    there = {found[0] for found in db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,))}
+    if not {clip.id for clip in after} <= there or {clip.id for clip in before} & there:
+        return None  # cut anew since
+    return Edit(row["number"], source_id, row["what"], before, after)
+
+
+def _to_json(clips: Sequence[Clip]) -> str:
+    return json.dumps([asdict(clip) for clip in clips], ensure_ascii=False)
+
+
 def _record(kind: type[_T], row: sqlite3.Row) -> _T:
     return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
 
@@ -464,6 +465,13 @@ def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
         parts.append("text = '' AND status != 'rejected'")
     elif chosen.state == "unheard":
         parts.append("confidence IS NULL AND status != 'rejected'")
+    elif chosen.state == "unmeasured":
+        parts.append("snr_db IS NULL AND status != 'rejected'")
+    elif chosen.state == "flagged":
+        parts.append("(text_flags != '' OR sound_flags != '') AND status != 'rejected'")
+    if chosen.flag:
+        parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
+        values.append(f"% {chosen.flag} %")
     if chosen.source_id:
         parts.append("source_id=?")
         values.append(chosen.source_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.engines.registry import bases
+from core.records import Clip, ClipFilter
 from core.speech import Export
-from core.store import Clip, ClipFilter
 from core.training.run import runs
 from core.workspace import Project
 

@@ -11,6 +11,7 @@ from typing import Any
 from core.errors import UserError
 from core.files import free_name, inside, read_json, slug, write_json
 from core.jobs.job import Job, busy, jobs_in
+from core.records import Source
 from core.store import Store
 
 
@@ -116,6 +117,18 @@ class Project:
     def source_file(self, source_id: str) -> Path:
         """The decoded recording of a source."""
         return inside(self.sources, f"{source_id}.flac")
+
+    def cleaned_file(self, source_id: str) -> Path:
+        """The copy of a recording with its noise taken away, if somebody asked for one."""
+        return inside(self.sources, f"{source_id}.cleaned.flac")
+
+    def sound_file(self, source: Source) -> Path:
+        """What clips of a recording are cut from: the recording, or the cleaned copy where that is chosen."""
+        return self.cleaned_file(source.id) if source.use == "cleaned" else self.source_file(source.id)
+
+    def source_files(self, source_id: str) -> list[Path]:
+        """All files of a recording: itself, and what was made from it (frames, speech, cleaned copy)."""
+        return sorted(self.source_file(source_id).parent.glob(f"{source_id}.*"))
 
     def clip_file(self, clip_id: str) -> Path:
         """The audio of a clip."""

@@ -13,8 +13,8 @@ from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.pairs import audio_file, next_pair
+from core.records import ClipFilter
 from core.road import steps
-from core.store import ClipFilter
 from core.tasks.demo import SETTINGS, _Walk
 from core.training.presets import preset
 from core.workspace import Project, Workspace

@@ -6,7 +6,7 @@ import pytest
 
 from core import review
 from core.errors import UserError
-from core.store import LOW_CONFIDENCE, Clip, Source
+from core.records import LOW_CONFIDENCE, Clip, Source
 from core.workspace import Project
 
 CONFIDENCES = (0.95, 0.5, 0.9, 0.86, None)

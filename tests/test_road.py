@@ -21,10 +21,10 @@ from core.files import read_json
 from core.jobs.job import Job, JobView
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
+from core.records import Clip, ClipFilter
 from core.road import steps
 from core.sources import recordings
 from core.speech import exports, start_export, start_speak, takes
-from core.store import Clip, ClipFilter
 from core.training.run import Run, start_training
 from core.transcription.start import start_transcribe
 from core.transcription.wer import wer

@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.files import write_json
 from core.jobs import events, worker
 from core.jobs.job import Job
-from core.store import Clip, Source
+from core.records import Clip, Source
 from core.workspace import Project
 
 TEXT = "Good evening, and welcome."

@@ -10,8 +10,8 @@ import soundfile
 from core.dataset.freeze import freeze
 from core.files import write_json
 from core.jobs.job import Job
+from core.records import Clip, Source, Vote
 from core.road import KEYS, project_cards, steps
-from core.store import Clip, Source, Vote
 from core.workspace import Project, Workspace
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.store import Clip, ClipFilter, Source, Store, Vote
+from core.records import Clip, ClipFilter, Source, Vote, Word
+from core.store import Store
 
 
 @pytest.fixture
@@ -140,8 +141,58 @@ def test_a_database_from_before_numbers_were_noted_is_read_by_what_it_holds(stor
     store.edit_clip("a-6", text="Changed.")
     with sqlite3.connect(store.path) as db:
         db.execute("DELETE FROM clips WHERE id IN ('a-5', 'a-6')")
-        db.execute("DROP TABLE clip_numbers")
+        for gone in ("clip_numbers", "words", "edits"):
+            db.execute(f"DROP TABLE {gone}")
+        db.execute("DROP INDEX clips_by_flags")
+        db.execute("ALTER TABLE clips DROP COLUMN text_flags")
+        db.execute("ALTER TABLE sources DROP COLUMN use")
+        db.execute("PRAGMA user_version=0")
     assert store.last_number("a") == 6
+    assert store.clip("a-1").text_flags == "" and store.source("a").use == "original"
+    store.replace_words("a", 0, 9, [Word(1, 2, "here")])
+    assert [word.text for word in store.words("a")] == ["here"]
+
+
+def test_words_of_a_stretch_are_replaced_and_the_others_stay(store: Store) -> None:
+    store.replace_words("a", 0, 100, [Word(1, 2, "one"), Word(5, 6, "five", 0.5), Word(9, 9.5, "nine")])
+    store.replace_words("a", 4, 9, [Word(4.5, 5, "vier"), Word(5, 6, "fünf", 0.9)])
+    assert [word.text for word in store.words("a")] == ["one", "vier", "fünf", "nine"]
+    assert store.words("a", 5, 9) == [Word(5, 6, "fünf", 0.9)]
+    store.remove_source("a")
+    assert store.words("a") == []
+
+
+def test_clips_put_in_the_place_of_another_are_taken_back_as_one(store: Store) -> None:
+    whole = store.clip("a-1")
+    halves = [Clip("a-7", "a", whole.start_s, 2.0, text="On"), Clip("a-8", "a", 2.0, whole.end_s, text="e.")]
+    edit = store.swap_clips("a", "split", ["a-1"], halves)
+    assert store.last_edit("a") == edit and edit.before == (whole,)
+    assert store.clip("a-8").text == "e." and store.last_number("a") == 8
+    with pytest.raises(UserError, match="no longer there"):
+        store.swap_clips("a", "delete", ["a-1"], [])
+    assert store.undo_edit("a") == edit
+    assert store.clip("a-1") == whole and store.undo_edit("a") is None
+    assert store.last_number("a") == 8  # what a clip was called stays its own
+
+
+def test_an_edit_is_not_taken_back_once_its_clips_were_cut_anew(store: Store) -> None:
+    store.swap_clips("a", "delete", ["a-1"], [])
+    store.replace_clips("a", [store.clip("a-2")])
+    store.swap_clips("a", "move", ["a-2"], [Clip("a-7", "a", 5, 9)])
+    store.replace_clips("a", [Clip("a-8", "a", 5, 8)])
+    assert store.undo_edit("a") is None and [clip.id for clip in store.clips(ClipFilter(source_id="a"))] == ["a-8"]
+
+
+def test_a_second_opinion_flags_and_measures_are_kept_and_found(store: Store) -> None:
+    store.second_opinion("a-1", "Uno.", 0.6, "mismatch")
+    store.measure_clip("a-4", snr_db=12.0, sound_flags="noisy clipped")
+    assert [clip.id for clip in store.clips(ClipFilter("flagged", sort="mismatch"))] == ["a-1", "a-4"]
+    assert [clip.id for clip in store.clips(ClipFilter(flag="clipped"))] == ["a-4"]
+    assert "a-4" not in [clip.id for clip in store.clips(ClipFilter("unmeasured"))]
+    with pytest.raises(ValueError, match="no measures"):
+        store.measure_clip("a-4", text="no")
+    store.hear_clip("a-1", "heard again", 0.9, "en")
+    assert store.clip("a-1").mismatch is None and store.clip("a-1").text_flags == ""
 
 
 def test_undo_passes_over_changes_of_clips_that_are_gone(store: Store) -> None:

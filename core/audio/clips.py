@@ -12,7 +12,7 @@ from core.audio.samples import Samples, read, write_wav
 from core.audio.silence import SegmentOptions, Span, left_out, levels, segment
 from core.errors import UserError
 from core.jobs.job import Job
-from core.store import Clip, ClipFilter
+from core.records import Clip, ClipFilter
 from core.workspace import Project
 
 CLIP_RATE_HZ = 22_050

@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from core.engines.base import Dropped
-from core.store import Clip
+from core.records import Clip
 
 CLIP_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44

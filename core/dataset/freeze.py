@@ -18,7 +18,7 @@ from core.dataset.report import Report, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_atomic, write_json
-from core.store import Clip
+from core.records import Clip
 from core.workspace import Project
 
 MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as the voice to copy for each

@@ -10,7 +10,7 @@ from core.dataset.checks import Limits, check
 from core.dataset.split import validation
 from core.engines.base import Dropped
 from core.engines.registry import info
-from core.store import LOW_CONFIDENCE, Clip, ClipFilter
+from core.records import LOW_CONFIDENCE, Clip, ClipFilter
 from core.workspace import Project
 
 _ENOUGH_S = (10 * 60.0, 30 * 60.0)  # below the first a voice is hardly learnt, from the second on it is learnt well

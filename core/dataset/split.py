@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
-from core.store import Clip
+from core.records import Clip
 
 VALIDATION_SHARE = 0.1
 # Whole recordings are held out only if they come to between these shares of the clips.

@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.files import read_json, write_json
 from core.listening.candidates import Candidate, Sentence, by_name, candidates, comparable
 from core.listening.ranking import suggest
-from core.store import Vote
+from core.records import Vote
 from core.workspace import Project
 
 CHOICES = ("left", "right", "same")

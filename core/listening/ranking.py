@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
-from core.store import Vote
+from core.records import Vote
 from core.workspace import Project
 
 

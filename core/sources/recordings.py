@@ -6,12 +6,11 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.audio.frames import frames_file
 from core.errors import UserError
 from core.files import free_name, inside, read_json, write_json
 from core.jobs.job import Job
+from core.records import Clip, ClipFilter, Source
 from core.sources.address import check_url
-from core.store import Clip, ClipFilter, Source
 from core.workspace import Project
 
 
@@ -165,8 +164,7 @@ def remove(project: Project, source_id: str) -> Path:
     folder.mkdir()
     write_json(folder / "source.json", {"source": asdict(source), "clips": [asdict(clip) for clip in clips]})
     project.store.remove_source(source_id)
-    recording = project.source_file(source_id)
-    for path in (recording, frames_file(recording), *(project.clip_file(clip.id) for clip in clips)):
+    for path in (*project.source_files(source_id), *(project.clip_file(clip.id) for clip in clips)):
         if path.exists():
             path.rename(folder / path.name)
     return folder

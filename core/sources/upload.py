@@ -11,7 +11,7 @@ from core.audio.frames import frames_file, measure
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
-from core.store import Source
+from core.records import Source
 from core.workspace import Project
 
 _DECODE_SHARE = 0.9  # of the time a recording takes; the rest is measuring it

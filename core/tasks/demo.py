@@ -19,8 +19,8 @@ from core.files import replacing
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
+from core.records import LOW_CONFIDENCE
 from core.sources import recordings
-from core.store import LOW_CONFIDENCE
 from core.training.run import start_training
 from core.transcription.start import start_transcribe
 from core.workspace import Project, Workspace

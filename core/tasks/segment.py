@@ -14,7 +14,7 @@ from core.errors import Cancelled, UserError
 from core.files import free_name, write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.store import Clip, ClipFilter, Revision, Source
+from core.records import Clip, ClipFilter, Revision, Source
 from core.workspace import Project, Workspace
 
 

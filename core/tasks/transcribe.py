@@ -13,7 +13,7 @@ from core.audio.samples import read
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.store import LOW_CONFIDENCE, Clip
+from core.records import LOW_CONFIDENCE, Clip
 from core.transcription import download, registry
 from core.transcription.background import each
 from core.transcription.base import SAMPLE_RATE_HZ, Heard, Recognizer, check_language

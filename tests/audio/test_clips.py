@@ -15,8 +15,8 @@ from core.errors import Busy, Cancelled, UserError
 from core.files import read_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.records import Source
 from core.sources.upload import add_file
-from core.store import Source
 from core.tasks import segment as task
 from core.workspace import Project
 from tests.audio.sounds import silence, tone, write

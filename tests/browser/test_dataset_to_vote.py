@@ -13,7 +13,7 @@ from core.dataset.freeze import latest
 from core.files import write_json
 from core.jobs import events
 from core.jobs.job import Job
-from core.store import Clip, Source
+from core.records import Clip, Source
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, config_text
 from core.workspace import Project, Workspace

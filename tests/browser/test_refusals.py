@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
+from core.records import Clip
 from core.sources.upload import add_file
-from core.store import Clip
 from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser

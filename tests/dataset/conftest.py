@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.store import Clip, Source
+from core.records import Clip, Source
 from core.workspace import Project
 
 MakeClips = Callable[..., list[Clip]]

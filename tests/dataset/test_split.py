@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.dataset.split import validation
-from core.store import Clip
+from core.records import Clip
 
 
 def _clips(**counts: int) -> list[Clip]:

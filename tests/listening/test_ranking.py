@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.listening.ranking import wins
-from core.store import Vote
+from core.records import Vote
 
 
 def test_wins_losses_ties_and_share_best_first() -> None:

@@ -19,9 +19,9 @@ from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.records import Source
 from core.sources import recordings
 from core.sources.upload import Duplicate, add_file
-from core.store import Source
 from core.tasks import import_sources
 from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.audio.samples import read, write_wav
-from core.store import Clip, Source
+from core.records import Clip, Source
 from core.transcription import registry
 from core.workspace import Project
 from tests.conftest import Prompts

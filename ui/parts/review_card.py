@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 
 from core.audio.waveform import peaks
+from core.records import Clip
 from core.review import Spot
-from core.store import Clip
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gradio as gr
 
 from core import review
+from core.records import Clip, Totals
 from core.review import Spot
-from core.store import Clip, Totals
 from core.workspace import Project
 from ui import html
 from ui.page import Page, Tab, Updates, view_of

@@ -10,7 +10,7 @@ from core.audio.clips import Preview, options_of_last_cut, preview, start_segmen
 from core.audio.silence import SegmentOptions, Span
 from core.audio.waveform import peaks
 from core.errors import UserError
-from core.store import Clip, ClipFilter, Source
+from core.records import Clip, ClipFilter, Source
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url

@@ -10,8 +10,8 @@ import gradio as gr
 
 from core.audio.quality import quality
 from core.errors import UserError
+from core.records import Source
 from core.sources import recordings
-from core.store import Source
 from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url

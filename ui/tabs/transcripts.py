@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.engines.registry import info
-from core.store import ClipFilter, Totals
+from core.records import ClipFilter, Totals
 from core.transcription import registry
 from core.transcription.start import start_transcribe
 from core.workspace import Project

@@ -1,0 +1,65 @@
+"""The tables of a project's database, and bringing those of an older version up to them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sources (
+  id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
+  added_at REAL);
+CREATE TABLE IF NOT EXISTS clips (
+  id TEXT PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+  start_s REAL, end_s REAL, text TEXT, raw_text TEXT, language TEXT, status TEXT, reason TEXT, confidence REAL,
+  mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL);
+CREATE INDEX IF NOT EXISTS clips_by_time ON clips (source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status ON clips (status, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_length ON clips (end_s - start_s, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status_confidence ON clips (
+  status, confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
+CREATE TABLE IF NOT EXISTS revisions (
+  number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
+CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
+CREATE TABLE IF NOT EXISTS votes (
+  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
+CREATE TABLE IF NOT EXISTS clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS words (
+  source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, start_s REAL, end_s REAL, text TEXT,
+  probability REAL);
+CREATE INDEX IF NOT EXISTS words_by_time ON words (source_id, start_s);
+CREATE TABLE IF NOT EXISTS edits (
+  number INTEGER PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, what TEXT, before TEXT,
+  after TEXT);
+"""
+_VERSION = 2  # of the tables; a database made by an older one is brought up to it
+# Columns that came after the first tables, with what older rows get.
+_LATER_COLUMNS = {
+    "sources": ("audio_md5 TEXT DEFAULT ''", "note TEXT DEFAULT ''", "use TEXT DEFAULT 'original'"),
+    "clips": (
+        *(f"{name} REAL" for name in ("avg_logprob", "no_speech_prob", "compression_ratio", "naturalness")),
+        *(f"{name} REAL" for name in ("peak_dbfs", "gain_db", "bandwidth_hz", "lead_s", "tail_s")),
+        *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced")),
+    ),
+}
+_LATER_INDEXES = """
+CREATE INDEX IF NOT EXISTS clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_by_flags ON clips (text_flags, sound_flags, source_id, start_s);
+"""
+
+
+def bring_up(db: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older version up to this one; at once where there is nothing to do."""
+    if db.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
+        return
+    db.executescript(_SCHEMA)
+    db.execute("BEGIN IMMEDIATE")  # two that open it at once: the second finds all done
+    for table, columns in _LATER_COLUMNS.items():
+        there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+        for column in columns:
+            if column.split()[0] not in there:
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    db.commit()
+    db.executescript(_LATER_INDEXES)
+    db.execute(f"PRAGMA user_version={_VERSION}")
