@@ -129,12 +129,12 @@ install_old_card_torch() {
 
 need_packages() {
     local stamp=$venv/.installed wanted
-    wanted=$(fingerprint "$here/requirements.txt")
+    wanted=$(fingerprint "$here/requirements.txt" "$here/requirements-alone.txt")
     if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
     rm -f -- "$stamp"
     say "Installing the packages; the first time this takes a few minutes and about 7 GB …"
     if [ "$(torch_build)" = cu126 ]; then install_old_card_torch; fi
-    pip_install -r "$here/requirements.txt" ||
+    { pip_install -r "$here/requirements.txt" && pip_install --no-deps -r "$here/requirements-alone.txt"; } ||
         fail "The packages could not be installed: see the lines above, check the network and the disk, and start again."
     printf '%s\n' "$wanted" >"$stamp"
     say "Installed."

@@ -40,7 +40,7 @@ class Machine:
         self.folder = folder
         self.home = folder / "with space" / "voicewright"
         self.home.mkdir(parents=True)
-        for name in ("launch.sh", "requirements.txt", "requirements-dev.txt"):
+        for name in ("launch.sh", "requirements.txt", "requirements-alone.txt", "requirements-dev.txt"):
             shutil.copy(REPOSITORY / name, self.home / name)
         self.script("python", STUB.format(folder=folder))
         for name in ("ffmpeg", "ffprobe", "chromium"):
@@ -95,12 +95,14 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-INSTALL = "pip install --disable-pip-version-check --no-input -r HOME/requirements.txt"
+_PIP = "pip install --disable-pip-version-check --no-input"
+PACKAGES = f"{_PIP} -r HOME/requirements.txt"
+INSTALL = (PACKAGES, f"{_PIP} --no-deps -r HOME/requirements-alone.txt")
 
 
 def test_the_first_start_sets_up_and_the_second_installs_nothing(machine: Machine) -> None:
     machine.launch("--port", "8000")
-    assert machine.calls() == ["venv", INSTALL, "app [--port] [8000]"]
+    assert machine.calls() == ["venv", *INSTALL, "app [--port] [8000]"]
     assert machine.launch() == "", "nothing to say when nothing is to be done"
     assert machine.calls() == ["app []"]
 
@@ -123,15 +125,15 @@ def test_changed_requirements_are_installed(machine: Machine) -> None:
         file.write("# new\n")
     machine.calls()
     machine.launch()
-    assert machine.calls() == [INSTALL, "app []"]
+    assert machine.calls() == [*INSTALL, "app []"]
 
 
 def test_a_failed_install_is_said_and_tried_again(machine: Machine) -> None:
     said = machine.launch(code=1, PIP_FAILS_AT="requirements.txt")
     assert "could not be installed" in said
-    assert machine.calls() == ["venv", INSTALL], "the app is not started on half of its packages"
+    assert machine.calls() == ["venv", PACKAGES], "the app is not started on half of its packages"
     machine.launch()
-    assert machine.calls() == [INSTALL, "app []"]
+    assert machine.calls() == [*INSTALL, "app []"]
 
 
 @pytest.mark.parametrize("damage", ["pip-works", "python"])
@@ -141,7 +143,7 @@ def test_a_broken_environment_is_made_anew(machine: Machine, damage: str) -> Non
     (machine.home / ".venv" / "left-over").touch()
     machine.calls()
     machine.launch()
-    assert machine.calls() == ["venv", INSTALL, "app []"]
+    assert machine.calls() == ["venv", *INSTALL, "app []"]
     assert not (machine.home / ".venv" / "left-over").exists()
 
 
@@ -156,7 +158,7 @@ def test_a_folder_that_is_no_environment_is_left_alone(machine: Machine) -> None
 def test_two_starts_at_once_install_once(machine: Machine) -> None:
     go = machine.folder / "go"
     first = machine.start(PIP_WAITS_FOR=str(go))
-    wait_for(lambda: INSTALL in machine.calls(keep=True))
+    wait_for(lambda: PACKAGES in machine.calls(keep=True))
     second = machine.start()
     assert second.stdout is not None
     assert "Another launch" in second.stdout.readline()
@@ -164,7 +166,7 @@ def test_two_starts_at_once_install_once(machine: Machine) -> None:
     first.communicate(timeout=60)
     second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert sorted(machine.calls()) == sorted(["venv", INSTALL, "app []", "app []"])
+    assert sorted(machine.calls()) == sorted(["venv", *INSTALL, "app []", "app []"])
 
 
 @pytest.mark.parametrize(
@@ -191,13 +193,13 @@ def test_when_that_build_cannot_be_fetched_it_says_so_and_goes_on(machine: Machi
     machine.card("6.1")
     said = machine.launch(PIP_FAILS_AT="--index-url")
     assert "will not be used" in said
-    assert machine.calls()[-2:] == [INSTALL, "app []"]
+    assert machine.calls()[-3:] == [*INSTALL, "app []"]
 
 
 def test_a_driver_that_does_not_answer_is_no_hindrance(machine: Machine) -> None:
     machine.script("nvidia-smi", "#!/bin/bash\necho 'NVIDIA-SMI has failed'\nexit 9\n")
     machine.launch()
-    assert machine.calls() == ["venv", INSTALL, "app []"]
+    assert machine.calls() == ["venv", *INSTALL, "app []"]
 
 
 def test_a_wrong_python_is_named(machine: Machine) -> None:
@@ -216,8 +218,8 @@ CHECKS = ["ruff check .", "ruff format --check .", "mypy "]
 def test_the_tests_are_run_after_the_checks_and_their_failure_is_told(machine: Machine) -> None:
     machine.launch("test", "-m", "not slow", "tests/a b")
     calls = machine.calls()
-    assert calls[2].endswith("-r HOME/requirements-dev.txt -c HOME/requirements.txt")
-    assert calls[3:] == [*CHECKS, "pytest -m not slow tests/a b"]
+    assert calls[3].endswith("-r HOME/requirements-dev.txt -c HOME/requirements.txt")
+    assert calls[4:] == [*CHECKS, "pytest -m not slow tests/a b"]
     for failing in ("ruff", "mypy", "pytest"):
         machine.launch("test", code=1, FAILS=failing)
         assert machine.calls() == [*CHECKS, "pytest "], f"{failing} fails, the rest is run all the same"
