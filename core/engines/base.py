@@ -69,12 +69,36 @@ class TrainSession(Protocol):
     def step(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
         """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.
 
-        Raises `Cancelled` if ``should_stop`` says so on the way; then it is as if the update had never begun.
+        Raises `Cancelled` if ``should_stop`` says so on the way, and the library's own error when memory runs out;
+        then it is as if the update had never begun.
         """
         ...
 
     def evaluate(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
         """Validation loss with fixed references; returns ``val_loss_mel_ce``. Raises `Cancelled` as `step` does."""
+        ...
+
+    def halve_batch(self) -> bool:
+        """After running out of memory: compute half as much at once and twice as often, the same update otherwise.
+
+        `step` leaves the update as if it had never begun. False: it is already as small as it gets.
+        """
+        ...
+
+    def snapshot(self) -> Any:
+        """A copy in memory of what is learnt and where the training stands."""
+        ...
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a `snapshot`; a lowered rate stays lowered."""
+        ...
+
+    def lower_rate(self, factor: float) -> None:
+        """Multiply the learning rate of the updates to come."""
+        ...
+
+    def set_max_steps(self, steps: int) -> None:
+        """Train to another length."""
         ...
 
     def save(self, folder: Path) -> None:

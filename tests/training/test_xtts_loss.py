@@ -137,6 +137,88 @@ def test_an_update_that_was_broken_off_is_done_again_exactly(features: Any, star
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters, second.parameters, strict=True))
 
 
+def out_of_memory_once(monkeypatch: pytest.MonkeyPatch, after: int) -> list[int]:
+    """Let the card run out of memory once, at the ``after``-th forward pass from now; returns the batch sizes seen."""
+    seen: list[int] = []
+
+    def limited(gpt: Any, batch: Batch) -> Losses:
+        seen.append(len(batch.text))
+        if len(seen) == after:
+            raise torch.OutOfMemoryError("injected")
+        return losses(gpt, batch)
+
+    monkeypatch.setattr("core.engines.xtts.session.losses", limited)
+    return seen
+
+
+def test_out_of_memory_halves_the_batch_of_the_same_update(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.model_copy(update={"batch_size": 4, "accumulation": 2, "lora_dropout": 0.0})
+    whole, halved = (start(config, features, starter, None) for _ in range(2))
+    for session in (whole, halved):
+        for module in session.xtts.gpt.gpt.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # its draws depend on how a batch is cut; the rest must not
+    straight = [whole.step() for _ in range(4)]
+    seen = [halved.step() for _ in range(2)]
+    sizes = out_of_memory_once(monkeypatch, after=2)
+    random = torch.get_rng_state()
+    with pytest.raises(torch.OutOfMemoryError):
+        halved.step()
+    assert halved.step_number == 2 and all(parameter.grad is None for parameter in halved.parameters)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert halved.halve_batch() and halved.micro_batch == 2
+    seen += [halved.step() for _ in range(2)]
+    assert sizes[2:] == [2] * 8, "the same clips, half as many at once"
+    for ours, expected in zip(seen, straight, strict=True):
+        assert ours == pytest.approx(expected, rel=1e-4)
+    assert halved.halve_batch() and halved.micro_batch == 1 and not halved.halve_batch()
+
+
+def test_resume_is_exact_after_a_halved_batch(features: Any, starter: Path, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"batch_size": 4, "lora_dropout": 0.1})
+
+    def halved_after_two() -> tuple[XttsSession, list[dict[str, float]]]:
+        session = start(config, features, starter, None)
+        seen = [session.step() for _ in range(2)]
+        session.halve_batch()
+        session.lower_rate(0.5)
+        return session, [*seen, session.step()]
+
+    whole, straight = halved_after_two()
+    straight += [whole.step() for _ in range(2)]
+    first, seen = halved_after_two()
+    first.save(tmp_path)
+    second = start(config, features, starter, tmp_path)
+    seen += [second.step() for _ in range(2)]
+    assert second.micro_batch == 2 and seen == straight
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters, second.parameters, strict=True))
+
+
+def test_a_session_goes_back_to_a_snapshot_at_a_lower_rate(session: XttsSession) -> None:
+    session.step()
+    kept = session.snapshot()
+    expected = [session.step() for _ in range(2)]
+    for _ in range(2):  # one snapshot serves as often as it takes
+        session.restore(kept)
+        assert session.step_number == 1 and [session.step() for _ in range(2)] == expected
+    session.restore(kept)
+    session.lower_rate(0.5)
+    again = session.step()
+    assert again["lr"] == expected[0]["lr"] / 2 and again["loss_mel_ce"] == expected[0]["loss_mel_ce"]
+    session.restore(kept)
+    assert session.rate_factor == 0.5
+
+
+def test_a_run_made_longer_keeps_learning(session: XttsSession) -> None:
+    session.set_max_steps(10)
+    session.step_number = 9
+    late = session.step()["lr"]
+    session.set_max_steps(1000)
+    assert session.step()["lr"] > 5 * late
+
+
 def test_an_evaluation_can_be_broken_off(session: XttsSession) -> None:
     with pytest.raises(Cancelled):
         session.evaluate(lambda: True)

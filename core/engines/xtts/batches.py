@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -74,6 +74,16 @@ class Batch:
     def text_targets(self) -> int:
         """How many predictions of text tokens the loss is the mean of."""
         return int(self.text_lengths.sum()) + len(self.text_lengths)
+
+    def parts(self, most: int) -> list[Batch]:
+        """The same clips with at most ``most`` in a batch, each part as wide as its own longest clip."""
+        starts = range(0, len(self.text), most)
+        return [self] if len(starts) == 1 else [self._rows(slice(start, start + most)) for start in starts]
+
+    def _rows(self, rows: slice) -> Batch:
+        cut = Batch(**{name: value[rows] for name, value in self.__dict__.items()})
+        text, codes = cut.text[:, : int(cut.text_lengths.max())], cut.codes[:, : int(cut.code_lengths.max())]
+        return replace(cut, text=text, codes=codes)
 
     def to(self, device: str) -> Batch:
         """The same on another device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import pickle
 from collections.abc import Callable, Iterator
@@ -54,6 +55,8 @@ class XttsSession:
         self.order = Order([clip.samples for clip in features.train], config.batch_size, config.seed)
         self.references = References(features, config.reference_min_s, config.reference_max_s, config.seed)
         self.validation = [batch.to(device) for batch in self._validation_batches()]
+        self.micro_batch = config.batch_size
+        self.rate_factor = 1.0
 
     def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
@@ -61,18 +64,18 @@ class XttsSession:
         If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
 
         Raises:
-            Cancelled: ``should_stop`` said so between two of its batches; it is as if the update had never begun.
+            Cancelled: ``should_stop`` said so between two of its batches.
+            torch.OutOfMemoryError: the batch is too large; see `halve_batch`.
+            After both it is as if the update had never begun.
         """
         self._mode(training=True)
-        lr = learning_rate(self.config, self.step_number)
+        lr = self.rate_factor * learning_rate(self.config, self.step_number)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        first = self.step_number * self.config.accumulation
-        batches = [self.training_batch(first + i) for i in range(self.config.accumulation)]
         random = self._random()
         try:
-            mel, text = self._backward(batches, should_stop)
-        except Cancelled:
+            mel, text = self._backward(self.update_batches(self.step_number), should_stop)
+        except (Cancelled, torch.OutOfMemoryError):
             self.optimizer.zero_grad(set_to_none=True)
             self._set_random(random)
             raise
@@ -110,15 +113,43 @@ class XttsSession:
                 codes += batch.code_targets
         return {"val_loss_mel_ce": total / codes}
 
+    def halve_batch(self) -> bool:
+        """After running out of memory: half as many clips at once, twice as often, so that an update stays the same.
+
+        It keeps the clips, the references and the random state it began with. False if one clip at once is too much.
+        """
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        if self.micro_batch == 1:
+            return False
+        self.micro_batch = -(-self.micro_batch // 2)
+        return True
+
+    def lower_rate(self, factor: float) -> None:
+        """Multiply the learning rate of all updates to come; kept in the saved state, untouched by `restore`."""
+        self.rate_factor *= factor
+
+    def set_max_steps(self, steps: int) -> None:
+        """Train to another length; the rate's decline follows from the next update on."""
+        self.config = self.config.model_copy(update={"max_steps": steps})
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
+        weights = [parameter.detach().to("cpu", copy=True) for parameter in self.parameters]
+        return {"weights": weights, **copy.deepcopy(_on_cpu(self._state()))}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, snapshot["weights"], strict=True):
+                parameter.copy_(value)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._set_state(copy.deepcopy(snapshot))
+
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
         save_adapter(self.xtts, folder, self.lora, step=self.step_number)
-        state = {
-            "step": self.step_number,
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            **self._random(),
-        }
+        state = {**self._state(), "micro_batch": self.micro_batch, "rate_factor": self.rate_factor}
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
 
@@ -134,10 +165,9 @@ class XttsSession:
             if adapter is None:
                 raise ValueError("no adapter")
             load_lora(self.xtts, adapter[1])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
-            self._set_random(state)
-            self.step_number = int(state["step"])
+            self._set_state(state)
+            self.micro_batch = min(self.micro_batch, int(state["micro_batch"]))
+            self.rate_factor = float(state["rate_factor"])
         except (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
             raise UserError(
                 "train.state_broken",
@@ -155,9 +185,29 @@ class XttsSession:
         return XttsVoice(self.xtts)
 
     def training_batch(self, number: int) -> Batch:
-        """The batch of this number, on the device: its clips, each with a piece of another clip."""
+        """The batch of this number: its clips, each with a piece of another clip."""
         clips = [self.features.train[i] for i in self.order.batch(number)]
-        return collate(self.features, clips, self.references.training(clips, number)).to(self.device)
+        return collate(self.features, clips, self.references.training(clips, number))
+
+    def update_batches(self, number: int) -> list[Batch]:
+        """The batches of an update, cut into as many clips as are computed at once; on the device."""
+        first = number * self.config.accumulation
+        whole = [self.training_batch(first + i) for i in range(self.config.accumulation)]
+        return [part.to(self.device) for batch in whole for part in batch.parts(self.micro_batch)]
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step_number,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            **self._random(),
+        }
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self._set_random(state)
+        self.step_number = int(state["step"])
 
     def _random(self) -> dict[str, Tensor | None]:
         """Where the process's random streams stand: dropout draws from them."""
@@ -231,3 +281,11 @@ def autocast_dtype(precision: str, device: str) -> torch.dtype:
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if has_bfloat16 else torch.float16
     return torch.float16 if precision == "float16" else torch.bfloat16
+
+
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: _on_cpu(one) for key, one in value.items()}
+    return [_on_cpu(one) for one in value] if isinstance(value, list) else value
