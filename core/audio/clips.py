@@ -1,18 +1,21 @@
-"""What a recording would be cut into, and the job that cuts it."""
+"""What a recording would be cut into, the job that cuts it, and how a clip is made of its piece."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from pathlib import Path
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.audio.samples import Samples, read, write_wav
+from core.audio.loudness import loudness_lufs, reachable_lufs, true_peak_dbfs
+from core.audio.quality import clipped_fraction, quiet_ends
+from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.silence import SegmentOptions, Span, left_out, levels, segment
 from core.errors import UserError
 from core.jobs.job import Job
-from core.records import Clip, ClipFilter
+from core.records import Clip, ClipFilter, Source, Word
 from core.workspace import Project
 
 CLIP_RATE_HZ = 22_050
@@ -36,7 +39,7 @@ class Preview:
 
 def preview(project: Project, source_id: str, options: SegmentOptions) -> Preview:
     """What cutting a recording with these options would give; writes nothing, quick enough for a slider."""
-    curve = levels(project.source_file(source_id))
+    curve = levels(project.sound_file(project.store.source(source_id)))
     spans = segment(curve, options)
     lost = left_out(spans, curve.seconds)
     lengths = [span.seconds for span in spans]
@@ -82,10 +85,75 @@ def _bounds(start_s: float, end_s: float) -> tuple[int, int]:
     return round(start_s / _SAME_S), round(end_s / _SAME_S)
 
 
-def write_clip(recording: Path, target: Path, start_s: float, end_s: float, fade_ms: float) -> None:
-    """Cut a piece out of a recording: mono 16 bit WAV at `CLIP_RATE_HZ`, faded at both ends."""
-    samples, rate = read(recording, start_s, end_s, CLIP_RATE_HZ)
-    write_wav(target, faded(samples, rate, fade_ms), rate)
+def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
+    """Write the audio of a clip: its piece of the recording as mono 16 bit WAV at `CLIP_RATE_HZ`.
+
+    It is faded at both ends and, if the options say so, brought to their loudness by gain alone: where its true peak
+    would pass -1 dBTP it stays quieter.
+
+    Returns:
+        The clip with what was measured: ``loudness_lufs``, ``peak_dbfs``, ``clipped_fraction``, ``lead_s`` and
+        ``tail_s`` of the recording's piece, and ``gain_db``.
+
+    Raises:
+        UserError: ``segment.unreadable``, with the recording's title.
+    """
+    try:
+        piece, rate = read(project.sound_file(source), clip.start_s, clip.end_s)
+    except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
+        raise UserError(
+            "segment.unreadable",
+            "The sound of “{title}” is missing or damaged.",
+            "Remove the recording and add it again.",
+            title=source.title,
+        ) from None
+    samples = faded(
+        resample(piece, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else piece, CLIP_RATE_HZ, options.fade_ms
+    )
+    loudness = loudness_lufs(samples, CLIP_RATE_HZ)
+    gain_db = 0.0
+    if options.same_loudness and np.isfinite(loudness):
+        gain_db = reachable_lufs(samples, CLIP_RATE_HZ, options.loudness_lufs, known_lufs=loudness) - loudness
+    write_wav(project.clip_file(clip.id), np.multiply(samples, 10 ** (gain_db / 20), dtype=np.float32), CLIP_RATE_HZ)
+    lead_s, tail_s = quiet_ends(piece, rate, options.threshold_dbfs)
+    return replace(
+        clip,
+        loudness_lufs=_finite(loudness),
+        peak_dbfs=_finite(true_peak_dbfs(piece)),
+        gain_db=round(gain_db, 2),
+        clipped_fraction=clipped_fraction(piece),
+        lead_s=lead_s,
+        tail_s=tail_s,
+    )
+
+
+def _finite(value: float) -> float | None:
+    """None for the level of silence, which is no number a database could keep."""
+    return round(value, 2) if np.isfinite(value) else None
+
+
+def text_between(words: Sequence[Word], start_s: float, end_s: float) -> str:
+    """The text of the words whose middle lies from ``start_s`` on and before ``end_s``.
+
+    Words are joined as their writing wants it: by spaces, but not between Chinese characters or Japanese ones. Where
+    words bring their own spaces (as recognisers give them), those decide.
+    """
+    inside = [word.text for word in words if start_s <= (word.start_s + word.end_s) / 2 < end_s and word.text.strip()]
+    if any(text[0].isspace() for text in inside):
+        return " ".join("".join(inside).split())
+    joined = ""
+    for text in (text.strip() for text in inside):
+        glued = not joined or (_is_dense(joined[-1]) and (_is_dense(text[0]) or _is_dense(joined[-1]) > 1))
+        joined += text if glued or _is_dense(text[0]) > 1 else f" {text}"
+    return joined
+
+
+def _is_dense(letter: str) -> int:
+    """1 for a letter of a writing without spaces, 2 for its marks (as the full stop of Chinese), else 0."""
+    if letter in "。、，！？：；「」『』（）":
+        return 2
+    name = unicodedata.name(letter, "")
+    return int(name.startswith(("CJK UNIFIED", "HIRAGANA", "KATAKANA")))
 
 
 def faded(samples: Samples, rate: int, fade_ms: float) -> Samples:

@@ -1,6 +1,8 @@
-"""Loudness as people hear it: ITU-R BS.1770-4, and sound brought to the same loudness without clipping."""
+"""Loudness as people hear it and true peak: ITU-R BS.1770-4; sound brought to the same loudness without clipping."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,18 @@ _SHELF = (
 )
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _TAIL_S = 0.5  # the slower filter (38 Hz) has died away long before
+# BS.1770-4, annex 2: the 48 taps that make four samples of one, as four phases of 12. The last two mirror the first.
+_PHASE_0 = (
+    *(0.0017089843750, 0.0109863281250, -0.0196533203125, 0.0332031250000, -0.0594482421875, 0.1373291015625),
+    *(0.9721679687500, -0.1022949218750, 0.0476074218750, -0.0266113281250, 0.0148925781250, -0.0083007812500),
+)
+_PHASE_1 = (
+    *(-0.0291748046875, 0.0292968750000, -0.0517578125000, 0.0891113281250, -0.1665039062500, 0.4650878906250),
+    *(0.7797851562500, -0.2003173828125, 0.1015625000000, -0.0582275390625, 0.0330810546875, -0.0189208984375),
+)
+_PHASES = np.array([_PHASE_0, _PHASE_1, _PHASE_1[::-1], _PHASE_0[::-1]], np.float32)
+_TAPS = _PHASES.shape[1]
+_MOST = float(np.abs(_PHASES).sum(axis=1).max())  # no sample between others is higher than this times the highest
 
 
 def loudness_lufs(samples: Samples, rate: int) -> float:
@@ -46,27 +60,59 @@ def loudness_lufs(samples: Samples, rate: int) -> float:
     return float(_lufs(loud[_lufs(loud) > gate].mean()))
 
 
-def reachable_lufs(samples: Samples, rate: int, target_lufs: float = -23.0, peak_limit_dbfs: float = -1.0) -> float:
-    """The target, or the loudest below it that keeps the highest sample under the limit.
+def true_peak_dbfs(samples: Samples) -> float:
+    """The highest point of the wave between its samples too: four times oversampled (ITU-R BS.1770-4, annex 2).
 
-    To match several sounds, bring all of them to the smallest of their values.
+    Args:
+        samples: float32 mono, shape ``(samples,)``, at any rate.
+
+    Returns:
+        dB relative to full scale (dBTP), above 0 where a converter would clip; ``-inf`` for silence.
     """
-    peak = float(np.max(np.abs(samples), initial=0.0))
+    size = np.abs(samples)
+    peak = float(size.max(initial=0.0))
     if peak <= 0:
+        return float("-inf")
+    # Only where a window of taps could pass the highest sample is it worth being filtered: a few places in speech.
+    blocks = np.maximum.reduceat(size, np.arange(0, len(size), _TAPS))
+    near = np.maximum(blocks, np.concatenate((blocks[1:], [0.0]))) * _MOST > peak
+    padded = np.concatenate((samples, np.zeros(3 * _TAPS, np.float32)))
+    firsts = np.concatenate(([-1], np.flatnonzero(near))) * _TAPS  # -1: the filter's way in
+    padded = np.concatenate((np.zeros(_TAPS, np.float32), padded))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _TAPS - 1)[firsts + _TAPS]
+    between = np.lib.stride_tricks.sliding_window_view(windows, _TAPS, axis=1) @ _PHASES.T
+    return 20 * float(np.log10(max(peak, float(np.abs(between).max()))))
+
+
+def reachable_lufs(
+    samples: Samples,
+    rate: int,
+    target_lufs: float = -23.0,
+    peak_limit_dbfs: float = -1.0,
+    *,
+    known_lufs: float | None = None,
+) -> float:
+    """The target, or the loudest below it that keeps the true peak under the limit.
+
+    To match several sounds, bring all of them to the smallest of their values. ``known_lufs`` is the sound's loudness
+    where it has been measured already.
+    """
+    peak_dbfs = true_peak_dbfs(samples)
+    if not np.isfinite(peak_dbfs):
         return target_lufs
-    room_db = peak_limit_dbfs - 20 * float(np.log10(peak))
-    return min(target_lufs, loudness_lufs(samples, rate) + room_db)
+    loudness = loudness_lufs(samples, rate) if known_lufs is None else known_lufs
+    return min(target_lufs, loudness + peak_limit_dbfs - peak_dbfs)
 
 
 def match_loudness(samples: Samples, rate: int, target_lufs: float = -23.0, peak_limit_dbfs: float = -1.0) -> Samples:
-    """The same sound at ``target_lufs``, or quieter where its highest sample would pass ``peak_limit_dbfs``.
+    """The same sound at ``target_lufs``, or quieter where its true peak would pass ``peak_limit_dbfs``.
 
     Only the gain changes, so a limit never alters the sound. Silence comes back as it is.
     """
     loudness = loudness_lufs(samples, rate)
     if not np.isfinite(loudness):
         return samples
-    gain_db = reachable_lufs(samples, rate, target_lufs, peak_limit_dbfs) - loudness
+    gain_db = reachable_lufs(samples, rate, target_lufs, peak_limit_dbfs, known_lufs=loudness) - loudness
     return np.multiply(samples, 10 ** (gain_db / 20), dtype=np.float32)
 
 
@@ -80,11 +126,20 @@ def _k_weighted(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
     They are applied as the frequency response that the standard's 48 kHz coefficients have, so that 16 kHz speech
     is weighted as if it were brought to 48 kHz first; zero-padded, so that nothing wraps around.
     """
-    length = 1 << (len(samples) + round(_TAIL_S * rate) - 1).bit_length()
+    needed = len(samples) + round(_TAIL_S * rate)
+    eighth = 1 << max(0, (needed - 1).bit_length() - 3)  # few lengths, so that responses can be kept; all quick ones
+    length = next(eighth * parts for parts in (5, 6, 8) if eighth * parts >= needed)
+    spectrum = np.fft.rfft(samples, length)  # single precision, as the samples are
+    spectrum *= _response(length, rate)
+    return np.asarray(np.fft.irfft(spectrum, length)[: len(samples)], dtype=np.float64)
+
+
+@lru_cache(maxsize=16)
+def _response(length: int, rate: int) -> npt.NDArray[np.complex64]:
+    """What the two filters do to each frequency of a transform of this length."""
     hz = np.minimum(np.fft.rfftfreq(length, 1 / rate), _FILTER_RATE_HZ / 2)
     z = np.exp(-2j * np.pi * hz / _FILTER_RATE_HZ)  # z to the power of -1
     response = np.ones_like(z)
     for b, a in (_SHELF, _HIGH_PASS):
         response *= (b[0] + b[1] * z + b[2] * z**2) / (a[0] + a[1] * z + a[2] * z**2)
-    spectrum = np.fft.rfft(samples.astype(np.float64), length)
-    return np.asarray(np.fft.irfft(spectrum * response, length)[: len(samples)])
+    return np.asarray(response, dtype=np.complex64)

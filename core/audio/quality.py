@@ -1,4 +1,4 @@
-"""How good a recording is, from the frames measured when it was added: loud enough, quiet room, not overdriven."""
+"""How good sound is: a recording by its frames (loud enough, quiet room, not overdriven), and a piece of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from core.audio.frames import frames, frames_file
+from core.audio.samples import Samples
 
 _SPEECH_PERCENTILE, _NOISE_PERCENTILE = 90, 10
 _LOUDEST = 126  # of 127: a frame that reaches it is taken as clipped
 _AUDIBLE_DBFS = -90.0  # quieter frames are digital silence and say nothing about the room
+_FULL_SCALE = 0.999  # samples from here on are at the end of the scale
+_LOOK_S = 0.01  # how finely the quiet at the ends of a piece is measured
+_ABOVE_FLOOR_DB, _BELOW_SPEECH_DB = 6.0, 15.0
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,31 @@ def _quality(recording: Path, _changed_ns: int) -> Quality:
 
 def _light(value: float, *, fair: float, good: float) -> str:
     return "good" if value >= good else "fair" if value >= fair else "bad"
+
+
+def clipped_fraction(samples: Samples) -> float:
+    """The share of samples that lie at the end of the scale beside another one there: a wave cut flat."""
+    full = np.abs(samples) >= _FULL_SCALE
+    beside = full[1:] & full[:-1]
+    flat = np.concatenate((beside, [False])) | np.concatenate(([False], beside)) if len(full) else full
+    return float(np.mean(flat)) if len(flat) else 0.0
+
+
+def quiet_ends(samples: Samples, rate: int, threshold_dbfs: float = -40.0) -> tuple[float, float]:
+    """Seconds of quiet before and after the sound of a piece; its whole length twice if there is nothing else.
+
+    Quiet is what lies under the threshold or, in a noisy room, near the quietest of the piece and well under its
+    speech.
+    """
+    length = max(1, round(rate * _LOOK_S))
+    seconds = len(samples) / rate
+    whole = samples[: len(samples) // length * length].reshape(-1, length)
+    if not len(whole):
+        return 0.0, 0.0
+    dbfs = 10 * np.log10(np.einsum("ij,ij->i", whole, whole) / length + 1e-12)
+    floor, speech = (float(np.percentile(dbfs, at)) for at in (5, 95))
+    noisy = min(floor + _ABOVE_FLOOR_DB, speech - _BELOW_SPEECH_DB)
+    loud = np.flatnonzero(dbfs >= max(threshold_dbfs, noisy))
+    if not len(loud):
+        return seconds, seconds
+    return round(int(loud[0]) * _LOOK_S, 3), round(max(0.0, seconds - (int(loud[-1]) + 1) * _LOOK_S), 3)

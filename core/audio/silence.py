@@ -42,12 +42,18 @@ class SegmentOptions(BaseModel):
         json_schema_extra={"unit": "ms", "step": 100},
     )  # fmt: skip
     pad_ms: int = Field(
-        default=80, ge=0, le=100, description="Quiet kept at both ends of a clip.",
+        default=50, ge=0, le=100, description="Quiet kept at both ends of a clip.",
         json_schema_extra={"unit": "ms", "step": 10},
     )  # fmt: skip
     fade_ms: int = Field(
         default=10, ge=0, le=100, description="Fade at both ends of a clip, against clicks.",
         json_schema_extra={"unit": "ms", "step": 5},
+    )  # fmt: skip
+
+    same_loudness: bool = Field(default=True, description="Whether all clips are brought to the same loudness.")
+    loudness_lufs: float = Field(
+        default=-23.0, ge=-36, le=-14, description="The loudness clips are brought to.",
+        json_schema_extra={"unit": "LUFS", "step": 1},
     )  # fmt: skip
 
     @model_validator(mode="after")

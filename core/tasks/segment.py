@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.audio.clips import plan_clips, write_clip
+from core.audio.clips import cut_clip, plan_clips
 from core.audio.frames import frames_file, measure
 from core.audio.silence import SegmentOptions, left_out, levels, segment
 from core.errors import Cancelled, UserError
@@ -16,6 +16,8 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Clip, ClipFilter, Revision, Source
 from core.workspace import Project, Workspace
+
+_MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _cut_all(
 
 def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> tuple[list[Clip], float]:
     """The clips of a recording and the seconds left out of them."""
-    recording = project.source_file(source.id)
+    recording = project.sound_file(source)
     if not frames_file(recording).exists():
         measure(
             recording,
@@ -105,8 +107,8 @@ def _write(
         how many clips went to the trash.
     """
     old = {clip.id for clip in project.store.clips(ClipFilter(source_id=source.id))}
-    recording = project.source_file(source.id)
     written: list[Path] = []
+    cut: list[Clip] = []
     trash = _Trash(project, source)
     try:
         for number, clip in enumerate(planned):
@@ -114,14 +116,17 @@ def _write(
             target = project.clip_file(clip.id)
             if clip.id not in old:
                 written.append(target)
-            write_clip(recording, target, clip.start_s, clip.end_s, options.fade_ms)
+            cut.append(cut_clip(project, source, clip, options))
             reporter.progress("cut", before + number + 1, total, source.title)
-        gone = project.store.replace_clips(source.id, planned, trash.keep)
+        gone = project.store.replace_clips(source.id, cut, trash.keep)
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
         trash.undo()
         raise
+    for clip in cut:
+        if clip.id in old:  # it kept its row, but its sound is as these options want it
+            project.store.measure_clip(clip.id, **{name: getattr(clip, name) for name in _MEASURED})
     trash.move()
     for clip_id in gone:
         project.clip_file(clip_id).unlink(missing_ok=True)

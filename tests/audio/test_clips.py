@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import CLIP_RATE_HZ, faded, preview, start_segment, uncut
+from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, uncut
+from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.silence import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
 from core.files import read_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Source
+from core.records import Clip, Source, Word
 from core.sources.upload import add_file
 from core.tasks import segment as task
 from core.workspace import Project
@@ -214,3 +215,88 @@ def test_fades_rise_from_nothing_and_leave_the_middle_alone() -> None:
     assert result[0] < 0.001 and result[-1] < 0.001 and (np.diff(result[:100]) > 0).all()
     assert (result[100:-100] == 1).all() and (sound == 1).all()
     assert faded(sound, 10_000, 0) is sound and len(faded(sound[:3], 10_000, 10)) == 3
+
+
+def _cut(
+    project: Project, samples: np.ndarray, rate: int, tmp_path: Path, **options: object
+) -> tuple[Clip, np.ndarray]:
+    source = add_file(project, write(tmp_path / f"{len(project.store.sources())}.wav", samples, rate))
+    whole = Clip(f"{source.id}-0001", source.id, 0.0, len(samples) / rate)
+    clip = cut_clip(project, source, whole, SegmentOptions(**options))  # type: ignore[arg-type]
+    return clip, soundfile.read(project.clip_file(clip.id), dtype="float32")[0]
+
+
+def test_clips_are_equally_loud_and_say_what_they_were(project: Project, prompts: Prompts, tmp_path: Path) -> None:
+    speech, rate = soundfile.read(prompts.recording, dtype="float32", stop=16_000 * 10)
+    for gain in (1.1, 0.12):
+        clip, sound = _cut(project, speech * gain, rate, tmp_path)
+        assert loudness_lufs(sound, CLIP_RATE_HZ) == pytest.approx(-23, abs=0.1)
+        assert clip.loudness_lufs is not None and clip.gain_db is not None
+        assert clip.loudness_lufs + clip.gain_db == pytest.approx(-23, abs=0.05)
+        assert clip.peak_dbfs == pytest.approx(true_peak_dbfs(speech * gain), abs=0.1)
+    clip, sound = _cut(project, speech * 0.1, rate, tmp_path, loudness_lufs=-20)
+    assert loudness_lufs(sound, CLIP_RATE_HZ) == pytest.approx(-20, abs=0.1)
+    clip, sound = _cut(project, speech * 0.2, rate, tmp_path, same_loudness=False)
+    assert clip.gain_db == 0 and loudness_lufs(sound, CLIP_RATE_HZ) == pytest.approx(clip.loudness_lufs, abs=0.1)
+
+
+def test_a_peaky_clip_stays_quieter_than_the_target(project: Project, tmp_path: Path) -> None:
+    peaky = tone(4, 22_050, dbfs=-45)
+    peaky[40_000] = 0.9
+    clip, sound = _cut(project, peaky, 22_050, tmp_path)
+    assert true_peak_dbfs(sound) == pytest.approx(-1, abs=0.05)
+    assert clip.loudness_lufs is not None and clip.gain_db is not None and clip.loudness_lufs + clip.gain_db < -25
+
+
+def test_quiet_ends_and_clipping_are_measured(project: Project, tmp_path: Path) -> None:
+    rate = 22_050
+    room = np.random.default_rng(1).normal(0, 10 ** (-38 / 20), rate * 4).astype(np.float32)  # above the threshold
+    for noise in (np.zeros_like(room), room):
+        sound = noise.copy()
+        sound[round(0.3 * rate) : round(3.8 * rate)] += tone(3.5, rate, dbfs=-15)
+        clip, _ = _cut(project, sound, rate, tmp_path)
+        assert (clip.lead_s, clip.tail_s) == (pytest.approx(0.3, abs=0.02), pytest.approx(0.2, abs=0.02))
+        assert clip.clipped_fraction == 0
+    clip, _ = _cut(project, np.clip(tone(4, rate, 200, dbfs=3), -1, 1), rate, tmp_path)
+    assert clip.clipped_fraction is not None and 0.2 < clip.clipped_fraction < 0.8
+    clip, sound = _cut(project, silence(4, rate), rate, tmp_path)
+    assert (clip.loudness_lufs, clip.peak_dbfs, clip.gain_db, clip.lead_s) == (None, None, 0, 4) and not sound.any()
+
+
+def test_the_cleaned_copy_is_cut_where_it_is_chosen(project: Project, tmp_path: Path) -> None:
+    source = add_file(project, write(tmp_path / "in.wav", tone(5, 22_050, 300), 22_050))
+    write(project.cleaned_file(source.id), tone(5, 22_050, 900), 22_050)
+    project.store.change_source(source.id, use="cleaned")
+    assert start_segment(project).wait().status == "done"
+    sound = soundfile.read(project.clip_file(project.store.clips()[0].id))[0]
+    assert np.argmax(np.abs(np.fft.rfft(sound))) * CLIP_RATE_HZ / len(sound) == pytest.approx(900, abs=1)
+
+
+def test_a_lost_recording_is_named_by_its_title(project: Project, tmp_path: Path) -> None:
+    source = add_file(project, write(tmp_path / "in.wav", tone(5)), title="Chapter 1")
+    project.source_file(source.id).unlink()
+    with pytest.raises(UserError, match="Chapter 1") as error:
+        cut_clip(project, source, Clip("a-0001", source.id, 0, 4), SegmentOptions())
+    assert error.value.code == "segment.unreadable"
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (["Good", "morning.", "How"], "Good morning. How"),
+        ([" Good", " speed", "-dial", ","], "Good speed-dial,"),
+        (["今天", "天气", "很好", "。", "你好"], "今天天气很好。你好"),
+        (["東京", "タワー", "は", "Tokyo", "です"], "東京タワーは Tokyo です"),
+        (["안녕", "하세요"], "안녕 하세요"),
+        ([], ""),
+    ],
+)
+def test_words_become_the_text_their_writing_wants(said: list[str], text: str) -> None:
+    words = [Word(number, number + 0.8, one) for number, one in enumerate(said)]
+    assert text_between(words, 0, 100) == text
+
+
+def test_a_word_belongs_to_where_its_middle_is() -> None:
+    words = [Word(0.0, 1.0, "one"), Word(1.0, 2.0, "two"), Word(2.0, 3.0, "three")]
+    assert text_between(words, 0.6, 2.4) == "two"
+    assert [text_between(words, *span) for span in ((0, 1.5), (1.5, 3))] == ["one", "two three"]

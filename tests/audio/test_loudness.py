@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.decode import read
-from core.audio.loudness import loudness_lufs, match_loudness, reachable_lufs
+from core.audio.loudness import loudness_lufs, match_loudness, reachable_lufs, true_peak_dbfs
 from tests.audio.sounds import silence, tone
 from tests.conftest import Prompts
 
@@ -70,3 +70,40 @@ def test_the_limit_holds_and_a_common_target_keeps_a_pair_equal() -> None:
 
 def test_silence_is_left_as_it_is() -> None:
     assert not match_loudness(silence(1), 16_000).any()
+
+
+@pytest.mark.parametrize(("phase", "samples_dbfs", "true_dbfs"), [(45, -9.03, -6.02), (0, -6.02, -6.02)])
+def test_a_peak_between_the_samples_is_found(phase: float, samples_dbfs: float, true_dbfs: float) -> None:
+    # EBU Tech 3341, cases 15 and 16: a sine of a quarter of the rate, 45 degrees off, never samples its own top.
+    sine = 0.5 * np.sin(np.pi / 2 * np.arange(9600) + np.deg2rad(phase)).astype(np.float32)
+    sine *= np.minimum(1, np.minimum(np.arange(9600), np.arange(9600)[::-1]) / 960).astype(np.float32)  # eased in
+    assert 20 * np.log10(np.abs(sine).max()) == pytest.approx(samples_dbfs, abs=0.02)
+    assert -0.4 <= true_peak_dbfs(sine) - true_dbfs <= 0.2  # the tolerance of that document
+
+
+def test_looking_only_where_a_peak_can_be_finds_the_same_as_looking_everywhere(prompts: Prompts) -> None:
+    from core.audio.loudness import _PHASES
+
+    chance = np.random.default_rng(3)
+    speech, _ = read(prompts.recording, 3, 9)
+    sounds = [chance.normal(0, 0.3, count).astype(np.float32) for count in (1, 2, 11, 12, 13, 24, 25, 777)]
+    for sound in [*sounds, speech, np.array([0, 0, 1, 0], np.float32)]:
+        everywhere = max(np.abs(np.convolve(sound, phase)).max() for phase in _PHASES)
+        highest = max(float(everywhere), float(np.abs(sound).max()))
+        assert true_peak_dbfs(sound) == pytest.approx(20 * np.log10(highest), abs=1e-4)
+
+
+def test_the_true_peak_of_speech_agrees_with_ffmpeg(prompts: Prompts) -> None:
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-t", "60", "-i", str(prompts.recording), "-af"]
+    done = subprocess.run([*command, "ebur128=peak=true", "-f", "null", "-"], capture_output=True, text=True)
+    expected = float(re.findall(r"Peak:\s+(-?[\d.]+) dBFS", done.stderr)[-1])
+    assert true_peak_dbfs(read(prompts.recording, 0, 60)[0]) == pytest.approx(expected, abs=0.2)
+
+
+def test_gain_stops_at_the_true_peak_not_at_the_highest_sample() -> None:
+    rate = 24_000
+    hidden = (0.05 * np.sin(np.pi / 2 * np.arange(3 * rate) + np.pi / 4)).astype(np.float32)
+    raised = match_loudness(hidden, rate, target_lufs=10)
+    assert true_peak_dbfs(raised) == pytest.approx(-1, abs=0.01)
+    assert 20 * np.log10(np.abs(raised).max()) < -3
+    assert true_peak_dbfs(silence(1)) == float("-inf") and true_peak_dbfs(silence(0)) == float("-inf")
