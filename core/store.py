@@ -22,6 +22,9 @@ _MEASURES = frozenset(
     + ("speaker_similarity", "naturalness", "sound_flags")
 )
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
+# Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
+_LONGEST_S = 120.0
+_REACHING_INTO = "source_id=? AND start_s > ? AND start_s < ? AND end_s > ?"
 _ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
@@ -137,6 +140,20 @@ class Store:
         sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
         with self._open() as db:
             return [_record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
+
+    def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
+        """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""
+        sql = f"SELECT * FROM clips WHERE {_REACHING_INTO} ORDER BY start_s LIMIT ?"
+        with self._open() as db:
+            return [
+                _record(Clip, row) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s, limit))
+            ]
+
+    def bounds(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[tuple[float, float]]:
+        """Where the clips that reach into a stretch of a recording begin and end, in order."""
+        sql = f"SELECT start_s, end_s FROM clips WHERE {_REACHING_INTO} ORDER BY start_s"
+        with self._open() as db:
+            return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
 
     def count(self, chosen: ClipFilter = ClipFilter()) -> int:
         """How many clips the filter leaves."""

@@ -1,0 +1,276 @@
+"""Changing the clips of a recording by hand: borders, split, join, removal, bringing back; each undone as one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from core.audio import word_times
+from core.audio.clips import cut_clip, options_of_last_cut, text_between
+from core.audio.silence import SegmentOptions
+from core.errors import UserError
+from core.jobs import locks
+from core.jobs.job import busy
+from core.records import Clip, Edit, Source
+from core.workspace import Project
+
+SHORTEST_S = 0.3
+LONGEST_S = 60.0  # more is no clip; what an engine can learn from is shorter and only marked
+_SAME_S = 0.001
+_DECIMALS = 4  # of a second, finer than one sample
+_PATIENCE_S = 10.0  # another edit takes a fraction of a second
+
+
+def move_border(project: Project, clip_id: str, start_s: float, end_s: float) -> Clip:
+    """Give a clip other bounds; the clip that takes its place has a new number and is to be reviewed anew.
+
+    Where it is known when words are said, those that come in or fall out change the text.
+
+    Raises:
+        UserError: ``clip.missing``, ``edit.overlap``, ``edit.too_short``, ``edit.too_long``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    with _editing(project, clip_id) as (source, old):
+        start_s, end_s = _bounds(project, source, start_s, end_s, [old])
+        if abs(start_s - old.start_s) < _SAME_S and abs(end_s - old.end_s) < _SAME_S:
+            return old
+        forced = [name for name, was, now in (("start", old.start_s, start_s), ("end", old.end_s, end_s))
+                  if old.forced in (name, "both") and abs(was - now) < _SAME_S]  # fmt: skip
+        fresh = _fresh(project, source, [old], start_s, end_s)
+        return _swap(project, source, "move", [old], [replace(fresh, forced=_ends(forced))])[0]
+
+
+def split(project: Project, clip_id: str, at_s: float) -> tuple[Clip, Clip]:
+    """Make two clips of one; each gets its part of the text.
+
+    Raises:
+        UserError: ``clip.missing``, ``edit.too_short``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    with _editing(project, clip_id) as (source, old):
+        at_s = round(at_s, _DECIMALS)
+        if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - _SAME_S:
+            raise _too_short()
+        words = project.store.words(source.id, old.start_s - 5, old.end_s)
+        said = word_times.spoken(old, words)
+        fresh = []
+        for begin, end, name in ((old.start_s, at_s, "start"), (at_s, old.end_s, "end")):
+            text = text_between(said or words, begin, end)
+            kept = name if old.forced in (name, "both") else ""
+            fresh.append(replace(_clip(source, [old], begin, end, text), forced=kept))
+        first, second = _swap(project, source, "split", [old], fresh)
+        return first, second
+
+
+def join(project: Project, clip_id: str, next_clip_id: str) -> Clip:
+    """Make one clip of two neighbours and what lies between them.
+
+    Raises:
+        UserError: ``clip.missing``, ``edit.not_neighbours``, ``edit.too_long``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    with _editing(project, clip_id) as (source, first):
+        second = project.store.clip(next_clip_id)
+        between = project.store.clips_between(source.id, first.start_s, second.end_s)
+        if second.source_id != source.id or {clip.id for clip in between} != {first.id, second.id}:
+            raise UserError(
+                "edit.not_neighbours", "These two clips are not next to each other.", "Join a clip with the next one."
+            )
+        start_s, end_s = _bounds(project, source, first.start_s, second.end_s, [first, second])
+        forced = [name for name, clip in (("start", first), ("end", second)) if clip.forced in (name, "both")]
+        fresh = _fresh(project, source, [first, second], start_s, end_s)
+        return _swap(project, source, "join", [first, second], [replace(fresh, forced=_ends(forced))])[0]
+
+
+def remove(project: Project, clip_id: str) -> None:
+    """Leave a clip out. Its sound stays in the recording.
+
+    Raises:
+        UserError: ``clip.missing``.
+        Busy: the project's recordings are being cut.
+    """
+    with _editing(project, clip_id) as (source, old):
+        _swap(project, source, "remove", [old], [])
+
+
+def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -> Clip:
+    """Make a clip of a part of a recording that was left out.
+
+    Raises:
+        UserError: ``source.missing``, ``edit.overlap``, ``edit.too_short``, ``edit.too_long``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    source = project.store.source(source_id)
+    with _alone(project):
+        start_s, end_s = _bounds(project, source, start_s, end_s, [])
+        return _swap(project, source, "bring_back", [], [_fresh(project, source, [], start_s, end_s)])[0]
+
+
+def undo(project: Project, source_id: str) -> str:
+    """Take the last change of a recording's clips back and return what it was.
+
+    Raises:
+        UserError: ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
+        Busy: the project's recordings are being cut.
+    """
+    source = project.store.source(source_id)
+    with _alone(project):
+        edit = undoable(project, source_id)
+        if edit is None:
+            raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
+        for clip in edit.before:
+            if not _untrash(project, clip):
+                _write(project, source, clip, options_of_last_cut(project))
+        project.store.undo_edit(source_id)
+        _trash(project, edit.after)
+    return edit.what
+
+
+def undoable(project: Project, source_id: str) -> Edit | None:
+    """What `undo` would take back; None if nothing was changed, or the recording was cut anew since."""
+    edit = project.store.last_edit(source_id)
+    after = {clip.id for clip in edit.after} if edit else set()
+    for old in edit.before if edit else ():
+        there = project.store.clips_between(source_id, old.start_s + _SAME_S, old.end_s - _SAME_S)
+        if not {clip.id for clip in there} <= after:
+            return None
+    return edit
+
+
+@contextlib.contextmanager
+def _alone(project: Project) -> Iterator[None]:
+    """One edit at a time, and none while clips are cut: both change which clips and files there are."""
+    path = project.path / "locks" / "segment"
+    until, cutting = time.monotonic() + _PATIENCE_S, 0
+    while (handle := locks.try_lock(path, {"kind": "edit"})) is None:
+        holder = locks.holder(path)
+        # Who has only just taken the lock has not yet said so: what is read may be of the one before.
+        cutting = cutting + 1 if holder.get("kind", "edit") != "edit" else 0
+        if cutting > 1 or time.monotonic() > until:
+            raise busy(holder)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _editing(project: Project, clip_id: str) -> Iterator[tuple[Source, Clip]]:
+    """The clip as it is now, and its recording, while nobody else changes it."""
+    with _alone(project):
+        clip = project.store.clip(clip_id)
+        yield project.store.source(clip.source_id), clip
+
+
+def _bounds(project: Project, source: Source, start_s: float, end_s: float, old: Sequence[Clip]) -> tuple[float, float]:
+    """The bounds inside the recording, or the reason why no clip can have them."""
+    start_s, end_s = round(max(0.0, start_s), _DECIMALS), round(min(source.seconds, end_s), _DECIMALS)
+    if end_s - start_s < SHORTEST_S - _SAME_S:
+        raise _too_short()
+    if end_s - start_s > LONGEST_S:
+        raise UserError(
+            "edit.too_long",
+            "A clip of {seconds} s is too long.",
+            "At most {longest} s can be one clip; choose a shorter piece.",
+            seconds=round(end_s - start_s, 1),
+            longest=round(LONGEST_S),
+        )
+    gone = {clip.id for clip in old}
+    for other in project.store.clips_between(source.id, start_s + _SAME_S, end_s - _SAME_S):
+        if other.id not in gone:
+            raise UserError(
+                "edit.overlap",
+                "This piece would reach into the clip {id}.",
+                "End it before the other begins, or join the two.",
+                id=other.id,
+            )
+    return start_s, end_s
+
+
+def _too_short() -> UserError:
+    return UserError(
+        "edit.too_short",
+        "A clip must have at least {shortest} s.",
+        "Choose a longer piece, or leave it out.",
+        shortest=SHORTEST_S,
+    )
+
+
+def _ends(names: Sequence[str]) -> str:
+    return "both" if len(names) == 2 else "".join(names)
+
+
+def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float, end_s: float) -> Clip:
+    """A clip with these bounds and what is said between them."""
+    low = min([start_s, *(clip.start_s for clip in old)])
+    high = max([end_s, *(clip.end_s for clip in old)])
+    words = project.store.words(source.id, low - 5, high)
+    text = word_times.said_between(old, words, start_s, end_s)
+    if not words:
+        text = " ".join(clip.text for clip in old if clip.text)
+    return _clip(source, old, start_s, end_s, text)
+
+
+def _clip(source: Source, old: Sequence[Clip], start_s: float, end_s: float, text: str) -> Clip:
+    """A new clip that has not been reviewed; its id is given when it is stored.
+
+    What a model heard and nobody corrected may be replaced when the new clip is heard; a person's words stay.
+    """
+    heard = bool(old) and all(clip.text == clip.raw_text for clip in old)
+    language = next((clip.language for clip in old if clip.language), "")
+    return Clip(
+        "", source.id, start_s, end_s, text=text, raw_text=text if heard else "", language=language,
+        edited_at=time.time(),
+    )  # fmt: skip
+
+
+def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fresh: Sequence[Clip]) -> list[Clip]:
+    """Write the sound of the new clips, put them in the place of the old ones, and keep what those had."""
+    last = project.store.last_number(source.id)
+    numbered = [replace(clip, id=f"{source.id}-{last + n:04d}") for n, clip in enumerate(fresh, 1)]
+    options = options_of_last_cut(project)
+    made: list[Clip] = []
+    try:
+        for clip in numbered:
+            made.append(clip)
+            made[-1] = _write(project, source, clip, options)
+        project.store.swap_clips(source.id, what, [clip.id for clip in old], made)
+    except BaseException:
+        for clip in made:
+            project.clip_file(clip.id).unlink(missing_ok=True)
+        raise
+    _trash(project, old)
+    return made
+
+
+def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
+    """Write a clip's sound; returns it with what was measured."""
+    try:
+        return cut_clip(project, source, clip, options)
+    except (OSError, RuntimeError) as error:  # RuntimeError: what libsndfile raises, as on a full disk
+        raise UserError(
+            "edit.not_written",
+            "The new clip could not be written: {reason}. Nothing was changed.",
+            "Look at the free disk space on the System page and try again.",
+            reason=getattr(error, "strerror", None) or str(error),
+        ) from error
+
+
+def _trash(project: Project, clips: Sequence[Clip]) -> None:
+    """Put the sound of clips that are no longer among the clips where `undo` finds it."""
+    folder = project.path / "trash" / "edits"
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip in clips:
+        with contextlib.suppress(FileNotFoundError):
+            project.clip_file(clip.id).replace(folder / f"{clip.id}.wav")
+
+
+def _untrash(project: Project, clip: Clip) -> bool:
+    """Bring the sound of a clip back; False if it is neither in the trash nor still in its place."""
+    target = project.clip_file(clip.id)
+    with contextlib.suppress(FileNotFoundError):
+        (project.path / "trash" / "edits" / f"{clip.id}.wav").replace(target)
+    return target.exists()
