@@ -137,7 +137,7 @@ class Vote:
 @dataclass(frozen=True, slots=True)
 class ClipFilter:
     """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence), untranscribed, unheard
-    (by recognition), unmeasured (their sound) or flagged (text or sound worth a second look)."""
+    (by recognition), unmeasured (their sound) or flagged (new ones whose text or sound is worth a second look)."""
 
     state: str = "all"
     source_id: str = ""
@@ -145,6 +145,7 @@ class ClipFilter:
     sort: str = "time"  # time, confidence, length, mismatch
     sure: float = 0.0  # only clips with text and at least this confidence
     flag: str = ""  # only clips with this code among their flags
+    unflagged: bool = False  # only clips without any flag
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,14 @@ _ORDER = {
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
     "length": "end_s - start_s, source_id, start_s",
     "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
+}
+_FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
+# The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
+_PLACE = {
+    "time": ("source_id", "start_s", "id"),
+    "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
+    "length": ("end_s - start_s", "source_id", "start_s", "id"),
+    "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
 }
 
 
@@ -136,7 +144,7 @@ class Store:
         where, values = _where(chosen)
         order = _ORDER[chosen.sort]
         # Rows are chosen by what the indexes hold; only those of the page are read whole.
-        page = f"SELECT rowid FROM clips WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+        page = f"SELECT rowid FROM {_table(chosen)} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
         with self._open() as db:
             return [_record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
@@ -155,11 +163,20 @@ class Store:
         with self._open() as db:
             return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
 
+    def around(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
+        """Where the last clip before a stretch ends (0 if there is none), and where the next after it begins."""
+        before = "SELECT end_s FROM clips WHERE source_id=? AND start_s <= ? ORDER BY start_s DESC LIMIT 1"
+        after = "SELECT start_s FROM clips WHERE source_id=? AND start_s >= ? ORDER BY start_s LIMIT 1"
+        with self._open() as db:
+            last = db.execute(before, (source_id, start_s)).fetchone()
+            following = db.execute(after, (source_id, end_s)).fetchone()
+        return (last[0] if last else 0.0), (following[0] if following else float("inf"))
+
     def count(self, chosen: ClipFilter = ClipFilter()) -> int:
         """How many clips the filter leaves."""
         where, values = _where(chosen)
         with self._open() as db:
-            return int(db.execute(f"SELECT count(*) FROM clips WHERE {where}", values).fetchone()[0])
+            return int(db.execute(f"SELECT count(*) FROM {_table(chosen)} WHERE {where}", values).fetchone()[0])
 
     def clip(self, clip_id: str) -> Clip:
         """One clip.
@@ -189,11 +206,17 @@ class Store:
                 )
                 db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
 
-    def edit_clips(self, chosen: ClipFilter, **changes: Any) -> int:
-        """The same change on every clip the filter leaves, undone as one; returns how many."""
+    def edit_clips(self, chosen: ClipFilter | Sequence[str], **changes: Any) -> int:
+        """The same change on every clip the filter leaves, or that has one of these ids, undone as one.
+
+        Returns how many.
+        """
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
-        where, values = _where(chosen)
+        if isinstance(chosen, ClipFilter):
+            where, values = _where(chosen)
+        else:
+            where, values = "id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
         now = time.time()
         with self._open() as db:
             rows = db.execute(f"SELECT * FROM clips WHERE {where}", values).fetchall()
@@ -251,11 +274,16 @@ class Store:
 
     def measure_clip(self, clip_id: str, **measures: float | str | None) -> None:
         """Store what was measured of a clip's sound; names are those of `Clip`."""
-        if unknown := measures.keys() - _MEASURES:
-            raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {', '.join(sorted(_MEASURES))}")
+        self.measure_clips({clip_id: measures})
+
+    def measure_clips(self, measures: Mapping[str, Mapping[str, float | str | None]]) -> None:
+        """Store what was measured of several clips, by id, in one transaction."""
         with self._open() as db:
-            sets = ", ".join(f"{name}=:{name}" for name in measures)
-            db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**measures, "id": clip_id})
+            for clip_id, found in measures.items():
+                if unknown := found.keys() - _MEASURES:
+                    raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {sorted(_MEASURES)}")
+                sets = ", ".join(f"{name}=:{name}" for name in found)
+                db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**found, "id": clip_id})
 
     # Words
 
@@ -343,29 +371,56 @@ class Store:
         return [row[0] for row in found]
 
     def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
-        """The clips the filter leaves after (or before) this one in order of time, the nearest first."""
+        """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
         where, values = _where(chosen)
-        sign, order = (">", "source_id, start_s, id") if forward else ("<", "source_id DESC, start_s DESC, id DESC")
-        sql = (
-            f"SELECT * FROM clips WHERE {where} AND (source_id, start_s, id) {sign} (?, ?, ?) ORDER BY {order} LIMIT ?"
-        )
+        place = _PLACE[chosen.sort]
+        sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{one} DESC" for one in place))
+        here, its = _here(chosen, clip)
+        near = f"SELECT rowid FROM {_table(chosen)} WHERE {where} AND ({', '.join(place)}) {sign} {here}"
+        sql = f"SELECT * FROM clips WHERE rowid IN ({near} ORDER BY {order} LIMIT ?) ORDER BY {order}"
         with self._open() as db:
-            rows = db.execute(sql, (*values, clip.source_id, clip.start_s, clip.id, limit))
-            return [_record(Clip, row) for row in rows]
+            return [_record(Clip, row) for row in db.execute(sql, (*values, *its, limit))]
 
     def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
-        """How many clips the filter leaves before this one in order of time."""
+        """How many clips the filter leaves before this one in the filter's order."""
         where, values = _where(chosen)
-        sql = f"SELECT count(*) FROM clips WHERE {where} AND (source_id, start_s, id) < (?, ?, ?)"
+        here, its = _here(chosen, clip)
+        sql = f"SELECT count(*) FROM {_table(chosen)} WHERE {where} AND ({', '.join(_PLACE[chosen.sort])}) < {here}"
         with self._open() as db:
-            return int(db.execute(sql, (*values, clip.source_id, clip.start_s, clip.id)).fetchone()[0])
+            return int(db.execute(sql, (*values, *its)).fetchone()[0])
 
-    def sure_counts(self, levels: Sequence[float]) -> dict[float, int]:
+    def sure_counts(self, levels: Sequence[float], *, unflagged: bool = False) -> dict[float, int]:
         """How many new clips have a text and at least each of these confidences, in one query."""
         sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
+        where, values = _where(ClipFilter("new", unflagged=unflagged))
         with self._open() as db:
-            row = db.execute(f"SELECT {sums} FROM clips WHERE status='new' AND text != ''", tuple(levels)).fetchone()
+            row = db.execute(f"SELECT {sums} FROM clips WHERE {where} AND text != ''", (*levels, *values)).fetchone()
         return dict(zip(levels, row, strict=True))
+
+    def flag_counts(self, state: str = "flagged") -> dict[str, int]:
+        """How many clips of a state (see `ClipFilter`) have each flag."""
+        counts: dict[str, int] = {}
+        chosen = ClipFilter(state)
+        where, values = _where(chosen)
+        sql = f"SELECT text_flags, sound_flags, count(*) FROM {_table(chosen)} WHERE {where} GROUP BY 1, 2"
+        with self._open() as db:
+            for text_flags, sound_flags, count in db.execute(sql, values):
+                for code in (*text_flags.split(), *sound_flags.split()):
+                    counts[code] = counts.get(code, 0) + count
+        return counts
+
+    def measured(self, name: str) -> list[float]:
+        """One measure of all clips that are not rejected, for its histogram."""
+        if name not in _MEASURES:
+            raise ValueError(f"no measure: {name}; there are {', '.join(sorted(_MEASURES))}")
+        with self._open() as db:
+            sql = f"SELECT {name} FROM clips WHERE {name} IS NOT NULL AND status != 'rejected'"
+            return [row[0] for row in db.execute(sql)]
+
+    def clip_seconds(self) -> dict[str, float]:
+        """Length in seconds of each clip that is not rejected, by id."""
+        with self._open() as db:
+            return dict(db.execute("SELECT id, end_s - start_s FROM clips WHERE status != 'rejected'").fetchall())
 
     def confidences(self) -> list[float]:
         """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""
@@ -410,6 +465,22 @@ class Store:
         with self._open() as db:
             rows = db.execute("SELECT pair, left_name, right_name, choice, at FROM votes ORDER BY number")
             return [Vote(*row) for row in rows]
+
+
+def _table(chosen: ClipFilter) -> str:
+    return _FLAGGED_CLIPS if chosen.state == "flagged" else "clips"
+
+
+def _here(chosen: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
+    """A clip's place in the filter's order as a row of SQL values, and what fills it."""
+    last = [clip.source_id, clip.start_s, clip.id]
+    first = {
+        "confidence": clip.confidence if clip.confidence is not None else 2.0,
+        "length": clip.end_s - clip.start_s,
+        "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
+    }
+    its = last if chosen.sort == "time" else [first[chosen.sort], *last]
+    return f"({', '.join('?' for _ in its)})", its
 
 
 def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
@@ -485,7 +556,9 @@ def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
     elif chosen.state == "unmeasured":
         parts.append("snr_db IS NULL AND status != 'rejected'")
     elif chosen.state == "flagged":
-        parts.append("(text_flags != '' OR sound_flags != '') AND status != 'rejected'")
+        parts.append(tables.FLAGGED)
+    if chosen.unflagged:
+        parts.append("text_flags = '' AND sound_flags = ''")
     if chosen.flag:
         parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
         values.append(f"% {chosen.flag} %")

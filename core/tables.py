@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS edits (
   number INTEGER PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, what TEXT, before TEXT,
   after TEXT);
 """
-_VERSION = 2  # of the tables; a database made by an older one is brought up to it
+FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
+_VERSION = 3  # of the tables; a database made by an older one is brought up to it
 # Columns that came after the first tables, with what older rows get.
 _LATER_COLUMNS = {
     "sources": ("audio_md5 TEXT DEFAULT ''", "note TEXT DEFAULT ''", "use TEXT DEFAULT 'original'"),
@@ -43,9 +44,11 @@ _LATER_COLUMNS = {
         *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced")),
     ),
 }
-_LATER_INDEXES = """
+_LATER_INDEXES = f"""
 CREATE INDEX IF NOT EXISTS clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_flags ON clips (text_flags, sound_flags, source_id, start_s);
+CREATE INDEX IF NOT EXISTS clips_flagged ON clips (
+  source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
+DROP INDEX IF EXISTS clips_by_flags;
 """
 
 

@@ -143,7 +143,7 @@ def test_a_database_from_before_numbers_were_noted_is_read_by_what_it_holds(stor
         db.execute("DELETE FROM clips WHERE id IN ('a-5', 'a-6')")
         for gone in ("clip_numbers", "words", "edits"):
             db.execute(f"DROP TABLE {gone}")
-        db.execute("DROP INDEX clips_by_flags")
+        db.execute("DROP INDEX clips_flagged")
         db.execute("ALTER TABLE clips DROP COLUMN text_flags")
         db.execute("ALTER TABLE sources DROP COLUMN use")
         db.execute("PRAGMA user_version=0")
@@ -184,15 +184,38 @@ def test_an_edit_is_not_taken_back_once_its_clips_were_cut_anew(store: Store) ->
 
 
 def test_a_second_opinion_flags_and_measures_are_kept_and_found(store: Store) -> None:
-    store.second_opinion("a-1", "Uno.", 0.6, "mismatch")
+    store.second_opinion("a-3", "Uno.", 0.6, "mismatch")
     store.measure_clip("a-4", snr_db=12.0, sound_flags="noisy clipped")
-    assert [clip.id for clip in store.clips(ClipFilter("flagged", sort="mismatch"))] == ["a-1", "a-4"]
+    store.measure_clip("a-6", snr_db=11.0, sound_flags="noisy")  # approved: it was looked at
+    assert [clip.id for clip in store.clips(ClipFilter("flagged", sort="mismatch"))] == ["a-3", "a-4"]
+    assert store.flag_counts("flagged") == {"mismatch": 1, "noisy": 1, "clipped": 1}
+    assert store.flag_counts("approved") == {"noisy": 1}
+    assert [clip.id for clip in store.clips(ClipFilter("new", unflagged=True))] == ["a-5", "b-1"]
     assert [clip.id for clip in store.clips(ClipFilter(flag="clipped"))] == ["a-4"]
     assert "a-4" not in [clip.id for clip in store.clips(ClipFilter("unmeasured"))]
     with pytest.raises(ValueError, match="no measures"):
         store.measure_clip("a-4", text="no")
-    store.hear_clip("a-1", "heard again", 0.9, "en")
-    assert store.clip("a-1").mismatch is None and store.clip("a-1").text_flags == ""
+    store.hear_clip("a-3", "heard again", 0.9, "en")
+    assert store.clip("a-3").mismatch is None and store.clip("a-3").text_flags == ""
+
+
+@pytest.mark.parametrize("sort", ["time", "confidence", "length", "mismatch"])
+def test_walking_goes_through_the_clips_in_the_order_they_are_listed(store: Store, sort: str) -> None:
+    store.second_opinion("a-3", "Uno.", 0.6, "mismatch")
+    store.second_opinion("a-6", "Due.", 0.1, "")
+    chosen = ClipFilter(sort=sort)
+    listed = store.clips(chosen)
+    for place, clip in enumerate(listed):
+        assert store.count_before(chosen, clip) == place
+        assert store.walk(chosen, clip, limit=9) == listed[place + 1 :]
+        assert store.walk(chosen, clip, forward=False, limit=9) == listed[:place][::-1]
+
+
+def test_named_clips_are_changed_at_once_and_taken_back_as_one(store: Store) -> None:
+    assert store.edit_clips(["a-3", "b-1", "gone"], status="rejected", reason="other_voice") == 2
+    assert store.clip("b-1").reason == "other_voice"
+    assert set(store.undo_last()) == {"a-3", "b-1"}
+    assert store.clip("a-3").status == store.clip("b-1").status == "new"
 
 
 def test_undo_passes_over_changes_of_clips_that_are_gone(store: Store) -> None:
@@ -255,6 +278,9 @@ def test_a_page_of_fifty_thousand_clips_comes_in_fifty_milliseconds(tmp_path: Pa
                     text=f"This is sentence {n} of recording {number}, as it was said.",
                     status=chance.choice(["new", "approved", "rejected"]),
                     confidence=chance.random(),
+                    mismatch=chance.choice([None, chance.random()]),
+                    text_flags=chance.choice(["", "", "mismatch", "unsure mismatch"]),
+                    sound_flags=chance.choice(["", "", "", "noisy"]),
                 )
                 for n in range(2500)
             ],
@@ -272,6 +298,16 @@ def test_a_page_of_fifty_thousand_clips_comes_in_fifty_milliseconds(tmp_path: Pa
                 # Of the processor, best of three: what the query costs, not what else the machine does.
                 slow += [(state, sort, offset, round(min(times) * 1000))] if min(times) > 0.05 else []
     assert not slow, f"slower than 50 ms: {slow}"
+    for chosen in (ClipFilter("flagged", sort=sort, flag="mismatch") for sort in ("time", "confidence", "mismatch")):
+        spent = []
+        for _ in range(3):
+            began = time.thread_time()
+            here = store.clips(chosen, 3000, 1)[0]
+            asked = (store.count(chosen), store.count_before(chosen, here), len(store.walk(chosen, here, limit=7)))
+            store.walk(chosen, here, forward=False), store.flag_counts("flagged")
+            spent.append(time.thread_time() - began)
+        assert asked[0] > 3000 and asked[1:] == (3000, 7)
+        assert min(spent) < 0.05, f"one flagged clip and its neighbours in order of {chosen.sort}: {min(spent)} s"
 
 
 def test_taking_a_change_back_counts_as_a_change(store: Store) -> None:
