@@ -19,13 +19,14 @@ FORMATS = (
     "tta,voc,w64,wav,webm,wv"
 )
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
+FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
 LOOK_S = 0.25  # how often FFmpeg reports and Stop is looked for
 
 
 def run_ffmpeg(
     command: list[str], on_seconds: Callable[[float], object], should_stop: Callable[[], bool] | None
-) -> tuple[int, str]:
-    """Run FFmpeg with ``-progress pipe:1``; returns its exit code and the last line it complained with.
+) -> tuple[int, list[str]]:
+    """Run FFmpeg with ``-progress pipe:1``; returns its exit code and the last lines it complained with.
 
     Args:
         command: the whole command line, no shell.
@@ -57,7 +58,7 @@ def run_ffmpeg(
             process.stdout.close()
         complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - 4096))
         lines = complaints.read().decode(errors="replace").strip().splitlines()
-    return code, lines[-1][-200:] if lines else ""
+    return code, [line[-200:] for line in lines]
 
 
 def _lines(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[str]:

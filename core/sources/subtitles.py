@@ -43,7 +43,11 @@ class _Cue:
 
 
 def words_of(
-    text_or_path: str | Path, kind: str = "", on_damaged: Callable[[Damaged], object] | None = None
+    text_or_path: str | Path,
+    kind: str = "",
+    on_damaged: Callable[[Damaged], object] | None = None,
+    *,
+    name: str = "",
 ) -> list[Word]:
     """The words of subtitles in order, with times in seconds.
 
@@ -54,11 +58,12 @@ def words_of(
         text_or_path: a file, or its content.
         kind: ``srt`` or ``vtt``; empty is found out.
         on_damaged: told of each cue that could not be understood and is skipped.
+        name: what the person calls the file, for the error.
 
     Raises:
         UserError: ``subtitles.none``: there is no cue in it.
     """
-    name = text_or_path.name if isinstance(text_or_path, Path) else ""
+    name = name or (text_or_path.name if isinstance(text_or_path, Path) else "")
     text = _content(text_or_path) if isinstance(text_or_path, Path) else text_or_path
     cues: list[_Cue] = []
     for found in _cues(text, kind.lstrip(".").lower() or _kind(text)):

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from core.audio.decode import decode_to_flac
-from core.audio.frames import frames_file, measure
+from core.audio.decode import MediaInfo, clock, decode_to_flac
+from core.audio.frames import FLOOR_DBFS, Frames, measure
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
 from core.records import Source
 from core.workspace import Project
 
+PARTLY = "audio.partly"  # the note of a recording that is only a part of a damaged file
+_SILENT_DBFS = -80.0  # the loudest 10 ms of a recording without any sound; the quietest room is far above
 _DECODE_SHARE = 0.9  # of the time a recording takes; the rest is measuring it
 
 
 class Duplicate(UserError):
-    """The same file is in the project already."""
+    """The same sound is in the project already, as the recording ``known``."""
+
+    def __init__(self, code: str, text: str, hint: str, *, known: Source, **values: Any) -> None:
+        self.known = known
+        super().__init__(code, text, hint, title=known.title, **values)
 
 
 def add_file(
@@ -32,8 +39,12 @@ def add_file(
     reporter: Reporter | None = None,
     max_hours: float = 24.0,
     position: tuple[int, int] = (0, 1),
+    start_s: float = 0.0,
+    end_s: float | None = None,
 ) -> Source:
     """Decode a file to ``sources/<id>.flac``, measure its level and outline, and record it. ``path`` is left alone.
+
+    A damaged file comes in as far as it can be decoded, with a warning and the note `PARTLY`.
 
     Args:
         project: where to.
@@ -45,25 +56,22 @@ def add_file(
         reporter: told the progress; asked whether to stop.
         max_hours: longer recordings are refused.
         position: which file of how many this is, for the progress.
+        start_s: where the wanted part of it begins.
+        end_s: where that ends; None is the end of the file.
 
     Raises:
-        Duplicate: ``source.duplicate``.
-        UserError: see `decode_to_flac`.
+        Duplicate: ``source.duplicate``: the same file, or the same sound in another wrapping.
+        UserError: ``audio.silent``, and see `decode_to_flac`.
         Cancelled: stopped; nothing is left behind.
     """
     title = " ".join((title or path.stem).split())[:120] or "Recording"
     name = name or title
     sha256 = sha256_file(path, reporter.check_stop if reporter else None)
-    for known in project.store.sources():
-        if known.sha256 == sha256:
-            raise Duplicate(
-                "source.duplicate",
-                "“{name}” is in the project already, as “{title}”.",
-                "Nothing to do: it was skipped.",
-                name=name,
-                title=known.title,
-            )
-    source_id = _free_id(project)
+    if start_s or end_s is not None:  # another part of the same file is another recording
+        sha256 += f"#{start_s:g}-{'' if end_s is None else f'{end_s:g}'}"
+    known = project.store.sources()
+    _refuse_known((one for one in known if one.sha256 == sha256), name)
+    source_id = free_id(project)
     recording = project.source_file(source_id)
     tell = _teller(reporter, position, title)
     stop = reporter.stop_requested if reporter else None
@@ -73,21 +81,84 @@ def add_file(
             recording,
             max_hours=max_hours,
             name=name,
+            start_s=start_s,
+            end_s=end_s,
             on_progress=lambda done, total: tell(_DECODE_SHARE * min(1.0, done / total) if total else 0.0),
             should_stop=stop,
         )
-        measure(
+        audio_md5 = samples_md5(recording)
+        _refuse_known((one for one in known if _md5_of(project, one) == audio_md5), name)
+        found = measure(
             recording,
             on_progress=lambda done, total: tell(_DECODE_SHARE + (1 - _DECODE_SHARE) * done / total),
             should_stop=stop,
         )
+        _refuse_silence(found, name)
     except BaseException:
-        recording.unlink(missing_ok=True)
-        frames_file(recording).unlink(missing_ok=True)
+        forget_files(project, source_id)
         raise
-    source = Source(source_id, title, origin, rights, info.seconds or 0.0, info.sample_rate, sha256, time.time())
+    note = _note(info, name, reporter)
+    source = Source(
+        source_id, title, origin, rights, info.seconds or 0.0, info.sample_rate, sha256, time.time(), audio_md5, note
+    )
     project.store.add_source(source)
     return source
+
+
+def forget_files(project: Project, source_id: str) -> None:
+    """Take away what was written of a recording that does not come in after all."""
+    for path in project.source_files(source_id):
+        path.unlink(missing_ok=True)
+
+
+def samples_md5(recording: Path) -> str:
+    """The MD5 of the samples of a FLAC, which stands in its first block (RFC 9639, 8.2); "" if it is not said there."""
+    with open(recording, "rb") as file:
+        start = file.read(42)
+    md5 = start[26:42].hex() if start[:4] == b"fLaC" and len(start) == 42 else ""
+    return "" if set(md5) <= {"0"} else md5
+
+
+def _md5_of(project: Project, source: Source) -> str:
+    recording = project.source_file(source.id)
+    return source.audio_md5 or (samples_md5(recording) if recording.exists() else "-")
+
+
+def _refuse_known(same: Iterator[Source], name: str) -> None:
+    for source in same:
+        raise Duplicate(
+            "source.duplicate",
+            "“{name}” is in the project already, as “{title}”.",
+            "Nothing to do: it was skipped.",
+            known=source,
+            name=name,
+        )
+
+
+def _refuse_silence(found: Frames, name: str) -> None:
+    if float(found.dbfs.max(initial=FLOOR_DBFS)) <= _SILENT_DBFS:
+        raise UserError(
+            "audio.silent",
+            "There is no sound in “{name}”: it is silent from beginning to end.",
+            "Listen to it in another program; perhaps the microphone was off, or the voice is in another file.",
+            name=name,
+        )
+
+
+def _note(info: MediaInfo, name: str, reporter: Reporter | None) -> str:
+    """Tell of a damaged file; returns the note that stays with the recording."""
+    if info.lost_of_s is None:
+        return ""
+    if reporter:
+        reporter.warning(
+            "audio.partly",
+            "“{name}” is damaged: {used} of {whole} could be used.",
+            "If you have an undamaged copy, remove this recording and add the copy.",
+            name=name,
+            used=clock(info.seconds or 0.0),
+            whole=clock(info.lost_of_s),
+        )
+    return PARTLY
 
 
 def _teller(reporter: Reporter | None, position: tuple[int, int], title: str) -> Callable[[float], None]:
@@ -101,7 +172,7 @@ def _teller(reporter: Reporter | None, position: tuple[int, int], title: str) ->
     return tell
 
 
-def _free_id(project: Project) -> str:
+def free_id(project: Project) -> str:
     """Eight hex digits that grow with time, so that recordings sort in the order they came."""
     number = int(time.time())
     taken = {source.id for source in project.store.sources()}

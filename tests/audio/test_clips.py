@@ -84,7 +84,7 @@ def test_only_the_chosen_recordings_are_cut(project: Project, tmp_path: Path) ->
 
 
 def test_a_recording_without_clips_is_named_and_the_others_go_on(project: Project, tmp_path: Path) -> None:
-    add_file(project, write(tmp_path / "quiet.wav", silence(10)), title="Empty room")
+    add_file(project, write(tmp_path / "quiet.wav", tone(10, dbfs=-60)), title="Empty room")
     add_file(project, write(tmp_path / "loud.wav", tone(5)))
     view = start_segment(project).wait()
     assert view.status == "done" and view.result["clips"] == 1
@@ -95,7 +95,7 @@ def test_nothing_to_cut_is_told(project: Project, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         start_segment(project)
     assert error.value.code == "segment.no_sources"
-    add_file(project, write(tmp_path / "quiet.wav", silence(10)))
+    add_file(project, write(tmp_path / "quiet.wav", tone(10, dbfs=-60)))
     view = start_segment(project).wait()
     assert (view.status, view.code) == ("failed", "segment.no_clips")
 

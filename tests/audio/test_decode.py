@@ -63,6 +63,47 @@ def test_the_rate_is_kept_up_to_what_makes_sense(tmp_path: Path, rate: int, expe
     assert info.samplerate == expected and info.duration == pytest.approx(0.5, abs=0.01)
 
 
+def test_eight_bits_and_eight_channels_come_out_as_any_other(tmp_path: Path) -> None:
+    eight_bit = write(tmp_path / "old.wav", tone(1), subtype="PCM_U8")
+    assert soundfile.info(_decode(eight_bit)).duration == pytest.approx(1, abs=0.001)
+    surround = tmp_path / "surround.wav"
+    voice = convert(
+        write(tmp_path / "voice.wav", tone(1, 48_000, dbfs=-20), 48_000), surround, "-af", "aformat=channel_layouts=7.1"
+    )
+    samples, rate = soundfile.read(_decode(voice))
+    assert probe(surround).channels == 8 and (rate, samples.ndim) == (48_000, 1)
+    assert np.abs(samples).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "expected"), [(2.0, 5.0, 3.0), (7.25, None, 2.75), (0.0, 4.25, 4.25), (6.0, 99.0, 4.0)]
+)
+@pytest.mark.parametrize("ending", ["wav", "mp3", "m4a"])
+def test_a_part_of_a_recording_is_exactly_that_part(
+    tmp_path: Path, ending: str, start_s: float, end_s: float | None, expected: float
+) -> None:
+    hz = [300, 600, 900, 1200, 1500, 1800, 2100, 2400, 2700, 3000]
+    steps = np.concatenate([tone(1, 16_000, one) for one in hz])  # each second has its own pitch
+    source = convert(write(tmp_path / "in.wav", steps), tmp_path / f"steps.{ending}")
+    samples, rate = soundfile.read(_decode(source, start_s=start_s, end_s=end_s))
+    assert len(samples) / rate == pytest.approx(expected, abs=0.1)
+    middle = samples[rate // 2 - 400 : rate // 2 + 400]  # half a second into the part
+    pitch = np.argmax(np.abs(np.fft.rfft(middle * np.hanning(800)))) * rate / 800
+    assert pitch == pytest.approx(hz[int(start_s + 0.5)], abs=60)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(3.0, 2.0), (10.0, 12.0), (-1.0, 2.0)])
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path, start_s: float, end_s: float) -> None:
+    with pytest.raises(UserError) as error:
+        _decode(write(tmp_path / "in.wav", tone(5)), start_s=start_s, end_s=end_s)
+    assert error.value.code == "audio.no_part" and "0:05" in error.value.hint
+
+
+def test_a_part_of_what_is_too_long_is_not_too_long(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.wav", tone(60, 8000), 8000)
+    assert soundfile.info(_decode(source, max_hours=10 / 3600, start_s=20, end_s=25)).duration == pytest.approx(5)
+
+
 @pytest.mark.parametrize("ending", ["wav", "mp3", "flac", "mp4", "m3u8"])
 @pytest.mark.parametrize("kind", ["hls", "concat", "sdp"])
 def test_a_playlist_under_any_name_reads_no_other_file(tmp_path: Path, ending: str, kind: str) -> None:
@@ -88,7 +129,7 @@ def test_what_is_no_recording_is_refused_by_name(tmp_path: Path, content: bytes)
     path.write_bytes(content)
     with pytest.raises(UserError) as error:
         _decode(path)
-    assert error.value.code in ("audio.not_audio", "audio.no_sound") and "notes.wav" in error.value.text
+    assert error.value.code in ("audio.empty", "audio.not_audio", "audio.no_sound") and "notes.wav" in error.value.text
 
 
 def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
@@ -153,13 +194,66 @@ def test_stop_kills_ffmpeg_and_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_an_mp4_without_its_list_of_contents_is_refused_with_what_to_do(tmp_path: Path) -> None:
     good = convert(write(tmp_path / "in.wav", tone(5)), tmp_path / "good.m4a")
     broken = tmp_path / "broken.m4a"
     broken.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     with pytest.raises(UserError) as error:
         _decode(broken)
-    assert "broken.m4a" in error.value.text
+    assert error.value.code == "audio.cut_short" and "broken.m4a" in error.value.text
+
+
+@pytest.mark.parametrize("ending", ["mp3", "flac", "m4a", "mka", "ogg"])
+@pytest.mark.parametrize("damage", ["hole", "noise"])
+def test_a_file_damaged_in_the_middle_is_used_as_far_as_it_goes(tmp_path: Path, ending: str, damage: str) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, 30 * 16_000).astype(np.float32)
+    good = convert(write(tmp_path / "in.wav", noise), tmp_path / f"good.{ending}")
+    assert decode_to_flac(good, tmp_path / "good.flac.flac", max_hours=1).lost_of_s is None
+    data = bytearray(good.read_bytes())
+    middle, size = len(data) // 2, len(data) // 10
+    data[middle : middle + size] = bytes(size) if damage == "hole" else np.random.default_rng(2).bytes(size)
+    broken = tmp_path / f"broken.{ending}"
+    broken.write_bytes(data)
+    info = decode_to_flac(broken, tmp_path / "out.flac", max_hours=1)
+    assert info.lost_of_s == pytest.approx(30, abs=0.1) and info.seconds is not None and 20 < info.seconds < 29.8
+
+
+@pytest.mark.parametrize("ending", ["mp3", "flac", "mka"])
+def test_a_file_that_breaks_off_is_used_up_to_there(tmp_path: Path, ending: str) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, 30 * 16_000).astype(np.float32)
+    good = convert(write(tmp_path / "in.wav", noise), tmp_path / f"good.{ending}")
+    broken = tmp_path / f"broken.{ending}"
+    broken.write_bytes(good.read_bytes()[: good.stat().st_size // 3])
+    info = decode_to_flac(broken, tmp_path / "out.flac", max_hours=1)
+    assert info.lost_of_s == pytest.approx(30, abs=0.1) and info.seconds == pytest.approx(10, abs=1)
+
+
+def test_a_picture_longer_than_the_sound_is_no_damage(tmp_path: Path) -> None:
+    wav = write(tmp_path / "in.wav", tone(2))
+    picture = ["-f", "lavfi", "-i", "color=c=blue:s=64x64:d=5", "-map", "0:a", "-map", "1:v", "-c:v", "mpeg4"]
+    for ending in ("mp4", "mkv"):
+        video = convert(wav, tmp_path / f"film.{ending}", *picture)
+        info = decode_to_flac(video, tmp_path / "out.flac", max_hours=1)
+        assert info.seconds == pytest.approx(2, abs=0.1) and info.lost_of_s is None
+
+
+def test_a_disk_that_fills_up_while_decoding_is_named_and_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import contextlib
+    from collections.abc import Iterator
+
+    @contextlib.contextmanager
+    def full(path: Path) -> Iterator[Path]:
+        yield Path("/dev/full")  # every write to it fails as on a full disk
+
+    source = write(tmp_path / "in.wav", tone(20, 48_000), 48_000)
+    kept = write(tmp_path / "decoded.flac", tone(1))
+    before = kept.read_bytes()
+    monkeypatch.setattr("core.audio.decode.replacing", full)
+    with pytest.raises(DiskFull) as error:
+        decode_to_flac(source, kept, max_hours=1)
+    assert error.value.code == "audio.no_room" and "in.wav" in error.value.text and kept.read_bytes() == before
 
 
 def test_too_little_room_is_told_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

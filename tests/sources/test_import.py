@@ -36,6 +36,11 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def hours(path: Path, count: int) -> Path:
+    """A recording that is long and quick to make: silence with a word at its end."""
+    return write(path, np.concatenate([silence(count * 3600 - 1, 8000), tone(1, 8000)]), 8000)
+
+
 def test_several_files_come_in_and_bad_ones_are_named(project: Project, tmp_path: Path) -> None:
     good = write(tmp_path / "a.wav", tone(3, 44_100), 44_100)
     other = convert(write(tmp_path / "b.wav", tone(2)), tmp_path / "b.mp3")
@@ -47,7 +52,7 @@ def test_several_files_come_in_and_bad_ones_are_named(project: Project, tmp_path
     ]  # fmt: skip
     view = recordings.add(project, files, [], " my own voice ").wait()
     assert view.status == "done", view.text
-    assert view.result == {"added": 2, "seconds": pytest.approx(5, abs=0.1), "skipped": 1, "failed": 2}
+    assert view.result == {"added": 2, "seconds": pytest.approx(5, abs=0.1), "skipped": 1, "failed": 2, "texts": 0}
     assert [(w.code, w.values["name"]) for w in view.warnings] == [
         ("audio.not_audio", "notes.wav"), ("source.duplicate", "copy.wav"), ("audio.too_long", "long.flac"),
     ]  # fmt: skip
@@ -95,7 +100,7 @@ def test_nothing_at_all_is_told(project: Project) -> None:
 
 
 def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path) -> None:
-    slow = write(tmp_path / "slow.wav", silence(3 * 3600, 8000), 8000)
+    slow = hours(tmp_path / "slow.wav", 3)
     path = write(tmp_path / "a.wav", tone(1))
     job = recordings.add(project, [(slow, "slow.wav")], [])
     try:
@@ -108,7 +113,7 @@ def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path)
 
 
 def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: Project, tmp_path: Path) -> None:
-    long = write(tmp_path / "long.wav", silence(4 * 3600, 8000), 8000)
+    long = hours(tmp_path / "long.wav", 4)
     job = recordings.add(project, [(long, "long.wav")], [])
     until(lambda: job.read().stage == "decode" or not job.alive())
     job.stop()
@@ -124,7 +129,7 @@ def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: 
 def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behind(
     project: Project, tmp_path: Path
 ) -> None:
-    job = recordings.add(project, [(write(tmp_path / "long.wav", silence(4 * 3600, 8000), 8000), "long.wav")], [])
+    job = recordings.add(project, [(hours(tmp_path / "long.wav", 4), "long.wav")], [])
     job.stop()
     assert job.wait(30).status == "cancelled" and len(list(project.uploads.iterdir())) == 1
     assert recordings.add(project, [(write(tmp_path / "a.wav", tone(1)), "a.wav")], []).wait().status == "done"
@@ -188,7 +193,7 @@ def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
 
 def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
     first = write(tmp_path / "a.wav", tone(1))
-    second = write(tmp_path / "long.wav", silence(3 * 3600, 8000), 8000)
+    second = hours(tmp_path / "long.wav", 3)
     job = recordings.add(project, [(first, "a.wav"), (second, "long.wav")], [])
     until(lambda: len(project.store.sources()) == 1 and any(project.sources.glob(".tmp-*.flac")) or not job.alive())
     job.force_stop()
