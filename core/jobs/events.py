@@ -60,6 +60,31 @@ class Checkpoint(Event):
     path: str
 
 
+class Pruned(Event):
+    """The checkpoint of a step was removed to make room."""
+
+    type: Literal["pruned"] = "pruned"
+    step: int
+
+
+class State(Event):
+    """A live job waits for its turn (``place`` 1 is next, ``behind`` names who is at work), is paused, or works."""
+
+    type: Literal["state"] = "state"
+    state: Literal["waiting", "paused", "running"]
+    place: int = 0
+    behind: dict[str, str] = Field(default_factory=dict)
+
+
+class Answer(Event):
+    """What a person asked of a running job was done; ``steps`` is the new length where that was asked."""
+
+    type: Literal["answer"] = "answer"
+    do: str
+    step: int = 0
+    steps: int | None = None
+
+
 class Sample(Event):
     """A checkpoint has spoken a sentence; ``path`` is relative to the job's folder."""
 
@@ -95,7 +120,7 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Launched | Started | Progress | Metrics | Checkpoint | Sample | Warning | Finished,
+    Launched | Started | Progress | Metrics | Checkpoint | Pruned | Sample | State | Answer | Warning | Finished,
     Field(discriminator="type"),
 ]
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

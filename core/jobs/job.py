@@ -203,7 +203,7 @@ class Job:
             if fold.outcome:
                 view.status = fold.outcome
             elif alive:
-                view.status = "running"
+                view.status = fold.state
             else:
                 view.status = "interrupted" if fold.launched else "new"
             return view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from core.errors import Cancelled, UserError
@@ -24,6 +25,7 @@ class Reporter:
         self._last_sent = 0.0
         self._last_look = 0.0
         self._stop = False
+        self.on_look: Callable[[], None] = lambda: None  # called whenever the task looks for Stop: it is alive
 
     def emit(self, event: events.Event) -> None:
         """Append any event."""
@@ -67,6 +69,7 @@ class Reporter:
 
     def stop_requested(self) -> bool:
         """Whether Stop was pressed; looks at the disk at most four times a second."""
+        self.on_look()
         now = time.monotonic()
         if not self._stop and now - self._last_look >= 0.25:
             self._last_look = now

@@ -14,7 +14,8 @@ from core.jobs import events
 class JobView:
     """What a page shows of a job, folded from its events and its lock.
 
-    ``status`` is one of new, running, done, cancelled, failed, interrupted.
+    ``status`` is one of new, waiting, running, paused, done, cancelled, failed, interrupted.
+    ``place`` and ``behind`` say where in the queue a waiting job stands and who is at work (kind, title, path).
     ``metrics`` holds ``(step, values)`` in step order, later values of a repeated step replacing earlier ones.
     """
 
@@ -29,6 +30,7 @@ class JobView:
     item: str = ""
     eta_s: float | None = None
     created_at: float = 0
+    launched_at: float = 0
     started_at: float | None = None
     finished_at: float | None = None
     code: str = ""
@@ -40,11 +42,14 @@ class JobView:
     checkpoints: dict[int, str] = field(default_factory=dict)
     samples: dict[tuple[int, int], events.Sample] = field(default_factory=dict)
     warnings: list[events.Warning] = field(default_factory=list)
+    answers: list[events.Answer] = field(default_factory=list)
+    place: int = 0
+    behind: dict[str, str] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:
-        """Whether a process is at work on it."""
-        return self.status == "running"
+        """Whether a process is there for it: at work, paused, or waiting for its turn."""
+        return self.status in ("running", "paused", "waiting")
 
     @property
     def fraction(self) -> float:
@@ -62,6 +67,7 @@ class Fold:
         )
         self.outcome = ""
         self.launched = False
+        self.state = "running"  # what a live process last said of itself
         self.warned: set[str] = set()
 
     def update(self) -> None:
@@ -78,23 +84,19 @@ class Fold:
             checkpoints=dict(view.checkpoints),
             samples=dict(view.samples),
             warnings=list(view.warnings),
+            answers=list(view.answers),
         )
 
     def _apply(self, event: events.Event) -> None:
         view = self.view
         if isinstance(event, events.Launched):
-            self.outcome, self.launched, view.finished_at = "", True, None
-            view.code = view.text = view.hint = view.stage = view.item = ""
-            view.done, view.total, view.eta_s = 0, 0, None
-            view.values, view.result = {}, {}
+            self._launched(event.at)
+        elif isinstance(event, events.State):
+            self.state, view.place, view.behind = event.state, event.place, event.behind
         elif isinstance(event, events.Started):
             view.started_at = event.at
-            if event.step is None:
-                return
-            # A resumed task repeats the steps after its last complete state: what was said of them is void.
-            view.metrics = {step: values for step, values in view.metrics.items() if step <= event.step}
-            view.checkpoints = {step: path for step, path in view.checkpoints.items() if step <= event.step}
-            view.samples = {key: sample for key, sample in view.samples.items() if key[0] <= event.step}
+            if event.step is not None:
+                self._taken_up(event.step)
         elif isinstance(event, events.Progress):
             view.stage, view.done, view.total = event.stage, event.done, event.total
             view.item, view.eta_s = event.item, event.eta_s
@@ -102,15 +104,38 @@ class Fold:
             view.metrics.setdefault(event.step, {}).update(event.values)
         elif isinstance(event, events.Checkpoint):
             view.checkpoints[event.step] = event.path
+        elif isinstance(event, events.Pruned):
+            view.checkpoints.pop(event.step, None)
         elif isinstance(event, events.Sample):
             view.samples[(event.step, event.sentence)] = event
+        elif isinstance(event, events.Answer):
+            view.answers.append(event)
         elif isinstance(event, events.Warning):
-            # A resumed task comes by the same things again.
-            same = json.dumps([event.code, event.values], sort_keys=True)
-            if same not in self.warned:
-                self.warned.add(same)
-                view.warnings.append(event)
+            self._warned(event)
         elif isinstance(event, events.Finished):
             self.outcome, view.finished_at = event.outcome, event.at
             view.code, view.text, view.hint = event.code, event.text, event.hint
             view.values, view.result, view.eta_s = event.values, event.result, None
+
+    def _launched(self, at: float) -> None:
+        view = self.view
+        view.launched_at = at
+        self.outcome, self.launched, self.state = "", True, "running"
+        view.finished_at = view.eta_s = None
+        view.code = view.text = view.hint = view.stage = view.item = ""
+        view.done, view.total, view.place = 0, 0, 0
+        view.values, view.result, view.behind, view.answers = {}, {}, {}, []
+
+    def _taken_up(self, at: int) -> None:
+        """A resumed task repeats the steps after its last complete state: what was said of them is void."""
+        view = self.view
+        view.metrics = {step: values for step, values in view.metrics.items() if step <= at}
+        view.checkpoints = {step: path for step, path in view.checkpoints.items() if step <= at}
+        view.samples = {key: sample for key, sample in view.samples.items() if key[0] <= at}
+
+    def _warned(self, event: events.Warning) -> None:
+        # A resumed task comes by the same things again.
+        same = json.dumps([event.code, event.values], sort_keys=True)
+        if same not in self.warned:
+            self.warned.add(same)
+            self.view.warnings.append(event)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.engines.base import Engine, TrainSession
 from core.engines.registry import bases, get_engine
-from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.training import card
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, read_config
 from core.training.loop import Loop
-from core.training.run import CONFIG
+from core.training.run import CONFIG, lengthened
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.workspace import Workspace
@@ -40,10 +39,12 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     """
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     config, _ = read_config(job.path / CONFIG)
+    config = lengthened(config, job.path)
     dataset = project.datasets / arguments["dataset"]
     engine_name = project.info.engine
     base = bases(engine_name).base_folder(project.workspace, arguments["base"])
     checkpoints = Checkpoints(job.path)
+    checkpoints.mend()
     resume_from = checkpoints.newest_state()
 
     reporter.progress("load_engine", 0, 1)
@@ -65,15 +66,11 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         checkpoints.clean(keep_to=session.step_number)
         speaker = _speaker(job.path, config, features, dataset, session, reporter)
         return Loop(session, config, checkpoints, speaker, reporter).run()
-    except RuntimeError as error:
-        if not _out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        known = card.too_small() if card.out_of_memory(error) else card.translated(error)
+        if known is None:
             raise
-        raise UserError(
-            "train.out_of_memory",
-            "The graphics card ran out of memory with {batch} clips at once.",
-            "Start a new run with half the batch size and twice the accumulation; it learns the same.",
-            batch=config.batch_size,
-        ) from error
+        raise known from error
 
 
 def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Reporter) -> None:
@@ -113,8 +110,3 @@ def _speaker(
     voice: Any = session.voice()
     conditioning = voice.condition([dataset / "wavs" / f"{clip_id}.wav" for clip_id in sentences.references])
     return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)

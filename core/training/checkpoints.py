@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.files import write_json
+from core.training.finite import check_finite
 
 ADAPTER = "adapter.json"
 STATE = "state.pt"
 _PREFIX = "step-"
 _TEMPORARY = ".tmp-"
+_ASIDE = ".old-"
 
 
 class Checkpoints:
@@ -48,12 +50,36 @@ class Checkpoints:
         """Let ``write`` fill a hidden folder, then show it under its name; older resume states go afterwards.
 
         Killed at any moment, either the old newest state or the new one is whole.
+
+        Raises:
+            NotFinite: a weight is no number; nothing was kept.
         """
-        self._write(step, write)
+
+        def write_sound(folder: Path) -> None:
+            write(folder)
+            check_finite(folder)
+
+        self._write(step, write_sound)
         for older in self.steps():
             if older < step:
                 (self.folder(older) / STATE).unlink(missing_ok=True)
         return self.folder(step)
+
+    def remove(self, step: int) -> None:
+        """Remove a checkpoint: it goes out of sight whole, whatever happens meanwhile."""
+        gone = self.path / f"{_TEMPORARY}gone-{self.folder(step).name}"
+        shutil.rmtree(gone, ignore_errors=True)
+        self.folder(step).rename(gone)
+        shutil.rmtree(gone)
+
+    def mend(self) -> None:
+        """Bring back a checkpoint that was being replaced when its process was killed; call before resuming."""
+        for aside in self.path.glob(f"{_ASIDE}{_PREFIX}*"):
+            target = self.path / aside.name.removeprefix(_ASIDE)
+            if target.exists():
+                shutil.rmtree(aside)
+            else:
+                aside.rename(target)
 
     def clean(self, keep_to: int) -> None:
         """Remove what a killed process left half written, and checkpoints later than ``keep_to``."""
@@ -61,7 +87,7 @@ class Checkpoints:
             shutil.rmtree(path)
         for step in self.steps():
             if step > keep_to:
-                shutil.rmtree(self.folder(step))
+                self.remove(step)
 
     def _write(self, step: int, write: Callable[[Path], None]) -> None:
         target = self.folder(step)
@@ -72,10 +98,12 @@ class Checkpoints:
             write(temporary)
             for path in (*temporary.rglob("*"), temporary):
                 _fsync(path)
+            aside = self.path / f"{_ASIDE}{target.name}"
             if target.exists():
-                shutil.rmtree(target)
+                target.rename(aside)  # `mend` brings it back if nothing takes its place
             temporary.rename(target)
             _fsync(self.path)
+            shutil.rmtree(aside, ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import UserError
 
+MOST_STEPS = 100_000
+
 
 def _form(group: str, unit: str = "", **more: Any) -> dict[str, Any]:
     return {"group": group, "unit": unit, **more}
@@ -29,7 +31,7 @@ class TrainConfig(BaseModel):
     max_steps: int = Field(
         1500,
         ge=1,
-        le=100_000,
+        le=MOST_STEPS,
         description="How many updates the voice gets. Too many, and it learns the clips by heart.",
         json_schema_extra=_form("length", "updates"),
     )
@@ -46,6 +48,35 @@ class TrainConfig(BaseModel):
         le=10_000,
         description="The error on unseen sentences is measured every so many updates.",
         json_schema_extra=_form("length", "updates"),
+    )
+    keep_checkpoints: int = Field(
+        12,
+        ge=0,
+        le=1000,
+        description="So many checkpoints stay, spread over the run; never the best, the last, or one you voted on, "
+        "exported or asked to keep go. 0 keeps all.",
+        json_schema_extra=_form("length", "checkpoints"),
+    )
+    patience: int = Field(
+        5,
+        ge=2,
+        le=100,
+        description="After so many checks without a lower error on unseen sentences it says that stopping costs "
+        "nothing.",
+        json_schema_extra=_form("length", "checks"),
+    )
+    early_stop: bool = Field(
+        False,
+        description="End the run by itself then, with everything saved.",
+        json_schema_extra=_form("length"),
+    )
+    hang_minutes: float = Field(
+        5.0,
+        ge=0,
+        le=1440,
+        description="If the card stays silent for so long, and twenty times longer than ever before, the run ends so "
+        "that it can be resumed. 0 waits for ever.",
+        json_schema_extra=_form("length", "min"),
     )
     learning_rate: float = Field(
         2e-4,
@@ -82,6 +113,22 @@ class TrainConfig(BaseModel):
         description="How much predicting the text counts beside predicting the sound.",
         json_schema_extra=_form("learning"),
     )
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of what each layer adds that is left out at random while learning, against learning by "
+        "heart.",
+        json_schema_extra=_form("learning", step=0.01),
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        le=0.9999,
+        description="Above 0, checkpoints hold a running mean of the weights, smoother than the last ones; 0.99 "
+        "spans about a hundred updates.",
+        json_schema_extra=_form("learning", log=True),
+    )
     seed: int = Field(
         1,
         ge=0,
@@ -105,14 +152,45 @@ class TrainConfig(BaseModel):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="How numbers are kept while computing. Automatic: bfloat16 where the card has it, else float16; "
-        "float32 on the processor.",
+        description="How numbers are kept while computing. Automatic: bfloat16 where the card or the processor has it, "
+        "else float16 on a card and float32 on a processor.",
         json_schema_extra=_form("memory"),
     )
     gradient_checkpointing: bool = Field(
         False,
         description="Saves memory by computing some things twice; about a third slower.",
         json_schema_extra=_form("memory"),
+    )
+    batch_by: Literal["clips", "length"] = Field(
+        "clips",
+        description="Whether a batch is a number of clips, or clips of a total length: many short ones or few long "
+        "ones, at the same mean.",
+        json_schema_extra=_form("memory"),
+    )
+    auto_batch: bool = Field(
+        False,
+        description="Try the longest clips first and choose the batch size by what fits; an update keeps its number "
+        "of clips.",
+        json_schema_extra=_form("memory"),
+    )
+    compile: bool = Field(
+        False,
+        description="Compile the model before the first update: minutes of waiting, then somewhat faster on some "
+        "cards.",
+        json_schema_extra=_form("memory"),
+    )
+    train_what: Literal["lora", "last_layers", "full"] = Field(
+        "lora",
+        description="What learns: a small adapter, the last layers, or the whole model. More learns faster, by "
+        "heart too, and needs memory and disk.",
+        json_schema_extra=_form("adapter"),
+    )
+    last_layers: int = Field(
+        6,
+        ge=1,
+        le=30,
+        description="How many layers learn, counted from the last, if only the last layers do.",
+        json_schema_extra=_form("adapter", "layers"),
     )
     lora_rank: int = Field(
         16,
@@ -135,6 +213,23 @@ class TrainConfig(BaseModel):
         description="Share of the adapter that is left out at random while learning, against learning by heart.",
         json_schema_extra=_form("adapter", step=0.01),
     )
+    lora_rslora: bool = Field(
+        False,
+        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
+        json_schema_extra=_form("adapter"),
+    )
+    lora_dora: bool = Field(
+        False,
+        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
+        "clearly slower.",
+        json_schema_extra=_form("adapter"),
+    )
+    conditioning: Literal["other", "masked"] = Field(
+        "other",
+        description="What a clip is copied from while learning: another clip, as when speaking, or a piece of "
+        "itself that is then not learnt.",
+        json_schema_extra=_form("listening"),
+    )
     reference_min_s: float = Field(
         3.0,
         ge=1,
@@ -148,6 +243,13 @@ class TrainConfig(BaseModel):
         le=11,
         description="Longest piece of another clip that the voice is copied from while learning.",
         json_schema_extra=_form("listening", "s"),
+    )
+    reference_pool: int = Field(
+        512,
+        ge=2,
+        le=20_000,
+        description="How many different pieces the voice is copied from in a run; each is computed once.",
+        json_schema_extra=_form("listening", "pieces"),
     )
     sample_sentences: int = Field(
         4,

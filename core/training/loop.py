@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.engines.base import TrainSession
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.training import card
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig
+from core.training.control import Ask, Control
+from core.training.finite import NotFinite
+from core.training.pace import Pace, memory_mb
+from core.training.patience import waited
+from core.training.recovery import Recovery
+from core.training.watchdog import Watchdog
 
-_BAD_IN_A_ROW = 8
 _LAST_WORDS_S = 15.0  # from Stop on; the page offers to kill what takes long, the demo does so after 20 s
-_FORGET = 0.9  # of the running pace, each step: the last ten or so count
+_PAUSE_LOOK_S = 1.0
 
 
 class Speaker(Protocol):
@@ -39,148 +44,221 @@ class Speaker(Protocol):
 
 
 @dataclass
-class Pace:
-    """Seconds an update takes, remembered with a short memory, and what the rest of the run will cost."""
-
-    config: TrainConfig
-    step_s: float = 0.0
-    eval_s: float = 0.0
-
-    def stepped(self, seconds: float) -> None:
-        """Take one update's time into account."""
-        self.step_s = seconds if self.step_s == 0 else _FORGET * self.step_s + (1 - _FORGET) * seconds
-
-    def left_s(self, step: int, sample_s: float) -> float:
-        """Seconds until the end: updates, evaluations and samples still to come."""
-        total = self.config.max_steps
-        evaluations = _times(step, total, self.config.eval_every)
-        saves = _times(step, total, self.config.save_every)
-        # Before the first update nothing is known of its time but that it is of an evaluation's order.
-        return (total - step) * (self.step_s or self.eval_s) + evaluations * self.eval_s + saves * sample_s
-
-
-@dataclass
 class Loop:
-    """Drives a session to ``config.max_steps``."""
+    """Drives a session to ``config.max_steps``, or to where a person wishes meanwhile."""
 
     session: TrainSession
     config: TrainConfig
     checkpoints: Checkpoints
     speaker: Speaker
     reporter: Reporter
-    saved: int = -1
-    bad: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
+    prune: Callable[[], list[int]] = list
+    """Clears away checkpoints that are too many; returns their steps."""
+
+    def __post_init__(self) -> None:
+        self.control = Control(self.reporter.job.path, self.reporter.job.read().launched_at)
+        self.recovery = Recovery(self.session, self.reporter)
+        self.watchdog = Watchdog(self.reporter, self.config.hang_minutes)
+        self.pace = Pace()
+        self.losses: dict[str, float] = {}
+        self.saved = self.evaluated = -1
+        self.paused = self.early = False
 
     def run(self) -> dict[str, Any]:
         """Train to the end; returns small facts for the closing sentence.
 
         Raises:
             Cancelled: Stop was pressed; everything learnt is saved, its argument holds the facts.
-            UserError: ``train.diverged`` after many updates in a row whose loss was not a number.
+            UserError: ``train.diverged``, ``train.out_of_memory``, where nothing else helped.
         """
-        pace = Pace(self.config)
-        self._begin(pace)
-        while self.session.step_number < self.config.max_steps:
+        with self.watchdog:
+            self._begin()
+            while True:
+                self._answer()
+                if self.reporter.stop_requested():
+                    raise self._stopped()
+                if not self.early and self.session.step_number < self.config.max_steps:
+                    if self._update():
+                        self._due()
+                elif self._finish():
+                    break
             if self.reporter.stop_requested():
                 raise self._stopped()
-            began = time.monotonic()
-            try:
-                values = self.session.step(self.reporter.stop_requested)
-            except Cancelled:
-                continue  # the update was taken back; what came before it is saved above
-            pace.stepped(time.monotonic() - began)
-            self._tell(values, pace)
-            step, last = self.session.step_number, self.session.step_number >= self.config.max_steps
-            if last or step % self.config.eval_every == 0:
-                self._evaluate(pace)
-            if last or step % self.config.save_every == 0:
-                self._save()
-                self._sample(step, pace)
-        if self.reporter.stop_requested():
-            raise self._stopped()
         return self._facts()
 
-    def _stopped(self) -> Cancelled:
-        """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
-        self._save()
-        left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
-        if self.session.step_number > 0 and left_s > 0:
-            self.speaker.speak_missing(self.session.step_number, left_s, left_s)
-        return Cancelled(self._facts())
-
-    def _begin(self, pace: Pace) -> None:
+    def _begin(self) -> None:
         step = self.session.step_number
         if step == 0:
             self.checkpoints.save_base()
             self._announce(0)
-            self._evaluate(pace)
+            self._evaluate()
         else:
             self.saved = step
             # Killed right after saving it may have had no time to say so, nor to evaluate.
             self._announce(step)
-            told = self.reporter.job.read().metrics.get(step, {})
-            if step % self.config.eval_every == 0 and "val_loss_mel_ce" not in told:
-                self._evaluate(pace)
+            if "val_loss_mel_ce" in self.reporter.job.read().metrics.get(step, {}):
+                self.evaluated = step
+            elif step % self.config.eval_every == 0:
+                self._evaluate()
         # A run that was stopped while it spoke, or right after saving, has sentences left to say.
-        self._sample(step, pace)
+        self._sample()
+        self.recovery.begin()
 
-    def _tell(self, values: dict[str, float], pace: Pace) -> None:
-        step = self.session.step_number
-        finite = {name: value for name, value in values.items() if math.isfinite(value)}
-        if "loss_mel_ce" in finite and not values.get("skipped"):
-            self.bad = 0
-            self.losses["loss_mel_ce"] = finite["loss_mel_ce"]
-        else:
-            finite = {}
-            self._bad_step(step)
-        self.reporter.metrics(step, **finite, steps_per_s=1 / max(pace.step_s, 1e-9), memory_mb=memory_mb())
-        eta_s = pace.left_s(step, self.speaker.cost_s)
-        self.reporter.progress("train", step, self.config.max_steps, eta_s=eta_s)
-
-    def _bad_step(self, step: int) -> None:
-        self.bad += 1
-        self.reporter.warning(
-            "train.nan_loss",
-            "The loss of update {step} was not a number; its clips were left out.",
-            "One now and then does no harm. If there are many, lower the learning rate.",
-            step=step,
-        )
-        if self.bad >= _BAD_IN_A_ROW:
-            raise UserError(
-                "train.diverged",
-                "The loss was not a number {times} times in a row, last at update {step}.",
-                "Start a new run with half the learning rate; the checkpoints up to here are kept.",
-                times=self.bad,
-                step=step,
-            )
-
-    def _evaluate(self, pace: Pace) -> None:
+    def _update(self) -> bool:
+        """One update, told of; False if nothing came of it."""
         began = time.monotonic()
         try:
-            found = self.session.evaluate(self.reporter.stop_requested)
+            with self.watchdog.watch("update"):
+                values = self.session.step(self.reporter.stop_requested)
+        except Cancelled:
+            return False  # taken back; what came before it is saved when the loop sees Stop
+        except (RuntimeError, MemoryError) as error:
+            if not card.out_of_memory(error):
+                raise
+            values = None
+        # Out of the handler, because its error holds what fills the memory.
+        if values is None:
+            self.recovery.smaller()
+            return False
+        self.pace.stepped(time.monotonic() - began)
+        return self._tell(values)
+
+    def _tell(self, values: dict[str, float]) -> bool:
+        step = self.session.step_number
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        sound = "loss_mel_ce" in finite and not values.get("skipped")
+        if sound:
+            self.losses["loss_mel_ce"] = finite["loss_mel_ce"]
+            self.recovery.sound()
+        elif self.recovery.unsound():
+            self._went_back()
+            return False
+        told = finite if sound else {}
+        self.reporter.metrics(step, **told, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
+        self.reporter.progress("train", step, self.config.max_steps, eta_s=self._left_s())
+        return True
+
+    def _went_back(self) -> None:
+        # What was saved and measured of later updates is another course's; when they come again it is done again.
+        self.saved = self.evaluated = -1
+        self.early = False
+
+    def _due(self) -> None:
+        """Evaluate, save and speak where it is time to; at the end `_finish` does."""
+        step = self.session.step_number
+        if step >= self.config.max_steps:
+            return
+        if step % self.config.eval_every == 0:
+            self._evaluate()
+            self.early = self.config.early_stop and self._out_of_patience()
+        if step % self.config.save_every == 0 and self._save():
+            self._sample()
+
+    def _finish(self) -> bool:
+        """Measure, save and speak at the end; False if the run had to go back and is not at its end after all."""
+        if self.evaluated != self.session.step_number:
+            self._evaluate()
+        if not self._save():
+            return False
+        if self.early:
+            self.reporter.warning(
+                "train.stopped_early",
+                "The run ended at update {step} of {steps}: the error on unseen sentences had stopped falling.",
+                "Everything is saved. To train on all the same, start a new run that does not end by itself.",
+                step=self.session.step_number,
+                steps=self.config.max_steps,
+            )
+        self._sample()
+        return True
+
+    def _stopped(self) -> Cancelled:
+        """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
+        kept = self._save(final=True)
+        left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
+        if kept and self.session.step_number > 0 and left_s > 0:
+            with self.watchdog.watch("sample"):
+                self.speaker.speak_missing(self.session.step_number, left_s, left_s)
+        return Cancelled(self._facts())
+
+    def _answer(self) -> None:
+        """Do what a person has asked for meanwhile; while paused, wait for more."""
+        while True:
+            for ask in self.control.asked():
+                self._do(ask)
+            if not self.paused or self.reporter.stop_requested():
+                return
+            time.sleep(_PAUSE_LOOK_S)
+
+    def _do(self, ask: Ask) -> None:
+        if ask.do in ("pause", "go_on"):
+            self.paused = ask.do == "pause"
+            self.reporter.emit(events.State(state="paused" if self.paused else "running"))
+        elif ask.do == "steps":
+            steps = max(ask.steps, self.session.step_number)
+            self.config = self.config.model_copy(update={"max_steps": steps})
+            self.session.set_max_steps(steps)
+            self.early = False
+        elif ask.do in ("save", "sample") and self._save() and ask.do == "sample":
+            self._sample()
+        self.reporter.emit(events.Answer(do=ask.do, step=self.session.step_number, steps=ask.steps or None))
+
+    def _evaluate(self) -> None:
+        began = time.monotonic()
+        found: dict[str, float] | None = None
+        try:
+            with self.watchdog.watch("evaluate"):
+                found = self.session.evaluate(self.reporter.stop_requested)
         except Cancelled:
             return  # the loop looks for Stop next
+        except (RuntimeError, MemoryError) as error:
+            if not card.out_of_memory(error):
+                raise
+        if found is None:
+            self.recovery.smaller()
+            return self._evaluate()
         values = {name: value for name, value in found.items() if math.isfinite(value)}
-        pace.eval_s = time.monotonic() - began
+        self.pace.eval_s = time.monotonic() - began
+        self.evaluated = self.session.step_number
         self.losses.update(values)
         if values:
             self.reporter.metrics(self.session.step_number, **values)
 
-    def _save(self) -> None:
+    def _out_of_patience(self) -> bool:
+        told = sorted(self.reporter.job.read().metrics.items())
+        measured = [(step, values["val_loss_mel_ce"]) for step, values in told if "val_loss_mel_ce" in values]
+        return waited(measured) >= self.config.patience
+
+    def _save(self, *, final: bool = False) -> bool:
+        """Keep a checkpoint; False if its weights are no numbers: none is kept and, unless ``final``, it went back."""
         step = self.session.step_number
-        if step != self.saved and step > 0:
-            self.checkpoints.save(step, self.session.save)
-            self.saved = step
-            self._announce(step)
+        if step in (0, self.saved):
+            return True
+        try:
+            with self.watchdog.watch("save"):
+                self.checkpoints.save(step, self.session.save)
+        except NotFinite:
+            if not final:
+                self.recovery.go_back()
+                self._went_back()
+            return False
+        self.saved = step
+        self._announce(step)
+        self.recovery.saved()
+        for gone in self.prune():
+            self.reporter.emit(events.Pruned(step=gone))
+        return True
 
     def _announce(self, step: int) -> None:
         folder = self.checkpoints.folder(step)
         self.reporter.emit(events.Checkpoint(step=step, path=f"{folder.parent.name}/{folder.name}"))
 
-    def _sample(self, step: int, pace: Pace) -> None:
+    def _sample(self) -> None:
         if not self.reporter.stop_requested():
-            self.speaker.speak_missing(step, pace.left_s(step, self.speaker.cost_s))
+            with self.watchdog.watch("sample"):
+                self.speaker.speak_missing(self.session.step_number, self._left_s())
+
+    def _left_s(self) -> float:
+        return self.pace.left_s(self.config, self.session.step_number, self.speaker.cost_s)
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -189,17 +267,3 @@ class Loop:
             "checkpoints": len(self.checkpoints.steps()),
             **{name: round(value, 4) for name, value in self.losses.items()},
         }
-
-
-def memory_mb() -> float:
-    """The most memory used so far: the card's if there is one in use, else this process's, in MiB."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return float(torch.cuda.max_memory_reserved() / 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _times(step: int, total: int, every: int) -> int:
-    """How often ``every`` comes up in ``step + 1 … total``, the end always counted."""
-    between = total // every - step // every
-    return between + (1 if total % every and step < total else 0)

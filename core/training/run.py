@@ -14,6 +14,7 @@ from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, config_text, read_config
+from core.training.control import planned_steps
 from core.training.presets import preset
 from core.workspace import Project
 
@@ -60,7 +61,8 @@ class RunView:
     @property
     def resumable(self) -> bool:
         """Whether Resume makes sense."""
-        return self.job.status in ("cancelled", "failed", "interrupted")
+        ended = self.job.status in ("cancelled", "failed", "interrupted")
+        return ended or (self.job.status == "done" and self.step < self.total)
 
 
 class Run:
@@ -115,6 +117,7 @@ class Run:
         """The run as it stands; costs what was appended since the last call."""
         job = self.job.read()
         config, about = _frozen(self.path / CONFIG)
+        config = lengthened(config, self.path)
         metrics = sorted(job.metrics.items())
         samples: dict[int, list[SampleView]] = {}
         for _, one in sorted(job.samples.items()):
@@ -196,8 +199,9 @@ def resume(project: Project, run_id: str) -> Job:
         UserError: ``train.already_done``.
     """
     run = Run(project, run_id)
-    status = run.job.read().status
-    if status == "done":
+    view = run.read()
+    status = view.job.status
+    if status == "done" and view.step >= view.total:
         raise UserError(
             "train.already_done",
             "“{run}” has had all its updates.",
@@ -205,11 +209,17 @@ def resume(project: Project, run_id: str) -> Job:
             run=run.title,
         )
     _check_room(project)
-    if status != "running":
+    if not view.job.active:
         # It has said its last word; its process may need another moment to go.
         run.job.wait(_LEAVING_S)
     project.launch(run.job, gpu=True)
     return run.job
+
+
+def lengthened(config: TrainConfig, run: Path) -> TrainConfig:
+    """The config with the number of updates that was last asked for."""
+    steps = planned_steps(run)
+    return config if steps is None else config.model_copy(update={"max_steps": steps})
 
 
 def runs(project: Project) -> list[Run]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from core.errors import Cancelled, UserError
 from core.jobs import events
@@ -36,23 +37,53 @@ class MakeBelieve:
     fails: bool = False
     stop_within: int = 0  # the update in whose middle Stop is seen
     stop: Callable[[], None] = lambda: None
+    val: Callable[[int], float] = lambda step: 6.0
+    weight: float = 0.0  # moves by the rate with every update
+    rate: float = 1.0
+    micro_batch: int = 4
+    fits: Callable[[int], bool] = lambda micro_batch: True
 
     def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         if self.step_number + 1 == self.stop_within:
             self.stop()
         if should_stop():
             raise Cancelled
+        if not self.fits(self.micro_batch):
+            raise MemoryError
         self.step_number += 1
-        return {"loss_mel_ce": self.loss(self.step_number), "lr": 1e-4}
+        loss = self.loss(self.step_number)
+        if not math.isfinite(loss):
+            return {"loss_mel_ce": loss, "lr": self.rate, "skipped": 1.0}
+        self.weight += self.rate
+        return {"loss_mel_ce": loss, "lr": self.rate}
+
+    def halve_batch(self) -> bool:
+        if self.micro_batch == 1:
+            return False
+        self.micro_batch //= 2
+        return True
+
+    def snapshot(self) -> Any:
+        return self.step_number, self.weight
+
+    def restore(self, snapshot: Any) -> None:
+        self.step_number, self.weight = snapshot
+
+    def lower_rate(self, factor: float) -> None:
+        self.rate *= factor
+
+    def set_max_steps(self, steps: int) -> None:
+        self.wished = steps
 
     def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         if should_stop():
             raise Cancelled
-        return {"val_loss_mel_ce": 6.0}
+        return {"val_loss_mel_ce": self.val(self.step_number)}
 
     def save(self, folder: Path) -> None:
         (folder / "adapter.json").write_text(json.dumps({"step": self.step_number}))
         (folder / STATE).write_text(str(self.step_number))
+        save_file({"weight": np.array([self.weight], np.float32)}, folder / "adapter.safetensors")
 
     def voice(self) -> MakeBelieve:
         return self
@@ -94,16 +125,82 @@ def test_a_loss_that_is_not_a_number_is_warned_about_and_left_out(recorded: Reco
     assert told == [1, 2, 3, 4, 6, 7, 8, 9]
 
 
-def test_a_run_that_diverges_ends_with_a_reason_and_keeps_its_checkpoints(recorded: Recorded) -> None:
-    loop = make_loop(
-        recorded,
-        MakeBelieve(lambda step: math.nan if step > 4 else 1.0),
-        CONFIG.model_copy(update={"max_steps": 100, "save_every": 4}),
-    )
+LONG = CONFIG.model_copy(update={"max_steps": 40, "save_every": 4})
+
+
+def lasting(loss: Callable[[int], float], times: int, begin: int = 9, length: int = 6) -> Callable[[int], float]:
+    """``loss``, but no number in updates ``begin`` to ``begin + length`` for so many times that they are reached."""
+    seen = {"times": 0}
+
+    def of(step: int) -> float:
+        if step == begin:
+            seen["times"] += 1
+        return math.nan if begin <= step < begin + length and seen["times"] <= times else loss(step)
+
+    return of
+
+
+def test_several_bad_updates_in_a_row_lead_back_to_the_last_good_state_at_half_the_rate(recorded: Recorded) -> None:
+    session = MakeBelieve(lasting(lambda step: 1.0, times=1))
+    facts = make_loop(recorded, session, LONG).run()
+    assert facts["step"] == 40 and session.rate == 0.5
+    (back,) = [w for w in recorded.of(events.Warning) if w.code == "train.went_back"]
+    # Not to 8: what is saved just before it breaks may be what broke; no update from there has proved it.
+    assert (back.values["step"], back.values["to"]) == (13, 4)
+    assert "13" in back.text and "half" in back.text
+    # Twelve whole updates less those taken back, the others at half the rate.
+    assert session.weight == 4 * 1.0 + 36 * 0.5
+    view = recorded.job.read()
+    assert sorted(step for step, values in view.metrics.items() if "loss_mel_ce" in values) == list(range(1, 41))
+    assert [e.step for e in recorded.of(events.Started)] == [4]
+    # The checkpoint of update 8 was written anew on the new course.
+    assert float(load_file(recorded.job.path / view.checkpoints[8] / "adapter.safetensors")["weight"][0]) == 6.0
+
+
+def test_a_run_that_going_back_does_not_help_ends_with_a_reason_and_keeps_its_checkpoints(recorded: Recorded) -> None:
+    session = MakeBelieve(lasting(lambda step: 1.0, times=99))
+    loop = make_loop(recorded, session, LONG)
     with pytest.raises(UserError) as caught:
         loop.run()
-    assert caught.value.code == "train.diverged"
+    assert caught.value.code == "train.diverged" and caught.value.values["times"] == 2
+    assert [w.values["time"] for w in recorded.of(events.Warning) if w.code == "train.went_back"] == [1, 2]
+    assert session.rate == 0.25
     assert loop.checkpoints.newest_state() is not None
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_weights_that_are_no_numbers_are_never_kept(recorded: Recorded, kind: Any) -> None:
+    class Broken(MakeBelieve):
+        saves = 0
+
+        def save(self, folder: Path) -> None:
+            super().save(folder)
+            self.saves += 1
+            if self.saves == 3:
+                weights = np.ones((4, 1000), kind)
+                weights[3, 999] = np.inf
+                save_file({"good": np.ones(3, np.float32), "bad": weights}, folder / "adapter.safetensors")
+
+    session = Broken()
+    assert make_loop(recorded, session, LONG).run()["step"] == 40
+    assert [(w.values["step"], w.values["to"]) for w in recorded.of(events.Warning)] == [(12, 8)]
+    for folder in (recorded.job.path / "checkpoints").glob("step-*[1-9]*"):
+        assert all(np.isfinite(one).all() for one in load_file(folder / "adapter.safetensors").values())
+    assert session.rate == 0.5
+
+
+def test_running_out_of_memory_halves_what_is_computed_at_once_and_tells(recorded: Recorded) -> None:
+    session = MakeBelieve(fits=lambda micro_batch: micro_batch <= 1)
+    assert make_loop(recorded, session).run()["step"] == 9
+    assert session.weight == 9.0, "an update was lost"
+    told = [w for w in recorded.of(events.Warning) if w.code == "train.batch_halved"]
+    assert [w.values["step"] for w in told] == [1, 1] and session.micro_batch == 1
+
+
+def test_out_of_memory_with_one_clip_says_what_to_do(recorded: Recorded) -> None:
+    with pytest.raises(UserError) as caught:
+        make_loop(recorded, MakeBelieve(fits=lambda micro_batch: False)).run()
+    assert caught.value.code == "train.out_of_memory" and "Save memory" in caught.value.hint
 
 
 def press_stop(recorded: Recorded) -> None:

@@ -1,0 +1,82 @@
+"""What goes wrong with a graphics card, told apart and in words. Imports no torch: without it nothing can go wrong."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+from core.errors import UserError
+
+# What CUDA, cuBLAS and the processor's allocator say when memory runs out, besides torch's own class for it.
+_MEMORY = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "can't allocate memory")
+_LOST = (
+    "gpu is lost",
+    "device lost",
+    "unspecified launch failure",
+    "launch timed out",
+    "uncorrectable ecc",
+    "unknown error",
+    "no cuda-capable device",
+    "busy or unavailable",
+    "driver shutting down",
+    "system not yet initialized",
+    "hardware stack error",
+)
+_FAULT = ("device-side assert", "illegal memory access", "illegal instruction", "misaligned address")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: the card's, or this computer's."""
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _MEMORY)
+
+
+def free_memory() -> None:
+    """Give back what a failed attempt left behind; call it after the handler of its error, which holds tensors."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def translated(error: BaseException) -> UserError | None:
+    """What a person is told of an error of the card; None if it is none.
+
+    After one of these the process cannot use the card again: a new one can, which is what Resume starts.
+    """
+    said = str(error)
+    plain = said.lower()
+    if not isinstance(error, RuntimeError) or not any(mark in plain for mark in ("cuda", "gpu", "nvidia", "device")):
+        return None
+    what = said.splitlines()[0][:200]
+    if any(sign in plain for sign in _LOST):
+        return UserError(
+            "train.card_lost",
+            "The graphics card was lost while training ({what}).",
+            "What was saved is kept: resume. If it happens again, restart the computer, and see that the card stays "
+            "cool and gets enough power.",
+            what=what,
+        )
+    if any(sign in plain for sign in _FAULT):
+        return UserError(
+            "train.card_fault",
+            "The graphics card broke off a computation ({what}).",
+            "What was saved is kept: resume. If it stops at the same update again, start a new run with the precision "
+            "float32; if that fails too, the log has the full story.",
+            what=what,
+        )
+    return None
+
+
+def too_small() -> UserError:
+    """Memory ran out although no fewer clips can be taken at once."""
+    return UserError(
+        "train.out_of_memory",
+        "Memory ran out with a single clip at once.",
+        "Close other programs that use the card and resume, or start a new run with “Save memory” on, shorter clips "
+        "or a smaller adapter.",
+    )

@@ -1,0 +1,22 @@
+"""When the error on unseen sentences has stopped falling for good: by rules that the loop and the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SAME = 0.002  # a share of the error; what falls by less has not fallen
+
+
+def lowest(measured: Sequence[tuple[int, float]]) -> int | None:
+    """Index of the measurement that no later one beats by more than `SAME`; None without any."""
+    best: int | None = None
+    for index, (_, value) in enumerate(measured):
+        if best is None or value < measured[best][1] * (1 - SAME):
+            best = index
+    return best
+
+
+def waited(measured: Sequence[tuple[int, float]]) -> int:
+    """How many measurements, given as ``(step, error)`` in step order, there were since the lowest."""
+    best = lowest(measured)
+    return 0 if best is None else len(measured) - 1 - best

@@ -1,0 +1,137 @@
+"""What becomes of updates that are no numbers, and of memory that runs out: a run goes on where it can."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.engines.base import TrainSession
+from core.errors import UserError
+from core.jobs.reporter import Reporter
+from core.training import card
+
+_IN_A_ROW = 5  # bad updates until the last good state is taken up again
+_MOST_RETREATS = 2
+_SLOWER = 0.5  # of the learning rate, after going back
+_SHARE = 50  # remembering a state may take a fiftieth of the time
+_APART = 20  # updates between two remembered states, at least
+
+
+@dataclass
+class Remembered:
+    """A state in memory and the step it belongs to."""
+
+    step: int
+    state: Any
+
+
+@dataclass
+class Recovery:
+    """Keeps the last good state in memory and goes back to it.
+
+    A state counts as good once an update from it was sound: the loss of an update says how the weights were before
+    it, not what it has made of them.
+    """
+
+    session: TrainSession
+    reporter: Reporter
+    bad: int = 0
+    retreats: int = 0
+    good: Remembered | None = None
+    fresh: Remembered | None = None
+    cost_s: float = 0.0
+    taken_at: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Remember where the run begins; a loaded or new state is taken for good."""
+        self.good, self.fresh = self._remember(), None
+
+    def sound(self) -> None:
+        """An update was as it should be."""
+        self.bad = 0
+        if self.fresh is not None:
+            self.good, self.fresh = self.fresh, None
+        apart = self.session.step_number - (self.good.step if self.good else 0)
+        if apart >= _APART and time.monotonic() - self.taken_at > _SHARE * self.cost_s:
+            self.fresh = self._remember()
+
+    def saved(self) -> None:
+        """A checkpoint was written: what comes later shall never make it void."""
+        if self.bad == 0:
+            self.fresh = self._remember()
+
+    def unsound(self) -> bool:
+        """An update was left out because it was no number. Returns whether the run was taken back.
+
+        Raises:
+            UserError: ``train.diverged`` when going back has not helped.
+        """
+        self.bad += 1
+        self.reporter.warning(
+            "train.nan_loss",
+            "The loss of update {step} was not a number; its clips were left out.",
+            "One now and then does no harm. If there are many, lower the learning rate.",
+            step=self.session.step_number,
+        )
+        if self.bad < _IN_A_ROW:
+            return False
+        self.go_back()
+        return True
+
+    def go_back(self) -> None:
+        """Take up the last good state with half the learning rate.
+
+        Raises:
+            UserError: ``train.diverged`` when that was done often enough.
+        """
+        step = self.session.step_number
+        if self.good is None or self.retreats >= _MOST_RETREATS:
+            raise UserError(
+                "train.diverged",
+                "The voice broke at update {step}: its numbers are none any more, and going back {times} times with "
+                "half the learning rate each did not help.",
+                "The checkpoints up to here are kept. Start a new run with a much lower learning rate, and look for a "
+                "damaged clip among those it learns from.",
+                step=step,
+                times=self.retreats,
+            )
+        self.session.restore(self.good.state)
+        self.session.lower_rate(_SLOWER)
+        self.retreats += 1
+        self.bad, self.fresh = 0, None
+        # Said first: readers then drop what was told of the updates that are taken back.
+        self.reporter.started(step=self.session.step_number)
+        self.reporter.warning(
+            "train.went_back",
+            "At update {step} the voice began to break: it went back to update {to}, and goes on with half the "
+            "learning rate.",
+            "Nothing to do. If it happens again, start a new run with a lower learning rate.",
+            step=step,
+            to=self.session.step_number,
+            time=self.retreats,
+        )
+
+    def smaller(self) -> None:
+        """Memory ran out: take half as many clips at once, and twice as many batches.
+
+        Raises:
+            UserError: ``train.out_of_memory`` when it is one clip already.
+        """
+        card.free_memory()
+        if not self.session.halve_batch():
+            raise card.too_small()
+        self.reporter.warning(
+            "train.batch_halved",
+            "Memory ran out at update {step}: from here on half as many clips are taken at once, in twice as many "
+            "batches.",
+            "Nothing to do: it learns the same, a little slower.",
+            step=self.session.step_number + 1,
+        )
+
+    def _remember(self) -> Remembered:
+        began = time.monotonic()
+        remembered = Remembered(self.session.step_number, self.session.snapshot())
+        self.taken_at = time.monotonic()
+        self.cost_s = self.taken_at - began
+        return remembered
