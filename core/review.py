@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import UserError
+from core.measures.voices import rate, several
 from core.records import Clip, ClipFilter, Source, Totals
 from core.workspace import Project
 
@@ -94,7 +95,7 @@ def clean(text: str) -> str:
 
 
 def undo(project: Project) -> str:
-    """Take the last change back; returns the id of the (first) clip it was of.
+    """Take the last change back, of one clip or of many at once; returns the id of the (first) clip it was of.
 
     Raises:
         UserError: ``review.nothing_to_undo``.
@@ -102,6 +103,8 @@ def undo(project: Project) -> str:
     changed = project.store.undo_last()
     if not changed:
         raise UserError("review.nothing_to_undo", "There is no change to take back.")
+    if len(changed) > 1 and several(project):
+        rate(project)  # clips of a voice that was put aside are back
     return changed[0]
 
 

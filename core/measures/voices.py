@@ -1,0 +1,174 @@
+"""The voices in a project: told apart by their embeddings, compared with the main one, and kept to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import UserError
+from core.measures.embeddings import embeddings_file, load
+from core.measures.flags import SHORT_S, least_likeness, sound_flags
+from core.measures.likeness import Embedding
+from core.workspace import Project
+
+OTHER_VOICE = "other_voice"  # the reason of clips rejected for it
+# Clips of one voice agree with each other by a cosine of 0.75 and more even across rooms, those of two by about 0.6.
+_SAME_VOICE = 0.70
+_SAMPLE = 1_500  # clips the voices are found by; the others are given to the nearest
+_LEAST_CLIPS, _LEAST_S = 3, 10.0  # fewer are odd clips, no voice
+_TRIM = 0.1  # of a voice's clips, the farthest, are left out of its centre
+_EXAMPLES = 3
+
+_Labels = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One voice: its clips (those not rejected), their length, and the clips most like it, to be listened to."""
+
+    number: int
+    clips: tuple[str, ...]
+    seconds: float
+    examples: tuple[str, ...]
+
+
+def voices(project: Project) -> list[Voice]:
+    """The voices heard in the clips that are not rejected, the longest first; empty if nothing was measured.
+
+    Voices are found by agglomerative clustering (average linkage) of embeddings. A few odd clips are no voice.
+    """
+    found = _found(project)
+    if found is None:
+        return []
+    seconds = project.store.clip_seconds()
+    made = []
+    for number in range(len(found.centres)):
+        # Nearest to the centre first.
+        members = [found.ids[index] for index in found.order if found.labels[index] == number]
+        here = [clip_id for clip_id in members if clip_id in seconds]
+        if here:
+            examples = [one for one in here if seconds[one] >= SHORT_S] or here
+            total = sum(seconds[one] for one in here)
+            made.append(Voice(number, tuple(here), total, tuple(examples[:_EXAMPLES])))
+    return sorted(made, key=lambda voice: -voice.seconds)
+
+
+def several(project: Project) -> bool:
+    """Whether more than one voice was found, rejected clips included: cheap where there is only one."""
+    found = _found(project)
+    return found is not None and len(found.centres) > 1
+
+
+def keep_voice(project: Project, voice: int) -> int:
+    """Reject the clips of all other voices, as one change that is undone as one; returns how many.
+
+    What likeness is measured against is then the voice that is kept.
+
+    Raises:
+        UserError: ``measure.voice_gone``: the clips were measured anew meanwhile.
+    """
+    found = voices(project)
+    if voice not in [one.number for one in found]:
+        raise UserError("measure.voice_gone", "This voice is no longer there.", "Reload the page.")
+    others = [clip_id for one in found if one.number != voice for clip_id in one.clips]
+    count = project.store.edit_clips(others, status="rejected", reason=OTHER_VOICE)
+    rate(project)
+    return count
+
+
+def rate(project: Project) -> None:
+    """Compare all clips with the project's voice (the one with most seconds not rejected); renew their flags."""
+    found = _found(project)
+    likeness: dict[str, float] = {}
+    if found is not None:
+        main = next(iter(voices(project)), None)
+        centre = found.centres[main.number if main else 0]
+        likeness = dict(zip(found.ids, (found.vectors @ centre).tolist(), strict=True))
+    clips = project.store.clips()
+    least = least_likeness([likeness[clip.id] for clip in clips if clip.id in likeness and clip.status != "rejected"])
+    rows: dict[str, Mapping[str, float | str | None]] = {}
+    for clip in clips:
+        rated = replace(clip, speaker_similarity=likeness.get(clip.id, clip.speaker_similarity))
+        flags = sound_flags(rated, least)
+        if (rated.speaker_similarity, flags) != (clip.speaker_similarity, clip.sound_flags):
+            rows[clip.id] = {"speaker_similarity": rated.speaker_similarity, "sound_flags": flags}
+    project.store.measure_clips(rows)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """``labels`` is the voice of each clip, -1 of none; ``order`` are the clips' places, nearest to a centre first."""
+
+    ids: list[str]
+    vectors: Embedding
+    labels: _Labels
+    centres: Embedding
+    order: list[int]
+
+
+def _found(project: Project) -> _Found | None:
+    path = embeddings_file(project)
+    if not path.exists():
+        return None
+    stat = path.stat()
+    return _find(project.slug, path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _find(slug: str, path: Path, _changed_ns: int, _size: int) -> _Found | None:
+    ids, vectors = load(path)
+    if not ids:
+        return None
+    labels, centres = cluster(vectors)
+    own = np.where(labels < 0, 0, labels)
+    nearness = np.einsum("ij,ij->i", vectors, centres[own])
+    return _Found(ids, vectors, labels, centres, np.argsort(-nearness).tolist())
+
+
+def cluster(vectors: Embedding) -> tuple[_Labels, Embedding]:
+    """Tell voices apart.
+
+    Args:
+        vectors: embeddings of length 1, shape ``(clips, size)``, at least one.
+
+    Returns:
+        The voice of each clip (-1: like none), shape ``(clips,)``, and the voices' centres, shape ``(voices, size)``.
+    """
+    chosen = vectors[:: -(-len(vectors) // _SAMPLE)]
+    first = _linked(chosen)
+    groups = [chosen[first == one] for one in np.unique(first)]
+    groups.sort(key=len, reverse=True)
+    large = [group for group in groups if len(group) >= _LEAST_CLIPS] or groups[:1]
+    centres = np.stack([centre(group) for group in large])
+    near = vectors @ centres.T
+    labels = np.asarray(near.argmax(axis=1), dtype=np.intp)
+    if len(centres) > 1:
+        labels[near.max(axis=1) < _SAME_VOICE] = -1
+    else:
+        labels[near[:, 0] < _SAME_VOICE] = -1
+    return labels, centres
+
+
+def centre(vectors: Embedding) -> Embedding:
+    """The direction of a voice: the mean without the tenth of clips farthest from it, of length 1."""
+    mean = _unit(vectors.mean(axis=0))
+    keep = np.argsort(-(vectors @ mean))[: max(1, round(len(vectors) * (1 - _TRIM)))]
+    return _unit(vectors[keep].mean(axis=0))
+
+
+def _linked(vectors: Embedding) -> _Labels:
+    if len(vectors) < 2:
+        return np.zeros(len(vectors), np.intp)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(vectors, "average", metric="cosine")
+    return np.asarray(fcluster(tree, 1 - _SAME_VOICE, "distance"), dtype=np.intp)
+
+
+def _unit(vector: Embedding) -> Embedding:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), dtype=np.float32)
