@@ -36,7 +36,7 @@ def check_url(url: str) -> str:
         raise _not_web(shown)
     if not host:
         raise _not_web(shown)
-    if _private(host) or parts.username is not None or parts.password is not None or port not in (None, 80, 443):
+    if is_private_name(host) or parts.username is not None or parts.password is not None or port not in (None, 80, 443):
         raise UserError(
             "url.private",
             "“{url}” is not the address of a public page.",
@@ -46,7 +46,8 @@ def check_url(url: str) -> str:
     return text
 
 
-def _private(host: str) -> bool:
+def is_private_name(host: str) -> bool:
+    """Whether a host is given in numbers, or by a name of the own network."""
     try:
         ipaddress.ip_address(host)
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from core.files import free_name, inside, read_json, write_json
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source
 from core.sources.address import check_url
+from core.sources.link_options import LinkOptions
 from core.workspace import Project
 
 
@@ -54,6 +56,8 @@ def add(
     *,
     max_hours: float = 24.0,
     max_mb: int = 4096,
+    link: LinkOptions = LinkOptions(),
+    titles: Mapping[str, str] | None = None,
 ) -> Job:
     """Start the job that decodes uploads and fetches addresses.
 
@@ -64,6 +68,8 @@ def add(
         rights: the person's note on why they may use them.
         max_hours: longer recordings are refused.
         max_mb: larger downloads are refused.
+        link: what is wanted of the addresses: a part, the quality, subtitles.
+        titles: what is behind an address, where that is known.
 
     Raises:
         UserError: ``source.nothing``, or an address is none (see `check_url`).
@@ -86,6 +92,8 @@ def add(
             "rights": rights.strip(),
             "max_hours": max_hours,
             "max_mb": max_mb,
+            "link": link.arguments(),
+            "titles": dict(titles or {}),
         }
         started = project.start_job("import_sources", arguments)
     except BaseException:

@@ -1,21 +1,30 @@
-"""Fetching the sound of a video with yt-dlp as a library, kept away from the user's settings and private networks."""
+"""Fetching the sound of a video, and its subtitles, with yt-dlp as a library."""
 
 from __future__ import annotations
 
-import os
-import secrets
+import hashlib
+import io
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.reporter import Reporter
 from core.sources.address import check_url as check_url
-from core.sources.youtube_errors import explain, too_big, too_long
+from core.sources.link_options import LinkOptions
+from core.sources.link_subtitles import Subtitles, choose
+from core.sources.link_watch import Watch
+from core.sources.youtube_errors import explain, several
 
-# Never the generic extractor: it fetches any address, those of the own network among them.
-EXTRACTORS = ("default", "-generic")
-_MOST_ITEMS = 20  # of a playlist
+_MOST_ITEMS = 20  # of a page with several recordings
+_PAUSES_S = (2.0, 8.0)  # before a download that broke off is taken up again with a fresh look at the page
+_SOUND_ONLY = "[protocol!*=rtmp][protocol!*=websocket][protocol!=mhtml]"
+_FORMATS = {
+    "best": f"bestaudio{_SOUND_ONLY}/best{_SOUND_ONLY}",
+    "small": f"bestaudio[abr<=72]{_SOUND_ONLY}/worstaudio{_SOUND_ONLY}/worst{_SOUND_ONLY}",
+}
+_MOST_SUBTITLES = 20_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Downloaded:
     title: str
     origin: str
     seconds: float | None
+    subtitles: Subtitles | None = None
 
 
 def download(
@@ -35,11 +45,18 @@ def download(
     *,
     max_mb: int = 4096,
     max_hours: float = 24.0,
-    extractors: tuple[str, ...] = EXTRACTORS,
+    options: LinkOptions = LinkOptions(),
+    language: str = "",
+    cookies: Path | None = None,
+    title: str = "",
+    position: tuple[int, int] = (0, 1),
     socket_timeout_s: float = 20.0,
     retries: int = 3,
+    pauses_s: tuple[float, ...] = _PAUSES_S,
 ) -> list[Downloaded]:
-    """Fetch the best sound of a video, or of the first videos of a playlist, into ``folder``.
+    """Fetch the sound of a video into ``folder``, or of the few recordings of one page.
+
+    A download that breaks off is taken up where it ended; so is one of an earlier process in the same folder.
 
     Args:
         url: as `check_url` gave it.
@@ -47,25 +64,31 @@ def download(
         reporter: told the progress in stage ``download``; asked whether to stop.
         max_mb: a larger download is refused, or broken off where its size was not announced.
         max_hours: a longer video is refused before it is fetched.
-        extractors: which of yt-dlp's sites are allowed; only tests ask for others.
+        options: quality, longest video, and whether subtitles are fetched too.
+        language: of the subtitles, such as ``pt``.
+        cookies: a Netscape cookie file, only read.
+        title: what the video is called, if that is known, for progress and errors.
+        position: which link of how many this is, for the progress.
         socket_timeout_s: how long to wait for an answer.
-        retries: how often to try again.
+        retries: how often to try again at once.
+        pauses_s: how long to wait before each further try.
 
     Raises:
         UserError: ``youtube.*``: what the site or the network said, and what to do.
+        DiskFull: ``link.no_room``.
         Cancelled: stopped; nothing is left behind.
     """
-    os.environ["YTDLP_NO_PLUGINS"] = "1"  # plugins of the account are none of ours
-    import yt_dlp
-
     folder.mkdir(parents=True, exist_ok=True)
-    watch = _Watch(url, reporter, max_mb, max_hours)
-    token = secrets.token_hex(4)
-    options = {
-        "format": "bestaudio/best",
-        "outtmpl": {"default": str(folder / f"{token}-%(autonumber)03d.%(ext)s")},
-        "allowed_extractors": list(extractors),
+    shown = f"{url} (“{title}”)" if title else url
+    watch = Watch(shown, title or url, reporter, max_mb, max_hours, options, position)
+    token = hashlib.sha256(url.encode()).hexdigest()[:12]
+    asked = {
+        "format": _FORMATS[options.quality],
+        # The format is in the name: what is there of another one is not gone on with.
+        "outtmpl": {"default": str(folder / f"{token}-%(autonumber)03d-%(format_id|0)#S.%(ext)s")},
+        "cookiefile": io.StringIO(cookies.read_text(encoding="utf-8")) if cookies and cookies.exists() else None,
         "noplaylist": True,
+        "extract_flat": "in_playlist",
         "playlist_items": f"1:{_MOST_ITEMS}",
         "max_filesize": max_mb * 1_000_000,
         "match_filter": watch.refuse,
@@ -75,31 +98,63 @@ def download(
         "retries": retries,
         "fragment_retries": retries,
         "extractor_retries": min(retries, 1),
-        "quiet": True,
-        "noprogress": True,
-        "cachedir": False,
-        "usenetrc": False,
         "writethumbnail": False,
         "live_from_start": False,
-        "postprocessors": [],
-        "fixup": "never",
     }
+    pauses = list(pauses_s if retries else ())
+    while True:
+        try:
+            return _once(url, asked, watch, language)
+        except UserError as error:
+            if not (pauses and watch.came and error.code in ("youtube.forbidden", "youtube.broken_off")):
+                _clear(folder, token)
+                raise
+            _wait(pauses.pop(0), watch, folder, token)
+        except Cancelled:
+            _clear(folder, token)
+            raise
+
+
+def _once(url: str, asked: dict[str, Any], watch: Watch, language: str) -> list[Downloaded]:
+    """One look at the page and one download."""
+    from core.sources.link_loader import Loader, errors
+
     try:
         watch.look()
-        reporter.progress("download", 0, 1, url)
-        with yt_dlp.YoutubeDL(options) as loader:
-            found = loader.extract_info(url, download=True)
-    except yt_dlp.utils.DownloadCancelled:
-        _clear(folder, token)
+        watch.tell(0.0)
+        with Loader(asked) as loader:
+            found = loader.extract_info(url, download=True) or {}
+            return _collect(url, found, watch, loader, language)
+    except errors.DownloadCancelled:
         raise (watch.refused or Cancelled()) from None
-    except (yt_dlp.utils.YoutubeDLError, OSError) as error:
-        _clear(folder, token)
-        raise (watch.refused or explain(url, str(error))) from error
-    return _collect(url, found or {}, watch)
+    except (errors.YoutubeDLError, OSError) as error:
+        raise _meant(url, str(error), watch) from error
 
 
-def _collect(url: str, found: dict[str, Any], watch: _Watch) -> list[Downloaded]:
+def _meant(url: str, said: str, watch: Watch) -> UserError:
+    if "No space left on device" in f"{said} {watch.last}":
+        return DiskFull(
+            "link.no_room",
+            "There is not enough room on the disk for the sound of {url}.",
+            "Free some space, then resume.",
+            url=url,
+        )
+    return watch.refused or explain(watch.shown, said, watch.warned)
+
+
+def _wait(pause_s: float, watch: Watch, folder: Path, token: str) -> None:
+    until = time.monotonic() + pause_s
+    while time.monotonic() < until:
+        if watch.reporter.stop_requested():
+            _clear(folder, token)
+            raise Cancelled
+        time.sleep(0.1)
+
+
+def _collect(url: str, found: dict[str, Any], watch: Watch, loader: Any, language: str) -> list[Downloaded]:
     entries = [entry for entry in found["entries"] if entry] if "entries" in found else [found]
+    if any(entry.get("_type") == "url" for entry in entries):
+        raise several(watch.shown)
     fetched = []
     for entry in entries:
         for part in entry.get("requested_downloads") or []:
@@ -107,9 +162,10 @@ def _collect(url: str, found: dict[str, Any], watch: _Watch) -> list[Downloaded]
             path = Path(part.get("filepath") or "")
             if path.is_file():
                 title, origin = str(entry.get("title") or url), str(entry.get("webpage_url") or url)
-                fetched.append(Downloaded(path, title, origin, entry.get("duration")))
+                subtitles = _subtitles(entry, watch, loader, language) if watch.options.subtitles else None
+                fetched.append(Downloaded(path, title, origin, entry.get("duration"), subtitles))
     if not fetched:
-        raise watch.refused or explain(url, watch.last)
+        raise watch.refused or explain(watch.shown, watch.last, watch.warned)
     if (found.get("playlist_count") or 0) > _MOST_ITEMS:
         watch.reporter.warning(
             "youtube.playlist_cut",
@@ -121,68 +177,34 @@ def _collect(url: str, found: dict[str, Any], watch: _Watch) -> list[Downloaded]
     return fetched
 
 
+def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) -> Subtitles | None:
+    """The video's own subtitles; that they cannot be had is no reason to go without its sound."""
+    from core.sources.link_loader import errors
+
+    title = str(entry.get("title") or watch.title)[:200]
+    chosen = choose(entry.get("subtitles") or {}, entry.get("automatic_captions") or {}, language)
+    if chosen is None:
+        watch.reporter.warning(
+            "link.no_subtitles",
+            "“{title}” has no subtitles in the project's language.",
+            "Nothing to do: recognition will write its texts.",
+            title=title,
+        )
+        return None
+    try:
+        text = chosen.text or loader.urlopen(chosen.address).read(_MOST_SUBTITLES).decode("utf-8", "replace")
+    except (errors.YoutubeDLError, OSError) as error:
+        print(f"subtitles: {error}", flush=True)
+        watch.reporter.warning(
+            "link.subtitles_failed",
+            "The subtitles of “{title}” could not be fetched.",
+            "Nothing to do: recognition will write its texts.",
+            title=title,
+        )
+        return None
+    return Subtitles(text, chosen.kind, chosen.language, chosen.automatic)
+
+
 def _clear(folder: Path, token: str) -> None:
     for path in folder.glob(f"{token}-*"):
         path.unlink(missing_ok=True)
-
-
-class _Watch:
-    """Listens to yt-dlp: progress to the reporter, stop and limits back. It is also yt-dlp's logger."""
-
-    def __init__(self, url: str, reporter: Reporter, max_mb: int, max_hours: float) -> None:
-        self.url, self.reporter = url, reporter
-        self.max_mb, self.max_hours = max_mb, max_hours
-        self.refused: UserError | None = None
-        self.last = ""
-
-    def look(self) -> None:
-        """Break off if Stop was pressed."""
-        if self.reporter.stop_requested():
-            self._break_off()
-
-    def _break_off(self) -> None:
-        import yt_dlp
-
-        raise yt_dlp.utils.DownloadCancelled("stopped")
-
-    def refuse(self, info: dict[str, Any], *, incomplete: bool = False) -> str | None:
-        """yt-dlp's match filter: why a video is not wanted, or None."""
-        self.look()
-        if info.get("is_live") or info.get("live_status") == "is_upcoming":
-            self.refused = explain(self.url, "live event")
-        elif (info.get("duration") or 0) > self.max_hours * 3600:
-            self.refused = too_long(self.url, self.max_hours)
-        else:
-            return None
-        return str(self.refused)
-
-    def progress(self, status: dict[str, Any]) -> None:
-        """yt-dlp's progress hook; called for every block that has come."""
-        self.look()
-        done = float(status.get("downloaded_bytes") or 0)
-        total = float(status.get("total_bytes") or status.get("total_bytes_estimate") or 0)
-        if max(done, total if status.get("total_bytes") else 0.0) > self.max_mb * 1e6:
-            self.refused = too_big(self.url, self.max_mb)
-            self._break_off()
-        title = str((status.get("info_dict") or {}).get("title") or self.url)
-        share = 1.0 if status.get("status") == "finished" else done / total if total else 0.0
-        self.reporter.progress("download", min(share, 1.0), 1, title[:120], status.get("eta"))
-
-    def debug(self, message: str) -> None:
-        """What yt-dlp is doing: a chance to look for Stop, and the only place that says a file is too large."""
-        self.look()
-        if "larger than max-filesize" in message:
-            self.refused = too_big(self.url, self.max_mb)
-
-    def info(self, message: str) -> None:
-        """As `debug`."""
-        self.debug(message)
-
-    def warning(self, message: str) -> None:
-        """For the job's log."""
-        print(f"yt-dlp: {message}", flush=True)
-
-    def error(self, message: str) -> None:
-        """For the job's log, and for the case that nothing comes and nothing is raised."""
-        self.last = message
-        print(f"yt-dlp: {message}", flush=True)

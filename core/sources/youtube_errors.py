@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.errors import UserError
 
 
-def explain(url: str, said: str) -> UserError:
-    """The error for people behind yt-dlp's message."""
-    for pattern, make in _CAUSES:
-        if re.search(pattern, said, re.IGNORECASE):
-            return make(url)
-    return _other(url, said)
+def explain(url: str, said: str, before: Iterable[str] = ()) -> UserError:
+    """The error for people behind yt-dlp's message.
+
+    Args:
+        url: what was asked for, as people should see it.
+        said: the message it ended with.
+        before: what it warned of on the way: where the end says little, the cause is there.
+    """
+    make = _cause(said)
+    if make in (None, _changed, _no_sound):
+        earlier = (_cause(one) for one in before)
+        make = next((one for one in earlier if one in (_bot, _no_network, _forbidden, _own_network)), make)
+    return make(url) if make else _other(url, said)
+
+
+def _cause(said: str) -> Callable[[str], UserError] | None:
+    return next((make for pattern, make in _CAUSES if re.search(pattern, said, re.IGNORECASE)), None)
 
 
 def too_big(url: str, max_mb: int) -> UserError:
@@ -24,6 +35,27 @@ def too_big(url: str, max_mb: int) -> UserError:
         "Choose a shorter video, or raise VOICEWRIGHT_MAX_UPLOAD_MB.",
         url=url,
         limit=max_mb,
+    )
+
+
+def longer_than_chosen(url: str, max_minutes: float) -> UserError:
+    """The video is longer than the person wants."""
+    return UserError(
+        "youtube.longer_than_chosen",
+        "The video at {url} is longer than the {minutes} minutes you chose.",
+        "Raise “Longest video” under “More settings”, or take a part of it.",
+        url=url,
+        minutes=f"{max_minutes:g}",
+    )
+
+
+def several(url: str) -> UserError:
+    """The address is a list, and nobody has chosen from it."""
+    return UserError(
+        "youtube.is_list",
+        "{url} holds several recordings.",
+        "Let the list be shown, and choose from it.",
+        url=url,
     )
 
 
@@ -42,7 +74,8 @@ def _age(url: str) -> UserError:
     return UserError(
         "youtube.age",
         "The video at {url} is only shown to adults who are signed in.",
-        "Choose another video, or download it yourself and add the file.",
+        "Add the cookies of a browser that is signed in (under “More settings”), or download it yourself and add the "
+        "file.",
         url=url,
     )
 
@@ -51,7 +84,53 @@ def _bot(url: str) -> UserError:
     return UserError(
         "youtube.refused",
         "The site refused the download of {url}: it takes this computer for a robot, or too much was fetched.",
-        "Try again in an hour, or update yt-dlp (pip install -U yt-dlp), or download it yourself and add the file.",
+        "Add the cookies of a browser that is signed in (under “More settings”) and resume, or wait an hour and "
+        "resume.",
+        url=url,
+    )
+
+
+def _forbidden(url: str) -> UserError:
+    return UserError(
+        "youtube.forbidden",
+        "The site broke off the download of {url} (403, forbidden), again after new tries.",
+        "Try again later, update yt-dlp (pip install -U yt-dlp), or add cookies under “More settings”.",
+        url=url,
+    )
+
+
+def _drm(url: str) -> UserError:
+    return UserError(
+        "youtube.drm",
+        "The video at {url} is copy-protected (DRM) and cannot be fetched.",
+        "Choose another video, or ask who owns it for the sound.",
+        url=url,
+    )
+
+
+def _own_network(url: str) -> UserError:
+    return UserError(
+        "youtube.own_network",
+        "{url} leads to an address that is not public; it was not asked.",
+        "Download the recording yourself and add the file.",
+        url=url,
+    )
+
+
+def _changed(url: str) -> UserError:
+    return UserError(
+        "youtube.changed",
+        "The page of {url} could not be understood: the site has changed.",
+        "Update yt-dlp (pip install -U yt-dlp), or download it yourself and add the file.",
+        url=url,
+    )
+
+
+def _broken_off(url: str) -> UserError:
+    return UserError(
+        "youtube.broken_off",
+        "The download of {url} broke off, again after new tries.",
+        "Try again later.",
         url=url,
     )
 
@@ -60,7 +139,7 @@ def _members(url: str) -> UserError:
     return UserError(
         "youtube.members",
         "The video at {url} is only for members or signed-in people.",
-        "Choose a public video, or download it yourself and add the file.",
+        "Add the cookies of a browser that is signed in (under “More settings”), or choose a public video.",
         url=url,
     )
 
@@ -138,25 +217,33 @@ def _plain(said: str) -> str:
 
 # Order matters: "Sign in to confirm your age" is about age, not about robots.
 _CAUSES: tuple[tuple[str, Callable[[str], UserError]], ...] = (
+    (r"private address", _own_network),
     (r"no suitable extractor|unsupported url|is not a valid url", _unsupported),
     (
         r"failed to resolve|name or service not known|temporary failure in name|name resolution|getaddrinfo"
-        r"|network is unreachable|no route to host|connection refused|timed out|connection reset|failed to establish"
-        r"|tunnel connection failed|unable to connect to proxy|certificate_verify_failed",
+        r"|network is unreachable|no route to host|connection refused|failed to establish|nodename nor servname"
+        r"|tunnel connection failed|unable to connect to proxy|certificate_verify_failed|webpage: .{0,40}timed out",
         _no_network,
     ),
-    (r"confirm your age|age.?restricted|inappropriate for some users", _age),
-    (r"not a bot|http error 403|http error 429|too many requests|rate.?limit", _bot),
+    (r"http error 5\d\d", _broken_off),
+    (r"private video|(video|playlist|channel|clip|track) is private", _gone),
+    (r"confirm your age|age.?restricted|inappropriate for some users|age.?verif", _age),
+    (r"not a bot|http error 429|too many requests|rate.?limit|captcha|likely being blocked", _bot),
+    (r"drm", _drm),
     (
-        r"members.?only|join this channel|subscriber|login required|account cookies|only available (for|to) registered",
+        r"members.?only|join this channel|subscriber|login required|account cookies|only available (for|to) registered"
+        r"|requires payment|premium|log ?in to|sign in to (view|watch)|use --cookies",
         _members,
     ),
-    (r"in your country|geo.?restrict|from your location", _region),
-    (r"live event|premieres in|is offline|will begin in", _live),
+    (r"in your country|geo.?restrict|from your location|in your region|not available in your", _region),
+    (r"live event|premieres in|is offline|will begin in|not currently live", _live),
     (
-        r"private video|video is private|has been removed|unavailable|been terminated|does not exist|deleted"
-        r"|http error 404|http error 410|incomplete youtube id|not exist",
+        r"has been removed|unavailable|been terminated|does not exist|deleted|http error 404|http error 410"
+        r"|incomplete youtube id|not exist",
         _gone,
     ),
-    (r"requested format|no video formats|only images are available", _no_sound),
+    (r"http error 403", _forbidden),
+    (r"timed out|connection reset|incomplete ?read|bytes read|remote end closed|more expected", _broken_off),
+    (r"requested format|no video formats|only images are available|did not get any data", _no_sound),
+    (r"unable to extract|failed to (extract|parse)|unable to parse|regexnotfound", _changed),
 )  # fmt: skip

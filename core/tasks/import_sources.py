@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
@@ -13,7 +13,11 @@ from core.files import write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Source
-from core.sources import companions, recordings, youtube
+from core.sources import companions, recordings
+from core.sources.collection import bring
+from core.sources.datasets import look, opened
+from core.sources.held import is_archive
+from core.sources.link_import import Taken, take_link
 from core.sources.upload import Duplicate, add_file
 from core.workspace import Project, Workspace
 
@@ -34,13 +38,17 @@ class _Outcome:
             "texts": self.texts,
         }  # fmt: skip
 
+    def take(self, source: Source) -> None:
+        self.added += 1
+        self.seconds += source.seconds
+
     def fail(self, name: str, error: UserError, reporter: Reporter) -> None:
         self.failed.append((name, error))
         reporter.set_aside(error)
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Take in ``files`` ([path, name] each, removed when done) and ``urls``.
+    """Take in ``files`` ([path, name] each, removed when done), ``folders`` (left alone) and ``urls``.
 
     Subtitles go with the recording whose name they bear, be it among the files or in the project. A bad item is named
     and set aside, the others go on. A resumed job does not repeat what it has done: what is left when it ends early, by
@@ -51,28 +59,30 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         that got words from subtitles).
 
     Raises:
-        UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``.
+        UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``. Or
+            no link can be fetched for now (see `core.sources.link_import`); the rest is left for a resumed job.
     """
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     files = [(Path(path), name) for path, name in arguments.get("files", [])]
+    folders = [Path(path) for path in arguments.get("folders", [])]
     urls: list[str] = list(arguments.get("urls", []))
     for left_behind in project.sources.glob(".tmp-*.flac"):  # by a job that was killed; no other decodes now
         left_behind.unlink()
     outcome = _Outcome()
     done = _Done(job)
     try:
-        together = companions.groups(files)
+        together = companions.groups([*files, *((path, path.name) for path in folders)])
         count = len(together) + len(urls)
         for index, group in enumerate(together):
             if not all(done.before(str(path)) for path in group.files()):
                 _take_group(project, group, arguments, reporter, outcome, (index, count))
                 done.add(*map(str, group.files()))
             for path in group.files():
-                path.unlink(missing_ok=True)
+                if path not in folders:
+                    path.unlink(missing_ok=True)
         for index, url in enumerate(urls, len(together)):
             if not done.before(url):
-                fetched = _fetched(project, url, job.path / "download", arguments, reporter)
-                _take(project, fetched, url, arguments, reporter, outcome, (index, count))
+                _take_link(project, url, job.path / "download", arguments, reporter, outcome, (index, count))
                 done.add(url)
     except Cancelled:
         raise Cancelled(outcome.result()) from None
@@ -109,9 +119,9 @@ def _take_group(
     source: Source | None = None
     if group.media:
         path, name = group.media
-        source = _take(
-            project, [(path, companions.title_of(name), "upload")], name, arguments, reporter, outcome, position
-        )
+        if path.is_dir() or is_archive(name):
+            return _take_collection(project, path, name, arguments, reporter, outcome, position)
+        source = _take(project, path, name, arguments, reporter, outcome, position)
         if source is None:
             return  # its subtitles say nothing without it
     if group.subtitles:
@@ -123,65 +133,99 @@ def _take_group(
             outcome.fail(group.subtitles[0][1], error, reporter)
 
 
-def _fetched(
-    project: Project, url: str, folder: Path, arguments: dict[str, Any], reporter: Reporter
-) -> Iterator[tuple[Path, str, str]]:
-    """What an address gives, unless it was fetched before: it need not come over the net to be told as known."""
-    for known in project.store.sources():
-        if known.origin == url:
-            raise Duplicate(
-                "source.same_link",
-                "{url} is in the project already, as “{title}”.",
-                "Nothing to do: it was skipped.",
-                known=known,
-                url=url,
-            )
-    max_mb, max_hours = int(arguments.get("max_mb", 4096)), float(arguments.get("max_hours", 24.0))
-    for item in youtube.download(url, folder, reporter, max_mb=max_mb, max_hours=max_hours):
-        yield item.path, item.title, item.origin
+def _take_collection(
+    project: Project,
+    path: Path,
+    name: str,
+    arguments: dict[str, Any],
+    reporter: Reporter,
+    outcome: _Outcome,
+    position: tuple[int, int],
+) -> None:
+    """A folder or zip: with texts it becomes one recording with its clips, without them each sound becomes one."""
+    hours = float(arguments.get("max_hours", 24.0))
+    try:
+        reading = look(path, name)
+        if reading.kind != "sounds":
+            rights = arguments.get("rights", "")
+            outcome.take(bring(project, path, name, reporter, rights=rights, max_hours=hours, reading=reading))
+            outcome.texts += 1
+            return
+    except Duplicate as error:
+        outcome.skipped += 1
+        reporter.set_aside(error)
+        return
+    except UserError as error:
+        if isinstance(error, DiskFull):
+            raise
+        return outcome.fail(name, error, reporter)
+    place = opened(path, name)
+    with contextlib.closing(place):
+        for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
+            with contextlib.ExitStack() as unpacked:
+                here = [(unpacked.enter_context(place.local(str(file), project.uploads)), file) for file in group.files()]
+                files = [(local, file.name) for local, file in here]
+                own = companions.Group(files[0] if group.media else None, files[1 if group.media else 0 :])
+                _take_group(project, own, arguments, reporter, outcome, position)
 
 
 def _take(
     project: Project,
-    items: Iterable[tuple[Path, str, str]],
+    path: Path,
     name: str,
     arguments: dict[str, Any],
     reporter: Reporter,
     outcome: _Outcome,
     position: tuple[int, int],
 ) -> Source | None:
-    """Add what one file or one address gives; errors meant for people become warnings, item by item.
+    """Add a file; errors meant for people become warnings.
 
     Returns:
-        the last recording of it, be it new or known already.
+        its recording, be it new or known already.
     """
-    coming, source = iter(items), None
-    while True:
-        try:
-            if (item := next(coming, None)) is None:
-                return source
-            path, title, origin = item
-            source = add_file(
-                project,
-                path,
-                title=title,
-                name=name,
-                origin=origin,
-                rights=arguments.get("rights", ""),
-                reporter=reporter,
-                max_hours=float(arguments.get("max_hours", 24.0)),
-                position=position,
-            )
-            outcome.added += 1
-            outcome.seconds += source.seconds
-        except DiskFull:
-            raise
-        except Duplicate as error:
-            source = error.known
+    try:
+        source = add_file(
+            project,
+            path,
+            title=companions.title_of(name),
+            name=name,
+            rights=arguments.get("rights", ""),
+            reporter=reporter,
+            max_hours=float(arguments.get("max_hours", 24.0)),
+            position=position,
+        )
+    except DiskFull:
+        raise
+    except Duplicate as error:
+        outcome.skipped += 1
+        reporter.set_aside(error)
+        return error.known
+    except UserError as error:
+        outcome.fail(name, error, reporter)
+        return None
+    outcome.take(source)
+    return source
+
+
+def _take_link(
+    project: Project,
+    url: str,
+    folder: Path,
+    arguments: dict[str, Any],
+    reporter: Reporter,
+    outcome: _Outcome,
+    position: tuple[int, int],
+) -> None:
+    """Add what one address gives; what ends all links is raised, so that the job can be resumed."""
+    for one in take_link(project, url, folder, arguments, reporter, position):
+        if isinstance(one, Taken):
+            outcome.take(one.source)
+            outcome.texts += one.has_words
+        elif isinstance(one, Duplicate):
             outcome.skipped += 1
-            reporter.set_aside(error)
-        except UserError as error:
-            outcome.fail(name, error, reporter)
+            reporter.set_aside(one)
+        else:
+            outcome.fail(str(arguments.get("titles", {}).get(url, url)), one, reporter)
 
 
 def _complain(outcome: _Outcome) -> None:

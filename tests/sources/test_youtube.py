@@ -1,8 +1,9 @@
-"""yt-dlp, the real one: progress, stop and limits against a server on this machine; errors against no network."""
+"""yt-dlp, the real one with its own YouTube extractor, against a video site on this machine; errors, limits, safety."""
 
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,129 +12,234 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, UserError
-from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources import recordings
-from core.sources.youtube import EXTRACTORS, check_url, download
+from core.sources.link_options import LinkOptions
+from core.sources.youtube import check_url, download
 from core.sources.youtube_errors import explain
 from core.workspace import Project
 from tests.audio.sounds import tone, write
+from tests.sources.video_site import Video, VideoSite
 
-# yt-dlp's extractor for any address: never allowed in the product, the only way to a server on this machine here.
-GENERIC = ("generic",)
-CLOSED_PROXY = "http://127.0.0.1:9"
-
-
-class Site:
-    """A web server that hands out one sound file, as slowly as wanted."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content, self.pause_s, self.announce = content, 0.0, True
-        self.requests = self.sent = 0
-        site = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.requests += 1
-                self.send_response(200)
-                self.send_header("Content-Type", "audio/wav")
-                if site.announce:
-                    self.send_header("Content-Length", str(len(site.content)))
-                self.end_headers()
-                if self.command == "HEAD":
-                    return
-                for at in range(0, len(site.content), 16_384):
-                    try:
-                        self.wfile.write(site.content[at : at + 16_384])
-                    except OSError:
-                        return
-                    site.sent += 16_384
-                    if site.pause_s:
-                        time.sleep(site.pause_s)
-
-            do_HEAD = do_GET
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/talk.wav"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+TALK = "abcdefghijk"
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    found = Site(write(tmp_path / "talk.wav", tone(30)).read_bytes())
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+def talk(site: VideoSite, tmp_path: Path) -> str:
+    """The address of a video with half a minute of sound."""
+    return site.add(TALK, write(tmp_path / "talk.wav", tone(30)).read_bytes(), "A talk")
 
 
-@pytest.fixture
-def reporter(project: Project) -> Reporter:
-    return Reporter(Job.create(project.jobs, "import_sources", {}))
-
-
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever network the machine has, yt-dlp finds none."""
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, CLOSED_PROXY)
-        monkeypatch.setenv(name.upper(), CLOSED_PROXY)
+def failed(url: str, tmp_path: Path, reporter: Reporter, **more: object) -> UserError:
+    """The error a download ends with; it leaves nothing behind."""
+    with pytest.raises(UserError) as error:
+        download(url, tmp_path / "in", reporter, **{"pauses_s": (0.0,), **more})  # type: ignore[arg-type]
+    assert list((tmp_path / "in").iterdir()) == []
+    return error.value
 
 
 def test_a_sound_is_fetched_with_progress_under_a_name_of_our_own(
-    site: Site, reporter: Reporter, tmp_path: Path
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path
 ) -> None:
     reporter.MIN_INTERVAL_S = 0.0  # type: ignore[misc]
-    (fetched,) = download(site.url, tmp_path / "in", reporter, extractors=GENERIC)
-    assert fetched.path.read_bytes() == site.content
-    assert fetched.title == "talk" and fetched.origin == site.url
+    (fetched,) = download(talk, tmp_path / "in", reporter, position=(2, 12))
+    assert fetched.path.read_bytes() == site.videos[TALK].sound
+    assert (fetched.title, fetched.origin, fetched.seconds) == ("A talk", talk, 30)
     assert "talk" not in fetched.path.name and fetched.path.parent == tmp_path / "in"
     view = reporter.job.read()
-    assert (view.stage, view.done, view.total, view.item) == ("download", 1, 1, "talk")
+    assert (view.stage, view.done, view.total, view.item) == ("download", 3, 12, "A talk")
     log = reporter.job.events_path.read_text().splitlines()
     assert sum('"download"' in line for line in log) > 3
 
 
-def test_stop_breaks_off_a_download_and_leaves_nothing(site: Site, reporter: Reporter, tmp_path: Path) -> None:
+def test_the_small_quality_is_the_small_file(talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path) -> None:
+    site.videos[TALK].small = b"small" * 500
+    (small,) = download(talk, tmp_path / "in", reporter, options=LinkOptions(quality="small"))
+    assert small.path.read_bytes() == site.videos[TALK].small
+    (best,) = download(talk, tmp_path / "in", reporter)
+    assert best.path.read_bytes() == site.videos[TALK].sound
+
+
+def test_stop_breaks_off_a_download_and_leaves_nothing(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path
+) -> None:
     site.pause_s = 0.1
-    threading.Timer(0.3, reporter.job.stop).start()
+    site.on_block = reporter.job.stop
     with pytest.raises(Cancelled):
-        download(site.url, tmp_path / "in", reporter, extractors=GENERIC)
-    assert 0 < site.sent < len(site.content)
+        download(talk, tmp_path / "in", reporter)
+    assert 0 < site.sent < len(site.videos[TALK].sound)
     assert list((tmp_path / "in").iterdir()) == []
 
 
 @pytest.mark.parametrize("announce", [True, False])
 def test_a_download_that_is_too_large_is_refused(
-    site: Site, reporter: Reporter, tmp_path: Path, announce: bool
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path, announce: bool
 ) -> None:
-    site.content, site.announce = site.content * 3, announce
-    with pytest.raises(UserError) as error:
-        download(site.url, tmp_path / "in", reporter, extractors=GENERIC, max_mb=1)
-    assert error.value.code == "youtube.too_big"
-    assert list((tmp_path / "in").iterdir()) == []
+    site.announce, site.videos[TALK].sound = announce, bytes(3_000_000)
+    assert failed(talk, tmp_path, reporter, max_mb=1).code == "youtube.too_big"
 
 
-def test_an_address_of_the_own_network_is_never_asked(site: Site, reporter: Reporter, tmp_path: Path) -> None:
-    with pytest.raises(UserError) as error:
-        download(site.url, tmp_path / "in", reporter)
-    assert error.value.code == "youtube.unsupported" and site.requests == 0
+def test_a_video_longer_than_chosen_or_allowed_is_not_fetched(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path
+) -> None:
+    site.videos[TALK].seconds = 3 * 3600
+    error = failed(talk, tmp_path, reporter, options=LinkOptions(max_minutes=90))
+    assert error.code == "youtube.longer_than_chosen" and "90 minutes" in error.text
+    assert failed(talk, tmp_path, reporter, max_hours=2).code == "youtube.too_long"
+    assert site.hits[f"sound {TALK}"] == 0
+    assert download(talk, tmp_path / "in", reporter, options=LinkOptions(max_minutes=90, end_s=60))
+
+
+def test_a_download_that_is_cut_off_and_then_forbidden_goes_on_where_it_was(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path
+) -> None:
+    sound = site.videos[TALK].sound
+    site.videos[TALK].answers = [(200, 300_000), (403, 0)]
+    (fetched,) = download(talk, tmp_path / "in", reporter, pauses_s=(0.0,))
+    assert fetched.path.read_bytes() == sound
+    assert site.hits[f"page {TALK}"] == 2, "a new address was asked of the page"
+    assert site.sent < len(sound) + 100_000, "what had come was not fetched again"
+
+
+def test_what_stays_forbidden_is_said_after_new_tries(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path
+) -> None:
+    site.videos[TALK].answers = [(200, 300_000), (403, 0), (403, 0), (403, 0)]
+    error = failed(talk, tmp_path, reporter)
+    assert error.code == "youtube.forbidden" and "403" in error.text
+    assert site.hits[f"sound {TALK}"] == 3
+
+
+def test_what_a_killed_process_had_fetched_is_not_fetched_again(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = site.videos[TALK].sound
+    site.videos[TALK].answers = [(200, 600_000), (403, 0)]
+    monkeypatch.setattr("core.sources.youtube._clear", lambda *_: None)  # a killed process clears nothing away
+    with pytest.raises(UserError):
+        download(talk, tmp_path / "in", reporter, pauses_s=())
+    assert [path.suffix for path in (tmp_path / "in").iterdir()] == [".part"]
+    sent = site.sent
+    (fetched,) = download(talk, tmp_path / "in", reporter)
+    assert fetched.path.read_bytes() == sound and site.sent - sent < len(sound) - 500_000
+
+
+@pytest.mark.parametrize(
+    ("video", "code"),
+    [
+        (Video(status="LOGIN_REQUIRED", reason="Private video. Sign in if you've been granted access"), "gone"),
+        (Video(status="ERROR", reason="Video unavailable. This video has been removed by the uploader"), "gone"),
+        (Video(status="LOGIN_REQUIRED", reason="Sign in to confirm your age"), "age"),
+        (Video(status="LOGIN_REQUIRED", reason="Sign in to confirm you’re not a bot"), "refused"),
+        (Video(status="UNPLAYABLE", reason="Join this channel to get access to members-only content"), "members"),
+        (Video(status="UNPLAYABLE", reason="The uploader has not made this video available in your country"), "region"),
+        (Video(status="LIVE_STREAM_OFFLINE", reason="This live event will begin in 3 hours."), "live"),
+        (Video(b"x", drm=True), "drm"),
+        (Video(b"x", details={"isLive": True}), "live"),
+        (None, "gone"),
+    ],
+)
+def test_what_youtube_says_of_a_video_is_understood(
+    site: VideoSite, reporter: Reporter, tmp_path: Path, video: Video | None, code: str
+) -> None:
+    if video:
+        site.videos[TALK] = video
+    url = f"https://youtu.be/{TALK}"
+    error = failed(url, tmp_path, reporter, title="The third talk")
+    assert error.code == f"youtube.{code}"
+    assert url in error.text and "The third talk" in error.text and error.hint
+
+
+def test_too_many_requests_are_told_as_that(talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path) -> None:
+    site.page_status = 429
+    site.videos[TALK].status = "BROKEN"
+    site.api_status = 429
+    assert failed(talk, tmp_path, reporter).code == "youtube.refused"
+
+
+def test_the_page_of_a_list_asks_for_a_choice(site: VideoSite, reporter: Reporter, tmp_path: Path) -> None:
+    site.playlists["PLaaaaaaaaaaaa"] = ("Talks", [TALK, "bbbbbbbbbbb"])
+    url = "https://www.youtube.com/playlist?list=PLaaaaaaaaaaaa"
+    assert failed(url, tmp_path, reporter).code == "youtube.is_list"
+    assert not any(name.startswith("sound") for name in site.hits)
+
+
+# ---- safety ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def neighbour() -> Iterator[http.server.ThreadingHTTPServer]:
+    """A server of the own network; ``asked`` is what was asked of it."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404)
+            self.end_headers()
+
+        do_POST = do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    asked: list[str] = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = asked  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("how", ["redirect", "elsewhere"])
+@pytest.mark.parametrize(
+    "private", ["http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "http://10.0.0.7/x", "http://[::1]:{port}/x"]
+)
+def test_neither_a_redirect_nor_an_address_a_page_names_leads_into_the_own_network(
+    talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path, neighbour: object, private: str, how: str
+) -> None:
+    port = neighbour.server_port  # type: ignore[attr-defined]
+    setattr(site.videos[TALK], how, private.format(port=port))
+    assert failed(talk, tmp_path, reporter, retries=0).code == "youtube.own_network"
+    assert neighbour.asked == []  # type: ignore[attr-defined]
+
+
+def test_a_public_name_that_stands_for_a_private_address_is_not_asked(
+    reporter: Reporter, tmp_path: Path, neighbour: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    port = neighbour.server_port  # type: ignore[attr-defined]
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    error = failed(f"https://www.youtube.com/watch?v={TALK}", tmp_path, reporter, retries=0)
+    assert error.code == "youtube.own_network"
+    assert neighbour.asked == []  # type: ignore[attr-defined]
+
+
+def test_an_address_of_the_own_network_is_never_asked(reporter: Reporter, tmp_path: Path, neighbour: object) -> None:
+    port = neighbour.server_port  # type: ignore[attr-defined]
+    assert failed(f"http://127.0.0.1:{port}/talk.wav", tmp_path, reporter).code == "youtube.unsupported"
+    assert neighbour.asked == []  # type: ignore[attr-defined]
+
+
+def test_a_page_no_site_is_known_for_is_refused_without_being_asked(
+    site: VideoSite, reporter: Reporter, tmp_path: Path
+) -> None:
+    assert failed("https://example.com/talk.mp3", tmp_path, reporter).code == "youtube.unsupported"
+    assert not site.hits
 
 
 def test_settings_of_the_account_are_not_read(
-    site: Site, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    talk: str, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
     (home / ".config" / "yt-dlp").mkdir(parents=True)
     (home / ".config" / "yt-dlp" / "config").write_text(f"-o {tmp_path}/elsewhere.wav\n")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
-    (fetched,) = download(site.url, tmp_path / "in", reporter, extractors=GENERIC)
+    (fetched,) = download(talk, tmp_path / "in", reporter)
     assert fetched.path.parent == tmp_path / "in" and not (tmp_path / "elsewhere.wav").exists()
 
 
@@ -151,48 +257,47 @@ def test_plugins_of_the_account_are_not_run(
 def test_without_a_network_the_error_says_so(no_network: None, reporter: Reporter, tmp_path: Path) -> None:
     url = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
     began = time.monotonic()
-    with pytest.raises(UserError) as error:
-        download(url, tmp_path / "in", reporter, socket_timeout_s=2, retries=0)
-    assert error.value.code == "youtube.no_network" and url in error.value.text
-    assert "internet" in error.value.hint and time.monotonic() - began < 60
+    error = failed(url, tmp_path, reporter, socket_timeout_s=2, retries=0)
+    assert error.code == "youtube.no_network" and url in error.text
+    assert "internet" in error.hint and time.monotonic() - began < 60
 
 
-def test_the_job_names_the_address_and_takes_the_file_all_the_same(
-    no_network: None, project: Project, tmp_path: Path
-) -> None:
-    url = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
-    path = write(tmp_path / "a.wav", tone(1))
-    view = recordings.add(project, [(path, "a.wav")], [url, " "]).wait(120)
-    assert view.status == "done", view.text
-    assert (view.result["added"], view.result["failed"]) == (1, 1)
-    assert [(w.code, w.values["url"]) for w in view.warnings] == [("youtube.no_network", url)]
+def test_the_generic_extractor_is_not_among_the_allowed_and_no_ffmpeg_goes_to_the_network() -> None:
+    from yt_dlp.downloader import HlsFD, get_suitable_downloader
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
+    from core.sources.link_loader import Loader
 
-def test_the_generic_extractor_is_not_among_the_allowed() -> None:
-    import yt_dlp
-
-    with yt_dlp.YoutubeDL({"allowed_extractors": list(EXTRACTORS), "quiet": True}) as loader:
+    with Loader({}) as loader:
         assert "Generic" not in loader._ies and "Youtube" in loader._ies
+        assert not FFmpegPostProcessor(loader).available
+        hls = {"protocol": "m3u8", "url": "https://example.com/a.m3u8", "ext": "mp4"}
+        assert get_suitable_downloader(hls, loader.params) is HlsFD
+        assert set(loader._request_director.handlers) == {"Guarded"}
 
 
 @pytest.mark.parametrize(
     ("said", "code"),
     [
         ("ERROR: [youtube] abc: Private video. Sign in if you've been granted access to this video", "gone"),
-        ("ERROR: [youtube] abc: Video unavailable. This video has been removed by the uploader", "gone"),
         ("ERROR: [youtube] abc: Video unavailable", "gone"),
         ("ERROR: [youtube:truncated_id] dQw: Incomplete YouTube ID dQw. URL https://… looks truncated.", "gone"),
         ("ERROR: [youtube] abc: Sign in to confirm your age. This video may be inappropriate for some users.", "age"),
         ("ERROR: [youtube] abc: Sign in to confirm you’re not a bot. Use --cookies-from-browser", "refused"),
-        ("ERROR: unable to download video data: HTTP Error 403: Forbidden", "refused"),
+        ("ERROR: unable to download video data: HTTP Error 403: Forbidden", "forbidden"),
         ("ERROR: [youtube] abc: HTTP Error 429: Too Many Requests", "refused"),
         ("ERROR: [youtube] abc: Join this channel to get access to members-only content", "members"),
+        ("ERROR: [vimeo] 1: This only works when logged-in. Use --cookies, --cookies-from-browser", "members"),
         ("ERROR: [youtube] abc: The uploader has not made this video available in your country", "region"),
         ("ERROR: [youtube] abc: This live event will begin in 3 hours.", "live"),
+        ("ERROR: [DRM] The requested site is known to use DRM protection", "drm"),
         ("ERROR: [youtube] abc: Unable to download: [Errno -3] Temporary failure in name resolution", "no_network"),
         ("ERROR: [vimeo] 1: Unable to download webpage: timed out", "no_network"),
+        ("ERROR: unable to download video data: The read operation timed out", "broken_off"),
+        ("ERROR: [site] 1: Unable to download JSON metadata: HTTP Error 503: Service Unavailable", "broken_off"),
         ("ERROR: No suitable extractor found for URL http://example.com", "unsupported"),
         ("ERROR: [youtube] abc: Requested format is not available. Use --list-formats", "no_sound"),
+        ("ERROR: [site] 1: Unable to extract title; please report this issue on https://…", "changed"),
         ("ERROR: [youtube] abc: Something nobody foresaw; please report this issue on https://…", "failed"),
     ],
 )  # fmt: skip

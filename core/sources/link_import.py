@@ -1,0 +1,151 @@
+"""Taking what a link gives into a project: fetched, decoded, and its subtitles kept as words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.jobs.reporter import Reporter
+from core.records import Source, Word
+from core.sources.link_cookies import cookies_file
+from core.sources.link_options import LinkOptions
+from core.sources.link_subtitles import Subtitles
+from core.sources.subtitles import words_of
+from core.sources.upload import Duplicate, add_file
+from core.sources.youtube import download
+from core.workspace import Project
+
+# Nothing that comes after would fare better: the job ends there, and goes on from there when it is resumed.
+ENDS_ALL = ("youtube.no_network", "youtube.refused", "link.no_room")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A new recording, and whether its words came with it."""
+
+    source: Source
+    has_words: bool
+
+
+def take_link(
+    project: Project,
+    url: str,
+    folder: Path,
+    arguments: dict[str, Any],
+    reporter: Reporter,
+    position: tuple[int, int] = (0, 1),
+) -> Iterator[Taken | UserError]:
+    """Fetch a link and add what it gives, recording by recording, or say what is wrong with it.
+
+    Args:
+        project: where to.
+        url: as `check_url` gave it.
+        folder: for what is fetched; a later process goes on with what is there.
+        arguments: of the import: ``max_mb``, ``max_hours``, ``rights``, ``link`` (`LinkOptions`), ``titles`` by url.
+        reporter: told the progress; asked whether to stop.
+        position: which item of how many this is, for the progress.
+
+    Raises:
+        UserError: one of `ENDS_ALL`.
+        DiskFull, Cancelled: as they are.
+    """
+    options = LinkOptions.of(arguments.get("link", {}))
+    max_hours = float(arguments.get("max_hours", 24.0))
+    title = str(arguments.get("titles", {}).get(url, ""))
+    try:
+        _refuse_known(project, origin_of(url, options), url)
+        found = download(
+            url,
+            folder,
+            reporter,
+            max_mb=int(arguments.get("max_mb", 4096)),
+            max_hours=max_hours,
+            options=options,
+            language=project.info.language,
+            cookies=cookies_file(project.workspace),
+            title=title,
+            position=position,
+        )
+    except UserError as error:
+        if error.code in ENDS_ALL:
+            raise
+        yield error
+        return
+    for item in found:
+        try:
+            origin = origin_of(item.origin, options)
+            _refuse_known(project, origin, url)
+            source = add_file(
+                project,
+                item.path,
+                title=item.title,
+                origin=origin,
+                rights=arguments.get("rights", ""),
+                reporter=reporter,
+                max_hours=max_hours,
+                position=position,
+                start_s=options.start_s,
+                end_s=options.end_s,
+            )
+            yield Taken(source, _keep_words(project, source, item.subtitles, options, reporter))
+        except Duplicate as error:
+            yield error
+        except UserError as error:
+            if error.code in ENDS_ALL:
+                raise
+            yield error
+        finally:
+            item.path.unlink(missing_ok=True)
+
+
+def origin_of(url: str, options: LinkOptions) -> str:
+    """Where a recording comes from: the page's address, and of a part its times (as W3C's media fragments say them)."""
+    if not options.is_part:
+        return url
+    return f"{url}#t={options.start_s:g}" + (f",{options.end_s:g}" if options.end_s is not None else "")
+
+
+def _refuse_known(project: Project, origin: str, url: str) -> None:
+    for known in project.store.sources():
+        if known.origin == origin:
+            raise Duplicate(
+                "source.same_link",
+                "{url} is in the project already, as “{title}”.",
+                "Nothing to do: it was skipped.",
+                known=known,
+                url=url,
+            )
+
+
+def _keep_words(
+    project: Project, source: Source, subtitles: Subtitles | None, options: LinkOptions, reporter: Reporter
+) -> bool:
+    """Subtitles as words of the recording; of a part those that are said in it."""
+    if subtitles is None:
+        return False
+    try:
+        words = words_within(words_of(subtitles.text, subtitles.kind), options.start_s, source.seconds)
+    except UserError as error:
+        reporter.set_aside(error)
+        return False
+    if not words:
+        return False
+    project.store.replace_words(source.id, 0.0, 1e9, words)
+    if subtitles.automatic:
+        reporter.warning(
+            "link.automatic_subtitles",
+            "“{title}” has only subtitles that a machine wrote; they were taken as its texts.",
+            "Let recognition listen as well: where the two differ, the clip is marked.",
+            title=source.title,
+        )
+    return True
+
+
+def words_within(words: list[Word], start_s: float, length_s: float) -> list[Word]:
+    """Words by the clock of a part that begins at ``start_s``; those whose middle is not in it are left out."""
+    moved = (replace(word, start_s=word.start_s - start_s, end_s=word.end_s - start_s) for word in words)
+    inside = (word for word in moved if 0 <= (word.start_s + word.end_s) / 2 < length_s)
+    return [replace(word, start_s=max(0.0, word.start_s), end_s=min(length_s, word.end_s)) for word in inside]

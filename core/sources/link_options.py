@@ -1,0 +1,100 @@
+"""What is wanted of a link: which part, in which quality, how long at most, with its subtitles or without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.errors import UserError
+
+QUALITIES = ("best", "small")
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)|(\d{1,6}(?:[.,]\d+)?)")
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """Choices for the links of one import. ``max_minutes`` 0: as long as the settings allow.
+
+    ``start_s`` and ``end_s`` are the part that becomes the recording, None being the end. ``subtitles`` says whether
+    the video's own are taken as the texts of its words.
+    """
+
+    start_s: float = 0.0
+    end_s: float | None = None
+    quality: str = "best"
+    max_minutes: float = 0.0
+    subtitles: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part is wanted."""
+        return self.start_s > 0 or self.end_s is not None
+
+    def arguments(self) -> dict[str, Any]:
+        """As JSON values, for a job."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> LinkOptions:
+        """From a job's arguments; what is unknown is left out."""
+        return cls(**{name: value for name, value in arguments.items() if name in cls.__dataclass_fields__})
+
+
+def read_options(typed: Mapping[str, str]) -> LinkOptions:
+    """What a person typed: ``start``, ``end``, ``quality``, ``minutes``, ``subtitles`` (there or not).
+
+    Raises:
+        UserError: ``link.bad_time``, ``link.crossed_times``, ``link.bad_minutes``.
+    """
+    start_s, end_s = _seconds(typed.get("start", "")), _seconds(typed.get("end", ""))
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise UserError(
+            "link.crossed_times",
+            "The part ends ({end}) before it begins ({start}).",
+            "Put the earlier time first, or leave one of them empty.",
+            start=typed.get("start", "").strip() or "0:00",
+            end=typed.get("end", "").strip(),
+        )
+    quality = typed.get("quality", "")
+    return LinkOptions(
+        start_s=start_s or 0.0,
+        end_s=end_s,
+        quality=quality if quality in QUALITIES else "best",
+        max_minutes=_minutes(typed.get("minutes", "")),
+        subtitles=bool(typed.get("subtitles")),
+    )
+
+
+def _seconds(typed: str) -> float | None:
+    """``1:02:03``, ``62:03``, ``3723`` or ``3723.5``; None if nothing was typed."""
+    text = typed.strip()
+    if not text:
+        return None
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        raise UserError(
+            "link.bad_time",
+            "“{typed}” is not a time.",
+            "Type minutes and seconds, such as 12:30, or seconds, such as 750.",
+            typed=text[:40],
+        )
+    hours, minutes, rest, alone = found.groups()
+    if alone:
+        return float(alone.replace(",", "."))
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+
+
+def _minutes(typed: str) -> float:
+    text = typed.strip().replace(",", ".")
+    if not text:
+        return 0.0
+    if not re.fullmatch(r"\d{1,5}(\.\d+)?", text) or float(text) <= 0:
+        raise UserError(
+            "link.bad_minutes",
+            "“{typed}” is not a number of minutes.",
+            "Type a number such as 60, or leave it empty.",
+            typed=text[:40],
+        )
+    return float(text)

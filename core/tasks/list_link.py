@@ -1,0 +1,28 @@
+"""Job ``list_link``: what a playlist or channel holds, for somebody to choose from. Nothing of it is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.sources.link_cookies import cookies_file
+from core.sources.link_entries import read_list
+from core.sources.link_list import keep_listing
+from core.workspace import Workspace
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Read the list at ``url`` and keep it in the job's folder.
+
+    Returns:
+        ``entries`` (how many were read), ``more`` (whether there are others).
+
+    Raises:
+        UserError: see `read_list`.
+    """
+    workspace = Workspace(Path(arguments["workspace"]))
+    listing = read_list(arguments["url"], reporter, cookies=cookies_file(workspace))
+    keep_listing(job, listing)
+    return {"entries": len(listing.entries), "more": listing.more}
