@@ -1,34 +1,37 @@
-"""Clips: what a recording would be cut into, live; the cut itself; and the clips there are."""
+"""Clips: what a recording would be cut into, live; the cut itself; and the clips there are, changed by hand."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import gradio as gr
 
-from core.audio.clips import Preview, options_of_last_cut, preview, start_segment, uncut
-from core.audio.silence import SegmentOptions, Span
-from core.audio.waveform import peaks
+from core.audio import edit
+from core.audio.clips import options_of_last_cut, start_segment, uncut
+from core.audio.silence import SegmentOptions
+from core.audio.window import Summary, summary
 from core.errors import UserError
-from core.records import Clip, ClipFilter, Source
+from core.records import Source
 from core.workspace import Project
 from ui import html, plots
-from ui.audio_routes import audio_url
 from ui.form import Form
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
-from ui.parts.pages import pages
-
-_PER_PAGE = 20
-_BUCKETS = 1200
-_LEFT_OUT_SHOWN = 12
+from ui.parts.choice import select
+from ui.parts.clip_editor import ClipEditor, editor_state
+from ui.parts.clip_list import clip_list
+from ui.parts.left_out import left_out
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    picture = Panel()
+    top = Panel()
+    editor = ClipEditor(t)
+    facts = Panel()
     with gr.Accordion(t("common.more_settings"), open=False, visible=False) as settings:
         form = Form(t, SegmentOptions, "cut_options")
         reset = gr.Button(t("segments.reset"), size="sm", elem_id="reset-cut")
@@ -38,45 +41,95 @@ def build(page: Page) -> Tab:
     def refresh(project: Project | None, query: str, filled_for: str, *values: Any) -> Updates:
         if project is None:
             empty = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-            return {picture: _heading(page) + empty, panel: "", settings: gr.update(visible=False)}
-        updates: Updates = {panel: _below(page, project, view_of(query))}
-        updates |= {settings: gr.update(visible=bool(project.store.sources()))}
+            return _nothing(page, empty) | {settings: gr.update(visible=False)}
+        updates: Updates = {settings: gr.update(visible=bool(project.store.sources()))}
         if filled_for != project.slug:
             filling = form.fill(options_of_last_cut(project).model_dump())
             updates |= {filled: project.slug, **filling}
             values = tuple(filling[one] for one in form.inputs)
-        return updates | {picture: picture_of(project, query, values)}
+        return updates | shown(project, view_of(query), values, str(time.time_ns()))
 
-    def picture_of(project: Project, query: str, values: tuple[Any, ...]) -> str:
+    def shown(project: Project, view: dict[str, str], values: tuple[Any, ...], stamp: str) -> Updates:
+        """Everything but the settings."""
+        sources = project.store.sources()
+        if not sources:
+            return _nothing(page, html.empty(t("segments.no_recordings"), html.go(t("segments.to_sources"), "sources")))
+        source = _chosen(sources, view)
+        updates: Updates = {panel: _below(page, project, source, len(sources), view)}
+        head = _heading(page) + _choice(page, sources, source)
         try:
-            return _picture(page, project, view_of(query), _options(form, values))
+            options = _options(form, values) if _is_preview(project, source, view) else None
+            found = summary(project, source, options)
         except UserError as error:
-            return _heading(page) + html.notice(page.say(error), "warn")
+            return updates | {top: head + html.notice(page.say(error), "warn")}
+        except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
+            missing = html.notice(t("segments.missing", title=source.title), "bad")
+            return updates | {top: head + missing, editor: "", facts: _button(page, project, len(sources))}
+        off = _off(page, project)
+        return updates | {
+            top: head + _mode(page, project, source, options is not None),
+            editor: editor_state(t, project, source, stamp, preview=options, off=off),
+            facts: _facts(page, project, source, len(sources), found, options, off),
+        }
+
+    def _nothing(page: Page, empty: str) -> Updates:
+        return {top: _heading(page) + empty, editor: "", facts: "", panel: ""}
 
     def tick(project: Project | None, query: str, _: str, *values: Any) -> Updates:
-        if project is None or not is_live(project.latest("segment")):
+        job = project.latest("segment") if project else None
+        if project is None or job is None or not is_live(job):
             return {}
-        return {picture: picture_of(project, query, values), panel: _below(page, project, view_of(query))}
+        stamp = f"{job.id} {job.read().status} {project.store.totals().clips}"
+        return shown(project, view_of(query), values, stamp)
 
     def show(project: Project | None, query: str, *values: Any) -> Updates:
+        """Settings are being changed: what they would give is shown at once."""
         if project is None:
             return {}
-        return {picture: picture_of(project, query, values)}
+        updates = shown(project, view_of(query) | {"show": "preview"}, values, str(time.time_ns()))
+        return updates | {top: updates[top] + html.arrive("show=preview", str(values))}
 
-    def act(project: Project | None, evt: gr.EventData, *values: Any) -> None:
+    def act(project: Project | None, evt: gr.EventData, *values: Any) -> Updates | None:
         if project and evt.do == "cut":
             start_segment(project, uncut(project) if evt.id == "new" else None, _options(form, values))
+            view = view_of(evt.view) | {"show": ""}
+            updates = shown(project, view, values, str(time.time_ns()))
+            return updates | {top: updates[top] + html.arrive("show=", evt.view)}
+        if project and evt.do == "bring":
+            source_id, start, end = evt.id.split()
+            edit.bring_back(project, source_id, float(start), float(end))
         elif project:
             act_on_job(project, evt.do, evt.id)
+        return None
 
+    outputs = [top, editor, facts, panel]
     for component in form.inputs:
-        page.on(component.input, show, [page.view, *form.inputs], [picture], refresh=False, trigger_mode="always_last")
+        page.on(component.input, show, [page.view, *form.inputs], outputs, refresh=False, trigger_mode="always_last")
     page.on(reset.click, lambda _: form.fill({}), [], form.inputs)
-    page.on(picture.act, act, form.inputs, [])
-    page.on(panel.act, act, form.inputs, [])
-    return Tab(
-        "segments", [picture, panel, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs]
-    )
+    for one in (facts, panel):
+        page.on(one.act, act, form.inputs, outputs)
+    # One change after the other, in the order they were made.
+    page.on(editor.act, _change, [], [], concurrency_limit=1)
+    return Tab("segments", [*outputs, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs])
+
+
+def _change(project: Project | None, evt: gr.EventData) -> None:
+    """What was done in the editor."""
+    if project is None:
+        return
+    value = json.loads(evt.value)
+    if evt.do == "move":
+        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]))
+    elif evt.do == "split":
+        edit.split(project, evt.id, float(value["at"]))
+    elif evt.do == "join":
+        edit.join(project, evt.id, str(value["next"]))
+    elif evt.do == "remove":
+        edit.remove(project, evt.id)
+    elif evt.do == "bring":
+        edit.bring_back(project, evt.id, float(value["start"]), float(value["end"]))
+    elif evt.do == "undo":
+        edit.undo(project, evt.id)
 
 
 def _heading(page: Page) -> str:
@@ -91,64 +144,61 @@ def _chosen(sources: list[Source], view: dict[str, str]) -> Source:
     return next((source for source in sources if source.id == view.get("source")), sources[0])
 
 
-def _picture(page: Page, project: Project, view: dict[str, str], options: SegmentOptions) -> str:
-    """Waveform of the chosen recording, what would be cut, and the button."""
-    t = page.t
-    sources = project.store.sources()
-    if not sources:
-        return _heading(page) + html.empty(t("segments.no_recordings"), html.go(t("segments.to_sources"), "sources"))
-    source = _chosen(sources, view)
-    try:
-        found = preview(project, source.id, options)
-        outline = [(float(low), float(high)) for low, high in peaks(project.source_file(source.id), _BUCKETS)]
-    except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
-        missing = html.notice(t("segments.missing", title=source.title), "bad")
-        return f"{_heading(page)}{_choice(page, sources, source)}{missing}{_button(page, project, len(sources))}"
-    spans = [(span.start_s, span.end_s) for span in found.spans]
-    described = t("segments.waveform", title=source.title, count=len(spans))
-    wave = plots.waveform(outline, found.source_s, spans, described)
-    player = html.player(audio_url(project.slug, "source", source.id), source.title)
-    return (
-        f"{_heading(page)}{_choice(page, sources, source)}"
-        f'<div data-wave data-key="{html.e(source.id)}"><div class="vw-wavebox">{wave}<i class="vw-at"></i></div>'
-        f'<div class="vw-row vw-under">{player}<span class="vw-dim">{html.e(t("segments.wave_help"))}</span></div>'
-        "</div>"
-        f'<div class="vw-spread">{_numbers(page, found)}{_button(page, project, len(sources))}</div>'
-        f"{_left_out(page, project, source, found)}"
-        f"{html.details(t('segments.lengths'), _histogram(page, found, options))}"
-    )
+def _is_preview(project: Project, source: Source, view: dict[str, str]) -> bool:
+    return view.get("show") == "preview" or not project.store.clips_between(source.id, 0, source.seconds, 1)
+
+
+def _off(page: Page, project: Project) -> str:
+    job = project.latest("segment")
+    return page.t("segments.busy") if job and job.alive() else ""
 
 
 def _choice(page: Page, sources: list[Source], chosen: Source) -> str:
     if len(sources) == 1:
         return ""
-    options = "".join(
-        f'<option value="{html.e(one.id)}"{" selected" if one.id == chosen.id else ""}>{html.e(one.title)}</option>'
-        for one in sources
-    )
-    label = html.e(page.t("segments.recording"))
-    return (
-        f'<label class="vw-field vw-narrow"><span>{label}</span><select data-view="source">{options}</select></label>'
-    )
+    choices = [(one.id, one.title) for one in sources]
+    return select(page.t("segments.recording"), "source", choices, chosen.id, clears="from=&to=&at=&page")
 
 
-def _numbers(page: Page, found: Preview) -> str:
+def _mode(page: Page, project: Project, source: Source, preview: bool) -> str:
+    """Whether the clips there are or a preview is shown; both can be chosen where there are clips."""
     t = page.t
-    share = found.kept_s / found.source_s if found.source_s else 0
-    return html.numbers(
-        html.number(t.number(len(found.spans)), t("segments.count")),
+    if not project.store.clips_between(source.id, 0, source.seconds, 1):
+        return f'<p class="vw-mode"><b>{html.e(t("segments.mode_preview"))}</b> {html.e(t("segments.first_help"))}</p>'
+    clips = html.place(t("segments.mode_clips"), "show=", chosen=not preview)
+    planned = html.place(t("segments.mode_preview"), "show=preview", chosen=preview)
+    line = html.e(t("segments.preview_help" if preview else "segments.clips_help"))
+    return (
+        f'<div class="vw-row vw-mode" role="group" aria-label="{html.e(t("segments.mode"))}">{clips}{planned}'
+        f'<span class="vw-dim">{line}</span></div>'
+    )
+
+
+def _facts(
+    page: Page, project: Project, source: Source, count: int, found: Summary, options: SegmentOptions | None, off: str
+) -> str:
+    """Numbers, the button, how long clips are, and what is left out."""
+    t = page.t
+    share = found.kept_s / source.seconds if source.seconds else 0
+    numbers = html.numbers(
+        html.number(t.number(len(found.lengths)), t("segments.count")),
         html.number(t.minutes(found.kept_s), t("segments.kept"), "good" if share > 0.5 else "warn"),
         html.number(t.minutes(found.lost_s), t("segments.lost")),
+    )
+    bounds = options or options_of_last_cut(project)
+    lost = left_out(t, project, source, found.left_out, cut=options is None, off=off)
+    return (
+        f'<div class="vw-spread">{numbers}{_button(page, project, count)}</div>'
+        f"{html.details(t('segments.lengths' if options else 'segments.lengths_now'), _histogram(page, found.lengths, bounds))}{lost}"
     )
 
 
 def _button(page: Page, project: Project, count: int) -> str:
     t = page.t
     totals = project.store.totals()
-    job = project.latest("segment")
     label = t("segments.cut_all", count=count) if count > 1 else t("segments.cut")
     question = t("segments.again_question") if totals.transcribed or totals.approved or totals.rejected else ""
-    busy = t("segments.busy") if job and job.alive() else ""
+    busy = _off(page, project)
     if not totals.clips:
         start = html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
         return f"<div>{start}{html.why(busy)}</div>"
@@ -163,40 +213,18 @@ def _button(page: Page, project: Project, count: int) -> str:
     return f'<div><div class="vw-row">{new}{again}{lead}</div>{html.why(busy)}</div>'
 
 
-def _left_out(page: Page, project: Project, source: Source, found: Preview) -> str:
-    t = page.t
-    longest = sorted(found.lost, key=lambda span: span.seconds, reverse=True)[:_LEFT_OUT_SHOWN]
-    if not longest:
-        return ""
-    rows = "".join(_lost_row(page, project, source, span) for span in sorted(longest, key=lambda span: span.start_s))
-    summary = t("segments.left_out", count=len(found.lost), minutes=t.minutes(found.lost_s))
-    return html.details(summary, f'<p class="vw-dim">{html.e(t("segments.left_out_help"))}</p>{rows}')
-
-
-def _lost_row(page: Page, project: Project, source: Source, span: Span) -> str:
-    t = page.t
-    when = f"{t.clock(span.start_s)} · {t.number(span.seconds, 1)} s"
-    piece = f"{audio_url(project.slug, 'source', source.id)}#t={span.start_s:.2f},{span.end_s:.2f}"
-    key = f"{source.id}-{span.start_s:.2f}"
-    player = html.player(piece, when)
-    return f'<div class="vw-row vw-line" data-key="{key}"><span class="vw-when">{when}</span>{player}</div>'
-
-
-def _histogram(page: Page, found: Preview, options: SegmentOptions) -> str:
+def _histogram(page: Page, lengths: list[float], options: SegmentOptions) -> str:
     low, high = int(options.min_clip_s), int(options.max_clip_s + 0.999)
+    if lengths:  # clips changed by hand may be shorter or longer
+        low, high = min(low, int(min(lengths))), max(high, int(max(lengths) + 0.999))
     edges = list(range(low, high + 1, max(1, (high - low) // 16)))
     edges += [high] if edges[-1] < high else []
-    return plots.histogram(
-        found.lengths, edges, page.t("segments.seconds"), page.t("segments.count"), write=page.t.plain
-    )
+    return plots.histogram(lengths, edges, page.t("segments.seconds"), page.t("segments.count"), write=page.t.plain)
 
 
-def _below(page: Page, project: Project, view: dict[str, str]) -> str:
+def _below(page: Page, project: Project, source: Source, count: int, view: dict[str, str]) -> str:
     """The job and the clips there are."""
     t = page.t
-    sources = project.store.sources()
-    if not sources:
-        return ""
     job = project.latest("segment")
     result = job.read().result if job else {}
     done = t(
@@ -205,29 +233,5 @@ def _below(page: Page, project: Project, view: dict[str, str]) -> str:
         kept=t.minutes(result.get("kept_s", 0.0)),
         lost=t.minutes(result.get("lost_s", 0.0)),
     )
-    return job_panel(t, job, done_text=done) + _list(page, project, sources, view)
-
-
-def _list(page: Page, project: Project, sources: list[Source], view: dict[str, str]) -> str:
-    t = page.t
-    source = _chosen(sources, view)
-    chosen = ClipFilter(source_id=source.id)
-    total = project.store.count(chosen)
-    if not total:
-        return ""
-    number = max(1, min(int(view["page"]) if view.get("page", "").isdigit() else 1, -(-total // _PER_PAGE)))
-    clips = project.store.clips(chosen, (number - 1) * _PER_PAGE, _PER_PAGE)
-    rows = "".join(_row(page, project, clip) for clip in clips)
-    title = t("segments.list_of", title=source.title) if len(sources) > 1 else t("segments.list")
-    return (
-        f'<h3>{html.e(title)} <span class="vw-chip">{t.number(total)}</span></h3>'
-        f'<table class="vw-stack"><tbody>{rows}</tbody></table>{pages(t, number, total, _PER_PAGE)}'
-    )
-
-
-def _row(page: Page, project: Project, clip: Clip) -> str:
-    t = page.t
-    player = html.player(audio_url(project.slug, "clip", clip.id), clip.id)
-    text = html.e(clip.text) if clip.text else f'<span class="vw-dim">{html.e(t("segments.no_text"))}</span>'
-    when = f"{t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
-    return f'<tr data-key="{html.e(clip.id)}"><td class="vw-when">{when}</td><td>{player}</td><td>{text}</td></tr>'
+    title = t("segments.list_of", title=source.title) if count > 1 else t("segments.list")
+    return job_panel(t, job, done_text=done) + clip_list(t, project, source, title, view.get("page", ""))
