@@ -1,15 +1,19 @@
-"""Reviewing clips: where one is, what comes next, and approving in one go what looks right."""
+"""Reviewing clips: where one is, what comes next, and deciding in one go on what looks right or wrong."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from core.errors import UserError
+from core.measures.flags import FLAGS
 from core.measures.voices import rate, several
-from core.records import Clip, ClipFilter, Source, Totals
+from core.records import Clip, ClipFilter, Source, Totals, Word
 from core.workspace import Project
 
-STATES = ("new", "all", "approved", "rejected", "low")
+STATES = ("new", "flagged", "all", "approved", "rejected", "low")
+ORDERS = ("time", "mismatch", "confidence")  # in which flagged clips may be walked
+HEARD = ("raw_text", "second_text")  # what the models heard
+DOUBTFUL = 0.5  # a word recognised with less probability is marked
 THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as offered for approving many at once
 LOOKS_RIGHT = 0.85  # the one that is offered first
 AHEAD = 7  # how many of the next clips are listed
@@ -20,6 +24,7 @@ class Spot:
     """Where the review stands: the clip, its place in the filtered list (1 is the first), and its neighbours.
 
     ``place`` is 0 if the clip is shown though the filter does not hold it (it was just decided, or one went back).
+    ``words`` are those known of its stretch of the recording.
     """
 
     clip: Clip
@@ -28,6 +33,7 @@ class Spot:
     count: int
     previous_id: str
     following: tuple[Clip, ...]
+    words: tuple[Word, ...] = ()
 
     @property
     def next_id(self) -> str:
@@ -35,15 +41,19 @@ class Spot:
         return self.following[0].id if self.following else ""
 
 
-def spot(project: Project, state: str = "new", clip_id: str = "", search: str = "") -> Spot | None:
+def spot(
+    project: Project, state: str = "new", clip_id: str = "", search: str = "", flag: str = "", sort: str = "time"
+) -> Spot | None:
     """The clip to show and what is around it; None if the filter leaves no clip. Reads a handful of rows.
 
     Args:
         state: one of `STATES`; another is taken for ``new``.
         clip_id: the wished clip; without one, or if it is gone, the first of the filter.
         search: only clips whose text holds this.
+        flag: only clips with this flag.
+        sort: one of `ORDERS`; another is taken for ``time``.
     """
-    store, chosen = project.store, _filter(state, search)
+    store, chosen = project.store, _filter(state, search, flag, sort)
     clip = _clip(project, clip_id) or next(iter(store.clips(chosen, limit=1)), None)
     if clip is None:
         return None
@@ -56,10 +66,20 @@ def spot(project: Project, state: str = "new", clip_id: str = "", search: str = 
         count=store.count(chosen),
         previous_id=next((one.id for one in store.walk(back, clip, forward=False)), ""),
         following=tuple(store.walk(chosen, clip, limit=AHEAD)),
+        words=tuple(store.words(clip.source_id, clip.start_s, clip.end_s)),
     )
 
 
-def decide(project: Project, clip_id: str, status: str, text: str, state: str = "new", search: str = "") -> str:
+def decide(
+    project: Project,
+    clip_id: str,
+    status: str,
+    text: str,
+    state: str = "new",
+    search: str = "",
+    flag: str = "",
+    sort: str = "time",
+) -> str:
     """Approve or reject a clip with the text as it stands in the field; returns the id of the clip to show next.
 
     Raises:
@@ -70,14 +90,28 @@ def decide(project: Project, clip_id: str, status: str, text: str, state: str = 
         raise UserError(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
-    clip = project.store.edit_clip(clip_id, status=status, text=text)
-    chosen = _filter(state, search)
+    clip = project.store.edit_clip(clip_id, status=status, text=text, reason="")
+    chosen = _filter(state, search, flag, sort)
     following = project.store.walk(chosen, clip)
-    if not following and chosen.state == "new":  # passed over before
+    left = chosen.state in ("new", "flagged")  # a clip that is decided leaves the list
+    if not following and left:  # passed over before
         following = project.store.clips(chosen, limit=1)
     if following:
         return following[0].id
-    return "" if chosen.state == "new" else clip.id
+    return "" if left else clip.id
+
+
+def take(project: Project, clip_id: str, which: str) -> Clip:
+    """Make what a model heard the text of a clip; ``which`` is one of `HEARD`.
+
+    Raises:
+        UserError: ``clip.missing``, ``review.nothing_heard``.
+    """
+    clip = project.store.clip(clip_id)
+    text = clean({"raw_text": clip.raw_text, "second_text": clip.second_text}[which])
+    if not text:
+        raise UserError("review.nothing_heard", "There is no other text to take.", "Type what is said.")
+    return project.store.edit_clip(clip_id, text=text)
 
 
 def correct(project: Project, clip_id: str, text: str) -> Clip:
@@ -117,28 +151,50 @@ def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
         "approved": totals.approved,
         "rejected": totals.rejected,
         "low": project.store.count(ClipFilter("low")),
+        "flagged": project.store.count(ClipFilter("flagged")),
     }
 
 
-def sure_counts(project: Project) -> dict[float, int]:
-    """How many new clips each of the thresholds would approve."""
-    return project.store.sure_counts(THRESHOLDS)
+def flag_counts(project: Project, state: str) -> dict[str, int]:
+    """How many clips of a state have each flag, the weightiest kinds first; only those there are."""
+    found = project.store.flag_counts(state)
+    return {code: found[code] for code in (*FLAGS, *sorted(found.keys() - set(FLAGS))) if code in found}
 
 
-def approve_sure(project: Project, threshold: float = LOOKS_RIGHT) -> int:
-    """Approve every new clip with a text of at least this confidence; returns how many. `undo` takes it back as one."""
-    return project.store.edit_clips(ClipFilter("new", sure=max(0.01, threshold)), status="approved")
+def sure_counts(project: Project, *, flagged: bool = False) -> dict[float, int]:
+    """How many new clips each of the thresholds would approve; see `approve_sure`."""
+    return project.store.sure_counts(THRESHOLDS, unflagged=not flagged)
 
 
-def _filter(state: str, search: str) -> ClipFilter:
-    return ClipFilter(state if state in STATES else "new", search=search)
+def approve_sure(project: Project, threshold: float = LOOKS_RIGHT, *, flagged: bool = False) -> int:
+    """Approve every new clip with a text of at least this confidence; returns how many. `undo` takes it back as one.
+
+    Those worth a second look are left out, unless ``flagged``.
+    """
+    chosen = ClipFilter("new", sure=max(0.01, threshold), unflagged=not flagged)
+    return project.store.edit_clips(chosen, status="approved")
+
+
+def reject_flagged(project: Project, flag: str) -> int:
+    """Reject every new clip with this flag, which is then the reason; returns how many. `undo` takes it back as one."""
+    return project.store.edit_clips(ClipFilter("flagged", flag=flag), status="rejected", reason=flag) if flag else 0
+
+
+def _filter(state: str, search: str, flag: str = "", sort: str = "time") -> ClipFilter:
+    state = state if state in STATES else "new"
+    return ClipFilter(state, search=search, flag=flag, sort=sort if sort in ORDERS else "time")
 
 
 def _holds(chosen: ClipFilter, clip: Clip) -> bool:
+    flags = (*clip.text_flags.split(), *clip.sound_flags.split())
     if chosen.search and chosen.search.lower() not in clip.text.lower():
+        return False
+    if chosen.flag and chosen.flag not in flags:
         return False
     if chosen.state == "low":
         return clip.is_doubtful
+    if chosen.state == "flagged":
+        return clip.status == "new" and bool(flags)
     return chosen.state in ("all", clip.status)
 
 

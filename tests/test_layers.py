@@ -141,7 +141,7 @@ def test_every_package_that_is_imported_is_pinned() -> None:
         tops = {name.split(".")[0] for file in files for name in imports(file)} - set(sys.stdlib_module_names) - own
         return {top for top in tops if not {one.lower().replace("_", "-") for one in names.get(top, [top])} & pinned}
 
-    assert not missing(CODE, pins("requirements.txt"))
+    assert not missing(CODE, pins("requirements.txt", "requirements-alone.txt"))
     around = [file for folder in ("tests", "benchmarks") for file in (ROOT / folder).rglob("*.py")]
     assert not missing(around, pins("requirements.txt", "requirements-dev.txt") | {"httpx", "httpx2"})
 

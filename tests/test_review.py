@@ -6,7 +6,7 @@ import pytest
 
 from core import review
 from core.errors import UserError
-from core.records import LOW_CONFIDENCE, Clip, Source
+from core.records import LOW_CONFIDENCE, Clip, Source, Word
 from core.workspace import Project
 
 CONFIDENCES = (0.95, 0.5, 0.9, 0.86, None)
@@ -97,9 +97,9 @@ def test_approving_many_takes_only_new_clips_that_are_sure_enough_and_is_undone_
     review.decide(project, clips[0], "rejected", "said")
     assert review.sure_counts(project)[0.85] == 2
     assert review.approve_sure(project, 0.85) == 2
-    assert review.counts(project) == {"all": 5, "new": 2, "approved": 2, "rejected": 1, "low": 1}
+    assert review.counts(project) == {"all": 5, "new": 2, "approved": 2, "rejected": 1, "low": 1, "flagged": 0}
     review.undo(project)
-    assert review.counts(project) == {"all": 5, "new": 4, "approved": 0, "rejected": 1, "low": 1}
+    assert review.counts(project) == {"all": 5, "new": 4, "approved": 0, "rejected": 1, "low": 1, "flagged": 0}
 
 
 def test_doubtful_clips_are_found(project: Project, clips: list[str]) -> None:
@@ -128,3 +128,75 @@ def test_only_new_clips_with_a_text_are_approved_at_once(project: Project) -> No
     )
     assert review.approve_sure(project, LOW_CONFIDENCE) == 1
     assert [clip.status for clip in project.store.clips()] == ["approved", "new", "new", "rejected"]
+
+
+# ---- Flagged clips
+
+
+@pytest.fixture
+def flagged(project: Project, clips: list[str]) -> list[str]:
+    """Of the five clips the first is noisy, the second and fourth differ (the fourth more), the third has no flag."""
+    project.store.measure_clip(clips[0], snr_db=9.0, sound_flags="noisy")
+    project.store.second_opinion(clips[1], "told", 0.3, "mismatch unsure")
+    project.store.second_opinion(clips[3], "sad day", 0.6, "mismatch")
+    return clips
+
+
+def test_flagged_clips_are_walked_by_kind_and_by_difference(project: Project, flagged: list[str]) -> None:
+    assert review.flag_counts(project, "flagged") == {"mismatch": 2, "unsure": 1, "noisy": 1}
+    spot = review.spot(project, "flagged", flag="mismatch", sort="mismatch")
+    assert spot is not None
+    assert (spot.clip.id, spot.place, spot.count, spot.next_id) == (flagged[3], 1, 2, flagged[1])
+    back = review.spot(project, "flagged", flagged[1], flag="mismatch", sort="mismatch")
+    assert back is not None and (back.place, back.previous_id) == (2, flagged[3])
+
+
+def test_a_decided_clip_leaves_the_flagged_ones_and_the_next_by_difference_comes(
+    project: Project, flagged: list[str]
+) -> None:
+    by_difference = {"state": "flagged", "flag": "mismatch", "sort": "mismatch"}
+    assert review.decide(project, flagged[3], "approved", "said", **by_difference) == flagged[1]
+    assert review.decide(project, flagged[1], "rejected", "said", **by_difference) == ""
+    assert review.spot(project, "flagged", flag="mismatch") is None
+    assert review.flag_counts(project, "approved") == {"mismatch": 1}
+
+
+def test_what_a_model_heard_is_taken_as_the_text_and_taken_back(project: Project, flagged: list[str]) -> None:
+    assert review.take(project, flagged[3], "second_text").text == "sad day"
+    assert review.take(project, flagged[3], "raw_text").text == "said"
+    assert review.undo(project) == flagged[3]
+    assert project.store.clip(flagged[3]).text == "sad day"
+    with pytest.raises(UserError) as raised:
+        review.take(project, flagged[2], "second_text")
+    assert raised.value.code == "review.nothing_heard"
+
+
+def test_flagged_clips_are_not_approved_at_once_unless_asked_for(project: Project, flagged: list[str]) -> None:
+    assert (review.sure_counts(project)[0.85], review.sure_counts(project, flagged=True)[0.85]) == (1, 3)
+    assert review.approve_sure(project, 0.85) == 1
+    assert project.store.clip(flagged[2]).status == "approved"
+    review.undo(project)
+    assert review.approve_sure(project, 0.85, flagged=True) == 3
+
+
+def test_all_of_a_kind_are_rejected_at_once_and_come_back_as_one(project: Project, flagged: list[str]) -> None:
+    review.decide(project, flagged[1], "approved", "said")
+    assert review.reject_flagged(project, "mismatch") == 1
+    assert project.store.clip(flagged[3]).reason == "mismatch"
+    assert project.store.clip(flagged[1]).status == "approved", "a decided clip is left alone"
+    review.undo(project)
+    assert project.store.clip(flagged[3]).status == "new" and project.store.clip(flagged[3]).reason == ""
+    assert review.reject_flagged(project, "") == 0
+
+
+def test_approving_a_rejected_clip_forgets_why_it_was_rejected(project: Project, flagged: list[str]) -> None:
+    review.reject_flagged(project, "noisy")
+    review.decide(project, flagged[0], "approved", "said", "rejected")
+    assert project.store.clip(flagged[0]).reason == ""
+
+
+def test_a_spot_brings_the_words_of_its_clip_alone(project: Project, clips: list[str]) -> None:
+    words = [Word(0.2, 0.6, "said", 0.3), Word(8.1, 8.4, "other", 0.9)]
+    project.store.replace_words("aa", 0, 60, words)
+    spot = review.spot(project, "all", clips[0])
+    assert spot is not None and spot.words == (words[0],)
