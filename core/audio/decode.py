@@ -114,7 +114,7 @@ def check_length(info: MediaInfo, *, name: str, max_hours: float) -> None:
             "audio.no_sound", "“{name}” has no sound in it.", "Choose a file with a voice recording.", name=name
         )
     if info.seconds is not None and info.seconds > max_hours * 3600:
-        raise _too_long(name, max_hours)
+        raise too_long(name, max_hours)
 
 
 def decode_to_flac(
@@ -155,7 +155,7 @@ def decode_to_flac(
     shown = name or source.name
     info = _part(probe(source, name=shown), start_s, end_s, shown)
     check_length(info, name=shown, max_hours=max_hours)
-    _check_room(info, target.parent, shown)
+    check_room(info, target.parent, shown)
     limit_s = max_hours * 3600
     length_s = limit_s + 1 if end_s is None else min(limit_s + 1, end_s - start_s)
     with replacing(target) as temporary:
@@ -164,13 +164,13 @@ def decode_to_flac(
             command, lambda done_s: on_progress and on_progress(done_s, info.seconds), should_stop
         )
         if any(full in line for line in complaints for full in FULL):
-            raise _no_room(shown)
+            raise no_room(shown)
         written = _written(temporary)
         # A negative code is a signal: it was killed, which says nothing about the file.
         if code < 0 or written is None:
             raise _damaged(shown, complaints)
         if written.seconds is not None and written.seconds > limit_s:
-            raise _too_long(shown, max_hours)
+            raise too_long(shown, max_hours)
     return replace(written, lost_of_s=_lost_of(info, written, bool(code or complaints)))
 
 
@@ -231,16 +231,16 @@ def _written(path: Path) -> MediaInfo | None:
     return MediaInfo(info.frames / info.samplerate, info.samplerate, 1, "flac", True, bits)
 
 
-def _check_room(info: MediaInfo, folder: Path, name: str) -> None:
+def check_room(info: MediaInfo, folder: Path, name: str) -> None:
     """FLAC of speech is about half of the plain samples; ask for all of them, and some more to breathe."""
     needed = (info.seconds or 0) * min(info.sample_rate, _RATE_KEPT_HZ) * info.bits / 8 + 100e6
     folder.mkdir(parents=True, exist_ok=True)
     room = os.statvfs(folder)
     if room.f_bavail * room.f_frsize < needed:
-        raise _no_room(name)
+        raise no_room(name)
 
 
-def _no_room(name: str) -> DiskFull:
+def no_room(name: str) -> DiskFull:
     return DiskFull(
         "audio.no_room", "There is not enough room on the disk for “{name}”.", "Free some space, then try again.",
         name=name,
@@ -275,7 +275,7 @@ def _not_audio(name: str) -> UserError:
     )
 
 
-def _too_long(name: str, max_hours: float) -> UserError:
+def too_long(name: str, max_hours: float) -> UserError:
     return UserError(
         "audio.too_long",
         "“{name}” is longer than {hours} hours.",

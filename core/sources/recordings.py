@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def add(
     max_mb: int = 4096,
     link: LinkOptions = LinkOptions(),
     titles: Mapping[str, str] | None = None,
+    folders: Sequence[Path] = (),
 ) -> Job:
     """Start the job that decodes uploads and fetches addresses.
 
@@ -70,6 +71,7 @@ def add(
         max_mb: larger downloads are refused.
         link: what is wanted of the addresses: a part, the quality, subtitles.
         titles: what is behind an address, where that is known.
+        folders: of this computer with sounds and their texts (see `core.sources.datasets`); they are left alone.
 
     Raises:
         UserError: ``source.nothing``, or an address is none (see `check_url`).
@@ -77,7 +79,7 @@ def add(
     """
     checked = [check_url(url) for url in urls if url.strip()]
     stopped = [job for job in project.all_jobs() if job.spec()["kind"] == "import_sources" and _was_stopped(job)]
-    if not files and not checked:
+    if not files and not checked and not folders:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
     moved: list[tuple[Path, Path, str]] = []
     project.uploads.mkdir(parents=True, exist_ok=True)
@@ -88,6 +90,7 @@ def add(
             moved.append((target, path, name or path.name))
         arguments = {
             "files": [[str(target), name] for target, _, name in moved],
+            "folders": [str(folder.resolve()) for folder in folders],
             "urls": checked,
             "rights": rights.strip(),
             "max_hours": max_hours,
@@ -112,8 +115,9 @@ def unfinished(job: Job) -> bool:
         return False
     done = done_items(job)
     files = [path for path in _files(job) if str(path) not in done]
-    urls = [url for url in job.spec()["arguments"].get("urls", []) if url not in done]
-    return bool(files or urls) and all(path.exists() for path in files)
+    arguments = job.spec()["arguments"]
+    others = [item for name in ("urls", "folders") for item in arguments.get(name, []) if item not in done]
+    return bool(files or others) and all(path.exists() for path in files)
 
 
 def resume(project: Project, job_id: str) -> Job:

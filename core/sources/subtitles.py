@@ -21,6 +21,8 @@ _SOUND = re.compile(r"\[[^\[\]]*\]|[♪♫♩♬#]+(?=\s|$)|[♪♫♩♬]")
 _IN_PARENTHESES = re.compile(r"^\s*[-–]?\s*\([^()]*\)\s*$")
 _SPEAKER = re.compile(r"^\s*(?:[-–—]\s+|>>+\s*)*(?:([^\W\d_][\w .'’-]{0,30}?(?:\s*\([^()]*\))?):(?=\s|$)\s*)?")
 _NUMBERED = re.compile(r"(?i)^(speaker|falante|sprecher|locutor|orador|voz|hablante|interlocuteur)\s*\d+$")
+# A word; in writing without spaces (Chinese, Japanese) a letter with the marks that follow it.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff][、。，！？：；」』）]*|[^\s\u3040-\u30ff\u3400-\u9fff]+")
 _TOUCHING_S = 0.3
 _SLOWEST_S = 0.25  # a letter: nobody speaks more slowly, so a cue that stands longer is only shown longer
 
@@ -87,14 +89,17 @@ def words_of(
 
 def evenly(text: str, start_s: float, end_s: float) -> list[Word]:
     """The words of a known text spread over a span of sound by their letters."""
-    words = tuple((word, None) for word in text.split())
+    words = tuple((word, None) for word in _WORD.findall(text))
     return _spread(words, start_s, end_s)
 
 
 def _content(path: Path) -> str:
-    """The text of a file in whichever encoding it is: UTF-8, UTF-16 with its mark, or Windows' western one."""
     with open(path, "rb") as file:
-        data = file.read(_MOST_BYTES)
+        return decoded(file.read(_MOST_BYTES))
+
+
+def decoded(data: bytes) -> str:
+    """Text in whichever encoding it is: UTF-8, UTF-16 with its mark, or Windows' western one."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:
@@ -151,7 +156,7 @@ def _words(lines: list[str]) -> Iterator[tuple[str, float | None]]:
             plain = "" if _IN_PARENTHESES.match(plain) else _SOUND.sub(" ", plain)
             if first:
                 plain = _without_speaker(plain)
-            for word in plain.split():
+            for word in _WORD.findall(plain):
                 first = False
                 if any(letter.isalnum() for letter in word):
                     yield word, at

@@ -66,8 +66,9 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     files = [(Path(path), name) for path, name in arguments.get("files", [])]
     folders = [Path(path) for path in arguments.get("folders", [])]
     urls: list[str] = list(arguments.get("urls", []))
-    for left_behind in project.sources.glob(".tmp-*.flac"):  # by a job that was killed; no other decodes now
-        left_behind.unlink()
+    for folder in (project.sources, project.uploads):
+        for left_behind in folder.glob(".tmp-*"):  # by a job that was killed; no other decodes now
+            shutil.rmtree(left_behind) if left_behind.is_dir() else left_behind.unlink()
     outcome = _Outcome()
     done = _Done(job)
     try:
@@ -163,7 +164,9 @@ def _take_collection(
     with contextlib.closing(place):
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as unpacked:
-                here = [(unpacked.enter_context(place.local(str(file), project.uploads)), file) for file in group.files()]
+                here = [
+                    (unpacked.enter_context(place.local(str(file), project.uploads)), file) for file in group.files()
+                ]
                 files = [(local, file.name) for local, file in here]
                 own = companions.Group(files[0] if group.media else None, files[1 if group.media else 0 :])
                 _take_group(project, own, arguments, reporter, outcome, position)

@@ -176,6 +176,11 @@ def test_no_subtitles_are_refused_by_name(tmp_path: Path, content: str) -> None:
     assert refused.value.code == "subtitles.none" and "notes.srt" in refused.value.text
 
 
+def test_writing_without_spaces_is_timed_letter_by_letter() -> None:
+    words = words_of("1\n00:00:01,000 --> 00:00:03,000\n今日は、いい 天気。OK\n", "srt")
+    assert [word.text for word in words] == ["今", "日", "は、", "い", "い", "天", "気。", "OK"]
+
+
 def test_a_known_text_spreads_over_its_sound_by_letters() -> None:
     words = evenly("a considerable amount", 10, 13)
     assert [word.text for word in words] == ["a", "considerable", "amount"]

@@ -1,0 +1,217 @@
+"""A folder or a zip file seen the same way: its files by name, and a look at a zip before anything of it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from core.errors import UserError
+from core.files import inside
+
+MOST_MEMBERS = 200_000
+_MOST_RATIO = 1_000  # of a whole archive; sound hardly shrinks, and zeros shrink more
+_IN_MEMORY_BYTES = 30_000_000  # a clip; larger files go over the disk
+_IGNORED = ("__MACOSX/", ".git/")
+_IGNORED_NAMES = ("thumbs.db", "desktop.ini")
+
+
+class Folder:
+    """The files below a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    def names(self) -> list[str]:
+        """Paths relative to it, with ``/``, in order; hidden files and links that lead out of it are left out."""
+        found = []
+        for folder, below, files in os.walk(self.path):
+            below[:] = [one for one in below if not one.startswith(".")]
+            relative = Path(folder).relative_to(self.path)
+            found += [(relative / file).as_posix() for file in files]
+        return sorted(name for name in found if _is_wanted(name) and self._is_inside(name))
+
+    def _is_inside(self, name: str) -> bool:
+        try:
+            return inside(self.path, name).is_file()
+        except (ValueError, OSError):
+            return False
+
+    def bytes_of(self, name: str) -> int:
+        """Size of a file."""
+        return (self.path / name).stat().st_size
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file."""
+        with open(self.path / name, "rb") as file:
+            return file.read(count)
+
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """A file to read and seek in."""
+        with open(self.path / name, "rb") as file:
+            yield file
+
+    @contextlib.contextmanager
+    def local(self, name: str, _folder: Path) -> Iterator[Path]:
+        """A file as it lies on the disk."""
+        yield self.path / name
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class Zip:
+    """The files in a zip. They are never written under names of the archive."""
+
+    def __init__(self, path: Path, *, name: str = "", max_bytes: int = 64 * 10**9) -> None:
+        """Look through the list of contents.
+
+        Args:
+            path: the zip file.
+            name: what the person calls it.
+            max_bytes: refused if all of it would be larger once unpacked.
+
+        Raises:
+            UserError: ``archive.*``: it is none, is locked, too large, or has names that do not belong in one.
+        """
+        self.name = name or path.name
+        try:
+            self._zip = zipfile.ZipFile(path)
+            members = self._zip.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
+            raise self._broken() from None
+        try:
+            self._check(members, path.stat().st_size, max_bytes)
+        except BaseException:
+            self._zip.close()
+            raise
+        self._members = {one.filename: one for one in members if not one.is_dir() and _is_wanted(one.filename)}
+
+    def _broken(self) -> UserError:
+        return UserError(
+            "archive.broken", "“{name}” is not a zip file, or is damaged.", "Make it again, or copy it again.",
+            name=self.name,
+        )  # fmt: skip
+
+    def _check(self, members: list[zipfile.ZipInfo], packed: int, max_bytes: int) -> None:
+        total = sum(one.file_size for one in members)
+        if len(members) > MOST_MEMBERS or total > max_bytes or total > max(packed, 100_000) * _MOST_RATIO:
+            raise UserError(
+                "archive.too_large",
+                "“{name}” would be too large once unpacked ({count} files, {gigabytes} GB).",
+                "Split it into smaller zip files.",
+                name=self.name,
+                count=len(members),
+                gigabytes=f"{total / 1e9:.1f}",
+            )
+        seen: dict[str, str] = {}
+        for one in members:
+            if one.flag_bits & 0x1:
+                raise UserError(
+                    "archive.locked", "“{name}” is locked with a password.", "Make it again without one.",
+                    name=self.name,
+                )  # fmt: skip
+            if not _is_safe(one):
+                raise UserError(
+                    "archive.unsafe",
+                    "“{name}” holds “{member}”, which a zip of recordings has no reason to hold.",
+                    "Nothing of it was unpacked. Make the zip again from a plain folder.",
+                    name=self.name,
+                    member=one.filename[:120],
+                )
+            other = seen.setdefault(one.filename.casefold(), one.filename)
+            if other is not one.filename:
+                raise UserError(
+                    "archive.clash",
+                    "“{name}” holds “{member}” and “{other}”, whose names differ in nothing but capitals, if at all.",
+                    "Rename one of them and make the zip again.",
+                    name=self.name,
+                    member=one.filename[:120],
+                    other=other[:120],
+                )
+
+    def names(self) -> list[str]:
+        """Its files, in order; what systems put in of their own is left out."""
+        return sorted(self._members)
+
+    def bytes_of(self, name: str) -> int:
+        """Size of a file once unpacked."""
+        return self._members[name].file_size
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file.
+
+        Raises:
+            UserError: ``archive.broken``.
+        """
+        try:
+            with self._zip.open(self._members[name]) as file:
+                return file.read(count)
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError):
+            raise self._broken() from None
+
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """A file to read and seek in: in memory if it is small, else in a file that has no name."""
+        small = self.bytes_of(name) <= _IN_MEMORY_BYTES
+        with io.BytesIO() if small else tempfile.TemporaryFile() as kept:
+            try:
+                with self._zip.open(self._members[name]) as file:
+                    shutil.copyfileobj(file, kept, 1 << 20)
+            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+                raise OSError(str(error)) from None
+            kept.seek(0)
+            yield kept
+
+    @contextlib.contextmanager
+    def local(self, name: str, folder: Path) -> Iterator[Path]:
+        """A file unpacked into ``folder`` under a name of ours, gone afterwards."""
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, path = tempfile.mkstemp(prefix=".tmp-", suffix=_plain_suffix(name), dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as target, self.opened(name) as file:
+                shutil.copyfileobj(file, target, 1 << 20)
+            yield Path(path)
+        finally:
+            Path(path).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._zip.close()
+
+
+def _is_safe(one: zipfile.ZipInfo) -> bool:
+    """A plain file or folder below the archive: no way out, no link, no device, no control characters."""
+    name = one.filename
+    kind = stat.S_IFMT(one.external_attr >> 16)
+    parts = PurePosixPath(name).parts
+    return (
+        kind in (0, stat.S_IFREG, stat.S_IFDIR)
+        and bool(parts)
+        and not name.startswith("/")
+        and "\\" not in name
+        and ".." not in parts
+        and ":" not in parts[0]
+        and all(ord(letter) >= 32 for letter in name)
+        and len(name) <= 1000
+    )
+
+
+def _is_wanted(name: str) -> bool:
+    last = PurePosixPath(name).name
+    junk = any(name.startswith(one) or f"/{one}" in name for one in _IGNORED)
+    return not junk and not last.startswith(".") and last.lower() not in _IGNORED_NAMES
+
+
+def _plain_suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if len(suffix) <= 6 and suffix[1:].isalnum() else ""

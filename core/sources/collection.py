@@ -1,0 +1,174 @@
+"""A data set becomes one recording, with its clips and their texts there at once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import soundfile
+
+from core.audio.clips import cut_clip
+from core.audio.frames import measure
+from core.audio.silence import SegmentOptions
+from core.files import sha256_file
+from core.jobs.reporter import Reporter
+from core.records import Clip, Source
+from core.sources.archive import Folder, Zip
+from core.sources.companions import title_of
+from core.sources.datasets import Reading, opened, read
+from core.sources.joining import Placed, join
+from core.sources.subtitles import evenly
+from core.sources.upload import Duplicate, forget_files, free_id, samples_md5
+from core.workspace import Project
+
+_CUTTERS = 2  # threads; cutting lets go of the interpreter most of the time
+_AHEAD = 16
+
+
+def bring(
+    project: Project,
+    path: Path,
+    name: str,
+    reporter: Reporter,
+    *,
+    origin: str = "upload",
+    rights: str = "",
+    max_hours: float = 24.0,
+    reading: Reading | None = None,
+) -> Source:
+    """Join the sounds of a data set to one recording and cut it where they meet. ``path`` is left alone.
+
+    A sound that cannot be read is named and set aside. The texts are not taken as heard: recognition verifies them.
+
+    Args:
+        project: where to.
+        path: a folder or a zip file with texts (see `datasets.look`).
+        name: what the person calls it.
+        reporter: told the progress in the stages ``join``, ``measure`` and ``cut``; asked whether to stop.
+        origin: ``upload``, or where it came from.
+        rights: the person's note on why they may use it.
+        max_hours: refused if it has more sound.
+        reading: what `datasets.look` gave, if that was done already.
+
+    Raises:
+        Duplicate: ``source.duplicate``.
+        UserError: ``archive.*``, ``collection.*``, ``audio.too_long``.
+        Cancelled: stopped; nothing is left behind.
+    """
+    place = opened(path, name)
+    source_id = free_id(project)
+    recording = project.source_file(source_id)
+    try:
+        reading = reading or read(place, name)
+        sha256 = _fingerprint(path, place, reading, reporter)
+        _refuse_known(project, "sha256", sha256, name)
+        _tell_halves(reading, reporter)
+        placed = join(place, recording, reading, reporter, max_hours=max_hours)
+        audio_md5 = samples_md5(recording)
+        _refuse_known(project, "audio_md5", audio_md5, name)
+        measure(
+            recording,
+            on_progress=lambda done, total: reporter.progress("measure", done, total, name),
+            should_stop=reporter.stop_requested,
+        )
+        info = soundfile.info(recording)
+        title = " ".join((name if path.is_dir() else title_of(name)).split())[:120] or "Data set"
+        source = Source(
+            source_id, title, origin, rights, info.duration, info.samplerate, sha256, time.time(), audio_md5
+        )
+        clips = list(_cut(project, source, placed, reporter))
+    except BaseException:
+        forget_files(project, source_id)
+        for clip_file in project.clips.glob(f"{source_id}-*.wav"):
+            clip_file.unlink(missing_ok=True)
+        raise
+    finally:
+        place.close()
+    project.store.add_source(source)
+    words = (word for one in placed for word in evenly(one.item.text, one.start_s, one.end_s))
+    project.store.replace_words(source_id, 0, 1e9, words)
+    project.store.replace_clips(source_id, clips)
+    return source
+
+
+def _fingerprint(path: Path, place: Folder | Zip, reading: Reading, reporter: Reporter) -> str:
+    """The same content gives the same: of a zip the file's, of a folder that of names, sizes and texts."""
+    if isinstance(place, Zip):
+        return sha256_file(path, reporter.check_stop)
+    digest = hashlib.sha256()
+    for item in reading.items:
+        digest.update(f"{item.sound}\0{place.bytes_of(item.sound)}\0{item.text}\n".encode())
+    return digest.hexdigest()
+
+
+def _refuse_known(project: Project, field: str, value: str, name: str) -> None:
+    for known in project.store.sources():
+        if value and getattr(known, field) == value:
+            raise Duplicate(
+                "source.duplicate",
+                "“{name}” is in the project already, as “{title}”.",
+                "Nothing to do: it was skipped.",
+                known=known,
+                name=name,
+            )
+
+
+def _tell_halves(reading: Reading, reporter: Reporter) -> None:
+    """Name what has no other half."""
+    if reading.without_text:
+        reporter.warning(
+            "collection.without_text",
+            "Sounds of “{name}” without a text were left out ({count}): {members}.",
+            "Add them as recordings of their own; recognition writes their text.",
+            count=len(reading.without_text),
+            name=reading.name,
+            members=some(reading.without_text),
+        )
+    if reading.without_sound:
+        reporter.warning(
+            "collection.without_sound",
+            "Texts of “{name}” without a sound ({count}): {members}.",
+            "Nothing to do, unless the sounds should be there.",
+            count=len(reading.without_sound),
+            name=reading.name,
+            members=some(reading.without_sound),
+        )
+
+
+def some(names: list[str], most: int = 8) -> str:
+    """The first names of a list, and a sign that there are more."""
+    return ", ".join(name[-80:] for name in names[:most]) + (" …" if len(names) > most else "")
+
+
+def _cut(project: Project, source: Source, placed: list[Placed], reporter: Reporter) -> Iterator[Clip]:
+    """Write the clips where the sounds lie, on two threads; yields them in order."""
+    options, language = SegmentOptions(), project.info.language
+    waiting: deque[Future[Clip]] = deque()
+    done = 0
+
+    def next_done() -> Clip:
+        nonlocal done
+        clip = waiting.popleft().result()
+        done += 1
+        reporter.progress("cut", done, len(placed), source.title)
+        return clip
+
+    with ThreadPoolExecutor(_CUTTERS) as pool:
+        try:
+            for number, one in enumerate(placed, 1):
+                reporter.check_stop()
+                clip = Clip(f"{source.id}-{number:04d}", source.id, round(one.start_s, 4), round(one.end_s, 4))
+                clip = replace(clip, text=one.item.text, language=language)
+                waiting.append(pool.submit(cut_clip, project, source, clip, options))
+                if len(waiting) >= _AHEAD:
+                    yield next_done()
+            while waiting:
+                yield next_done()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,174 @@
+"""Writing many sounds into one recording, one after the other, in little memory."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import numpy as np
+import soundfile
+import soxr
+
+from core.audio.decode import MediaInfo, check_room, decode_to_flac, no_room, too_long
+from core.audio.samples import Samples
+from core.errors import UserError
+from core.files import replacing
+from core.jobs.reporter import Reporter
+from core.sources.archive import Folder, Zip
+from core.sources.datasets import Item, Reading
+
+GAP_S = 0.5  # of silence between two sounds
+_RATE_IF_UNKNOWN_HZ = 22_050
+_BLOCK_S = 10.0
+_NAMED = 40  # bad members that are named one by one; of the others how many
+_READ_DIRECTLY = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")  # by libsndfile: no process for each of thousands
+_SILENT = 1e-4  # of full scale
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where in the joined recording an item lies."""
+
+    item: Item
+    start_s: float
+    end_s: float
+
+
+def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter, *, max_hours: float) -> list[Placed]:
+    """Write the sounds of a data set into one mono 16 bit FLAC with `GAP_S` between them.
+
+    They are brought to the commonest rate. A sound that cannot be read is named and set aside; what of it was written
+    before that stays between the others, in no clip.
+
+    Returns:
+        where each sound came to lie.
+
+    Raises:
+        UserError: ``collection.nothing_readable``, ``audio.too_long`` (the gaps do not count).
+        DiskFull: ``audio.no_room``.
+        Cancelled: stopped; nothing is left behind.
+    """
+    rate = reading.rate or _RATE_IF_UNKNOWN_HZ
+    check_room(MediaInfo(reading.seconds, rate, 1, "", True), target.parent, reading.name)
+    with (
+        replacing(target) as temporary,
+        soundfile.SoundFile(temporary, "w", rate, 1, "PCM_16", format="FLAC") as out,
+    ):
+        joiner = _Joiner(place, out, target.parent, reading, reporter, max_hours)
+        placed = joiner.run()
+        if not placed:
+            raise UserError(
+                "collection.nothing_readable",
+                "No sound of “{name}” could be read.",
+                "The warnings say what is wrong with each.",
+                name=reading.name,
+            )
+    return placed
+
+
+class _Joiner:
+    def __init__(
+        self,
+        place: Folder | Zip,
+        out: soundfile.SoundFile,
+        folder: Path,
+        reading: Reading,
+        reporter: Reporter,
+        max_hours: float,
+    ) -> None:
+        self.place, self.out, self.folder, self.reading, self.reporter = place, out, folder, reading, reporter
+        self.rate = int(out.samplerate)
+        self.max_hours = max_hours
+        self.frames = 0  # written
+        self.gap_frames = 0  # of these
+        self.bad = 0
+
+    def run(self) -> list[Placed]:
+        placed: list[Placed] = []
+        items = self.reading.items
+        for number, item in enumerate(items):
+            self.reporter.check_stop()
+            if count := self._append(item):
+                end = self.frames
+                placed.append(Placed(item, (end - count) / self.rate, end / self.rate))
+            self.reporter.progress("join", number + 1, len(items), PurePosixPath(item.sound).name)
+        if self.bad > _NAMED:
+            self.reporter.warning(
+                "collection.more_bad",
+                "{count} more sounds of “{name}” could not be read.",
+                "Look at them in another program.",
+                count=self.bad - _NAMED,
+                name=self.reading.name,
+            )
+        return placed
+
+    def _append(self, item: Item) -> int:
+        """Write one sound, after a gap; returns its length in frames, 0 if it was set aside."""
+        count, loudest = 0, 0.0
+        blocks = self._blocks(item.sound)
+        while True:
+            try:
+                if (block := next(blocks, None)) is None:
+                    break
+            except (soundfile.LibsndfileError, OSError, UserError) as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                return self._set_aside(item, str(error))
+            if not count and self.frames:
+                self.gap_frames += self._write(np.zeros(round(GAP_S * self.rate), np.float32))
+            loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
+            count += self._write(block)
+        return count if loudest > _SILENT else self._set_aside(item, "no sound")
+
+    def _write(self, block: Samples) -> int:
+        self.frames += len(block)
+        if self.frames - self.gap_frames > self.max_hours * 3600 * self.rate:
+            raise too_long(self.reading.name, self.max_hours)
+        try:
+            self.out.write(np.clip(block, -1.0, 1.0))
+        except (soundfile.LibsndfileError, AssertionError):  # what soundfile raises when less was written
+            raise no_room(self.reading.name) from None
+        return len(block)
+
+    def _set_aside(self, item: Item, what: str) -> int:
+        self.bad += 1
+        if self.bad <= _NAMED:
+            self.reporter.warning(
+                "collection.bad_sound",
+                "“{member}” could not be read and was left out ({what}).",
+                "Listen to it in another program.",
+                member=item.sound[-120:],
+                what=what[-160:],
+            )
+        return 0
+
+    def _blocks(self, sound: str) -> Iterator[Samples]:
+        """A sound at the joined rate, mono, in blocks."""
+        if sound.lower().endswith(_READ_DIRECTLY):
+            with self.place.opened(sound) as file:
+                yield from self._resampled(file)
+            return
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=self.folder) as folder:
+            flac = Path(folder) / "sound.flac"
+            with self.place.local(sound, Path(folder)) as path:
+                stop = self.reporter.stop_requested
+                decode_to_flac(path, flac, max_hours=self.max_hours, name=sound, should_stop=stop)
+            with open(flac, "rb") as file:
+                yield from self._resampled(file)
+
+    def _resampled(self, file: IO[bytes]) -> Iterator[Samples]:
+        with soundfile.SoundFile(file) as sound:
+            own = int(sound.samplerate)
+            stream = soxr.ResampleStream(own, self.rate, 1, dtype="float32") if own != self.rate else None
+            length = round(_BLOCK_S * own)
+            while True:
+                self.reporter.check_stop()
+                block = sound.read(length, dtype="float32", always_2d=True).mean(axis=1)
+                last = len(block) < length
+                yield stream.resample_chunk(block, last=last) if stream else block
+                if last:
+                    return
