@@ -12,10 +12,11 @@ import torch
 
 from core.audio.samples import read, write_wav
 from core.engines.xtts import features as module
-from core.engines.xtts.batches import Order, References
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.features import ClipFeatures, Features, check, prepare, read_audio
 from core.engines.xtts.model import load_dvae
+from core.engines.xtts.order import Order
+from core.engines.xtts.references import References
 from core.errors import Cancelled, UserError
 from core.files import read_json
 from core.jobs import events
@@ -153,28 +154,43 @@ def test_batches_hold_clips_of_similar_length_in_mixed_order() -> None:
     assert longest != sorted(longest)
 
 
-class Drawn:
-    """Features whose mels say whose they are."""
+def test_batches_by_length_hold_as_much_each_and_every_clip_once_an_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(60, 350, 512).tolist()
+    by_length, by_count = Order(lengths, 8, seed=1, by_length=True), Order(lengths, 8, seed=1)
+    first = 0
+    for epoch in range(3):
+        count = len(by_length.epoch(epoch))
+        batches = [by_length.batch(first + n) for n in range(count)]
+        assert sorted(i for batch in batches for i in batch) == list(range(512))
+        first += count
+    assert Order(lengths, 8, seed=1, by_length=True).batch(first - 1) == batches[-1], "a position is one number"
 
-    def __init__(self, frames: list[int]) -> None:
-        self.train = [ClipFeatures(str(n), "", (), count * 256) for n, count in enumerate(frames)]
-        self.val: list[ClipFeatures] = []
-        self.frames = frames
+    def padded(order: Order) -> list[int]:
+        return [len(b) * max(lengths[i] for i in b) for b in map(order.batch, range(order.per_epoch))]
 
-    def mel(self, clip: ClipFeatures) -> Any:
-        return np.full((80, self.frames[int(clip.id)]), int(clip.id), np.float16)
+    assert max(padded(by_length)) < 0.8 * max(padded(by_count)), "the largest batch decides what fits"
+    assert abs(np.mean([len(by_length.batch(n)) for n in range(by_length.per_epoch)]) - 8) < 0.5
 
 
 def test_a_clip_is_never_conditioned_on_itself_and_pieces_are_not_padded() -> None:
-    drawn: Any = Drawn([300, 350, 400, 700, 900, 100])
+    frames = [300, 350, 400, 700, 900, 100]
+    clips = [ClipFeatures(str(n), "", (), count * 256) for n, count in enumerate(frames)]
+    drawn: Any = Drawn(clips)
     chosen = References(drawn, min_s=3.0, max_s=6.0, seed=1)
     widths = set()
     for number in range(200):
-        mels = chosen.training(drawn.train, number)
-        whose = mels[:, 0, 0].tolist()
-        assert all(own != other for own, other in zip(range(6), whose, strict=True))
-        assert 5 not in whose, "a clip too short to be a reference was one"
-        assert (mels == mels[:, :1, :1]).all()
-        widths.add(mels.shape[2])
-    assert len(widths) > 20 and min(widths) >= 258
-    assert torch.equal(chosen.training(drawn.train, 7), chosen.training(drawn.train, 7))
+        pieces = chosen.training(clips, number)
+        assert all(clip.id != piece.clip_id for clip, piece in zip(clips, pieces, strict=True))
+        assert all(piece.clip_id != "5" for piece in pieces), "a clip too short to be a reference was one"
+        assert all(piece.start + piece.frames <= frames[int(piece.clip_id)] for piece in pieces)
+        widths.update(piece.frames for piece in pieces)
+    assert len(widths) > 5 and min(widths) >= 258
+    assert chosen.training(clips, 7) == chosen.training(clips, 7) != chosen.training(clips, 8)
+    assert len(set(chosen.pool)) > 200
+
+
+class Drawn:
+    """Features without any sound."""
+
+    def __init__(self, clips: list[ClipFeatures]) -> None:
+        self.train, self.val = clips, list[ClipFeatures]()

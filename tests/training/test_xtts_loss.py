@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from core.engines.xtts.batches import Batch
+from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.loss import Losses, losses
+from core.engines.xtts.references import Latents
 from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.trunk import drop
 from core.errors import Cancelled
 from core.training.config import TrainConfig
 
-CONFIG = TrainConfig(batch_size=3, accumulation=1, max_steps=20, lora_rank=8, learning_rate=3e-3, warmup_steps=2)
+CONFIG = TrainConfig(
+    **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 8, "learning_rate": 3e-3, "warmup_steps": 2},
+    precision="float32",
+    reference_pool=24,
+)
 
 
-def coqui_loss(gpt: Any, batch: Batch) -> Losses:
-    text, mel, _ = gpt(
-        batch.text, batch.text_lengths, batch.codes, batch.samples, cond_mels=batch.mels[:, None], cond_idxs=None
+def coqui_loss(session: XttsSession, rows: list[Item]) -> Losses:
+    """What coqui's own forward makes of the same clips, conditioned on the same mels."""
+    wide, narrow = max(len(row.codes) for row in rows), max(len(row.tokens) for row in rows)
+    codes, text = torch.zeros(len(rows), wide, dtype=torch.long), torch.zeros(len(rows), narrow, dtype=torch.long)
+    for number, row in enumerate(rows):
+        codes[number, : len(row.codes)] = torch.from_numpy(row.codes.astype(int))
+        text[number, : len(row.tokens)] = torch.tensor(row.tokens)
+    clips = {clip.id: clip for clip in session.features.train}
+    pieces = [row.piece for row in rows]
+    frames = min(piece.frames for piece in pieces)
+    mels = [session.features.mel(clips[p.clip_id])[:, p.start : p.start + frames] for p in pieces]
+    given = torch.from_numpy(np.stack(mels).astype(np.float32))[:, None]
+    lengths = torch.tensor([len(row.tokens) for row in rows]), torch.tensor([len(row.codes) * 1024 for row in rows])
+    found, mel, _ = session.xtts.gpt(text, lengths[0], codes, lengths[1], cond_mels=given, cond_idxs=None)
+    return Losses(found, mel)
+
+
+def our_loss(session: XttsSession, rows: list[Item]) -> Losses:
+    return losses(
+        session.xtts.gpt, collate(rows, Signs.of(session.xtts.gpt)), session.latents.of([r.piece for r in rows])
     )
-    return Losses(text, mel)
+
+
+def mixed_rows(session: XttsSession) -> list[Item]:
+    """Clips that differ in length, so that padding matters, with pieces of one length, as coqui needs them."""
+    rows = next(r for r in map(session.feed.rows, range(20)) if len({len(row.codes) for row in r}) > 2)
+    return [replace(row, piece=row.piece._replace(frames=min(r.piece.frames for r in rows))) for row in rows]
 
 
 @pytest.fixture
@@ -29,52 +59,102 @@ def session(features: Any, starter: Path) -> XttsSession:
     return start(CONFIG, features, starter, None)
 
 
-def mixed_batch(session: XttsSession) -> Batch:
-    """A batch whose clips differ in length, so that padding matters."""
-    return next(b for b in map(session.training_batch, range(20)) if len(set(b.code_lengths.tolist())) > 2)
-
-
 def test_loss_equals_coquis_own_forward(session: XttsSession) -> None:
     session.xtts.gpt.train(False)
-    batch = mixed_batch(session)
-    ours, theirs = losses(session.xtts.gpt, batch), coqui_loss(session.xtts.gpt, batch)
+    rows = mixed_rows(session)
+    ours, theirs = our_loss(session, rows), coqui_loss(session, rows)
     assert abs(ours.mel - theirs.mel) < 1e-5
     assert abs(ours.text - theirs.text) < 1e-5
 
 
+def test_gradients_are_those_of_coquis_own_forward(session: XttsSession) -> None:
+    """The fused transformer, not only its loss: every adapter learns the same."""
+    session.xtts.gpt.train(False)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in session.parameters:
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    rows, found = mixed_rows(session), []
+    for loss in (our_loss, coqui_loss):
+        text, mel = loss(session, rows)
+        (mel + 0.01 * text).backward()
+        found.append([parameter.grad.clone() for parameter in session.parameters if parameter.grad is not None])
+        session.optimizer.zero_grad()
+    assert len(found[0]) == len(session.parameters)
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, atol=2e-6, rtol=1e-3)
+
+
 def test_padding_changes_nothing(session: XttsSession) -> None:
     session.xtts.gpt.train(False)
-    batch = mixed_batch(session)
-    alone, weights = [], []
-    for i in range(len(batch.text)):
-        t, c = int(batch.text_lengths[i]), int(batch.code_lengths[i])
-        one = Batch(
-            batch.text[i : i + 1, :t],
-            batch.text_lengths[i : i + 1],
-            batch.codes[i : i + 1, :c],
-            batch.code_lengths[i : i + 1],
-            batch.samples[i : i + 1],
-            batch.mels[i : i + 1],
-        )
-        alone.append(losses(session.xtts.gpt, one).mel)
-        weights.append(one.code_targets)
+    rows = mixed_rows(session)
+    alone = [our_loss(session, [row]).mel for row in rows]
+    weights = [row.code_targets for row in rows]
     mean = sum(loss * weight for loss, weight in zip(alone, weights, strict=True)) / sum(weights)
-    assert abs(losses(session.xtts.gpt, batch).mel - mean) < 1e-5
+    assert abs(our_loss(session, rows).mel - mean) < 1e-5
+
+
+def test_dropout_leaves_the_mean_and_the_asked_share(session: XttsSession) -> None:
+    torch.manual_seed(0)
+    ones = torch.ones(3, 1001, 7)
+    dropped = drop(ones, 0.25)
+    assert abs(float((dropped == 0).float().mean()) - 0.25) < 0.01 and abs(float(dropped.mean()) - 1) < 0.01
+    assert not torch.equal(drop(ones, 0.25), dropped) and drop(ones, 0.0) is ones
+
+
+def test_latents_are_coquis_own_and_do_not_depend_on_what_is_asked_beside(session: XttsSession) -> None:
+    pieces = session.feed.references.pool[:6]
+    together = session.latents.of(pieces)
+    alone = Latents(session.xtts.gpt, session.features, "cpu")
+    assert all(
+        torch.equal(alone.of([piece])[0], row) for piece, row in zip(reversed(pieces), together.flip(0), strict=True)
+    )
+    clip = next(clip for clip in session.features.train if clip.id == pieces[0].clip_id)
+    mel = session.features.mel(clip)[:, pieces[0].start :][:, : pieces[0].frames].astype(np.float32)
+    expected = session.xtts.gpt.get_style_emb(torch.from_numpy(mel)[None]).transpose(1, 2)[0]
+    assert torch.allclose(together[0], expected, atol=1e-6) and not together.requires_grad
+
+
+def test_a_masked_clip_learns_everything_but_the_codes_it_was_shown(features: Any, starter: Path) -> None:
+    """Per item, in codes, never the stop codes; coqui masks the last item of a batch only, at mel frames."""
+    session = start(CONFIG.model_copy(update={"conditioning": "masked"}), features, starter, None)
+    session.xtts.gpt.train(False)
+    stop = session.xtts.gpt.stop_audio_token
+    for number in range(4):
+        rows = session.feed.rows(number)
+        batch, place = collate(rows, session.feed.signs), 0
+        for which, row in enumerate(rows):
+            first, last = row.masked
+            assert row.piece.clip_id == session.feed.clips(number)[which].id
+            assert (first, last) == (row.piece.start // 4, (row.piece.start + row.piece.frames) // 4)
+            assert 0 <= first < last <= len(row.codes) and last - first <= len(row.codes) / 2
+            learnt = [*row.codes[:first], *row.codes[last:], *[stop] * 4]
+            assert batch.mel_out[place : place + len(learnt)].tolist() == learnt
+            assert len(learnt) == row.code_targets
+            place += len(learnt)
+        assert place == batch.code_targets
+        # Everybody's loss over all codes, less that of the codes it was shown.
+        whole = collate([replace(row, masked=(0, 0)) for row in rows], session.feed.signs)
+        shown = torch.ones(whole.code_targets, dtype=torch.bool)
+        shown[torch.isin(whole.mel_at, batch.mel_at)] = False
+        hidden = replace(whole, mel_at=whole.mel_at[shown], mel_out=whole.mel_out[shown])
+        latents = session.latents.of([row.piece for row in rows])
+        with torch.no_grad():
+            total, of_shown, ours = (float(losses(session.xtts.gpt, b, latents).mel) for b in (whole, hidden, batch))
+        expected = total * whole.code_targets - of_shown * hidden.code_targets
+        assert hidden.code_targets > 0 and abs(ours * batch.code_targets - expected) < 1e-2
+    assert "skipped" not in session.step()
 
 
 def test_one_update_is_the_same_however_it_is_cut_into_batches(features: Any, starter: Path) -> None:
     """The gradient is the mean over all codes of the update, not the mean of the batches' means."""
-    session = start(CONFIG.model_copy(update={"lora_dropout": 0.0}), features, starter, None)
+    session = start(CONFIG.model_copy(update={"lora_dropout": 0.0, "dropout": 0.0}), features, starter, None)
     session.xtts.gpt.train(False)
-    whole = mixed_batch(session)
-    parts = [
-        Batch(**{name: value[rows] for name, value in whole.__dict__.items()})
-        for rows in (slice(0, 1), slice(1, len(whole.text)))
-    ]
-    session._backward([whole])
+    rows = mixed_rows(session)
+    session._backward([session.feed.part(rows)])
     expected = [parameter.grad.clone() for parameter in session.parameters if parameter.grad is not None]
     session.optimizer.zero_grad()
-    session._backward(parts)
+    session._backward([session.feed.part(rows[:1]), session.feed.part(rows[1:])])
     got = [parameter.grad for parameter in session.parameters if parameter.grad is not None]
     assert expected and max(float((a - b).abs().max()) for a, b in zip(expected, got, strict=True)) < 1e-6
 
@@ -94,7 +174,7 @@ def test_a_batch_whose_loss_is_not_a_number_changes_no_weight(
     before = [parameter.detach().clone() for parameter in session.parameters]
     monkeypatch.setattr(
         "core.engines.xtts.session.losses",
-        lambda gpt, batch: Losses(*(loss * float("nan") for loss in losses(gpt, batch))),
+        lambda *given, **named: Losses(*(loss * float("nan") for loss in losses(*given, **named))),
     )
     assert session.step()["skipped"] == 1.0
     assert all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
@@ -103,14 +183,16 @@ def test_a_batch_whose_loss_is_not_a_number_changes_no_weight(
     assert not all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
 
 
-def test_resume_is_exact(features: Any, starter: Path, dataset: Path, tmp_path: Path) -> None:
-    whole = start(CONFIG, features, starter, None)
+@pytest.mark.parametrize("precision", ["float32", "auto"])  # auto: bfloat16 where the processor has it
+def test_resume_is_exact(features: Any, starter: Path, dataset: Path, tmp_path: Path, precision: str) -> None:
+    config = CONFIG.model_copy(update={"precision": precision})
+    whole = start(config, features, starter, None)
     straight = [whole.step()["loss_mel_ce"] for _ in range(4)]
-    first = start(CONFIG, features, starter, None)
+    first = start(config, features, starter, None)
     losses_seen = [first.step()["loss_mel_ce"] for _ in range(2)]
     first.save(tmp_path)
     # Neither evaluating nor speaking may move what comes after.
-    second = start(CONFIG, features, starter, tmp_path)
+    second = start(config, features, starter, tmp_path)
     second.evaluate()
     voice = second.voice()
     speaker = voice.condition([dataset / "wavs" / f"{features.train[0].id}.wav"])
@@ -141,11 +223,11 @@ def out_of_memory_once(monkeypatch: pytest.MonkeyPatch, after: int) -> list[int]
     """Let the card run out of memory once, at the ``after``-th forward pass from now; returns the batch sizes seen."""
     seen: list[int] = []
 
-    def limited(gpt: Any, batch: Batch) -> Losses:
-        seen.append(len(batch.text))
+    def limited(gpt: Any, batch: Any, *rest: Any, **named: Any) -> Losses:
+        seen.append(len(batch.grid))
         if len(seen) == after:
             raise torch.OutOfMemoryError("injected")
-        return losses(gpt, batch)
+        return losses(gpt, batch, *rest, **named)
 
     monkeypatch.setattr("core.engines.xtts.session.losses", limited)
     return seen
@@ -154,12 +236,9 @@ def out_of_memory_once(monkeypatch: pytest.MonkeyPatch, after: int) -> list[int]
 def test_out_of_memory_halves_the_batch_of_the_same_update(
     features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = CONFIG.model_copy(update={"batch_size": 4, "accumulation": 2, "lora_dropout": 0.0})
+    config = CONFIG.model_copy(update={"batch_size": 4, "accumulation": 2, "lora_dropout": 0.0, "dropout": 0.0})
+    # Without dropout: its draws depend on how a batch is cut; the rest must not.
     whole, halved = (start(config, features, starter, None) for _ in range(2))
-    for session in (whole, halved):
-        for module in session.xtts.gpt.gpt.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0  # its draws depend on how a batch is cut; the rest must not
     straight = [whole.step() for _ in range(4)]
     seen = [halved.step() for _ in range(2)]
     sizes = out_of_memory_once(monkeypatch, after=2)
@@ -227,4 +306,4 @@ def test_an_evaluation_can_be_broken_off(session: XttsSession) -> None:
 def test_validation_is_the_same_every_time_and_never_uses_its_own_clip(session: XttsSession) -> None:
     assert session.evaluate() == session.evaluate()
     held_back = {clip.id for clip in session.features.val}
-    assert held_back.isdisjoint(clip.id for clip in session.references.pool)
+    assert held_back.isdisjoint(piece.clip_id for piece in session.feed.references.pool)

@@ -1,151 +1,148 @@
-"""Which clips an update sees, and their tensors: permutations, length buckets, references, padding."""
+"""Clips as tensors: one row a clip, packed so that padding is only ever at the end of a row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from TTS.tts.layers.xtts.gpt import GPT
 
-from core.engines.xtts.features import FRAME, RATE, ClipFeatures, Features
+from core.engines.xtts.features import ClipFeatures, Features
+from core.engines.xtts.references import Piece
 
-_BUCKETS = 8  # batches whose clips are sorted by length together: less padding, still well mixed
-# First numbers of the seeds, so that order and references draw from different streams.
-_ORDER, _REFERENCE, _VALIDATION = 0, 1, 2
+# coqui lets the model predict the stop code this often in a row after the last real one (``ceil(wav / stride) + 3``).
+STOPS = 4
+PROMPT = 32  # latents before the text
 
 
-class Order:
-    """An endless row of batches; ``batch(n)`` depends on nothing but the seed and ``n``, so a position is one number.
+@dataclass(frozen=True)
+class Signs:
+    """Numbers that begin and end texts and codes."""
 
-    Every epoch is one permutation: each clip is seen exactly once in it.
-    """
+    start_text: int
+    stop_text: int
+    start_audio: int
+    stop_audio: int
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        if not lengths:
-            raise ValueError("no clips")
-        self.lengths = np.asarray(lengths)
-        self.batch_size = min(batch_size, len(lengths))
-        self.seed = seed
-        self.per_epoch = -(-len(lengths) // self.batch_size)
-        self.epoch = lru_cache(maxsize=2)(self._epoch)
+    @classmethod
+    def of(cls, gpt: GPT) -> Signs:
+        """Those of a model."""
+        return cls(gpt.start_text_token, gpt.stop_text_token, gpt.start_audio_token, gpt.stop_audio_token)
 
-    def batch(self, number: int) -> list[int]:
-        """Indices of the clips in the batch of this number."""
-        epoch, position = divmod(number, self.per_epoch)
-        return self.epoch(epoch)[position]
 
-    def _epoch(self, epoch: int) -> list[list[int]]:
-        random = np.random.default_rng([self.seed, _ORDER, epoch])
-        order = random.permutation(len(self.lengths))
-        window = self.batch_size * _BUCKETS
-        batches: list[list[int]] = []
-        for start in range(0, len(order), window):
-            part = order[start : start + window]
-            part = part[np.argsort(self.lengths[part], kind="stable")]
-            batches += [part[i : i + self.batch_size].tolist() for i in range(0, len(part), self.batch_size)]
-        return [batches[i] for i in random.permutation(len(batches))]
+@dataclass(frozen=True)
+class Item:
+    """One clip of an update: its text tokens, its codes, the piece it is conditioned on, codes that are not learnt."""
+
+    tokens: tuple[int, ...]
+    codes: npt.NDArray[np.int16]
+    piece: Piece
+    masked: tuple[int, int] = (0, 0)
+
+    @property
+    def code_targets(self) -> int:
+        """Predictions of audio codes its loss is made of; the stop codes are never masked."""
+        hidden = min(self.masked[1], len(self.codes)) - min(self.masked[0], len(self.codes))
+        return len(self.codes) - hidden + STOPS
+
+    @property
+    def text_targets(self) -> int:
+        """Predictions of text tokens its loss is made of."""
+        return len(self.tokens) + 1
+
+    @property
+    def positions(self) -> int:
+        """How long its row is."""
+        return PROMPT + len(self.tokens) + 1 + len(self.codes) + STOPS
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of ``b`` clips, padded at the end.
+    """Tensors of ``b`` clips whose longest row is ``t`` positions: latents, text, codes, then padding.
 
-    ``text`` (b, t) and ``codes`` (b, c) hold the bare tokens and codes; ``samples`` (b,) is each clip's length in
-    samples at 22,050 Hz; ``mels`` (b, 80, s) are pieces of *other* clips, all of one length, without padding.
+    ``text_in``, ``text_place`` are all text tokens in a row and where each stands in its text; ``mel_in``,
+    ``mel_place`` the same of codes. ``grid`` (b, t) tells which of (all latents, all text, all codes) stands where.
+    ``text_at``, ``mel_at`` are the places in the flattened grid whose prediction counts, ``text_out``, ``mel_out`` what
+    is right there. No mask is needed: nothing real comes after padding, and nothing looks ahead.
     """
 
-    text: Tensor
-    text_lengths: Tensor
-    codes: Tensor
-    code_lengths: Tensor
-    samples: Tensor
-    mels: Tensor
+    text_in: Tensor
+    text_place: Tensor
+    text_at: Tensor
+    text_out: Tensor
+    mel_in: Tensor
+    mel_place: Tensor
+    mel_at: Tensor
+    mel_out: Tensor
+    grid: Tensor
 
     @property
     def code_targets(self) -> int:
-        """How many predictions of audio codes the loss is the mean of (see `core.engines.xtts.loss`)."""
-        return int(self.code_lengths.sum()) + 4 * len(self.code_lengths)
+        """How many predictions of audio codes the loss is the mean of."""
+        return len(self.mel_at)
 
     @property
     def text_targets(self) -> int:
         """How many predictions of text tokens the loss is the mean of."""
-        return int(self.text_lengths.sum()) + len(self.text_lengths)
-
-    def parts(self, most: int) -> list[Batch]:
-        """The same clips with at most ``most`` in a batch, each part as wide as its own longest clip."""
-        starts = range(0, len(self.text), most)
-        return [self] if len(starts) == 1 else [self._rows(slice(start, start + most)) for start in starts]
-
-    def _rows(self, rows: slice) -> Batch:
-        cut = Batch(**{name: value[rows] for name, value in self.__dict__.items()})
-        text, codes = cut.text[:, : int(cut.text_lengths.max())], cut.codes[:, : int(cut.code_lengths.max())]
-        return replace(cut, text=text, codes=codes)
+        return len(self.text_at)
 
     def to(self, device: str) -> Batch:
-        """The same on another device."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in self.__dict__.items()})
+        """The same on another device; from pinned memory the copy does not wait."""
+        if device == "cpu":
+            return self
+        return Batch(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
+
+    def pinned(self) -> Batch:
+        """The same in memory that a card can fetch by itself."""
+        return Batch(**{one.name: getattr(self, one.name).pin_memory() for one in fields(self)})
 
 
-class References:
-    """Chooses for every clip a different clip of the speaker to be conditioned on, as at inference."""
-
-    def __init__(self, features: Features, min_s: float, max_s: float, seed: int) -> None:
-        self.features = features
-        self.min_frames, self.max_frames = _frames(min_s), _frames(max_s)
-        self.seed = seed
-        long = [clip for clip in features.train if clip.samples // FRAME >= self.min_frames]
-        self.pool = long if len(long) > 1 else features.train
-
-    def training(self, clips: Sequence[ClipFeatures], number: int) -> Tensor:
-        """Random pieces of random other clips, one random length for the whole batch; (b, 80, s)."""
-        random = np.random.default_rng([self.seed, _REFERENCE, number])
-        chosen = [self._other(clip, random) for clip in clips]
-        wanted = int(random.integers(self.min_frames, self.max_frames + 1))
-        return self._crop([self.features.mel(clip) for clip in chosen], wanted, random)
-
-    def validation(self, clips: Sequence[ClipFeatures], number: int) -> Tensor:
-        """For every clip always the same piece of the same training clip; (b, 80, s)."""
-        random = np.random.default_rng([self.seed, _VALIDATION, number])
-        chosen = [self._other(clip, random) for clip in clips]
-        return self._crop(
-            [self.features.mel(clip) for clip in chosen], (self.min_frames + self.max_frames) // 2, random
-        )
-
-    def _other(self, clip: ClipFeatures, random: np.random.Generator) -> ClipFeatures:
-        others = [one for one in self.pool if one.id != clip.id]
-        return others[int(random.integers(len(others)))]
-
-    @staticmethod
-    def _crop(mels: list[npt.NDArray[np.float16]], frames: int, random: np.random.Generator) -> Tensor:
-        frames = min(frames, *(mel.shape[1] for mel in mels))
-        starts = [int(random.integers(mel.shape[1] - frames + 1)) for mel in mels]
-        pieces = [mel[:, start : start + frames] for mel, start in zip(mels, starts, strict=True)]
-        return torch.from_numpy(np.stack(pieces).astype(np.float32))
+def items(
+    features: Features, clips: Sequence[ClipFeatures], pieces: Sequence[Piece], *, own: bool = False
+) -> list[Item]:
+    """Clips with their pieces; ``own`` pieces mask the codes they show."""
+    return [
+        Item(clip.tokens, features.codes(clip), piece, piece.codes if own else (0, 0))
+        for clip, piece in zip(clips, pieces, strict=True)
+    ]
 
 
-def collate(features: Features, clips: Sequence[ClipFeatures], mels: Tensor) -> Batch:
-    """Put clips and their references into one padded batch on the CPU."""
-    codes = [features.codes(clip) for clip in clips]
+def collate(rows: Sequence[Item], signs: Signs) -> Batch:
+    """Put clips into one batch on the CPU."""
+    width = max(row.positions for row in rows)
+    texts = [np.array([signs.start_text, *row.tokens, signs.stop_text]) for row in rows]
+    mels = [np.concatenate([[signs.start_audio], row.codes, [signs.stop_audio] * STOPS]) for row in rows]
+    text_first = len(rows) * PROMPT
+    mel_first = text_first + sum(len(text) - 1 for text in texts)
+    grid = np.zeros((len(rows), width), dtype=np.int64)
+    text_at, mel_at, mel_out = [], [], []
+    for number, (row, text, mel) in enumerate(zip(rows, texts, mels, strict=True)):
+        end_text, end = PROMPT + len(text) - 1, row.positions
+        grid[number, :PROMPT] = np.arange(number * PROMPT, (number + 1) * PROMPT)
+        grid[number, PROMPT:end_text] = np.arange(text_first, text_first + len(text) - 1)
+        grid[number, end_text:end] = np.arange(mel_first, mel_first + len(mel) - 1)
+        text_first, mel_first = text_first + len(text) - 1, mel_first + len(mel) - 1
+        learnt = np.ones(len(mel) - 1, dtype=bool)
+        learnt[row.masked[0] : min(row.masked[1], len(row.codes))] = False
+        text_at.append(number * width + np.arange(PROMPT, end_text))
+        mel_at.append(number * width + np.arange(end_text, end)[learnt])
+        mel_out.append(mel[1:][learnt])
     return Batch(
-        text=_padded([np.asarray(clip.tokens) for clip in clips]),
-        text_lengths=torch.tensor([len(clip.tokens) for clip in clips]),
-        codes=_padded(codes),
-        code_lengths=torch.tensor([len(row) for row in codes]),
-        samples=torch.tensor([clip.samples for clip in clips]),
-        mels=mels,
+        text_in=_joined([text[:-1] for text in texts]),
+        text_place=_joined([np.arange(len(text) - 1) for text in texts]),
+        text_at=_joined(text_at),
+        text_out=_joined([text[1:] for text in texts]),
+        mel_in=_joined([mel[:-1] for mel in mels]),
+        mel_place=_joined([np.arange(len(mel) - 1) for mel in mels]),
+        mel_at=_joined(mel_at),
+        mel_out=_joined(mel_out),
+        grid=torch.from_numpy(grid),
     )
 
 
-def _padded(rows: Sequence[npt.NDArray[np.integer]]) -> Tensor:
-    table = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
-    for target, row in zip(table, rows, strict=True):
-        target[: len(row)] = row
-    return torch.from_numpy(table)
-
-
-def _frames(seconds: float) -> int:
-    return int(seconds * RATE / FRAME)
+def _joined(rows: Sequence[npt.NDArray[np.integer]]) -> Tensor:
+    return torch.from_numpy(np.concatenate(rows).astype(np.int64))

@@ -1,4 +1,4 @@
-"""The training loss of XTTS's GPT: the numbers of coqui's ``GPT.forward`` without prompt masking."""
+"""The training loss of XTTS's GPT: the numbers of coqui's ``GPT.forward`` without its prompt masking."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from torch import Tensor
 from TTS.tts.layers.xtts.gpt import GPT
 
 from core.engines.xtts.batches import Batch
-
-_IGNORED = -100
-# coqui lets the model predict the stop code this often in a row after the last real one (``ceil(wav / stride) + 3``).
-_STOPS = 4
+from core.engines.xtts.trunk import trunk
 
 
 class Losses(NamedTuple):
@@ -23,50 +20,23 @@ class Losses(NamedTuple):
     mel: Tensor
 
 
-def losses(gpt: GPT, batch: Batch) -> Losses:
-    """Teacher-forced loss of a batch.
+def losses(gpt: GPT, batch: Batch, latents: Tensor, *, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
+    """Teacher-forced loss of a batch conditioned on ``latents`` (b, 32, channels).
 
-    The sequence is conditioning latents, text, codes. A clip's padding is neither attended to nor predicted.
+    A row is conditioning latents, text, codes. Only places with something to predict go through the heads.
     Source: ``TTS/tts/layers/xtts/gpt.py`` (coqui-tts 0.28), with ``cond_idxs=None, cond_lens=None``. There the prompt
-    mask of a batch hits its last item only, in wrong units; conditioning on another clip needs none.
+    mask of a batch hits its last item only, in wrong units; here masked codes are simply no targets (`collate`).
     """
-    text_in, text_out, text_mask = _shifted(
-        batch.text, batch.text_lengths, gpt.start_text_token, gpt.stop_text_token, stops=1
-    )
-    mel_in, mel_out, mel_mask = _shifted(
-        batch.codes, batch.code_lengths, gpt.start_audio_token, gpt.stop_audio_token, stops=_STOPS
-    )
-    latents = gpt.get_style_emb(batch.mels).transpose(1, 2)
-    prompt = latents.shape[1]
-    embedded = torch.cat(
-        [
-            latents,
-            gpt.text_embedding(text_in) + gpt.text_pos_embedding(text_in),
-            gpt.mel_embedding(mel_in) + gpt.mel_pos_embedding(mel_in),
-        ],
-        dim=1,
-    )
-    prompt_mask = torch.ones(len(latents), prompt, dtype=torch.bool, device=latents.device)
-    mask = torch.cat([prompt_mask, text_mask, mel_mask], dim=1)
-    out = gpt.gpt(inputs_embeds=embedded, attention_mask=mask, use_cache=False, return_dict=True)
-    hidden = gpt.final_norm(out.last_hidden_state[:, prompt:])
-    width = text_in.shape[1]
+    text = gpt.text_embedding(batch.text_in) + gpt.text_pos_embedding.emb(batch.text_place)
+    mel = gpt.mel_embedding(batch.mel_in) + gpt.mel_pos_embedding.emb(batch.mel_place)
+    everything = torch.cat([latents.flatten(0, 1).to(text.dtype), text, mel])
+    embedded = everything.index_select(0, batch.grid.flatten()).view(*batch.grid.shape, -1)
+    hidden = trunk(gpt.gpt, embedded, dropout=dropout, checkpointing=checkpointing).flatten(0, 1)
     return Losses(
-        text=_cross_entropy(gpt.text_head(hidden[:, :width]), text_out),
-        mel=_cross_entropy(gpt.mel_head(hidden[:, width:]), mel_out),
+        text=_cross_entropy(gpt.text_head(gpt.final_norm(hidden.index_select(0, batch.text_at))), batch.text_out),
+        mel=_cross_entropy(gpt.mel_head(gpt.final_norm(hidden.index_select(0, batch.mel_at))), batch.mel_out),
     )
-
-
-def _shifted(rows: Tensor, lengths: Tensor, start: int, stop: int, stops: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs, targets and mask, (b, width): ``start, tokens, stop …`` predicts ``tokens, stop, …``."""
-    width = rows.shape[1] + stops
-    positions = torch.arange(width, device=rows.device)
-    real = positions < lengths[:, None]
-    padded = F.pad(rows, (0, stops)).masked_fill(~real, stop)
-    inputs = F.pad(padded[:, :-1], (1, 0), value=start)
-    valid = positions < lengths[:, None] + stops
-    return inputs, padded.masked_fill(~valid, _IGNORED), valid
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=_IGNORED)
+    return F.cross_entropy(logits.float(), targets)

@@ -1,12 +1,11 @@
-"""An XTTS model being trained: LoRA on its GPT, one optimizer update at a time, exactly resumable."""
+"""An XTTS model being trained: one optimizer update at a time, exactly resumable."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,14 @@ import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.xtts.batches import Batch, Order, References, collate
-from core.engines.xtts.features import ClipFeatures, Features
+from core.engines.xtts.batches import Signs
+from core.engines.xtts.features import Features
+from core.engines.xtts.feed import Feed, Part
 from core.engines.xtts.lora import LoraOptions, inject, load_lora, lora_parameters, read_adapter, save_adapter
-from core.engines.xtts.loss import losses
+from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.model import load_base
+from core.engines.xtts.precision import autocast, autocast_dtype
+from core.engines.xtts.references import Latents
 from core.errors import Cancelled, UserError
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
@@ -26,8 +28,6 @@ from core.training.config import TrainConfig
 if TYPE_CHECKING:
     from core.engines.xtts.voice import XttsVoice
 
-# More say little new about the error on unseen sentences and cost time.
-_MOST_VALIDATION_CLIPS = 64
 _FLOOR = 0.1  # of the learning rate, where the cosine ends
 
 
@@ -40,28 +40,34 @@ class XttsSession:
     def __init__(self, xtts: Xtts, config: TrainConfig, features: Features, device: str) -> None:
         self.xtts, self.config, self.features, self.device = xtts, config, features, device
         self.step_number = 0
+        self.values_step = 0  # the update that the values `step` returned last belong to
+        self.division = 1  # into how many parts a batch is cut; `halve_batch` doubles it
+        self.rate_factor = 1.0
         self.lora = LoraOptions(config.lora_rank, config.lora_alpha, config.lora_dropout)
         torch.manual_seed(config.seed)
         inject(xtts, self.lora)
-        if config.gradient_checkpointing:
-            xtts.gpt.gpt.gradient_checkpointing_enable({"use_reentrant": False})
         self.parameters = lora_parameters(xtts)
-        on_card = device.startswith("cuda")
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=on_card
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.dtype = autocast_dtype(config.precision, device)
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
-        self.order = Order([clip.samples for clip in features.train], config.batch_size, config.seed)
-        self.references = References(features, config.reference_min_s, config.reference_max_s, config.seed)
-        self.validation = [batch.to(device) for batch in self._validation_batches()]
-        self.micro_batch = config.batch_size
-        self.rate_factor = 1.0
+        self.feed = Feed(config, features, Signs.of(xtts.gpt), device)
+        self.latents = Latents(xtts.gpt, features, device)
+        self.validation = self.feed.validation()
+        self._told: tuple[int, float, Tensor, Any] | None = None
+
+    @property
+    def micro_batch(self) -> int:
+        """Clips computed at once."""
+        return -(-self.config.batch_size // self.division)
 
     def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
 
         If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
+        On a card the values are those of the update before (`values_step`): waiting for this one's would leave the
+        card idle. The first update waits.
 
         Raises:
             Cancelled: ``should_stop`` said so between two of its batches.
@@ -74,26 +80,47 @@ class XttsSession:
             group["lr"] = lr
         random = self._random()
         try:
-            mel, text = self._backward(self.update_batches(self.step_number), should_stop)
+            mel, text = self._backward(self.feed.update(self.step_number, self.division), should_stop)
         except (Cancelled, torch.OutOfMemoryError):
             self.optimizer.zero_grad(set_to_none=True)
             self._set_random(random)
             raise
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
-        values = {"loss_mel_ce": mel.item(), "loss_text_ce": text.item(), "lr": lr, "grad_norm": norm.item()}
-        # A scaled float16 gradient overflows now and then by design: the scaler then leaves the update out itself.
-        sound = math.isfinite(values["loss_mel_ce"]) and (
-            self.scaler.is_enabled() or math.isfinite(values["grad_norm"])
-        )
-        if sound:
+        self._apply(mel, norm)
+        self.step_number += 1
+        return self._tell(lr, torch.stack([mel, text, norm]))
+
+    def _apply(self, mel: Tensor, norm: Tensor) -> None:
+        """Let the optimizer act, unless something is not a number; the card decides that without being waited for."""
+        if self.scaler.is_enabled():
+            # A scaled gradient overflows now and then by design: the scaler then leaves the update out itself.
             self.scaler.step(self.optimizer)
             self.scaler.update()
-        elif self.scaler.is_enabled():
-            self.scaler.update()
+        else:
+            # The same way as the scaler talks to fused optimizers.
+            self.optimizer.found_inf = (~(mel.isfinite() & norm.isfinite())).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            del self.optimizer.found_inf  # type: ignore[attr-defined]
         self.optimizer.zero_grad(set_to_none=True)
-        self.step_number += 1
-        return values if sound else {**values, "skipped": 1.0}
+
+    def _tell(self, lr: float, values: Tensor) -> dict[str, float]:
+        if not values.is_cuda:
+            return self._values(self.step_number, lr, values)
+        fetched = values.to("cpu", non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+        before, self._told = self._told or (self.step_number, lr, fetched, done), (self.step_number, lr, fetched, done)
+        step, lr, fetched, done = before
+        done.synchronize()
+        return self._values(step, lr, fetched)
+
+    def _values(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
+        self.values_step = step
+        mel, text, norm = values.tolist()
+        found = {"loss_mel_ce": mel, "loss_text_ce": text, "lr": lr, "grad_norm": norm}
+        sound = math.isfinite(mel) and (self.scaler.is_enabled() or math.isfinite(norm))
+        return found if sound else {**found, "skipped": 1.0}
 
     def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any.
@@ -104,14 +131,14 @@ class XttsSession:
         if not self.validation:
             return {}
         self._mode(training=False)
-        total, codes = 0.0, 0
-        with torch.no_grad(), self._autocast():
-            for batch in self.validation:
+        total, codes = torch.zeros((), device=self.device), 0
+        with torch.no_grad():
+            for part in self.validation:
                 if should_stop():
                     raise Cancelled
-                total += losses(self.xtts.gpt, batch).mel.item() * batch.code_targets
-                codes += batch.code_targets
-        return {"val_loss_mel_ce": total / codes}
+                total += self._losses(part).mel.float() * part.batch.code_targets
+                codes += part.batch.code_targets
+        return {"val_loss_mel_ce": total.item() / codes}
 
     def halve_batch(self) -> bool:
         """After running out of memory: half as many clips at once, twice as often, so that an update stays the same.
@@ -122,7 +149,7 @@ class XttsSession:
             torch.cuda.empty_cache()
         if self.micro_batch == 1:
             return False
-        self.micro_batch = -(-self.micro_batch // 2)
+        self.division *= 2
         return True
 
     def lower_rate(self, factor: float) -> None:
@@ -149,7 +176,7 @@ class XttsSession:
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
         save_adapter(self.xtts, folder, self.lora, step=self.step_number)
-        state = {**self._state(), "micro_batch": self.micro_batch, "rate_factor": self.rate_factor}
+        state = {**self._state(), "division": self.division, "rate_factor": self.rate_factor}
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
 
@@ -166,7 +193,7 @@ class XttsSession:
                 raise ValueError("no adapter")
             load_lora(self.xtts, adapter[1])
             self._set_state(state)
-            self.micro_batch = min(self.micro_batch, int(state["micro_batch"]))
+            self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
         except (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
             raise UserError(
@@ -183,17 +210,6 @@ class XttsSession:
 
         self._mode(training=False)
         return XttsVoice(self.xtts)
-
-    def training_batch(self, number: int) -> Batch:
-        """The batch of this number: its clips, each with a piece of another clip."""
-        clips = [self.features.train[i] for i in self.order.batch(number)]
-        return collate(self.features, clips, self.references.training(clips, number))
-
-    def update_batches(self, number: int) -> list[Batch]:
-        """The batches of an update, cut into as many clips as are computed at once; on the device."""
-        first = number * self.config.accumulation
-        whole = [self.training_batch(first + i) for i in range(self.config.accumulation)]
-        return [part.to(self.device) for batch in whole for part in batch.parts(self.micro_batch)]
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -219,37 +235,34 @@ class XttsSession:
         if self.device.startswith("cuda") and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"])
 
-    def _backward(self, batches: list[Batch], should_stop: Callable[[], bool] = lambda: False) -> tuple[Tensor, Tensor]:
-        """Gradients of the mean over *all* codes of the update, however they are cut into batches."""
-        codes = sum(batch.code_targets for batch in batches)
-        tokens = sum(batch.text_targets for batch in batches)
+    def _losses(self, part: Part, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
+        latents = self.latents.of(part.pieces)
+        with autocast(self.dtype, self.device):
+            return losses(
+                self.xtts.gpt, part.batch.to(self.device), latents, dropout=dropout, checkpointing=checkpointing
+            )
+
+    def _backward(
+        self, parts: Sequence[Part], should_stop: Callable[[], bool] = lambda: False
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean over *all* codes of the update, however they are cut into parts."""
+        codes = sum(part.batch.code_targets for part in parts)
+        tokens = sum(part.batch.text_targets for part in parts)
         mel = text = torch.zeros((), device=self.device)
-        for number, batch in enumerate(batches):
+        for number, part in enumerate(parts):
             if number and should_stop():
                 raise Cancelled
-            with self._autocast():
-                loss = losses(self.xtts.gpt, batch)
-            share_mel = loss.mel * (batch.code_targets / codes)
-            share_text = loss.text * (batch.text_targets / tokens)
+            loss = self._losses(part, self.config.dropout, self.config.gradient_checkpointing)
+            share_mel = loss.mel * (part.batch.code_targets / codes)
+            share_text = loss.text * (part.batch.text_targets / tokens)
             self.scaler.scale(share_mel + self.config.text_loss_weight * share_text).backward()  # type: ignore[no-untyped-call]
             mel, text = mel + share_mel.detach(), text + share_text.detach()
         return mel, text
-
-    def _validation_batches(self) -> Iterator[Batch]:
-        clips: list[ClipFeatures] = self.features.val[:_MOST_VALIDATION_CLIPS]
-        for start in range(0, len(clips), self.config.batch_size):
-            part = clips[start : start + self.config.batch_size]
-            yield collate(self.features, part, self.references.validation(part, start))
 
     def _mode(self, training: bool) -> None:
         # The transformer's dropout helps training; the frozen encoders around it stay as at inference.
         self.xtts.gpt.train(False)
         self.xtts.gpt.gpt.train(training)
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.dtype is torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.partition(":")[0], self.dtype)
 
 
 def start(
@@ -271,16 +284,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate * (step + 1) / warmup
     done = (step - warmup) / max(1, config.max_steps - warmup)
     return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-def autocast_dtype(precision: str, device: str) -> torch.dtype:
-    """What is computed in; the processor always computes in float32."""
-    if not device.startswith("cuda") or precision == "float32":
-        return torch.float32
-    if precision == "auto":
-        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if has_bfloat16 else torch.float16
-    return torch.float16 if precision == "float16" else torch.bfloat16
 
 
 def _on_cpu(value: Any) -> Any:

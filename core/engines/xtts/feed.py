@@ -1,0 +1,85 @@
+"""What each update learns from: its clips, their pieces of other clips, and how they are cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from core.engines.xtts.batches import Batch, Item, Signs, collate, items
+from core.engines.xtts.features import ClipFeatures, Features
+from core.engines.xtts.order import Order
+from core.engines.xtts.references import Piece, References
+from core.training.config import TrainConfig
+
+# More say little new about the error on unseen sentences and cost time.
+_MOST_VALIDATION_CLIPS = 64
+_OVERHEAD = 37  # positions of a row beside its tokens and codes
+
+
+class Part(NamedTuple):
+    """As much of an update as is computed at once."""
+
+    batch: Batch
+    pieces: list[Piece]
+
+
+class Feed:
+    """Batches by number: a pure function of settings, seed, clips and number, so that nothing of it need be saved.
+
+    For a card the next update's batches are prepared in a thread, in memory it can fetch by itself.
+    """
+
+    def __init__(self, config: TrainConfig, features: Features, signs: Signs, device: str) -> None:
+        self.config, self.features, self.signs = config, features, signs
+        costs = [_OVERHEAD + len(clip.tokens) + clip.samples // 1024 for clip in features.train]
+        self.order = Order(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")
+        self.references = References(
+            features, config.reference_min_s, config.reference_max_s, config.seed, config.reference_pool
+        )
+        self._on_card = device.startswith("cuda")
+        self._thread = ThreadPoolExecutor(1, "batches") if self._on_card else None
+        self._next: tuple[tuple[int, int], Future[list[Part]]] | None = None
+
+    def update(self, number: int, division: int = 1) -> list[Part]:
+        """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
+        if self._thread is None:
+            return self._update(number, division)
+        if self._next is not None and self._next[0] == (number, division):
+            parts = self._next[1].result()
+        else:
+            parts = self._update(number, division)
+        self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
+        return parts
+
+    def clips(self, number: int) -> list[ClipFeatures]:
+        """The clips of a batch."""
+        return [self.features.train[i] for i in self.order.batch(number)]
+
+    def rows(self, number: int) -> list[Item]:
+        """The clips of a batch with what they are conditioned on."""
+        clips, own = self.clips(number), self.config.conditioning == "masked"
+        pieces = self.references.own(clips, number) if own else self.references.training(clips, number)
+        return items(self.features, clips, pieces, own=own)
+
+    def validation(self) -> list[Part]:
+        """All batches of held-back clips, each clip with its fixed piece of a training clip."""
+        clips, size = self.features.val[:_MOST_VALIDATION_CLIPS], self.config.batch_size
+        parts = []
+        for start in range(0, len(clips), size):
+            some = clips[start : start + size]
+            parts.append(self.part(items(self.features, some, self.references.validation(some, start))))
+        return parts
+
+    def part(self, rows: Sequence[Item]) -> Part:
+        """Rows as tensors."""
+        batch = collate(rows, self.signs)
+        return Part(batch.pinned() if self._on_card else batch, [row.piece for row in rows])
+
+    def _update(self, number: int, division: int) -> list[Part]:
+        parts = []
+        for which in range(number * self.config.accumulation, (number + 1) * self.config.accumulation):
+            rows = self.rows(which)
+            most = -(-len(rows) // division)
+            parts += [self.part(rows[start : start + most]) for start in range(0, len(rows), most)]
+        return parts
