@@ -11,13 +11,15 @@ import gradio as gr
 from core.audio.quality import quality
 from core.errors import UserError
 from core.records import Source
-from core.sources import recordings
+from core.sources import held, recordings
+from core.sources.upload import PARTLY
 from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.collection_card import collection_cards
 
 _METER_MINUTES = 60.0
 
@@ -63,7 +65,12 @@ def build(page: Page) -> Tab:
 
     def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         try:
-            add(project, [(path, Path(path).name) for path in paths or []], "", note)
+            plain = [path for path in paths or [] if not held.is_archive(path)]
+            for path in paths or []:
+                if project and path not in plain:  # what it would bring in is shown first
+                    held.hold(project, Path(path), Path(path).name)
+            if plain:
+                add(project, [(path, Path(path).name) for path in plain], "", note)
         except UserError as error:
             # Said here, so that the files do not stay in the field as if they had been added.
             gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
@@ -90,6 +97,10 @@ def build(page: Page) -> Tab:
             recordings.restore(project, evt.id)
         elif evt.do == "resume":
             recordings.resume(project, evt.id)
+        elif evt.do == "bring-in":
+            held.bring_in(project, evt.id, note, max_hours=page.settings.max_source_hours)
+        elif evt.do == "put-away":
+            held.put_away(project, evt.id)
         else:
             act_on_job(project, evt.do, evt.id)
         return None
@@ -140,6 +151,7 @@ def _below(page: Page, project: Project | None) -> str:
     parts = []
     if job:
         parts.append(_job(page, project, len(sources)))
+    parts.append(collection_cards(t, project, t("sources.busy") if _busy(project) else ""))
     if sources:
         total_s = sum(source.seconds for source in sources)
         lead = html.go(t("sources.to_clips"), "segments", style="primary wide")
@@ -182,7 +194,7 @@ def _row(page: Page, project: Project, source: Source) -> str:
     question = t("sources.remove_question", title=source.title)
     remove = html.action(t("sources.remove"), "remove", source.id, style="quiet danger", confirm=question)
     cells = (
-        (title + _note(page, source), "column_title"),
+        (title + _note(page, source) + _damage(page, source), "column_title"),
         (html.e(t.length(source.seconds)), "column_length"),
         (html.e(_origin(page, source)), "column_from"),
         (_lights(page, project, source), "column_quality"),
@@ -198,6 +210,12 @@ def _note(page: Page, source: Source) -> str:
         f'<input type="text" class="vw-quiet vw-small" data-do="rights" data-id="{html.e(source.id)}" maxlength="300"'
         f' value="{html.e(source.rights)}" placeholder="{label}" aria-label="{label}">'
     )
+
+
+def _damage(page: Page, source: Source) -> str:
+    if source.note != PARTLY:
+        return ""
+    return f'<span class="vw-chip warn">{html.e(page.t("sources.partly", length=page.t.length(source.seconds)))}</span>'
 
 
 def _origin(page: Page, source: Source) -> str:
