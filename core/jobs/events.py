@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -129,6 +130,18 @@ _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 def append(path: Path, event: Event) -> None:
     """Append one event to the log."""
     append_line(path, event.model_dump_json())
+
+
+def end_torn_line(path: Path) -> None:
+    """After a power cut or a full disk the last line may be torn: end it, so that it does not swallow the next."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            torn = file.read() != b"\n"
+    except OSError:  # not there yet, or empty
+        return
+    if torn:
+        append_line(path, "")
 
 
 class EventReader:

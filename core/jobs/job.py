@@ -172,6 +172,7 @@ class Job:
     def _spawn(self, held: list[int]) -> None:
         """Start the child, which inherits the locks."""
         self.stop_path.unlink(missing_ok=True)
+        events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
         with open(self.log_path, "ab") as log:
             process = subprocess.Popen(

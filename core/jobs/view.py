@@ -40,6 +40,7 @@ class JobView:
     result: dict[str, Any] = field(default_factory=dict)
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)
+    pruned: set[int] = field(default_factory=set)
     samples: dict[tuple[int, int], events.Sample] = field(default_factory=dict)
     warnings: list[events.Warning] = field(default_factory=list)
     answers: list[events.Answer] = field(default_factory=list)
@@ -82,6 +83,7 @@ class Fold:
             view,
             metrics=dict(view.metrics),
             checkpoints=dict(view.checkpoints),
+            pruned=set(view.pruned),
             samples=dict(view.samples),
             warnings=list(view.warnings),
             answers=list(view.answers),
@@ -104,8 +106,10 @@ class Fold:
             view.metrics.setdefault(event.step, {}).update(event.values)
         elif isinstance(event, events.Checkpoint):
             view.checkpoints[event.step] = event.path
+            view.pruned.discard(event.step)
         elif isinstance(event, events.Pruned):
             view.checkpoints.pop(event.step, None)
+            view.pruned.add(event.step)
         elif isinstance(event, events.Sample):
             view.samples[(event.step, event.sentence)] = event
         elif isinstance(event, events.Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import faulthandler
 import importlib
@@ -18,6 +19,8 @@ from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
 
+_RESERVE = 16_384  # bytes
+
 
 def run(job: Job) -> events.Finished:
     """Run the job's task and say how it ended."""
@@ -32,12 +35,12 @@ def run(job: Job) -> events.Finished:
         result = cancelled.args[0] if cancelled.args and isinstance(cancelled.args[0], dict) else {}
         return events.Finished(outcome="cancelled", result=result)
     except UserError as error:
-        traceback.print_exc()
+        _write_traceback()
         return events.Finished(
             outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
         )
     except OSError as error:
-        traceback.print_exc()
+        _write_traceback()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             values = {"path": str(error.filename or job.path)}
             text = f"The disk is full: {values['path']} could not be written."
@@ -45,8 +48,14 @@ def run(job: Job) -> events.Finished:
             return events.Finished(outcome="failed", code="disk.full", text=text, hint=hint, values=values)
         return _bug(job, error)
     except Exception as error:
-        traceback.print_exc()
+        _write_traceback()
         return _bug(job, error)
+
+
+def _write_traceback() -> None:
+    # The log may lie on the very disk that is full.
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
 
 
 def where(job: Job) -> dict[str, str]:
@@ -69,6 +78,13 @@ def _bug(job: Job, error: Exception) -> events.Finished:
     )
 
 
+def _reserve(job: Job) -> Path:
+    """A little room kept back, so that a job on a full disk can still say why it failed."""
+    path = job.path / "reserve"
+    path.write_bytes(os.urandom(_RESERVE))
+    return path
+
+
 def main() -> None:
     """Run one job; exits 0 whenever the outcome could be written down."""
     faulthandler.enable()
@@ -84,7 +100,11 @@ def main() -> None:
         locks.tell(handle, written)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
-    events.append(job.events_path, run(job))
+    reserve = _reserve(job)
+    finished = run(job)
+    reserve.unlink(missing_ok=True)
+    events.end_torn_line(job.events_path)
+    events.append(job.events_path, finished)
     # At once: taking torch and its threads down in order holds the locks, and so the next job, for seconds.
     sys.stdout.flush()
     sys.stderr.flush()

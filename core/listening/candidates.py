@@ -72,8 +72,10 @@ def _of_run(run: Run) -> list[Candidate]:
     about, seed = view.about, str(view.config.seed)
     condition = (str(about.get("dataset", "")), str(about.get("base", "")), str(about.get("language", "")), seed)
     spoken: dict[int, dict[Sentence, Path]] = {}
+    # One whose checkpoint was cleared away can be heard on the Train page, but not be had any more.
+    gone = view.job.pruned
     for samples in view.samples.values():
         for sample in samples:
-            if sample.path.exists():
+            if sample.step not in gone and sample.path.exists():
                 spoken.setdefault(sample.step, {})[Sentence(sample.sentence, sample.text)] = sample.path
     return [Candidate(run.id, step, run.title, condition, spoken[step]) for step in sorted(spoken)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from core.training import card
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, read_config
 from core.training.loop import Loop
-from core.training.run import CONFIG, lengthened
+from core.training.pruning import prune
+from core.training.run import CONFIG, Run, lengthened
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
-from core.workspace import Workspace
+from core.workspace import Project, Workspace
 
 CHECK = "check.json"
 
@@ -65,12 +67,26 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         reporter.started(step=session.step_number)
         checkpoints.clean(keep_to=session.step_number)
         speaker = _speaker(job.path, config, features, dataset, session, reporter)
-        return Loop(session, config, checkpoints, speaker, reporter).run()
+        return Loop(session, config, checkpoints, speaker, reporter, lambda: _prune(project, job, reporter)).run()
     except (RuntimeError, MemoryError) as error:
         known = card.too_small() if card.out_of_memory(error) else card.translated(error)
         if known is None:
             raise
         raise known from error
+
+
+def _prune(project: Project, job: Job, reporter: Reporter) -> list[int]:
+    """Clear away checkpoints that are too many. What is needed cannot be known with a broken database: then none."""
+    try:
+        return prune(Run(project, job.id))
+    except (OSError, ValueError, LookupError, sqlite3.Error) as error:
+        reporter.warning(
+            "train.not_pruned",
+            "Older checkpoints could not be cleared away ({what}).",
+            "The training goes on; it needs more room on the disk.",
+            what=f"{type(error).__name__}: {error}"[:200],
+        )
+        return []
 
 
 def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Reporter) -> None:

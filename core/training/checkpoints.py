@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -104,8 +105,11 @@ class Checkpoints:
             temporary.rename(target)
             _fsync(self.path)
             shutil.rmtree(aside, ignore_errors=True)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if not isinstance(error, OSError) and os.strerror(errno.ENOSPC) in str(error):
+                # safetensors and torch say it in words of their own.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
             raise
 
 

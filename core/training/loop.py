@@ -94,6 +94,9 @@ class Loop:
             self._evaluate()
         else:
             self.saved = step
+            # Killed in the middle of clearing away, it had no time to say so.
+            for gone in self.reporter.job.read().checkpoints.keys() - set(self.checkpoints.steps()):
+                self.reporter.emit(events.Pruned(step=gone))
             # Killed right after saving it may have had no time to say so, nor to evaluate.
             self._announce(step)
             if "val_loss_mel_ce" in self.reporter.job.read().metrics.get(step, {}):

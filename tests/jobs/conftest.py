@@ -11,13 +11,13 @@ import pytest
 from core.jobs.job import REPOSITORY, Job
 from core.workspace import Project
 
-# What the child finds before its own `core.tasks`: a task whose steps are told by its arguments.
+# What the child finds before its own `core.tasks`.
 _SITE = """
 import importlib.util, sys
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "core.tasks.trial":
+        if name == "core.tasks.{kind}":
             return importlib.util.spec_from_file_location(name, {task!r})
 
 sys.meta_path.insert(0, Finder())
@@ -65,15 +65,20 @@ def run(job, arguments, reporter):
 '''
 
 
+def put_task(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str, task: Path, more: str = "") -> None:
+    """Have children started from here on find ``task`` as ``core.tasks.<kind>``; ``more`` they run when they begin."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(_SITE.format(kind=kind, task=str(task)) + more)
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{REPOSITORY}")
+
+
 @pytest.fixture
 def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Job]]:
     """``start(steps=3, pace_s=0.1, …)`` starts a real child on the trial task; all are dead when the test ends."""
     task = tmp_path / "trial_task.py"
     task.write_text(_TASK)
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(_SITE.format(task=str(task)))
-    monkeypatch.setenv("PYTHONPATH", f"{site}:{REPOSITORY}")
+    put_task(tmp_path, monkeypatch, "trial", task)
 
     def begin(gpu: bool = False, **arguments: object) -> Job:
         return project.start_job("trial", arguments, title="Counting", gpu=gpu)

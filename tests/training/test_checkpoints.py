@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from core.files import read_json
-from core.jobs.job import REPOSITORY
+from core.audio.samples import write_wav
+from core.files import read_json, write_json
+from core.jobs import events, locks
+from core.jobs.job import REPOSITORY, Job
+from core.listening.candidates import candidates
+from core.records import Vote
+from core.training import control
 from core.training.checkpoints import ADAPTER, STATE, Checkpoints
+from core.training.config import TrainConfig, config_text
+from core.training.pruning import crowded, prune
+from core.training.run import CONFIG, Run
+from core.workspace import Project
+
+AT = {"exported_at": 1.0}
 
 
 def write(step: int, folder: Path) -> None:
@@ -58,38 +68,127 @@ def test_cleaning_removes_what_is_half_written_or_later_than_the_state(tmp_path:
 
 
 _SAVER = """
-import sys, json
+import json, os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from core.training.checkpoints import Checkpoints, STATE
+from core.training.pruning import crowded
+
 checkpoints = Checkpoints(Path(sys.argv[1]))
+
 def write(folder, step):
-    save_file({"a": np.ones(50_000, np.float32)}, folder / "adapter.safetensors")
-    (folder / STATE).write_bytes(b"s" * 400_000)
+    save_file({"a": np.full(50_000, step, np.float32)}, folder / "adapter.safetensors")
+    (folder / STATE).write_bytes(step.to_bytes(4, "big") * 100_000)
     (folder / "adapter.json").write_text(json.dumps({"step": step}))
-step = max(checkpoints.steps(), default=0)
-while True:
-    step += 1
-    checkpoints.save(step, lambda folder: write(folder, step))
+
+def save_for_ever(tell):
+    step = max(checkpoints.steps(), default=0)
+    while True:
+        step += 0 if step and step % 7 == 0 and random.random() < 0.5 else 1  # now and then the same once more
+        checkpoints.save(step, lambda folder: write(folder, step))
+        os.write(tell, step.to_bytes(4, "big"))
+        for gone in crowded(checkpoints.steps(), 4, ()):
+            checkpoints.remove(gone)
+
+def told(pipe):
+    os.set_blocking(pipe, False)
+    try:
+        return int.from_bytes(os.read(pipe, 1 << 20)[-4:], "big")
+    except BlockingIOError:
+        return 0
+
+for attempt in range(100):
+    listen, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        save_for_ever(tell)
+    os.close(tell)
+    first = os.read(listen, 4)
+    time.sleep(random.uniform(0, 0.02))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    kept = max(int.from_bytes(first, "big"), told(listen))
+    os.close(listen)
+    checkpoints.mend()
+    state = checkpoints.newest_state()
+    step = json.loads((state / "adapter.json").read_text())["step"]
+    assert kept <= step <= kept + 1, (kept, step)
+    assert (state / STATE).read_bytes() == step.to_bytes(4, "big") * 100_000
+    for older in checkpoints.steps():
+        values = load_file(checkpoints.folder(older) / "adapter.safetensors")["a"]
+        assert values.shape == (50_000,) and (values == older).all()
+    checkpoints.clean(keep_to=step)
+    assert not [path for path in checkpoints.path.iterdir() if path.name.startswith(".")]
+    assert len(checkpoints.steps()) <= 6
+print("survived", attempt + 1)
 """
 
 
-def test_killed_while_saving_never_costs_the_newest_state(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path)
-    newest = 0
-    for attempt in range(12):
-        process = subprocess.Popen([sys.executable, "-c", _SAVER, str(tmp_path)], cwd=REPOSITORY)
-        until = time.monotonic() + 30
-        while max(checkpoints.steps(), default=0) <= newest and time.monotonic() < until:
-            time.sleep(0.002 * (attempt % 3))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        state = checkpoints.newest_state()
-        assert state is not None
-        step = json.loads((state / "adapter.json").read_text())["step"]
-        assert step > newest
-        assert (state / STATE).stat().st_size == 400_000
-        assert (state / "adapter.safetensors").stat().st_size > 200_000
-        newest = step
-        checkpoints.clean(keep_to=step)
+def test_killed_a_hundred_times_while_saving_it_resumes_a_hundred_times(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _SAVER, str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True, timeout=300
+    )
+    assert ended.stdout.strip() == "survived 100", ended.stderr
+
+
+def test_what_is_kept_of_many_checkpoints_is_spread_over_the_run() -> None:
+    steps = list(range(0, 2001, 50))
+    gone = crowded(steps, 6, ())
+    left = [step for step in steps if step not in gone]
+    assert left[0] == 0 and left[1] == 50 and left[-1] == 2000 and len(left) == 7
+    widths = [b - a for a, b in zip(left[1:], left[2:], strict=False)]
+    assert max(widths) <= 4 * min(widths)
+    assert crowded(steps, 0, ()) == [] and crowded([0, 50], 1, ()) == []
+
+
+def test_saving_one_after_the_other_stays_spread_and_keeps_what_is_needed() -> None:
+    left: list[int] = [0]
+    for step in range(50, 5001, 50):
+        left.append(step)
+        left = [one for one in left if one not in crowded(left, 8, {750, 800})]
+    assert {0, 50, 750, 800, 5000} <= set(left) and len(left) == 9
+    assert max(b - a for a, b in zip(left, left[1:], strict=False)) < 2000
+    assert crowded(range(50, 500, 50), 1, range(50, 500, 50)) == []
+
+
+def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Project) -> None:
+    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, title="Voice", name="voice")
+    (job.path / CONFIG).write_text(config_text(TrainConfig(keep_checkpoints=2), base="starter", dataset="d"))
+    run = Run(project, job.id)
+    run.checkpoints.save_base()
+    events.append(job.events_path, events.Launched())
+    for step in range(10, 110, 10):
+        run.checkpoints.save(step, lambda folder, step=step: write(step, folder))
+        events.append(job.events_path, events.Checkpoint(step=step, path=f"checkpoints/step-{step:06d}"))
+        # Lowest at 70.
+        events.append(job.events_path, events.Metrics(step=step, values={"val_loss_mel_ce": 3 + abs(step - 70) / 100}))
+    project.store.add_vote(Vote("p", f"{run.id}:30", f"{run.id}:0", "left", 1.0))
+    project.store.add_vote(Vote("q", "other:80", "other:90", "same", 1.0))
+    write_json(project.exports / "ana" / "manifest.json", {"name": "Ana", "run_id": run.id, "step": 40, **AT})
+    control.keep(run, 50)
+    asked = {"run_id": run.id, "step": 90}
+    waiting = Job.create(project.jobs, "synthesize", asked)
+    handle = locks.try_lock(waiting.path / "lock", {})
+    assert handle is not None
+    gone = prune(run)
+    os.close(handle)
+    assert run.checkpoints.steps() == [0, 10, 30, 40, 50, 70, 90, 100] and sorted(gone) == [20, 60, 80]
+    assert prune(run) == [90]  # nobody waits for it any more
+
+
+def test_what_was_cleared_away_is_not_offered_for_comparing(project: Project) -> None:
+    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, title="Voice", name="voice")
+    (job.path / CONFIG).write_text(config_text(TrainConfig(), base="starter", dataset="d"))
+    for step in (0, 10, 20):
+        path = job.path / f"samples/{step}.wav"
+        write_wav(path, np.zeros(240, np.float32), 24_000)
+        for said in (
+            events.Checkpoint(step=step, path=f"checkpoints/{step}"),
+            events.Sample(step=step, sentence=0, text="One.", path=f"samples/{step}.wav"),
+        ):
+            events.append(job.events_path, said)
+    events.append(job.events_path, events.Pruned(step=10))
+    assert [one.step for one in candidates(project)] == [0, 20]
+    view = Run(project, job.id).read()
+    assert [one.step for one in view.samples[0]] == [0, 10, 20] and [step for step, _ in view.checkpoints] == [0, 20]

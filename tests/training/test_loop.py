@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,83 +16,14 @@ from safetensors.numpy import load_file, save_file
 from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.reporter import Reporter
-from core.training.checkpoints import STATE, Checkpoints
+from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig
 from core.training.loop import Loop
 from core.training.samples import SampleSpeaker, Sentences, references
 from tests.training.conftest import Recorded
+from tests.training.make_believe import MakeBelieve
 
 CONFIG = TrainConfig(max_steps=9, save_every=4, eval_every=3)
-
-
-@dataclass
-class MakeBelieve:
-    """A session whose loss is what a function of the step says."""
-
-    loss: Callable[[int], float] = lambda step: 5.0 / step
-    step_number: int = 0
-    spoken: list[tuple[int, str, int]] = field(default_factory=list)
-    fails: bool = False
-    stop_within: int = 0  # the update in whose middle Stop is seen
-    stop: Callable[[], None] = lambda: None
-    val: Callable[[int], float] = lambda step: 6.0
-    weight: float = 0.0  # moves by the rate with every update
-    rate: float = 1.0
-    micro_batch: int = 4
-    fits: Callable[[int], bool] = lambda micro_batch: True
-
-    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
-        if self.step_number + 1 == self.stop_within:
-            self.stop()
-        if should_stop():
-            raise Cancelled
-        if not self.fits(self.micro_batch):
-            raise MemoryError
-        self.step_number += 1
-        loss = self.loss(self.step_number)
-        if not math.isfinite(loss):
-            return {"loss_mel_ce": loss, "lr": self.rate, "skipped": 1.0}
-        self.weight += self.rate
-        return {"loss_mel_ce": loss, "lr": self.rate}
-
-    def halve_batch(self) -> bool:
-        if self.micro_batch == 1:
-            return False
-        self.micro_batch //= 2
-        return True
-
-    def snapshot(self) -> Any:
-        return self.step_number, self.weight
-
-    def restore(self, snapshot: Any) -> None:
-        self.step_number, self.weight = snapshot
-
-    def lower_rate(self, factor: float) -> None:
-        self.rate *= factor
-
-    def set_max_steps(self, steps: int) -> None:
-        self.wished = steps
-
-    def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
-        if should_stop():
-            raise Cancelled
-        return {"val_loss_mel_ce": self.val(self.step_number)}
-
-    def save(self, folder: Path) -> None:
-        (folder / "adapter.json").write_text(json.dumps({"step": self.step_number}))
-        (folder / STATE).write_text(str(self.step_number))
-        save_file({"weight": np.array([self.weight], np.float32)}, folder / "adapter.safetensors")
-
-    def voice(self) -> MakeBelieve:
-        return self
-
-    def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Any, int]:
-        if options["should_stop"]():
-            raise Cancelled
-        if self.fails and "second" in text:
-            raise RuntimeError("CUFFT_INVALID_SIZE {not a template}")
-        self.spoken.append((self.step_number, text, seed))
-        return np.zeros(240, np.float32), 24_000
 
 
 def make_loop(recorded: Recorded, session: MakeBelieve, config: TrainConfig = CONFIG) -> Loop:
