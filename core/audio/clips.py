@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import unicodedata
 from collections.abc import Sequence
@@ -10,9 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.audio.loudness import loudness_lufs, reachable_lufs, true_peak_dbfs
+from core.audio.plan import LeftOut, plan
 from core.audio.quality import clipped_fraction, quiet_ends
 from core.audio.samples import Samples, read, resample, write_wav
-from core.audio.silence import SegmentOptions, Span, left_out, levels, segment
+from core.audio.silence import SegmentOptions, Span, levels
+from core.audio.speech import known_speech
 from core.errors import UserError
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
@@ -26,25 +29,34 @@ _SAME_S = 0.005  # bounds this close are the same clip: its text stays
 class Preview:
     """What cutting would give: seconds kept, left out and in all, and the length of each clip in seconds.
 
-    ``lost`` are the spans left out: pauses, and pieces too short to be a clip.
+    ``lost`` are the spans left out, each with its reason: ``pause``, ``short`` (too short to be a clip) or
+    ``not_speech``. ``speech_known`` is false while it has not been measured what is speech: the preview then goes by
+    level alone, and the job that cuts measures it first. ``words_known`` says whether times of words are used.
     """
 
     spans: list[Span]
-    lost: list[Span]
+    lost: list[LeftOut]
     kept_s: float
     lost_s: float
     source_s: float
     lengths: list[float]
+    speech_known: bool = False
+    words_known: bool = False
 
 
 def preview(project: Project, source_id: str, options: SegmentOptions) -> Preview:
     """What cutting a recording with these options would give; writes nothing, quick enough for a slider."""
-    curve = levels(project.sound_file(project.store.source(source_id)))
-    spans = segment(curve, options)
-    lost = left_out(spans, curve.seconds)
-    lengths = [span.seconds for span in spans]
+    recording = project.sound_file(project.store.source(source_id))
+    curve = levels(recording)
+    speech = known_speech(recording)
+    words = project.store.words(source_id) if options.use_words else []
+    found = plan(curve, options, speech, words)
+    lengths = [span.seconds for span in found.spans]
     kept_s = sum(lengths)
-    return Preview(spans, lost, kept_s, curve.seconds - kept_s, curve.seconds, lengths)
+    return Preview(
+        found.spans, found.lost, kept_s, curve.seconds - kept_s, curve.seconds, lengths,
+        speech_known=speech is not None, words_known=bool(words),
+    )  # fmt: skip
 
 
 def start_segment(project: Project, source_ids: list[str] | None = None, options: SegmentOptions | None = None) -> Job:
@@ -66,18 +78,26 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
     return project.start_job("segment", {"source_ids": wanted, "options": chosen})
 
 
-def plan_clips(source_id: str, spans: list[Span], existing: list[Clip], last: int) -> list[Clip]:
-    """The clips of a recording after cutting it to ``spans``.
+def plan_clips(
+    source_id: str, spans: list[Span], existing: list[Clip], last: int, words: Sequence[Word] = ()
+) -> list[Clip]:
+    """The clips of a recording after cutting it to ``spans``; where words are known, new ones get their text.
 
     A clip whose bounds did not change keeps its number, text and approval. New ones are numbered after ``last``, the
     highest number ever used, so that a file or a note made for an old clip is never taken for a new one's.
     """
     numbers = itertools.count(last + 1)
     old = {_bounds(clip.start_s, clip.end_s): clip for clip in existing}
+    middles = [(word.start_s + word.end_s) / 2 for word in words]
     planned = []
     for span in spans:
         same = old.get(_bounds(span.start_s, span.end_s))
-        planned.append(same or Clip(f"{source_id}-{next(numbers):04d}", source_id, span.start_s, span.end_s))
+        if same is None:
+            name = f"{source_id}-{next(numbers):04d}"
+            first, end = (bisect.bisect_left(middles, at) for at in (span.start_s, span.end_s))
+            text = text_between(words[first:end], span.start_s, span.end_s)
+            same = Clip(name, source_id, span.start_s, span.end_s, text=text, forced=span.forced)
+        planned.append(same)
     return planned
 
 
@@ -101,12 +121,7 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
     try:
         piece, rate = read(project.sound_file(source), clip.start_s, clip.end_s)
     except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
-        raise UserError(
-            "segment.unreadable",
-            "The sound of “{title}” is missing or damaged.",
-            "Remove the recording and add it again.",
-            title=source.title,
-        ) from None
+        raise unreadable(source) from None
     samples = faded(
         resample(piece, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else piece, CLIP_RATE_HZ, options.fade_ms
     )
@@ -124,6 +139,16 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
         clipped_fraction=clipped_fraction(piece),
         lead_s=lead_s,
         tail_s=tail_s,
+    )
+
+
+def unreadable(source: Source) -> UserError:
+    """The error that names a recording whose sound cannot be read."""
+    return UserError(
+        "segment.unreadable",
+        "The sound of “{title}” is missing or damaged.",
+        "Remove the recording and add it again.",
+        title=source.title,
     )
 
 

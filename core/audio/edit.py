@@ -104,7 +104,7 @@ def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -
         Busy: the project's recordings are being cut.
     """
     source = project.store.source(source_id)
-    with _alone(project):
+    with alone(project):
         start_s, end_s = _bounds(project, source, start_s, end_s, [])
         return _swap(project, source, "bring_back", [], [_fresh(project, source, [], start_s, end_s)])[0]
 
@@ -117,7 +117,7 @@ def undo(project: Project, source_id: str) -> str:
         Busy: the project's recordings are being cut.
     """
     source = project.store.source(source_id)
-    with _alone(project):
+    with alone(project):
         edit = undoable(project, source_id)
         if edit is None:
             raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
@@ -125,7 +125,7 @@ def undo(project: Project, source_id: str) -> str:
             if not _untrash(project, clip):
                 _write(project, source, clip, options_of_last_cut(project))
         project.store.undo_edit(source_id)
-        _trash(project, edit.after)
+        trash_sound(project, edit.after)
     return edit.what
 
 
@@ -141,7 +141,7 @@ def undoable(project: Project, source_id: str) -> Edit | None:
 
 
 @contextlib.contextmanager
-def _alone(project: Project) -> Iterator[None]:
+def alone(project: Project) -> Iterator[None]:
     """One edit at a time, and none while clips are cut: both change which clips and files there are."""
     path = project.path / "locks" / "segment"
     until, cutting = time.monotonic() + _PATIENCE_S, 0
@@ -160,7 +160,7 @@ def _alone(project: Project) -> Iterator[None]:
 @contextlib.contextmanager
 def _editing(project: Project, clip_id: str) -> Iterator[tuple[Source, Clip]]:
     """The clip as it is now, and its recording, while nobody else changes it."""
-    with _alone(project):
+    with alone(project):
         clip = project.store.clip(clip_id)
         yield project.store.source(clip.source_id), clip
 
@@ -242,7 +242,7 @@ def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fres
         for clip in made:
             project.clip_file(clip.id).unlink(missing_ok=True)
         raise
-    _trash(project, old)
+    trash_sound(project, old)
     return made
 
 
@@ -259,7 +259,7 @@ def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions
         ) from error
 
 
-def _trash(project: Project, clips: Sequence[Clip]) -> None:
+def trash_sound(project: Project, clips: Sequence[Clip]) -> None:
     """Put the sound of clips that are no longer among the clips where `undo` finds it."""
     folder = project.path / "trash" / "edits"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,135 +1,189 @@
-"""Job ``segment``: cut recordings into clips at their pauses."""
+"""Job ``segment``: cut recordings into clips at their pauses, between words where these are known."""
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import asdict
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.audio.clips import cut_clip, plan_clips
+from core.audio.clips import cut_clip, plan_clips, unreadable
 from core.audio.frames import frames_file, measure
-from core.audio.silence import SegmentOptions, left_out, levels, segment
+from core.audio.options import SegmentOptions
+from core.audio.plan import REASONS, LeftOut, plan
+from core.audio.silence import levels
+from core.audio.speech import known_speech, measure_speech
+from core.audio.trashed import Trash
 from core.errors import Cancelled, UserError
-from core.files import free_name, write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Clip, ClipFilter, Revision, Source
+from core.records import Clip, ClipFilter, Source
 from core.workspace import Project, Workspace
 
 _MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
 
 
+@dataclass
+class _Outcome:
+    """What came of it so far."""
+
+    clips: int = 0
+    kept_s: float = 0.0
+    sources: int = 0
+    trashed: int = 0
+    forced: int = 0
+    left_out_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(REASONS, 0.0))
+
+    def add(self, clips: Sequence[Clip], lost: Sequence[LeftOut], trashed: int) -> None:
+        """Count a recording."""
+        self.sources += 1
+        self.trashed += trashed
+        self.clips += len(clips)
+        self.forced += sum(bool(clip.forced) for clip in clips)
+        self.kept_s += sum(clip.seconds for clip in clips)
+        for span in lost:
+            self.left_out_s[span.reason] += span.seconds
+
+    def result(self) -> dict[str, Any]:
+        """As the job's result."""
+        counted = {name: getattr(self, name) for name in ("clips", "kept_s", "sources", "trashed", "forced")}
+        return {**counted, "lost_s": sum(self.left_out_s.values()), "left_out_s": dict(self.left_out_s)}
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A recording and what it becomes."""
+
+    source: Source
+    clips: list[Clip]
+    lost: list[LeftOut]
+
+
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Cut ``source_ids`` (all if absent) with ``options``; each recording's clips are replaced in one go.
 
-    A recording that would give no clip keeps what it has.
+    A recording that would give no clip, or cannot be read, is named and keeps what it has.
 
     Returns:
-        ``clips``, ``kept_s``, ``lost_s``, ``sources``, and ``trashed``: how many clips a person had worked on went
-        to the project's trash.
+        ``clips``, ``forced`` (of those, cut without a pause), ``kept_s``, ``lost_s``, ``left_out_s`` by reason,
+        ``sources``, and ``trashed``: how many clips a person had worked on went to the project's trash.
 
     Raises:
-        UserError: ``segment.no_clips``; nothing was changed.
+        UserError: ``segment.no_clips``, ``segment.unreadable``; nothing was changed.
         Cancelled: Stop was pressed; holds the result so far.
     """
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     options, wanted = SegmentOptions(**arguments.get("options", {})), arguments.get("source_ids")
     sources = [source for source in project.store.sources() if wanted is None or source.id in wanted]
-    result = {"clips": 0, "kept_s": 0.0, "lost_s": 0.0, "sources": 0, "trashed": 0}
+    outcome = _Outcome()
     try:
-        plans = [(source, *_plan(project, source, options, reporter)) for source in sources]
-        _cut_all(project, plans, options, reporter, result)
+        _cut_all(project, _plans(project, sources, options, reporter), options, reporter, outcome)
     except Cancelled:
-        raise Cancelled(result) from None
-    return result
+        raise Cancelled(outcome.result()) from None
+    return outcome.result()
+
+
+def _plans(project: Project, sources: list[Source], options: SegmentOptions, reporter: Reporter) -> list[_Planned]:
+    """What each recording becomes; one that cannot be read is named."""
+    plans: list[_Planned] = []
+    unreadable: list[UserError] = []
+    for source in sources:
+        try:
+            plans.append(_plan(project, source, options, reporter))
+        except UserError as error:
+            unreadable.append(error)
+            reporter.set_aside(error)
+    if unreadable and not plans:
+        raise unreadable[0]
+    return plans
 
 
 def _cut_all(
-    project: Project,
-    plans: list[tuple[Source, list[Clip], float]],
-    options: SegmentOptions,
-    reporter: Reporter,
-    result: dict[str, Any],
+    project: Project, plans: list[_Planned], options: SegmentOptions, reporter: Reporter, outcome: _Outcome
 ) -> None:
-    """Cut what was planned, counting it up in ``result``."""
-    total = sum(len(planned) for _, planned, _ in plans)
+    """Cut what was planned, counting it up in ``outcome``."""
+    total = sum(len(planned.clips) for planned in plans)
     if not total:
         raise UserError(
             "segment.no_clips",
             "No clip could be cut.",
             "Lower the shortest clip length, or change the threshold for pauses.",
         )
-    for source, planned, lost_s in plans:
-        if not planned:
+    for planned in plans:
+        if not planned.clips:
             reporter.warning(
                 "segment.nothing_found",
                 "No clip could be cut from “{title}”; clips it had stay as they are.",
                 "Lower the shortest clip length, or change the threshold for pauses.",
-                title=source.title,
+                title=planned.source.title,
             )
             continue
-        result["trashed"] += _write(project, source, planned, options, reporter, int(result["clips"]), total)
-        result["sources"] += 1
-        result["clips"] += len(planned)
-        result["kept_s"] += sum(clip.seconds for clip in planned)
-        result["lost_s"] += lost_s
+        try:
+            trashed = _write(project, planned, options, reporter, (outcome.clips, total))
+        except UserError as error:
+            reporter.set_aside(error)
+            if len(plans) == 1:
+                raise
+            continue
+        outcome.add(planned.clips, planned.lost, trashed)
 
 
-def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> tuple[list[Clip], float]:
-    """The clips of a recording and the seconds left out of them."""
+def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> _Planned:
+    """The clips of a recording and what is left out of them; what is not known of it yet is measured first."""
     recording = project.sound_file(source)
-    if not frames_file(recording).exists():
-        measure(
-            recording,
-            on_progress=lambda done, total: reporter.progress("measure", done, total, source.title),
-            should_stop=reporter.stop_requested,
-        )
-    curve = levels(recording)
-    spans = segment(curve, options)
+    stop = reporter.stop_requested
+    try:
+        if not frames_file(recording).exists():
+            tell = _teller(reporter, "measure", source)
+            measure(recording, on_progress=tell, should_stop=stop)
+        curve = levels(recording)
+        speech = known_speech(recording)
+        if options.only_speech and speech is None:
+            tell = _teller(reporter, "speech", source)
+            speech = measure_speech(recording, on_progress=tell, should_stop=stop)
+    except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
+        raise unreadable(source) from None
+    words = project.store.words(source.id)
+    found = plan(curve, options, speech, words)
     existing = project.store.clips(ClipFilter(source_id=source.id))
-    planned = plan_clips(source.id, spans, existing, project.store.last_number(source.id))
-    return planned, sum(span.seconds for span in left_out(spans, curve.seconds))
+    clips = plan_clips(source.id, found.spans, existing, project.store.last_number(source.id), words)
+    return _Planned(source, clips, found.lost)
+
+
+def _teller(reporter: Reporter, stage: str, source: Source) -> Callable[[float, float], None]:
+    return lambda done, total: reporter.progress(stage, done, total, source.title)
 
 
 def _write(
-    project: Project,
-    source: Source,
-    planned: list[Clip],
-    options: SegmentOptions,
-    reporter: Reporter,
-    before: int,
-    total: int,
+    project: Project, planned: _Planned, options: SegmentOptions, reporter: Reporter, progress: tuple[int, int]
 ) -> int:
-    """Write all clips of a recording, put them in the place of the old ones, take the files of those away.
+    """Write the new clips of a recording, put all in the place of the old ones, take the files of those away.
 
     Returns:
         how many clips went to the trash.
     """
+    source = planned.source
     old = {clip.id for clip in project.store.clips(ClipFilter(source_id=source.id))}
-    written: list[Path] = []
-    cut: list[Clip] = []
-    trash = _Trash(project, source)
+    fresh = [clip for clip in planned.clips if clip.id not in old]
+    stay = [clip for clip in planned.clips if clip.id in old]
+    trash = Trash(project, source)
+    done, total = progress
     try:
-        for number, clip in enumerate(planned):
-            reporter.check_stop()
-            target = project.clip_file(clip.id)
-            if clip.id not in old:
-                written.append(target)
-            cut.append(cut_clip(project, source, clip, options))
-            reporter.progress("cut", before + number + 1, total, source.title)
-        gone = project.store.replace_clips(source.id, cut, trash.keep)
+        cut = {clip.id: clip for clip in _cut(project, source, fresh, options, reporter, (done, total))}
+        gone = project.store.replace_clips(source.id, [cut.get(clip.id, clip) for clip in planned.clips], trash.keep)
     except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
+        for clip in fresh:
+            project.clip_file(clip.id).unlink(missing_ok=True)
         trash.undo()
         raise
-    for clip in cut:
-        if clip.id in old:  # it kept its row, but its sound is as these options want it
-            project.store.measure_clip(clip.id, **{name: getattr(clip, name) for name in _MEASURED})
     trash.move()
     for clip_id in gone:
         project.clip_file(clip_id).unlink(missing_ok=True)
+    # The others kept their rows; their sound is made as these options want it, each with what is said of it.
+    for clip in _cut(project, source, stay, options, reporter, (done + len(fresh), total)):
+        project.store.measure_clip(clip.id, **{name: getattr(clip, name) for name in _MEASURED})
     if trash.ids:
         reporter.warning(
             "segment.trashed",
@@ -142,31 +196,23 @@ def _write(
     return len(trash.ids)
 
 
-class _Trash:
-    """Where clips go that a person worked on: a folder of the project's trash with ``clips.json`` and their audio."""
-
-    def __init__(self, project: Project, source: Source) -> None:
-        self.project, self.source = project, source
-        self.folder: Path | None = None
-        self.ids: list[str] = []
-
-    def keep(self, clips: list[Clip], revisions: list[Revision]) -> None:
-        """Write down what is to be kept, before it leaves the database."""
-        parent = self.project.path / "trash"
-        parent.mkdir(parents=True, exist_ok=True)
-        self.folder = parent / free_name(parent, f"{self.source.id}-clips")
-        kept = {"clips": [asdict(clip) for clip in clips], "revisions": [asdict(one) for one in revisions]}
-        write_json(self.folder / "clips.json", {"source": asdict(self.source), **kept})
-        self.ids = [clip.id for clip in clips]
-
-    def undo(self) -> None:
-        """Nothing left the database after all."""
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def move(self) -> None:
-        """Bring the audio to what was written down."""
-        for clip_id in self.ids:
-            path = self.project.clip_file(clip_id)
-            if self.folder and path.exists():
-                path.rename(self.folder / path.name)
+def _cut(
+    project: Project,
+    source: Source,
+    clips: Sequence[Clip],
+    options: SegmentOptions,
+    reporter: Reporter,
+    progress: tuple[int, int],
+) -> Iterator[Clip]:
+    """Write clips side by side (reading, resampling and writing let go of the interpreter), in order."""
+    done, total = progress
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        coming = [pool.submit(cut_clip, project, source, clip, options) for clip in clips]
+        try:
+            for number, one in enumerate(coming, done + 1):
+                reporter.check_stop()
+                yield one.result()
+                reporter.progress("cut", number, total, source.title)
+        finally:
+            for one in coming:
+                one.cancel()

@@ -24,6 +24,11 @@ from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
 
 
+def cut_tones(project: Project, source_ids: list[str] | None = None, **options: float) -> Job:
+    """Start cutting by level alone: most recordings here are tones, and no speech."""
+    return start_segment(project, source_ids, SegmentOptions(only_speech=False, **options))  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def speech(project: Project, prompts: Prompts) -> Source:
     """The bundled recording as a source of the project."""
@@ -53,7 +58,7 @@ def test_clips_hold_the_sound_of_their_place(project: Project, tmp_path: Path) -
     sounds = [tone(4, 44_100, hz) for hz in (300, 500, 700)]
     parts = [part for sound in sounds for part in (silence(1, 44_100), sound)]
     add_file(project, write(tmp_path / "in.wav", np.concatenate(parts), 44_100))
-    assert start_segment(project).wait().result["clips"] == 3
+    assert cut_tones(project).wait().result["clips"] == 3
     for clip, hz in zip(project.store.clips(), (300, 500, 700), strict=True):
         samples = soundfile.read(project.clip_file(clip.id))[0]
         loudest = np.argmax(np.abs(np.fft.rfft(samples))) * CLIP_RATE_HZ / len(samples)
@@ -63,13 +68,12 @@ def test_clips_hold_the_sound_of_their_place(project: Project, tmp_path: Path) -
 def test_cutting_again_keeps_text_and_number_of_clips_that_did_not_change(project: Project, tmp_path: Path) -> None:
     parts = [silence(1), tone(5), silence(1), tone(2), silence(0.7), tone(2), silence(1)]
     source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
-    start_segment(project).wait()
+    cut_tones(project).wait()
     first, second = project.store.clips()
     project.store.edit_clip(first.id, text="Good morning.", status="approved")
     project.store.edit_clip(second.id, text="Good night.")
     # Now the two short pieces may not be joined: the second clip goes, two others come.
-    options = SegmentOptions(min_clip_s=1.5, max_join_pause_ms=0)
-    assert start_segment(project, [source.id], options).wait().status == "done"
+    assert cut_tones(project, [source.id], min_clip_s=1.5, max_join_pause_ms=0).wait().status == "done"
     clips = project.store.clips()
     assert [(clip.id[-4:], clip.text, clip.status) for clip in clips] == [
         ("0001", "Good morning.", "approved"), ("0003", "", "new"), ("0004", "", "new"),
@@ -79,31 +83,31 @@ def test_cutting_again_keeps_text_and_number_of_clips_that_did_not_change(projec
 
 def test_only_the_chosen_recordings_are_cut(project: Project, tmp_path: Path) -> None:
     sources = [add_file(project, write(tmp_path / f"{i}.wav", tone(4 + i))) for i in range(3)]
-    start_segment(project, [sources[1].id]).wait()
+    cut_tones(project, [sources[1].id]).wait()
     assert {clip.source_id for clip in project.store.clips()} == {sources[1].id}
 
 
 def test_a_recording_without_clips_is_named_and_the_others_go_on(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "quiet.wav", tone(10, dbfs=-60)), title="Empty room")
     add_file(project, write(tmp_path / "loud.wav", tone(5)))
-    view = start_segment(project).wait()
+    view = cut_tones(project).wait()
     assert view.status == "done" and view.result["clips"] == 1
     assert [(w.code, w.values["title"]) for w in view.warnings] == [("segment.nothing_found", "Empty room")]
 
 
 def test_nothing_to_cut_is_told(project: Project, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        start_segment(project)
+        cut_tones(project)
     assert error.value.code == "segment.no_sources"
     add_file(project, write(tmp_path / "quiet.wav", tone(10, dbfs=-60)))
-    view = start_segment(project).wait()
+    view = cut_tones(project).wait()
     assert (view.status, view.code) == ("failed", "segment.no_clips")
 
 
 def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path) -> None:
     parts = [part for _ in range(20) for part in (tone(4), silence(0.6))]
     add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
-    start_segment(project).wait()
+    cut_tones(project).wait()
     before, files = project.store.clips(), sorted(project.clips.iterdir())
     job = Job.create(project.jobs, "segment", {})
     reporter = Reporter(job)
@@ -123,12 +127,16 @@ def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path
 
 
 def _arguments(project: Project, **options: float) -> dict[str, object]:
-    return {"workspace": str(project.workspace.path), "project": project.slug, "options": options}
+    return {
+        "workspace": str(project.workspace.path),
+        "project": project.slug,
+        "options": {"only_speech": False, **options},
+    }
 
 
 def test_an_edit_made_while_clips_are_cut_stays(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "in.wav", np.concatenate([tone(4), silence(1), tone(4)])))
-    start_segment(project).wait()
+    cut_tones(project).wait()
     first = project.store.clips()[0]
     job = Job.create(project.jobs, "segment", {})
     reporter, tell = Reporter(job), Reporter.progress
@@ -146,14 +154,14 @@ def test_an_edit_made_while_clips_are_cut_stays(project: Project, tmp_path: Path
 
 def test_a_cut_that_gives_nothing_changes_nothing(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "short.wav", np.concatenate([tone(4), silence(1), tone(4)])), title="Short")
-    start_segment(project).wait()
+    cut_tones(project).wait()
     before, files = project.store.clips(), sorted(project.clips.iterdir())
-    view = start_segment(project, None, SegmentOptions(min_clip_s=6, max_join_pause_ms=0)).wait()
+    view = cut_tones(project, min_clip_s=6, max_join_pause_ms=0).wait()
     assert (view.status, view.code) == ("failed", "segment.no_clips")
     assert project.store.clips() == before and sorted(project.clips.iterdir()) == files
     # With another recording that gives one, the first keeps its clips all the same.
     add_file(project, write(tmp_path / "long.wav", tone(8)), title="Long")
-    view = start_segment(project, None, SegmentOptions(min_clip_s=6, max_join_pause_ms=0)).wait()
+    view = cut_tones(project, min_clip_s=6, max_join_pause_ms=0).wait()
     assert view.status == "done" and (view.result["clips"], view.result["sources"]) == (1, 1)
     assert [warning.values["title"] for warning in view.warnings] == ["Short"]
     assert project.store.clips()[:2] == before and len(list(project.clips.iterdir())) == 3
@@ -164,12 +172,12 @@ def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
 ) -> None:
     parts = [tone(5), silence(1), tone(2), silence(0.7), tone(2)]
     source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
-    start_segment(project).wait()
+    cut_tones(project).wait()
     _, second = project.store.clips()
     project.store.edit_clip(second.id, text="Good night.")
     sound = project.clip_file(second.id).read_bytes()
     # A clip shorter than 5 s is none: the second goes. Then it comes back, cut anew.
-    view = start_segment(project, None, SegmentOptions(min_clip_s=4.8, max_join_pause_ms=0)).wait()
+    view = cut_tones(project, min_clip_s=4.8, max_join_pause_ms=0).wait()
     assert (view.status, view.result["trashed"]) == ("done", 1)
     assert [(w.code, w.values["count"]) for w in view.warnings] == [("segment.trashed", 1)]
     folder = project.path / "trash" / f"{source.id}-clips"
@@ -177,7 +185,7 @@ def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
     assert [(clip["id"], clip["text"]) for clip in kept["clips"]] == [(second.id, "Good night.")]
     assert [one["new"] for one in kept["revisions"]] == ["Good night."]
     assert (folder / f"{second.id}.wav").read_bytes() == sound and not project.clip_file(second.id).exists()
-    assert start_segment(project).wait().result["trashed"] == 0
+    assert cut_tones(project).wait().result["trashed"] == 0
     assert [clip.id[-4:] for clip in project.store.clips()] == ["0001", "0003"]
 
 
@@ -185,12 +193,12 @@ def test_only_recordings_that_came_later_wait_to_be_cut(project: Project, tmp_pa
     add_file(project, write(tmp_path / "first.wav", tone(5)), title="First")
     add_file(project, write(tmp_path / "short.wav", tone(1)), title="Nothing to cut")
     assert len(uncut(project)) == 2
-    assert start_segment(project).wait().status == "done"
+    assert cut_tones(project).wait().status == "done"
     assert uncut(project) == []
     added = add_file(project, write(tmp_path / "second.wav", tone(6)), title="Second")
     assert uncut(project) == [added.id]
     before = project.store.clips()
-    assert start_segment(project, uncut(project)).wait().result["clips"] == 1
+    assert cut_tones(project, uncut(project)).wait().result["clips"] == 1
     assert uncut(project) == [] and all(clip in project.store.clips() for clip in before)
 
 
@@ -206,7 +214,7 @@ def test_a_second_cut_at_the_same_time_is_refused(project: Project, speech: Sour
 def test_a_lost_frames_file_is_measured_again_by_the_job(project: Project, speech: Source) -> None:
     shutil.rmtree(project.clips, ignore_errors=True)
     project.source_file(speech.id).with_suffix(".frames.npz").unlink()
-    assert start_segment(project).wait().result["clips"] > 20
+    assert cut_tones(project).wait().result["clips"] > 20
 
 
 def test_fades_rise_from_nothing_and_leave_the_middle_alone() -> None:
@@ -259,15 +267,15 @@ def test_quiet_ends_and_clipping_are_measured(project: Project, tmp_path: Path) 
         assert clip.clipped_fraction == 0
     clip, _ = _cut(project, np.clip(tone(4, rate, 200, dbfs=3), -1, 1), rate, tmp_path)
     assert clip.clipped_fraction is not None and 0.2 < clip.clipped_fraction < 0.8
-    clip, sound = _cut(project, silence(4, rate), rate, tmp_path)
-    assert (clip.loudness_lufs, clip.peak_dbfs, clip.gain_db, clip.lead_s) == (None, None, 0, 4) and not sound.any()
+    clip, sound = _cut(project, tone(4, rate, dbfs=-75), rate, tmp_path)
+    assert (clip.loudness_lufs, clip.gain_db, clip.lead_s) == (None, 0, 4)
 
 
 def test_the_cleaned_copy_is_cut_where_it_is_chosen(project: Project, tmp_path: Path) -> None:
     source = add_file(project, write(tmp_path / "in.wav", tone(5, 22_050, 300), 22_050))
     write(project.cleaned_file(source.id), tone(5, 22_050, 900), 22_050)
     project.store.change_source(source.id, use="cleaned")
-    assert start_segment(project).wait().status == "done"
+    assert cut_tones(project).wait().status == "done"
     sound = soundfile.read(project.clip_file(project.store.clips()[0].id))[0]
     assert np.argmax(np.abs(np.fft.rfft(sound))) * CLIP_RATE_HZ / len(sound) == pytest.approx(900, abs=1)
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from core.audio.frames import FLOOR_DBFS, frames_file, measure, scan
-from core.audio.silence import LevelCurve, SegmentOptions, Span, left_out, levels, segment
+from core.audio.plan import segment
+from core.audio.silence import LevelCurve, SegmentOptions, Span, left_out, levels
 from core.errors import Cancelled
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
@@ -90,7 +91,7 @@ def test_for_any_curve_clips_keep_the_limits_and_with_the_lost_parts_are_the_who
         level = LevelCurve(level.dbfs + chance.normal(0, 2, len(level.dbfs)), 0.01, max(0.0, level.seconds - 0.003))
         low = float(chance.choice([1.5, 3, 5]))
         options = SegmentOptions(
-            threshold_dbfs=float(chance.choice([-45, -40, -30])), min_silence_ms=int(chance.choice([100, 300, 500])),
+            threshold_dbfs=float(chance.choice([-45, -40, -30])), min_silence_ms=int(chance.choice([200, 300, 500])),
             min_clip_s=low, max_clip_s=low + float(chance.choice([0.5, 3, 8])), pad_ms=int(chance.choice([0, 80, 100])),
         )  # fmt: skip
         spans = segment(level, options)
@@ -124,7 +125,7 @@ def test_ten_hours_are_cut_while_a_slider_moves(prompts: Prompts) -> None:
     one = levels_of(prompts.recording)
     times = round(36_000 / one.seconds)
     ten_hours = LevelCurve(np.tile(one.dbfs, times), one.frame_s, one.seconds * times)
-    for options in (SegmentOptions(), SegmentOptions(threshold_dbfs=-80), SegmentOptions(min_silence_ms=100)):
+    for options in (SegmentOptions(), SegmentOptions(threshold_dbfs=-80), SegmentOptions(min_silence_ms=200)):
         began = time.process_time()  # not the clock: other tests may be at work
         assert len(segment(ten_hours, options)) > 1000
         assert time.process_time() - began < 0.8  # about 0.1 s

@@ -225,7 +225,7 @@ def test_a_removed_recording_comes_back_from_the_trash_with_its_clips(project: P
     parts = np.concatenate([tone(4), silence(1), tone(4)])
     source = add_file(project, write(tmp_path / "a.wav", parts))
     kept = add_file(project, write(tmp_path / "b.wav", tone(4)))
-    start_segment(project, None, SegmentOptions()).wait()
+    start_segment(project, None, SegmentOptions(only_speech=False)).wait()
     project.store.edit_clip(f"{source.id}-0001", text="Hello.", status="approved")
     clips, files = project.store.clips(), sorted(path.name for path in project.clips.iterdir())
     folder = recordings.remove(project, source.id)

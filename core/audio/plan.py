@@ -1,0 +1,211 @@
+"""What a recording is cut into and what is left out of it, and why. Pure and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.audio.cuts import Places, after, divide, valleys, with_words, word_gaps
+from core.audio.options import SegmentOptions
+from core.audio.silence import Flags, LevelCurve, Runs, Span, left_out, runs, smooth, stretches
+from core.audio.speech import SpeechCurve
+from core.records import Word
+
+_QUIET_S = 0.1  # an end with less quiet around it was cut without a pause
+_ABOVE_ROOM_DB = 6.0
+_NOTICED_S = 0.3  # a shorter sound in a pause is not worth a line of its own
+REASONS = ("pause", "short", "not_speech")
+_PAUSE, _SHORT, _NOT_SPEECH = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut(Span):
+    """A piece of a recording that becomes no clip: a ``pause``, too ``short``, or ``not_speech``."""
+
+    reason: str = "pause"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Spans that become clips, and those left out: together the whole recording, each in order."""
+
+    spans: list[Span]
+    lost: list[LeftOut]
+
+
+def segment(
+    curve: LevelCurve, options: SegmentOptions, speech: SpeechCurve | None = None, words: Sequence[Word] = ()
+) -> list[Span]:
+    """`plan` without what is left out."""
+    return plan(curve, options, speech, words).spans
+
+
+def plan(
+    curve: LevelCurve, options: SegmentOptions, speech: SpeechCurve | None = None, words: Sequence[Word] = ()
+) -> Plan:
+    """Cut a recording into spans of ``min_clip_s`` to ``max_clip_s``, in order and apart from each other.
+
+    Pauses separate stretches of sound; of these only speech is kept, if it is known what is speech. A stretch that is
+    too long is cut between words if their times are known, else where it is quietest; pieces that are too short are
+    joined to the neighbour across the shortest pause, or left out if that does not fit.
+
+    Args:
+        curve: the levels of the recording.
+        options: how to cut.
+        speech: how probable speech is at each time; None cuts by level alone.
+        words: of the recording, in order of time; none cuts without them.
+    """
+    if not len(curve.dbfs):
+        return Plan([], [])
+    known = speech if options.only_speech else None
+    words = words if options.use_words else ()
+    wide = known.wide(options.speech_threshold, curve) if known else None
+    gaps = word_gaps(curve, words) if len(words) > 1 else None
+    whole = _sew(stretches(curve, options, wide), words, curve.frame_s)
+    pieces = _cut_long(curve, whole, options, speech, words, gaps)
+    joined = _join_short(pieces, curve, options, words)
+    shortest = options.min_clip_s / curve.frame_s - 1e-6
+    long = [(first, last) for first, last in joined if last - first >= shortest]
+    kept = known.enough(long, curve, options.speech_threshold, options.min_speech_percent / 100) if known else long
+    quiet = _quiet(curve, options)
+    spans = [_span(curve, piece, quiet) for piece in kept]
+    kinds = _kinds(curve, options, wide)
+    for piece in joined:
+        kinds[slice(*piece)] = _NOT_SPEECH if piece[1] - piece[0] >= shortest else _SHORT
+    return Plan(spans, _reasons(curve, spans, kinds))
+
+
+def _sew(pieces: Runs, words: Sequence[Word], frame_s: float) -> Runs:
+    """The same stretches, but two whose pause lies within one word are one: such a silence separates nothing."""
+    if len(words) == 0 or len(pieces) < 2:
+        return pieces
+    starts = np.array([word.start_s for word in words])
+    sewn = [pieces[0]]
+    for first, last in pieces[1:]:
+        middle = (sewn[-1][1] + first) / 2 * frame_s
+        index = int(np.searchsorted(starts, middle, side="right")) - 1
+        pause_s = (first - sewn[-1][1]) * frame_s
+        # A recogniser lets a word before a long pause last until the next one: such a time says nothing.
+        if index >= 0 and pause_s < 0.35 and words[index].start_s + 0.05 < middle < words[index].end_s - 0.05:
+            sewn[-1] = (sewn[-1][0], last)
+        else:
+            sewn.append((first, last))
+    return sewn
+
+
+def _cut_long(
+    curve: LevelCurve,
+    pieces: Runs,
+    options: SegmentOptions,
+    speech: SpeechCurve | None,
+    words: Sequence[Word],
+    gaps: Places | None,
+) -> Runs:
+    shortest, longest = max(1, curve.frames_in(options.min_clip_s)), curve.frames_in(options.max_clip_s)
+    probability: npt.NDArray[np.floating] | None = None
+    cut: Runs = []
+    for first, last in pieces:
+        if last - first <= longest:
+            cut.append((first, last))
+            continue
+        if speech is not None and probability is None:
+            probability = speech.of_frames(curve)
+        places = valleys(curve, first, last, longest - shortest, probability)
+        if gaps is not None:
+            places = with_words(places, gaps.between(first, last), words, curve.frame_s)
+        edges = [first, *divide(first, last, places, shortest, longest), last]
+        cut += zip(edges, edges[1:], strict=False)
+    return cut
+
+
+def _join_short(pieces: Runs, curve: LevelCurve, options: SegmentOptions, words: Sequence[Word]) -> Runs:
+    """Join across the shortest pauses first, where one side is too short to be a clip and the whole is not too long,
+    or where the pause is known to lie within a sentence.
+
+    One round is enough: a pause that was refused stays so, because pieces only grow.
+    """
+    shortest, longest = options.min_clip_s / curve.frame_s, curve.frames_in(options.max_clip_s)
+    widest = options.max_join_pause_ms / 1000 / curve.frame_s
+    head = list(range(len(pieces)))  # of each piece: the first and the last piece of its group, at the group's ends
+    tail = list(range(len(pieces)))
+    gaps = [after[0] - before[1] for before, after in zip(pieces, pieces[1:], strict=False)]
+    within = _within_sentence(pieces, words, curve.frame_s)
+    for index in sorted((i for i in range(len(gaps)) if gaps[i] <= widest), key=gaps.__getitem__):
+        left, right = head[index], tail[index + 1]
+        start, middle, resume, end = pieces[left][0], pieces[index][1], pieces[index + 1][0], pieces[right][1]
+        wanted = middle - start < shortest or end - resume < shortest or (index in within and gaps[index] > 0)
+        if end - start <= longest and wanted:
+            tail[left], head[right] = right, left
+    joined, index = [], 0
+    while index < len(pieces):
+        joined.append((pieces[index][0], pieces[tail[index]][1]))
+        index = tail[index] + 1
+    return joined
+
+
+def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set[int]:
+    """After which pieces the sentence goes on."""
+    if len(words) < 2:
+        return set()
+    middles = np.array([(word.start_s + word.end_s) / 2 for word in words])
+    found = set()
+    for index, (before, following) in enumerate(zip(pieces, pieces[1:], strict=False)):
+        number = int(np.searchsorted(middles, (before[1] + following[0]) / 2 * frame_s))
+        if 0 < number < len(words) and after(words[number - 1].text, words[number].text) != "sentence":
+            found.add(index)
+    return found
+
+
+def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
+    """Frames that belong to a quiet long enough to be one between words, with those at the recording's ends."""
+    level = np.asarray(curve.dbfs, np.float32)
+    room = float(np.percentile(level, 3)) + _ABOVE_ROOM_DB
+    starts, ends = runs(level < max(options.threshold_dbfs, min(room, options.threshold_dbfs + 20)))
+    quiet = np.zeros(len(level) + 1, bool)
+    enough = round(_QUIET_S / curve.frame_s)
+    for first, last in zip(starts, ends, strict=True):
+        if last - first >= enough or first == 0 or last == len(level):
+            quiet[first : last + 1] = True
+    return quiet
+
+
+def _span(curve: LevelCurve, piece: tuple[int, int], quiet: npt.NDArray[np.bool_]) -> Span:
+    first, last = piece
+    forced = (first > 0 and not quiet[first], last < len(curve.dbfs) and not quiet[last])
+    names = {(True, True): "both", (True, False): "start", (False, True): "end"}
+    return Span(curve.at(first), curve.at(last), names.get(forced, ""))
+
+
+def _kinds(curve: LevelCurve, options: SegmentOptions, speech: Flags | None) -> npt.NDArray[np.int8]:
+    """Of each frame why it would be left out, as long as no piece covers it: a pause, or sound that is no speech."""
+    kinds = np.full(len(curve.dbfs), _PAUSE, np.int8)
+    if speech is not None:
+        sound = (curve.dbfs >= options.threshold_dbfs).astype(np.float32)
+        mostly = smooth(sound, 2 * round(_NOTICED_S / curve.frame_s / 2) + 1) > 0.5
+        kinds[mostly & ~speech] = _NOT_SPEECH
+    return kinds
+
+
+def _reasons(curve: LevelCurve, spans: list[Span], kinds: npt.NDArray[np.int8]) -> list[LeftOut]:
+    """What no span covers, in pieces by why it is left out."""
+    lost: list[LeftOut] = []
+    least = round(_NOTICED_S / curve.frame_s)
+    for one in left_out(spans, curve.seconds):
+        first, last = round(one.start_s / curve.frame_s), round(one.end_s / curve.frame_s)
+        parts = _noticed(kinds[first : max(last, first + 1)], least)
+        times = [one.start_s, *(curve.at(first + edge) for edge, _ in parts[1:]), one.end_s]
+        lost += [LeftOut(a, b, "", REASONS[kind]) for a, b, (_, kind) in zip(times, times[1:], parts, strict=False)]
+    return lost
+
+
+def _noticed(kinds: npt.NDArray[np.int8], least: int) -> list[tuple[int, int]]:
+    """Where runs of a kind begin, and the kind; runs shorter than ``least`` count to the one before them."""
+    edges = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
+    found: list[tuple[int, int]] = []
+    for first, last in zip(edges, edges[1:], strict=False):
+        if last - first >= least and (not found or found[-1][1] != kinds[first]):
+            found.append((first if found else 0, int(kinds[first])))
+    return found or [(0, int(np.bincount(kinds).argmax()))]

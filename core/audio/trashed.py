@@ -1,0 +1,131 @@
+"""Clips that a person had worked on and that a later cut replaced: kept in the project's trash, and brought back."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.audio.clips import cut_clip, options_of_last_cut
+from core.audio.edit import alone, trash_sound
+from core.errors import UserError
+from core.files import free_name, inside, read_json, write_json
+from core.records import Clip, Revision, Source
+from core.workspace import Project
+
+_LIST = "clips.json"
+_SAME_S = 0.001
+
+
+class Trash:
+    """Where clips go that a person worked on: a folder of the project's trash with their list and their audio."""
+
+    def __init__(self, project: Project, source: Source) -> None:
+        self.project, self.source = project, source
+        self.folder: Path | None = None
+        self.ids: list[str] = []
+
+    def keep(self, clips: list[Clip], revisions: list[Revision]) -> None:
+        """Write down what is to be kept, before it leaves the database."""
+        parent = self.project.path / "trash"
+        parent.mkdir(parents=True, exist_ok=True)
+        self.folder = parent / free_name(parent, f"{self.source.id}-clips")
+        kept = {"clips": [asdict(clip) for clip in clips], "revisions": [asdict(one) for one in revisions]}
+        write_json(self.folder / _LIST, {"source": asdict(self.source), **kept})
+        self.ids = [clip.id for clip in clips]
+
+    def undo(self) -> None:
+        """Nothing left the database after all."""
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def move(self) -> None:
+        """Bring the audio to what was written down."""
+        for clip_id in self.ids:
+            path = self.project.clip_file(clip_id)
+            if self.folder and path.exists():
+                path.rename(self.folder / path.name)
+
+
+@dataclass(frozen=True)
+class TrashedClips:
+    """A folder of clips in the trash. ``at`` is Unix time in seconds; ``texts`` are the first few."""
+
+    folder: str
+    source_id: str
+    title: str
+    at: float
+    count: int
+    texts: tuple[str, ...]
+
+
+def trashed_clips(project: Project, source_id: str = "") -> list[TrashedClips]:
+    """What was put away by cutting again, the newest first; only of recordings that are there."""
+    titles = {source.id: source.title for source in project.store.sources()}
+    found = []
+    for path in (project.path / "trash").glob(f"*/{_LIST}"):
+        kept = _read(path)
+        if kept is None or kept[0] not in titles or source_id not in ("", kept[0]):
+            continue
+        clips = kept[1]
+        texts = tuple(clip.text for clip in clips if clip.text)[:3]
+        found.append(TrashedClips(path.parent.name, kept[0], titles[kept[0]], path.stat().st_mtime, len(clips), texts))
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def restore_trashed_clips(project: Project, folder_name: str) -> list[Clip]:
+    """Bring clips back as they were, texts and approval included, in the place of those that lie there now.
+
+    It can be undone like every change of a recording's clips. The clips are then no longer in the trash.
+
+    Raises:
+        UserError: ``segment.not_in_trash``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    with alone(project):
+        folder, source, clips = _trashed(project, folder_name)
+        store = project.store
+        gone = {
+            there.id: there
+            for clip in clips
+            for there in store.clips_between(source.id, clip.start_s + _SAME_S, clip.end_s - _SAME_S)
+        }
+        back = [clip for clip in clips if clip.id not in gone]
+        options = options_of_last_cut(project)
+        for clip in back:
+            kept = folder / f"{clip.id}.wav"
+            if kept.exists():
+                shutil.copyfile(kept, project.clip_file(clip.id))
+            else:
+                cut_clip(project, source, clip, options)
+        stay = {clip.id for clip in clips}
+        swapped = [clip for clip in gone.values() if clip.id not in stay]
+        store.swap_clips(source.id, "restore", [clip.id for clip in swapped], back)
+        trash_sound(project, swapped)
+        shutil.rmtree(folder)
+    return back
+
+
+def _trashed(project: Project, folder_name: str) -> tuple[Path, Source, list[Clip]]:
+    kept = None
+    with contextlib.suppress(ValueError):  # a name that leads out of the trash
+        folder = inside(project.path / "trash", folder_name)
+        kept = _read(folder / _LIST)
+    if kept is None:
+        raise UserError(
+            "segment.not_in_trash", "These clips are no longer in the trash.", "Reload the page to see what is there."
+        )
+    return folder, project.store.source(kept[0]), kept[1]
+
+
+def _read(path: Path) -> tuple[str, list[Clip]] | None:
+    """A list of clips in the trash: the recording's id, and they; None if it is not there or cannot be read."""
+    try:
+        kept: dict[str, Any] = read_json(path)
+        fields = Clip.__dataclass_fields__
+        clips = [Clip(**{name: value for name, value in one.items() if name in fields}) for one in kept["clips"]]
+        return str(kept["source"]["id"]), clips
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
