@@ -7,16 +7,20 @@ import has failed. With ``--readme`` only the pictures of the README are made, i
 from __future__ import annotations
 
 import argparse
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from core.audio.samples import read, write_wav
 from core.demo import start_demo
+from core.measures.start import start_measure
+from core.records import Clip, Source, Word
 from core.sources import recordings
 from core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, Server
-from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
 from ui.i18n import LANGUAGES
 
 TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
@@ -25,8 +29,8 @@ THEMES = ("light", "dark")
 SETTLE_MS = 700
 
 
-def shoot(browser: Any, url: str, state: str, slug: str, tabs: tuple[str, ...], folder: Path) -> None:
-    """All variants of some tabs of one project."""
+def shoot(browser: Any, url: str, state: str, slug: str, tabs: tuple[str, ...], folder: Path, place: str = "") -> None:
+    """All variants of some tabs of one project, ``place`` being where in the tab."""
     for language in LANGUAGES:
         for width in WIDTHS:
             for theme in THEMES:
@@ -35,7 +39,7 @@ def shoot(browser: Any, url: str, state: str, slug: str, tabs: tuple[str, ...], 
                 )
                 page = context.new_page()
                 for tab in tabs:
-                    page.goto(f"{url}/{language}/?project={slug}&tab={tab}")
+                    page.goto(f"{url}/{language}/?project={slug}&tab={tab}{place}")
                     page.wait_for_selector(f"#page-{tab} h2:visible")
                     page.wait_for_timeout(SETTLE_MS)
                     page.screenshot(path=folder / f"{state}-{tab}-{width}-{theme}-{language}.png", full_page=True)
@@ -63,6 +67,31 @@ def failed_import(workspace: Workspace, folder: Path) -> str:
     return project.slug
 
 
+def flagged_clips(workspace: Workspace) -> str:
+    """A project with clips worth a second look: measured, of two voices (the second is the first, deeper)."""
+    project = workspace.create("Two voices", "en")
+    prompts = [one.split("\t") for one in (DEMO / "transcripts.tsv").read_text().splitlines()[1:]]
+    project.sources.mkdir()
+    deeper = "asetrate=12000,aresample=16000,atempo=1.3333,volume=-22dB"
+    for name, sound, count in (("s1", "anull", 12), ("s2", deeper, 5)):
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(DEMO / "recording.flac"), "-t", "120", "-af", sound]
+        subprocess.run([*command, str(project.source_file(name))], check=True)
+        project.store.add_source(Source(name, "Interview" if name == "s1" else "Second guest", seconds=120.0))
+        clips = []
+        for number, (start, end, text) in enumerate(prompts[:count], 1):
+            clip = Clip(f"{name}-{number:04d}", name, float(start), float(end), text, text, "en", confidence=0.93)
+            write_wav(project.clip_file(clip.id), *read(project.source_file(name), clip.start_s, clip.end_s, 22_050))
+            clips.append(clip)
+        project.store.replace_clips(name, clips)
+    start_measure(project).wait(300)
+    for clip in project.store.clips()[2:9:3]:
+        first, *rest = clip.text.split()
+        project.store.second_opinion(clip.id, " ".join([*rest, "maybe"]), 0.24, "mismatch unsure")
+        word = Word(clip.start_s + 0.2, clip.start_s + 0.5, rest[0], 0.31)
+        project.store.replace_words("s1", clip.start_s, clip.end_s, [word])
+    return project.slug
+
+
 def main() -> None:
     """Make the states, then the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,6 +112,8 @@ def main() -> None:
                 shoot(browser, server.url, "empty", empty.slug, TABS, chosen.folder)
                 slug = failed_import(workspace, Path(temporary))
                 shoot(browser, server.url, "error", slug, ("sources",), chosen.folder)
+                flagged = flagged_clips(workspace)
+                shoot(browser, server.url, "flagged", flagged, ("review",), chosen.folder, "&filter=flagged")
             demo, job = start_demo(workspace)
             while job.alive() and not demo.store.totals().clips:
                 time.sleep(0.5)

@@ -1,8 +1,6 @@
-"""One clip under review, large: picture, player, text, what was heard, the decision, and the keys for it."""
+"""One clip under review, large: why it is flagged, picture, player, text, what was heard, the decision, its keys."""
 
 from __future__ import annotations
-
-import difflib
 
 from core.audio.waveform import peaks
 from core.records import Clip
@@ -11,6 +9,8 @@ from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
 from ui.i18n import Translator
+from ui.parts.heard import heard_lines
+from ui.parts.measures import clip_lights
 
 _BUCKETS = 400
 
@@ -18,8 +18,8 @@ _BUCKETS = 400
 def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False) -> str:
     """HTML of the card for a `Panel`.
 
-    Its buttons send ``approved``, ``rejected`` (both with the text as it stands) and ``undo``; its text field sends
-    ``text`` when it is left.
+    Its buttons send ``approved``, ``rejected`` (both with the text as it stands), ``undo`` and those of
+    `heard_lines`; its text field sends ``text`` when it is left.
 
     Args:
         play: whether the clip begins to play as it is shown.
@@ -27,7 +27,8 @@ def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = Fal
     clip = spot.clip
     return (
         f'<article class="vw-card vw-review" data-key="{html.e(clip.id)}">{_head(t, spot)}'
-        f"{_sound(t, project, spot, play)}{_text(t, clip)}{_buttons(t, spot)}</article>"
+        f"{_why(t, clip)}{_sound(t, project, spot, play)}{clip_lights(t, clip)}{_text(t, spot)}{_buttons(t, spot)}"
+        "</article>"
     )
 
 
@@ -38,7 +39,10 @@ def _head(t: Translator, spot: Spot) -> str:
     if clip.confidence is not None:
         facts += " · " + t("review.sure", percent=f"{clip.confidence:.0%}")
     tone = {"approved": "good", "rejected": "bad"}.get(clip.status, "")
-    status = f'<span class="vw-chip {tone}">{html.e(t("review.status_" + clip.status))}</span>'
+    said = t("review.status_" + clip.status)
+    if clip.status == "rejected" and t.has(f"flags.{clip.reason}"):
+        said += f" · {t('flags.' + clip.reason)}"
+    status = f'<span class="vw-chip {tone}">{html.e(said)}</span>'
     return (
         f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
         f'<span class="vw-row">{html.e(where)} {status}</span></div>'
@@ -62,27 +66,23 @@ def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     )
 
 
-def _text(t: Translator, clip: Clip) -> str:
-    label = html.e(t("review.text"))
-    heard = ""
-    if clip.raw_text and clip.raw_text != clip.text:
-        heard = f'<p class="vw-heard"><span class="vw-dim">{html.e(t("review.heard"))}</span> {_marked(clip)}</p>'
-    return (
-        f'<label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
-        f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
-        f"</label>{heard}"
+def _why(t: Translator, clip: Clip) -> str:
+    """Why a clip is worth a second look, in plain words."""
+    codes = [code for code in (*clip.text_flags.split(), *clip.sound_flags.split()) if t.has(f"flags.{code}")]
+    items = "".join(
+        f'<li data-key="{code}"><b>{html.e(t("flags." + code))}</b> {html.e(t(f"flags.{code}_about"))}</li>'
+        for code in codes
     )
+    return f'<ul class="vw-flags" aria-label="{html.e(t("review.flags"))}">{items}</ul>' if items else ""
 
 
-def _marked(clip: Clip) -> str:
-    """What was heard, with the words marked that the text has otherwise."""
-    heard, text = clip.raw_text.split(), clip.text.split()
-    parts = []
-    for what, first, last, _, _ in difflib.SequenceMatcher(None, heard, text, autojunk=False).get_opcodes():
-        words = html.e(" ".join(heard[first:last]))
-        if words:
-            parts.append(words if what == "equal" else f"<mark>{words}</mark>")
-    return " ".join(parts)
+def _text(t: Translator, spot: Spot) -> str:
+    clip, label = spot.clip, html.e(t("review.text"))
+    return (
+        f'<div><label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
+        f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
+        f"</label>{heard_lines(t, clip, spot.words)}</div>"
+    )
 
 
 def _buttons(t: Translator, spot: Spot) -> str:

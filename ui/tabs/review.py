@@ -1,49 +1,96 @@
-"""Review: one clip after the other, heard, corrected, approved or rejected; many at once where it looks right."""
+"""Review: one clip after the other, heard, corrected, approved or rejected; many at once; and how all of them sound."""
 
 from __future__ import annotations
 
 import gradio as gr
 
 from core import review
+from core.measures.start import start_measure
+from core.measures.voices import keep_voice
 from core.records import Clip, Totals
 from core.review import Spot
 from core.workspace import Project
 from ui import html
+from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.measures import sound_of_clips
 from ui.parts.review_card import review_card
+
+_WITH_FLAGS = ("flagged", "approved")  # the lists that can be narrowed to a kind of flag
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
-    panel = Panel()
+    panel, sound = Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        return {panel: _review(page, project, view_of(query))}
+        return {panel: _review(page, project, view_of(query)), sound: _sound(page, project)}
+
+    def tick(project: Project | None, _query: str) -> Updates:
+        return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
 
     def act(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
             return None
         view = view_of(evt.view)
-        state, search = view.get("filter", "new"), view.get("search", "")
         play = False
         if evt.do in ("approved", "rejected"):
-            view["clip"] = review.decide(project, evt.id, evt.do, evt.value, state, search)
+            view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view))
             play = view.get("play") != "no"
         elif evt.do == "text":
             review.correct(project, evt.id, evt.value)
             if view.get("clip", evt.id) != evt.id:
                 return None  # the field was left by going on: the next clip is there already
+        elif evt.do.startswith("take_"):
+            view["clip"] = review.take(project, evt.id, evt.do.removeprefix("take_")).id
         elif evt.do == "undo":
             view["clip"] = review.undo(project)
-        elif evt.do == "approve_sure":
-            count = review.approve_sure(project, float(evt.id))
-            gr.Info(page.t("review.approved_many", count=page.t.number(count)), title=page.t("review.many"), duration=6)
+            return {panel: _review(page, project, view), sound: _sound(page, project)}
+        else:
+            _many_at_once(page, project, evt.do, evt.id, view)
         return {panel: _review(page, project, view, play=play)}
 
+    def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
+        if project is None:
+            return
+        if evt.do == "measure":
+            start_measure(project)
+        elif evt.do == "keep_voice":
+            _tell(page, "rejected_many", keep_voice(project, int(evt.id)))
+        else:
+            act_on_job(project, evt.do, evt.id)
+
     # Each decision counts, however quickly they come; one after the other, in the order they were made.
-    page.on(panel.act, act, [], [panel], refresh=False, trigger_mode="multiple", concurrency_limit=1)
-    return Tab("review", [panel], refresh, None, [page.view])
+    page.on(panel.act, act, [], [panel, sound], refresh=False, trigger_mode="multiple", concurrency_limit=1)
+    page.on(sound.act, act_on_sound)
+    return Tab("review", [panel, sound], refresh, tick, [page.view])
+
+
+def _chosen(view: dict[str, str]) -> dict[str, str]:
+    """Which clips the address means, as `review.spot` and `review.decide` take it."""
+    state = view.get("filter", "new")
+    chosen = {"state": state, "search": view.get("search", "")}
+    if state in _WITH_FLAGS:
+        chosen |= {"flag": view.get("flag", "")}
+    return chosen | ({"sort": view.get("sort", "time")} if state == "flagged" else {})
+
+
+def _many_at_once(page: Page, project: Project, do: str, value: str, view: dict[str, str]) -> None:
+    if do == "approve_sure":
+        count = review.approve_sure(project, float(value), flagged=view.get("flagged") == "yes")
+        _tell(page, "approved_many", count)
+    elif do == "reject_flagged":
+        _tell(page, "rejected_many", review.reject_flagged(project, value))
+        view |= {"clip": "", "flag": ""}  # that kind is gone
+
+
+def _tell(page: Page, sentence: str, count: int) -> None:
+    gr.Info(page.t(f"review.{sentence}", count=page.t.number(count)), title=page.t("review.title"), duration=6)
+
+
+def _sound(page: Page, project: Project | None) -> str:
+    return sound_of_clips(page.t, project, project.store.totals()) if project else ""
 
 
 def _review(page: Page, project: Project | None, view: dict[str, str], *, play: bool = False) -> str:
@@ -55,15 +102,16 @@ def _review(page: Page, project: Project | None, view: dict[str, str], *, play: 
     counts = review.counts(project, totals)
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))
-    state = view.get("filter", "new")
-    spot = review.spot(project, state, view.get("clip", ""), view.get("search", ""))
+    state, flag = view.get("filter", "new"), view.get("flag", "")
+    spot = review.spot(project, clip_id=view.get("clip", ""), **_chosen(view))
     parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
+    parts.append(_kinds(page, project, state, view))
     if spot is None:
-        parts.append(_nothing(page, counts, state) + html.arrive("clip="))
+        parts.append(_nothing(page, counts, state) + html.arrive(f"clip=&flag={flag}"))
     else:
         side = f"<aside>{_following(page, spot)}{_keys(page, view)}{_many(page, project, view)}</aside>"
         card = review_card(t, project, spot, play=play)
-        parts.append(f'<div class="vw-split">{card}{side}</div>{html.arrive(f"clip={spot.clip.id}")}')
+        parts.append(f'<div class="vw-split">{card}{side}</div>{html.arrive(f"clip={spot.clip.id}&flag={flag}")}')
     return "".join(parts)
 
 
@@ -87,14 +135,60 @@ def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
 def _filters(page: Page, counts: dict[str, int], state: str, view: dict[str, str]) -> str:
     t = page.t
     buttons = "".join(
-        html.place(f"{t('review.filter_' + one)} {t.number(counts[one])}", f"filter={one}&clip=", chosen=one == state)
+        html.place(
+            f"{t('review.filter_' + one)} {t.number(counts[one])}", f"filter={one}&clip=&flag=", chosen=one == state
+        )
         for one in review.STATES
     )
     search = (
         f'<input type="text" data-view="clip=&search" value="{html.e(view.get("search", ""))}"'
         f' placeholder="{html.e(t("review.search"))}" aria-label="{html.e(t("review.search"))}">'
     )
-    return f'<div class="vw-row vw-gap" role="group" aria-label="{html.e(t("review.filters"))}">{buttons}{search}</div>'
+    label = html.e(t("review.filters"))
+    return (
+        f'<div class="vw-row vw-gap"><div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
+        f"{search}</div>"
+    )
+
+
+def _kinds(page: Page, project: Project, state: str, view: dict[str, str]) -> str:
+    """The kinds of flags among the clips of a state with their counts; what the chosen one means, and rejecting it."""
+    t = page.t
+    found = review.flag_counts(project, state) if state in _WITH_FLAGS else {}
+    chosen = view.get("flag", "")
+    if not found and not chosen:
+        return ""
+    buttons = html.place(t("review.all_flags"), "flag=&clip=", chosen=not chosen)
+    buttons += "".join(
+        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", chosen=code == chosen)
+        for code, count in found.items()
+    )
+    label = html.e(t("review.flags"))
+    order = _order(page, view) if state == "flagged" else ""
+    kinds = f'<div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
+    row = f'<div class="vw-row">{kinds}{order}</div>'
+    if state != "flagged" or chosen not in found or not t.has(f"flags.{chosen}"):
+        return f'<div class="vw-gap">{row}</div>'
+    values = {"count": t.number(found[chosen]), "flag": t("flags." + chosen)}
+    reject = html.action(
+        t("review.reject_all", count=values["count"]),
+        "reject_flagged",
+        chosen,
+        confirm=t("review.reject_question", **values),
+        elem_id="reject-flagged",
+    )
+    about = html.e(t(f"flags.{chosen}_about"))
+    return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
+
+
+def _order(page: Page, view: dict[str, str]) -> str:
+    t, now = page.t, view.get("sort", "time")
+    options = "".join(
+        f'<option value="{one}"{" selected" if one == now else ""}>{html.e(t("review.sort_" + one))}</option>'
+        for one in review.ORDERS
+    )
+    label = f'<span class="vw-dim">{html.e(t("review.sort"))}</span>'
+    return f'<label class="vw-sort">{label} <select data-view="clip=&amp;sort">{options}</select></label>'
 
 
 def _nothing(page: Page, counts: dict[str, int], state: str) -> str:
@@ -102,7 +196,9 @@ def _nothing(page: Page, counts: dict[str, int], state: str) -> str:
     if state == "new" and not counts["new"]:
         undo = html.action(t("review.undo"), "undo", style="quiet", keys="z Z", title="Z")
         return html.empty(t("review.all_done"), html.go(t("review.to_dataset"), "dataset") + undo)
-    return html.empty(t("review.none_here"), html.place(t("review.show_all"), "filter=all&clip=&search="))
+    if state == "flagged" and not counts["flagged"]:
+        return html.empty(t("review.flagged_done"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
+    return html.empty(t("review.none_here"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
 
 
 def _following(page: Page, spot: Spot) -> str:
@@ -116,7 +212,8 @@ def _following(page: Page, spot: Spot) -> str:
 def _next(page: Page, clip: Clip) -> str:
     t = page.t
     text = clip.text or t("review.no_text")
-    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "◐ " if clip.is_doubtful else "")
+    flagged = clip.text_flags or clip.sound_flags
+    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "⚑ " if flagged else "◐ " if clip.is_doubtful else "")
     return (
         f'<button type="button" data-key="{html.e(clip.id)}" data-view="clip={html.e(clip.id)}">'
         f"<span>{mark}{html.e(text)}</span></button>"
@@ -135,8 +232,9 @@ def _keys(page: Page, view: dict[str, str]) -> str:
 def _many(page: Page, project: Project, view: dict[str, str]) -> str:
     """Approving at once what looks right: the threshold is chosen, then asked once."""
     t = page.t
-    found = review.sure_counts(project)
-    if not max(found.values()):
+    too = view.get("flagged") == "yes"
+    found = review.sure_counts(project, flagged=too)
+    if not max(found.values()) and not too and not max(review.sure_counts(project, flagged=True).values()):
         return ""
     chosen = min(found, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
     options = "".join(
@@ -157,7 +255,8 @@ def _many(page: Page, project: Project, view: dict[str, str]) -> str:
     )
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
-    body = f"{choice}{button}{html.why(off)}"
+    both = html.place(t(f"review.many_flagged_{'in' if too else 'out'}"), f"flagged={'' if too else 'yes'}", chosen=too)
+    body = f"{choice}{both}{button}{html.why(off)}"
     return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 
 

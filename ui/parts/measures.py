@@ -1,0 +1,121 @@
+"""How clips sound, for people: the lights of one clip, the picture of all, and the voices among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.measures.flags import Light, lights
+from core.measures.voices import Voice, several, voices
+from core.records import Clip, ClipFilter, Totals
+from core.workspace import Project
+from ui import html, plots
+from ui.audio_routes import audio_url
+from ui.i18n import Translator
+from ui.job_panel import is_live, job_panel
+
+_EDGES = {
+    "snr_db": [0, 10, 20, 30, 40, 50, 60, 70],
+    "speaker_similarity": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
+    "naturalness": [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5],
+}
+_WORDS = {"snr_db": "snr", "speaker_similarity": "likeness", "naturalness": "naturalness"}
+_DIGITS = {"snr": 0, "loudness": 0, "bandwidth": 1, "likeness": 2, "naturalness": 1}
+
+
+def clip_lights(t: Translator, clip: Clip) -> str:
+    """A clip's lights; each opens to its number and unit, which also show when the pointer rests on it."""
+    shown = "".join(_light(t, one) for one in lights(clip))
+    return f'<div class="vw-row vw-soundlights" role="group" aria-label="{html.e(t("review.lights"))}">{shown}</div>'
+
+
+def _light(t: Translator, light: Light) -> str:
+    label = t(f"review.light_{light.name}")
+    said = t("review.light_none")
+    if light.value is not None:
+        value = light.value / 1000 if light.name == "bandwidth" else light.value
+        said = t(f"review.light_{light.name}_value", value=t.number(value, _DIGITS[light.name]))
+    return (
+        f'<details class="vw-tip" data-key="light-{light.name}" title="{html.e(label)}: {html.e(said)}">'
+        f'<summary><span class="vw-light {light.tone}"><i aria-hidden="true">{html.LIGHTS[light.tone]}</i>'
+        f"{html.e(label)}</span></summary><span>{html.e(said)}</span></details>"
+    )
+
+
+def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
+    """The section under the review: the job, histograms, and the question about a second voice.
+
+    Its buttons send ``measure``, ``keep_voice`` with a voice's number, and what a job's panel sends.
+    """
+    if not totals.clips:
+        return ""
+    job = project.latest("measure")
+    left = project.store.count(ClipFilter("unmeasured"))
+    counted = totals.clips - totals.rejected
+    how_far = t("job.of", done=t.number(max(0, counted - left)), total=t.number(counted))
+    numbers = html.numbers(html.number(how_far, t("review.measured")))
+    busy = t("review.measure_busy") if job and job.alive() else ""
+    label = t("review.measure_rest", count=t.number(left)) if 0 < left < counted else t("review.measure")
+    button = html.action(label, "measure", disabled=busy, elem_id="measure-clips") if left or busy else ""
+    panel = ""
+    if job and (is_live(job) or job.read().status != "done"):
+        panel = job_panel(t, job, done_text=_done(t, job.read().result), next_step=_to_flagged(t, project))
+    return (
+        f'<section><h3>{html.e(t("review.sound"))}</h3><p class="vw-dim">{html.e(t("review.sound_about"))}</p>'
+        f'<div class="vw-spread">{numbers}<div>{button}{html.why(busy)}</div></div>{panel}'
+        f"{_voices(t, project)}{_histograms(t, project)}</section>"
+    )
+
+
+def _done(t: Translator, result: dict[str, Any]) -> str:
+    """The closing sentence of the job."""
+    measured, flagged, failed = (int(result.get(name, 0)) for name in ("measured", "flagged", "failed"))
+    said = [t("review.measure_done", measured=t.number(measured), flagged=t.number(flagged))]
+    if failed:
+        said.append(t("review.measure_failed", count=t.number(failed)))
+    return " ".join(said)
+
+
+def _to_flagged(t: Translator, project: Project) -> str:
+    if not project.store.count(ClipFilter("flagged")):
+        return ""
+    return html.place(t("review.to_flagged"), "filter=flagged&flag=&clip=")
+
+
+def _histograms(t: Translator, project: Project) -> str:
+    pictures = []
+    for measure, edges in _EDGES.items():
+        values = [min(max(value, edges[0]), edges[-1]) for value in project.store.measured(measure)]
+        if values:
+            # The scale stands in the title: under a picture this small there is no room for it.
+            title = html.e(t(f"review.{_WORDS[measure]}_title"))
+            picture = plots.histogram(values, edges, "", t("transcripts.clips_axis"), write=t.plain)
+            pictures.append(f'<div data-key="{measure}"><h4>{title}</h4>{picture}</div>')
+    return f'<div class="vw-halves vw-thirds">{"".join(pictures)}</div>' if pictures else ""
+
+
+def _voices(t: Translator, project: Project) -> str:
+    """The question about a second voice, where one was found and its clips are not rejected yet."""
+    found = voices(project) if several(project) else []
+    if len(found) < 2:
+        return ""
+    total = sum(len(voice.clips) for voice in found)
+    rows = "".join(_voice(t, project, voice, place, total) for place, voice in enumerate(found))
+    about = html.e(t("review.voices_about", count=t.number(len(found))))
+    return (
+        f'<div class="vw-card vw-gap" data-key="voices"><h3>{html.e(t("review.voices"))}</h3><p>{about}</p>'
+        f'<div class="vw-cards">{rows}</div></div>'
+    )
+
+
+def _voice(t: Translator, project: Project, voice: Voice, place: int, total: int) -> str:
+    name = t("review.voice", letter=chr(ord("A") + place) if place < 26 else str(place + 1))
+    facts = t("review.voice_facts", minutes=t.minutes(voice.seconds), count=t.number(len(voice.clips)))
+    players = "".join(
+        html.player(audio_url(project.slug, "clip", clip_id), f"{name} · {clip_id}") for clip_id in voice.examples
+    )
+    question = t("review.voice_question", count=t.number(total - len(voice.clips)))
+    keep = html.action(t("review.voice_keep"), "keep_voice", str(voice.number), style="wide", confirm=question)
+    return (
+        f'<div class="vw-side vw-voice" data-key="voice-{voice.number}"><b>{html.e(name)}</b>'
+        f'<p class="vw-dim">{html.e(facts)}</p>{players}{keep}</div>'
+    )
