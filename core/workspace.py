@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.files import free_name, inside, read_json, slug, write_json
+from core.jobs import locks, queue
 from core.jobs.job import Job, busy, jobs_in
 from core.records import Source
 from core.store import Store
@@ -143,6 +144,7 @@ class Project:
         gpu: bool = False,
         name: str = "",
         files: Mapping[str, str] | None = None,
+        wait: bool = False,
     ) -> Job:
         """Create and start a job of this project; at most one of a kind runs in a project at a time.
 
@@ -153,18 +155,23 @@ class Project:
             gpu: whether it also needs the (one) graphics card, or the processor in its place.
             name: wished folder name; training runs take the name the person chose.
             files: further files of its folder, text by name.
+            wait: take a place in the queue where the card, or its kind, is taken.
 
         Raises:
-            Busy: a job of this kind, or another job on the card, is running.
+            Busy: a job of this kind, or another job on the card, is running or waits for it.
         """
         parent = self.runs if kind == "train" else self.jobs
         full = {**arguments, "workspace": str(self.workspace.path), "project": self.slug}
         wished = slug(name) if name else ""
-        return Job.begin(parent, kind, full, self._locks(kind, gpu), title=title, name=wished, files=files)
+        line, others = self.workspace.queue, self._locks(kind, gpu)
+        return Job.begin(parent, kind, full, others, title=title, name=wished, files=files, queue=line, wait=wait)
 
-    def launch(self, job: Job, *, gpu: bool) -> None:
-        """Start or resume a job's child under the project's lock of its kind and, if asked, the card's."""
-        job.start(*self._locks(str(job.spec()["kind"]), gpu))
+    def launch(self, job: Job, *, gpu: bool, wait: bool = False) -> None:
+        """Start or resume a job's child under the project's lock of its kind and, if asked, the card's.
+
+        With ``wait`` it takes a place in the queue where one of them is taken.
+        """
+        job.start(*self._locks(str(job.spec()["kind"]), gpu), queue=self.workspace.queue, wait=wait)
 
     def _locks(self, kind: str, gpu: bool) -> list[Path]:
         return [self.path / "locks" / kind, *([self.workspace.gpu_lock] if gpu else [])]
@@ -200,8 +207,9 @@ class Project:
         return next((job for job in self.all_jobs() if job.spec()["kind"] in kinds), None)
 
     def running(self) -> Job | None:
-        """A job of this project that is at work now."""
-        return next((job for job in self.all_jobs() if job.alive()), None)
+        """A job of this project that is at work now; one that waits for its turn if none is."""
+        live = [job for job in self.all_jobs() if job.alive()]
+        return next((job for job in live if job.read().status != "waiting"), live[0] if live else None)
 
 
 class Workspace:
@@ -229,6 +237,18 @@ class Workspace:
     def gpu_lock(self) -> Path:
         """Held by the one job that may use the card."""
         return self.path / "gpu.lock"
+
+    @property
+    def queue(self) -> Path:
+        """Tickets of the jobs that wait for the card."""
+        return self.path / "queue"
+
+    def on_card(self) -> dict[str, Any]:
+        """Who uses the card now, or is next to (kind, title, path of the job); empty if it is free."""
+        if locks.is_locked(self.gpu_lock):
+            return locks.holder(self.gpu_lock)
+        waiting = queue.tickets(self.queue, [self.gpu_lock])
+        return waiting[0].holder if waiting else {}
 
     def projects(self) -> list[Project]:
         """All projects, newest first."""

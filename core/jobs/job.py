@@ -14,13 +14,14 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import Busy
 from core.files import free_name, read_json, write_atomic, write_json
 from core.jobs import events, locks
+from core.jobs import queue as waiting
+from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
 
@@ -78,8 +79,14 @@ class Job:
         title: str = "",
         name: str = "",
         files: Mapping[str, str] | None = None,
+        queue: Path | None = None,
+        wait: bool = False,
     ) -> Job:
         """Make a job and start it under its own lock and ``others``; further arguments as `create` has them.
+
+        Args:
+            queue: folder of those who wait for locks (`core.jobs.queue`): nobody starts before them.
+            wait: wait there for ``others`` where they are held.
 
         Raises:
             Busy: one of the locks is held. No other process ever sees a folder of what was refused.
@@ -87,22 +94,22 @@ class Job:
         draft = cls._draft(parent, kind, arguments, title, files or {})
         held: list[int] = []
         try:
-            held += draft._take(others)
+            held, wanted = waiting.take(draft.path / "lock", list(others), draft._holder(), queue, wait)
             job = cls(_show(draft.path, _wanted(name, kind)))
         except BaseException:
-            _let_go(held)
+            locks.let_go(held)
             shutil.rmtree(draft.path, ignore_errors=True)
             raise
         try:
             # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
             for handle in held:
                 locks.tell(handle, job._holder())
-            job._spawn(held)
+            job._spawn(held, queue, wanted)
         except BaseException:
             shutil.rmtree(job.path, ignore_errors=True)
             raise
         finally:
-            _let_go(held)
+            locks.let_go(held)
         return job
 
     @classmethod
@@ -139,44 +146,38 @@ class Job:
         """Whether a process holds the job's lock."""
         return locks.is_locked(self.path / "lock")
 
-    def start(self, *others: Path) -> None:
+    def start(self, *others: Path, queue: Path | None = None, wait: bool = False) -> None:
         """Take the job's lock and every lock in ``others`` (the GPU's, the project's), then start the child.
+
+        ``queue`` and ``wait`` are as in `begin`.
 
         Raises:
             Busy: one of the locks is held; names the job that holds it. Nothing was started.
         """
-        held = self._take(others)
+        held, wanted = waiting.take(self.path / "lock", list(others), self._holder(), queue, wait)
         try:
-            self._spawn(held)
+            self._spawn(held, queue, wanted)
         finally:
-            _let_go(held)
+            locks.let_go(held)
 
     def _holder(self) -> dict[str, Any]:
         spec = self.spec()
         return {"kind": spec["kind"], "title": spec.get("title", ""), "path": str(self.path)}
 
-    def _take(self, others: Iterable[Path]) -> list[int]:
-        """The job's own lock and ``others``, all of them or none."""
-        me, held = self._holder(), []
-        try:
-            for lock in (self.path / "lock", *others):
-                handle = locks.try_lock(lock, me)
-                if handle is None:
-                    raise busy(locks.holder(lock))
-                held.append(handle)
-        except BaseException:
-            _let_go(held)
-            raise
-        return held
-
-    def _spawn(self, held: list[int]) -> None:
-        """Start the child, which inherits the locks."""
+    def _spawn(self, held: list[int], line: Path | None = None, wanted: Sequence[Path] = ()) -> None:
+        """Start the child, which inherits the locks; for those that are ``wanted`` it waits first."""
         self.stop_path.unlink(missing_ok=True)
         events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
+        command = [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)]
+        if line is not None and wanted:
+            ticket, handle = waiting.draw(line, self._holder(), wanted)
+            held.append(handle)
+            events.append(self.events_path, events.State(state="waiting"))
+            command += ["--turn", str(ticket), str(handle), *map(str, wanted)]
         with open(self.log_path, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)],
+                command,
                 cwd=REPOSITORY,
                 env={name: value for name, value in os.environ.items() if name != "VOICEWRIGHT_PASSWORD"},
                 stdin=subprocess.DEVNULL,
@@ -244,20 +245,6 @@ class Job:
             return ""
 
 
-def busy(holder: dict[str, Any]) -> Busy:
-    """The refusal that names the job in the way; ``holder`` is what its lock or its ``job.json`` says."""
-    kind, title = str(holder.get("kind", "")), str(holder.get("title", ""))
-    return Busy(
-        "job.busy",
-        "“{job}” is still running.",
-        "Wait until it is done, or stop it first.",
-        job=title or kind.replace("_", " ") or "another job",
-        kind=kind,
-        title=title,
-        path=str(holder.get("path", "")),
-    )
-
-
 def jobs_in(*parents: Path) -> list[Job]:
     """All jobs in these folders, newest first by when something in their folder last came or went."""
     found: list[tuple[float, Job]] = []
@@ -282,8 +269,3 @@ def _show(hidden: Path, wanted: str) -> Path:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
-
-
-def _let_go(handles: list[int]) -> None:
-    while handles:
-        os.close(handles.pop())

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.errors import Busy
+
 _TRIES = 5
 _PAUSE_S = 0.01
 
@@ -63,3 +65,23 @@ def holder(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def let_go(handles: list[int]) -> None:
+    """Close descriptors of locks; where no other process has copies, the locks are free."""
+    while handles:
+        os.close(handles.pop())
+
+
+def busy(holder: dict[str, Any]) -> Busy:
+    """The refusal that names the job in the way; ``holder`` is what its lock or its ``job.json`` says."""
+    kind, title = str(holder.get("kind", "")), str(holder.get("title", ""))
+    return Busy(
+        "job.busy",
+        "“{job}” is still running.",
+        "Wait until it is done, or stop it first.",
+        job=title or kind.replace("_", " ") or "another job",
+        kind=kind,
+        title=title,
+        path=str(holder.get("path", "")),
+    )

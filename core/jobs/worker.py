@@ -10,16 +10,18 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, UserError
-from core.jobs import events, locks
+from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
 
 _RESERVE = 16_384  # bytes
+_LOOK_S = 0.3  # at the queue
 
 
 def run(job: Job) -> events.Finished:
@@ -78,6 +80,56 @@ def _bug(job: Job, error: Exception) -> events.Finished:
     )
 
 
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Descriptors that were handed over, and after ``--turn`` the ticket, its descriptor and the wanted locks."""
+    at = arguments.index("--turn") if "--turn" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _keep(handle: int) -> None:
+    """Say in a lock that this process holds it, and hand it to no other."""
+    # An ffmpeg that outlives this process must not look like a running job.
+    os.set_inheritable(handle, False)
+    written = json.loads(os.pread(handle, 65_536, 0) or b"{}")
+    written["pid"] = os.getpid()
+    locks.tell(handle, written)
+
+
+def _wait(job: Job, ticket: Path, place: int, wanted: list[Path]) -> bool:
+    """Wait for this job's turn and take the locks; False if Stop was pressed meanwhile."""
+    _keep(place)
+    me = locks.holder(job.path / "lock")
+    said: tuple[int, str] | None = None
+    while not job.stop_requested():
+        before = queue.ahead(ticket.parent, ticket, wanted)
+        if not before and _take_all(wanted, me):
+            events.append(job.events_path, events.State(state="running"))
+            # Last, so that nobody finds the place empty and the locks free.
+            ticket.unlink(missing_ok=True)
+            os.close(place)
+            return True
+        behind = queue.in_the_way(ticket.parent, ticket, wanted)
+        if behind and (now := (len(before) + 1, str(behind.get("path", "")))) != said:
+            said = now
+            named = {key: str(behind.get(key, "")) for key in ("kind", "title", "path")}
+            events.append(job.events_path, events.State(state="waiting", place=now[0], behind=named))
+        time.sleep(_LOOK_S)
+    ticket.unlink(missing_ok=True)
+    return False
+
+
+def _take_all(wanted: list[Path], me: dict[str, Any]) -> bool:
+    """All of the locks, or none; they stay open until the process ends."""
+    taken: list[int] = []
+    for lock in wanted:
+        handle = locks.try_lock(lock, me)
+        if handle is None:
+            locks.let_go(taken)
+            return False
+        taken.append(handle)
+    return True
+
+
 def _reserve(job: Job) -> Path:
     """A little room kept back, so that a job on a full disk can still say why it failed."""
     path = job.path / "reserve"
@@ -92,14 +144,14 @@ def main() -> None:
     # slower (measured: a training step of 1.5 s took 9.6 s), and cost little on an idle one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job = Job(Path(sys.argv[1]).resolve())
-    for handle in map(int, sys.argv[2:]):
-        # Kept by this process alone: an ffmpeg that outlives it must not look like a running job.
-        os.set_inheritable(handle, False)
-        written = json.loads(os.pread(handle, 65_536, 0) or b"{}")
-        written["pid"] = os.getpid()
-        locks.tell(handle, written)
+    handed, turn = _split(sys.argv[2:])
+    for handle in map(int, handed):
+        _keep(handle)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
+    if turn and not _wait(job, Path(turn[0]), int(turn[1]), [Path(lock) for lock in turn[2:]]):
+        events.append(job.events_path, events.Finished(outcome="cancelled"))
+        os._exit(0)
     reserve = _reserve(job)
     finished = run(job)
     reserve.unlink(missing_ok=True)

@@ -148,6 +148,7 @@ def start_training(
     base_id: str = "xtts-v2",
     *,
     device: str = "auto",
+    wait: bool = False,
 ) -> Job:
     """Freeze the settings into a new run folder and start training in a child process.
 
@@ -159,6 +160,7 @@ def start_training(
         name: what the person calls the run.
         base_id: a base model's id, or the path of a local folder.
         device: ``auto``, ``cuda`` or ``cpu``.
+        wait: where the card is taken, or the project trains already, wait for it in the queue.
 
     Raises:
         Busy: a training runs already, or the card is taken.
@@ -188,11 +190,14 @@ def start_training(
         gpu=True,
         name=slug(title, "run"),
         files={CONFIG: frozen},
+        wait=wait,
     )
 
 
-def resume(project: Project, run_id: str) -> Job:
+def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
     """Go on with a run that was stopped, failed, or was interrupted, from its newest complete state.
+
+    With ``wait`` it takes a place in the queue where the card is taken, or the project trains already.
 
     Raises:
         Busy: it, or another training, is running.
@@ -212,7 +217,7 @@ def resume(project: Project, run_id: str) -> Job:
     if not view.job.active:
         # It has said its last word; its process may need another moment to go.
         run.job.wait(_LEAVING_S)
-    project.launch(run.job, gpu=True)
+    project.launch(run.job, gpu=True, wait=wait)
     return run.job
 
 

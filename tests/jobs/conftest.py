@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,7 +87,7 @@ def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return project.start_job("trial", arguments, title="Counting", gpu=gpu)
 
     yield begin
-    for job in project.all_jobs():
+    for job in [job for one in project.workspace.projects() for job in one.all_jobs()]:
         job.force_stop()
         job.wait(10)
 
@@ -95,3 +98,12 @@ def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.01)
+
+
+def in_new_process(script: str) -> str:
+    """What a Python script prints that runs in a process of its own; it may kill itself."""
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=REPOSITORY, capture_output=True, text=True, timeout=30
+    )
+    assert run.returncode in (0, -9), run.stderr
+    return run.stdout.strip()

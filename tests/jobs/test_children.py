@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +13,9 @@ import pytest
 
 from core.errors import Busy
 from core.jobs import locks
-from core.jobs.job import REPOSITORY, Job
+from core.jobs.job import Job
 from core.workspace import Project, Workspace
-from tests.jobs.conftest import until
+from tests.jobs.conftest import in_new_process, until
 
 Start = Callable[..., Job]
 
@@ -137,7 +134,7 @@ def test_a_second_process_cannot_start_what_the_first_runs(start: Start, project
         except Busy as busy:
             print("refused", busy.values["title"])
     """
-    assert _python(script) == "refused Counting"
+    assert in_new_process(script) == "refused Counting"
 
 
 def test_the_card_is_used_by_one_job_of_all_projects(start: Start, workspace: Workspace) -> None:
@@ -221,7 +218,7 @@ def test_an_unfinished_last_line_and_an_unknown_event_are_passed_over(start: Sta
 
 
 def test_the_page_may_die_and_another_finds_the_job_still_running(start: Start, project: Project) -> None:
-    folder = _python(f"""
+    folder = in_new_process(f"""
         import os
         from pathlib import Path
         from core.workspace import Workspace
@@ -234,11 +231,3 @@ def test_the_page_may_die_and_another_finds_the_job_still_running(start: Start, 
     assert running.read().status == "running"
     _counting(running, 5)
     assert running.wait(20).status == "done"
-
-
-def _python(script: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], cwd=REPOSITORY, capture_output=True, text=True, timeout=30
-    )
-    assert run.returncode in (0, -9), run.stderr
-    return run.stdout.strip()
