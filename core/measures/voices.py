@@ -46,16 +46,17 @@ def voices(project: Project) -> list[Voice]:
     if found is None:
         return []
     seconds = project.store.clip_seconds()
+    members: dict[int, list[str]] = {}
+    for clip_id, number in found.nearest:
+        if number >= 0 and clip_id in seconds:
+            members.setdefault(number, []).append(clip_id)
     made = []
-    for number in range(len(found.centres)):
-        # Nearest to the centre first.
-        members = [found.ids[index] for index in found.order if found.labels[index] == number]
-        here = [clip_id for clip_id in members if clip_id in seconds]
-        if here:
-            examples = [one for one in here if seconds[one] >= SHORT_S] or here
-            total = sum(seconds[one] for one in here)
-            made.append(Voice(number, tuple(here), total, tuple(examples[:_EXAMPLES])))
-    return sorted(made, key=lambda voice: -voice.seconds)
+    for number, here in members.items():
+        examples = [one for one in here if seconds[one] >= SHORT_S] or here
+        total = sum(seconds[one] for one in here)
+        made.append(Voice(number, tuple(here), total, tuple(examples[:_EXAMPLES])))
+    made.sort(key=lambda voice: -voice.seconds)
+    return [voice for place, voice in enumerate(made) if place == 0 or voice.seconds >= _LEAST_S]
 
 
 def several(project: Project) -> bool:
@@ -102,13 +103,12 @@ def rate(project: Project) -> None:
 
 @dataclass(frozen=True)
 class _Found:
-    """``labels`` is the voice of each clip, -1 of none; ``order`` are the clips' places, nearest to a centre first."""
+    """``nearest`` is each clip's id and voice (-1: none), those nearest to their voice's centre first."""
 
     ids: list[str]
     vectors: Embedding
-    labels: _Labels
     centres: Embedding
-    order: list[int]
+    nearest: list[tuple[str, int]]
 
 
 def _found(project: Project) -> _Found | None:
@@ -116,18 +116,19 @@ def _found(project: Project) -> _Found | None:
     if not path.exists():
         return None
     stat = path.stat()
-    return _find(project.slug, path, stat.st_mtime_ns, stat.st_size)
+    return _find(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=4)
-def _find(slug: str, path: Path, _changed_ns: int, _size: int) -> _Found | None:
+def _find(path: Path, _changed_ns: int, _size: int) -> _Found | None:
     ids, vectors = load(path)
     if not ids:
         return None
     labels, centres = cluster(vectors)
     own = np.where(labels < 0, 0, labels)
     nearness = np.einsum("ij,ij->i", vectors, centres[own])
-    return _Found(ids, vectors, labels, centres, np.argsort(-nearness).tolist())
+    whose = labels.tolist()
+    return _Found(ids, vectors, centres, [(ids[at], whose[at]) for at in np.argsort(-nearness).tolist()])
 
 
 def cluster(vectors: Embedding) -> tuple[_Labels, Embedding]:
@@ -147,10 +148,7 @@ def cluster(vectors: Embedding) -> tuple[_Labels, Embedding]:
     centres = np.stack([centre(group) for group in large])
     near = vectors @ centres.T
     labels = np.asarray(near.argmax(axis=1), dtype=np.intp)
-    if len(centres) > 1:
-        labels[near.max(axis=1) < _SAME_VOICE] = -1
-    else:
-        labels[near[:, 0] < _SAME_VOICE] = -1
+    labels[near.max(axis=1) < _SAME_VOICE] = -1
     return labels, centres
 
 
