@@ -12,9 +12,11 @@ import torch
 
 from core.audio.samples import read, write_wav
 from core.engines.xtts import features as module
+from core.engines.xtts.cache import Computed, FeatureCache
+from core.engines.xtts.encode import Encoder, read_audio
 from core.engines.xtts.engine import ENGINE
-from core.engines.xtts.features import ClipFeatures, Features, check, prepare, read_audio
-from core.engines.xtts.model import load_dvae
+from core.engines.xtts.features import ClipFeatures, Features, check, prepare
+from core.engines.xtts.model import load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.order import Order
 from core.engines.xtts.references import References
 from core.errors import Cancelled, UserError
@@ -95,6 +97,7 @@ def test_a_stopped_preparation_goes_on_where_it_was(
 ) -> None:
     computed: list[Path] = []
     real = module.read_audio
+    monkeypatch.setitem(module.BATCH_S, "cpu", 8.0)
 
     def counted(path: Path) -> torch.Tensor:
         computed.append(path)
@@ -106,12 +109,73 @@ def test_a_stopped_preparation_goes_on_where_it_was(
     monkeypatch.setattr(module, "read_audio", counted)
     with pytest.raises(Cancelled):
         prepare(dataset, starter, tmp_path, recorded.reporter)
+    assert 4 <= len(computed) < 12
     (recorded.job.path / "stop").unlink()
     recorded.reporter._stop = False
     prepare(dataset, starter, tmp_path, recorded.reporter)
     assert len(computed) == len(set(computed)) == 12
     prepare(dataset, starter, tmp_path, recorded.reporter)
     assert len(computed) == 12
+
+
+def test_codes_computed_together_are_those_computed_alone(dataset: Path, starter: Path) -> None:
+    """Whatever a clip is batched with: at the published encoder's depth, lengths that end everywhere in a stride."""
+    torch.manual_seed(0)
+    wide = new_dvae(channels=80, hidden_dim=128, codebook_dim=64, num_tokens=256).eval()
+    waves = [read_audio(path)[:, cut:] for cut, path in enumerate(sorted((dataset / "wavs").glob("*.wav")), 1)]
+    waves += [wave[:, : 12_000 + 256 * n] for n, wave in enumerate(waves)]
+    with torch.no_grad():  # drawn at random the codebook would lie far from what the encoder gives: one code for all
+        made = Encoder(wide, load_mel_stats(starter), "cpu")
+        mels = torch.cat([made.mel(wave, made.code_mel) for wave in waves], dim=2)
+        wide.codebook.embed.copy_(wide.encoder(mels)[0, :, :256])
+    for dvae in (load_dvae(starter), wide):
+        encoder = Encoder(dvae, load_mel_stats(starter), "cpu")
+        together = encoder.encode(waves)
+        for wave, one in zip(waves, together, strict=True):
+            alone = encoder.encode([wave])[0]
+            assert np.array_equal(one.codes, alone.codes) and np.array_equal(one.mel, alone.mel)
+            coquis = dvae.get_codebook_indices(encoder.mel(wave, encoder.code_mel))[0, : len(one.codes)]
+            assert np.array_equal(one.codes, coquis.numpy())
+    assert len({int(code) for one in together for code in one.codes}) > 20
+
+
+def test_a_sound_of_two_datasets_is_computed_once(
+    dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(dataset, starter, tmp_path / "cache", recorded.reporter)
+    other = tmp_path / "abc124"
+    shutil.copytree(dataset, other)
+    lines = (other / "metadata_train.csv").read_text().splitlines(keepends=True)
+    (other / "metadata_train.csv").write_text("".join(lines[2:]).replace("|A", "|An"))
+    monkeypatch.setattr(module, "load_dvae", None)  # nothing may be computed
+    again = prepare(other, starter, tmp_path / "cache", recorded.reporter)
+    assert np.array_equal(again.codes(again.train[0]), first.codes(first.train[2]))
+
+
+def some(key: str, seed: int) -> Computed:
+    random = np.random.default_rng(seed)
+    mel = random.normal(size=(80, 40 + seed)).astype(np.float16)
+    return Computed(key, random.integers(0, 1024, 10 + seed).astype(np.int16), mel)
+
+
+def test_what_a_kill_left_half_written_is_overwritten(tmp_path: Path) -> None:
+    stored = FeatureCache(tmp_path)
+    with stored.writing():
+        stored.append([some("a", 1), some("b", 2)])
+    # Killed while writing a batch: data without a name, and half a line of the index.
+    for name, junk in (("codes.i16", b"\1" * 99), ("mels.f16", b"\2" * 999), ("index.jsonl", b'["c", 23,')):
+        with open(tmp_path / name, "ab") as file:
+            file.write(junk)
+    again = FeatureCache(tmp_path)
+    assert set(again.places) == {"a", "b"}
+    with again.writing():
+        again.append([some("d", 4)])
+    last = FeatureCache(tmp_path)
+    for key, seed in (("a", 1), ("b", 2), ("d", 4)):
+        expected = some(key, seed)
+        for reader in (again, last):
+            assert np.array_equal(reader.codes(key), expected.codes) and np.array_equal(reader.mel(key), expected.mel)
+    assert "c" not in last.places
 
 
 def test_other_clips_another_tokenizer_or_another_language_get_other_features(
@@ -123,6 +187,11 @@ def test_other_clips_another_tokenizer_or_another_language_get_other_features(
     (other / "dataset.json").write_text('{"language": "pt-BR"}')
     keys.add(module.cache_key(other, starter))
     assert len(keys) == 3
+    base = tmp_path / "base"
+    shutil.copytree(starter, base)
+    assert module.encoder_key(base) == module.encoder_key(starter)
+    torch.save(2 * torch.load(base / "mel_stats.pth"), base / "mel_stats.pth")
+    assert module.encoder_key(base) != module.encoder_key(starter)
 
 
 def test_one_clip_alone_cannot_be_trained_on(dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded) -> None:

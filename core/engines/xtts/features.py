@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,27 +14,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import torch
-from torch import Tensor
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
-from TTS.tts.models.xtts import wav_to_mel_cloning
 
 from core.engines.base import DatasetReport, Dropped, OnClip
 from core.engines.registry import language_code
+from core.engines.xtts.cache import Computed, FeatureCache
+from core.engines.xtts.encode import RATE, Encoder, read_audio
 from core.engines.xtts.model import load_dvae, load_mel_stats
 from core.engines.xtts.text import tokens as text_tokens
 from core.engines.xtts.text import unknown_characters
 from core.errors import UserError
-from core.files import inside, read_json, replacing, sha256_file, write_json
+from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
 
-RATE = 22_050  # hertz, of clips, conditioning and codes
-FRAME = 256  # samples a mel frame
-STRIDE = 1024  # samples a code
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = RATE // 2
 MAX_TOKENS = 200
-VERSION = 1  # raise when what is stored, or how it is computed, changes
+BATCH_S = {"cpu": 30.0, "cuda": 300.0}
+VERSION = 2  # raise when what is stored, or how it is computed, changes
 
 
 @dataclass(frozen=True)
@@ -61,22 +60,24 @@ class ClipFeatures:
 
 @dataclass(frozen=True)
 class Features:
-    """All features of a dataset; small things in memory, mels on disk."""
+    """All features of a dataset; small things in memory, codes and mels mapped from disk.
 
-    folder: Path
+    ``keys`` names each clip's sound by its content, as ``cache`` knows it.
+    """
+
+    cache: FeatureCache
     language: str
     train: list[ClipFeatures]
     val: list[ClipFeatures]
+    keys: dict[str, str]
 
     def mel(self, clip: ClipFeatures) -> npt.NDArray[np.float16]:
         """The log mel as the conditioning encoder wants it, shape (80, frames)."""
-        with np.load(_clip_file(self.folder, clip.id), allow_pickle=False) as stored:
-            return np.asarray(stored["mel"])
+        return self.cache.mel(self.keys[clip.id])
 
     def codes(self, clip: ClipFeatures) -> npt.NDArray[np.int16]:
         """Audio codes, shape (ceil(samples / 1024),)."""
-        with np.load(_clip_file(self.folder, clip.id), allow_pickle=False) as stored:
-            return np.asarray(stored["codes"])
+        return self.cache.codes(self.keys[clip.id])
 
 
 def rows(dataset: Path, part: str) -> list[Row]:
@@ -109,18 +110,16 @@ def load_tokenizer(base: Path) -> VoiceBpeTokenizer:
 def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: str = "cpu") -> Features:
     """Compute what is missing of the features and return all; stopped half way, the next call goes on there.
 
-    Clips that `check` drops are left out.
+    Clips that `check` drops are left out. A sound that another dataset has too is computed once.
 
     Raises:
         UserError: ``train.too_few_clips``.
         Cancelled: Stop was pressed.
     """
     language = language_of(dataset)
-    folder = cache / cache_key(dataset, base)
-    index = folder / "index.json"
-    if index.exists():
-        stored = read_json(index)
-    else:
+    stored = FeatureCache(cache / f"sounds-{encoder_key(base)}")
+    index = cache / f"{cache_key(dataset, base)}.json"
+    if not index.exists():
         parts, _ = _inspect_all(dataset, base, lambda seen, total, clip_id: reporter.check_stop())
         if len(parts["train"]) < 2:
             raise UserError(
@@ -129,37 +128,25 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
                 "At least 2 are needed to run at all, and some minutes of speech for a voice. Approve more clips.",
                 count=len(parts["train"]),
             )
-        _compute([*parts["train"], *parts["val"]], dataset, base, folder, reporter, device)
-        stored = {part: [clip.__dict__ for clip in clips] for part, clips in parts.items()}
-        write_json(index, stored)
-    return Features(folder, language, _clips(stored["train"]), _clips(stored["val"]))
+        write_json(index, {part: [clip.__dict__ for clip in clips] for part, clips in parts.items()})
+    told = read_json(index)
+    train, val = _clips(told["train"]), _clips(told["val"])
+    keys = _keys(dataset, [*train, *val], reporter)
+    _compute([*train, *val], keys, dataset, base, stored, reporter, device)
+    return Features(stored, language, train, val, keys)
 
 
 def cache_key(dataset: Path, base: Path) -> str:
-    """Names the features of these clips under this base's encoder and tokenizer, by content."""
-    parts: list[Any] = [VERSION, dataset.name, language_of(dataset)]
+    """Names what of these clips this base's tokenizer lets pass, by content."""
+    parts: list[Any] = [VERSION, dataset.name, language_of(dataset), sha256_file(base / "vocab.json")]
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
-    parts += [sha256_file(base / name) for name in ("vocab.json", "dvae.pth", "mel_stats.pth")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def read_audio(path: Path) -> Tensor:
-    """A clip as float32 mono at 22,050 Hz, shape (1, samples)."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    wave = torch.from_numpy(samples.mean(axis=1, keepdims=True).T.copy())
-    if rate != RATE:
-        import torchaudio
-
-        wave = torchaudio.functional.resample(wave, rate, RATE)
-    return wave
-
-
-def mel(wave: Tensor, stats: Tensor, *, n_fft: int) -> Tensor:
-    """Log mel, (1, 80, frames): ``n_fft`` 2048 for conditioning, 1024 for the codes, as coqui has them."""
-    result: Tensor = wav_to_mel_cloning(
-        wave, mel_norms=stats, device=wave.device, n_fft=n_fft, hop_length=FRAME, win_length=1024, sample_rate=RATE
-    )
-    return result
+def encoder_key(base: Path) -> str:
+    """Names the encoder that makes codes and mels, by content."""
+    parts = [VERSION, *(sha256_file(base / name) for name in ("dvae.pth", "mel_stats.pth"))]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
@@ -204,31 +191,51 @@ def _inspect(row: Row, tokenizer: VoiceBpeTokenizer, language: str) -> tuple[Dro
     return None, tokens, samples
 
 
+def _keys(dataset: Path, clips: list[ClipFeatures], reporter: Reporter) -> dict[str, str]:
+    keys = {}
+    for clip in clips:
+        reporter.check_stop()
+        keys[clip.id] = sha256_file(inside(dataset / "wavs", f"{clip.id}.wav"))
+    return keys
+
+
 def _compute(
-    clips: list[ClipFeatures], dataset: Path, base: Path, folder: Path, reporter: Reporter, device: str
+    clips: list[ClipFeatures],
+    keys: dict[str, str],
+    dataset: Path,
+    base: Path,
+    stored: FeatureCache,
+    reporter: Reporter,
+    device: str,
 ) -> None:
-    missing = [clip for clip in clips if not _clip_file(folder, clip.id).exists()]
-    if not missing:
+    if all(key in stored.places for key in keys.values()):
         return
-    reporter.progress("features", len(clips) - len(missing), len(clips))
-    dvae, stats = load_dvae(base, device), load_mel_stats(base).to(device)
-    with torch.inference_mode():
-        for number, clip in enumerate(missing, len(clips) - len(missing) + 1):
+    encoder = Encoder(load_dvae(base, device), load_mel_stats(base), device)
+    with stored.writing():
+        missing = {keys[clip.id]: clip for clip in clips if keys[clip.id] not in stored.places}
+        done, left = len(clips) - len(missing), sum(clip.samples for clip in missing.values())
+        began, whole = time.monotonic(), left
+        for batch in _batches(sorted(missing.values(), key=lambda clip: clip.samples), device):
             reporter.check_stop()
-            wave = read_audio(inside(dataset / "wavs", f"{clip.id}.wav")).to(device)
-            codes = dvae.get_codebook_indices(mel(wave, stats, n_fft=1024))[0, : -(-clip.samples // STRIDE)]
-            conditioning = mel(wave, stats, n_fft=2048)[0]
-            with replacing(_clip_file(folder, clip.id)) as temporary:
-                np.savez(
-                    temporary,
-                    codes=codes.to("cpu", torch.int16).numpy(),
-                    mel=conditioning.to("cpu", torch.float16).numpy(),
-                )
-            reporter.progress("features", number, len(clips), clip.id)
+            waves = [read_audio(inside(dataset / "wavs", f"{clip.id}.wav")) for clip in batch]
+            found = encoder.encode(waves)
+            stored.append([Computed(keys[c.id], one.codes, one.mel) for c, one in zip(batch, found, strict=True)])
+            done, left = done + len(batch), left - sum(clip.samples for clip in batch)
+            eta_s = (time.monotonic() - began) * left / max(1, whole - left)
+            reporter.progress("features", done, len(clips), batch[-1].id, eta_s=eta_s)
 
 
-def _clip_file(folder: Path, clip_id: str) -> Path:
-    return folder / "clips" / f"{clip_id}.npz"
+def _batches(ascending: list[ClipFeatures], device: str) -> Iterator[list[ClipFeatures]]:
+    """Clips of like length, about as many seconds at a time as are computed best together."""
+    most = BATCH_S["cuda" if device.startswith("cuda") else "cpu"] * RATE
+    batch: list[ClipFeatures] = []
+    for clip in ascending:
+        if batch and (len(batch) + 1) * clip.samples > most:
+            yield batch
+            batch = []
+        batch.append(clip)
+    if batch:
+        yield batch
 
 
 def _clips(stored: list[dict[str, Any]]) -> list[ClipFeatures]:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from TTS.tts.layers.xtts.gpt import GPT
 
-from core.engines.xtts.features import FRAME, RATE, STRIDE, ClipFeatures, Features
+from core.engines.xtts.encode import FRAME, RATE, STRIDE
+from core.engines.xtts.features import ClipFeatures, Features
 
 FRAMES_A_CODE = STRIDE // FRAME
 # First numbers of the seeds; `order` has 0.
