@@ -28,7 +28,7 @@ def audio_url(project: str, kind: str, *ids: str | int) -> str:
 
     Args:
         project: the project's folder name.
-        kind: source, clip, take, sample (run, step, n), pair (a side's sound id) or export (name, file).
+        kind: source, cleaned (the copy of a source without noise), clip, take, sample (run, step, n), pair (a side's sound id) or export (name, file).
         ids: what the kind asks for.
 
     Returns:
@@ -54,6 +54,10 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/audio/{slug}/source/{id}")
     def source(request: Request, slug: str, id: str) -> Response:
         return give(request, slug, "sources", f"{id}.flac")
+
+    @router.get("/audio/{slug}/cleaned/{id}")
+    def cleaned(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "sources", f"{id}.cleaned.flac")
 
     @router.get("/audio/{slug}/clip/{id}")
     def clip(request: Request, slug: str, id: str) -> Response:

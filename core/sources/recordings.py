@@ -29,7 +29,7 @@ class Amount:
 
 
 DONE = "done.json"  # in an import's job folder: what it has dealt with
-_USE_RECORDINGS = ("import_sources", "segment", "transcribe", "demo")
+_USE_RECORDINGS = ("import_sources", "segment", "transcribe", "clean", "demo")
 # Minutes of speech at which a level begins; the meter shows them as marks.
 NEEDED_MINUTES: tuple[tuple[float, str], ...] = (
     (0, "none"),

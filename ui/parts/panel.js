@@ -112,6 +112,15 @@ element.addEventListener('click', (event) => {
   player.readyState ? seek() : player.addEventListener('loadedmetadata', seek, { once: true });
   player.play();
 });
+// A button with data-switch goes on in the other of two players, at the same place.
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-switch]');
+  if (!button) return;
+  const [first, second] = button.closest('[data-players]').querySelectorAll('audio');
+  const from = first.paused ? second : first, to = from === first ? second : first;
+  const play = () => { to.currentTime = from.currentTime; to.play(); };
+  to.readyState ? play() : (to.addEventListener('loadedmetadata', play, { once: true }), to.load());
+});
 // One player at a time.
 element.addEventListener('play', (event) => {
   document.querySelectorAll('audio').forEach((other) => other !== event.target && other.pause());

@@ -1,0 +1,43 @@
+"""Job ``clean``: a copy of a recording with its steady noise taken away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.audio.clean import clean
+from core.audio.frames import frames_file
+from core.errors import Cancelled
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.workspace import Workspace
+
+
+def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Make the cleaned copy of ``source_id`` with ``strength``; an earlier copy stays until this one is whole.
+
+    Returns:
+        ``quieter_db``: by how much the pauses became quieter.
+
+    Raises:
+        UserError: ``source.missing``, and see `core.audio.clean.clean`.
+        Cancelled: stopped; an earlier copy is as it was.
+    """
+    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+    source = project.store.source(arguments["source_id"])
+    target = project.cleaned_file(source.id)
+    reporter.progress("clean", 0, source.seconds, source.title)
+    try:
+        quieter_db = clean(
+            project.source_file(source.id),
+            target,
+            strength=arguments.get("strength", "gentle"),
+            name=source.title,
+            on_progress=lambda done, total: reporter.progress("clean", done, total, source.title),
+            should_stop=reporter.stop_requested,
+        )
+    except Cancelled:
+        if target.exists() and not frames_file(target).exists():  # whole, but stopped while it was measured
+            target.unlink()
+        raise
+    return {"quieter_db": quieter_db}

@@ -1,0 +1,69 @@
+"""The cleaned copy of a recording: making it, hearing both at the same place, choosing one."""
+
+from __future__ import annotations
+
+from core.audio.clean import STRENGTHS, choose_sound, start_clean
+from core.records import ClipFilter, Source
+from core.workspace import Project
+from ui import html
+from ui.audio_routes import audio_url
+from ui.i18n import Translator
+
+
+def cleaned_part(t: Translator, project: Project, source: Source) -> str:
+    """HTML for a `Panel`, closed until asked for. What its buttons send, `act_on_cleaned` answers."""
+    job = project.latest("clean")
+    busy = t("cleaned.busy") if job and job.alive() else ""
+    there = project.cleaned_file(source.id).exists()
+    body = f'<p class="vw-dim">{html.e(t("cleaned.help"))}</p>'
+    if there:
+        body += _both(t, project, source)
+    again = "_again" if there else ""
+    makers = "".join(
+        html.action(t(f"cleaned.{strength}{again}"), f"clean-{strength}", source.id, disabled=busy)
+        for strength in STRENGTHS
+    )
+    body += f'<div class="vw-row">{makers}</div>{html.why(busy)}'
+    return html.details(t("cleaned.title"), body)
+
+
+def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:
+    """Answer the buttons of `cleaned_part`; False if ``do`` is not one of them."""
+    what, _, which = do.partition("-")
+    if what == "clean" and which in STRENGTHS:
+        start_clean(project, source_id, which)
+    elif what == "use" and which in ("original", "cleaned"):
+        choose_sound(project, source_id, which)
+    else:
+        return False
+    return True
+
+
+def _both(t: Translator, project: Project, source: Source) -> str:
+    """Two players that can be switched at the same place, and which of them is used."""
+    players = "".join(_one(t, project, source, which) for which in ("original", "cleaned"))
+    switch = f'<button type="button" class="vw-btn" data-switch>{html.e(t("cleaned.switch"))}</button>'
+    note = ""
+    if source.use == "cleaned" and project.store.count(ClipFilter(source_id=source.id)) and _is_older(project, source):
+        note = html.notice(t("cleaned.cut_again"), "warn")
+    return f'<div class="vw-pair" data-players>{players}<div class="vw-row">{switch}</div></div>{note}'
+
+
+def _one(t: Translator, project: Project, source: Source, which: str) -> str:
+    url = audio_url(project.slug, "source" if which == "original" else "cleaned", source.id)
+    label = t(f"cleaned.{which}")
+    in_use = source.use == which
+    choose = (
+        f'<span class="vw-chip good">{html.e(t("cleaned.in_use"))}</span>'
+        if in_use
+        else html.action(t(f"cleaned.use_{which}"), f"use-{which}", source.id)
+    )
+    player = html.player(url, f"{source.title}: {label}", preload="metadata")
+    return f'<div data-key="{which}"><div class="vw-spread"><b>{html.e(label)}</b>{choose}</div>{player}</div>'
+
+
+def _is_older(project: Project, source: Source) -> bool:
+    """Whether a clip of it was written before the cleaned copy."""
+    clip = project.store.clips(ClipFilter(source_id=source.id), limit=1)[0]
+    file = project.clip_file(clip.id)
+    return file.exists() and file.stat().st_mtime < project.cleaned_file(source.id).stat().st_mtime
