@@ -272,6 +272,12 @@ class Store:
                 (second_text, mismatch, text_flags, clip_id),
             )
 
+    def flag_texts(self, flags: Mapping[str, str]) -> None:
+        """Set the flags of clips' texts by id, all at once."""
+        with self._open() as db:
+            rows = [(codes, clip_id) for clip_id, codes in flags.items()]
+            db.executemany("UPDATE clips SET text_flags=? WHERE id=?", rows)
+
     def measure_clip(self, clip_id: str, **measures: float | str | None) -> None:
         """Store what was measured of a clip's sound; names are those of `Clip`."""
         self.measure_clips({clip_id: measures})
@@ -301,6 +307,12 @@ class Store:
             sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
             db.execute(sql, (source_id, start_s, end_s))
             _insert(db, "words", rows)
+
+    def words_stamp(self, source_id: str) -> tuple[float, ...]:
+        """Changes whenever the words of a recording do; quick for hundreds of thousands of them."""
+        sql = "SELECT count(*), coalesce(max(rowid), 0), total(start_s) FROM words WHERE source_id=?"
+        with self._open() as db:
+            return tuple(db.execute(sql, (source_id,)).fetchone())
 
     # Edits of the clips of one recording
 

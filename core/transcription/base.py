@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import UserError
+from core.records import Word
 
 SAMPLE_RATE_HZ = 16_000
 Samples = npt.NDArray[np.float32]
@@ -26,7 +28,8 @@ class Heard:
 
     ``avg_logprob`` is the mean natural log probability of a token; ``confidence`` is its exponential, so the
     geometric mean probability of a token, 0 to 1. Nothing heard: empty text, confidence 0.
-    ``compression_ratio`` above about 2.4 means the text repeats itself.
+    ``compression_ratio`` above about 2.4 means the text repeats itself. ``words`` have times in seconds of the clip;
+    none where they were not asked for.
     """
 
     text: str
@@ -35,45 +38,73 @@ class Heard:
     no_speech_prob: float
     compression_ratio: float
     language: str
+    words: tuple[Word, ...] = ()
+    no_voice: bool = False  # whether the sound itself tells that nobody speaks
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One segment as Whisper gives it; ``tokens`` is how many it has."""
+class Asked:
+    """How clips are to be heard.
 
-    text: str
-    tokens: int
-    avg_logprob: float
-    no_speech_prob: float
-    compression_ratio: float
+    ``language`` is a code of the voice engine (``en``, ``zh-cn``), or empty to find it out, clip by clip. ``prompt`` is
+    text that might come before, such as names to be spelled right. ``words``: whether the times of words are wanted.
+    """
+
+    language: str = ""
+    prompt: str = ""
+    words: bool = False
 
 
 class Recognizer(Protocol):
-    """A loaded model. ``at_once`` is how many threads may call `transcribe` at a time."""
+    """A loaded model. ``at_once`` is how many threads may call `hear` at a time."""
 
+    name: str
     english_only: bool
     device: str
     at_once: int
 
-    def transcribe(self, samples: Samples, language: str, prompt: str = "") -> Heard:
-        """Hear float32 mono samples at 16 kHz, shape ``(samples,)``.
+    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
+        """Hear several clips in one pass: float32 mono samples at 16 kHz, each of shape ``(samples,)``.
 
-        ``language`` is a code of the voice engine (``en``, ``zh-cn``), or empty to find it out. ``prompt`` is text
-        that might come before, such as names to be spelled right.
+        A pass is fastest and its result independent of the other clips where all have the same
+        `core.transcription.batches.window_s`. A single clip may be of any length.
         """
         ...
 
+    def batch_size(self, window_s: float) -> int:
+        """How many clips with windows of this length fit into the memory that is free now, at least 1."""
+        ...
 
-def join(pieces: Sequence[Piece], language: str) -> Heard:
-    """One `Heard` of all pieces of a clip; probabilities weigh by tokens, the worst repetition counts."""
-    text = " ".join("".join(piece.text for piece in pieces).split())
-    total = sum(max(1, piece.tokens) for piece in pieces)
-    if not text or not total:
-        return Heard("", 0.0, -math.inf, 1.0, 0.0, language)
-    logprob = sum(max(1, piece.tokens) * piece.avg_logprob for piece in pieces) / total
-    silence = sum(max(1, piece.tokens) * piece.no_speech_prob for piece in pieces) / total
-    repeats = max(piece.compression_ratio for piece in pieces)
-    return Heard(text, min(1.0, math.exp(logprob)), logprob, silence, repeats, language)
+
+def nothing(language: str, no_speech_prob: float = 1.0) -> Heard:
+    """What is heard where nobody speaks."""
+    return Heard("", 0.0, -math.inf, no_speech_prob, 0.0, language)
+
+
+def confidence(avg_logprob: float) -> float:
+    """Geometric mean probability of a token, 0 to 1."""
+    return min(1.0, math.exp(avg_logprob))
+
+
+def compression_ratio(text: str) -> float:
+    """How far zlib shortens a text: above about 2.4 it repeats itself. Empty text: 0."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def joined(pieces: Sequence[Heard], language: str) -> Heard:
+    """One `Heard` of all segments of a long clip; probabilities weigh by letters, the worst repetition counts."""
+    said = [piece for piece in pieces if piece.text.strip()]
+    text = " ".join("".join(piece.text for piece in said).split())
+    if not text:
+        return nothing(language)
+    weights = np.array([len(piece.text) for piece in said], dtype=float)
+    weights /= weights.sum()
+    logprob = float(weights @ [piece.avg_logprob for piece in said])
+    silence = float(weights @ [piece.no_speech_prob for piece in said])
+    words = tuple(word for piece in said for word in piece.words)
+    repeats = max(piece.compression_ratio for piece in said)
+    return Heard(text, confidence(logprob), logprob, silence, repeats, language, words)
 
 
 def whisper_code(language: str) -> str | None:

@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import sha256_file
 
-_REPOSITORIES = {"turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo"}
+# Where a model does not lie in Systran/faster-whisper-<name>.
+_REPOSITORIES = {
+    "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "distil-small.en": "Systran/faster-distil-whisper-small.en",
+    "distil-medium.en": "Systran/faster-distil-whisper-medium.en",
+    "distil-large-v2": "Systran/faster-distil-whisper-large-v2",
+    "distil-large-v3": "Systran/faster-distil-whisper-large-v3",
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+}
 _WANTED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
 _BLOCK = 1 << 18
 _TIMEOUT_S = 20

@@ -1,28 +1,41 @@
-"""Recognition by faster-whisper (CTranslate2): int8 on the processor, float16 on a card that has CUDA 12 libraries."""
+"""Recognition by faster-whisper (CTranslate2), many clips in one pass: int8 on the processor, float16 on a card."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import UserError
+from core.records import Word
+from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
-    TEMPERATURES,
     WINDOW_S,
+    Asked,
     Heard,
-    Piece,
     Samples,
     check_language,
-    join,
+    compression_ratio,
+    confidence,
+    joined,
     voice_code,
     whisper_code,
 )
+from core.transcription.batches import TAIL_S, fits, window_s
+from core.transcription.fallback import BEST_OF, TEMPERATURES, Reading, heard_of, settle
+from core.transcription.words import FRAME_S, timed_words
 
 _AT_ONCE = 4
+_FRAMES_PER_S = 100  # of the spectrogram
+_LAYERS = {384: 4, 512: 6, 768: 12, 1024: 24}  # of the decoder by its width; 32 where it is wider
+_VOCABULARY = 51_865
+
+Array = npt.NDArray[np.float32]
 
 
 class FasterWhisper:
@@ -35,25 +48,129 @@ class FasterWhisper:
         self.beam_size = beam_size
         self.at_once = at_once
         self.english_only = not model.model.is_multilingual
+        self._silence = self._run_encoder([np.zeros(SAMPLE_RATE_HZ, np.float32)], WINDOW_S)[0]
 
-    def transcribe(self, samples: Samples, language: str, prompt: str = "") -> Heard:
-        """See `Recognizer.transcribe`."""
-        check_language(self.name, self.english_only, language)
+    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
+        """See `Recognizer.hear`."""
+        check_language(self.name, self.english_only, asked.language)
+        if len(clips) == 1 and not fits(len(clips[0]) / SAMPLE_RATE_HZ):
+            return [self._hear_long(clips[0], asked)]
+        seconds = [len(clip) / SAMPLE_RATE_HZ for clip in clips]
+        window = window_s(max(seconds))
+        features = self._encode(clips, window)
+        languages = self._languages(features, asked.language)
+        tokenizers = {code: self._tokenizer(code) for code in set(languages)}
+        first = [self._first_tokens(tokenizers[code], asked.prompt) for code in languages]
+
+        def decode(chosen: Sequence[int], temperature: float, whole: bool) -> list[Reading]:
+            if whole and window < WINDOW_S:
+                heard = self._run_encoder([clips[index] for index in chosen], WINDOW_S)
+            else:
+                heard = features[list(chosen)] if len(chosen) < len(clips) else features
+            return self._read(heard, [first[index] for index in chosen], tokenizers[languages[0]], temperature)
+
+        readings = settle(len(clips), decode, whole=window >= WINDOW_S)
+        words: list[tuple[Word, ...]] = [()] * len(clips)
+        if asked.words:
+            words = self._words(features, [tokenizers[code] for code in languages], readings, seconds)
+        return [
+            heard_of(reading, voice_code(code), said)
+            for reading, code, said in zip(readings, languages, words, strict=True)
+        ]
+
+    def batch_size(self, window: float) -> int:
+        """See `Recognizer.batch_size`."""
+        width = self._silence.shape[1]
+        shape = memory.Shape(width, _LAYERS.get(width, 32), _VOCABULARY, 2 if self.device == "cuda" else 4)
+        free = memory.free_bytes() if self.device == "cpu" else memory.free_card_bytes()
+        return memory.batch_size(shape, window + TAIL_S, self.beam_size, free // self.at_once, self.device)
+
+    def _encode(self, clips: Sequence[Samples], window: float) -> Array:
+        """What the encoder makes of the clips, with the tail of its silence: ``(clips, frames, width)``."""
+        own = self._run_encoder(clips, window)
+        tail = self._silence[own.shape[1] : own.shape[1] + round(TAIL_S / FRAME_S)]
+        return np.concatenate([own, np.broadcast_to(tail, (len(own), *tail.shape))], 1)
+
+    def _run_encoder(self, clips: Sequence[Samples], window: float) -> Array:
+        frames = round(window * _FRAMES_PER_S)
+        mels = np.stack([self._mel(clip, window)[:, :frames] for clip in clips])
+        # To the processor's memory: the tail is put on there, and with several cards any of them may go on.
+        return np.asarray(self._model.model.encode(_storage(mels), to_cpu=True))
+
+    def _mel(self, clip: Samples, window: float) -> Array:
+        sound = np.zeros(round(window * SAMPLE_RATE_HZ), np.float32)
+        sound[: len(clip)] = clip[: len(sound)]
+        return np.asarray(self._model.feature_extractor(sound, padding=0), dtype=np.float32)
+
+    def _read(self, features: Array, first: Sequence[list[int]], tokenizer: Any, temperature: float) -> list[Reading]:
+        if temperature:
+            how: dict[str, Any] = {
+                "beam_size": 1, "num_hypotheses": BEST_OF, "sampling_topk": 0, "sampling_temperature": temperature,
+            }  # fmt: skip
+        else:
+            how = {"beam_size": self.beam_size}
+        found = self._model.model.generate(
+            _storage(features),
+            list(first),
+            max_length=min(self._model.max_length, len(first[0]) + 224),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=_suppressed(tokenizer),
+            **how,
+        )
+        return [_reading(tokenizer, one) for one in found]
+
+    def _words(
+        self, features: Array, tokenizers: Sequence[Any], readings: Sequence[Reading], seconds: Sequence[float]
+    ) -> list[tuple[Word, ...]]:
+        words: list[tuple[Word, ...]] = [()] * len(readings)
+        by_start: dict[tuple[int, ...], list[int]] = {}  # the library takes one language at a time
+        for index, reading in enumerate(readings):
+            if reading.tokens and not reading.silent:
+                by_start.setdefault(tuple(tokenizers[index].sot_sequence), []).append(index)
+        for start, chosen in by_start.items():
+            found = self._model.model.align(
+                _storage(features[chosen]),
+                list(start),
+                [list(readings[index].tokens) for index in chosen],
+                # In frames of the spectrogram, of which the encoder makes one of two.
+                [max(2, min(2 * features.shape[1], round(seconds[i] * _FRAMES_PER_S))) for i in chosen],
+            )
+            for index, aligned in zip(chosen, found, strict=True):
+                words[index] = _aligned_words(tokenizers[index], readings[index].tokens, aligned)
+        return words
+
+    def _languages(self, features: Array, language: str) -> list[str]:
+        """Whisper's code of each clip's language."""
+        code = "en" if self.english_only else whisper_code(language)
+        if code:
+            return [code] * len(features)
+        found = self._model.model.detect_language(_storage(features))
+        return [str(likely[0][0])[2:-2] for likely in found]
+
+    def _tokenizer(self, language: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(self._model.hf_tokenizer, not self.english_only, task="transcribe", language=language)
+
+    def _first_tokens(self, tokenizer: Any, prompt: str) -> list[int]:
+        before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
+        return [int(token) for token in self._model.get_prompt(tokenizer, before, without_timestamps=True)]
+
+    def _hear_long(self, samples: Samples, asked: Asked) -> Heard:
+        """A clip of several windows, by the library's own loop."""
         segments, info = self._model.transcribe(
             samples,
-            language="en" if self.english_only else whisper_code(language),
+            language="en" if self.english_only else whisper_code(asked.language),
             beam_size=self.beam_size,
-            temperature=list(TEMPERATURES),
+            temperature=[0.0, *TEMPERATURES],
             condition_on_previous_text=False,
-            initial_prompt=prompt or None,
-            # A clip fits into one window: time marks would only cost tokens.
-            without_timestamps=len(samples) <= WINDOW_S * SAMPLE_RATE_HZ,
+            initial_prompt=asked.prompt or None,
+            word_timestamps=asked.words,
         )
-        pieces = [
-            Piece(part.text, len(part.tokens), part.avg_logprob, part.no_speech_prob, part.compression_ratio)
-            for part in segments
-        ]
-        return join(pieces, voice_code(info.language))
+        language = voice_code(info.language)
+        return joined([_heard_segment(part, language) for part in segments], language)
 
 
 def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> FasterWhisper:
@@ -62,7 +179,8 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
     Args:
         folder: holds model.bin, config.json and tokenizer.json.
         name: what errors call the model.
-        device: ``cpu`` or ``cuda``. Raises RuntimeError where CUDA's libraries are not the ones CTranslate2 wants.
+        device: ``cpu`` or ``cuda`` (all cards there are). Raises RuntimeError where CUDA's libraries are not the ones
+            CTranslate2 wants.
 
     Raises:
         UserError: ``asr.broken_model``.
@@ -72,19 +190,25 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
 
     ctranslate2.set_random_seed(0)
     cuda = device == "cuda"
-    # Several clips at a time, each on few threads: threads that share one clip wait for each other at every layer,
+    # Several batches at a time, each on few threads: threads that share one wait for each other at every layer,
     # which on a busy machine costs far more than it gains.
     cores = len(os.sched_getaffinity(0))
-    at_once = 1 if cuda else min(_AT_ONCE, cores)
+    cards = list(range(ctranslate2.get_cuda_device_count())) if cuda else [0]
+    at_once = max(1, len(cards)) if cuda else min(_AT_ONCE, cores)
     try:
         model = WhisperModel(
             str(folder),
             device=device,
+            device_index=cards or [0],
             compute_type="float16" if cuda else "int8",
             cpu_threads=max(1, cores // at_once),
-            num_workers=at_once,
+            num_workers=1 if cuda else at_once,
             local_files_only=True,
         )
+        loaded = FasterWhisper(model, name, device, beam_size, at_once)
+        if cuda:
+            # Missing CUDA libraries show only at the first use.
+            loaded.hear([np.zeros(SAMPLE_RATE_HZ, np.float32)], Asked("en"))
     except (RuntimeError, ValueError, OSError) as error:
         if cuda:
             raise RuntimeError(str(error)) from error
@@ -95,8 +219,40 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
             path=str(folder),
             what=str(error)[:200],
         ) from error
-    loaded = FasterWhisper(model, name, device, beam_size, at_once)
-    if cuda:
-        # Missing CUDA libraries show only at the first use.
-        loaded.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32), "en")
     return loaded
+
+
+def _storage(array: npt.NDArray[Any]) -> Any:
+    import ctranslate2
+
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def _suppressed(tokenizer: Any) -> list[int]:
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    return list(get_suppressed_tokens(tokenizer, [-1]))
+
+
+def _reading(tokenizer: Any, result: Any) -> Reading:
+    tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+    text = tokenizer.decode(tokens).strip()
+    # The score is a mean over the tokens without the end; its probability is in the sum.
+    mean = result.scores[0] * len(result.sequences_ids[0]) / (len(result.sequences_ids[0]) + 1)
+    return Reading(tuple(tokens), text, mean, result.no_speech_prob, compression_ratio(text))
+
+
+def _aligned_words(tokenizer: Any, tokens: Sequence[int], aligned: Any) -> tuple[Word, ...]:
+    begins: dict[int, float] = {}
+    for token, frame in aligned.alignments:
+        begins.setdefault(token, frame * FRAME_S)
+    pieces, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
+    times = [begins[token] for token in range(len(tokens) + 1)]
+    lengths = [len(group) for group in groups[:-1]]
+    return timed_words(pieces[:-1], lengths, times, aligned.text_token_probs, tokenizer.language_code)
+
+
+def _heard_segment(part: Any, language: str) -> Heard:
+    words = tuple(Word(word.start, word.end, word.word.strip(), word.probability) for word in part.words or ())
+    sure, quiet, repeats = part.avg_logprob, part.no_speech_prob, part.compression_ratio
+    return Heard(part.text, confidence(sure), sure, quiet, repeats, language, words)

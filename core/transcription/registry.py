@@ -29,9 +29,15 @@ SIZES_MB = {
     "small": 484,
     "medium.en": 1528,
     "medium": 1528,
+    "large-v1": 3087,
     "large-v2": 3087,
     "large-v3": 3087,
     "turbo": 1618,
+    "distil-small.en": 333,
+    "distil-medium.en": 789,
+    "distil-large-v2": 1513,
+    "distil-large-v3": 1513,
+    "distil-large-v3.5": 1513,
 }
 QUALITIES = ("fast", "balanced", "best")
 
@@ -77,6 +83,16 @@ class Located:
     engine: str
     path: Path | None
     english_only: bool | None  # None: known once it is loaded
+
+
+def is_distilled(name: str) -> bool:
+    """Whether it is one of the distilled models: about twice as fast, English only, for faster-whisper alone."""
+    return name.startswith("distil-")
+
+
+def is_english_only(name: str) -> bool:
+    """Whether a model of this name knows no other language."""
+    return name == BUILTIN or name.endswith(".en") or is_distilled(name)
 
 
 def engines() -> list[AsrEngine]:
@@ -129,14 +145,17 @@ def is_ct2_folder(folder: Path) -> bool:
 
 def models(workspace: Workspace, engine: str = "") -> list[AsrModel]:
     """The built-in model, if installed, and every model there is by name; from light to heavy."""
-    runs_on = engine or default_engine(has_card())
+    usual = engine or default_engine(has_card())
     found = []
     if builtin_folder() and engine in ("", FASTER_WHISPER):
         found.append(AsrModel(BUILTIN, "transcripts_models.builtin", FASTER_WHISPER, 0, True, ("en",)))
     for name, size_mb in SIZES_MB.items():
-        there = downloaded_path(workspace, name, runs_on) is not None
+        only = FASTER_WHISPER if is_distilled(name) else ""
+        if only and engine not in ("", only):
+            continue
+        there = downloaded_path(workspace, name, only or usual) is not None
         key = "transcripts_models." + name.replace(".", "_").replace("-", "_")
-        found.append(AsrModel(name, key, engine, size_mb, there, ("en",) if name.endswith(".en") else ()))
+        found.append(AsrModel(name, key, engine or only, size_mb, there, ("en",) if is_english_only(name) else ()))
     return found
 
 
@@ -150,6 +169,24 @@ def choose(quality: str, language: str) -> str:
     if quality == "best":
         return "turbo"
     raise ValueError(f"no quality {quality!r}; there are {', '.join(QUALITIES)}")
+
+
+def second_choice(workspace: Workspace, model: str, language: str) -> AsrModel:
+    """A model of its own mind to check what ``model`` heard: one that is on this computer already, else a small one."""
+    english = language.split("-")[0].lower() == "en"
+    wanted = ("small.en", "base.en") if english else ("small", "base")
+    by_id = {one.id: one for one in models(workspace)}
+    # tiny models disagree too often for their word to count, unless they are all there is.
+    there = [one for one in by_id.values() if one.downloaded and (english or not one.languages)]
+    there.sort(key=lambda one: ("tiny" in one.id, one.size_mb))
+    others = [one for one in (*there, *(by_id[name] for name in wanted)) if not same_weights(one.id, model)]
+    better = [one for one in others if "tiny" not in one.id]
+    return (better or others)[0]
+
+
+def same_weights(one: str, other: str) -> bool:
+    """Whether two choices are the same model, be it in two engines: one is no second opinion on the other."""
+    return one.removeprefix("builtin:") == other.removeprefix("builtin:")
 
 
 def qualities(workspace: Workspace, language: str) -> list[Quality]:
@@ -178,8 +215,8 @@ def locate(workspace: Workspace, model: str, language: str, engine: str = "", *,
             raise _unknown(model)
         found = Located(model, FASTER_WHISPER, folder, True)
     elif model in SIZES_MB:
-        chosen = engine or default_engine(card)
-        found = Located(model, chosen, downloaded_path(workspace, model, chosen), model.endswith(".en"))
+        chosen = FASTER_WHISPER if is_distilled(model) else engine or default_engine(card)
+        found = Located(model, chosen, downloaded_path(workspace, model, chosen), is_english_only(model))
     elif "/" in model or model.startswith("~"):
         found = _local(model)
     else:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from core.errors import UserError
 from core.jobs.job import Job
-from core.transcription.registry import has_card, locate
+from core.transcription.opinions import wants_second
+from core.transcription.registry import has_card, locate, same_weights
 from core.workspace import Project
 
 
 def missing(project: Project) -> list[str]:
     """Ids of clips that no model has heard yet, in order; rejected ones are left alone."""
     return [clip.id for clip in project.store.clips() if clip.confidence is None and clip.status != "rejected"]
+
+
+def unchecked(project: Project) -> list[str]:
+    """Ids of clips that were heard and that no second model has checked yet, in order."""
+    return [clip.id for clip in project.store.clips() if wants_second(clip)]
 
 
 def start_transcribe(
@@ -22,6 +28,10 @@ def start_transcribe(
     device: str = "auto",
     prompt: str = "",
     beam_size: int = 5,
+    second: str = "",
+    second_engine: str = "",
+    words: bool = True,
+    measure: bool = True,
 ) -> Job:
     """Start the job that writes down what is said in the clips.
 
@@ -33,18 +43,27 @@ def start_transcribe(
         device: ``auto``, ``cuda`` or ``cpu``.
         prompt: names and words that are to be spelled right.
         beam_size: how many readings are followed at a time; 1 is fastest.
+        second: a second model that hears the clips as well, so that what the two hear differently is found; empty
+            for none.
+        second_engine: as ``engine``, of the second model.
+        words: also find out when each word is said.
+        measure: also measure how the clips sound, where that was not done yet.
 
     Raises:
-        UserError: no clips, nothing left to do, or the model cannot be used (see `registry.locate`).
+        UserError: no clips, nothing left to do, or a model cannot be used (see `registry.locate`).
         Busy: another job is running.
     """
     language = language or project.info.language
-    locate(project.workspace, model, language, engine, card=device != "cpu" and has_card())
+    card = device != "cpu" and has_card()
+    locate(project.workspace, model, language, engine, card=card)
+    if second:
+        _check_second(model, second)
+        locate(project.workspace, second, language, second_engine, card=card)
     if not project.store.count():
         raise UserError(
             "transcribe.no_clips", "There are no clips to transcribe.", "Add a recording and cut it into clips first."
         )
-    if not again and not missing(project):
+    if not again and not missing(project) and not (second and unchecked(project)):
         raise UserError(
             "transcribe.nothing_left",
             "Every clip has a transcript already.",
@@ -58,5 +77,19 @@ def start_transcribe(
         "device": device,
         "prompt": prompt,
         "beam_size": beam_size,
+        "second": second,
+        "second_engine": second_engine,
+        "words": words,
+        "measure": measure,
     }
     return project.start_job("transcribe", arguments, gpu=True)
+
+
+def _check_second(model: str, second: str) -> None:
+    if same_weights(model, second):
+        raise UserError(
+            "asr.same_model",
+            "“{model}” cannot check itself: the same model makes the same mistakes, whatever engine runs it.",
+            "Choose another model to check with, or none.",
+            model=model,
+        )

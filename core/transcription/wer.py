@@ -1,9 +1,11 @@
-"""Word error rate, and the plain form of a text that it is counted on."""
+"""Word and character error rate, the plain form of a text they are counted on, and where two texts differ."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # fmt: off
 _ONES = [
@@ -27,7 +29,7 @@ def normalize(text: str, language: str = "en") -> str:
 
     Chinese and Japanese characters stand apart, so that a "word" error rate of them is one by the character.
     """
-    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    text = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     if language.startswith("en"):
         text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
         text = re.sub(r"\d+", lambda match: f" {_number(match.group())} ", text)
@@ -47,7 +49,53 @@ def wer(reference: str, hypothesis: str, language: str = "en") -> float:
 
 def edits(reference: str, hypothesis: str, language: str = "en") -> int:
     """How many words must be put in, taken out or replaced (Levenshtein distance over normalized words)."""
-    said, heard = normalize(reference, language).split(), normalize(hypothesis, language).split()
+    return _distance(normalize(reference, language).split(), normalize(hypothesis, language).split())
+
+
+def cer(reference: str, hypothesis: str, language: str = "en") -> float:
+    """Character error rate: edits / characters of the reference, both normalized first, spaces left out; at most 1.
+
+    Numbers as digits against numbers in words count as errors in other languages than English.
+    """
+    said, heard = (normalize(text, language).replace(" ", "") for text in (reference, hypothesis))
+    if not said:
+        return float(bool(heard))
+    return min(1.0, _distance(said, heard) / len(said))
+
+
+def word_diff(one: str, other: str, language: str = "en") -> list[tuple[str, str]]:
+    """How to get from one text to the other: ``(kind, words)`` in order.
+
+    Kinds are ``same``, ``gone`` (only in the first text) and ``new`` (only in the second). Words are as they are
+    written; capitals and punctuation make no difference, nor does the space between Chinese or Japanese characters.
+    """
+    before, after = _written(one), _written(other)
+    matcher = difflib.SequenceMatcher(
+        a=[normalize(word, language) for word in before],
+        b=[normalize(word, language) for word in after],
+        autojunk=False,
+    )
+    found = []
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            found.append(("same", _joined(after[c:d])))
+            continue
+        found += [("gone", _joined(before[a:b]))] if b > a else []
+        found += [("new", _joined(after[c:d]))] if d > c else []
+    return found
+
+
+def _written(text: str) -> list[str]:
+    return _UNSPACED.sub(r" \1 ", text).split()
+
+
+def _joined(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    return re.sub(rf"(?<={_UNSPACED.pattern[1:-1]}) (?={_UNSPACED.pattern[1:-1]})", "", text)
+
+
+def _distance(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Levenshtein distance."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(said, 1):
         before, row[0] = row[0], i

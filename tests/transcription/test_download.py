@@ -150,9 +150,9 @@ def test_no_network_is_one_sentence(workspace: Workspace, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_a_model_by_name_is_downloaded_by_the_job_and_used(hub: Hub, project: Project, make_clips: MakeClips) -> None:
     make_clips(1)
-    job = start_transcribe(project, "tiny.en", engine="faster-whisper", device="cpu")
+    job = start_transcribe(project, "tiny.en", engine="faster-whisper", device="cpu", measure=False)
     view = job.wait()
     assert view.status == "done", job.log_tail()
     assert '"stage":"asr_download"' in job.events_path.read_text()
-    assert "echo test" in project.store.clips()[0].text
+    assert "echo test" in project.store.clips()[0].text.lower()
     assert there(project.workspace)

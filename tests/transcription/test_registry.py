@@ -41,6 +41,25 @@ def test_qualities_name_models_that_understand_the_language(workspace: Workspace
         registry.choose("finest", "en")
 
 
+def test_a_second_opinion_is_another_model_that_knows_the_language(workspace: Workspace) -> None:
+    assert registry.second_choice(workspace, "builtin:tiny.en", "en").id == "small.en"
+    assert registry.second_choice(workspace, "small", "pt").id == "base"
+    (registry.model_folder(workspace, "openai-whisper")).mkdir(parents=True)
+    folder = registry.model_folder(workspace, "faster-whisper") / "base"
+    folder.mkdir(parents=True)
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (folder / name).touch()
+    assert registry.second_choice(workspace, "builtin:tiny.en", "pt").id == "base"
+    assert registry.same_weights("builtin:tiny.en", "tiny.en") and not registry.same_weights("tiny.en", "tiny")
+
+
+def test_distilled_models_are_for_english_and_one_engine(workspace: Workspace) -> None:
+    assert registry.locate(workspace, "distil-large-v3", "en", card=True).engine == "faster-whisper"
+    assert refused(workspace, "distil-large-v3", "pt") == "asr.english_only"
+    assert refused(workspace, "distil-large-v3", "en", "openai-whisper") == "asr.wrong_engine"
+    assert "distil-large-v3" not in [model.id for model in registry.models(workspace, "openai-whisper")]
+
+
 def test_a_model_counts_as_downloaded_only_when_it_is_whole(workspace: Workspace, builtin: Path) -> None:
     def downloaded() -> list[str]:
         return [model.id for model in registry.models(workspace, "faster-whisper") if model.downloaded]
@@ -89,6 +108,9 @@ def test_refusals_come_in_the_click_and_leave_no_job(project: Project, make_clip
         start_transcribe(project, "builtin:tiny.en", **CPU)
     assert caught.value.code == "transcribe.no_clips"
     make_clips(1)
+    with pytest.raises(UserError) as caught:
+        start_transcribe(project, "builtin:tiny.en", second="tiny.en", **CPU)
+    assert caught.value.code == "asr.same_model"
     with pytest.raises(UserError) as caught:
         start_transcribe(project, "builtin:tiny.en", "pt", **CPU)
     assert caught.value.code == "asr.english_only"

@@ -1,0 +1,78 @@
+"""When a reading is doubted, and what is tried next: both engines settle their clips by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.records import Word
+from core.transcription.base import Heard, confidence, nothing
+
+REPEATS = 2.4  # compression ratio above which a text goes round in circles
+UNLIKELY = -1.0  # mean log probability of a token below which a text is a guess
+NO_SPEECH = 0.6  # together with an unlikely text: nobody speaks
+# Only as hot as it takes to leave a repetition: the libraries' own last resorts (up to 1.0) invent text.
+TEMPERATURES = (0.2, 0.4)
+BEST_OF = 5  # samples drawn at a temperature, of which the likeliest is taken
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the decoder made of a clip: ``tokens`` without marks, and how likely they are."""
+
+    tokens: tuple[int, ...]
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is taken for silence."""
+        return not self.text or (self.no_speech_prob > NO_SPEECH and self.avg_logprob < UNLIKELY)
+
+    @property
+    def failed(self) -> bool:
+        """Whether another attempt is worth its time."""
+        return not self.silent and (self.compression_ratio > REPEATS or self.avg_logprob < UNLIKELY)
+
+
+# Clips by their index, the temperature, and whether the encoder is to see the whole thirty seconds.
+Decode = Callable[[Sequence[int], float, bool], list[Reading]]
+
+
+def settle(count: int, decode: Decode, *, whole: bool = False) -> list[Reading]:
+    """Read all clips; those that fail once more with the whole window, then ever hotter.
+
+    Args:
+        whole: whether the first attempt sees the whole window already.
+
+    Returns:
+        For each clip the first reading that did not fail, else the likeliest that does not repeat itself.
+    """
+    tried: list[list[Reading]] = [[] for _ in range(count)]
+    left = list(range(count))
+    attempts = [(0.0, whole), *([] if whole else [(0.0, True)]), *((heat, True) for heat in TEMPERATURES)]
+    for temperature, all_of_it in attempts:
+        if not left:
+            break
+        for index, reading in zip(left, decode(left, temperature, all_of_it), strict=True):
+            tried[index].append(reading)
+        left = [index for index in left if tried[index][-1].failed]
+    return [_best(readings) for readings in tried]
+
+
+def _best(readings: list[Reading]) -> Reading:
+    if not readings[-1].failed:
+        return readings[-1]
+    calm = [reading for reading in readings if reading.compression_ratio <= REPEATS]
+    return max(calm or readings, key=lambda reading: reading.avg_logprob)
+
+
+def heard_of(reading: Reading, language: str, words: tuple[Word, ...] = ()) -> Heard:
+    """What was heard by a settled reading; nothing where it is taken for silence."""
+    if reading.silent:
+        return nothing(language, reading.no_speech_prob)
+    text = " ".join(reading.text.split())
+    sure = confidence(reading.avg_logprob)
+    return Heard(text, sure, reading.avg_logprob, reading.no_speech_prob, reading.compression_ratio, language, words)

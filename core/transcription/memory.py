@@ -1,0 +1,104 @@
+"""How many clips fit into the free memory, and what to do when they did not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from core.hardware import cards
+
+_I = TypeVar("_I")
+_R = TypeVar("_R")
+_SHARE = 0.5  # of the free memory: others want some as well, and the estimate is one
+_MOST = {"cpu": 16, "cuda": 64}  # more at a time are no faster
+_TEXT_TOKENS = 224
+_ASSUMED_FREE = 2 << 30
+_SIGNS = (
+    "out of memory",
+    "bad_alloc",
+    "not enough memory",
+    "can't allocate memory",
+    "failed to allocate",
+    "alloc_failed",
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a model decides the memory of a clip: ``width`` of its layers, decoder ``layers``, bytes a number."""
+
+    width: int
+    layers: int
+    vocabulary: int
+    number_bytes: int
+
+
+def batch_size(shape: Shape, window_s: float, beams: int, free: int, device: str) -> int:
+    """Clips of one pass that fit into ``free`` bytes, from 1 to what is still of use on ``device``."""
+    frames = window_s * 50
+    sound = 2 * shape.layers * frames * shape.width  # keys and values the decoder looks at
+    encoder = 16 * frames * shape.width  # activations of one block
+    said = 2 * shape.layers * _TEXT_TOKENS * shape.width * beams
+    scores = 4 * shape.vocabulary * beams * 4 / shape.number_bytes
+    each = (sound + encoder + said + scores) * shape.number_bytes
+    return max(1, min(_MOST[device], int(_SHARE * free / each)))
+
+
+def free_bytes() -> int:
+    """Memory of the machine that is free; a guess where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return _ASSUMED_FREE
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else _ASSUMED_FREE
+
+
+def free_card_bytes() -> int:
+    """Memory of the fullest card that is free."""
+    return int(min((card.free_gb for card in cards()), default=0.0) * (1 << 30)) or _ASSUMED_FREE
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says, in Python's, PyTorch's or CTranslate2's words, that memory was short."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+class Limit:
+    """The most items that go through at a time, lowered for good each time memory runs out."""
+
+    def __init__(self, on_less: Callable[[int], object] = lambda _: None) -> None:
+        """``on_less`` is told the new limit the first time it falls."""
+        self._most: int | None = None
+        self._on_less = on_less
+        self._lock = threading.Lock()
+
+    def run(self, items: Sequence[_I], work: Callable[[Sequence[_I]], list[_R]]) -> list[_R]:
+        """What ``work`` makes of the items, in as many parts as memory wants.
+
+        Raises:
+            Exception: what ``work`` raises, also that memory is short for a single item.
+        """
+        done: list[_R] = []
+        while len(done) < len(items):
+            part = items[len(done) : len(done) + (self._most or len(items))]
+            try:
+                done += work(part)
+            except Exception as error:
+                if len(part) == 1 or not is_out_of_memory(error):
+                    raise
+                self._lower(len(part) // 2)
+            # Outside of the handler: the error's frames hold the very memory that is short.
+        return done
+
+    def _lower(self, most: int) -> None:
+        with self._lock:
+            first = self._most is None
+            self._most = min(most, self._most or most)
+        if first:
+            self._on_less(self._most)

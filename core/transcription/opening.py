@@ -1,0 +1,95 @@
+"""From a chosen model to a loaded one: found, downloaded if need be, opened on the card or the processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.jobs.reporter import Reporter
+from core.transcription import download, registry
+from core.transcription.background import each
+from core.transcription.base import Recognizer, check_language
+from core.transcription.hearing import Pool
+from core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for. ``device`` is ``auto``, ``cuda`` or ``cpu``; ``engine`` may be empty."""
+
+    model: str
+    language: str
+    engine: str = ""
+    device: str = "auto"
+    beam_size: int = 5
+
+
+def open_model(workspace: Workspace, choice: Choice, reporter: Reporter) -> Recognizer:
+    """Find the model, download it if need be, and load it.
+
+    Raises:
+        UserError: see `registry.locate`, `download` and the engines' ``load``.
+        Cancelled: Stop was pressed.
+    """
+    device = device_of(choice.device)
+    found = registry.locate(workspace, choice.model, choice.language, choice.engine, card=device == "cuda")
+    path = found.path or _download(workspace, found, reporter)
+    reporter.progress("asr_load", 0, 1)
+    # In a thread of its own: Stop need not wait until a large model has come from the disk.
+    opening = each([path], lambda path: _open(found, path, device, choice, reporter), 1, reporter.check_stop)
+    _, recognizer = next(opening)
+    if isinstance(recognizer, Exception):
+        raise recognizer
+    check_language(found.id, recognizer.english_only, choice.language)
+    return recognizer
+
+
+def device_of(wanted: str) -> str:
+    """``cuda`` or ``cpu``; asks PyTorch only if it may be a card."""
+    if wanted == "cpu" or not registry.has_card():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _open(found: registry.Located, path: Path, device: str, choice: Choice, reporter: Reporter) -> Recognizer:
+    if found.engine == registry.OPENAI_WHISPER:
+        return _open_openai(found, path, device, choice.beam_size)
+    from core.transcription import faster_whisper_engine
+
+    # CTranslate2 wants other CUDA libraries than PyTorch brings: it uses the card only where asked to by name.
+    if choice.device == "cuda":
+        try:
+            return faster_whisper_engine.load(path, found.id, "cuda", choice.beam_size)
+        except RuntimeError as error:
+            reporter.warning(
+                "asr.no_card",
+                "faster-whisper cannot use the graphics card ({what}); it goes on with the processor.",
+                "For the graphics card choose openai-whisper.",
+                what=str(error)[:200],
+            )
+    return faster_whisper_engine.load(path, found.id, "cpu", choice.beam_size)
+
+
+def _open_openai(found: registry.Located, path: Path, device: str, beam_size: int) -> Recognizer:
+    from core.transcription import openai_whisper_engine
+
+    if device != "cuda":
+        return openai_whisper_engine.load(path, found.id, device, beam_size)
+    import torch
+
+    cards = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    loaded = [openai_whisper_engine.load(path, found.id, card, beam_size) for card in cards]
+    return loaded[0] if len(loaded) == 1 else Pool(loaded)
+
+
+def _download(workspace: Workspace, found: registry.Located, reporter: Reporter) -> Path:
+    folder = registry.model_folder(workspace, found.engine)
+
+    def on_progress(done: int, total: int) -> None:
+        reporter.progress("asr_download", done, total, item=found.id)
+
+    if found.engine == registry.OPENAI_WHISPER:
+        return download.fetch_openai_whisper(found.id, folder, on_progress, reporter.stop_requested)
+    return download.fetch_faster_whisper(found.id, folder / found.id, on_progress, reporter.stop_requested)

@@ -1,0 +1,125 @@
+"""Storing what was heard: the text, its words, how far another opinion differs, and what is doubtful about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.records import Clip, Word
+from core.transcription.base import Heard
+from core.transcription.flags import text_flags, usual_pace
+from core.transcription.wer import cer, normalize
+from core.workspace import Project
+
+
+def store_heard(project: Project, clip: Clip, heard: Heard) -> Clip | None:
+    """Store what was heard in a clip; returns the clip as it is now, or None if it is no longer there.
+
+    Where the clip has a text that no person wrote (from subtitles or a dataset), how far it differs from what was
+    heard counts as a mismatch.
+    """
+    fresh = replace(
+        clip,
+        text=heard.text,
+        confidence=heard.confidence,
+        no_speech_prob=heard.no_speech_prob,
+        compression_ratio=heard.compression_ratio,
+        language=heard.language,
+        mismatch=None,
+        text_flags="",
+    )
+    stored = project.store.hear_clip(
+        clip.id,
+        heard.text,
+        heard.confidence,
+        heard.language,
+        avg_logprob=heard.avg_logprob if heard.text else None,
+        no_speech_prob=heard.no_speech_prob,
+        compression_ratio=heard.compression_ratio,
+        text_flags=text_flags(fresh, no_voice=heard.no_voice),
+    )
+    if stored is None:
+        return None
+    if heard.words:
+        _store_words(project, stored, heard.words)
+    if has_given_text(stored):
+        mismatch = cer(stored.text, heard.text, stored.language)
+        codes = text_flags(replace(stored, mismatch=mismatch))
+        project.store.second_opinion(clip.id, "", mismatch, codes)
+    return stored
+
+
+def store_second(project: Project, clip: Clip, heard: Heard) -> float:
+    """Store what a second model heard; returns how much of the characters differ, 0 to 1.
+
+    A given text that one of the two confirms is confirmed.
+    """
+    mismatch = cer(clip.text, heard.text, clip.language)
+    if has_given_text(clip):
+        mismatch = min(mismatch, cer(clip.text, clip.raw_text, clip.language))
+    codes = text_flags(replace(clip, mismatch=mismatch))
+    project.store.second_opinion(clip.id, heard.text, mismatch, codes)
+    return mismatch
+
+
+def wants_second(clip: Clip) -> bool:
+    """Whether a second model's opinion on it is missing; what a person wrote or approved needs none."""
+    heard = clip.confidence is not None and clip.status == "new" and clip.edited_at is None
+    return heard and not clip.second_text and (clip.mismatch is None or has_given_text(clip))
+
+
+def has_given_text(clip: Clip) -> bool:
+    """Whether its text came from elsewhere than recognition, and not from a person's hand."""
+    return bool(clip.text) and clip.text != clip.raw_text and clip.edited_at is None and clip.status != "approved"
+
+
+def flag_all(project: Project) -> dict[str, int]:
+    """Look over all texts once more, now that the usual pace is known; returns how many clips have each flag."""
+    clips = [clip for clip in project.store.clips() if clip.confidence is not None and clip.status == "new"]
+    pace = usual_pace(clips)
+    counts: dict[str, int] = {}
+    changed = {}
+    for clip in clips:
+        codes = text_flags(clip, pace)
+        if codes != clip.text_flags:
+            changed[clip.id] = codes
+        for code in codes.split():
+            counts[code] = counts.get(code, 0) + 1
+    project.store.flag_texts(changed)
+    return counts
+
+
+def _store_words(project: Project, clip: Clip, words: Sequence[Word]) -> None:
+    """Words in seconds of the recording; a text that is kept lends its words the times that were heard."""
+    shifted = []
+    for word in words:
+        start_s = min(max(clip.start_s, clip.start_s + word.start_s), clip.end_s - 0.001)
+        end_s = min(max(start_s, clip.start_s + word.end_s), clip.end_s)
+        shifted.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
+    if clip.text and clip.text != clip.raw_text:
+        shifted = retimed(clip.text.split(), shifted)
+    project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, shifted)
+
+
+def retimed(said: Sequence[str], heard: Sequence[Word]) -> list[Word]:
+    """The words of a text with times taken from what was heard: those that match, and between them evenly."""
+    if not said or not heard:
+        return []
+    matcher = difflib.SequenceMatcher(
+        a=[normalize(word) for word in said], b=[normalize(word.text) for word in heard], autojunk=False
+    )
+    found: list[Word] = []
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            found += [replace(word, text=text) for text, word in zip(said[a:b], heard[c:d], strict=True)]
+        elif b > a:
+            # Nothing heard in their place: they share the gap between the neighbours, which may be none.
+            begin = heard[c].start_s if d > c else (heard[c - 1].end_s if c else heard[0].start_s)
+            end = heard[d - 1].end_s if d > c else (heard[c].start_s if c < len(heard) else begin)
+            each = max(0.0, end - begin) / (b - a)
+            found += [
+                Word(round(begin + each * i, 3), round(begin + each * (i + 1), 3), text)
+                for i, text in enumerate(said[a:b])
+            ]
+    return found

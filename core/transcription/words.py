@@ -1,0 +1,98 @@
+"""When each word is said: from where the decoder looks in the sound to words with times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from core.records import Word
+
+FRAME_S = 0.02  # of the encoder's output
+UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))  # written without spaces: pieces are single characters
+_OPENING = "\"'“¿([{-"
+_LONGEST_LETTER_S = 0.25  # nobody speaks more slowly: what lasts longer has a pause in it
+_LONGEST_EXTRA_S = 0.3
+
+
+def warp(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Dynamic time warping: for each row (token) the column (frame) at which it begins.
+
+    Args:
+        cost: shape ``(tokens, frames)``.
+
+    Steps go one token on, one frame on, or both, as in openai-whisper's ``timing.dtw_cpu``. Whole anti-diagonals are
+    computed at once, so that no compiler is needed.
+    """
+    rows, columns = cost.shape
+    total = np.full((rows + 1, columns + 1), np.inf)
+    total[0, 0] = 0.0
+    step = np.zeros((rows + 1, columns + 1), dtype=np.int8)
+    for diagonal in range(2, rows + columns + 1):
+        i = np.arange(max(1, diagonal - columns), min(rows, diagonal - 1) + 1)
+        j = diagonal - i
+        ways = np.stack([total[i - 1, j - 1], total[i - 1, j], total[i, j - 1]])
+        # On a tie the library's order decides: it stays with the token.
+        both = (ways[0] < ways[1]) & (ways[0] < ways[2])
+        token = ~both & (ways[1] < ways[0]) & (ways[1] < ways[2])
+        chosen = np.where(both, 0, np.where(token, 1, 2))
+        step[i, j] = chosen
+        total[i, j] = cost[i - 1, j - 1] + ways[chosen, np.arange(len(i))]
+    begins = np.zeros(rows, dtype=np.int64)
+    i, j = rows, columns
+    while i > 0 and j > 0:
+        begins[i - 1] = j - 1
+        way = step[i, j]
+        i, j = (i - 1, j - 1) if way == 0 else (i - 1, j) if way == 1 else (i, j - 1)
+    return begins
+
+
+def timed_words(
+    pieces: Sequence[str],
+    lengths: Sequence[int],
+    begins_s: Sequence[float],
+    probabilities: Sequence[float],
+    language: str,
+) -> tuple[Word, ...]:
+    """Words of a clip with their times in seconds of the clip; punctuation belongs to the word it stands at.
+
+    Args:
+        pieces: what the tokenizer calls words, with their leading spaces; without the end mark.
+        lengths: how many tokens each has.
+        begins_s: when each token begins, and after the last one when the text ends.
+        probabilities: of each token.
+        language: Whisper's code.
+    """
+    found: list[Word] = []
+    at, opening = 0, ""
+    for piece, length in zip(pieces, lengths, strict=True):
+        start_s, end_s = float(begins_s[at]), float(begins_s[at + length])
+        probability = float(np.mean(probabilities[at : at + length]))
+        at += length
+        text = piece.strip()
+        if text and all(char in _OPENING for char in text) and (piece[0].isspace() or language in UNSPACED):
+            opening += text
+        elif found and not opening and _belongs(piece, language):
+            last = found[-1]
+            whole = last.text + text
+            # A mark takes no time of its own: what is spent on it is the pause after the word.
+            until_s = end_s if any(char.isalnum() for char in text) else last.end_s
+            found[-1] = Word(last.start_s, until_s, whole, last.probability)
+        elif text:
+            found.append(Word(start_s, end_s, opening + text, round(probability, 4)))
+            opening = ""
+    return tuple(_without_pause(word) for word in found)
+
+
+def _belongs(piece: str, language: str) -> bool:
+    """Whether a piece goes on with the word before it."""
+    if not any(char.isalnum() for char in piece):
+        return True
+    return language not in UNSPACED and not piece[:1].isspace()
+
+
+def _without_pause(word: Word) -> Word:
+    letters = sum(char.isalnum() for char in word.text)
+    longest_s = _LONGEST_EXTRA_S + _LONGEST_LETTER_S * max(1, letters)
+    return Word(word.start_s, min(word.end_s, word.start_s + longest_s), word.text, word.probability)

@@ -1,0 +1,93 @@
+"""Storing what was heard, and comparing it with another opinion."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.records import MISMATCH, Word
+from core.transcription.base import Heard
+from core.transcription.opinions import flag_all, retimed, store_heard, store_second, wants_second
+from core.transcription.wer import cer, word_diff
+from core.workspace import Project
+from tests.transcription.conftest import MakeClips
+
+SAID = "You are about to enter an echo test."
+
+
+def heard(text: str, *words: Word) -> Heard:
+    return Heard(text, 0.9, -0.1, 0.01, 1.0, "en", words)
+
+
+def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Project, make_clips: MakeClips) -> None:
+    right, wrong = make_clips(2)
+    for clip in (right, wrong):
+        store_heard(project, clip, heard(SAID))
+    stored = project.store.clips()
+    assert store_second(project, stored[0], heard("you are about to enter an echo test")) == 0
+    assert store_second(project, stored[1], heard("You are about to eat a chocolate.")) > MISMATCH
+    same, other = project.store.clips()
+    assert (same.text_flags, other.text_flags) == ("", "mismatch")
+    assert other.second_text == "You are about to eat a chocolate." and not wants_second(other)
+    assert word_diff(other.text, other.second_text) == [
+        ("same", "You are about to"), ("gone", "enter an echo test."), ("new", "eat a chocolate."),
+    ]  # fmt: skip
+
+
+def test_a_given_text_is_kept_and_checked_against_what_was_heard(project: Project, make_clips: MakeClips) -> None:
+    right, wrong = make_clips(2)
+    with project.store._open() as db:  # as subtitles leave it: a text that nobody heard or wrote here
+        db.execute("UPDATE clips SET text=? WHERE id=?", (SAID.lower(), right.id))
+        db.execute("UPDATE clips SET text=? WHERE id=?", ("Something else was meant.", wrong.id))
+    for clip in project.store.clips():
+        store_heard(project, clip, heard(SAID))
+    first, second = project.store.clips()
+    assert (first.text, first.mismatch, first.text_flags) == (SAID.lower(), 0, "")
+    assert second.text == "Something else was meant." and second.raw_text == SAID
+    assert second.mismatch is not None and second.mismatch > 0.5 and "mismatch" in second.text_flags
+    # One of two ears that confirms it is enough.
+    assert store_second(project, second, heard("Something else was meant")) == 0
+    assert "mismatch" not in project.store.clip(wrong.id).text_flags
+
+
+def test_what_a_person_wrote_is_not_called_into_question(project: Project, make_clips: MakeClips) -> None:
+    clip = make_clips(1)[0]
+    store_heard(project, clip, heard(SAID))
+    project.store.edit_clip(clip.id, text="My own words.")
+    store_heard(project, project.store.clip(clip.id), heard(SAID))
+    stored = project.store.clip(clip.id)
+    assert stored.mismatch is None and not wants_second(stored)
+
+
+def test_words_are_kept_in_seconds_of_the_recording(project: Project, make_clips: MakeClips) -> None:
+    one, two = make_clips(2)
+    project.store.replace_words("s1", two.start_s, two.end_s, [Word(two.start_s + 0.1, two.start_s + 0.2, "other")])
+    store_heard(project, one, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 99.0, "are", 0.8)))
+    words = project.store.words("s1")
+    assert [word.text for word in words] == ["You", "are", "other"]
+    assert words[0].start_s == pytest.approx(one.start_s) and words[1].end_s == pytest.approx(one.end_s)
+
+
+def test_a_given_text_takes_the_times_that_were_heard() -> None:
+    times = [Word(0.0, 0.3, "you", 0.9), Word(0.3, 0.6, "are"), Word(1.0, 1.4, "an"), Word(1.4, 2.0, "egg")]
+    found = retimed(["You", "are", "in", "an", "echo,", "friend"], times)
+    assert [word.text for word in found] == ["You", "are", "in", "an", "echo,", "friend"]
+    assert [word.start_s for word in found] == [0.0, 0.3, 0.6, 1.0, 1.4, 1.7]
+    assert (found[2].end_s, found[4].end_s, found[5].end_s) == (1.0, 1.7, 2.0)
+    assert retimed(["one"], []) == []
+
+
+def test_flags_of_the_pace_come_once_all_clips_are_heard(project: Project, make_clips: MakeClips) -> None:
+    clips = make_clips(12)
+    for clip in clips:
+        store_heard(project, clip, heard("a" * round(14 * clip.seconds)))
+    store_heard(project, clips[3], heard("a" * round(2 * 14 * clips[3].seconds)))
+    assert flag_all(project) == {"too_fast": 1}
+    assert project.store.clip(clips[3].id).text_flags == "too_fast"
+
+
+def test_character_errors_are_counted_on_plain_text() -> None:
+    assert cer("Straße, 5 Uhr!", "strasse 5 uhr", "de") == 0
+    assert cer("abcd", "abxd", "pt") == pytest.approx(0.25)
+    assert cer("ab", "a much longer text") == 1
+    assert cer("", "") == 0 and cer("", "x") == 1
+    assert word_diff("你好世界。", "你好世间", "zh-cn")[0] == ("same", "你好世")
