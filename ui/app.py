@@ -156,6 +156,7 @@ def _running(t: Translator, project: Project | None) -> str:
 
 JOB_TABS = {
     "import_sources": "sources",
+    "list_link": "sources",
     "segment": "segments",
     "transcribe": "transcripts",
     "train": "train",

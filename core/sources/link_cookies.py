@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.workspace import Workspace
 
-_MOST_BYTES = 1_000_000
+MOST_LETTERS = 1_000_000
 _HEADER = "# Netscape HTTP Cookie File\n"
 _HTTP_ONLY = "#HttpOnly_"
 _EXPIRY = re.compile(r"(\d+(\.\d+)?)?")
@@ -29,25 +29,26 @@ def cookies_file(workspace: Workspace) -> Path:
     return workspace.path / "private" / "cookies.txt"
 
 
-def keep_cookies(workspace: Workspace, uploaded: Path, name: str = "") -> Cookies:
-    """Take over an uploaded cookies.txt; the upload itself is removed, whatever comes of it.
+def keep_cookies(workspace: Workspace, content: str, name: str = "cookies.txt") -> Cookies:
+    """Keep the content of a cookies.txt.
+
+    Args:
+        workspace: where; all its projects use them.
+        content: of the file.
+        name: what the person calls it, for the error.
 
     Raises:
         UserError: ``cookies.not_cookies``: it is no Netscape cookie file, or holds no cookie.
     """
-    try:
-        data = uploaded.read_bytes()[: _MOST_BYTES + 1]
-    finally:
-        uploaded.unlink(missing_ok=True)
-    lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in content.splitlines() if line.strip()]
     read = [_cookie(line) for line in lines if not line.startswith("#") or line.startswith(_HTTP_ONLY)]
     kept = [line for line in read if line]
-    if len(data) > _MOST_BYTES or not kept or len(kept) < len(read):
+    if len(content) > MOST_LETTERS or not kept or len(kept) < len(read):
         raise UserError(
             "cookies.not_cookies",
             "“{name}” is not a cookies.txt file.",
             "Export it from the browser in the Netscape format, with an extension made for that. JSON does not work.",
-            name=name or uploaded.name,
+            name=name[:100],
         )
     target = cookies_file(workspace)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -290,16 +290,12 @@ COOKIES = (
 )
 
 
-def test_cookies_are_sent_and_are_nobody_elses_to_read(
-    talks: list[str], site: VideoSite, project: Project, tmp_path: Path
-) -> None:
-    (tmp_path / "cookies.txt").write_text(COOKIES)
-    kept = keep_cookies(project.workspace, tmp_path / "cookies.txt")
+def test_cookies_are_sent_and_are_nobody_elses_to_read(talks: list[str], site: VideoSite, project: Project) -> None:
+    kept = keep_cookies(project.workspace, COOKIES)
     assert kept.count == 2 == cookies_kept(project.workspace).count  # type: ignore[union-attr]
     file = cookies_file(project.workspace)
     before = file.read_text()
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert not (tmp_path / "cookies.txt").exists(), "the upload is gone"
     job = recordings.add(project, [], [talks[0]])
     assert job.wait(60).status == "done"
     assert any(SECRET in line for line in site.cookies) and file.read_text() == before
@@ -320,12 +316,11 @@ def test_cookies_are_sent_and_are_nobody_elses_to_read(
         COOKIES.replace("\t", " "), COOKIES * 9000,
     ],
 )  # fmt: skip
-def test_what_is_no_cookie_file_is_refused_without_showing_it(content: str, project: Project, tmp_path: Path) -> None:
-    (tmp_path / "up.txt").write_text(content)
+def test_what_is_no_cookie_file_is_refused_without_showing_it(content: str, project: Project) -> None:
     with pytest.raises(UserError) as error:
-        keep_cookies(project.workspace, tmp_path / "up.txt", "my cookies.json")
+        keep_cookies(project.workspace, content, "my cookies.json")
     assert error.value.code == "cookies.not_cookies" and SECRET not in str(error.value)
-    assert cookies_kept(project.workspace) is None and not (tmp_path / "up.txt").exists()
+    assert cookies_kept(project.workspace) is None
 
 
 # ---- which links are lists -------------------------------------------------------------------------------------------

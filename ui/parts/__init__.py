@@ -15,7 +15,7 @@ def script(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def Panel(value: str = "", **options: Any) -> gr.HTML:
+def Panel(value: str = "", *, more_script: str = "", **options: Any) -> gr.HTML:
     """HTML made on the server, patched in place: players go on playing and the focus stays when it changes.
 
     An element with ``data-do`` (and ``data-id``) sends an ``act`` event: ``panel.act(fn, …)`` with ``evt.do``,
@@ -23,12 +23,14 @@ def Panel(value: str = "", **options: Any) -> gr.HTML:
     query of the address). A form with ``data-do`` sends its fields as JSON in ``evt.value``. One with ``data-go``
     leads to that tab, one with ``data-view`` to a place within it.
 
+    ``more_script`` runs after the panel's own, with its names (``root``, ``send``).
+
     A function and no subclass: beside the source of every subclass Gradio writes a stub file when it is imported.
     """
     return gr.HTML(
         value,
         html_template='<div class="vw-panel"></div>',
-        js_on_load=script("panel.js"),
+        js_on_load=script("panel.js") + more_script,
         apply_default_css=False,
         padding=False,
         **options,

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import gradio as gr
 
-from core.audio.quality import quality
 from core.errors import UserError
-from core.records import Source
 from core.sources import held, recordings
-from core.sources.upload import PARTLY
+from core.sources.link_list import open_list
 from core.workspace import Project
 from ui import html
-from ui.audio_routes import audio_url
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.collection_card import collection_cards
-
-_METER_MINUTES = 60.0
+from ui.parts.link_bar import LinkBar, act_on_link, link_bar
+from ui.parts.link_list import LinkList, act_on_list, link_list, list_moves
+from ui.parts.source_table import meter, source_table
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    top = Panel()
+    top, listing = LinkBar(), LinkList()
     with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
         # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
         files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
@@ -42,6 +38,7 @@ def build(page: Page) -> Tab:
     def refresh(project: Project | None) -> Updates:
         return {
             top: _top(page, project),
+            listing: link_list(page, project, busy=_busy(project)) if project else "",
             # One import at a time: what is dropped meanwhile would be refused.
             drop: gr.update(visible=bool(project and not _busy(project))),
             rights: gr.update(visible=project is not None),
@@ -49,15 +46,20 @@ def build(page: Page) -> Tab:
         }
 
     def tick(project: Project | None) -> Updates:
-        return refresh(project) if project and is_live(project.latest("import_sources")) else {}
+        if project is None or not is_live(project.latest("import_sources", "list_link")):
+            return {}
+        shown = refresh(project)
+        if not list_moves(project):  # a long list is not sent every second
+            del shown[listing]
+        return shown
 
-    def add(project: Project | None, found: list[tuple[str, str]], link: str, note: str) -> None:
+    def add(project: Project | None, found: list[tuple[str, str]], note: str) -> None:
         if project:
             limits = page.settings
             recordings.add(
                 project,
                 [(Path(file), name) for file, name in found],
-                [link],
+                [],
                 note,
                 max_hours=limits.max_source_hours,
                 max_mb=limits.max_upload_mb,
@@ -70,7 +72,7 @@ def build(page: Page) -> Tab:
                 if project and path not in plain:  # what it would bring in is shown first
                     held.hold(project, Path(path), Path(path).name)
             if plain:
-                add(project, [(path, Path(path).name) for path in plain], "", note)
+                add(project, [(path, Path(path).name) for path in plain], note)
         except UserError as error:
             # Said here, so that the files do not stay in the field as if they had been added.
             gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
@@ -78,15 +80,15 @@ def build(page: Page) -> Tab:
 
     def recorded(project: Project | None, path: str | None, note: str) -> Updates:
         if path:
-            add(project, [(path, t("sources.spoken_title"))], "", note)
+            add(project, [(path, t("sources.spoken_title"))], note)
         return {spoken: None}
 
     def act(project: Project | None, evt: gr.EventData, note: str) -> Updates | None:
         if project is None:
             return None
-        if evt.do == "link":
-            add(project, [], json.loads(evt.value)["link"], note)
-        elif evt.do == "title":
+        if act_on_link(page, project, evt, note) or act_on_list(page, project, evt, note):
+            return None
+        if evt.do == "title":
             if title := " ".join(evt.value.split()):  # a recording without a name keeps the one it had
                 project.store.change_source(evt.id, title=title)
         elif evt.do == "rights":
@@ -107,15 +109,9 @@ def build(page: Page) -> Tab:
 
     page.on(files.upload, uploaded, [files, rights], [files])
     page.on(spoken.stop_recording, recorded, [spoken, rights], [spoken])
-    page.on(top.act, act, [rights], [])
-    page.on(panel.act, act, [rights], [])
-    return Tab("sources", [top, drop, rights, panel], refresh, tick)
-
-
-def _last_link(project: Project) -> str:
-    """The newest import of a link: once there is another one, the field for the next link is empty."""
-    jobs = (job for job in project.all_jobs() if job.spec()["kind"] == "import_sources")
-    return next((job.id for job in jobs if job.spec()["arguments"].get("urls")), "")
+    for one in (top, listing, panel):
+        page.on(one.act, act, [rights], [])
+    return Tab("sources", [top, listing, drop, rights, panel], refresh, tick)
 
 
 def _busy(project: Project) -> bool:
@@ -125,21 +121,14 @@ def _busy(project: Project) -> bool:
 
 def _top(page: Page, project: Project | None) -> str:
     t = page.t
-    parts = [html.heading(t("sources.title"), t("sources.purpose"))]
+    heading = html.heading(t("sources.title"), t("sources.purpose"))
     if project is None:
-        return parts[0] + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-    label = html.e(t("sources.link"))
-    # With recordings there already, the next click leads on to the clips.
-    style = "" if project.store.totals().sources else "primary"
-    busy = _busy(project)
-    parts.append(
-        f'<form class="vw-row vw-linkbar" data-key="link{html.e(_last_link(project))}" data-do="link">'
-        f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
-        f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link"'
-        f"{' disabled' if busy else ''}>{html.e(t('sources.add'))}</button></form>"
-        f"{html.why(t('sources.busy') if busy else '')}"
-    )
-    return "".join(parts)
+        return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    # With recordings there already, the next click leads on to the clips; with a list open, on in the list.
+    job = project.latest("import_sources")
+    onward = project.store.totals().sources or open_list(project) or (job and recordings.unfinished(job))
+    style = "" if onward else "primary"
+    return heading + link_bar(page, project, style=style, busy=_busy(project))
 
 
 def _below(page: Page, project: Project | None) -> str:
@@ -154,9 +143,10 @@ def _below(page: Page, project: Project | None) -> str:
     parts.append(collection_cards(t, project, t("sources.busy") if _busy(project) else ""))
     if sources:
         total_s = sum(source.seconds for source in sources)
-        lead = html.go(t("sources.to_clips"), "segments", style="primary wide")
-        table = f'<div class="vw-grow">{_table(page, project, sources)}</div>'
-        parts.append(f'<div class="vw-split">{table}<aside>{_meter(page, total_s)}{lead}</aside></div>')
+        style = "wide" if open_list(project) else "primary wide"
+        lead = html.go(t("sources.to_clips"), "segments", style=style)
+        table = f'<div class="vw-grow">{source_table(page, project, sources)}</div>'
+        parts.append(f'<div class="vw-split">{table}<aside>{meter(page, total_s)}{lead}</aside></div>')
     elif not _busy(project):
         parts.append(html.empty(t("sources.empty")))
     parts.append(_trash(page, project))
@@ -169,88 +159,12 @@ def _job(page: Page, project: Project, count: int) -> str:
     if job is None:
         return ""
     view = job.read()
-    added, set_aside = int(view.result.get("added", 0)), len(view.warnings)
-    if view.status == "done" and not set_aside and count:
+    result = view.result
+    added, set_aside = int(result.get("added", 0)), int(result.get("skipped", 0)) + int(result.get("failed", 0))
+    if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
     done = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
     return job_panel(t, job, done_text=done, resume=recordings.unfinished(job))
-
-
-def _table(page: Page, project: Project, sources: list[Source]) -> str:
-    t = page.t
-    names = ("column_title", "column_length", "column_from", "column_quality", "column_listen")
-    head = "".join(f"<th>{html.e(t('sources.' + name))}</th>" for name in names)
-    rows = "".join(_row(page, project, source) for source in sources)
-    return f'<table class="vw-stack"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _row(page: Page, project: Project, source: Source) -> str:
-    t = page.t
-    title = (
-        f'<input type="text" class="vw-quiet" data-do="title" data-id="{html.e(source.id)}" maxlength="120"'
-        f' value="{html.e(source.title)}" aria-label="{html.e(t("sources.column_title"))}" required>'
-    )
-    player = html.player(audio_url(project.slug, "source", source.id), source.title)
-    question = t("sources.remove_question", title=source.title)
-    remove = html.action(t("sources.remove"), "remove", source.id, style="quiet danger", confirm=question)
-    cells = (
-        (title + _note(page, source) + _damage(page, source), "column_title"),
-        (html.e(t.length(source.seconds)), "column_length"),
-        (html.e(_origin(page, source)), "column_from"),
-        (_lights(page, project, source), "column_quality"),
-        (player, "column_listen"),
-    )
-    tds = "".join(f'<td data-label="{html.e(t("sources." + name))}">{cell}</td>' for cell, name in cells)
-    return f'<tr data-key="{html.e(source.id)}">{tds}<td>{remove}</td></tr>'
-
-
-def _note(page: Page, source: Source) -> str:
-    label = html.e(page.t("sources.rights"))
-    return (
-        f'<input type="text" class="vw-quiet vw-small" data-do="rights" data-id="{html.e(source.id)}" maxlength="300"'
-        f' value="{html.e(source.rights)}" placeholder="{label}" aria-label="{label}">'
-    )
-
-
-def _damage(page: Page, source: Source) -> str:
-    if source.note != PARTLY:
-        return ""
-    return f'<span class="vw-chip warn">{html.e(page.t("sources.partly", length=page.t.length(source.seconds)))}</span>'
-
-
-def _origin(page: Page, source: Source) -> str:
-    host = urlsplit(source.origin).hostname
-    return host.removeprefix("www.") if host else page.t("sources.from_file")
-
-
-def _lights(page: Page, project: Project, source: Source) -> str:
-    t = page.t
-    try:
-        found = quality(project.source_file(source.id))
-    except (OSError, RuntimeError):
-        return html.light("bad", t("sources.light_missing"))
-    lights = (("level", found.level), ("noise", found.noise), ("clipping", found.clipping))
-    shown = "".join(html.light(tone, t(f"sources.light_{name}_{tone}")) for name, tone in lights)
-    return f'<div class="vw-lights">{shown}</div>'
-
-
-def _meter(page: Page, seconds: float) -> str:
-    t = page.t
-    found = recordings.amount(seconds)
-    level = html.bar(found.minutes / _METER_MINUTES, t("sources.meter_title"))
-    marks = "".join(
-        f'<span style="left:{100 * minutes / _METER_MINUTES:.1f}%">{minutes:g}</span>'
-        for minutes, _ in recordings.NEEDED_MINUTES
-        if minutes != 1
-    )
-    more = t("sources.meter_more", minutes=t.number(found.next_minutes)) if found.next_minutes else ""
-    return (
-        f'<div class="vw-card vw-meter"><h3>{html.e(t("sources.meter_title"))}</h3>'
-        f"{html.numbers(html.number(t.minutes(seconds), t('sources.meter_have')))}"
-        f'{level}<div class="vw-marks" aria-hidden="true">{marks}</div>'
-        f"<p>{html.e(t('sources.meter_' + found.level))}</p>"
-        f'<p class="vw-dim">{html.e(more)}</p></div>'
-    )
 
 
 def _trash(page: Page, project: Project) -> str:

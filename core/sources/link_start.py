@@ -1,0 +1,78 @@
+"""What becomes of a pasted link: a recording at once, or a list to choose from."""
+
+from __future__ import annotations
+
+from core.jobs.job import Job
+from core.sources import recordings
+from core.sources.address import check_url
+from core.sources.link_list import chosen_entries, close_list, list_around, list_named_by, start_list
+from core.sources.link_options import LinkOptions
+from core.workspace import Project
+
+# What a site says to somebody it does not know; cookies of a signed-in browser may help.
+WANTS_COOKIES = ("youtube.refused", "youtube.age", "youtube.members", "youtube.forbidden")
+
+
+def follow(
+    project: Project, url: str, options: LinkOptions, rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
+) -> Job:
+    """Read the list that a link names, or fetch the one recording.
+
+    Raises:
+        UserError: see `check_url`.
+        Busy: a list is being read, or recordings are being added.
+    """
+    checked = check_url(url)
+    if list_named_by(checked):
+        return start_list(project, checked, options)
+    return recordings.add(project, [], [checked], rights, max_hours=max_hours, max_mb=max_mb, link=options)
+
+
+def add_chosen(
+    project: Project, job_id: str, numbers: list[int], rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
+) -> Job:
+    """Fetch the chosen entries of a list, and be done with it.
+
+    Raises:
+        UserError: ``link.nothing_chosen``, ``job.missing``.
+        Busy: recordings are being added already.
+    """
+    job = project.job(job_id)
+    chosen = chosen_entries(job, numbers)
+    started = recordings.add(
+        project,
+        [],
+        [one.url for one in chosen],
+        rights,
+        max_hours=max_hours,
+        max_mb=max_mb,
+        link=LinkOptions.of(job.spec()["arguments"].get("link", {})),
+        titles={one.url: one.title for one in chosen},
+    )
+    close_list(project, job_id)
+    return started
+
+
+def list_offered(project: Project) -> str:
+    """The list that the newest link belongs to, or turned out to be; empty once any list was asked for since."""
+    for job in project.all_jobs():
+        spec = job.spec()
+        if spec["kind"] == "list_link":
+            return ""
+        if spec["kind"] != "import_sources" or not (urls := spec["arguments"].get("urls", [])):
+            continue
+        if len(urls) > 1:
+            return ""
+        view = job.read()
+        is_list = any(code == "youtube.is_list" for code in (view.code, *(one.code for one in view.warnings)))
+        return str(urls[0]) if is_list else list_around(str(urls[0]))
+    return ""
+
+
+def wants_cookies(project: Project) -> bool:
+    """Whether the newest import met a site that wants to know who asks."""
+    job = project.latest("import_sources", "list_link")
+    if job is None:
+        return False
+    view = job.read()
+    return any(code in WANTS_COOKIES for code in (view.code, *(one.code for one in view.warnings)))

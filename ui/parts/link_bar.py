@@ -1,0 +1,121 @@
+"""The field for a link with its closed settings, the cookies among them, and the offer of the list around a video."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from core.sources.link_cookies import MOST_LETTERS, cookies_kept, forget_cookies, keep_cookies
+from core.sources.link_list import start_list
+from core.sources.link_options import QUALITIES, read_options
+from core.sources.link_start import follow, list_offered, wants_cookies
+from core.workspace import Project
+from ui import html
+from ui.page import Page
+from ui.parts import Panel, script
+
+
+def LinkBar() -> gr.HTML:
+    """A `Panel` that also sends the text of a chosen file."""
+    return Panel(more_script=script("link_bar.js"))
+
+
+def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:
+    """The form; ``style`` is its button's, ``busy`` says that nothing can be added now."""
+    t = page.t
+    label = html.e(t("sources.link"))
+    jobs = (job for job in project.all_jobs() if job.spec()["kind"] in ("import_sources", "list_link"))
+    # Once a link was taken the fields are new ones, and empty.
+    taken = next((job.id for job in jobs if _is_link(job.spec())), "")
+    return (
+        f'<form data-key="link{html.e(taken)}" data-do="link"><div class="vw-row vw-linkbar">'
+        f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
+        f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link"'
+        f"{' disabled' if busy else ''}>{html.e(t('sources.add'))}</button></div>"
+        f"{html.why(t('sources.busy') if busy else '')}{_settings(page, project)}</form>{_offer(page, project)}"
+    )
+
+
+def act_on_link(page: Page, project: Project, evt: Any, note: str) -> bool:
+    """Answer the form and its buttons; False if ``evt.do`` is not one of them."""
+    limits = page.settings
+    if evt.do == "link":
+        typed = json.loads(evt.value)
+        follow(
+            project,
+            typed["link"],
+            read_options(typed),
+            note,
+            max_hours=limits.max_source_hours,
+            max_mb=limits.max_upload_mb,
+        )
+    elif evt.do == "list":
+        start_list(project, evt.id)
+    elif evt.do == "cookies":
+        keep_cookies(page.workspace, evt.value, evt.id)
+    elif evt.do == "forget-cookies":
+        forget_cookies(page.workspace)
+    else:
+        return False
+    return True
+
+
+def _is_link(spec: dict[str, Any]) -> bool:
+    return spec["kind"] == "list_link" or bool(spec["arguments"].get("urls"))
+
+
+def _settings(page: Page, project: Project) -> str:
+    t = page.t
+    qualities = "".join(f'<option value="{one}">{html.e(t(f"link.quality_{one}"))}</option>' for one in QUALITIES)
+    fields = (
+        _field(page, "start", '<input type="text" name="start" placeholder="0:00" autocomplete="off">')
+        + _field(page, "end", '<input type="text" name="end" placeholder="12:30" autocomplete="off">')
+        + _field(page, "minutes", '<input type="text" name="minutes" inputmode="decimal" autocomplete="off">')
+        + _field(page, "quality", f'<select name="quality">{qualities}</select>')
+    )
+    help_ = f'<small class="vw-dim">{html.e(t("link.subtitles_help"))}</small>'
+    subtitles = (
+        '<label class="vw-tick"><input type="checkbox" name="subtitles" value="yes">'
+        f"<span>{html.e(t('link.subtitles'))}{help_}</span></label>"
+    )
+    # Where a site wanted to know who asks, the cookies are what to look at next.
+    is_open = " open" if wants_cookies(project) and not cookies_kept(page.workspace) else ""
+    summary = f"<summary>{html.e(t('common.more_settings'))}</summary>"
+    return (
+        f'<details class="vw-details" id="link-settings"{is_open}>{summary}'
+        f'<div class="vw-fields">{fields}</div>{subtitles}{_cookies(page)}</details>'
+    )
+
+
+def _field(page: Page, name: str, field: str) -> str:
+    t = page.t
+    return (
+        f'<label class="vw-field"><span>{html.e(t(f"link.{name}"))}</span>{field}'
+        f'<small class="vw-dim">{html.e(t(f"link.{name}_help"))}</small></label>'
+    )
+
+
+def _cookies(page: Page) -> str:
+    t = page.t
+    kept = cookies_kept(page.workspace)
+    state = t("link.cookies_kept", count=t.number(kept.count), when=t.moment(kept.kept_at)) if kept else ""
+    question = t("link.cookies_forget_question")
+    forget = html.action(t("link.cookies_forget"), "forget-cookies", style="danger", confirm=question) if kept else ""
+    choose = html.e(t("link.cookies_replace" if kept else "link.cookies_choose"))
+    return (
+        f'<div class="vw-cookies"><b>{html.e(t("link.cookies"))}</b> <span>{html.e(state)}</span>'
+        f'<p class="vw-dim">{html.e(t("link.cookies_help"))}</p><div class="vw-row">'
+        f'<label class="vw-btn vw-filebtn">{choose}<input type="file" accept=".txt" data-file-do="cookies"'
+        f' data-most="{MOST_LETTERS}" aria-label="{choose}"></label>{forget}</div></div>'
+    )
+
+
+def _offer(page: Page, project: Project) -> str:
+    t = page.t
+    url = list_offered(project)
+    if not url:
+        return ""
+    button = html.action(t("link.show_list"), "list", url, elem_id="show-list")
+    return f'<div class="vw-notice vw-spread"><span>{html.e(t("link.part_of_list"))}</span>{button}</div>'

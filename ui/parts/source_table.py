@@ -1,0 +1,95 @@
+"""The table of recordings and the meter beside it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from core.audio.quality import quality
+from core.records import Source
+from core.sources import recordings
+from core.sources.upload import PARTLY
+from core.workspace import Project
+from ui import html
+from ui.audio_routes import audio_url
+from ui.page import Page
+
+_METER_MINUTES = 60.0
+
+
+def source_table(page: Page, project: Project, sources: list[Source]) -> str:
+    """All recordings: title and rights note to change, length, origin, quality, player."""
+    t = page.t
+    names = ("column_title", "column_length", "column_from", "column_quality", "column_listen")
+    head = "".join(f"<th>{html.e(t('sources.' + name))}</th>" for name in names)
+    rows = "".join(_row(page, project, source) for source in sources)
+    return f'<table class="vw-stack"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _row(page: Page, project: Project, source: Source) -> str:
+    t = page.t
+    title = (
+        f'<input type="text" class="vw-quiet" data-do="title" data-id="{html.e(source.id)}" maxlength="120"'
+        f' value="{html.e(source.title)}" aria-label="{html.e(t("sources.column_title"))}" required>'
+    )
+    player = html.player(audio_url(project.slug, "source", source.id), source.title)
+    question = t("sources.remove_question", title=source.title)
+    remove = html.action(t("sources.remove"), "remove", source.id, style="quiet danger", confirm=question)
+    cells = (
+        (title + _note(page, source) + _damage(page, source), "column_title"),
+        (html.e(t.length(source.seconds)), "column_length"),
+        (html.e(_origin(page, source)), "column_from"),
+        (_lights(page, project, source), "column_quality"),
+        (player, "column_listen"),
+    )
+    tds = "".join(f'<td data-label="{html.e(t("sources." + name))}">{cell}</td>' for cell, name in cells)
+    return f'<tr data-key="{html.e(source.id)}">{tds}<td>{remove}</td></tr>'
+
+
+def _note(page: Page, source: Source) -> str:
+    label = html.e(page.t("sources.rights"))
+    return (
+        f'<input type="text" class="vw-quiet vw-small" data-do="rights" data-id="{html.e(source.id)}" maxlength="300"'
+        f' value="{html.e(source.rights)}" placeholder="{label}" aria-label="{label}">'
+    )
+
+
+def _damage(page: Page, source: Source) -> str:
+    if source.note != PARTLY:
+        return ""
+    return f'<span class="vw-chip warn">{html.e(page.t("sources.partly", length=page.t.length(source.seconds)))}</span>'
+
+
+def _origin(page: Page, source: Source) -> str:
+    host = urlsplit(source.origin).hostname
+    return host.removeprefix("www.") if host else page.t("sources.from_file")
+
+
+def _lights(page: Page, project: Project, source: Source) -> str:
+    t = page.t
+    try:
+        found = quality(project.source_file(source.id))
+    except (OSError, RuntimeError):
+        return html.light("bad", t("sources.light_missing"))
+    lights = (("level", found.level), ("noise", found.noise), ("clipping", found.clipping))
+    shown = "".join(html.light(tone, t(f"sources.light_{name}_{tone}")) for name, tone in lights)
+    return f'<div class="vw-lights">{shown}</div>'
+
+
+def meter(page: Page, seconds: float) -> str:
+    """“How much is enough?”, with where the recordings stand."""
+    t = page.t
+    found = recordings.amount(seconds)
+    level = html.bar(found.minutes / _METER_MINUTES, t("sources.meter_title"))
+    marks = "".join(
+        f'<span style="left:{100 * minutes / _METER_MINUTES:.1f}%">{minutes:g}</span>'
+        for minutes, _ in recordings.NEEDED_MINUTES
+        if minutes != 1
+    )
+    more = t("sources.meter_more", minutes=t.number(found.next_minutes)) if found.next_minutes else ""
+    return (
+        f'<div class="vw-card vw-meter"><h3>{html.e(t("sources.meter_title"))}</h3>'
+        f"{html.numbers(html.number(t.minutes(seconds), t('sources.meter_have')))}"
+        f'{level}<div class="vw-marks" aria-hidden="true">{marks}</div>'
+        f"<p>{html.e(t('sources.meter_' + found.level))}</p>"
+        f'<p class="vw-dim">{html.e(more)}</p></div>'
+    )
