@@ -26,6 +26,7 @@ errors = yt_dlp.utils
 EXTRACTORS = ("default", "-generic")
 # For tests alone: “127.0.0.1:port” of a server that answers, without encryption, for every host there is.
 TEST_SITE = "VOICEWRIGHT_TEST_SITE"
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 _NETWORK = {
     "allowed_extractors": list(EXTRACTORS),
     "quiet": True,
@@ -51,7 +52,10 @@ def is_public(address: str) -> bool:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
+    inner = found
+    if isinstance(found, ipaddress.IPv6Address):  # one of version 4 may be wrapped in it
+        wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _TRANSLATED else None
+        inner = found.ipv4_mapped or found.sixtofour or wrapped or found
     return bool(inner.is_global and not inner.is_multicast)
 
 
@@ -138,5 +142,5 @@ def _to_public(address: tuple[str, int], timeout: Any = None, source_address: An
 def _to_test_site(site: str, address: Any, timeout: Any = None, *_: Any, **__: Any) -> socket.socket:
     host, _sep, port = site.rpartition(":")
     if not ipaddress.ip_address(host).is_loopback:
-        raise Refused(f"{TEST_SITE} has to be on this computer")
+        raise Refused(f"private address: {host}, but {TEST_SITE} has to be on this computer")
     return socket.create_connection((host, int(port)), timeout)

@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.records import Word
 from core.sources import recordings
 from core.sources.link_cookies import cookies_file, cookies_kept, forget_cookies, keep_cookies
+from core.sources.link_entries import _flat
 from core.sources.link_import import words_within
 from core.sources.link_list import (
     Entry,
@@ -94,6 +95,18 @@ def test_a_list_that_is_too_long_is_read_as_far_as_allowed(site: VideoSite, proj
     view = job.wait(60)
     found = listing_of(job)
     assert view.result == {"entries": 500, "more": True} and found and len(found.entries) == 500 and found.more
+
+
+def test_the_lists_in_a_channel_are_one_list_and_nothing_comes_twice() -> None:
+    def item(name: str, **more: object) -> dict[str, object]:
+        return {"_type": "url", "url": f"https://www.youtube.com/watch?v={name}", "title": name, **more}
+
+    videos = {"entries": iter([item("a", duration=5), None, item("b", live_status="is_live")])}
+    streams = {"entries": [item("b"), {"url": "http://10.0.0.7/x", "title": "x"}, item("c", availability="needs_auth")]}
+    found = list(_flat({"title": "Channel", "entries": [videos, streams]}))
+    assert [(one.title, one.seconds, one.note) for one in found] == [
+        ("a", 5, ""), ("b", None, "live"), ("c", None, "private"),
+    ]  # fmt: skip
 
 
 def test_choosing_nothing_is_told(talks: list[str], project: Project) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
+import os
 import socket
 import threading
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.reporter import Reporter
 from core.sources import recordings
 from core.sources.link_options import LinkOptions
@@ -150,6 +152,19 @@ def test_what_youtube_says_of_a_video_is_understood(
     assert url in error.text and "The third talk" in error.text and error.hint
 
 
+def test_a_full_disk_is_told_and_can_be_gone_on_from(
+    talk: str, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from yt_dlp.downloader.common import FileDownloader
+
+    def full(*_: object) -> object:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FileDownloader, "sanitize_open", full)
+    error = failed(talk, tmp_path, reporter)
+    assert isinstance(error, DiskFull) and error.code == "link.no_room"
+
+
 def test_too_many_requests_are_told_as_that(talk: str, site: VideoSite, reporter: Reporter, tmp_path: Path) -> None:
     site.page_status = 429
     site.videos[TALK].status = "BROKEN"
@@ -229,6 +244,28 @@ def test_a_page_no_site_is_known_for_is_refused_without_being_asked(
 ) -> None:
     assert failed("https://example.com/talk.mp3", tmp_path, reporter).code == "youtube.unsupported"
     assert not site.hits
+
+
+def test_the_test_site_has_to_be_on_this_computer(
+    reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEWRIGHT_TEST_SITE", "10.0.0.7:80")
+    error = failed(f"https://www.youtube.com/watch?v={TALK}", tmp_path, reporter, retries=0)
+    assert error.code == "youtube.own_network"
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True), ("2606:4700::1111", True), ("10.1.2.3", False), ("100.64.0.1", False), ("::1", False),
+        ("169.254.169.254", False), ("fe80::1%eth0", False), ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False),
+        ("224.0.0.1", False), ("0.0.0.0", False), ("64:ff9b::7f00:1", False), ("no address", False),
+    ],
+)  # fmt: skip
+def test_which_addresses_are_of_the_internet_at_large(address: str, public: bool) -> None:
+    from core.sources.link_loader import is_public
+
+    assert is_public(address) == public
 
 
 def test_settings_of_the_account_are_not_read(
