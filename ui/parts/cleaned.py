@@ -8,6 +8,7 @@ from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
 from ui.i18n import Translator
+from ui.job_panel import is_live, job_panel
 
 
 def cleaned_part(t: Translator, project: Project, source: Source) -> str:
@@ -25,6 +26,14 @@ def cleaned_part(t: Translator, project: Project, source: Source) -> str:
     )
     body += f'<div class="vw-row">{makers}</div>{html.why(busy)}'
     return html.details(t("cleaned.title"), body)
+
+
+def cleaned_job(t: Translator, project: Project) -> str:
+    """The job that makes a copy, while it runs and a while after."""
+    job = project.latest("clean")
+    if job is None or not is_live(job):
+        return ""
+    return job_panel(t, job, done_text=t("cleaned.done", db=t.number(job.read().result.get("quieter_db", 0.0))))
 
 
 def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:

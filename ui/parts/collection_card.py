@@ -39,6 +39,6 @@ def _card(t: Translator, one: Held, busy: str) -> str:
     away = html.action(t("collection.put_away"), "put-away", one.id, style="quiet")
     heading = html.e(t("collection.heading", name=one.name))
     return (
-        f'<section class="vw-card" data-key="{html.e(one.id)}"><h3>{heading}</h3>'
+        f'<section class="vw-card vw-held" data-key="{html.e(one.id)}"><h3>{heading}</h3>'
         f'{facts}{examples}<div class="vw-row">{bring}{away}</div>{html.why(busy)}</section>'
     )

@@ -12,6 +12,7 @@ from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
 from ui.page import Page
+from ui.parts.cleaned import cleaned_part
 
 _METER_MINUTES = 60.0
 
@@ -42,7 +43,9 @@ def _row(page: Page, project: Project, source: Source) -> str:
         (player, "column_listen"),
     )
     tds = "".join(f'<td data-label="{html.e(t("sources." + name))}">{cell}</td>' for cell, name in cells)
-    return f'<tr data-key="{html.e(source.id)}">{tds}<td>{remove}</td></tr>'
+    key = html.e(source.id)
+    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="6">{cleaned_part(t, project, source)}</td></tr>'
+    return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
 
 
 def _note(page: Page, source: Source) -> str:

@@ -14,9 +14,11 @@ from ui import html
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.cleaned import act_on_cleaned, cleaned_job
 from ui.parts.collection_card import collection_cards
 from ui.parts.link_bar import LinkBar, act_on_link, link_bar
 from ui.parts.link_list import LinkList, act_on_list, link_list, list_moves
+from ui.parts.reader import Reader
 from ui.parts.source_table import meter, source_table
 
 
@@ -33,6 +35,7 @@ def build(page: Page) -> Tab:
     rights = gr.Textbox(
         label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights", visible=False
     )
+    reader = Reader(page, rights)
     panel = Panel()
 
     def refresh(project: Project | None) -> Updates:
@@ -43,10 +46,12 @@ def build(page: Page) -> Tab:
             drop: gr.update(visible=bool(project and not _busy(project))),
             rights: gr.update(visible=project is not None),
             panel: _below(page, project),
+            **reader.refresh(project, bool(project and _busy(project))),
         }
 
     def tick(project: Project | None) -> Updates:
-        if project is None or not is_live(project.latest("import_sources", "list_link")):
+        jobs = (project.latest("import_sources", "list_link"), project.latest("clean")) if project else ()
+        if project is None or not any(map(is_live, jobs)):
             return {}
         shown = refresh(project)
         if not list_moves(project):  # a long list is not sent every second
@@ -103,7 +108,7 @@ def build(page: Page) -> Tab:
             held.bring_in(project, evt.id, note, max_hours=page.settings.max_source_hours)
         elif evt.do == "put-away":
             held.put_away(project, evt.id)
-        else:
+        elif not act_on_cleaned(project, evt.do, evt.id):
             act_on_job(project, evt.do, evt.id)
         return None
 
@@ -111,7 +116,7 @@ def build(page: Page) -> Tab:
     page.on(spoken.stop_recording, recorded, [spoken, rights], [spoken])
     for one in (top, listing, panel):
         page.on(one.act, act, [rights], [])
-    return Tab("sources", [top, listing, drop, rights, panel], refresh, tick)
+    return Tab("sources", [top, listing, drop, rights, *reader.outputs, panel], refresh, tick)
 
 
 def _busy(project: Project) -> bool:
@@ -140,6 +145,7 @@ def _below(page: Page, project: Project | None) -> str:
     parts = []
     if job:
         parts.append(_job(page, project, len(sources)))
+    parts.append(cleaned_job(t, project))
     parts.append(collection_cards(t, project, t("sources.busy") if _busy(project) else ""))
     if sources:
         total_s = sum(source.seconds for source in sources)

@@ -1,0 +1,176 @@
+"""Reading aloud: a list of sentences, the place in it, and what was recorded for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.audio.clips import cut_clip
+from core.audio.frames import frames
+from core.audio.silence import SegmentOptions
+from core.errors import UserError
+from core.files import read_json, write_json
+from core.jobs import locks
+from core.records import Clip, Source
+from core.sources import recordings
+from core.sources.subtitles import evenly
+from core.sources.upload import add_file
+from core.workspace import Project
+
+_FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
+_MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
+_BELOW_LOUDEST_DB = 35.0
+_EDGE_S = 0.12  # of quiet that stays around what is said
+
+
+@dataclass
+class Progress:
+    """``place`` is the index of the sentence that is read next; ``spoken`` maps indexes (as text) to recordings."""
+
+    sentences: list[str]
+    place: int = 0
+    spoken: dict[str, str] = field(default_factory=dict)
+    own: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What to read now; "" without a list."""
+        return self.sentences[self.place] if self.sentences else ""
+
+    @property
+    def done(self) -> int:
+        """How many sentences were read."""
+        return len(self.spoken)
+
+
+def sentences_for(language: str) -> list[str]:
+    """The bundled sentences of a language, none if there are none for it."""
+    path = _FOLDER / f"{language.split('-')[0]}.txt"
+    return path.read_text(encoding="utf-8").splitlines() if language.isascii() and path.exists() else []
+
+
+def progress(project: Project) -> Progress:
+    """Where the project stands; recordings that were removed meanwhile count as not read."""
+    path = _file(project)
+    if not path.exists():
+        return Progress(sentences_for(project.info.language))
+    found = Progress(**read_json(path))
+    there = {source.id for source in project.store.sources()}
+    spoken = {index: source for index, source in found.spoken.items() if source in there}
+    return replace(found, spoken=spoken, place=min(found.place, max(0, len(found.sentences) - 1)))
+
+
+def move(project: Project, step: int) -> Progress:
+    """Go some sentences on or back, at most to the ends."""
+    now = progress(project)
+    return _keep(project, replace(now, place=max(0, min(now.place + step, len(now.sentences) - 1))))
+
+
+def use_own(project: Project, text: str) -> Progress:
+    """Read other sentences, one a line; nothing at all brings the bundled ones back. Recordings stay.
+
+    Raises:
+        UserError: ``reading.too_long``, ``reading.too_many``.
+    """
+    own = [line for line in (" ".join(line.split()) for line in text.splitlines()) if line]
+    if len(own) > _MOST_SENTENCES:
+        raise UserError(
+            "reading.too_many", "These are {count} sentences; {most} is the most.", "Paste a part of them.",
+            count=len(own), most=_MOST_SENTENCES,
+        )  # fmt: skip
+    for number, line in enumerate(own, 1):
+        if len(line) > _MOST_LETTERS:
+            raise UserError(
+                "reading.too_long",
+                "Line {number} is too long for one breath ({letters} letters).",
+                "Put each sentence on a line of its own, of {most} letters at most.",
+                number=number,
+                letters=len(line),
+                most=_MOST_LETTERS,
+            )
+    return _keep(project, Progress(own or sentences_for(project.info.language), own=bool(own)))
+
+
+def take(project: Project, path: Path, rights: str = "", *, max_hours: float = 1.0) -> Source:
+    """Take in what was recorded for the present sentence, with its clip and text, and go on to the next.
+
+    An earlier recording of the same sentence goes to the trash.
+
+    Args:
+        project: where to.
+        path: the sound; it is left alone.
+        rights: the person's note on why the voice may be used.
+        max_hours: refused if longer.
+
+    Raises:
+        UserError: ``reading.no_sentence``, and see `add_file`.
+        Busy: recordings are being added.
+    """
+    now = progress(project)
+    if not now.sentence:
+        raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
+    with _alone(project):
+        source = add_file(
+            project, path, title=now.sentence, name=now.sentence[:60], origin="reading", rights=rights.strip(),
+            max_hours=max_hours,
+        )  # fmt: skip
+        try:
+            _give_clip(project, source, now.sentence)
+        except BaseException:
+            recordings.remove(project, source.id)
+            raise
+    earlier = now.spoken.get(str(now.place))
+    spoken = {**now.spoken, str(now.place): source.id}
+    _keep(project, replace(now, spoken=spoken, place=min(now.place + 1, len(now.sentences) - 1)))
+    if earlier:
+        recordings.remove(project, earlier)
+    return source
+
+
+def _give_clip(project: Project, source: Source, text: str) -> None:
+    """One clip around what is said, and its words at their likely times."""
+    start_s, end_s = _said(project, source)
+    project.store.replace_words(source.id, 0, 1e9, evenly(text, start_s, end_s))
+    clip = Clip(
+        f"{source.id}-0001",
+        source.id,
+        round(max(0.0, start_s - _EDGE_S), 4),
+        round(min(source.seconds, end_s + _EDGE_S), 4),
+        text=text,
+        language=project.info.language,
+    )
+    project.store.replace_clips(source.id, [cut_clip(project, source, clip, SegmentOptions())])
+
+
+def _said(project: Project, source: Source) -> tuple[float, float]:
+    """From the first to the last loud moment, in seconds."""
+    found = frames(project.source_file(source.id))
+    loud = np.flatnonzero(found.dbfs >= found.dbfs.max() - _BELOW_LOUDEST_DB)
+    return float(loud[0]) * found.frame_s, min(source.seconds, float(loud[-1] + 1) * found.frame_s)
+
+
+@contextmanager
+def _alone(project: Project) -> Iterator[None]:
+    """Hold what an import holds, so that two never take the same id."""
+    lock = project.path / "locks" / "import_sources"
+    handle = locks.try_lock(lock, {"kind": "import_sources", "title": "", "path": ""})
+    if handle is None:
+        raise locks.busy(locks.holder(lock))
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _file(project: Project) -> Path:
+    return project.path / "reading.json"
+
+
+def _keep(project: Project, now: Progress) -> Progress:
+    write_json(_file(project), asdict(now))
+    return now

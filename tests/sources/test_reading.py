@@ -1,0 +1,95 @@
+"""Reading aloud: the list, the place in it, and what comes of a recorded sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import Busy, UserError
+from core.jobs import locks
+from core.sources import reading, recordings
+from core.workspace import Project, Workspace
+from tests.audio.sounds import silence, tone, write
+
+
+def spoken(path: Path, hz: float = 300.0) -> Path:
+    """A second of quiet, two seconds of sound, a second of quiet."""
+    return write(path, np.concatenate([silence(1), tone(2, hz=hz), silence(1)]))
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_bundled_sentences_are_many_varied_and_of_mixed_lengths(language: str) -> None:
+    sentences = reading.sentences_for(language)
+    assert len(sentences) >= 40 and len(set(sentences)) == len(sentences)
+    assert all(line == " ".join(line.split()) and line[-1] in ".?!" for line in sentences)
+    lengths = sorted(map(len, sentences))
+    assert lengths[0] < 40 and lengths[-1] > 80 and lengths[-1] < 130
+    letters = set("".join(sentences).lower())
+    assert set("abcdefghijlmnopqrstuvz") <= letters
+    assert language == "en" or set("áâãàçéêíóôõú") <= letters
+    assert any("?" in line for line in sentences) and any("!" in line for line in sentences)
+
+
+def test_a_sentence_comes_in_with_its_text_and_the_place_moves_on(project: Project, tmp_path: Path) -> None:
+    first = reading.progress(project).sentence
+    source = reading.take(project, spoken(tmp_path / "a.wav"), " my own voice ")
+    assert (source.title, source.origin, source.rights) == (first, "reading", "my own voice")
+    (clip,) = project.store.clips()
+    assert (clip.text, clip.raw_text, clip.status, clip.language) == (first, "", "new", "en")
+    assert clip.start_s == pytest.approx(0.88, abs=0.02) and clip.end_s == pytest.approx(3.12, abs=0.02)
+    assert project.clip_file(clip.id).exists()
+    words = project.store.words(source.id)
+    assert " ".join(word.text for word in words) == first
+    assert words[0].start_s == pytest.approx(1, abs=0.02) and words[-1].end_s == pytest.approx(3, abs=0.05)
+    now = reading.progress(Workspace(project.workspace.path).project(project.slug))  # as after a reload
+    assert (now.place, now.done, now.sentence) == (1, 1, reading.sentences_for("en")[1])
+
+
+def test_a_sentence_read_again_takes_the_place_of_the_first(project: Project, tmp_path: Path) -> None:
+    old = reading.take(project, spoken(tmp_path / "a.wav"))
+    reading.move(project, -1)
+    new = reading.take(project, spoken(tmp_path / "b.wav", 500))
+    assert [source.id for source in project.store.sources()] == [new.id]
+    assert [title for _, title in recordings.removed(project)] == [old.title]
+    assert reading.progress(project).spoken == {"0": new.id}
+    recordings.remove(project, new.id)
+    assert reading.progress(project).done == 0
+
+
+def test_the_place_stays_within_the_list(project: Project) -> None:
+    assert reading.move(project, -1).place == 0
+    assert reading.move(project, 999).place == len(reading.sentences_for("en")) - 1
+
+
+def test_own_sentences_and_back(project: Project) -> None:
+    now = reading.use_own(project, "  Eins,  zwei. \r\n\nDrei.\n")
+    assert (now.sentences, now.own, now.place) == (["Eins, zwei.", "Drei."], True, 0)
+    assert reading.progress(project) == now
+    assert reading.use_own(project, " \n ").sentences == reading.sentences_for("en")
+    for text, code in (("x" * 401, "reading.too_long"), ("a\n" * 5001, "reading.too_many")):
+        with pytest.raises(UserError) as refused:
+            reading.use_own(project, text)
+        assert refused.value.code == code
+
+
+def test_a_language_without_sentences_asks_for_some(workspace: Workspace, tmp_path: Path) -> None:
+    project = workspace.create("Stimme", "de")
+    assert reading.progress(project).sentence == ""
+    with pytest.raises(UserError) as refused:
+        reading.take(project, spoken(tmp_path / "a.wav"))
+    assert refused.value.code == "reading.no_sentence"
+
+
+def test_a_failed_take_changes_nothing(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        reading.take(project, write(tmp_path / "quiet.wav", silence(3)))
+    assert refused.value.code == "audio.silent"
+    handle = locks.try_lock(project.path / "locks" / "import_sources", {"kind": "import_sources"})
+    assert handle is not None
+    with pytest.raises(Busy):
+        reading.take(project, spoken(tmp_path / "a.wav"))
+    os.close(handle)
+    assert reading.progress(project).place == 0 and project.store.sources() == []

@@ -1,0 +1,99 @@
+"""Reading aloud: one sentence large, back and next, a microphone, and a list of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from core.errors import UserError
+from core.sources import reading
+from core.workspace import Project
+from ui import html
+from ui.page import Page, Updates
+from ui.parts import Panel
+
+
+class Reader:
+    """The part as a tab lays it out: ``outputs`` for the tab, `refresh` for its content."""
+
+    def __init__(self, page: Page, rights: gr.Textbox) -> None:
+        t = page.t
+        self.page = page
+        with gr.Accordion(t("reading.title"), open=False, visible=False, elem_id="reader") as self.box:
+            self.panel = Panel()
+            self.sound = gr.Audio(
+                label=t("reading.record"), sources=["microphone"], type="filepath", format="wav", elem_id="reader-sound"
+            )
+        self.outputs = [self.box, self.panel, self.sound]
+        page.on(self.sound.stop_recording, self._recorded, [self.sound, rights], [self.sound, self.panel])
+        page.on(self.panel.act, self._act, [], [self.panel])
+
+    def refresh(self, project: Project | None, busy: bool) -> Updates:
+        """What to show; ``busy`` says that recordings are being added."""
+        if project is None:
+            return {self.box: gr.update(visible=False), self.panel: ""}
+        return {
+            self.box: gr.update(visible=True),
+            self.panel: reader_html(self.page, project, busy),
+            self.sound: gr.update(visible=not busy and bool(reading.progress(project).sentence)),
+        }
+
+    def _recorded(self, project: Project | None, path: str | None, note: str) -> Updates:
+        if project and path:
+            try:
+                reading.take(project, Path(path), note, max_hours=self.page.settings.max_source_hours)
+            except UserError as error:
+                # Said here, so that the field is emptied all the same.
+                gr.Warning(html.e(self.page.say(error)), title=self.page.t("common.not_done"), duration=12)
+        return {self.sound: None, self.panel: reader_html(self.page, project, False) if project else ""}
+
+    def _act(self, project: Project | None, evt: gr.EventData) -> Updates | None:
+        if project is None:
+            return None
+        if evt.do in ("back", "next"):
+            reading.move(project, 1 if evt.do == "next" else -1)
+        elif evt.do == "own-sentences":
+            reading.use_own(project, evt.value)
+        return {self.panel: reader_html(self.page, project, False)}
+
+
+def reader_html(page: Page, project: Project, busy: bool) -> str:
+    """The sentence, how far it is, the ways to others. Its buttons send ``back``, ``next`` and ``own-sentences``."""
+    t = page.t
+    now = reading.progress(project)
+    parts = [f'<p class="vw-dim">{html.e(t("reading.help"))}</p>']
+    if now.sentence:
+        place = t("reading.place", number=t.number(now.place + 1), count=t.number(len(now.sentences)))
+        done = t("reading.done", count=t.number(now.done))
+        chip = f'<span class="vw-chip good">{html.e(t("reading.spoken"))}</span>' if _is_spoken(now) else ""
+        language = html.e(project.info.language)
+        parts.append(
+            f'<div class="vw-spread"><span class="vw-dim">{html.e(place)} · {html.e(done)}</span>{chip}</div>'
+            f'{html.bar(now.done / len(now.sentences), done)}<p class="vw-sentence" lang="{language}"'
+            f' aria-live="polite">{html.e(now.sentence)}</p><div class="vw-row">'
+            f"{_step(t('reading.back'), 'back', now.place == 0)}"
+            f"{_step(t('reading.next'), 'next', now.place == len(now.sentences) - 1)}</div>"
+        )
+    else:
+        parts.append(html.notice(t("reading.none"), "info"))
+    if busy:
+        parts.append(html.why(t("sources.busy")))
+    text = "\n".join(now.sentences) if now.own else ""
+    own = (
+        f'<label class="vw-field"><span>{html.e(t("reading.own_help"))}</span><textarea id="own-sentences" rows="6"'
+        f' lang="{html.e(project.info.language)}">{html.e(text)}</textarea></label>'
+        f'<button type="button" class="vw-btn" data-do="own-sentences" data-id="" data-value-of="#own-sentences">'
+        f"{html.e(t('reading.own_use'))}</button>"
+    )
+    parts.append(own if not now.sentence else html.details(t("reading.own"), own))
+    return "".join(parts)
+
+
+def _is_spoken(now: reading.Progress) -> bool:
+    return str(now.place) in now.spoken
+
+
+def _step(label: str, do: str, at_end: bool) -> str:
+    off = " disabled" if at_end else ""
+    return f'<button type="button" class="vw-btn" data-do="{do}" data-id=""{off}>{html.e(label)}</button>'
