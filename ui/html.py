@@ -67,14 +67,15 @@ def open_project(label: str, slug: str, tab: str, *, style: str = "") -> str:
     return f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}">{e(label)}</button>'
 
 
-def arrive(view: str, stamp: str = "") -> str:
+def arrive(view: str, stamp: str = "", *, made_for: str = "") -> str:
     """Moves the page there once it is shown: another project (``project=…&tab=…``) or a place within the tab.
 
     Args:
         view: what is merged into the address.
         stamp: differs where the same move is to be made again.
+        made_for: the query of the address this was made for; a page that has moved on meanwhile stays where it is.
     """
-    return f'<i hidden data-arrive="{e(view)}" data-stamp="{e(stamp)}"></i>'
+    return f'<i hidden data-arrive="{e(view)}" data-stamp="{e(stamp)}" data-made-for="{e(made_for)}"></i>'
 
 
 def empty(sentence: str, button: str = "") -> str:
@@ -116,9 +117,10 @@ def player(url: str, label: str = "", *, preload: str = "none") -> str:
     return f'<audio controls preload="{preload}" src="{e(url)}" aria-label="{e(label)}"></audio>'
 
 
-def notice(text: str, tone: str = "info") -> str:
-    """A sentence that stands out. ``tone`` is info, good, warn or bad."""
-    return f'<div class="vw-notice {tone}" role="status">{e(text)}</div>'
+def notice(text: str, tone: str = "info", button: str = "") -> str:
+    """A sentence that stands out. ``tone`` is info, good, warn or bad; ``button`` is HTML that stands under it."""
+    under = f'<div class="vw-row">{button}</div>' if button else ""
+    return f'<div class="vw-notice {tone}" role="status">{e(text)}{under}</div>'
 
 
 def details(summary: str, body: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,6 +20,7 @@ _PARTIALS_PER_S, _COVERAGE = 1.3, 0.75  # the package's own defaults
 Embedding = npt.NDArray[np.float32]
 
 
+@cache
 def available() -> bool:
     """Whether the package is installed, with what it imports; without importing it."""
     return all(find_spec(name) for name in ("resemblyzer", "webrtcvad", "librosa"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ _OVERALL = 2  # of its three outputs: signal, background, overall
 _TO_VOTES = np.poly1d([-0.06766283, 1.11546468, 0.04602535])
 
 
+@cache
 def available() -> bool:
     """Whether the packages are installed; without importing them."""
     return all(find_spec(name) for name in ("speechmos", "onnxruntime"))

@@ -26,7 +26,7 @@ from core.transcription.background import each
 from core.workspace import Project
 
 _AROUND_S = 0.2  # the pause around a clip, where the room is heard best
-_MOST_AT_ONCE = 4
+_MOST_AT_ONCE = 8  # each holds about 100 MB while it listens
 _SHORTEST_S = 0.1
 
 Measures = dict[str, "float | str | None"]

@@ -49,10 +49,13 @@ def test_a_flagged_clip_is_put_right_with_what_the_second_model_heard_and_approv
     shows(page, "s1-0002")  # the one that differs most
     assert T("flags.mismatch_about") in page.inner_text(".vw-flags")
 
-    page.click("#take-second_text")
+    assert page.get_attribute("#take-second_text", "title") == "2"
+    page.locator("h2:visible").click()  # out of the list, so that the key is not meant for it
+    page.keyboard.press("2")
     page.wait_for_function("document.querySelector('#review-text').value === 'Next, too.'")
     page.click("#review-approved")
     shows(page, "s1-0001")
+    page.wait_for_url("**clip=s1-0001**")
     clip = project.store.clip("s1-0002")
     assert (clip.text, clip.status) == ("Next, too.", "approved")
     page.get_by_role("button", name=f"{T('flags.mismatch')} 1", exact=True).wait_for()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ui.html import arrive
 from ui.parts import script
 
 pytestmark = pytest.mark.browser
@@ -82,4 +83,20 @@ def test_what_is_being_typed_is_not_taken_away(chromium: Any) -> None:
       props.value = '<div class="vw-job" data-key="j">job</div><input value="b">'; changed();
       return [field.isConnected, field.value, document.activeElement === field]; }"""
     assert page.evaluate(code, [script("panel.js")]) == [True, "typed", True]
+    page.close()
+
+
+def test_an_answer_to_an_address_that_was_left_meanwhile_does_not_lead_back(chromium: Any) -> None:
+    page = chromium.new_page()
+    code = """([code, ...answers]) => { document.body.innerHTML = '<div id="host"><div class="vw-panel"></div></div>';
+      const props = { value: '' }, led = []; let changed;
+      window.vw = { arrive: (view) => led.push(view) };
+      new Function('element', 'props', 'trigger', 'watch', code)(
+        document.querySelector('#host'), props, () => {}, (_, call) => { changed = call; });
+      for (const answer of answers) { props.value = answer; changed(); }
+      return led; }"""
+    late = arrive("clip=1", made_for="?filter=left")
+    current = page.evaluate("location.search")  # nothing: a page without a query takes any answer
+    assert page.evaluate(code, [script("panel.js"), late, arrive("clip=1", made_for=current)]) == ["clip=1"]
+    assert page.evaluate(code, [script("panel.js"), arrive("clip=2"), late]) == ["clip=2"]
     page.close()

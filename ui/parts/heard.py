@@ -11,6 +11,8 @@ from core.transcription.wer import word_diff
 from ui import html
 from ui.i18n import Translator
 
+_KEYS = {"raw_text": "1", "second_text": "2"}
+
 
 def heard_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
     """One line for each model whose text is not the clip's, or has doubtful words; each with a button to take it.
@@ -28,7 +30,9 @@ def heard_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
 def _line(t: Translator, clip: Clip, which: str, label: str, heard: str, words: Sequence[Word]) -> str:
     take = ""
     if heard != clip.text:
-        take = html.action(t("review.take"), f"take_{which}", clip.id, style="quiet", elem_id=f"take-{which}")
+        key, name = _KEYS[which], f"take_{which}"
+        button = {"style": "quiet", "keys": key, "title": key, "elem_id": name.replace("_", "-", 1)}
+        take = html.action(t("review.take"), name, clip.id, **button)
     marked = _marked(t, word_diff(clip.text, heard, clip.language or "en"), words)
     said = f'<p><span class="vw-dim">{html.e(label)}</span> {marked}</p>'
     return f'<div class="vw-spread vw-heard" data-key="{which}">{said}{take}</div>'

@@ -51,8 +51,9 @@ function render() {
   if (root.querySelector('.vw-steps')) window.vw.show(window.vw.tab());
   const move = root.querySelector('[data-arrive]');
   const stamp = move ? move.dataset.arrive + '#' + move.dataset.stamp : '';
-  if (stamp && stamp !== arrived) window.vw.arrive(move.dataset.arrive);
-  arrived = stamp;
+  const late = move?.dataset.madeFor && move.dataset.madeFor !== location.search;
+  if (stamp && stamp !== arrived && !late) window.vw.arrive(move.dataset.arrive);
+  if (!late) arrived = stamp;
 }
 
 function send(target) {

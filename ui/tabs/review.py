@@ -25,7 +25,7 @@ def build(page: Page) -> Tab:
     panel, sound = Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        return {panel: _review(page, project, view_of(query)), sound: _sound(page, project)}
+        return {panel: _review(page, project, view_of(query), query), sound: _sound(page, project)}
 
     def tick(project: Project | None, _query: str) -> Updates:
         return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
@@ -46,10 +46,10 @@ def build(page: Page) -> Tab:
             view["clip"] = review.take(project, evt.id, evt.do.removeprefix("take_")).id
         elif evt.do == "undo":
             view["clip"] = review.undo(project)
-            return {panel: _review(page, project, view), sound: _sound(page, project)}
+            return {panel: _review(page, project, view, evt.view), sound: _sound(page, project)}
         else:
             _many_at_once(page, project, evt.do, evt.id, view)
-        return {panel: _review(page, project, view, play=play)}
+        return {panel: _review(page, project, view, evt.view, play=play)}
 
     def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
         if project is None:
@@ -93,7 +93,8 @@ def _sound(page: Page, project: Project | None) -> str:
     return sound_of_clips(page.t, project, project.store.totals()) if project else ""
 
 
-def _review(page: Page, project: Project | None, view: dict[str, str], *, play: bool = False) -> str:
+def _review(page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False) -> str:
+    """The tab's content for a place (``view``); ``query`` is the address it was asked from."""
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
     if project is None:
@@ -107,11 +108,12 @@ def _review(page: Page, project: Project | None, view: dict[str, str], *, play: 
     parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
     parts.append(_kinds(page, project, state, view))
     if spot is None:
-        parts.append(_nothing(page, counts, state) + html.arrive(f"clip=&flag={flag}"))
+        parts.append(_nothing(page, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
     else:
         side = f"<aside>{_following(page, spot)}{_keys(page, view)}{_many(page, project, view)}</aside>"
         card = review_card(t, project, spot, play=play)
-        parts.append(f'<div class="vw-split">{card}{side}</div>{html.arrive(f"clip={spot.clip.id}&flag={flag}")}')
+        arrive = html.arrive(f"clip={spot.clip.id}&flag={flag}", made_for=query)
+        parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
     return "".join(parts)
 
 
