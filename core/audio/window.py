@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from core.audio.waveform import Peaks, peaks
 from core.engines.registry import info
 from core.records import Clip, Source
 from core.workspace import Project, Workspace
+
+_S = TypeVar("_S", bound=Span)
 
 CROWDED = 300  # more clips than this in one picture cannot be told apart: their share of each column is given
 COLUMNS = 400
@@ -77,7 +80,7 @@ def summary(project: Project, source: Source, options: SegmentOptions | None = N
     """
     if options is not None:
         found = previewed(project, source.id, options)
-        lost = [Part(*_pair(span), _reason(span)) for span in found.lost]
+        lost = [Part(*_pair(span), span.reason) for span in found.lost]
         return Summary(found.kept_s, found.lost_s, found.lengths, lost)
     lengths = [end - start for start, end in project.store.bounds(source.id)]
     lost = left_out_parts(project, source)
@@ -108,8 +111,8 @@ def window(
         spans = _overlapping(found.spans, start_s, end_s)
         if len(spans) > CROWDED:
             return Window(start_s, end_s, outline, shares=_shares([_pair(span) for span in spans], start_s, end_s))
-        parts = [Part(*_pair(span), "clip", marks=_forced(getattr(span, "forced", ""))) for span in spans]
-        parts += [Part(*_pair(span), _reason(span)) for span in _overlapping(found.lost, start_s, end_s)]
+        parts = [Part(*_pair(span), "clip", marks=_forced(span.forced)) for span in spans]
+        parts += [Part(*_pair(span), span.reason) for span in _overlapping(found.lost, start_s, end_s)]
     else:
         clips = project.store.clips_between(source.id, start_s, end_s, CROWDED + 1)
         if len(clips) > CROWDED:
@@ -148,15 +151,15 @@ def left_out_parts(project: Project, source: Source, start_s: float = 0.0, end_s
 
 
 def previewed(project: Project, source_id: str, options: SegmentOptions) -> Preview:
-    """`preview`, kept in memory until a file of the recording changes."""
-    stamps = tuple((path.name, path.stat().st_mtime_ns) for path in project.source_files(source_id))
-    use = project.store.source(source_id).use
-    return _previewed(project.workspace.path, project.slug, source_id, options, use, stamps)
+    """`preview`, kept in memory until the words or a file of the recording change."""
+    files = tuple((path.name, path.stat().st_mtime_ns) for path in project.source_files(source_id))
+    stamp = (project.store.source(source_id).use, *project.store.words_stamp(source_id), *files)
+    return _previewed(project.workspace.path, project.slug, source_id, options, stamp)
 
 
 @lru_cache(maxsize=8)
 def _previewed(
-    workspace: Path, slug: str, source_id: str, options: SegmentOptions, _use: str, _stamps: tuple[object, ...]
+    workspace: Path, slug: str, source_id: str, options: SegmentOptions, _stamp: tuple[object, ...]
 ) -> Preview:
     return preview(Project(Workspace(workspace), slug), source_id, options)
 
@@ -174,7 +177,7 @@ def _outline(path: Path, start_s: float, end_s: float, columns: int) -> Peaks:
 
 def _reasons(found: Preview, start_s: float, end_s: float) -> list[Part]:
     """Why a gap between clips is left out: as cutting said, else because a person removed it."""
-    pieces = [(span, _reason(span)) for span in _overlapping(found.lost, start_s, end_s)]
+    pieces: list[tuple[Span, str]] = [(span, span.reason) for span in _overlapping(found.lost, start_s, end_s)]
     pieces += [(span, "removed") for span in _overlapping(found.spans, start_s, end_s)]
     parts: list[Part] = []
     for span, reason in sorted(pieces, key=lambda piece: piece[0].start_s):
@@ -201,7 +204,7 @@ def _shares(bounds: Sequence[tuple[float, float]], start_s: float, end_s: float)
     return np.clip(filled / max(1e-9, (end_s - start_s) / COLUMNS), 0.0, 1.0)
 
 
-def _overlapping(spans: Sequence[Span], start_s: float, end_s: float) -> Sequence[Span]:
+def _overlapping(spans: Sequence[_S], start_s: float, end_s: float) -> Sequence[_S]:
     """Those of spans in order that reach into a stretch."""
     first = bisect.bisect_right(spans, start_s, key=lambda span: span.end_s)
     return spans[first : bisect.bisect_left(spans, end_s, key=lambda span: span.start_s)]
@@ -213,7 +216,3 @@ def _pair(span: Span) -> tuple[float, float]:
 
 def _forced(ends: str) -> tuple[str, ...]:
     return tuple(f"forced_{name}" for name in ("start", "end") if ends in (name, "both"))
-
-
-def _reason(span: Span) -> str:
-    return str(getattr(span, "reason", "") or "pause")

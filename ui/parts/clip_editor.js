@@ -3,7 +3,7 @@
 const root = element.querySelector('.vw-panel');
 const STEP_S = 0.01, FINE = 8, FOLLOW = 0.9, COMMIT_MS = 700, GRAB_PX = 5, GAP_S = 10, TEXT_PX = 64;
 let config = null, data = null, overview = null, chosen = null, gain = 1;
-let from = 0, to = 1, cursor = 0, playing = null, pending = false, waiting = null, asked = 0, typed = null;
+let from = 0, to = 1, cursor = 0, playing = null, pending = false, answered = false, waiting = null, asked = 0, typed = null;
 
 const $ = (name) => root.querySelector('.vw-ed-' + name);
 const span = () => to - from;
@@ -64,10 +64,12 @@ async function load(force = false) {
     const found = await get(begin, end, Math.round(root.clientWidth * (end - begin) / span()));
     if (number !== asked) return;
     data = found;
+    settle();
     root.classList.remove('gone');
+    reselect();
     fill();
   } catch (error) {
-    if (number === asked) { data = null; root.classList.add('gone'); $('stage').innerHTML = ''; say(config.words.gone); }
+    if (number === asked) { data = null; settle(); root.classList.add('gone'); $('stage').innerHTML = ''; say(config.words.gone); }
   }
 }
 
@@ -86,15 +88,27 @@ async function loadOverview() {
 
 // ---- Drawing
 
-function fill() {
+// A change is done when what came of it has been fetched: before, ids are still those of before.
+function settle() {
+  if (!answered) return;
+  answered = pending = false;
+  clearTimeout(timers.pending);
+}
+
+// What is chosen is found again in what has come: ids are new after each change, times are not.
+function reselect() {
   const time = waiting !== null ? waiting : chosen ? middle(chosen) : -1;
-  if (time >= data.start && time <= data.end && !data.shares && !typed && !(drag && drag.side)) {
+  // What comes while a change is under way may still be from before it.
+  if (!pending && time >= data.start && time <= data.end && !data.shares && !typed && !(drag && drag.side)) {
     const part = partAt(time) || null;
     // A piece of what is left out may have been chosen: it stays as it is while it lies within one.
     const piece = waiting === null && part && part.kind !== 'clip' && chosen.start >= part.start && chosen.end <= part.end;
     if (!piece) choose(part);
     waiting = null;
   }
+}
+
+function fill() {
   const stage = $('stage');
   const body = data.shares ? sharesSvg(data.shares) : data.parts.map((part) => partHtml(part, data, config.words)).join('');
   stage.innerHTML = body + outlineSvg(data, gain) + '<div class="vw-ed-chosen"></div><div class="vw-ed-cursor"></div>';
@@ -266,7 +280,7 @@ function send(what, id, value, then) {
   if (timers.address) { clearTimeout(timers.address); delete timers.address; remember(); }
   about();
   // The answer brings a new stamp; without one (a lost connection) the page can be used again all the same.
-  later('pending', () => { pending = false; load(true); about(); }, 10000);
+  later('pending', () => { answered = true; load(true); }, 10000);
   trigger('act', { do: what, id: id || '', value: JSON.stringify(value || {}), view: location.search });
 }
 
@@ -277,7 +291,9 @@ function edit(what) {
   if (playing) stop();
   if (what === 'undo' && config.undo) return send('undo', config.source, {}, chosen ? middle(chosen) : null);
   if (what === 'split' && own) {
-    const at = cursor > chosen.start && cursor < chosen.end ? cursor : middle(chosen);
+    // With the cursor at an end there is nothing to split off: the middle is meant.
+    const inside = cursor - chosen.start >= config.shortest && chosen.end - cursor >= config.shortest;
+    const at = inside ? cursor : middle(chosen);
     return send('split', chosen.id, { at }, (chosen.start + at) / 2);
   }
   const next = what === 'join' && own && following();
@@ -445,8 +461,7 @@ function render() {
     to = Math.min(config.seconds, from + length);
     if (at >= 0) { waiting = at; cursor = at; }
   }
-  pending = false;
-  clearTimeout(timers.pending);
+  answered = answered || changed;
   draw();
   load(changed);
   if (changed) loadOverview();
