@@ -1,12 +1,14 @@
 """Pictures of every tab in every state, width, theme and language: ``python -m tests.screenshots [FOLDER]``.
 
 They are meant to be looked at. States: an empty project, one whose demo is running, one that is done, one where an
-import has failed. With ``--readme`` only the pictures of the README are made, into docs/pictures.
+import has failed, one with a playlist to choose from. With ``--readme`` only the pictures of the README are made, into
+docs/pictures.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import tempfile
 import time
@@ -18,9 +20,11 @@ from core.demo import start_demo
 from core.measures.start import start_measure
 from core.records import Clip, Source, Word
 from core.sources import recordings
+from core.sources.link_list import start_list
 from core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
+from tests.sources.video_site import TEST_SITE, Video, VideoSite
 from ui.i18n import LANGUAGES
 
 TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
@@ -92,6 +96,29 @@ def flagged_clips(workspace: Workspace) -> str:
     return project.slug
 
 
+def listed_playlist(workspace: Workspace) -> str:
+    """A project in which a playlist was listed and one of its videos was refused."""
+    site = VideoSite()
+    os.environ[TEST_SITE] = site.address
+    titles = ("How a voice is made", "Reading aloud: the first chapter", "Questions & answers", "[Private video]")
+    ids = [f"talk{number:07d}" for number in range(24)]
+    for number, video_id in enumerate(ids):
+        title = titles[number % 4]
+        seconds = 0 if title.startswith("[") else 200 + 137 * number
+        site.videos[video_id] = Video(
+            title=title, seconds=seconds, status="LOGIN_REQUIRED", reason="Sign in: not a bot"
+        )
+    site.playlists["PLtalkstalks01"] = ("Talks of a whole year", ids)
+    project = workspace.create("Playlist", "en")
+    try:
+        recordings.add(project, [], [f"https://youtu.be/{ids[0]}"]).wait(60)
+        start_list(project, "https://www.youtube.com/playlist?list=PLtalkstalks01").wait(60)
+    finally:
+        os.environ.pop(TEST_SITE)
+        site.close()
+    return project.slug
+
+
 def main() -> None:
     """Make the states, then the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,6 +139,7 @@ def main() -> None:
                 shoot(browser, server.url, "empty", empty.slug, TABS, chosen.folder)
                 slug = failed_import(workspace, Path(temporary))
                 shoot(browser, server.url, "error", slug, ("sources",), chosen.folder)
+                shoot(browser, server.url, "list", listed_playlist(workspace), ("sources",), chosen.folder)
                 flagged = flagged_clips(workspace)
                 shoot(browser, server.url, "flagged", flagged, ("review",), chosen.folder, "&filter=flagged")
             demo, job = start_demo(workspace)

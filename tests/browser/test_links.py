@@ -12,7 +12,7 @@ from core.sources.link_cookies import cookies_kept
 from core.workspace import Project, Workspace
 from tests.audio.sounds import tone, write
 from tests.browser.conftest import Server
-from tests.sources.video_site import Video, VideoSite
+from tests.sources.video_site import TEST_SITE, Video, VideoSite
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
@@ -32,7 +32,7 @@ def site() -> Iterator[VideoSite]:
 def own_server(site: VideoSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose jobs are told where the video site is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VOICEWRIGHT_TEST_SITE", site.address)
+        patch.setenv(TEST_SITE, site.address)
         running = Server(tmp_path_factory.mktemp("links") / "workspace")
     yield running
     running.stop()

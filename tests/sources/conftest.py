@@ -9,7 +9,7 @@ import pytest
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.workspace import Project
-from tests.sources.video_site import VideoSite
+from tests.sources.video_site import TEST_SITE, VideoSite
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -21,7 +21,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSite]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     found = VideoSite()
-    monkeypatch.setenv("VOICEWRIGHT_TEST_SITE", found.address)
+    monkeypatch.setenv(TEST_SITE, found.address)
     yield found
     found.close()
 

@@ -21,7 +21,7 @@ from core.sources.youtube import check_url, download
 from core.sources.youtube_errors import explain
 from core.workspace import Project
 from tests.audio.sounds import tone, write
-from tests.sources.video_site import Video, VideoSite
+from tests.sources.video_site import TEST_SITE, Video, VideoSite
 
 TALK = "abcdefghijk"
 
@@ -249,7 +249,7 @@ def test_a_page_no_site_is_known_for_is_refused_without_being_asked(
 def test_the_test_site_has_to_be_on_this_computer(
     reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VOICEWRIGHT_TEST_SITE", "10.0.0.7:80")
+    monkeypatch.setenv(TEST_SITE, "10.0.0.7:80")
     error = failed(f"https://www.youtube.com/watch?v={TALK}", tmp_path, reporter, retries=0)
     assert error.code == "youtube.own_network"
 

@@ -1,6 +1,6 @@
 """A small YouTube on this computer: pages, players, playlists, subtitles and sound as yt-dlp's own extractor asks them.
 
-yt-dlp reaches it through the test-only setting `core.sources.link_loader.TEST_SITE`.
+yt-dlp reaches it through the one test-only setting there is, see core/sources/link_loader.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+TEST_SITE = "VOICEWRIGHT_TEST_SITE"  # its address in the environment sends all requests of yt-dlp there
 SOUND_HOST = "rr1---sn-test.googlevideo.com"
 BLOCK = 16_384
 
