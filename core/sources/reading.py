@@ -22,6 +22,7 @@ from core.sources.subtitles import evenly
 from core.sources.upload import add_file
 from core.workspace import Project
 
+READING = "reading"  # the origin of what was read aloud here
 _FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
 _BELOW_LOUDEST_DB = 35.0
@@ -116,7 +117,7 @@ def take(project: Project, path: Path, rights: str = "", *, max_hours: float = 1
         raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
     with _alone(project):
         source = add_file(
-            project, path, title=now.sentence, name=now.sentence[:60], origin="reading", rights=rights.strip(),
+            project, path, title=now.sentence, name=now.sentence[:60], origin=READING, rights=rights.strip(),
             max_hours=max_hours,
         )  # fmt: skip
         try:
