@@ -70,9 +70,13 @@ def list_offered(project: Project) -> str:
 
 
 def wants_cookies(project: Project) -> bool:
-    """Whether the newest import met a site that wants to know who asks."""
-    job = project.latest("import_sources", "list_link")
-    if job is None:
-        return False
-    view = job.read()
-    return any(code in WANTS_COOKIES for code in (view.code, *(one.code for one in view.warnings)))
+    """Whether a site wanted to know who asks: in an import or a list that failed, or in the newest of either."""
+    newest = project.latest("import_sources", "list_link")
+    for job in (project.latest("import_sources"), project.latest("list_link")):
+        if job is None:
+            continue
+        view = job.read()
+        told = view.warnings if newest and job.id == newest.id else []
+        if any(code in WANTS_COOKIES for code in (view.code, *(one.code for one in told))):
+            return True
+    return False
