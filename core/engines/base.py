@@ -50,7 +50,7 @@ class DatasetReport:
 
 
 class Voice(Protocol):
-    """A model that speaks."""
+    """A model that speaks. One that can say several texts at once has ``speak_many`` too (see `XttsVoice`)."""
 
     def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Samples, int]:
         """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.

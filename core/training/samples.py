@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audio.samples import write_wav
-from core.engines.base import Voice
+from core.engines.base import Samples, Voice
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
@@ -63,7 +63,6 @@ class SampleSpeaker:
 
         Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
         """
-        folder = self.run / "samples" / f"step-{step:06d}"
         announced = self.reporter.job.read().samples
         missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in announced]
         if not missing:
@@ -73,41 +72,72 @@ class SampleSpeaker:
         def should_stop() -> bool:
             return self.reporter.stop_requested() if most_s is None else time.monotonic() - began > most_s
 
-        for done, number in enumerate(missing):
-            self.reporter.progress("samples", done, len(missing), self.sentences.texts[number], eta_s=left_s)
-            try:
-                self._speak(voice, step, number, folder / f"{number}.wav", should_stop)
-            except Cancelled:
-                return
-            except (UserError, RuntimeError, ValueError, IndexError) as error:
-                self.reporter.warning(
-                    "train.sample_failed",
-                    "Checkpoint {step} could not speak sentence {number} ({what}).",
-                    "The training goes on; the checkpoint itself is fine.",
-                    step=step,
-                    number=number + 1,
-                    what=f"{type(error).__name__}: {error}".splitlines()[0][:200],
-                )
+        # All at once costs little more than one alone; after Stop only if it surely ends in time.
+        many = hasattr(voice, "speak_many") and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
+        try:
+            if not (many and self._speak_many(voice, step, missing, should_stop, left_s)):
+                for done, number in enumerate(missing):
+                    self._progress(done, len(missing), number, left_s)
+                    self._speak(voice, step, number, should_stop)
+        except Cancelled:
+            return
         self.cost_s = (time.monotonic() - began) / len(missing) * len(self.sentences.texts)
 
-    def _speak(self, voice: Voice, step: int, number: int, target: Path, should_stop: Callable[[], bool]) -> None:
+    def _speak_many(
+        self, voice: Any, step: int, numbers: Sequence[int], should_stop: Callable[[], bool], left_s: float
+    ) -> bool:
+        """Speak sentences in one go; False if that failed: each must then be tried alone to tell which cannot be said."""
+        began = time.monotonic()
+        self._progress(0, len(numbers), numbers[0], left_s)
+        texts, seeds = ([of(number) for number in numbers] for of in (self._text, self.sentences.seed_of))
+        try:
+            said = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
+        except (UserError, RuntimeError, ValueError, IndexError):
+            return False
+        took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in said)
+        for number, (samples, rate) in zip(numbers, said, strict=True):
+            self._announce(step, number, samples, rate, took_s * len(samples) / max(1, length))
+        return True
+
+    def _speak(self, voice: Voice, step: int, number: int, should_stop: Callable[[], bool]) -> None:
         if should_stop():
             raise Cancelled
-        began, text, seed = time.monotonic(), self.sentences.texts[number], self.sentences.seed_of(number)
+        began, text, seed = time.monotonic(), self._text(number), self.sentences.seed_of(number)
         # No other options: the Speak page and the export must say the very same with this seed.
-        samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
+        try:
+            samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
+        except (UserError, RuntimeError, ValueError, IndexError) as error:
+            self.reporter.warning(
+                "train.sample_failed",
+                "Checkpoint {step} could not speak sentence {number} ({what}).",
+                "The training goes on; the checkpoint itself is fine.",
+                step=step,
+                number=number + 1,
+                what=f"{type(error).__name__}: {error}".splitlines()[0][:200],
+            )
+        else:
+            self._announce(step, number, samples, rate, time.monotonic() - began)
+
+    def _announce(self, step: int, number: int, samples: Samples, rate: int, took_s: float) -> None:
+        target = self.run / "samples" / f"step-{step:06d}" / f"{number}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_wav(target, samples, rate)
         self.reporter.emit(
             events.Sample(
                 step=step,
                 sentence=number,
-                text=text,
+                text=self._text(number),
                 path=str(target.relative_to(self.run)),
                 seconds=round(len(samples) / rate, 3),
-                took_s=round(time.monotonic() - began, 3),
+                took_s=round(took_s, 3),
             )
         )
+
+    def _text(self, number: int) -> str:
+        return self.sentences.texts[number]
+
+    def _progress(self, done: int, total: int, number: int, left_s: float) -> None:
+        self.reporter.progress("samples", done, total, self._text(number), eta_s=left_s)
 
 
 def references(clips: Sequence[tuple[str, float]], most: int = 3, wanted_s: float = 8.0) -> tuple[str, ...]:

@@ -237,3 +237,66 @@ def test_a_cut_text_is_said_whole_and_may_be_stopped_between_parts(voice: XttsVo
 def test_a_language_may_carry_its_region(voice: XttsVoice, speaker: Conditioning) -> None:
     brazilian = voice.speak("Bom dia.", "pt-BR", speaker, seed=0, max_seconds=0.3)[0]
     assert np.array_equal(brazilian, voice.speak("Bom dia.", "pt", speaker, seed=0, max_seconds=0.3)[0])
+
+
+SENTENCES = ("Hello there.", SENTENCE, "A longer one, with two halves, so that the texts differ in length.", "Yes!")
+
+
+@pytest.mark.parametrize("settings", [{"do_sample": False}, {}, {"speed": 1.25}])
+def test_several_at_once_are_said_as_each_alone(starter: Path, speaker: Conditioning, settings: dict[str, Any]) -> None:
+    voice = XttsVoice(shaken(model.load_base(starter)))
+    # Untrained weights hardly ever end by themselves: raised a little, the stop code comes here and there.
+    with torch.no_grad():
+        voice.xtts.gpt.mel_head.bias[voice.xtts.gpt.stop_audio_token] += 0.0 if "speed" in settings else 2.5
+    seeds = [5, 6, 5, 8]
+    together = voice.speak_many(SENTENCES, "en", speaker, seeds, max_seconds=1.0, **settings)
+    lengths = set()
+    for text, seed, (samples, rate) in zip(SENTENCES, seeds, together, strict=True):
+        alone = voice.speak(text, "en", speaker, seed, max_seconds=1.0, **settings)
+        assert rate == alone[1] and samples.dtype == np.float32
+        np.testing.assert_allclose(samples, alone[0], atol=1e-4)
+        lengths.add(len(samples))
+    assert settings or len(lengths) > 1, "none stopped before the others"
+
+
+def test_who_else_is_spoken_changes_nothing_and_neither_does_the_process(
+    voice: XttsVoice, speaker: Conditioning
+) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    three = voice.speak_many(SENTENCES[:3], "en", speaker, [1, 2, 3], max_seconds=0.4)
+    assert torch.equal(torch.rand(3), expected)
+    one = voice.speak_many(SENTENCES[1:2], "en", speaker, [2], max_seconds=0.4)
+    np.testing.assert_allclose(three[1][0], one[0][0], atol=1e-4)
+    assert voice.speak_many([], "en", speaker, []) == []
+
+
+def test_a_long_text_among_several_is_said_in_parts(voice: XttsVoice, speaker: Conditioning) -> None:
+    long = " ".join(["A sentence of some length, which fills the line."] * 8)
+    (samples, _), (short, _) = voice.speak_many([long, "Yes."], "en", speaker, [4, 5], max_seconds=0.3)
+    np.testing.assert_allclose(samples, voice.speak(long, "en", speaker, 4, max_seconds=0.3)[0], atol=1e-4)
+    assert len(short) < len(samples)
+
+
+def test_stop_is_seen_within_several_sentences(voice: XttsVoice, speaker: Conditioning) -> None:
+    looks = 0
+
+    def should_stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks == 5
+
+    with pytest.raises(Cancelled):
+        voice.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], should_stop=should_stop)
+    assert looks == 5
+    with pytest.raises(UserError, match="nothing to say"):
+        voice.speak_many(["Hello.", " "], "en", speaker, [1, 2])
+
+
+def test_broken_weights_are_named_when_several_are_spoken(voice: XttsVoice, speaker: Conditioning) -> None:
+    with torch.no_grad():
+        voice.xtts.gpt.final_norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError) as caught:
+        voice.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], max_seconds=0.5)
+    assert caught.value.code == "speak.not_finite"

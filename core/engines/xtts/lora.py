@@ -82,6 +82,16 @@ def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
             own[name].copy_(value)
 
 
+def merged_weight(layer: Any) -> Tensor:
+    """An adapted layer's weight with its adapter folded in, as the base keeps it; the layer stays as it is."""
+    weight: Tensor = layer.get_base_layer().weight.detach()
+    if variant := layer.lora_variant.get(_NAME):
+        merged: Tensor = variant.merge_safe(layer, _NAME, weight.clone())
+        return merged
+    folded: Tensor = weight + layer.get_delta_weight(_NAME).detach()
+    return folded
+
+
 def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
     """The adapted weights with their adapters folded in, by their names in the base, on the CPU in float32.
 
@@ -89,7 +99,7 @@ def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
     """
     with torch.no_grad():
         return {
-            f"gpt.gpt.{name}.weight": (layer.get_base_layer().weight + layer.get_delta_weight(_NAME)).float().cpu()
+            f"gpt.gpt.{name}.weight": merged_weight(layer).float().cpu()
             for name, layer in xtts.gpt.gpt.named_modules()
             if isinstance(layer, LoraLayer)
         }

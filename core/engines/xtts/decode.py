@@ -1,0 +1,226 @@
+"""Several sentences to latents in one go: a batch of texts, each with its own chance and its own end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+from TTS.tts.layers.xtts.gpt import GPT
+
+from core.engines.xtts.lora import merged_weight
+from core.errors import Cancelled
+
+# What coqui fills the place of the prefix with in the numbers it hands to the repetition penalty.
+_PREFIX_NUMBER = 1
+_ROOM = 128  # positions the cache grows by
+_MOST = 16  # sentences at once
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a code is chosen; ``most`` codes at most, the stop code counted."""
+
+    most: int
+    temperature: float = 0.75
+    repetition_penalty: float = 10.0
+    top_k: int = 50
+    top_p: float = 0.85
+    do_sample: bool = True
+
+    def processors(self) -> LogitsProcessorList:
+        """As ``generate`` of transformers orders them."""
+        found = LogitsProcessorList()
+        if self.repetition_penalty != 1.0:
+            found.append(RepetitionPenaltyLogitsProcessor(penalty=self.repetition_penalty))
+        if self.do_sample:
+            if self.temperature != 1.0:
+                found.append(TemperatureLogitsWarper(self.temperature))
+            if self.top_k:
+                found.append(TopKLogitsWarper(top_k=self.top_k))
+            if self.top_p < 1.0:
+                found.append(TopPLogitsWarper(top_p=self.top_p))
+        return found
+
+
+class Decoder:
+    """The GPT of a model, ready to go on from several texts at once; adapters are folded in on the side.
+
+    Not coqui's ``generate`` and a second pass for the latents: the states from which a code is chosen *are* the
+    latents (coqui computes them anew), and what a step costs beside its arithmetic is paid once for all sentences.
+    """
+
+    def __init__(self, gpt: GPT) -> None:
+        self.gpt = gpt
+        self.blocks = [_Block(block) for block in gpt.gpt.h]
+
+    def latents(
+        self,
+        conditioning: Tensor,
+        texts: Sequence[Sequence[int]],
+        generators: Sequence[torch.Generator],
+        sampling: Sampling,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> list[Tensor]:
+        """Latents of each text, (codes, channels), the last one that of the stop code if it came.
+
+        Args:
+            conditioning: of the speaker, (1, 32, channels), on the model's device.
+            texts: token numbers of each.
+            generators: where each takes its chance from, on the model's device; they move on.
+            sampling: how codes are chosen.
+            should_stop: asked before every code.
+
+        Raises:
+            Cancelled: ``should_stop`` said so.
+            RuntimeError: the model gives no valid probabilities.
+        """
+        found: list[Tensor] = []
+        for start in range(0, len(texts), _MOST):
+            some = slice(start, start + _MOST)
+            found += self._batch(conditioning, texts[some], generators[some], sampling, should_stop)
+        return found
+
+    def _batch(
+        self,
+        conditioning: Tensor,
+        texts: Sequence[Sequence[int]],
+        generators: Sequence[torch.Generator],
+        sampling: Sampling,
+        should_stop: Callable[[], bool],
+    ) -> list[Tensor]:
+        embedded, seen = self._prefix(conditioning, texts)
+        rows, device = list(range(len(texts))), embedded.device
+        states: list[list[Tensor]] = [[] for _ in texts]
+        numbers = torch.tensor([[_PREFIX_NUMBER, self.gpt.start_audio_token]] * len(texts), device=device)
+        processors = sampling.processors()
+        cache = [_Cache() for _ in self.blocks]
+        for step in range(sampling.most):
+            if should_stop():
+                raise Cancelled
+            last = self._forward(embedded, seen, cache)[:, -1]
+            for row, state in zip(rows, last, strict=True):
+                states[row].append(state)
+            scores = processors(numbers, self.gpt.mel_head(last).float())
+            codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
+            going = (codes != self.gpt.stop_audio_token).tolist()
+            if not any(going):
+                break
+            kept = [n for n, goes in enumerate(going) if goes]
+            if len(kept) < len(rows):
+                index = torch.tensor(kept, device=device)
+                rows, codes, seen, numbers = [rows[n] for n in kept], codes[index], seen[index], numbers[index]
+                for one in cache:
+                    one.keep(index)
+            numbers = torch.cat([numbers, codes[:, None]], dim=1)
+            seen = F.pad(seen, (0, 1), value=True)
+            place = self.gpt.mel_pos_embedding.emb.weight[min(step + 1, self.gpt.mel_pos_embedding.seq_len - 1)]
+            embedded = (self.gpt.mel_embedding(codes) + place)[:, None]
+        return [torch.stack(state) for state in states]
+
+    def _prefix(self, conditioning: Tensor, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Latents, text and start code of each, right-aligned (b, t, channels), and which places are real (b, t)."""
+        gpt, device, rows = self.gpt, conditioning.device, []
+        start = gpt.mel_embedding.weight[gpt.start_audio_token] + gpt.mel_pos_embedding.emb.weight[0]
+        for text in texts:
+            tokens = torch.tensor([gpt.start_text_token, *text, gpt.stop_text_token], device=device)
+            said = gpt.text_embedding(tokens) + gpt.text_pos_embedding.emb.weight[: len(tokens)]
+            rows.append(torch.cat([conditioning[0], said, start[None]]))
+        width = max(len(row) for row in rows)
+        embedded = torch.stack([F.pad(row, (0, 0, width - len(row), 0)) for row in rows])
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        return embedded, torch.arange(width, device=device) >= width - lengths[:, None]
+
+    def _forward(self, hidden: Tensor, seen: Tensor, cache: list[_Cache]) -> Tensor:
+        width = hidden.shape[1]
+        mask = seen[:, None, None, :]
+        if width > 1:
+            causal = torch.ones(width, width, dtype=torch.bool, device=hidden.device).tril()
+            # A place of padding sees itself: seeing nothing would not be a number.
+            mask = mask & causal | torch.eye(width, dtype=torch.bool, device=hidden.device)
+        for block, one in zip(self.blocks, cache, strict=True):
+            hidden = block(hidden, mask, one)
+        normed: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(hidden[:, -1:]))
+        return normed
+
+    @staticmethod
+    def _choose(scores: Tensor, generators: Sequence[torch.Generator], do_sample: bool) -> Tensor:
+        if not do_sample:
+            return scores.argmax(dim=-1)
+        probabilities = scores.softmax(dim=-1)
+        # One by one: each sentence has its own row of chances, whoever it is spoken with.
+        drawn = [
+            torch.multinomial(row[None], 1, generator=generator)[0]
+            for row, generator in zip(probabilities, generators, strict=True)
+        ]
+        return torch.cat(drawn)
+
+
+class _Cache:
+    """Keys and values of one block so far, with room for more: (b, heads, room, width)."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
+
+    def add(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        new = self.length + keys.shape[2]
+        if self.keys is None or self.values is None:
+            self.keys, self.values = (F.pad(one, (0, 0, 0, _ROOM)) for one in (keys, values))
+        else:
+            if new > self.keys.shape[2]:
+                self.keys, self.values = (F.pad(one, (0, 0, 0, _ROOM)) for one in (self.keys, self.values))
+            self.keys[:, :, self.length : new] = keys
+            self.values[:, :, self.length : new] = values
+        self.length = new
+        return self.keys[:, :, :new], self.values[:, :, :new]
+
+    def keep(self, rows: Tensor) -> None:
+        assert self.keys is not None and self.values is not None
+        self.keys, self.values = self.keys[rows], self.values[rows]
+
+
+class _Block:
+    """A block of the transformer with its weights as they act, going on from what it has seen."""
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+        self.mix, self.out = _acting(block.attn.c_attn), _acting(block.attn.c_proj)
+        self.widen, self.narrow = _acting(block.mlp.c_fc), _acting(block.mlp.c_proj)
+
+    def __call__(self, hidden: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
+        rows, width, channels = hidden.shape
+        heads = self.block.attn.num_heads
+        mixed = _linear(self.mix, self.block.ln_1(hidden))
+        query, key, value = (
+            one.view(rows, width, heads, channels // heads).transpose(1, 2) for one in mixed.chunk(3, dim=2)
+        )
+        keys, values = cache.add(key, value)
+        seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.block.attn.scaling)
+        hidden = hidden + _linear(self.out, seen.transpose(1, 2).reshape(rows, width, channels))
+        wide = F.gelu(_linear(self.widen, self.block.ln_2(hidden)), approximate="tanh")
+        return hidden + _linear(self.narrow, wide)
+
+
+def _acting(layer: Any) -> tuple[Tensor, Tensor]:
+    """A layer's weight, with its adapter folded in if it has one, and its bias."""
+    if isinstance(layer, LoraLayer):
+        return merged_weight(layer), layer.get_base_layer().bias
+    return layer.weight, layer.bias
+
+
+def _linear(weights: tuple[Tensor, Tensor], inputs: Tensor) -> Tensor:
+    weight, bias = weights
+    return torch.addmm(bias, inputs.flatten(0, 1), weight).view(*inputs.shape[:2], -1)
