@@ -19,6 +19,8 @@ _LOWEST_DBFS = -80.0
 _CUT = 25.0  # what every cut costs, in squared dB above the room
 _UNEVEN = 50.0  # what a piece costs that is twice as long as it should be
 _TOO_SHORT = 1e9  # a piece that cannot become a clip
+_CLOSE_FRAMES = 12
+_ALIKE_DB = 3.0
 _SPARSE_FRAMES = 50  # one place to cut at in half a second is enough to choose from
 # Between words, in the same unit: after a sentence, after a clause, elsewhere; a gap of half a second takes most off.
 _AFTER_SENTENCE, _AFTER_CLAUSE, _BETWEEN_WORDS, _OFF_FOR_GAP = 0.0, 60.0, 200.0, 55.0
@@ -75,31 +77,42 @@ def divide(first: int, last: int, places: Places, shortest: int, longest: int) -
     return found[::-1]
 
 
-def valleys(
-    curve: LevelCurve, first: int, last: int, options_range: int, probability: npt.NDArray[np.floating] | None = None
-) -> Places:
+def valleys(curve: LevelCurve, first: int, last: int, play: int) -> Places:
     """The quietest place of each short piece of a stretch; costs grow with the square of the level above the room.
 
     Args:
         curve: of the recording.
         first, last: the stretch, in frames.
-        options_range: by how many frames pieces may differ in length; the narrower, the closer the places.
-        probability: of speech in each frame, where it is known.
+        play: by how many frames pieces may differ in length; the less, the closer the places.
     """
     level = np.maximum(np.asarray(curve.dbfs[first:last], np.float32), _LOWEST_DBFS)
     level = smooth(level, _SMOOTH_FRAMES)
     costs = np.square(np.maximum(level - np.percentile(level, _FLOOR_PERCENTILE), 0.0)).astype(np.float64)
-    if probability is not None:
-        costs += _CUT * probability[first:last]
-    width = max(1, min(_SPARSE_FRAMES, options_range // 4))
+    width = max(1, min(_SPARSE_FRAMES, play // 4))
     count = -(-len(costs) // width)
     table = np.pad(costs, (0, count * width - len(costs)), constant_values=np.inf).reshape(count, width)
     # Of a plateau the middle: its first and its last frame are as near to a word as can be.
-    lowest = table.min(axis=1, keepdims=True)
-    near = table <= lowest + 1.0
+    near = table <= table.min(axis=1, keepdims=True) + 1.0
     middle = np.cumsum(near, axis=1) == (near.sum(axis=1, keepdims=True) + 1) // 2
     chosen = np.flatnonzero((middle & near).ravel())
     return Places(first + chosen, costs[chosen])
+
+
+def settled(curve: LevelCurve, cut: int) -> int:
+    """The middle of the quiet that a cut lies in or beside: what smoothing blurred is looked at closely."""
+    first = max(0, cut - _CLOSE_FRAMES)
+    level = np.maximum(np.asarray(curve.dbfs[first : cut + _CLOSE_FRAMES + 1], np.float32), _LOWEST_DBFS)
+    level = smooth(level, 3)
+    off = np.abs(np.arange(len(level)) - (cut - first)) / _CLOSE_FRAMES
+    return first + _middle_of_quiet(level, int(np.argmin(level + _ALIKE_DB * off)))
+
+
+def _middle_of_quiet(level: npt.NDArray[np.floating], lowest: int) -> int:
+    """The middle of what is about as quiet as the lowest place, and joined to it."""
+    near = level <= level[lowest] + _ALIKE_DB
+    left = lowest - int(np.argmin(near[lowest::-1])) + 1 if not near[: lowest + 1].all() else 0
+    right = lowest + int(np.argmin(near[lowest:])) - 1 if not near[lowest:].all() else len(near) - 1
+    return (left + right + 1) // 2
 
 
 def after(word: str, following: str) -> str:
@@ -132,16 +145,14 @@ def word_gaps(curve: LevelCurve, words: Sequence[Word]) -> Places:
 
 
 def _quietest_between(curve: LevelCurve, low_s: float, high_s: float) -> int:
-    """The border of frames in a gap around which it is quietest; its middle where all of it is alike."""
+    """The middle of the quietest part of a gap, as a border of frames; midway where all of it is alike."""
     first, last = int(np.ceil(low_s / curve.frame_s)), int(high_s / curve.frame_s)
-    if last - first < 2:
+    if last - first < 2 or last > len(curve.dbfs):
         return round((low_s + high_s) / 2 / curve.frame_s)
-    level = np.asarray(curve.dbfs[max(0, first - 2) : last + 2], np.float32)
-    level = smooth(np.maximum(level, _LOWEST_DBFS), 3)
-    places = np.arange(first, last + 1)
-    inside = np.clip(places - max(0, first - 2), 0, len(level) - 1)
-    off_middle = np.abs(places - (first + last) / 2) / (last - first)
-    return int(places[np.argmin(level[inside] + 12.0 * off_middle)])
+    level = np.maximum(np.asarray(curve.dbfs[first:last], np.float32), _LOWEST_DBFS)
+    level = smooth(level, 3)
+    off_middle = np.abs(np.arange(len(level)) - (len(level) - 1) / 2) / len(level)
+    return first + _middle_of_quiet(level, int(np.argmin(level + 2 * _ALIKE_DB * off_middle)))
 
 
 def with_words(places: Places, gaps: Places, words: Sequence[Word], frame_s: float) -> Places:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.cuts import Places, after, divide, valleys, with_words, word_gaps
+from core.audio.cuts import Places, after, divide, settled, valleys, with_words, word_gaps
 from core.audio.options import SegmentOptions
 from core.audio.silence import Flags, LevelCurve, Runs, Span, left_out, runs, smooth, stretches
 from core.audio.speech import SpeechCurve
 from core.records import Word
 
 _QUIET_S = 0.1  # an end with less quiet around it was cut without a pause
-_ABOVE_ROOM_DB = 6.0
+_ABOVE_ROOM_DB, _FAINT_DB = 6.0, 10.0  # quiet is as the room is, or well below what counts as a pause
+_WORD_OVER_S = 0.2  # how far a word may reach over the end that its level gives it; more is an error of its times
 _NOTICED_S = 0.3  # a shorter sound in a pause is not worth a line of its own
 REASONS = ("pause", "short", "not_speech")
 _PAUSE, _SHORT, _NOT_SPEECH = range(3)
@@ -64,8 +65,8 @@ def plan(
     words = words if options.use_words else ()
     wide = known.wide(options.speech_threshold, curve) if known else None
     gaps = word_gaps(curve, words) if len(words) > 1 else None
-    whole = _sew(stretches(curve, options, wide), words, curve.frame_s)
-    pieces = _cut_long(curve, whole, options, speech, words, gaps)
+    whole = _with_whole_words(_sew(stretches(curve, options, wide), words, curve.frame_s), words, curve)
+    pieces = _cut_long(curve, whole, options, words, gaps)
     joined = _join_short(pieces, curve, options, words)
     shortest = options.min_clip_s / curve.frame_s - 1e-6
     long = [(first, last) for first, last in joined if last - first >= shortest]
@@ -96,29 +97,56 @@ def _sew(pieces: Runs, words: Sequence[Word], frame_s: float) -> Runs:
     return sewn
 
 
+def _with_whole_words(pieces: Runs, words: Sequence[Word], curve: LevelCurve) -> Runs:
+    """The same stretches, grown by what they lack of the words at their ends."""
+    if not words or not pieces:
+        return pieces
+    starts = np.array([word.start_s for word in words])
+    ends = np.maximum.accumulate([word.end_s for word in words])
+    edges = np.array(pieces) * curve.frame_s
+    first = np.minimum(np.searchsorted(ends, edges[:, 0], side="right"), len(words) - 1)  # not over by then
+    last = np.maximum(np.searchsorted(starts, edges[:, 1]) - 1, 0)  # the last to begin
+    begin = np.where((edges[:, 0] - starts[first] < _WORD_OVER_S) & (starts[first] < edges[:, 0]), starts[first], 1e9)
+    finish = np.where((ends[last] - edges[:, 1] < _WORD_OVER_S) & (ends[last] > edges[:, 1]), ends[last], -1.0)
+    low = np.floor(np.minimum(begin, edges[:, 0]) / curve.frame_s + 1e-6).astype(int)
+    high = np.minimum(np.ceil(np.maximum(finish, edges[:, 1]) / curve.frame_s - 1e-6).astype(int), len(curve.dbfs))
+    for index in np.flatnonzero(high[:-1] > low[1:]):
+        high[index] = low[index + 1] = min(max(int(low[index + 1]), pieces[index][1]), pieces[index + 1][0])
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
 def _cut_long(
     curve: LevelCurve,
     pieces: Runs,
     options: SegmentOptions,
-    speech: SpeechCurve | None,
     words: Sequence[Word],
     gaps: Places | None,
 ) -> Runs:
     shortest, longest = max(1, curve.frames_in(options.min_clip_s)), curve.frames_in(options.max_clip_s)
-    probability: npt.NDArray[np.floating] | None = None
     cut: Runs = []
     for first, last in pieces:
         if last - first <= longest:
             cut.append((first, last))
             continue
-        if speech is not None and probability is None:
-            probability = speech.of_frames(curve)
-        places = valleys(curve, first, last, longest - shortest, probability)
+        places = valleys(curve, first, last, longest - shortest)
         if gaps is not None:
             places = with_words(places, gaps.between(first, last), words, curve.frame_s)
-        edges = [first, *divide(first, last, places, shortest, longest), last]
+        chosen = divide(first, last, places, shortest, longest)
+        if gaps is None:
+            chosen = _settled(curve, [first, *chosen, last], longest)
+        edges = [first, *chosen, last]
         cut += zip(edges, edges[1:], strict=False)
     return cut
+
+
+def _settled(curve: LevelCurve, edges: list[int], longest: int) -> list[int]:
+    """Cuts moved to the middle of their quiet, where no piece gets too long by it."""
+    for index in range(1, len(edges) - 1):
+        place = settled(curve, edges[index])
+        if edges[index - 1] < place < edges[index + 1]:
+            longer = max(place - edges[index - 1], edges[index + 1] - place)
+            edges[index] = place if longer <= longest else edges[index]
+    return edges[1:-1]
 
 
 def _join_short(pieces: Runs, curve: LevelCurve, options: SegmentOptions, words: Sequence[Word]) -> Runs:
@@ -163,13 +191,12 @@ def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
     """Frames that belong to a quiet long enough to be one between words, with those at the recording's ends."""
     level = np.asarray(curve.dbfs, np.float32)
     room = float(np.percentile(level, 3)) + _ABOVE_ROOM_DB
-    starts, ends = runs(level < max(options.threshold_dbfs, min(room, options.threshold_dbfs + 20)))
-    quiet = np.zeros(len(level) + 1, bool)
-    enough = round(_QUIET_S / curve.frame_s)
-    for first, last in zip(starts, ends, strict=True):
-        if last - first >= enough or first == 0 or last == len(level):
-            quiet[first : last + 1] = True
-    return quiet
+    starts, ends = runs(level < max(options.threshold_dbfs - _FAINT_DB, min(room, options.threshold_dbfs + 20)))
+    counts = (ends - starts >= round(_QUIET_S / curve.frame_s)) | (starts == 0) | (ends == len(level))
+    steps = np.zeros(len(level) + 2, np.int8)
+    steps[starts[counts]] += 1
+    steps[ends[counts] + 1] -= 1  # a cut at the last border of a quiet is still in it
+    return np.cumsum(steps)[:-1] > 0
 
 
 def _span(curve: LevelCurve, piece: tuple[int, int], quiet: npt.NDArray[np.bool_]) -> Span:

@@ -12,9 +12,10 @@ from core.audio.frames import frames
 from core.audio.options import SegmentOptions as SegmentOptions
 
 _ROUND = 4  # decimals of a second, finer than one sample
-_TAIL_S = 0.25  # how long a word may fade, or begin, below the threshold
-_TAIL_DB = 20.0  # how far below it
-_ABOVE_ROOM_DB = 6.0  # what is this close to the quietest nearby is the room
+_FAINT_S = 0.25  # how long a word may go on, or begin before, below the threshold
+_FAINT_DB = 20.0  # how far below it
+_BLIND_S = 0.1  # kept of a room that is louder than that: it would drown what is faint
+_ABOVE_ROOM_DB = 3.0  # what is this close to the quietest nearby is the room
 
 Frames = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
@@ -75,7 +76,8 @@ def runs(flags: Flags) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
 def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None = None) -> Runs:
     """Sound between pauses, with a little quiet at both ends; where ``speech`` is known, only what it covers.
 
-    A word that fades below the threshold, or begins under it, is followed down to the level of the room.
+    A word that fades below the threshold, or begins under it, is followed down to the level of the room; in doubt a
+    clip has more of the pause.
     """
     dbfs = curve.dbfs
     loud = dbfs >= options.threshold_dbfs
@@ -85,32 +87,43 @@ def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None =
     pause = max(1, round(options.min_silence_ms / 1000 / curve.frame_s))
     apart = starts[1:] - ends[:-1] >= pause
     starts, ends = starts[np.r_[True, apart]], ends[np.r_[apart, True]]
+    early, late = _followed(curve, starts, ends, options.threshold_dbfs)
     pad = round(options.pad_ms / 1000 / curve.frame_s)
-    reach = round(_TAIL_S / curve.frame_s)
-    early = starts - _tail(dbfs, starts - 1, -1, reach, options.threshold_dbfs) - pad
-    late = ends + _tail(dbfs, ends, 1, reach, options.threshold_dbfs) + pad
+    early, late = early - pad, late + pad
     for index in np.flatnonzero(late[:-1] > early[1:]):  # two neighbours would share a part of their pause
-        late[index] = early[index + 1] = _quietest(dbfs, int(ends[index]), int(starts[index + 1]))
+        late[index] = early[index + 1] = quietest(dbfs, int(ends[index]), int(starts[index + 1]))
     return list(zip(np.maximum(early, 0).tolist(), np.minimum(late, len(dbfs)).tolist(), strict=True))
 
 
-def _tail(
-    dbfs: Frames, edges: npt.NDArray[np.intp], step: int, reach: int, threshold_dbfs: float
-) -> npt.NDArray[np.intp]:
-    """How many frames from each edge on are still above the room, though below the threshold."""
-    places = edges[:, None] + step * np.arange(reach)
-    inside = (places >= 0) & (places < len(dbfs))
-    table = np.where(inside, dbfs[np.clip(places, 0, len(dbfs) - 1)].astype(np.float32), np.inf)
-    room = np.maximum(table.min(axis=1) + _ABOVE_ROOM_DB, threshold_dbfs - _TAIL_DB)
-    over = (table <= room[:, None]) | (table >= threshold_dbfs)  # the room, or other sound that is none of this
-    return np.where(over.any(axis=1), over.argmax(axis=1), 0)
+def _followed(
+    curve: LevelCurve, starts: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], threshold_dbfs: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The same stretches with what is faint at their ends: an f before them, or a th that follows a silence."""
+    dbfs = curve.dbfs
+    reach = np.arange(round(_FAINT_S / curve.frame_s))
+    around = np.arange(-2, 3)  # the median of 50 ms: steady, and not blurred by the loud side of an edge
+    found = []
+    limits = (np.concatenate(([-1], ends[:-1] - 1)), np.concatenate((starts[1:], [len(dbfs)])))
+    for edges, step, until in ((starts - 1, -1, limits[0]), (ends, 1, limits[1])):
+        places = edges[:, None] + step * reach
+        inside = (places > until[:, None]) if step < 0 else (places < until[:, None])
+        near = np.clip(places[:, :, None] + around, 0, len(dbfs) - 1)
+        table = np.where(inside, np.median(dbfs[near].astype(np.float32), axis=2), np.nan)
+        room = np.fmin.reduce(table, axis=1) + _ABOVE_ROOM_DB
+        faint = table > np.maximum(room, threshold_dbfs - _FAINT_DB)[:, None]
+        # Other sound that is none of this (music after a word) is no pause: there is nothing to follow.
+        faint[dbfs[np.clip(edges, 0, len(dbfs) - 1)] >= threshold_dbfs] = False
+        most = np.where(faint, reach + 1, 0).max(axis=1, initial=0)
+        blind = np.where(room > threshold_dbfs - _FAINT_DB + _ABOVE_ROOM_DB, round(_BLIND_S / curve.frame_s), 0)
+        found.append(np.maximum(most, np.minimum(blind, inside.sum(axis=1))))
+    return starts - found[0], ends + found[1]
 
 
-def _quietest(dbfs: Frames, first: int, last: int) -> int:
+def quietest(dbfs: Frames, first: int, last: int) -> int:
     """The quietest frame between two, the middle one where several are alike."""
     level = smooth(np.asarray(dbfs[first:last], np.float32), 5)
     from_middle = np.abs(np.arange(len(level)) - len(level) / 2) / max(1, len(level))
-    return first + int(np.argmin(level + _ABOVE_ROOM_DB * from_middle))
+    return first + int(np.argmin(level + 6.0 * from_middle))
 
 
 def smooth(values: Frames, width: int) -> Frames:

@@ -26,7 +26,7 @@ RATE_HZ = 16_000
 CHUNK = 512  # samples the model judges at a time: 32 ms
 CONTEXT = 64  # samples before a chunk that it sees again
 CHUNK_S = CHUNK / RATE_HZ
-_AT_ONCE = 256  # chunks in one call: 8 s of sound
+_AT_ONCE = 128  # chunks in one call: 4 s of sound
 _PIECE = 18_750  # a worker's share: 10 min of chunks
 _WARM_UP = 625  # chunks heard before a share, 20 s: by then the model has forgotten that it did not hear the rest
 _VERSION = 1
@@ -54,11 +54,13 @@ class SpeechCurve:
         """Which frames may hold speech: those where it is noticed, and 0.3 s before and after."""
         starts, ends = runs(self.probability >= threshold)
         long = ends - starts >= round(_SHORTEST_S / CHUNK_S)
-        flags = np.zeros(len(curve.dbfs), bool)
-        for first, last in zip(starts[long].tolist(), ends[long].tolist(), strict=True):
-            low, high = first * CHUNK_S - _WIDER_S, last * CHUNK_S + _WIDER_S
-            flags[max(0, int(low / curve.frame_s)) : max(0, int(high / curve.frame_s) + 1)] = True
-        return flags
+        count = len(curve.dbfs)
+        low = np.clip((starts[long] * CHUNK_S - _WIDER_S) / curve.frame_s, 0, count).astype(np.intp)
+        high = np.clip((ends[long] * CHUNK_S + _WIDER_S) / curve.frame_s + 1, 0, count).astype(np.intp)
+        steps = np.zeros(count + 1, np.int32)
+        np.add.at(steps, low, 1)
+        np.add.at(steps, high, -1)
+        return np.asarray(np.cumsum(steps)[:-1] > 0)
 
     def enough(self, pieces: Runs, curve: LevelCurve, threshold: float, share: float) -> Runs:
         """The pieces (in frames) of which at least this share is speech."""
@@ -83,10 +85,13 @@ def known_speech(recording: Path) -> SpeechCurve | None:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _changed_ns: int, _size: int) -> SpeechCurve | None:
-    with np.load(path, allow_pickle=False) as file:
-        if int(file["version"]) != _VERSION:
-            return None
-        return SpeechCurve(file["probability"], float(file["seconds"]))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if int(file["version"]) == _VERSION:
+                return SpeechCurve(file["probability"], float(file["seconds"]))
+    except (ValueError, KeyError, OSError):  # not what this or any version wrote: it is measured anew
+        pass
+    return None
 
 
 def measure_speech(
@@ -146,18 +151,22 @@ def scan_speech(
     return SpeechCurve(probability, info.frames / info.samplerate)
 
 
-def _session() -> onnxruntime.InferenceSession:
-    """The model that judges a row of chunks in one call, with the same result as one by one."""
+def model_file(name: str) -> Path:
+    """A model of the silero-vad package; found without importing the package, which would bring torch."""
     import importlib.util
 
-    import onnxruntime
-
-    # Found without importing the package: that would bring torch.
     spec = importlib.util.find_spec("silero_vad")
     assert spec is not None and spec.origin is not None, "silero-vad is one of the requirements"
+    return Path(spec.origin).parent / "data" / name
+
+
+def _session() -> onnxruntime.InferenceSession:
+    """The model that judges a row of chunks in one call, with the same result as one by one."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = Path(spec.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
+    model = model_file("silero_vad_16k_sequence.onnx")
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 

@@ -58,7 +58,7 @@ def arrange(gaps_s: Sequence[float], chance: np.random.Generator, noise_dbfs: fl
     Args:
         gaps_s: from the last sound of a word to the first of the next; at least 40 ms.
         chance: chooses words, their level (within 6 dB) and the noise.
-        noise_dbfs: RMS of the room's noise; None is none.
+        noise_dbfs: RMS of the room's noise; None is none. A word then begins and ends where it rises out of it.
     """
     spoken = single_words()
     order: list[int] = []
@@ -66,18 +66,30 @@ def arrange(gaps_s: Sequence[float], chance: np.random.Generator, noise_dbfs: fl
         order += chance.permutation(len(spoken)).tolist()
     parts: list[Samples] = []
     words: list[Word] = []
+    places: list[int] = []
     at = RATE_HZ
     for index, number in enumerate(order[: len(gaps_s) + 1]):
         text, sound = spoken[number]
         parts.append(sound * np.float32(10 ** (chance.uniform(-4, 2) / 20)))
         end = at + len(sound) - 2 * _MARGIN
-        words.append(Word(at / RATE_HZ, end / RATE_HZ, text))
+        words.append(_heard(Word(at / RATE_HZ, end / RATE_HZ, text), parts[-1], noise_dbfs))
+        places.append(at - _MARGIN)
         if index < len(gaps_s):
             at = end + round(gaps_s[index] * RATE_HZ)
     samples = np.zeros(end + RATE_HZ, np.float32)
-    for word, part in zip(words, parts, strict=True):
-        first = round(word.start_s * RATE_HZ) - _MARGIN
+    for first, part in zip(places, parts, strict=True):
         samples[first : first + len(part)] += part
     if noise_dbfs is not None:
         samples += chance.normal(0, 10 ** (noise_dbfs / 20), len(samples)).astype(np.float32)
     return Arranged(np.clip(samples, -1, 1), words)
+
+
+def _heard(word: Word, sound: Samples, noise_dbfs: float | None) -> Word:
+    """The word as far as it is louder than the noise."""
+    if noise_dbfs is None:
+        return word
+    frame = RATE_HZ // 100
+    inside = sound[_MARGIN : len(sound) - _MARGIN]
+    frames = inside[: len(inside) // frame * frame].reshape(-1, frame)
+    loud = np.flatnonzero(np.sqrt(np.mean(frames**2, axis=1)) > 10 ** (noise_dbfs / 20))
+    return Word(word.start_s + int(loud[0]) / 100, word.start_s + (int(loud[-1]) + 1) / 100, word.text)

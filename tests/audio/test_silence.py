@@ -10,9 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from core.audio.frames import FLOOR_DBFS, frames_file, measure, scan
-from core.audio.plan import segment
+from core.audio.plan import plan, segment
 from core.audio.silence import LevelCurve, SegmentOptions, Span, left_out, levels
+from core.audio.speech import SpeechCurve
 from core.errors import Cancelled
+from core.records import Word
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
 
@@ -79,9 +81,10 @@ def test_nothing_but_silence_gives_nothing() -> None:
     assert cut([(100, -70)]) == [] and segment(LevelCurve(np.zeros(0, np.float16), 0.01, 0.0), SegmentOptions()) == []
 
 
-def test_for_any_curve_clips_keep_the_limits_and_with_the_lost_parts_are_the_whole() -> None:
+def test_for_any_sound_and_options_clips_keep_the_limits_and_with_the_lost_parts_are_the_whole() -> None:
     chance = np.random.default_rng(7)
-    for _ in range(300):
+    reasons: set[str] = set()
+    for _ in range(150):
         parts = [
             (float(chance.choice([0.05, 0.2, 0.5, 0.7, 2, 5, 15])) * float(chance.uniform(0.5, 1.5)),
              float(chance.choice([-90, -50, -41, -39, -30, -15])))
@@ -93,12 +96,15 @@ def test_for_any_curve_clips_keep_the_limits_and_with_the_lost_parts_are_the_who
         options = SegmentOptions(
             threshold_dbfs=float(chance.choice([-45, -40, -30])), min_silence_ms=int(chance.choice([200, 300, 500])),
             min_clip_s=low, max_clip_s=low + float(chance.choice([0.5, 3, 8])), pad_ms=int(chance.choice([0, 80, 100])),
+            only_speech=bool(chance.random() < 0.7), min_speech_percent=int(chance.choice([0, 25, 80])),
+            max_join_pause_ms=int(chance.choice([0, 1500, 5000])),
         )  # fmt: skip
-        spans = segment(level, options)
-        for span in spans:
+        found = plan(level, options, _any_speech(level, chance), _any_words(level, chance))
+        for span in found.spans:
             assert options.min_clip_s - 0.011 <= span.seconds <= options.max_clip_s + 1e-4
-        lost = left_out(spans, level.seconds)
-        tiles = sorted([*spans, *lost], key=lambda span: span.start_s)
+            assert span.forced in ("", "start", "end", "both")
+        reasons |= {span.reason for span in found.lost}
+        tiles = sorted([*found.spans, *found.lost], key=lambda span: span.start_s)
         if not tiles:
             assert level.seconds < 0.001
             continue
@@ -107,6 +113,27 @@ def test_for_any_curve_clips_keep_the_limits_and_with_the_lost_parts_are_the_who
             one.end_s == pytest.approx(two.start_s, abs=1.1e-4) for one, two in zip(tiles, tiles[1:], strict=False)
         )
         assert sum(span.seconds for span in tiles) == pytest.approx(level.seconds, abs=1e-3)
+    assert reasons == {"pause", "short", "not_speech"}
+
+
+def _any_speech(level: LevelCurve, chance: np.random.Generator) -> SpeechCurve | None:
+    """Speech that comes and goes by chance; sometimes it is not known."""
+    count = -(-round(level.seconds * 16_000) // 512)
+    if chance.random() < 0.3:
+        return None
+    steps = np.repeat(chance.random(count // 20 + 1), 20)[:count]
+    return SpeechCurve(steps.astype(np.float16), level.seconds)
+
+
+def _any_words(level: LevelCurve, chance: np.random.Generator) -> list[Word]:
+    """Words that have nothing to do with the sound, some of them over each other; sometimes none are known."""
+    if chance.random() < 0.4:
+        return []
+    starts = np.sort(chance.uniform(0, level.seconds, int(level.seconds * 1.5)))
+    return [
+        Word(float(start), float(start + chance.exponential(0.4)), str(chance.choice(["so", "then,", "done.", "。"])))
+        for start in starts
+    ]
 
 
 def test_no_loud_piece_long_enough_to_be_a_clip_is_lost() -> None:
