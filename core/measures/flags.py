@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.records import Clip
+from core.transcription.flags import TEXT_FLAGS
 
-TEXT_FLAGS = ("mismatch", "repetition", "silence", "phrase", "unsure", "too_fast", "too_slow")
 SOUND_FLAGS = ("other_voice", "noisy", "clipped", "cut_word", "quiet", "narrow", "unnatural")
 FLAGS = TEXT_FLAGS + SOUND_FLAGS
 
