@@ -1,4 +1,4 @@
-"""Transcripts: which model listens, the job, and afterwards how sure it was."""
+"""Transcripts: which model listens and which one checks it, the job, and afterwards how sure they were."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import gradio as gr
 
+from core import review
 from core.engines.registry import info
 from core.records import ClipFilter, Totals
 from core.transcription import registry
-from core.transcription.start import start_transcribe
+from core.transcription.flags import TEXT_FLAGS
+from core.transcription.start import start_transcribe, unchecked
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
@@ -17,6 +19,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.choice import select
 
 _LEAST_SURE = 5
 
@@ -45,10 +48,22 @@ def build(page: Page) -> Tab:
         if evt.do != "transcribe":
             act_on_job(project, evt.do, evt.id)
             return
-        language, prompt, again = others
-        chosen = (model or "").strip() or registry.choose(evt.id, language or project.info.language)
-        device = page.settings.device
-        start_transcribe(project, chosen, language, engine, bool(again), device=device, prompt=prompt)
+        language, prompt, again, words, measure = others
+        spoken = language or project.info.language
+        quality, _, check = evt.id.partition(" ")
+        chosen = (model or "").strip() or registry.choose(quality, spoken)
+        start_transcribe(
+            project,
+            chosen,
+            language,
+            engine,
+            bool(again),
+            page.settings.device,
+            prompt,
+            second=registry.second_choice(page.workspace, chosen, spoken).id if check else "",
+            words=bool(words),
+            measure=bool(measure),
+        )
 
     page.on(panel.act, act, settings, [])
     page.on(below.act, act, settings, [])
@@ -56,7 +71,7 @@ def build(page: Page) -> Tab:
 
 
 def _settings(page: Page) -> list[Any]:
-    """Engine, model, language, prompt, again: for who wants another than the three choices."""
+    """Engine, model, language, prompt, what else is done: for who wants another than the three choices."""
     t = page.t
     engines = [(t("transcripts_models.engine_auto"), "")]
     engines += [(each.label, each.name) for each in registry.engines() if each.available]
@@ -79,7 +94,10 @@ def _settings(page: Page) -> list[Any]:
     again = gr.Checkbox(
         label=t("transcripts_models.again"), info=t("transcripts_models.again_about"), elem_id="asr-again"
     )
-    return [engine, model, language, prompt, again]
+    with gr.Row():
+        words = gr.Checkbox(True, label=t("transcripts.words"), info=t("transcripts.words_help"), elem_id="asr-words")
+        measure = gr.Checkbox(True, label=t("transcripts.measure"), info=t("transcripts.measure_help"))
+    return [engine, model, language, prompt, again, words, measure]
 
 
 def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
@@ -96,10 +114,25 @@ def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
         chosen = "fast" if qualities[0].model.downloaded else "balanced"
     choices = "".join(_choice(page, quality, chosen) for quality in qualities)
     label = html.e(t("transcripts.choose"))
+    check = view.get("check", "") == "yes"
     return (
         f'{heading}<div class="vw-cards" role="group" aria-label="{label}">{choices}</div>'
-        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, chosen)}</div>'
+        f"{_second(page, project, chosen, check)}"
+        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, chosen, check)}</div>'
     )
+
+
+def _second(page: Page, project: Project, quality: str, check: bool) -> str:
+    """Whether a second model hears the clips as well, and what that costs."""
+    t = page.t
+    language = project.info.language
+    model = registry.second_choice(page.workspace, registry.choose(quality, language), language)
+    if model.downloaded:
+        note = t("transcripts_models.downloaded_note")
+    else:
+        note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
+    choices = [("", t("transcripts.second_no")), ("yes", t("transcripts.second_yes", model=model.id, note=note))]
+    return select(t("transcripts.second"), "check", choices, "yes" if check else "", help=t("transcripts.second_help"))
 
 
 def _choice(page: Page, quality: registry.Quality, chosen: str) -> str:
@@ -130,14 +163,17 @@ def _numbers(page: Page, totals: Totals) -> str:
     return html.numbers(html.number(how_far, t("transcripts.written")))
 
 
-def _buttons(page: Page, project: Project, totals: Totals, quality: str) -> str:
+def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: bool) -> str:
     t = page.t
     job = project.latest("transcribe")
     busy = t("transcripts.busy") if job and job.alive() else ""
     left = project.store.count(ClipFilter("unheard"))
     label = t("transcripts.start_rest", count=t.number(left)) if left and totals.transcribed else t("transcripts.start")
+    if check and not left and not busy and (rest := len(unchecked(project))):
+        left, label = rest, t("transcripts.start_check", count=t.number(rest))
     style = "primary" if left else ""
-    start = html.action(label, "transcribe", quality, style=style, disabled=busy, elem_id="start-transcribe")
+    sent = f"{quality} check" if check else quality
+    start = html.action(label, "transcribe", sent, style=style, disabled=busy, elem_id="start-transcribe")
     lead = html.go(t("transcripts.to_review"), "review", style="" if left else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.why(busy)}</div>'
 
@@ -152,14 +188,35 @@ def _below(page: Page, project: Project | None) -> str:
         parts.append(job_panel(t, job, done_text=_done(t, job.read().result)))
     confidences = project.store.confidences()
     if confidences:
+        parts.append(_doubts(page, project))
         parts.append(_how_sure(page, project, confidences))
     return "".join(parts)
+
+
+def _doubts(page: Page, project: Project) -> str:
+    """How many transcripts look wrong, by kind; each leads to those clips."""
+    t = page.t
+    counts = review.flag_counts(project, "flagged")
+    links = [
+        html.go(
+            f"{t.get('flags.' + code, code)} {t.number(counts[code])}", "review", style="",
+            view=f"filter=flagged&flag={code}&clip=",
+        )
+        for code in TEXT_FLAGS
+        if counts.get(code)
+    ]  # fmt: skip
+    said = t("transcripts.doubts") if links else t("transcripts.no_doubts")
+    row = f'<div class="vw-row">{"".join(links)}</div>' if links else ""
+    return f"<h3>{html.e(t('transcripts.looks_wrong'))}</h3><p>{html.e(said)}</p>{row}"
 
 
 def _done(t: Translator, result: dict[str, Any]) -> str:
     """The closing sentence; what could not be heard and what was left as it is only where there is any."""
     heard, low, failed, kept = (int(result.get(name, 0)) for name in ("heard", "low", "failed", "kept"))
     said = [t("transcripts_models.done", heard=t.number(heard), low=t.number(low))]
+    if int(result.get("second", 0)):
+        second, differ = (t.number(int(result[name])) for name in ("second", "differ"))
+        said.append(t("transcripts_models.done_second", second=second, differ=differ))
     if failed:
         said.append(t("transcripts_models.done_failed", failed=t.number(failed)))
     if kept:
