@@ -19,9 +19,9 @@ _METER_MINUTES = 60.0
 
 
 def source_table(page: Page, project: Project, sources: list[Source]) -> str:
-    """All recordings: title and rights note to change, length, origin, quality, player."""
+    """All recordings: title and rights note to change, length and origin, quality, player."""
     t = page.t
-    names = ("column_title", "column_length", "column_from", "column_quality", "column_listen")
+    names = ("column_title", "column_quality", "column_listen")
     head = "".join(f"<th>{html.e(t('sources.' + name))}</th>" for name in names)
     rows = "".join(_row(page, project, source) for source in sources)
     return f'<table class="vw-stack"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
@@ -37,9 +37,7 @@ def _row(page: Page, project: Project, source: Source) -> str:
     question = t("sources.remove_question", title=source.title)
     remove = html.action(t("sources.remove"), "remove", source.id, style="quiet danger", confirm=question)
     cells = (
-        (title + _note(page, source) + _damage(page, source), "column_title"),
-        (html.e(t.length(source.seconds)), "column_length"),
-        (html.e(_origin(page, source)), "column_from"),
+        (title + _facts(page, source) + _note(page, source) + _damage(page, source), "column_title"),
         (_lights(page, project, source), "column_quality"),
         (player, "column_listen"),
     )
@@ -47,8 +45,16 @@ def _row(page: Page, project: Project, source: Source) -> str:
     key = html.e(source.id)
     if source.origin == READING:  # a few seconds each, and many of them
         return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>'
-    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="6">{cleaned_part(t, project, source)}</td></tr>'
+    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{cleaned_part(t, project, source)}</td></tr>'
     return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
+
+
+def _facts(page: Page, source: Source) -> str:
+    """How long it is and where it comes from, with the way there."""
+    origin = html.e(_origin(page, source))
+    if source.origin.startswith(("https://", "http://")):
+        origin = f'<a href="{html.e(source.origin)}" target="_blank" rel="noopener noreferrer">{origin}</a>'
+    return f'<div class="vw-dim vw-facts">{html.e(page.t.length(source.seconds))} · {origin}</div>'
 
 
 def _note(page: Page, source: Source) -> str:
