@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 from core.audio.samples import read, write_wav
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.records import Clip, Source
 from core.workspace import Project
 from tests.audio.sounds import convert
@@ -50,3 +52,10 @@ def make_clips(project: Project, prompts: Prompts) -> Callable[..., list[Clip]]:
         return clips
 
     return make
+
+
+@pytest.fixture
+def reporter(tmp_path: Path) -> Reporter:
+    """Writes its events into a folder of its own."""
+    (tmp_path / "job").mkdir()
+    return Reporter(Job(tmp_path / "job"))
