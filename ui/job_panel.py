@@ -81,12 +81,18 @@ def why_busy(t: Translator, project: Project) -> str:
 
 def stage_line(t: Translator, view: JobView) -> str:
     """``Decoding recordings · 3 of 12 · about 2 min left``."""
+    if view.status == "waiting":
+        behind = t.job_name(view.behind.get("kind", ""), view.behind.get("title", "")) if view.behind else ""
+        place = f" · {t('job.place', place=t.number(view.place))}" if view.place > 1 else ""
+        return (t("job.waiting_for", job=behind) if behind else t("job.waiting_line")) + place
     parts = [t.get(f"stages.{view.stage}", view.stage) if view.stage else t("job.starting")]
+    if view.status == "paused":
+        parts = [t("job.paused")]
     if view.total > 1:
         whole = view.total == int(view.total)
         done, total = (t.number(view.done), t.number(view.total)) if whole else (f"{view.fraction:.0%}", "")
         parts.append(t("job.of", done=done, total=total) if total else done)
-    if view.eta_s is not None:
+    if view.eta_s is not None and view.status == "running":
         parts.append(t.left(view.eta_s))
     return " · ".join(parts)
 
@@ -102,7 +108,10 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
     if job.stop_requested():
         line, buttons = t("job.stopping"), html.action(t("job.force"), "force", view.id, style="danger")
     else:
-        line, buttons = stage_line(t, view), html.action(stop_label, "stop", view.id)
+        label = t("job.leave_queue") if view.status == "waiting" else stop_label
+        line, buttons = stage_line(t, view), html.action(label, "stop", view.id)
+    if view.status == "waiting":
+        return f'<div class="vw-spread"><span>{html.e(line)}</span>{buttons}</div>'
     bar = html.bar(view.fraction, t.job_name(view.kind, view.title))
     return f'{bar}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
 
@@ -110,7 +119,7 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
 def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume: bool) -> str:
     again = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
     if view.status == "done":
-        return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{next_step}</div>'
+        return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{again}{next_step}</div>'
     if view.status == "failed":
         text = t.error(view.code, view.text, view.hint, view.values)
         return f'{html.notice(text, "bad")}<div class="vw-row">{again}</div>'

@@ -84,6 +84,17 @@ def keep(run: Run, step: int) -> None:
     _append(run.path, Ask(do="keep", at=time.time(), steps=step))
 
 
+def stop_and_keep(run: Run, step: int) -> None:
+    """End the run, with everything saved, and never let the checkpoint of ``step`` be cleared away."""
+    keep(run, step)
+    run.stop()
+
+
+def unanswered(run: Path, since: float, answered: int) -> list[Do]:
+    """What was asked of the process launched at ``since`` and is still to be done; it answers in order."""
+    return [ask.do for ask in _read(run)[0] if ask.at >= since][answered:]
+
+
 def planned_steps(run: Path) -> int | None:
     """The length last asked for; None if it is the config's."""
     return next((ask.steps for ask in reversed(_read(run)[0]) if ask.do == "steps"), None)

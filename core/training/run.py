@@ -14,7 +14,7 @@ from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, config_text, read_config
-from core.training.control import planned_steps
+from core.training.control import kept_steps, planned_steps, unanswered
 from core.training.presets import preset
 from core.workspace import Project
 
@@ -52,6 +52,10 @@ class RunView:
     steps_per_s: float | None = None
     memory_mb: float | None = None
     eta_s: float | None = None
+    asked: list[str] = field(default_factory=list)
+    """What a person asked of it that is still to be done, such as "save" (`core.training.control`)."""
+    kept: set[int] = field(default_factory=set)
+    """Steps a person wants kept."""
 
     @property
     def total(self) -> int:
@@ -136,6 +140,8 @@ class Run:
             steps_per_s=_last(metrics, "steps_per_s"),
             memory_mb=_last(metrics, "memory_mb"),
             eta_s=job.eta_s if job.active else None,
+            asked=[*unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
+            kept=kept_steps(self.path),
         )
 
 

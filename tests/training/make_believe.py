@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -99,8 +100,9 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     """In place of ``core.tasks.train``: the real loop in a real process, in no time.
 
     Args:
-        arguments: ``pace_s`` an update takes; ``hang_at`` the update that never ends, the first time it is reached;
-            ``val_from`` the update from which the error on unseen sentences rises; ``ballast`` bytes by step saved.
+        arguments: ``pace_s`` an update takes (or ``MAKE_BELIEVE_PACE_S`` in the environment); ``hang_at`` the update
+            that never ends, the first time it is reached; ``val_from`` the update from which the error on unseen
+            sentences rises; ``ballast`` bytes by step saved.
     """
     config, _ = read_config(job.path / CONFIG)
     config = lengthened(config, job.path)
@@ -110,7 +112,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     hung = job.path / "hung"
 
     def loss(step: int) -> float:
-        time.sleep(arguments.get("pace_s", 0))
+        time.sleep(arguments.get("pace_s", float(os.environ.get("MAKE_BELIEVE_PACE_S", 0))))
         if step == arguments.get("hang_at") and not hung.exists():
             hung.touch()
             time.sleep(600)

@@ -12,6 +12,7 @@ from ui.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.parts.choice import select
+from ui.parts.training_control import controls, offer
 from ui.plots import Series
 
 
@@ -38,14 +39,21 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         resume=view.resumable,
         stop_label=t("train.stop"),
     )
+    panel += controls(t, view)
     return panel + _remarks(t, view) + _numbers(t, view) + _curves(t, view) + _samples(t, project, run, view)
 
 
 def _remarks(t: Translator, view: RunView) -> str:
-    if not view.job.active and not view.train:
+    if view.job.status == "waiting" or (not view.job.active and not view.train):
         return ""
-    said = [(t(f"comment.{one.key}", **_shown(t, one.values)), one.tone) for one in remarks(view)]
-    return "".join(html.notice(text, tone) for text, tone in said)
+    return "".join(
+        html.notice(
+            t(f"comment.{one.key}", **_shown(t, one.values)),
+            one.tone,
+            offer(t, view, one.values["step"]) if one.offer == "keep" else "",
+        )
+        for one in remarks(view)
+    )
 
 
 def _shown(t: Translator, values: dict[str, float]) -> dict[str, str]:
@@ -89,18 +97,27 @@ def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
         return ""
     best = best_checkpoint(view)
     rows = "".join(
-        f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p><div class="vw-samples">'
-        + "".join(_sample(t, project, run, one, best) for one in spoken)
-        + "</div></li>"
+        f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p>{_spoken(t, project, run, view, spoken, best)}</li>'
         for number, spoken in sorted(view.samples.items())
     )
     said = f'<p class="vw-dim">{html.e(t("train.samples_help"))}</p>'
     return f'<h3>{html.e(t("train.samples"))}</h3>{said}<ol class="vw-sentences">{rows}</ol>'
 
 
-def _sample(t: Translator, project: Project, run: Run, one: SampleView, best: int | None) -> str:
+def _spoken(
+    t: Translator, project: Project, run: Run, view: RunView, spoken: Sequence[SampleView], best: int | None
+) -> str:
+    """One sentence by every checkpoint; those whose checkpoint was cleared away are folded up."""
+    pieces = [(one.step in view.job.pruned, _sample(t, project, run, view, one, best)) for one in spoken]
+    there, gone = ("".join(piece for pruned, piece in pieces if pruned is which) for which in (False, True))
+    folded = html.details(t("train.pruned"), f'<div class="vw-samples">{gone}</div>') if gone else ""
+    return f'<div class="vw-samples">{there}</div>{folded}'
+
+
+def _sample(t: Translator, project: Project, run: Run, view: RunView, one: SampleView, best: int | None) -> str:
     name = step_name(t, one.step)
-    mark = f' <span class="vw-chip">{html.e(t("train.lowest"))}</span>' if one.step == best else ""
+    marks = {"lowest": one.step == best, "kept": one.step in view.kept}
+    mark = "".join(f' <span class="vw-chip">{html.e(t(f"train.{key}"))}</span>' for key, on in marks.items() if on)
     url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
     label = f"{name}: {one.text}"
     return f'<div data-key="{one.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'

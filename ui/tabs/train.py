@@ -15,16 +15,17 @@ from core.errors import UserError
 from core.training.config import TrainConfig
 from core.training.cost import estimate
 from core.training.presets import Preset, choose, preset, presets
-from core.training.run import Run, resume, runs, start_training
+from core.training.run import Run, runs, start_training
 from core.workspace import Project
 from ui import html
 from ui.form import Form
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, why_busy
+from ui.job_panel import act_on_job
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.base_model import act_on_base, base_panel, base_ready
 from ui.parts.choice import select
+from ui.parts.training_control import act_on_run
 from ui.parts.training_view import run_chooser, run_view
 
 
@@ -133,17 +134,18 @@ def build(page: Page) -> Tab:
     def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do):
             return None
+        if act_on_run(project, evt):
+            return None
         chosen = Chosen.read(project, query)
         if evt.do == "start":
             base_id = bases(project.info.engine).use_local_folder(path) if chosen.base == "folder" else chosen.base
             form.parse(given)  # names a bad number by its label
             changed = form.changed(given, chosen.preset.values)
+            device = page.settings.device
             job = start_training(
-                project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=page.settings.device
+                project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
             )
             return {name: "", chooser: html.arrive(f"run={job.id}", job.id)}
-        if evt.do == "resume":
-            resume(project, evt.id)
         return None
 
     def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
@@ -228,6 +230,23 @@ def _plain(t: Translator, value: Any) -> str:
 
 
 def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
-    why = why_busy(t, project) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
-    button = html.action(t("train.start"), "start", style="primary wide", disabled=why, elem_id="start-training")
-    return f'<div class="vw-row">{button}</div>{html.why(why)}'
+    """Start, or Start when the card is free; one that goes on or could is the page's first choice, not a new one."""
+    holder = project.workspace.on_card()
+    why = _blocked(t, project, holder) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
+    view = chosen.run.read() if chosen.run else None
+    style = "wide" if view and (view.job.active or view.resumable) else "primary wide"
+    label = t("train.start_later") if holder and not why else t("train.start")
+    button = html.action(label, "start", style=style, disabled=why, elem_id="start-training")
+    said = why
+    if holder and not why:
+        said = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
+    return f'<div class="vw-row">{button}</div>{html.why(said)}'
+
+
+def _blocked(t: Translator, project: Project, holder: dict[str, Any]) -> str:
+    """The job of this project that has to end first: any but the one on the card, which can be waited for."""
+    for job in project.all_jobs():
+        if job.alive() and str(job.path) != holder.get("path") and job.read().status != "waiting":
+            spec = job.spec()
+            return t("job.in_the_way", job=t.job_name(spec["kind"], spec.get("title", "")))
+    return ""
