@@ -15,12 +15,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.audio import edit
+from core.audio.clips import start_segment
+from core.audio.options import SegmentOptions
 from core.audio.samples import read, write_wav
 from core.demo import start_demo
 from core.measures.start import start_measure
 from core.records import Clip, Source, Word
 from core.sources import recordings
 from core.sources.link_list import start_list
+from core.sources.upload import add_file
 from core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
@@ -119,6 +123,31 @@ def listed_playlist(workspace: Workspace) -> str:
     return project.slug
 
 
+def edited_clips(workspace: Workspace, folder: Path) -> tuple[str, str, str]:
+    """A project whose clips were changed by hand and cut again; its slug, and the places of a mark and of a gap."""
+    project = workspace.create("Edited", "en")
+    # Music between the prompts, and a stretch that has no pause for longer than a clip may be.
+    music = "sine=frequency=330:duration=14,volume=-14dB[m];[0]atrim=0:40[a];[0]atrim=52:100,silenceremove="
+    music += "stop_periods=-1:stop_duration=0.1:stop_threshold=-45dB,volume=0.9[b];[a][m][b]concat=n=3:v=0:a=1"
+    sound = folder / "edited.wav"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(DEMO / "recording.flac"), "-filter_complex", music]
+    subprocess.run([*command, str(sound)], check=True)
+    source = add_file(project, sound, title="An interview")
+    start_segment(project).wait(120)
+    for number, clip in enumerate(project.store.clips(), 1):
+        project.store.edit_clip(clip.id, text=f"What is said in the clip number {number}, word for word.")
+    start_segment(project, [source.id], SegmentOptions(pad_ms=80)).wait(120)
+    for number, clip in enumerate(project.store.clips(), 1):
+        project.store.edit_clip(clip.id, text=f"What is said in the clip number {number}, word for word.")
+    clips = project.store.clips()
+    edit.remove(project, clips[2].id)
+    marked = next((clip for clip in clips if clip.forced), clips[1])
+    places = [
+        f"&from={one.start_s - 6:.2f}&to={one.end_s + 14:.2f}&at={one.start_s + 1:.2f}" for one in (marked, clips[2])
+    ]
+    return project.slug, places[0], places[1]
+
+
 def main() -> None:
     """Make the states, then the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,6 +171,10 @@ def main() -> None:
                 shoot(browser, server.url, "list", listed_playlist(workspace), ("sources",), chosen.folder)
                 flagged = flagged_clips(workspace)
                 shoot(browser, server.url, "flagged", flagged, ("review",), chosen.folder, "&filter=flagged")
+                slug, mark, gap = edited_clips(workspace, Path(temporary))
+                shoot(browser, server.url, "editor-marked", slug, ("segments",), chosen.folder, mark)
+                shoot(browser, server.url, "editor-left-out", slug, ("segments",), chosen.folder, gap)
+                shoot(browser, server.url, "editor-preview", slug, ("segments",), chosen.folder, f"{gap}&show=preview")
             demo, job = start_demo(workspace)
             while job.alive() and not demo.store.totals().clips:
                 time.sleep(0.5)

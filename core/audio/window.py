@@ -64,12 +64,16 @@ class Window:
 
 @dataclass(frozen=True)
 class Summary:
-    """A recording in numbers: seconds in clips and left out, the length of each clip, and each part left out."""
+    """A recording in numbers: seconds in clips and left out, the length of each clip, and each part left out.
+
+    ``by_level`` is true of a preview that had to go by level alone: what is speech is measured when it is cut.
+    """
 
     kept_s: float
     lost_s: float
     lengths: list[float]
     left_out: list[Part]
+    by_level: bool = False
 
 
 def summary(project: Project, source: Source, options: SegmentOptions | None = None) -> Summary:
@@ -81,7 +85,8 @@ def summary(project: Project, source: Source, options: SegmentOptions | None = N
     if options is not None:
         found = previewed(project, source.id, options)
         lost = [Part(*_pair(span), span.reason) for span in found.lost]
-        return Summary(found.kept_s, found.lost_s, found.lengths, lost)
+        by_level = options.only_speech and not found.speech_known
+        return Summary(found.kept_s, found.lost_s, found.lengths, lost, by_level)
     lengths = [end - start for start, end in project.store.bounds(source.id)]
     lost = left_out_parts(project, source)
     return Summary(sum(lengths), sum(part.seconds for part in lost), lengths, lost)

@@ -11,6 +11,7 @@ import gradio as gr
 from core.audio import edit
 from core.audio.clips import options_of_last_cut, start_segment, uncut
 from core.audio.silence import SegmentOptions
+from core.audio.trashed import restore_trashed_clips
 from core.audio.window import Summary, summary
 from core.errors import UserError
 from core.records import Source
@@ -24,6 +25,7 @@ from ui.parts.choice import select
 from ui.parts.clip_editor import ClipEditor, editor_state
 from ui.parts.clip_list import clip_list
 from ui.parts.left_out import left_out
+from ui.parts.put_away import put_away
 
 
 def build(page: Page) -> Tab:
@@ -67,7 +69,7 @@ def build(page: Page) -> Tab:
             return updates | {top: head + missing, editor: "", facts: _button(page, project, len(sources))}
         off = _off(page, project)
         return updates | {
-            top: head + _mode(page, project, source, options is not None),
+            top: head + _mode(page, project, source, options is not None, found.by_level),
             editor: editor_state(t, project, source, stamp, preview=options, off=off),
             facts: _facts(page, project, source, len(sources), found, options, off),
         }
@@ -98,6 +100,8 @@ def build(page: Page) -> Tab:
         if project and evt.do == "bring":
             source_id, start, end = evt.id.split()
             edit.bring_back(project, source_id, float(start), float(end))
+        elif project and evt.do == "restore":
+            restore_trashed_clips(project, evt.id)
         elif project:
             act_on_job(project, evt.do, evt.id)
         return None
@@ -160,14 +164,16 @@ def _choice(page: Page, sources: list[Source], chosen: Source) -> str:
     return select(page.t("segments.recording"), "source", choices, chosen.id, clears="from=&to=&at=&page")
 
 
-def _mode(page: Page, project: Project, source: Source, preview: bool) -> str:
+def _mode(page: Page, project: Project, source: Source, preview: bool, by_level: bool) -> str:
     """Whether the clips there are or a preview is shown; both can be chosen where there are clips."""
     t = page.t
     if not project.store.clips_between(source.id, 0, source.seconds, 1):
-        return f'<p class="vw-mode"><b>{html.e(t("segments.mode_preview"))}</b> {html.e(t("segments.first_help"))}</p>'
+        first = t("segments.by_level" if by_level else "segments.first_help")
+        return f'<p class="vw-mode"><b>{html.e(t("segments.mode_preview"))}</b> {html.e(first)}</p>'
     clips = html.place(t("segments.mode_clips"), "show=", chosen=not preview)
     planned = html.place(t("segments.mode_preview"), "show=preview", chosen=preview)
-    line = html.e(t("segments.preview_help" if preview else "segments.clips_help"))
+    key = "clips_help" if not preview else "by_level" if by_level else "preview_help"
+    line = html.e(t(f"segments.{key}"))
     return (
         f'<div class="vw-row vw-mode" role="group" aria-label="{html.e(t("segments.mode"))}">{clips}{planned}'
         f'<span class="vw-dim">{line}</span></div>'
@@ -187,13 +193,14 @@ def _facts(
     )
     bounds = options or options_of_last_cut(project)
     lost = left_out(t, project, source, found.left_out, cut=options is None, off=off)
+    title = t("segments.lengths" if options else "segments.lengths_now")
     return (
-        f'<div class="vw-spread">{numbers}{_button(page, project, count)}</div>'
-        f"{html.details(t('segments.lengths' if options else 'segments.lengths_now'), _histogram(page, found.lengths, bounds))}{lost}"
+        f'<div class="vw-spread">{numbers}{_button(page, project, count, options is not None)}</div>'
+        f"{html.details(title, _histogram(page, found.lengths, bounds))}{lost}{put_away(t, project, source, off)}"
     )
 
 
-def _button(page: Page, project: Project, count: int) -> str:
+def _button(page: Page, project: Project, count: int, preview: bool = False) -> str:
     t = page.t
     totals = project.store.totals()
     label = t("segments.cut_all", count=count) if count > 1 else t("segments.cut")
@@ -202,14 +209,16 @@ def _button(page: Page, project: Project, count: int) -> str:
     if not totals.clips:
         start = html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
         return f"<div>{start}{html.why(busy)}</div>"
-    again = html.action(t("segments.cut_again"), "cut", disabled=busy, confirm=question, elem_id="start-segment")
     fresh = len(uncut(project)) if totals.segmented < totals.sources else 0
     new = ""
     if fresh:
         label = t("segments.cut_new", count=fresh) if fresh > 1 else t("segments.cut_new_one")
         new = html.action(label, "cut", "new", style="primary", disabled=busy, elem_id="cut-new")
-    # Once all recordings have clips, the next click leads on.
-    lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh else "primary")
+    # Once all recordings have clips, the next click leads on; who looks at other settings means to cut with them.
+    style = "primary" if preview and not fresh else ""
+    label = t("segments.cut_again")
+    again = html.action(label, "cut", style=style, disabled=busy, confirm=question, elem_id="start-segment")
+    lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh or preview else "primary")
     return f'<div><div class="vw-row">{new}{again}{lead}</div>{html.why(busy)}</div>'
 
 
