@@ -159,6 +159,7 @@ JOB_TABS = {
     "list_link": "sources",
     "segment": "segments",
     "transcribe": "transcripts",
+    "measure": "review",
     "train": "train",
     "download_base": "train",
     "synthesize": "speak",

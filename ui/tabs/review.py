@@ -258,7 +258,7 @@ def _many(page: Page, project: Project, view: dict[str, str]) -> str:
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
     both = html.place(t(f"review.many_flagged_{'in' if too else 'out'}"), f"flagged={'' if too else 'yes'}", chosen=too)
-    body = f"{choice}{both}{button}{html.why(off)}"
+    body = f'{choice}<div class="vw-row">{both}{button}</div>{html.why(off)}'
     return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 
 
