@@ -86,7 +86,7 @@ class SampleSpeaker:
     def _speak_many(
         self, voice: Any, step: int, numbers: Sequence[int], should_stop: Callable[[], bool], left_s: float
     ) -> bool:
-        """Speak sentences in one go; False if that failed: each must then be tried alone to tell which cannot be said."""
+        """Speak sentences in one go; False if that failed: each is then tried alone, to tell which cannot be said."""
         began = time.monotonic()
         self._progress(0, len(numbers), numbers[0], left_s)
         texts, seeds = ([of(number) for number in numbers] for of in (self._text, self.sentences.seed_of))

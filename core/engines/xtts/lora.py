@@ -1,7 +1,8 @@
-"""Low-rank adapters on the GPT of an XTTS model: put in, save, load, merge."""
+"""What is learnt beside or instead of the GPT's weights: adapters put in, weights freed; saved, loaded, merged."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,17 @@ _NAME = "default"  # peft's name of the one adapter; left out of our files
 
 @dataclass(frozen=True)
 class LoraOptions:
-    """Sizes of an adapter. ``alpha / rank`` scales what it adds; ``dropout`` acts only while training."""
+    """Sizes of an adapter. ``alpha / rank`` scales what it adds; ``dropout`` acts only while training.
+
+    ``rslora`` scales by ``alpha / sqrt(rank)`` instead; ``dora`` learns each output's magnitude apart.
+    """
 
     rank: int = 16
     alpha: float = 32.0
     dropout: float = 0.0
     targets: tuple[str, ...] = ("c_attn", "c_proj", "c_fc")
+    rslora: bool = False
+    dora: bool = False
 
 
 def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
@@ -41,6 +47,8 @@ def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
         lora_dropout=options.dropout,
         target_modules=list(options.targets),
         fan_in_fan_out=True,  # transformers' Conv1D keeps its weight transposed
+        use_rslora=options.rslora,
+        use_dora=options.dora,
     )
     xtts.requires_grad_(False)
     inject_adapter_in_model(config, xtts.gpt.gpt, adapter_name=_NAME)
@@ -48,38 +56,48 @@ def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
         parameter.requires_grad_("lora_" in name)
 
 
+def free(xtts: Xtts, names: Iterable[str]) -> None:
+    """Let weights of ``xtts.gpt`` learn, beside adapters or without any; from then on they belong to what is saved."""
+    xtts.trained = sorted({*trained(xtts), *names})
+    for name in xtts.trained:
+        xtts.gpt.get_parameter(name).requires_grad_(True)
+
+
+def trained(xtts: Xtts) -> list[str]:
+    """Names, relative to ``xtts.gpt``, of its own weights that learn or have learnt."""
+    return list(getattr(xtts, "trained", ()))
+
+
+def own(xtts: Xtts) -> dict[str, nn.Parameter]:
+    """All that learns, in a fixed order: adapters by names in ``xtts.gpt.gpt``, weights by names in ``xtts.gpt``."""
+    adapters = {_outer(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
+    return {**adapters, **{name: xtts.gpt.get_parameter(name) for name in trained(xtts)}}
+
+
 def lora_parameters(xtts: Xtts) -> list[nn.Parameter]:
-    """The adapter's parameters, in a fixed order."""
-    return [parameter for name, parameter in xtts.gpt.gpt.named_parameters() if "lora_" in name]
+    """What learns, in a fixed order."""
+    return list(own(xtts).values())
 
 
 def lora_state(xtts: Xtts) -> dict[str, Tensor]:
-    """A copy of the adapter's weights on the CPU; names are relative to ``xtts.gpt.gpt``."""
-    return {
-        _outer(name): parameter.detach().to("cpu", copy=True).contiguous()
-        for name, parameter in xtts.gpt.gpt.named_parameters()
-        if "lora_" in name
-    }
+    """A copy on the CPU of what learns, by `own`'s names."""
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in own(xtts).items()}
 
 
 def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
-    """Put weights into injected adapters; every name and shape must fit.
+    """Put weights into injected adapters and freed weights; every name and shape must fit.
 
     Raises:
         UserError: ``adapter.foreign`` (made for another base), ``adapter.broken`` (not finite).
     """
-    own = {_outer(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
-    if own.keys() != state.keys() or any(own[name].shape != value.shape for name, value in state.items()):
-        raise UserError(
-            "adapter.foreign",
-            "This checkpoint does not fit the base model.",
-            "Choose the base model it was trained on.",
-        )
+    mine = own(xtts)
+    if mine.keys() != state.keys() or any(mine[name].shape != value.shape for name, value in state.items()):
+        raise _foreign()
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise _broken("weights that are not numbers")
     with torch.no_grad():
         for name, value in state.items():
-            own[name].copy_(value)
+            mine[name].copy_(value)
 
 
 def merged_weight(layer: Any) -> Tensor:
@@ -93,28 +111,36 @@ def merged_weight(layer: Any) -> Tensor:
 
 
 def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
-    """The adapted weights with their adapters folded in, by their names in the base, on the CPU in float32.
+    """All weights that learning changed, adapters folded in, by their names in the base, on the CPU in float32.
 
-    The model itself stays as it is. Empty where no adapter was injected.
+    The model itself stays as it is. Empty where nothing was injected or freed.
     """
     with torch.no_grad():
-        return {
+        adapted = {
             f"gpt.gpt.{name}.weight": merged_weight(layer).float().cpu()
             for name, layer in xtts.gpt.gpt.named_modules()
             if isinstance(layer, LoraLayer)
         }
+        return {
+            **adapted,
+            **{f"gpt.{name}": xtts.gpt.get_parameter(name).detach().float().cpu() for name in trained(xtts)},
+        }
 
 
-def save_adapter(xtts: Xtts, folder: Path, options: LoraOptions, **facts: Any) -> None:
-    """Write ``adapter.safetensors``, then ``adapter.json`` with the sizes and ``facts`` (``step`` …)."""
+def save_adapter(xtts: Xtts, folder: Path, options: LoraOptions | None, **facts: Any) -> None:
+    """Write ``adapter.safetensors``, then ``adapter.json`` with the sizes and ``facts`` (``step`` …).
+
+    ``options`` are None where only freed weights learn.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "adapter.safetensors") as temporary:
         save_file(lora_state(xtts), temporary)
-    write_json(folder / "adapter.json", {**facts, "lora": asdict(options)})
+    sizes = None if options is None else asdict(options)
+    write_json(folder / "adapter.json", {**facts, "lora": sizes, "trained": trained(xtts)})
 
 
-def read_adapter(folder: Path) -> tuple[LoraOptions, dict[str, Tensor]] | None:
-    """Sizes and weights of a saved adapter; None where the folder stands for the bare base (step 0).
+def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] | None:
+    """Sizes (None without an adapter) and weights of what was saved; None where the folder is the bare base (step 0).
 
     Raises:
         UserError: ``adapter.broken``.
@@ -123,14 +149,16 @@ def read_adapter(folder: Path) -> tuple[LoraOptions, dict[str, Tensor]] | None:
         facts = read_json(folder / "adapter.json")
         if facts.get("base"):
             return None
-        sizes = {**facts["lora"], "targets": tuple(facts["lora"]["targets"])}
-        return LoraOptions(**sizes), load_file(folder / "adapter.safetensors")
+        state = load_file(folder / "adapter.safetensors")
+        if facts["lora"] is None:
+            return None, state
+        return LoraOptions(**{**facts["lora"], "targets": tuple(facts["lora"]["targets"])}), state
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _broken(str(error) or type(error).__name__) from error
 
 
 def load_adapter(xtts: Xtts, folder: Path) -> bool:
-    """Inject and load a saved adapter; False where the folder stands for the bare base.
+    """Put what was learnt into a model; False where the folder stands for the bare base.
 
     Raises:
         UserError: ``adapter.broken``, ``adapter.foreign``.
@@ -139,14 +167,29 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
     if found is None:
         return False
     options, state = found
-    inject(xtts, options)
+    if options is not None:
+        inject(xtts, options)
+    xtts.trained = []
+    try:
+        free(xtts, (name for name in state if "lora_" not in name))
+    except AttributeError as error:
+        raise _foreign() from error
     load_lora(xtts, state)
+    xtts.requires_grad_(False)
     xtts.gpt.gpt.train(False)
     return True
 
 
 def _outer(name: str) -> str:
     return name.replace(f".{_NAME}.", ".")
+
+
+def _foreign() -> UserError:
+    return UserError(
+        "adapter.foreign",
+        "This checkpoint does not fit the base model.",
+        "Choose the base model it was trained on.",
+    )
 
 
 def _broken(what: str) -> UserError:

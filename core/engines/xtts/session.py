@@ -16,11 +16,12 @@ from TTS.tts.models.xtts import Xtts
 from core.engines.xtts.batches import Signs
 from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Feed, Part
-from core.engines.xtts.lora import LoraOptions, inject, load_lora, lora_parameters, read_adapter, save_adapter
+from core.engines.xtts.lora import load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.model import load_base
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
+from core.engines.xtts.trainables import Mean, choose, groups
 from core.errors import Cancelled, UserError
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
@@ -32,24 +33,24 @@ _FLOOR = 0.1  # of the learning rate, where the cosine ends
 
 
 class XttsSession:
-    """Trains the adapter of ``xtts``; everything else stays frozen.
+    """Trains what the settings name of ``xtts``; everything else stays frozen.
 
     What an update sees depends on the seed and its number alone, so a position is enough to go on exactly.
     """
 
-    def __init__(self, xtts: Xtts, config: TrainConfig, features: Features, device: str) -> None:
+    def __init__(
+        self, xtts: Xtts, config: TrainConfig, features: Features, device: str, base: Path | None = None
+    ) -> None:
         self.xtts, self.config, self.features, self.device = xtts, config, features, device
         self.step_number = 0
         self.values_step = 0  # the update that the values `step` returned last belong to
         self.division = 1  # into how many parts a batch is cut; `halve_batch` doubles it
         self.rate_factor = 1.0
-        self.lora = LoraOptions(config.lora_rank, config.lora_alpha, config.lora_dropout)
         torch.manual_seed(config.seed)
-        inject(xtts, self.lora)
+        self.lora = choose(xtts, config, base)
         self.parameters = lora_parameters(xtts)
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        self.mean = Mean(self.parameters, config.ema_decay)
+        self.optimizer = torch.optim.AdamW(groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
         self.dtype = autocast_dtype(config.precision, device)
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
         self.feed = Feed(config, features, Signs.of(xtts.gpt), device)
@@ -89,6 +90,7 @@ class XttsSession:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
         self._apply(mel, norm)
         self.step_number += 1
+        self.mean.follow(self.step_number)
         return self._tell(lr, torch.stack([mel, text, norm]))
 
     def _apply(self, mel: Tensor, norm: Tensor) -> None:
@@ -162,21 +164,26 @@ class XttsSession:
 
     def snapshot(self) -> dict[str, Any]:
         """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
-        weights = [parameter.detach().to("cpu", copy=True) for parameter in self.parameters]
+        self.mean.show(False)
+        weights = [
+            [one.detach().to("cpu", copy=True) for one in many] for many in (self.parameters, self.mean.hidden())
+        ]
         return {"weights": weights, **copy.deepcopy(_on_cpu(self._state()))}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
-        with torch.no_grad():
-            for parameter, value in zip(self.parameters, snapshot["weights"], strict=True):
-                parameter.copy_(value)
+        self.mean.show(False)
+        _copy_into([*self.parameters, *self.mean.hidden()], [one for many in snapshot["weights"] for one in many])
         self.optimizer.zero_grad(set_to_none=True)
         self._set_state(copy.deepcopy(snapshot))
 
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
+        self.mean.show(True)
         save_adapter(self.xtts, folder, self.lora, step=self.step_number)
-        state = {**self._state(), "division": self.division, "rate_factor": self.rate_factor}
+        # What is spoken with and kept is the mean, if there is one; training goes on from the weights themselves.
+        live = [value.detach().cpu() for value in self.mean.hidden()]
+        state = {"live": live, **self._state(), "division": self.division, "rate_factor": self.rate_factor}
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
 
@@ -191,7 +198,10 @@ class XttsSession:
             state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
             if adapter is None:
                 raise ValueError("no adapter")
+            self.mean.show(True)
             load_lora(self.xtts, adapter[1])
+            _copy_into(self.mean.hidden(), state["live"])
+            self.mean.show(False)
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
@@ -263,6 +273,7 @@ class XttsSession:
         # The transformer's dropout helps training; the frozen encoders around it stay as at inference.
         self.xtts.gpt.train(False)
         self.xtts.gpt.gpt.train(training)
+        self.mean.show(not training)
 
 
 def start(
@@ -271,7 +282,7 @@ def start(
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")
-    session = XttsSession(load_base(base, device), config, features, device)
+    session = XttsSession(load_base(base, device), config, features, device, base)
     if resume_from is not None:
         session.load(resume_from)
     return session
@@ -284,6 +295,12 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate * (step + 1) / warmup
     done = (step - warmup) / max(1, config.max_steps - warmup)
     return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def _copy_into(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for target, value in zip(targets, values, strict=True):
+            target.copy_(value)
 
 
 def _on_cpu(value: Any) -> Any:
