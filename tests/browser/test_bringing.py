@@ -1,0 +1,82 @@
+"""Bringing what one has: a zip that shows first what it holds, sentences read aloud, two sounds of one recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio.clean import start_clean
+from core.sources.reading import sentences_for
+from core.sources.upload import add_file
+from core.workspace import Workspace
+from tests.browser.conftest import Server
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, Prompts
+from tests.sources.test_datasets import ljspeech, zipped
+
+PATIENCE_MS = 30_000
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_zip_shows_what_it_holds_and_comes_in_when_asked(page: Any, server: Server, tmp_path: Path) -> None:
+    project = Workspace(server.workspace).create("Ana", "en")
+    path = zipped(ljspeech(tmp_path / "set"), tmp_path / "My voice.zip")
+    page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
+    page.locator("#add-files input[type=file]").first.set_input_files(path)
+    card = page.locator(".vw-held")
+    card.get_by_text("3 clips with their texts").wait_for()
+    assert "LJ-gone" in card.inner_text() and project.store.sources() == []
+    card.locator("[data-do='bring-in']").click()
+    page.locator("input[data-do='title']").wait_for()
+    assert page.locator("input[data-do='title']").input_value() == "My voice"
+    card.wait_for(state="detached")
+    assert len(project.store.clips()) == 3
+
+
+def test_a_sentence_is_read_and_the_next_one_appears_also_after_a_reload(chromium: Any, server: Server) -> None:
+    project = Workspace(server.workspace).create("Ana", "en")
+    first, second, *_ = sentences_for("en")
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, *fake])
+    try:
+        page = browser.new_context(permissions=["microphone"]).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
+        page.locator("#reader button").first.click()
+        shown = page.locator("#reader .vw-sentence")
+        assert shown.inner_text() == first
+        page.locator("#reader-sound .record-button").first.click()
+        page.locator("#reader-sound button.stop-button").first.wait_for()
+        page.wait_for_timeout(1500)  # what is recorded takes its time
+        page.locator("#reader-sound button.stop-button").first.click()
+        page.locator("#reader .vw-sentence", has_text=second).wait_for()
+        page.reload()
+        page.locator("#reader button").first.click()
+        page.locator("#reader .vw-sentence", has_text=second).wait_for()
+    finally:
+        browser.close()
+    (clip,) = project.store.clips()
+    assert clip.text == first and project.clip_file(clip.id).exists()
+
+
+def test_both_sounds_of_a_recording_are_heard_at_the_same_place(
+    page: Any, server: Server, prompts: Prompts, tmp_path: Path
+) -> None:
+    project = Workspace(server.workspace).create("Ana", "en")
+    speech, rate = soundfile.read(prompts.recording, frames=30 * 16_000)
+    soundfile.write(tmp_path / "in.wav", speech + np.random.default_rng(0).normal(0, 0.004, len(speech)), rate)
+    source = add_file(project, tmp_path / "in.wav")
+    assert start_clean(project, source.id).wait().status == "done"
+    page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
+    page.locator(".vw-noise summary").click()
+    first, second = (page.locator("[data-players] audio").nth(number) for number in range(2))
+    first.evaluate("player => { player.currentTime = 12; return player.play(); }")
+    page.locator("[data-switch]").click()
+    page.wait_for_function("document.querySelectorAll('[data-players] audio')[1].currentTime > 11.9")
+    assert first.evaluate("player => player.paused") and not second.evaluate("player => player.paused")
+    page.locator("[data-do='use-cleaned']").click()
+    page.locator("[data-do='use-original']").wait_for()
+    assert project.store.source(source.id).use == "cleaned"
