@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,7 @@ def plan(
     """
     if not len(curve.dbfs):
         return Plan([], [])
+    curve = replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
     known = speech if options.only_speech else None
     words = words if options.use_words else ()
     wide = known.wide(options.speech_threshold, curve) if known else None
@@ -190,7 +191,7 @@ def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set
 def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
     """Frames that belong to a quiet long enough to be one between words, with those at the recording's ends."""
     level = np.asarray(curve.dbfs, np.float32)
-    room = float(np.percentile(level, 3)) + _ABOVE_ROOM_DB
+    room = float(np.percentile(level[:: max(1, len(level) // 50_000)], 3)) + _ABOVE_ROOM_DB
     starts, ends = runs(level < max(options.threshold_dbfs - _FAINT_DB, min(room, options.threshold_dbfs + 20)))
     counts = (ends - starts >= round(_QUIET_S / curve.frame_s)) | (starts == 0) | (ends == len(level))
     steps = np.zeros(len(level) + 2, np.int8)
@@ -220,9 +221,13 @@ def _reasons(curve: LevelCurve, spans: list[Span], kinds: npt.NDArray[np.int8]) 
     """What no span covers, in pieces by why it is left out."""
     lost: list[LeftOut] = []
     least = round(_NOTICED_S / curve.frame_s)
+    changes = np.concatenate(([0], np.cumsum(kinds[1:] != kinds[:-1])))
     for one in left_out(spans, curve.seconds):
         first, last = round(one.start_s / curve.frame_s), round(one.end_s / curve.frame_s)
-        parts = _noticed(kinds[first : max(last, first + 1)], least)
+        last = max(last, first + 1)
+        first = min(first, last - 1, len(kinds) - 1)
+        alike = changes[min(last, len(kinds)) - 1] == changes[first]
+        parts = [(0, int(kinds[first]))] if alike else _noticed(kinds[first:last], least)
         times = [one.start_s, *(curve.at(first + edge) for edge, _ in parts[1:]), one.end_s]
         lost += [LeftOut(a, b, "", REASONS[kind]) for a, b, (_, kind) in zip(times, times[1:], parts, strict=False)]
     return lost

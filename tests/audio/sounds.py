@@ -9,6 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from core.audio.clips import start_segment
+from core.audio.options import SegmentOptions
+from core.jobs.job import Job
+from core.workspace import Project
+
 Samples = npt.NDArray[np.float32]
 
 
@@ -45,3 +50,8 @@ def long_flac(path: Path, hours: float) -> Path:
     data[22:26] = (count & 0xFFFFFFFF).to_bytes(4, "big")
     path.write_bytes(data)
     return path
+
+
+def cut_tones(project: Project, source_ids: list[str] | None = None, **options: float) -> Job:
+    """Start cutting by level alone: most recordings of tests are tones, and no speech."""
+    return start_segment(project, source_ids, SegmentOptions(only_speech=False, **options))  # type: ignore[arg-type]

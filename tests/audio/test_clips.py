@@ -10,27 +10,17 @@ import pytest
 import soundfile
 
 from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, uncut
-from core.audio.edit import undo
-from core.audio.frames import frames_file
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.silence import SegmentOptions
-from core.audio.speech import speech_file
-from core.audio.trashed import restore_trashed_clips, trashed_clips
 from core.errors import Busy, Cancelled, UserError
-from core.files import read_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Clip, Source, Word
 from core.sources.upload import add_file
 from core.tasks import segment as task
 from core.workspace import Project
-from tests.audio.sounds import silence, tone, write
+from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
-
-
-def cut_tones(project: Project, source_ids: list[str] | None = None, **options: float) -> Job:
-    """Start cutting by level alone: most recordings here are tones, and no speech."""
-    return start_segment(project, source_ids, SegmentOptions(only_speech=False, **options))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -171,28 +161,6 @@ def test_a_cut_that_gives_nothing_changes_nothing(project: Project, tmp_path: Pa
     assert project.store.clips()[:2] == before and len(list(project.clips.iterdir())) == 3
 
 
-def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
-    project: Project, tmp_path: Path
-) -> None:
-    parts = [tone(5), silence(1), tone(2), silence(0.7), tone(2)]
-    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
-    cut_tones(project).wait()
-    _, second = project.store.clips()
-    project.store.edit_clip(second.id, text="Good night.")
-    sound = project.clip_file(second.id).read_bytes()
-    # A clip shorter than 5 s is none: the second goes. Then it comes back, cut anew.
-    view = cut_tones(project, min_clip_s=4.8, max_join_pause_ms=0).wait()
-    assert (view.status, view.result["trashed"]) == ("done", 1)
-    assert [(w.code, w.values["count"]) for w in view.warnings] == [("segment.trashed", 1)]
-    folder = project.path / "trash" / f"{source.id}-clips"
-    kept = read_json(folder / "clips.json")
-    assert [(clip["id"], clip["text"]) for clip in kept["clips"]] == [(second.id, "Good night.")]
-    assert [one["new"] for one in kept["revisions"]] == ["Good night."]
-    assert (folder / f"{second.id}.wav").read_bytes() == sound and not project.clip_file(second.id).exists()
-    assert cut_tones(project).wait().result["trashed"] == 0
-    assert [clip.id[-4:] for clip in project.store.clips()] == ["0001", "0003"]
-
-
 def test_only_recordings_that_came_later_wait_to_be_cut(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "first.wav", tone(5)), title="First")
     add_file(project, write(tmp_path / "short.wav", tone(1)), title="Nothing to cut")
@@ -312,121 +280,3 @@ def test_a_word_belongs_to_where_its_middle_is() -> None:
     words = [Word(0.0, 1.0, "one"), Word(1.0, 2.0, "two"), Word(2.0, 3.0, "three")]
     assert text_between(words, 0.6, 2.4) == "two"
     assert [text_between(words, *span) for span in ((0, 1.5), (1.5, 3))] == ["one", "two three"]
-
-
-@pytest.fixture
-def two_voices(project: Project, prompts: Prompts, tmp_path: Path) -> Source:
-    """Prompts, 6 s of a tone, prompts, as a source of the project."""
-    said, rate = soundfile.read(prompts.recording, dtype="float32", stop=16_000 * 40)
-    other = np.concatenate([silence(0.5), tone(6, dbfs=-15), silence(0.5)])
-    return add_file(project, write(tmp_path / "in.wav", np.concatenate([said, other, said]), rate), title="Show")
-
-
-def test_the_job_listens_for_speech_first_and_says_what_it_left_out(project: Project, two_voices: Source) -> None:
-    by_level = preview(project, two_voices.id, SegmentOptions())
-    assert not by_level.speech_known and any(40.4 < span.start_s < 46 for span in by_level.spans)
-    view = start_segment(project).wait()
-    assert view.status == "done", view.text
-    assert speech_file(project.source_file(two_voices.id)).exists()
-    seen = preview(project, two_voices.id, SegmentOptions())
-    assert seen.speech_known and not any(40.4 < span.start_s < 46 for span in seen.spans)
-    clips = project.store.clips()
-    assert [(clip.start_s, clip.end_s, clip.forced) for clip in clips] == [
-        (span.start_s, span.end_s, span.forced) for span in seen.spans
-    ]
-    left_out = view.result["left_out_s"]
-    assert left_out["not_speech"] == pytest.approx(6, abs=0.5) and left_out["pause"] > 5
-    assert sum(left_out.values()) == pytest.approx(view.result["lost_s"])
-    assert view.result["kept_s"] + view.result["lost_s"] == pytest.approx(two_voices.seconds, abs=0.01)
-    assert all(clip.loudness_lufs is not None and clip.gain_db is not None for clip in clips)
-
-
-def test_new_clips_have_the_words_that_are_known(project: Project, speech: Source, prompts: Prompts) -> None:
-    words = []
-    for start_s, end_s, text in prompts.spoken:
-        said = text.split()
-        step = (end_s - start_s) / len(said)
-        words += [Word(start_s + n * step, start_s + (n + 1) * step, word) for n, word in enumerate(said)]
-    project.store.replace_words(speech.id, 0, 1e9, words)
-    assert preview(project, speech.id, SegmentOptions()).words_known
-    assert start_segment(project).wait().status == "done"
-    clips = project.store.clips()
-    assert all(clip.raw_text == "" and clip.status == "new" for clip in clips)
-    heard = " ".join(clip.text for clip in clips).split()
-    assert len(heard) >= 0.9 * len(words) and clips[0].text.startswith("You are about to enter an echo test.")
-    # Cut anew, clips that stay keep what a person wrote.
-    project.store.edit_clip(clips[0].id, text="Mine.")
-    assert start_segment(project).wait().status == "done" and project.store.clip(clips[0].id).text == "Mine."
-
-
-def test_a_clip_that_stays_gets_the_loudness_now_wanted(project: Project, speech: Source) -> None:
-    start_segment(project).wait()
-    before = project.store.clips()[0]
-    start_segment(project, None, SegmentOptions(loudness_lufs=-30)).wait()
-    after = project.store.clip(before.id)
-    assert after.gain_db == pytest.approx((before.gain_db or 0) - 7, abs=0.1)
-    sound, rate = soundfile.read(project.clip_file(after.id), dtype="float32")
-    assert loudness_lufs(sound, rate) == pytest.approx(-30, abs=0.1)
-
-
-def test_one_lost_recording_is_named_and_the_others_are_cut(project: Project, tmp_path: Path) -> None:
-    lost = add_file(project, write(tmp_path / "a.wav", tone(5)), title="Lost")
-    add_file(project, write(tmp_path / "b.wav", tone(6)), title="Here")
-    project.source_file(lost.id).unlink()
-    frames_file(project.source_file(lost.id)).unlink()
-    view = cut_tones(project).wait()
-    assert view.status == "done" and view.result["clips"] == 1
-    assert [(w.code, w.values["title"]) for w in view.warnings] == [("segment.unreadable", "Lost")]
-    view = cut_tones(project, [lost.id]).wait()
-    assert (view.status, view.code) == ("failed", "segment.unreadable")
-
-
-def _worked_on(project: Project, tmp_path: Path) -> tuple[Source, Clip, bytes]:
-    """A recording of which a clip with a person's text went to the trash by a second cut."""
-    parts = [tone(5), silence(1), tone(2), silence(0.7), tone(2)]
-    source = add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)), title="Talk")
-    cut_tones(project).wait()
-    second = project.store.clips()[1]
-    clip = project.store.edit_clip(second.id, text="Good night.", status="approved")
-    sound = project.clip_file(clip.id).read_bytes()
-    assert cut_tones(project, min_clip_s=1.5, max_join_pause_ms=0).wait().result["trashed"] == 1
-    return source, clip, sound
-
-
-def test_clips_in_the_trash_come_back_as_they_were(project: Project, tmp_path: Path) -> None:
-    source, clip, sound = _worked_on(project, tmp_path)
-    first, *fresh = project.store.clips()
-    assert len(fresh) == 2
-    (found,) = trashed_clips(project)
-    assert (found.source_id, found.title, found.count, found.texts) == (source.id, "Talk", 1, ("Good night.",))
-    assert restore_trashed_clips(project, found.folder) == [clip]
-    assert project.store.clips() == [first, clip] and project.clip_file(clip.id).read_bytes() == sound
-    assert sorted(path.stem for path in project.clips.iterdir()) == [first.id, clip.id]
-    assert [one.new for one in project.store.revisions(clip.id)] == ["Good night.", "approved"]
-    assert trashed_clips(project) == []
-    # Taken back like any other change of the clips.
-    assert undo(project, source.id) == "restore"
-    assert project.store.clips() == [first, *fresh] and all(project.clip_file(one.id).exists() for one in fresh)
-
-
-def test_only_what_lies_in_the_way_goes_when_clips_come_back(project: Project, tmp_path: Path) -> None:
-    _, clip, _ = _worked_on(project, tmp_path)
-    project.store.edit_clip(project.store.clips()[0].id, text="First.")
-    folder = trashed_clips(project)[0].folder
-    (project.path / "trash" / folder / f"{clip.id}.wav").unlink()  # without its sound it is cut anew
-    restore_trashed_clips(project, folder)
-    assert [one.text for one in project.store.clips()] == ["First.", "Good night."]
-    assert project.clip_file(clip.id).exists()
-
-
-@pytest.mark.parametrize("name", ["", "nothing", "../clips", "..", "edits"])
-def test_what_is_not_in_the_trash_cannot_come_back(name: str, project: Project) -> None:
-    with pytest.raises(UserError) as error:
-        restore_trashed_clips(project, name)
-    assert error.value.code == "segment.not_in_trash"
-
-
-def test_clips_of_a_recording_that_is_gone_are_not_offered(project: Project, tmp_path: Path) -> None:
-    source, _, _ = _worked_on(project, tmp_path)
-    project.store.remove_source(source.id)
-    assert trashed_clips(project) == []
