@@ -21,6 +21,7 @@ from core.records import Clip, Source
 from core.workspace import Project, Workspace
 
 _S = TypeVar("_S", bound=Span)
+_Reason = tuple[float, float, str]  # where a piece begins and ends, and why no clip covers it
 
 CROWDED = 300  # more clips than this in one picture cannot be told apart: their share of each column is given
 COLUMNS = 400
@@ -148,10 +149,17 @@ def left_out_parts(project: Project, source: Source, start_s: float = 0.0, end_s
     edges = [before, *(edge for pair in project.store.bounds(source.id, start_s, end_s) for edge in pair)]
     edges = _in_order([*edges, min(after, source.seconds)])
     found = previewed(project, source.id, options_of_last_cut(project))
+    begins, ends = edges[::2], edges[1::2]
+    reasons: list[_Reason] = [(*_pair(one), one.reason) for one in _overlapping(found.lost, begins[0], ends[-1])]
+    reasons += [(*_pair(span), "removed") for span in _overlapping(found.spans, begins[0], ends[-1])]
+    reasons.sort()
     parts: list[Part] = []
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+    first = 0
+    for begin, end in zip(begins, ends, strict=True):
+        while first < len(reasons) and reasons[first][1] <= begin:
+            first += 1
         if end - begin > 0.001:
-            parts += _reasons(found, begin, end)
+            parts += _divided(begin, end, reasons, first)
     return parts
 
 
@@ -180,13 +188,15 @@ def _outline(path: Path, start_s: float, end_s: float, columns: int) -> Peaks:
     return np.stack([np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)], axis=1)
 
 
-def _reasons(found: Preview, start_s: float, end_s: float) -> list[Part]:
-    """Why a gap between clips is left out: as cutting said, else because a person removed it."""
-    pieces: list[tuple[Span, str]] = [(span, span.reason) for span in _overlapping(found.lost, start_s, end_s)]
-    pieces += [(span, "removed") for span in _overlapping(found.spans, start_s, end_s)]
+def _divided(start_s: float, end_s: float, reasons: Sequence[_Reason], first: int) -> list[Part]:
+    """A gap between clips by why it is left out: as cutting said, else because a person removed it.
+
+    ``reasons`` are in order; those before ``first`` end before the gap. What is a sliver goes with its neighbour.
+    """
     parts: list[Part] = []
-    for span, reason in sorted(pieces, key=lambda piece: piece[0].start_s):
-        begin, end = max(start_s, span.start_s), min(end_s, span.end_s)
+    while first < len(reasons) and reasons[first][0] < end_s:
+        begin, end, reason = reasons[first]
+        begin, end, first = max(start_s, begin), min(end_s, end), first + 1
         if parts and (end - begin < _SLIVER_S or parts[-1].kind == reason or parts[-1].seconds < _SLIVER_S):
             kind = parts[-1].kind if parts[-1].seconds >= end - begin else reason
             parts[-1] = Part(parts[-1].start_s, end, kind)
