@@ -264,14 +264,14 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
     def fetched(url: str, *_: object, **__: object) -> list[Downloaded]:
         return [Downloaded(tmp_path / "bad.webm", "Bad", url, 1.0), Downloaded(good, "Good", url, 1.0)]
 
-    monkeypatch.setattr("core.sources.youtube.download", fetched)
+    monkeypatch.setattr("core.sources.link_import.download", fetched)
     job = Job.create(project.jobs, "import_sources", {})
     arguments = {"workspace": str(project.workspace.path), "project": project.slug, "urls": ["https://a.example/v"]}
     assert import_sources.run(job, arguments, Reporter(job))["added"] == 1
     assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v")]
     # The same address again is not even fetched.
     again = Job.create(project.jobs, "import_sources", {})
-    monkeypatch.setattr("core.sources.youtube.download", lambda *_, **__: pytest.fail("fetched again"))
+    monkeypatch.setattr("core.sources.link_import.download", lambda *_, **__: pytest.fail("fetched again"))
     assert import_sources.run(again, arguments, Reporter(again))["skipped"] == 1
 
 
