@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(4096, ge=1, description="Largest single upload in megabytes.")
     max_source_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")
     device: str = Field("auto", description="auto, cuda or cpu.")
+    wandb_project: str = Field("", description="Weights & Biases project that gets a training's numbers; empty: none.")
 
     def workspace_folder(self) -> Path:
         """The workspace as an absolute path."""

@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from core.errors import UserError
 from core.settings import Settings
 from core.workspace import Workspace
-from ui import audio_routes, clip_routes, language, login, security
+from ui import audio_routes, clip_routes, language, login, security, tensorboard
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -82,6 +82,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
 
     app.include_router(login.routes(settings, sessions))
     app.include_router(audio_routes.routes(workspace))
+    app.include_router(tensorboard.routes(workspace))
     app.include_router(clip_routes.routes(workspace))
     for lang, page in pages.items():
         app.add_api_route(f"/{lang}", _slash(root, lang), methods=["GET"])

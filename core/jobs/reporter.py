@@ -25,11 +25,13 @@ class Reporter:
         self._last_sent = 0.0
         self._last_look = 0.0
         self._stop = False
+        self.on_event: Callable[[events.Event], None] = lambda event: None  # who else wants to know what was said
         self.on_look: Callable[[], None] = lambda: None  # called whenever the task looks for Stop: it is alive
 
     def emit(self, event: events.Event) -> None:
         """Append any event."""
         events.append(self.job.events_path, event)
+        self.on_event(event)
 
     def started(self, step: int | None = None) -> None:
         """Say that work is under way; with ``step``, that it takes up there: readers drop what came after it."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from core.engines.base import Engine, TrainSession
 from core.engines.registry import bases, get_engine
-from core.files import write_json
+from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.settings import Settings
 from core.training import card
+from core.training.boards import boards_of
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, read_config
 from core.training.loop import Loop
@@ -24,6 +26,7 @@ from core.training.sentences import held_out
 from core.workspace import Project, Workspace
 
 CHECK = "check.json"
+FITS = "fits.json"
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -61,7 +64,10 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             "A dataset of ten clips or more keeps some back.",
         )
     reporter.check_stop()
+    config = _fitted(job.path, engine, config, features, base, device, reporter)
     reporter.progress("load_base", 0, 1)
+    boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
+    reporter.on_event = boards.take
     try:
         session = engine.start(config, features, base, resume_from, device=device)
         reporter.started(step=session.step_number)
@@ -73,6 +79,23 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         if known is None:
             raise
         raise known from error
+    finally:
+        boards.close()
+
+
+def _fitted(
+    run: Path, engine: Any, config: TrainConfig, features: Any, base: Path, device: str, reporter: Reporter
+) -> TrainConfig:
+    """The config with the batch that was tried and fits, if that is wished; tried once, kept in the run's folder."""
+    if not config.auto_batch:
+        return config
+    path = run / FITS
+    if not path.exists():
+        reporter.progress("fits", 0, 1)
+        write_json(path, asdict(engine.fits(config, features, base, device)))
+    found = read_json(path)
+    chosen = {"batch_size": found["micro_batch"], "accumulation": found["accumulation"]}
+    return config.model_copy(update={**chosen, "gradient_checkpointing": found["checkpointing"]})
 
 
 def _prune(project: Project, job: Job, reporter: Reporter) -> list[int]:

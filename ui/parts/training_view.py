@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.training.boards import FOLDER
 from core.training.commentary import best_checkpoint, remarks
 from core.training.run import Run, RunView, SampleView
 from core.workspace import Project
@@ -14,6 +15,7 @@ from ui.job_panel import job_panel
 from ui.parts.choice import select
 from ui.parts.training_control import controls, offer
 from ui.plots import Series
+from ui.tensorboard import board_url, installed
 
 
 def run_chooser(t: Translator, runs: Sequence[Run], chosen: Run | None) -> str:
@@ -40,7 +42,9 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         stop_label=t("train.stop"),
     )
     panel += controls(t, view)
-    return panel + _remarks(t, view) + _numbers(t, view) + _curves(t, view) + _samples(t, project, run, view)
+    return (
+        panel + _remarks(t, view) + _numbers(t, view) + _curves(t, project, run, view) + _samples(t, project, run, view)
+    )
 
 
 def _remarks(t: Translator, view: RunView) -> str:
@@ -75,7 +79,7 @@ def _numbers(t: Translator, view: RunView) -> str:
     return html.numbers(*cells)
 
 
-def _curves(t: Translator, view: RunView) -> str:
+def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
     errors = plots.lines(
         [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
         t("train.axis_updates"),
@@ -89,7 +93,15 @@ def _curves(t: Translator, view: RunView) -> str:
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
     more = html.details(t("train.curve_lr"), rate) if rate else ""
-    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}"
+    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}{_board(t, project, run)}"
+
+
+def _board(t: Translator, project: Project, run: Run) -> str:
+    """The way to TensorBoard, where the run has written for it."""
+    if not (run.path / FOLDER).exists() or not installed():
+        return ""
+    there, url = html.e(t("train.tensorboard")), html.e(board_url(project.slug))
+    return f'<p><a class="vw-away" href="{url}" target="_blank" rel="noopener">{there} ↗</a></p>'
 
 
 def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:

@@ -1,0 +1,149 @@
+"""What a run says, written for known tools too: TensorBoard files in its folder and, if asked for, Weights & Biases.
+
+Both hang on the run's events, so nothing is measured twice; neither can stop a training.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.audio.samples import read
+from core.jobs import events
+from core.jobs.reporter import Reporter
+from core.training.config import TrainConfig
+
+FOLDER = "tensorboard"
+
+
+class Board(Protocol):
+    """Something that takes in what a run says."""
+
+    def take(self, event: events.Event) -> None:
+        """One event, in order."""
+        ...
+
+    def close(self) -> None:
+        """Write out what is left."""
+        ...
+
+
+class TensorBoard:
+    """``tensorboard/`` in the run's folder: numbers by name, and what each checkpoint says as audio.
+
+    A file that was begun anew at step N makes TensorBoard forget what earlier files say of N and later: what a resumed
+    run repeats is shown once.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.writer: Any = None
+
+    def take(self, event: events.Event) -> None:
+        """One event, in order."""
+        if isinstance(event, events.Started):
+            if event.step is not None:
+                self._open(event.step + 1)
+        elif isinstance(event, events.Metrics):
+            for name, value in event.values.items():
+                self._open().add_scalar(name, value, event.step, event.at)
+        elif isinstance(event, events.Sample):
+            samples, rate = read(self.run / event.path)
+            name = f"{event.sentence + 1}: {event.text}"[:100]
+            self._open().add_audio(name, samples[None], event.step, rate, event.at)
+
+    def close(self) -> None:
+        """Write out what is left."""
+        if self.writer is not None:
+            self.writer.close()
+
+    def _open(self, purge_step: int | None = None) -> Any:
+        from torch.utils.tensorboard import SummaryWriter
+
+        if purge_step is not None:
+            self.close()
+            self.writer = None
+        if self.writer is None:
+            # The first file has to say where it begins as well, else the second cannot void a part of it.
+            folder, begin = str(self.run / FOLDER), purge_step or 0
+            self.writer = SummaryWriter(folder, purge_step=begin, flush_secs=10)  # type: ignore[no-untyped-call]
+        return self.writer
+
+
+class WeightsAndBiases:
+    """A run of the same name in the project that the settings name. Only numbers leave this computer, no sound."""
+
+    def __init__(self, run: Path, project: str, config: TrainConfig) -> None:
+        # By name: nobody has to have it.
+        wandb = importlib.import_module("wandb")
+        self.live = wandb.init(
+            project=project, name=run.name, id=run.name, resume="allow", dir=str(run), config=config.model_dump()
+        )
+
+    def take(self, event: events.Event) -> None:
+        """One event, in order."""
+        if isinstance(event, events.Metrics):
+            self.live.log(dict(event.values), step=event.step)
+
+    def close(self) -> None:
+        """Write out what is left."""
+        self.live.finish()
+
+
+def boards_of(run: Path, config: TrainConfig, wandb_project: str, reporter: Reporter) -> Boards:
+    """TensorBoard where it is installed; Weights & Biases where a project is named."""
+    boards = Boards(reporter)
+    if importlib.util.find_spec("tensorboard") is not None:
+        boards.add("TensorBoard", "tensorboard", lambda: TensorBoard(run))
+    if wandb_project:
+        boards.add("Weights & Biases", "wandb", lambda: WeightsAndBiases(run, wandb_project, config))
+    return boards
+
+
+class Boards:
+    """All boards of a run: one that fails is told of and left out from there on."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.boards: dict[str, Board] = {}
+
+    def add(self, name: str, package: str, make: Callable[[], Board]) -> None:
+        """Add a board if its package is installed; say so if not."""
+        if importlib.util.find_spec(package) is None:
+            self.reporter.warning(
+                "train.no_board",
+                "{name} gets nothing: the package “{package}” is not installed.",
+                "Install it where Voicewright is installed, or take the setting out.",
+                name=name,
+                package=package,
+            )
+            return
+        self._try(name, lambda: self.boards.update({name: make()}))
+
+    def take(self, event: events.Event) -> None:
+        """Hand an event to all of them."""
+        for name, board in list(self.boards.items()):
+            self._try(name, lambda board=board: board.take(event))  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Close all of them."""
+        for name, board in list(self.boards.items()):
+            self._try(name, board.close)
+        self.boards.clear()
+
+    def _try(self, name: str, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except Exception as error:
+            # A foreign tool over a network, on a disk that may be full: whatever it is, the training goes on.
+            self.boards.pop(name, None)
+            self.reporter.warning(
+                "train.board_failed",
+                "{name} gets nothing more: {what}.",
+                "The training goes on; its own curves are complete.",
+                name=name,
+                what=f"{type(error).__name__}: {error}"[:200],
+            )
