@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import sys
 import threading
 import time
@@ -21,7 +22,9 @@ from core.workspace import Workspace
 
 _KEPT = 2  # projects whose numbers stay in memory
 _FRESH_S = 5.0  # between two looks at the files
-_QUESTIONS = ("data/plugin/timeseries/timeSeries", "data/plugin/scalars/scalars_multirun")
+_QUESTION = re.compile(
+    r"(experiment/\w+/)?data/plugin/(timeseries/timeSeries|scalars/scalars_multirun|hparams/(experiment|session_groups))"
+)
 _LONGEST = 1 << 20  # bytes of a question
 _SENT = ("content-type", "content-encoding", "cache-control", "expires", "location")
 
@@ -62,7 +65,7 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.post("/tensorboard/{slug}/{path:path}")
     async def ask(request: Request, slug: str, path: str) -> Response:
         # Questions too long for an address; they change nothing.
-        if path not in _QUESTIONS:
+        if not _QUESTION.fullmatch(path):
             return PlainTextResponse("Only reading.", status_code=405)
         length = int(request.headers.get("content-length") or 0)
         if length > _LONGEST:
@@ -92,11 +95,12 @@ class _Board:
         from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
         from tensorboard.plugins.audio.audio_plugin import AudioPlugin
         from tensorboard.plugins.core.core_plugin import CorePluginLoader
+        from tensorboard.plugins.hparams.hparams_plugin import HParamsPlugin
         from tensorboard.plugins.metrics.metrics_plugin import MetricsPlugin
         from tensorboard.plugins.scalar.scalars_plugin import ScalarsPlugin
 
         # No others: some of the rest read files that a log names.
-        plugins = [CorePluginLoader(), MetricsPlugin, ScalarsPlugin, AudioPlugin]
+        plugins = [CorePluginLoader(), MetricsPlugin, ScalarsPlugin, AudioPlugin, HParamsPlugin]
         board = program.TensorBoard(plugins=plugins)
         board.configure(argv=["tensorboard", "--logdir", str(folder), "--window_title", "Voicewright"])
         source = LocalDataIngester(board.flags)
@@ -109,7 +113,7 @@ class _Board:
 
     def answer(self, path: str, request: Request, body: bytes) -> Response:
         """What TensorBoard says."""
-        if path.startswith("/data/"):
+        if "data/" in path:
             self._read()
         status, headers, said = _call(self.app, path, request, body)
         return Response(said, status, {name: value for name, value in headers if name.lower() in _SENT})
