@@ -30,7 +30,7 @@ def samples(dataset: Path) -> list[dict[str, Any]]:
 
 
 def make_trainer(options: dict[str, Any]) -> Any:
-    """A `Trainer` around a `GPTTrainer`: no evaluation, no dashboard, no checkpoints; otherwise as its recipe has it."""
+    """A `Trainer` around a `GPTTrainer`: no evaluation, dashboard or checkpoints; otherwise as its recipe has it."""
     from trainer import Trainer, TrainerArgs
     from trainer.logging import DummyLogger
     from TTS.config.shared_configs import BaseDatasetConfig
@@ -95,7 +95,7 @@ class Clock:
     """Counts real codes and the time from the end of one step to the end of the next."""
 
     def __init__(self, skip: int) -> None:
-        self.skip, self.steps, self.codes, self.began = skip, 0, 0, 0.0
+        self.skip, self.steps, self.codes, self.began, self.began_cpu = skip, 0, 0, 0.0, 0.0
         self.losses: list[float] = []
 
     def watch(self, trainer: Any) -> None:
@@ -115,7 +115,7 @@ class Clock:
             self.steps += 1
             if self.steps == self.skip:
                 _wait()
-                self.began = time.perf_counter()
+                self.began, self.began_cpu = time.perf_counter(), time.process_time()
 
         trainer.callbacks.on_train_step_end = ended
 
@@ -140,7 +140,7 @@ def main() -> None:
         trainer.keep_avg_train = KeepAverage()
         trainer.train_epoch()
     _wait()
-    seconds = time.perf_counter() - clock.began
+    seconds, cpu_s = time.perf_counter() - clock.began, time.process_time() - clock.began_cpu
     steps = clock.steps - options["skip"]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if torch.cuda.is_available():
@@ -148,8 +148,8 @@ def main() -> None:
     result = {
         "codes_per_s": clock.codes / seconds,
         "seconds": seconds,
+        "codes_per_cpu_s": clock.codes / cpu_s,
         "batches": steps,
-        "clips": steps * options["batch_size"],
         "codes": clock.codes,
         "batch_s": seconds / steps,
         "peak_mb": peak_mb,

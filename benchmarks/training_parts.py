@@ -1,0 +1,297 @@
+"""The measured pieces of `benchmarks.training`, each run in a process of its own:
+``python -m benchmarks.training_parts PIECE OPTIONS_AS_JSON`` prints a JSON object as its last line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.audio.samples import read, write_wav
+from core.engines.xtts import starter
+from core.engines.xtts.features import Features, prepare
+from core.engines.xtts.model import load_base, load_dvae, load_mel_stats, new_dvae
+from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.voice import Conditioning, XttsVoice
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.training.config import TrainConfig
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEMO = REPOSITORY / "presets" / "demo"
+HELD_BACK = 4
+# Dense tensor-core peaks in TFLOP/s, bfloat16 (float16 where there is none), as the makers publish them.
+PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L40": 181, "L4": 121, "A10": 125, "4090": 165, "3090": 71}
+PEAKS |= {"V100": 125, "T4": 65}
+SENTENCES = (
+    "The morning train was late again, so I walked along the river instead.",
+    "Could you tell me where the nearest bakery is?",
+    "First warm the milk, then add the chocolate, and stir it slowly until it is smooth.",
+    "Nobody had told her that the shop would close at noon.",
+    "We counted eleven boats before the fog came in.",
+    "Please leave the keys with the neighbour on the second floor.",
+    "It took him three attempts to open the old wooden box.",
+    "The answer was shorter than anyone had expected.",
+)
+
+
+def make(folder: Path, size: str, clips: int) -> None:
+    """A dataset of real speech and a base of random weights: ``small`` is the starter, ``full`` has published sizes.
+
+    Either has an encoder as wide as the published one: GPTTrainer knows no other.
+    """
+    base, codes = folder / "base", 8192 if size == "full" else starter.CODES
+    if size == "full":
+        starter.LAYERS, starter.CHANNELS, starter.HEADS, starter.CODES = 30, 1024, 16, codes
+    starter.make_starter(base)
+    torch.manual_seed(0)
+    hidden = 64 if size == "tiny" else 512
+    dvae = new_dvae(channels=80, hidden_dim=hidden, codebook_dim=hidden, num_tokens=codes)
+    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    dataset, lines = folder / "dataset", []
+    (dataset / "wavs").mkdir(parents=True)
+    for number, row in enumerate(rows[:clips]):
+        samples, rate = read(DEMO / "recording.flac", float(row["start_s"]), float(row["end_s"]), sample_rate=22_050)
+        write_wav(dataset / "wavs" / f"c{number:03d}.wav", samples, rate)
+        lines.append(f"c{number:03d}|{row['text']}|{row['text']}\n")
+    parts = {"": lines, "_train": lines[:-HELD_BACK], "_val": lines[-HELD_BACK:]}
+    for name, some in parts.items():
+        (dataset / f"metadata{name}.csv").write_text("".join(some))
+    (dataset / "dataset.json").write_text(json.dumps({"id": "dataset", "language": "en"}))
+    _spread_codebook(dvae, base, dataset)
+    torch.save({name: v for name, v in dvae.state_dict().items() if "discrete" not in name}, base / "dvae.pth")
+
+
+def _spread_codebook(dvae: Any, base: Path, dataset: Path) -> None:
+    """Entries where the encoder's outputs lie; drawn at random a single code would win everywhere."""
+    from core.engines.xtts.encode import Encoder, read_audio
+
+    encoder = Encoder(dvae.eval(), load_mel_stats(base), "cpu")
+    with torch.no_grad():
+        waves = [read_audio(path) for path in sorted((dataset / "wavs").glob("*.wav"))[:8]]
+        hidden = torch.cat([dvae.encoder(encoder.mel(wave, encoder.code_mel))[0] for wave in waves], dim=1)
+        drawn = torch.randint(hidden.shape[1], (dvae.codebook.embed.shape[1],))
+        dvae.codebook.embed.copy_(hidden[:, drawn] + 0.01 * torch.randn_like(dvae.codebook.embed))
+
+
+def features(options: dict[str, Any]) -> dict[str, Any]:
+    """All features of the dataset, the encoder's loading apart."""
+    began = time.perf_counter()
+    load_dvae(Path(options["base"]), options["device"])
+    loading = time.perf_counter() - began
+    began, began_cpu = time.perf_counter(), time.process_time()
+    found = _features(options)
+    seconds, cpu_s = time.perf_counter() - began - loading, time.process_time() - began_cpu - loading
+    sound_s = sum(clip.seconds for clip in (*found.train, *found.val))
+    return {
+        "seconds": seconds,
+        "sound_s": sound_s,
+        "times_real_time": sound_s / seconds,
+        "cpu_s": cpu_s,
+        **_usage(options),
+    }
+
+
+def ours(options: dict[str, Any]) -> dict[str, Any]:
+    """Updates of our session; only real codes count, padding and stop codes do not."""
+    session, steps, skip = _session(options), options["steps"], options["skip"]
+    for _ in range(skip):
+        session.step()
+    _wait(options)
+    began, began_cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        values = session.step()
+    _wait(options)
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
+    rows = [row for part in range(skip, skip + steps) for row in _rows(session, part)]
+    codes = sum(len(row.codes) for row in rows)
+    found = {
+        "codes_per_s": codes / seconds,
+        "codes_per_cpu_s": codes / cpu_s,
+        "seconds": seconds,
+        "updates": steps,
+        "clips": len(rows),
+        "codes": codes,
+        "update_s": seconds / steps,
+        "loss_mel_ce": values["loss_mel_ce"],
+        "precision": str(session.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+    if options["device"] == "cuda":
+        found["flops_utilisation"] = _flops(session, rows) / seconds / (_peak_tflops() * 1e12)
+        found["peak_tflops"] = _peak_tflops()
+    return {**found, **_usage(options)}
+
+
+def samples(options: dict[str, Any]) -> dict[str, Any]:
+    """The same sentences said by coqui's ``inference`` one by one, and by us in one go; as many codes each."""
+    base, device = Path(options["base"]), options["device"]
+    xtts = load_base(base, device)
+    xtts.untrained_max_s = options["sentence_s"]
+    voice = XttsVoice(xtts)
+    channels = xtts.gpt.model_dim
+    speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
+    texts = SENTENCES[: options["sentences"]]
+    chosen = voice.settings()
+
+    def theirs() -> float:
+        from core.engines.xtts.model import inference_gpt
+
+        length = 0.0
+        with voice._speaking(0), inference_gpt(xtts), torch.inference_mode():
+            for text in texts:
+                length += len(xtts.inference(text, "en", *vars(speaker).values(), **chosen)["wav"]) / 24_000
+        return length
+
+    def together() -> float:
+        said = voice.speak_many(texts, "en", speaker, range(len(texts)))
+        return sum(len(one) / rate for one, rate in said)
+
+    found: dict[str, Any] = {"sentences": len(texts)}
+    for name, say in (("coqui", theirs), ("ours", together)):
+        say()
+        _wait(options)
+        began, began_cpu = time.perf_counter(), time.process_time()
+        spoken_s = sum(say() for _ in range(options["repeat"])) / options["repeat"]
+        _wait(options)
+        seconds = (time.perf_counter() - began) / options["repeat"]
+        cpu_s = (time.process_time() - began_cpu) / options["repeat"]
+        found[name] = {"seconds": seconds, "cpu_s": cpu_s, "spoken_s": spoken_s, "real_time_factor": seconds / spoken_s}
+    return {**found, "ratio": found["coqui"]["seconds"] / found["ours"]["seconds"], **_usage(options)}
+
+
+def soak(options: dict[str, Any]) -> dict[str, Any]:
+    """Many updates with checks and samples: does memory stay, does the loss fall, how long is the loop stopped?"""
+    session, steps = _session({**options, "max_steps": options["soak"]}), options["soak"]
+    every = max(1, steps // 4)
+    losses, memory, stopped_s, began = [], [], 0.0, time.perf_counter()
+    channels = session.xtts.gpt.model_dim
+    speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
+    for number in range(1, steps + 1):
+        losses.append(session.step()["loss_mel_ce"])
+        if number % every == 0:
+            pause = time.perf_counter()
+            session.evaluate()
+            session.voice().speak_many(SENTENCES[:4], "en", speaker, range(4), max_seconds=options["sentence_s"])
+            session.save(_made(Path(options["out"]) / f"step-{number}"))
+            stopped_s += time.perf_counter() - pause
+            memory.append(_usage(options)["peak_mb"])
+    seconds = time.perf_counter() - began
+    tenth = max(1, steps // 10)
+    return {
+        "updates": steps,
+        "seconds": seconds,
+        "loss_first_tenth": sum(losses[:tenth]) / tenth,
+        "loss_last_tenth": sum(losses[-tenth:]) / tenth,
+        "peak_mb_at_each_quarter": memory,
+        "stopped_for_checks_and_samples": stopped_s / seconds,
+        **_usage(options),
+    }
+
+
+def kill_and_resume(options: dict[str, Any]) -> dict[str, Any]:
+    """A process that trains is killed; another goes on from what it saved, compared with one that was never stopped."""
+    steps = options["steps"] + 2
+    straight = [_step(session) for session in [_session(options)] for _ in range(2 * steps)]
+    folder = Path(options["out"]) / "killed"
+    command = [sys.executable, "-m", "benchmarks.training_parts", "train_until_killed"]
+    child = subprocess.Popen([*command, json.dumps({**options, "out": str(folder), "updates": steps})], cwd=REPOSITORY)
+    while not (folder / "ready").exists() and child.poll() is None:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    resumed = _session(options, folder / "saved")
+    again = [_step(resumed) for _ in range(steps)]
+    worst = max(abs(a - b) for a, b in zip(straight[steps:], again, strict=True))
+    return {"killed_after": steps, "resumed": len(again), "largest_difference_of_loss": worst}
+
+
+def train_until_killed(options: dict[str, Any]) -> dict[str, Any]:
+    """Save after some updates, then go on for ever."""
+    session, folder = _session(options), Path(options["out"])
+    for _ in range(options["updates"]):
+        session.step()
+    session.save(_made(folder / "saved"))
+    while True:
+        session.step()
+        (folder / "ready").touch()
+
+
+def _step(session: XttsSession) -> float:
+    session._told = None  # its own value, not that of the update before
+    return session.step()["loss_mel_ce"]
+
+
+def _features(options: dict[str, Any]) -> Features:
+    folder = Path(options["features"])
+    reporter = Reporter(Job.create(_made(folder / "jobs"), "train", {}))
+    return prepare(Path(options["dataset"]), Path(options["base"]), folder, reporter, options["device"])
+
+
+def _session(options: dict[str, Any], resume_from: Path | None = None) -> XttsSession:
+    settings = {"max_steps": options.get("max_steps", 1000), **options["settings"]}
+    return start(TrainConfig(**settings), _features(options), Path(options["base"]), resume_from, options["device"])
+
+
+def _rows(session: XttsSession, update: int) -> list[Any]:
+    first, count = update * session.config.accumulation, session.config.accumulation
+    return [row for number in range(first, first + count) for row in session.feed.rows(number)]
+
+
+def _flops(session: XttsSession, rows: list[Any]) -> float:
+    """Floating-point operations that an update needs: no recomputation, no padding, causal attention at half.
+
+    Forward and the gradients of what goes in cost 2 each a weight and position, those of weights another 2 where they
+    learn (Kaplan et al. 2020, appendix; Chowdhery et al. 2022, appendix B).
+    """
+    weights = sum(p.numel() for n, p in session.xtts.gpt.gpt.named_parameters() if p.ndim == 2)
+    learning = sum(p.numel() for p in session.parameters if p.ndim == 2 and len(p) > 0)
+    heads = session.xtts.gpt.mel_head.weight.numel(), session.xtts.gpt.text_head.weight.numel()
+    layers, channels = len(session.xtts.gpt.gpt.h), session.xtts.gpt.model_dim
+    total = 0.0
+    for row in rows:
+        total += row.positions * (4 * weights + 2 * min(learning, weights))
+        total += 4 * (row.code_targets * heads[0] + row.text_targets * heads[1])
+        total += 3 * layers * 2 * row.positions**2 * channels
+    return total
+
+
+def _peak_tflops() -> float:
+    name = torch.cuda.get_device_name()
+    return next((float(peak) for key, peak in PEAKS.items() if key in name), 100.0)
+
+
+def _usage(options: dict[str, Any]) -> dict[str, Any]:
+    if options["device"] == "cuda":
+        return {"peak_mb": torch.cuda.max_memory_reserved() / 2**20, "card": torch.cuda.get_device_name()}
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def _wait(options: dict[str, Any]) -> None:
+    if options["device"] == "cuda":
+        torch.cuda.synchronize()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+PIECES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    one.__name__: one for one in (features, ours, samples, soak, kill_and_resume, train_until_killed)
+}
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    print(json.dumps(PIECES[sys.argv[1]](json.loads(sys.argv[2]))), flush=True)
