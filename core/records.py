@@ -8,6 +8,9 @@ LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/t
 MISMATCH = 0.15  # a second opinion that differs in more of the characters than this is worth one too
 
 
+READ_ALOUD, DATA_SET = "reading", "dataset"  # origins of recordings that bring their clips along
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A recording. ``sample_rate`` is that of the decoded FLAC, in hertz; ``sha256`` is of the file as brought.
@@ -28,6 +31,11 @@ class Source:
     audio_md5: str = ""
     note: str = ""
     use: str = "original"
+
+    @property
+    def came_cut(self) -> bool:
+        """Whether it brought its clips with their texts along; cutting all recordings leaves it as it is."""
+        return self.origin in (READ_ALOUD, DATA_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,8 @@ class ClipFilter:
 class Totals:
     """Counts and seconds for the header and the pages.
 
-    ``segmented`` counts recordings that have clips; ``edited_at`` is when a person last changed a clip (0: never).
+    ``segmented`` counts recordings that have clips; ``edited_at`` is when clips last came or went, or a person
+    last changed one (0: never).
     """
 
     sources: int

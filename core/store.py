@@ -131,7 +131,7 @@ class Store:
                 keep(touched, [one for clip in touched for one in _revisions(db, clip.id)])
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
             _insert(db, "clips", [asdict(clip) for clip in wanted.values() if clip.id not in there])
-            db.execute("INSERT OR REPLACE INTO clip_numbers (source_id, last) VALUES (?, ?)", (source_id, last))
+            _note_change(db, source_id, last, changed=bool(gone) or wanted.keys() != there)
         return [clip.id for clip in gone]
 
     def last_number(self, source_id: str) -> int:
@@ -452,8 +452,8 @@ class Store:
                 "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
                 "coalesce(sum(status = 'approved'), 0), "
                 "coalesce(sum(CASE WHEN status = 'approved' THEN end_s - start_s END), 0), "
-                "coalesce(sum(status = 'rejected'), 0), count(DISTINCT source_id), coalesce(max(edited_at), 0) "
-                "FROM clips"
+                "coalesce(sum(status = 'rejected'), 0), count(DISTINCT source_id), "
+                "max(coalesce(max(edited_at), 0), (SELECT coalesce(max(changed_at), 0) FROM clip_numbers)) FROM clips"
             ).fetchone()
         return Totals(*sources, *clips)
 
@@ -506,7 +506,16 @@ def _swap(db: sqlite3.Connection, source_id: str, gone: Iterable[Clip], fresh: S
     last = _last_number(db, source_id, [clip.id for clip in fresh])
     db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
     _insert(db, "clips", [asdict(clip) for clip in fresh])
-    db.execute("INSERT OR REPLACE INTO clip_numbers (source_id, last) VALUES (?, ?)", (source_id, last))
+    _note_change(db, source_id, last, changed=True)
+
+
+def _note_change(db: sqlite3.Connection, source_id: str, last: int, changed: bool) -> None:
+    """Note the highest number a clip of this source ever had and, if clips came or went, when."""
+    sql = (
+        "INSERT INTO clip_numbers (source_id, last, changed_at) VALUES (:id, :last, :at) "
+        "ON CONFLICT (source_id) DO UPDATE SET last=:last, changed_at=coalesce(:at, changed_at)"
+    )
+    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if changed else None})
 
 
 def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
@@ -534,15 +543,17 @@ def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
 
 
 def _last_number(db: sqlite3.Connection, source_id: str, more: Iterable[str] = ()) -> int:
-    """The highest of what is noted, what clips and revisions show (for databases older than the note), and ``more``."""
+    """The highest of ``more`` and what is noted or, before there was a note, what clips and revisions show."""
     noted = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
     begin = f"{source_id}-"
+    if noted:
+        return max([int(noted[0]), *(int(end) for one in more if (end := one.removeprefix(begin)).isdecimal())])
     # Compared as a range, so that the indexes are used: "." comes after "-".
     between = (begin, f"{source_id}.")
     used = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
     used += db.execute("SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between).fetchall()
     ends = [clip_id.removeprefix(begin) for clip_id in (*more, *(row[0] for row in used))]
-    return max([noted[0] if noted else 0, *(int(end) for end in ends if end.isdecimal())])
+    return max([0, *(int(end) for end in ends if end.isdecimal())])
 
 
 def _insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> None:

@@ -34,9 +34,10 @@ CREATE TABLE IF NOT EXISTS edits (
   after TEXT);
 """
 FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
-_VERSION = 3  # of the tables; a database made by an older one is brought up to it
+_VERSION = 4  # of the tables; a database made by an older one is brought up to it
 # Columns that came after the first tables, with what older rows get.
 _LATER_COLUMNS = {
+    "clip_numbers": ("changed_at REAL",),
     "sources": ("audio_md5 TEXT DEFAULT ''", "note TEXT DEFAULT ''", "use TEXT DEFAULT 'original'"),
     "clips": (
         *(f"{name} REAL" for name in ("avg_logprob", "no_speech_prob", "compression_ratio", "naturalness")),

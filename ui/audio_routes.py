@@ -28,7 +28,8 @@ def audio_url(project: str, kind: str, *ids: str | int) -> str:
 
     Args:
         project: the project's folder name.
-        kind: source, cleaned (the copy of a source without noise), clip, take, sample (run, step, n), pair (a side's sound id) or export (name, file).
+        kind: source, cleaned (copy of one), clip, take, sample (run, step, n), pair (a side's sound id) or export
+            (name, file).
         ids: what the kind asks for.
 
     Returns:

@@ -64,14 +64,14 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
 
     Args:
         project: whose recordings.
-        source_ids: which of them; None is all.
+        source_ids: which of them; None is all but those that brought their clips along.
         options: how to cut.
 
     Raises:
         UserError: ``segment.no_sources``.
         Busy: it is running already.
     """
-    wanted = [source.id for source in project.store.sources()] if source_ids is None else source_ids
+    wanted = to_cut(project) if source_ids is None else source_ids
     if not wanted:
         raise UserError("segment.no_sources", "There is no recording to cut yet.", "Add a recording first.")
     chosen = (options or SegmentOptions()).model_dump()
@@ -191,6 +191,11 @@ def faded(samples: Samples, rate: int, fade_ms: float) -> Samples:
     result[:length] *= ramp
     result[-length:] *= ramp[::-1]
     return result
+
+
+def to_cut(project: Project) -> list[str]:
+    """Ids of the recordings that are cut together: all but those that brought their clips along."""
+    return [source.id for source in project.store.sources() if not source.came_cut]
 
 
 def uncut(project: Project) -> list[str]:

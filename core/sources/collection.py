@@ -17,7 +17,7 @@ from core.audio.frames import measure
 from core.audio.silence import SegmentOptions
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
-from core.records import Clip, Source
+from core.records import DATA_SET, Clip, Source
 from core.sources.archive import Folder, Zip
 from core.sources.companions import title_of
 from core.sources.datasets import Reading, opened, read
@@ -36,7 +36,7 @@ def bring(
     name: str,
     reporter: Reporter,
     *,
-    origin: str = "upload",
+    origin: str = DATA_SET,
     rights: str = "",
     max_hours: float = 24.0,
     reading: Reading | None = None,
@@ -50,7 +50,7 @@ def bring(
         path: a folder or a zip file with texts (see `datasets.look`).
         name: what the person calls it.
         reporter: told the progress in the stages ``join``, ``measure`` and ``cut``; asked whether to stop.
-        origin: ``upload``, or where it came from.
+        origin: where it came from.
         rights: the person's note on why they may use it.
         max_hours: refused if it has more sound.
         reading: what `datasets.look` gave, if that was done already.

@@ -20,7 +20,7 @@ _TEXTS = (".txt", ".lab")
 _LISTS = (".csv", ".tsv", ".txt")
 _LIST_NAMES = ("metadata", "transcript", "transcripts", "transcription", "transcriptions", "train", "validated")
 _SOUND_COLUMNS = ("audio_file", "file_name", "filename", "audio", "path", "wav", "file", "id")
-_TEXT_COLUMNS = ("normalized_text", "normalized", "text", "transcription", "transcript", "sentence")
+_TEXT_COLUMNS = ("text", "transcription", "transcript", "sentence", "normalized_text", "normalized")
 _MOST_TEXT_BYTES = 200_000_000
 _HEAD_BYTES = 65_536
 _MOST_HEADS = 1_000
@@ -174,7 +174,8 @@ def _rows(text: str) -> Iterator[tuple[str, str]]:
     if sound is not None and said:
         table = table[1:]
     else:
-        sound, said = 0, [2, 1]
+        # The text as written: the voice model's tokenizer writes numbers out itself, and twice would corrupt it.
+        sound, said = 0, [1, 2]
     for row in table:
         texts = (row[one] for one in said if one < len(row))
         if sound < len(row) and row[sound]:

@@ -16,13 +16,12 @@ from core.audio.silence import SegmentOptions
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import locks
-from core.records import Clip, Source
+from core.records import READ_ALOUD, Clip, Source
 from core.sources import recordings
 from core.sources.subtitles import evenly
 from core.sources.upload import add_file
 from core.workspace import Project
 
-READING = "reading"  # the origin of what was read aloud here
 _FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
 _BELOW_LOUDEST_DB = 35.0
@@ -117,7 +116,7 @@ def take(project: Project, path: Path, rights: str = "", *, max_hours: float = 1
         raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
     with _alone(project):
         source = add_file(
-            project, path, title=now.sentence, name=now.sentence[:60], origin=READING, rights=rights.strip(),
+            project, path, title=now.sentence, name=now.sentence[:60], origin=READ_ALOUD, rights=rights.strip(),
             max_hours=max_hours,
         )  # fmt: skip
         try:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, uncut
+from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, to_cut, uncut
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.silence import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Clip, Source, Word
+from core.records import DATA_SET, READ_ALOUD, Clip, Source, Word
 from core.sources.upload import add_file
 from core.tasks import segment as task
 from core.workspace import Project
@@ -280,3 +280,12 @@ def test_a_word_belongs_to_where_its_middle_is() -> None:
     words = [Word(0.0, 1.0, "one"), Word(1.0, 2.0, "two"), Word(2.0, 3.0, "three")]
     assert text_between(words, 0.6, 2.4) == "two"
     assert [text_between(words, *span) for span in ((0, 1.5), (1.5, 3))] == ["one", "two three"]
+
+
+def test_recordings_that_brought_their_clips_are_not_cut_with_the_others(project: Project) -> None:
+    for number, origin in enumerate(("upload", DATA_SET, READ_ALOUD)):
+        project.store.add_source(Source(f"s{number}", origin, origin=origin, seconds=9.0))
+    assert to_cut(project) == ["s0"]
+    project.store.remove_source("s0")
+    with pytest.raises(UserError, match="no recording to cut"):
+        start_segment(project)

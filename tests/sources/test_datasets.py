@@ -73,13 +73,13 @@ def test_ljspeech_becomes_one_recording_with_its_clips_and_texts(
     clips = project.store.clips()
     bounds = [(round(clip.start_s, 3), round(clip.end_s, 3)) for clip in clips]
     assert bounds == [(0, 2), (2.5, 5.5), (6, 10)]
-    assert [clip.text for clip in clips] == [f'Page number {number}, "quoted.' for number in range(3)]
+    assert [clip.text for clip in clips] == [f'Page {number}, "quoted.' for number in range(3)]
     assert {(clip.raw_text, clip.status, clip.confidence, clip.language) for clip in clips} == {("", "new", None, "en")}
     assert [pitch(project, clip.id) for clip in clips] == pytest.approx([400, 800, 1200], abs=2)
     gap, _ = read(project.source_file(source.id), 2.01, 2.49)
     assert not gap.any()
     words = project.store.words(source.id, 2.5, 5.5)
-    assert [word.text for word in words] == ["Page", "number", "1,", '"quoted.'] and words[0].start_s == 2.5
+    assert [word.text for word in words] == ["Page", "1,", '"quoted.'] and words[0].start_s == 2.5
     assert folder.exists() and not list(project.uploads.glob("*"))
     again = bring(project, path)
     assert (again.status, again.result["skipped"], again.result["added"]) == ("done", 1, 0)
@@ -252,7 +252,7 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     one, other = held.hold(project, first, "My set.zip"), held.hold(project, second, "Other.zip")
     assert not first.exists() and held.held(project) == [one, other]
     assert (one.kind, one.count, one.without_text, one.without_sound) == ("list", 3, 1, 1)
-    assert one.examples[0][1] == 'Page number 0, "quoted.'
+    assert one.examples[0][1] == 'Page 0, "quoted.'
     held.put_away(project, other.id)
     assert held.held(project) == [one]
     view = held.bring_in(project, one.id, "my own").wait()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from core.audio.quality import quality
-from core.records import Source
+from core.records import READ_ALOUD, Source
 from core.sources import recordings
-from core.sources.reading import READING
 from core.sources.upload import PARTLY
 from core.workspace import Project
 from ui import html
@@ -43,7 +42,7 @@ def _row(page: Page, project: Project, source: Source) -> str:
     )
     tds = "".join(f'<td data-label="{html.e(t("sources." + name))}">{cell}</td>' for cell, name in cells)
     key = html.e(source.id)
-    if source.origin == READING:  # a few seconds each, and many of them
+    if source.origin == READ_ALOUD:  # a few seconds each, and many of them
         return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>'
     noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{cleaned_part(t, project, source)}</td></tr>'
     return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
@@ -72,8 +71,8 @@ def _damage(page: Page, source: Source) -> str:
 
 
 def _origin(page: Page, source: Source) -> str:
-    if source.origin == READING:
-        return page.t("sources.from_reading")
+    if source.came_cut:
+        return page.t("sources.from_reading" if source.origin == READ_ALOUD else "sources.from_dataset")
     host = urlsplit(source.origin).hostname
     return host.removeprefix("www.") if host else page.t("sources.from_file")
 

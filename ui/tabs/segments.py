@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from core.audio import edit
-from core.audio.clips import options_of_last_cut, start_segment, uncut
+from core.audio.clips import options_of_last_cut, start_segment, to_cut, uncut
 from core.audio.silence import SegmentOptions
 from core.audio.trashed import restore_trashed_clips
 from core.audio.window import Summary, summary
@@ -66,12 +66,12 @@ def build(page: Page) -> Tab:
             return updates | {top: head + html.notice(page.say(error), "warn")}
         except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
             missing = html.notice(t("segments.missing", title=source.title), "bad")
-            return updates | {top: head + missing, editor: "", facts: _button(page, project, len(sources))}
+            return updates | {top: head + missing, editor: "", facts: _button(page, project)}
         off = _off(page, project)
         return updates | {
             top: head + _mode(page, project, source, options is not None, found.by_level),
             editor: editor_state(t, project, source, stamp, preview=options, off=off),
-            facts: _facts(page, project, source, len(sources), found, options, off),
+            facts: _facts(page, project, source, found, options, off),
         }
 
     def _nothing(page: Page, empty: str) -> Updates:
@@ -181,7 +181,7 @@ def _mode(page: Page, project: Project, source: Source, preview: bool, by_level:
 
 
 def _facts(
-    page: Page, project: Project, source: Source, count: int, found: Summary, options: SegmentOptions | None, off: str
+    page: Page, project: Project, source: Source, found: Summary, options: SegmentOptions | None, off: str
 ) -> str:
     """Numbers, the button, how long clips are, and what is left out."""
     t = page.t
@@ -195,14 +195,14 @@ def _facts(
     lost = left_out(t, project, source, found.left_out, cut=options is None, off=off)
     title = t("segments.lengths" if options else "segments.lengths_now")
     return (
-        f'<div class="vw-spread">{numbers}{_button(page, project, count, options is not None)}</div>'
+        f'<div class="vw-spread">{numbers}{_button(page, project, options is not None)}</div>'
         f"{html.details(title, _histogram(page, found.lengths, bounds))}{lost}{put_away(t, project, source, off)}"
     )
 
 
-def _button(page: Page, project: Project, count: int, preview: bool = False) -> str:
+def _button(page: Page, project: Project, preview: bool = False) -> str:
     t = page.t
-    totals = project.store.totals()
+    totals, count = project.store.totals(), len(to_cut(project))
     label = t("segments.cut_all", count=count) if count > 1 else t("segments.cut")
     question = t("segments.again_question") if totals.transcribed or totals.approved or totals.rejected else ""
     busy = _off(page, project)
@@ -217,9 +217,9 @@ def _button(page: Page, project: Project, count: int, preview: bool = False) -> 
     # Once all recordings have clips, the next click leads on; who looks at other settings means to cut with them.
     style = "primary" if preview and not fresh else ""
     label = t("segments.cut_again")
-    again = html.action(label, "cut", style=style, disabled=busy, confirm=question, elem_id="start-segment")
+    again = count and html.action(label, "cut", style=style, disabled=busy, confirm=question, elem_id="start-segment")
     lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh or preview else "primary")
-    return f'<div><div class="vw-row">{new}{again}{lead}</div>{html.why(busy)}</div>'
+    return f'<div><div class="vw-row">{new}{again or ""}{lead}</div>{html.why(busy)}</div>'
 
 
 def _histogram(page: Page, lengths: list[float], options: SegmentOptions) -> str:
