@@ -127,17 +127,25 @@ class Loop:
         return self._tell(values)
 
     def _tell(self, values: dict[str, float]) -> bool:
+        """Say what an update came to; False if the run had to go back.
+
+        On a card the values may be those of the update before (``values_step``), so that nobody waits for this one's.
+        """
         step = self.session.step_number
+        of_step = int(getattr(self.session, "values_step", step))
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
-        sound = "loss_mel_ce" in finite and not values.get("skipped")
-        if sound:
+        if "loss_mel_ce" in finite and not values.get("skipped"):
             self.losses["loss_mel_ce"] = finite["loss_mel_ce"]
-            self.recovery.sound()
-        elif self.recovery.unsound():
+            self.recovery.sound(of_step)
+        elif self.recovery.unsound(of_step):
             self._went_back()
             return False
-        told = finite if sound else {}
-        self.reporter.metrics(step, **told, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
+        else:
+            finite = {}
+        if of_step != step and finite:
+            self.reporter.metrics(of_step, **finite)
+            finite = {}
+        self.reporter.metrics(step, **finite, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
         self.reporter.progress("train", step, self.config.max_steps, eta_s=self._left_s())
         return True
 

@@ -47,13 +47,13 @@ class Recovery:
         """Remember where the run begins; a loaded or new state is taken for good."""
         self.good, self.fresh = self._remember(), None
 
-    def sound(self) -> None:
-        """An update was as it should be."""
+    def sound(self, step: int) -> None:
+        """Update ``step`` was as it should be; the session may be ahead of it."""
         self.bad = 0
-        if self.fresh is not None:
+        if self.fresh is not None and step > self.fresh.step:
             self.good, self.fresh = self.fresh, None
         apart = self.session.step_number - (self.good.step if self.good else 0)
-        if apart >= _APART and time.monotonic() - self.taken_at > _SHARE * self.cost_s:
+        if self.fresh is None and apart >= _APART and time.monotonic() - self.taken_at > _SHARE * self.cost_s:
             self.fresh = self._remember()
 
     def saved(self) -> None:
@@ -61,8 +61,8 @@ class Recovery:
         if self.bad == 0:
             self.fresh = self._remember()
 
-    def unsound(self) -> bool:
-        """An update was left out because it was no number. Returns whether the run was taken back.
+    def unsound(self, step: int) -> bool:
+        """Update ``step`` was left out because it was no number. Returns whether the run was taken back.
 
         Raises:
             UserError: ``train.diverged`` when going back has not helped.
@@ -72,7 +72,7 @@ class Recovery:
             "train.nan_loss",
             "The loss of update {step} was not a number; its clips were left out.",
             "One now and then does no harm. If there are many, lower the learning rate.",
-            step=self.session.step_number,
+            step=step,
         )
         if self.bad < _IN_A_ROW:
             return False

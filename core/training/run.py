@@ -22,6 +22,9 @@ CONFIG = "config.yaml"
 _ROOM_NEEDED = 500 * 1024 * 1024
 _LEAVING_S = 20.0
 
+# Said of every update: its time at once, its loss perhaps an update later.
+_TOLD = {"loss_mel_ce", "steps_per_s"}
+
 Points = list[tuple[int, float]]
 
 
@@ -131,7 +134,7 @@ class Run:
             job=job,
             config=config,
             about=about,
-            step=max((step for step, values in metrics if "loss_mel_ce" in values), default=0),
+            step=max((step for step, values in metrics if not _TOLD.isdisjoint(values)), default=0),
             train=_points(metrics, "loss_mel_ce"),
             val=_points(metrics, "val_loss_mel_ce"),
             lr=_points(metrics, "lr"),

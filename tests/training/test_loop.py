@@ -97,6 +97,38 @@ def test_a_run_that_going_back_does_not_help_ends_with_a_reason_and_keeps_its_ch
     assert loop.checkpoints.newest_state() is not None
 
 
+class Late(MakeBelieve):
+    """Like a card that is not waited for: an update's values come with the next one."""
+
+    values_step = 0
+    waits: dict[str, float] | None = None
+
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        values = super().step(should_stop)
+        told = self.waits or values
+        self.values_step = max(1, self.step_number - 1)
+        self.waits = values
+        return told
+
+    def restore(self, snapshot: Any) -> None:
+        super().restore(snapshot)
+        self.waits = None
+
+
+def test_values_that_come_an_update_late_belong_to_theirs(recorded: Recorded) -> None:
+    make_loop(recorded, Late(), LONG).run()
+    metrics = recorded.job.read().metrics
+    assert [metrics[step]["loss_mel_ce"] for step in range(1, 40)] == [5.0 / step for step in range(1, 40)]
+    assert max(metrics) == 40 and "loss_mel_ce" not in metrics[40] and metrics[40]["steps_per_s"] > 0
+
+
+def test_a_state_is_not_proved_by_values_from_before_it(recorded: Recorded) -> None:
+    session = Late(lasting(lambda step: 1.0, times=1))
+    assert make_loop(recorded, session, LONG).run()["step"] == 40
+    (back,) = [w for w in recorded.of(events.Warning) if w.code == "train.went_back"]
+    assert back.values["to"] == 4 and session.rate == 0.5
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float16])
 def test_weights_that_are_no_numbers_are_never_kept(recorded: Recorded, kind: Any) -> None:
     class Broken(MakeBelieve):

@@ -176,6 +176,7 @@ class XttsSession:
         _copy_into([*self.parameters, *self.mean.hidden()], [one for many in snapshot["weights"] for one in many])
         self.optimizer.zero_grad(set_to_none=True)
         self._set_state(copy.deepcopy(snapshot))
+        self._told = None  # the values of an update that is taken back
 
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
