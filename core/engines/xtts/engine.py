@@ -8,10 +8,11 @@ from typing import Any
 from core.engines.base import DatasetReport, EngineInfo, OnClip
 from core.engines.registry import info
 from core.engines.xtts import export as exporting
-from core.engines.xtts import features, session, voice
+from core.engines.xtts import features, session, trial, voice
 from core.engines.xtts.model import device_for
 from core.jobs.reporter import Reporter
 from core.training.config import TrainConfig
+from core.training.fits import Fits
 
 
 class XttsEngine:
@@ -40,6 +41,10 @@ class XttsEngine:
     ) -> session.XttsSession:
         """Begin or resume training."""
         return session.start(config, prepared, base, resume_from, device_for(device))
+
+    def fits(self, config: TrainConfig, prepared: features.Features, base: Path, device: str = "auto") -> Fits:
+        """The largest batch that fits, found by two real updates on the longest clips."""
+        return trial.fits(config, prepared, base, device_for(device))
 
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> voice.XttsVoice:
         """A voice from a base folder and an adapter folder."""

@@ -1,0 +1,91 @@
+"""Two real updates on the longest clips, to know before a run what fits and how long it will take."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import torch
+
+from core.engines.xtts.batches import items
+from core.engines.xtts.features import Features
+from core.engines.xtts.feed import Part
+from core.engines.xtts.session import XttsSession, start
+from core.errors import UserError
+from core.training.config import TrainConfig
+from core.training.fits import Fits, candidates
+
+_SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and drivers keep some
+_WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
+
+
+def fits(config: TrainConfig, features: Features, base: Path, device: str) -> Fits:
+    """The largest batch that fits, with as many clips an update as ``config`` has.
+
+    On a card everything up to a whole update at once is tried; on the processor not more than ``config`` has at once.
+    Activations are computed twice only where otherwise fewer than a few clips fit at once.
+
+    Raises:
+        UserError: ``train.nothing_fits``.
+    """
+    clips = config.batch_size * config.accumulation
+    most = clips if device.startswith("cuda") else config.batch_size
+    session = start(config, features, base, None, device)
+    best: Fits | None = None
+    for checkpointing in (config.gradient_checkpointing, True):
+        for size, accumulation in candidates(clips, most):
+            if best is not None and size <= best.micro_batch:
+                break
+            if (found := _tried(session, size, accumulation, checkpointing)) is not None:
+                best = found
+                break
+        if best is not None and best.micro_batch >= min(_WORTHWHILE, most):
+            break
+    if best is None:
+        raise UserError(
+            "train.nothing_fits",
+            "Not even one clip at a time fits into the memory there is.",
+            "Close other programs that use the card, choose a smaller adapter, or a card with more memory.",
+        )
+    return best
+
+
+def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
+    session.config = session.config.model_copy(update={"gradient_checkpointing": checkpointing})
+    on_card = session.device.startswith("cuda")
+    if on_card:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    part, share = _longest(session, size)
+    try:
+        session._mode(training=True)
+        for _ in range(2):
+            began = time.perf_counter()
+            mel, _ = session._backward([part])
+            session.scaler.unscale_(session.optimizer)
+            session._apply(mel, torch.nn.utils.clip_grad_norm_(session.parameters, session.config.grad_clip))
+            if on_card:
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - began
+    except torch.OutOfMemoryError:
+        session.optimizer.zero_grad(set_to_none=True)
+        return None
+    if on_card and torch.cuda.max_memory_reserved() > _SHARE * torch.cuda.get_device_properties(0).total_memory:
+        return None
+    return Fits(size, accumulation, checkpointing, _memory_mb(on_card), seconds * accumulation * share)
+
+
+def _longest(session: XttsSession, size: int) -> tuple[Part, float]:
+    """The longest clips as one part, and how long the average clip is beside them."""
+    clips = sorted(session.features.train, key=lambda clip: clip.samples, reverse=True)
+    chosen = [clips[number % len(clips)] for number in range(size)]
+    rows = items(session.features, chosen, session.feed.references.training(chosen, 0))
+    mean = sum(clip.samples for clip in clips) / len(clips)
+    return session.feed.part(rows), mean / clips[0].samples
+
+
+def _memory_mb(on_card: bool) -> float:
+    if on_card:
+        return float(torch.cuda.max_memory_reserved() / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
