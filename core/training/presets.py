@@ -21,12 +21,14 @@ _REPORTED_SHARE = 0.92
 class Preset:
     """A named set of settings. The page shows the texts under ``presets.<id>.label`` and ``.description``.
 
-    ``min_vram_gb`` is the size of card it is made for; 0 is for the processor.
+    ``min_vram_gb`` is the size of card it is made for; 0 is for the processor. One that is not ``suggested`` must be
+    wished for.
     """
 
     id: str
     min_vram_gb: float
     values: dict[str, Any]
+    suggested: bool = True
 
     @property
     def label_key(self) -> str:
@@ -49,8 +51,9 @@ def presets(engine: str = "xtts", folder: Path = FOLDER) -> list[Preset]:
     for path in (folder / engine).glob("*.yaml"):
         if path.stem not in _NOT_PRESETS:
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-            found.append(Preset(f"{engine}-{path.stem}", float(raw["min_vram_gb"]), dict(raw["settings"])))
-    return sorted(found, key=lambda preset: preset.min_vram_gb)
+            suggested = bool(raw.get("suggested", True))
+            found.append(Preset(f"{engine}-{path.stem}", float(raw["min_vram_gb"]), dict(raw["settings"]), suggested))
+    return sorted(found, key=lambda preset: (not preset.suggested, preset.min_vram_gb))
 
 
 def preset(preset_id: str) -> Preset:
@@ -81,6 +84,6 @@ def choose(vram_gb: float | None, engine: str = "xtts") -> Preset:
     known = presets(engine)
     if vram_gb is None:
         return known[0]
-    cards = [one for one in known if one.min_vram_gb > 0]
+    cards = [one for one in known if one.min_vram_gb > 0 and one.suggested]
     fitting = [one for one in cards if one.min_vram_gb * _REPORTED_SHARE <= vram_gb]
     return fitting[-1] if fitting else cards[0]

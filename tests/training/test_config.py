@@ -81,6 +81,12 @@ def test_every_preset_is_valid_and_takes_overrides() -> None:
         preset("xtts-nothing")
 
 
+def test_the_whole_model_learns_slowly_and_only_if_wished() -> None:
+    whole = preset("xtts-full-16gb")
+    assert whole.config().train_what == "full" and whole.config().learning_rate <= 1e-5
+    assert not whole.suggested and presets()[-1] == whole and choose(16.0).config().train_what == "lora"
+
+
 def test_every_setting_has_a_range_and_a_group() -> None:
     for name, field in TrainConfig.model_fields.items():
         extra = field.json_schema_extra
