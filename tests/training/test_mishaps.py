@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.training.config import TrainConfig
 from core.training.run import Run, start_training
 from core.workspace import Project
 from tests.jobs.conftest import put_task
@@ -53,7 +52,7 @@ def test_full_memory_and_losses_that_are_no_numbers_cost_a_run_nothing_but_time(
     assert codes["train.batch_halved"]["step"] == 3
     assert (codes["train.went_back"]["step"], codes["train.went_back"]["to"]) == (10, 4)
     assert [step for step, _ in view.train] == list(range(1, 13))
-    undisturbed = start(TrainConfig(**SETTINGS), features, starter, None, "cpu")
+    undisturbed = start(view.config, features, starter, None, "cpu")
     expected = [undisturbed.step()["loss_mel_ce"] for _ in range(4)]
     np.testing.assert_allclose([loss for _, loss in view.train][:4], expected, rtol=2e-4)
     rates = dict(view.lr)
