@@ -1,0 +1,111 @@
+"""New characters: the tokenizer, the embeddings and the head grow together, and what is new is learnt."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.engines.xtts import lora, model
+from core.engines.xtts.batches import collate
+from core.engines.xtts.export import load_plain
+from core.engines.xtts.features import check, load_tokenizer, prepare
+from core.engines.xtts.loss import losses
+from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.vocabulary import extend, first_new
+from core.errors import UserError
+from core.training.config import TrainConfig
+from tests.training.conftest import Recorded
+
+CONFIG = TrainConfig(
+    **{"batch_size": 4, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 1e-2, "warmup_steps": 2},
+    precision="float32",
+    reference_pool=8,
+    text_loss_weight=1.0,
+)
+
+
+@pytest.fixture(scope="module")
+def grown(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return extend(starter, tmp_path_factory.mktemp("grown") / "base", "ꙮⴃa", ["sv"])
+
+
+@pytest.fixture
+def odd(dataset: Path, tmp_path: Path) -> Path:
+    """The dataset with a character in every text that the base cannot say."""
+    folder = tmp_path / "odd123"
+    shutil.copytree(dataset, folder)
+    for part in ("train", "val"):
+        lines = (folder / f"metadata_{part}.csv").read_text().splitlines()
+        changed = [f"{one}|ꙮ {text}|ꙮ {text}\n" for one, text, _ in (line.split("|") for line in lines)]
+        (folder / f"metadata_{part}.csv").write_text("".join(changed))
+    return folder
+
+
+def test_what_was_there_keeps_its_numbers_and_weights(grown: Path, starter: Path) -> None:
+    old, new = load_tokenizer(starter), load_tokenizer(grown)
+    assert new.encode("the same as ever.", "en") == old.encode("the same as ever.", "en")
+    assert new.get_number_tokens() == old.get_number_tokens() + 3  # "a" was there
+    assert first_new(grown) == old.get_number_tokens() and first_new(starter) is None
+    before, after = model.base_state(starter), model.base_state(grown)
+    for name, value in before.items():
+        assert torch.equal(after[name][: len(value)] if value.ndim else after[name], value), name
+    assert new.tokenizer.encode("[sv]").ids == [new.tokenizer.token_to_id("[sv]")]
+    assert model.load_base(grown).gpt.text_head.bias.shape == (new.get_number_tokens(),)
+    load_plain(grown)
+
+
+def test_nothing_new_is_refused(starter: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="knows all"):
+        extend(starter, tmp_path / "base", "abc ")
+    assert not (tmp_path / "base").exists()
+
+
+def test_new_characters_are_learnt_beside_an_adapter_and_nothing_else_of_the_vocabulary(
+    grown: Path, starter: Path, odd: Path, tmp_path: Path, recorded: Recorded
+) -> None:
+    assert {one.code for one in check(odd, starter).dropped} == {"clip.unknown_characters"}
+    assert not check(odd, grown).dropped
+    features = prepare(odd, grown, tmp_path / "cache", recorded.reporter)
+    session = start(CONFIG, features, grown, None)
+    first = first_new(grown)
+    assert first is not None
+    before = {name: value.clone() for name, value in session.xtts.gpt.named_parameters()}
+    unheard = surprise(session, first)
+    for _ in range(12):
+        session.step()
+    assert surprise(session, first) < 0.5 * unheard
+    for name in ("text_embedding.weight", "text_head.weight", "text_head.bias"):
+        value = session.xtts.gpt.get_parameter(name)
+        assert torch.equal(value[:first], before[name][:first]), "old rows must stay what they are"
+        assert not torch.equal(value[first], before[name][first]), "the new character learns"
+    session.save(tmp_path / "step")
+    _comes_back(session, grown, tmp_path / "step")
+
+
+def surprise(session: XttsSession, token: int) -> float:
+    """The cross entropy of a token wherever it is right, over some clips."""
+    session._mode(training=False)
+    rows = session.feed.rows(0)
+    batch = collate(rows, session.feed.signs)
+    there = batch.text_out == token
+    only = replace(batch, text_at=batch.text_at[there], text_out=batch.text_out[there])
+    assert there.sum() == len(rows)
+    with torch.no_grad():
+        return float(losses(session.xtts.gpt, only, session.latents.of([row.piece for row in rows])).text)
+
+
+def _comes_back(session: XttsSession, base: Path, saved: Path) -> None:
+    loaded = model.load_base(base)
+    assert lora.load_adapter(loaded, saved)
+    for name in ("text_embedding.weight", "text_head.bias"):
+        assert torch.equal(loaded.gpt.get_parameter(name), session.xtts.gpt.get_parameter(name))
+    merged = lora.merged_weights(loaded)
+    assert (
+        {"gpt.text_embedding.weight", "gpt.gpt.h.0.attn.c_attn.weight"}
+        <= merged.keys()
+        <= model.base_state(base).keys()
+    )
