@@ -1,4 +1,4 @@
-"""Which of the files somebody drops together belong together: a recording and its subtitles."""
+"""Which of the files somebody drops together belong together: a recording and its subtitles, or its text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from core.audio.decode import clock
 from core.errors import UserError
 from core.jobs.reporter import Reporter
 from core.records import Source
-from core.sources.subtitles import ENDINGS, Damaged, words_of
+from core.sources.subtitles import ENDINGS, Damaged, evenly, read_text, words_of
 from core.workspace import Project
 
 _LANGUAGE = re.compile(r"\.([a-z]{2,3}(?:[-_][a-z0-9]{2,8})*|auto|orig)$", re.IGNORECASE)
 _BEYOND_S = 5.0  # subtitles may outlast their recording a little
 _LINES_NAMED = 12
+
+_TEXTS = (".txt", ".lab")  # what is said in a recording, without times
 
 File = tuple[Path, str]  # where it lies, and what the person calls it
 
@@ -40,12 +42,18 @@ def title_of(name: str) -> str:
 def groups(files: list[File]) -> list[Group]:
     """Files that belong together, in the order they came; subtitles are named as their recording is.
 
-    ``talk.mp3`` goes with ``talk.srt``, ``talk.en.vtt`` and ``Talk.pt-BR.srt``.
+    ``talk.mp3`` goes with ``talk.srt``, ``talk.en.vtt``, ``Talk.pt-BR.srt`` and ``talk.txt``. A text without its
+    recording stays a file by itself.
     """
-    found = [Group(file) for file in files if not is_subtitles(file[1])]
+    sounds = {title_of(name).casefold() for _, name in files if not _says(name)}
+
+    def says(name: str) -> bool:
+        return is_subtitles(name) or (_says(name) and title_of(name).casefold() in sounds)
+
+    found = [Group(file) for file in files if not says(file[1])]
     by_title = {title_of(group.media[1]).casefold(): group for group in found if group.media}
     for file in files:
-        if not is_subtitles(file[1]):
+        if not says(file[1]):
             continue
         group = next((by_title[title] for title in _titles(file[1]) if title in by_title), None)
         if group is None:
@@ -59,6 +67,10 @@ def groups(files: list[File]) -> list[Group]:
 def is_subtitles(name: str) -> bool:
     """Whether a file's name says that it holds subtitles."""
     return name.lower().endswith(ENDINGS)
+
+
+def _says(name: str) -> bool:
+    return name.lower().endswith((*ENDINGS, *_TEXTS))
 
 
 def _titles(name: str) -> list[str]:
@@ -103,7 +115,10 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
             used=name,
         )
     damaged: list[Damaged] = []
-    words = words_of(path, Path(name).suffix, damaged.append, name=name)
+    if is_subtitles(name):
+        words = words_of(path, Path(name).suffix, damaged.append, name=name)
+    else:
+        words = evenly(read_text(path), 0.0, source.seconds)
     if damaged:
         reporter.warning(
             "subtitles.damaged",
@@ -113,7 +128,7 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
             count=len(damaged),
             lines=", ".join(str(one.line) for one in damaged[:_LINES_NAMED]) + (" …" if damaged[_LINES_NAMED:] else ""),
         )
-    if words[-1].end_s > source.seconds + _BEYOND_S:
+    if words and words[-1].end_s > source.seconds + _BEYOND_S:
         reporter.warning(
             "subtitles.longer",
             "The subtitles “{name}” go on to {last}, but the recording ends at {length}.",
@@ -128,7 +143,9 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
 
 
 def _rank(name: str, language: str) -> int:
-    """Subtitles in the project's language first, then those that do not say theirs."""
+    """Subtitles in the project's language first, then those that do not say theirs; a text without times last."""
+    if not is_subtitles(name):
+        return 3
     said = _LANGUAGE.search(title_of(name))
     if said is None:
         return 1

@@ -66,7 +66,7 @@ def words_of(
         UserError: ``subtitles.none``: there is no cue in it.
     """
     name = name or (text_or_path.name if isinstance(text_or_path, Path) else "")
-    text = _content(text_or_path) if isinstance(text_or_path, Path) else text_or_path
+    text = read_text(text_or_path) if isinstance(text_or_path, Path) else text_or_path
     cues: list[_Cue] = []
     for found in _cues(text, kind.lstrip(".").lower() or _kind(text)):
         if isinstance(found, Damaged):
@@ -93,7 +93,8 @@ def evenly(text: str, start_s: float, end_s: float) -> list[Word]:
     return _spread(words, start_s, end_s)
 
 
-def _content(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The content of a text file, as far as texts of recordings go."""
     with open(path, "rb") as file:
         return decoded(file.read(_MOST_BYTES))
 

@@ -139,3 +139,18 @@ def test_any_name_is_only_a_name(project: Project, tmp_path: Path) -> None:
     ]
     view = recordings.add(project, again, []).wait()
     assert view.status == "done" and view.result["skipped"] == len(names)
+
+
+def test_sounds_dropped_with_a_text_each_know_their_words(project: Project, tmp_path: Path) -> None:
+    files = [
+        (write(tmp_path / "1.wav", tone(2)), "one.wav"), (text_file(tmp_path / "1", "Said by one."), "one.txt"),
+        (write(tmp_path / "2.wav", tone(3)), "two.wav"), (text_file(tmp_path / "2", "\ufeffSaid by two.\n"), "TWO.lab"),
+        (text_file(tmp_path / "3", "what is this"), "notes.txt"),
+    ]  # fmt: skip
+    view = recordings.add(project, files, []).wait()
+    assert (view.result["added"], view.result["texts"], view.result["failed"]) == (2, 2, 1), view
+    assert told(project) == ["audio.not_audio"]
+    for source in project.store.sources():
+        words = project.store.words(source.id)
+        assert " ".join(word.text for word in words) == f"Said by {source.title}."
+        assert words[0].start_s == 0 and words[-1].end_s == pytest.approx(source.seconds, abs=0.01)
