@@ -9,7 +9,7 @@ from typing import Any
 
 from core.engines.base import Engine, TrainSession
 from core.engines.registry import bases, get_engine
-from core.files import read_json, write_json
+from core.files import write_json
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -18,15 +18,15 @@ from core.training import card
 from core.training.boards import boards_of
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, read_config
+from core.training.fits import Fits
 from core.training.loop import Loop
 from core.training.pruning import prune
-from core.training.run import CONFIG, Run, lengthened
+from core.training.run import CONFIG, FITS, Run, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.workspace import Project, Workspace
 
 CHECK = "check.json"
-FITS = "fits.json"
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -44,7 +44,6 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     """
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     config, _ = read_config(job.path / CONFIG)
-    config = lengthened(config, job.path)
     dataset = project.datasets / arguments["dataset"]
     engine_name = project.info.engine
     base = bases(engine_name).base_folder(project.workspace, arguments["base"])
@@ -64,7 +63,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             "A dataset of ten clips or more keeps some back.",
         )
     reporter.check_stop()
-    config = _fitted(job.path, engine, config, features, base, device, reporter)
+    _try(job.path, engine, config, features, base, device, reporter)
+    config = as_trained(config, job.path)
     reporter.progress("load_base", 0, 1)
     boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
     reporter.on_event = boards.take
@@ -83,19 +83,25 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         boards.close()
 
 
-def _fitted(
+def _try(
     run: Path, engine: Any, config: TrainConfig, features: Any, base: Path, device: str, reporter: Reporter
-) -> TrainConfig:
-    """The config with the batch that was tried and fits, if that is wished; tried once, kept in the run's folder."""
-    if not config.auto_batch:
-        return config
-    path = run / FITS
-    if not path.exists():
-        reporter.progress("fits", 0, 1)
-        write_json(path, asdict(engine.fits(config, features, base, device)))
-    found = read_json(path)
-    chosen = {"batch_size": found["micro_batch"], "accumulation": found["accumulation"]}
-    return config.model_copy(update={**chosen, "gradient_checkpointing": found["checkpointing"]})
+) -> None:
+    """Try what fits, if that is wished: once, before the run begins, so that a resumed one goes on with the same."""
+    if not config.auto_batch or (run / FITS).exists():
+        return
+    reporter.progress("fits", 0, 1)
+    found: Fits = engine.fits(config, features, base, device)
+    card.free_memory()
+    write_json(run / FITS, asdict(found))
+    reporter.warning(
+        "train.fitted",
+        "Tried on the longest clips: {clips} at once, {times} times an update, fit into the memory (about {gb} GB).",
+        "The run should take about {minutes} minutes beside speaking.",
+        clips=found.micro_batch,
+        times=found.accumulation,
+        gb=round(found.memory_mb / 1024, 1),
+        minutes=max(1, round(60 * found.hours(config.max_steps))),
+    )
 
 
 def _prune(project: Project, job: Job, reporter: Reporter) -> list[int]:

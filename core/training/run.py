@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any
 
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
-from core.files import slug
+from core.files import read_json, slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, config_text, read_config
@@ -19,6 +20,7 @@ from core.training.presets import preset
 from core.workspace import Project
 
 CONFIG = "config.yaml"
+FITS = "fits.json"  # what was tried before the run, if that was wished
 _ROOM_NEEDED = 500 * 1024 * 1024
 _LEAVING_S = 20.0
 
@@ -124,7 +126,7 @@ class Run:
         """The run as it stands; costs what was appended since the last call."""
         job = self.job.read()
         config, about = _frozen(self.path / CONFIG)
-        config = lengthened(config, self.path)
+        config = as_trained(config, self.path)
         metrics = sorted(job.metrics.items())
         samples: dict[int, list[SampleView]] = {}
         for _, one in sorted(job.samples.items()):
@@ -230,10 +232,16 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
     return run.job
 
 
-def lengthened(config: TrainConfig, run: Path) -> TrainConfig:
-    """The config with the number of updates that was last asked for."""
-    steps = planned_steps(run)
-    return config if steps is None else config.model_copy(update={"max_steps": steps})
+def as_trained(config: TrainConfig, run: Path) -> TrainConfig:
+    """The config with the number of updates that was last asked for, and the batch that was found to fit."""
+    steps, found = planned_steps(run), None
+    with contextlib.suppress(FileNotFoundError):
+        found = read_json(run / FITS)
+    changed: dict[str, Any] = {} if steps is None else {"max_steps": steps}
+    if found:
+        changed |= {"batch_size": found["micro_batch"], "accumulation": found["accumulation"]}
+        changed |= {"gradient_checkpointing": found["checkpointing"]}
+    return config.model_copy(update=changed) if changed else config
 
 
 def runs(project: Project) -> list[Run]:

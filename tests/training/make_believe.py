@@ -20,7 +20,7 @@ from core.jobs.reporter import Reporter
 from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import read_config
 from core.training.loop import Loop
-from core.training.run import CONFIG, lengthened
+from core.training.run import CONFIG, as_trained
 from core.training.samples import SampleSpeaker, Sentences
 
 
@@ -105,7 +105,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             sentences rises; ``ballast`` bytes by step saved.
     """
     config, _ = read_config(job.path / CONFIG)
-    config = lengthened(config, job.path)
+    config = as_trained(config, job.path)
     checkpoints = Checkpoints(job.path)
     checkpoints.mend()
     state = checkpoints.newest_state()
