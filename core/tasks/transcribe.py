@@ -75,7 +75,7 @@ def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], repor
     """Hear clips with the chosen model; returns the device it ran on."""
     language = _language(project, arguments)
     recognizer = open_model(project.workspace, _choice(arguments, "model", language), reporter)
-    asked = Asked(language, str(arguments.get("prompt", "")), bool(arguments.get("words", True)))
+    asked = Asked(language, str(arguments.get("prompt") or ""), bool(arguments.get("words", True)))
 
     def keep(clip: Clip, heard: Heard) -> None:
         _keep(project, clip, heard, tally)
@@ -101,7 +101,7 @@ def _second(project: Project, arguments: dict[str, Any], reporter: Reporter, tal
         return
     language = _language(project, arguments)
     recognizer = open_model(project.workspace, _choice(arguments, "second", language), reporter)
-    asked = Asked(language, str(arguments.get("prompt", "")))
+    asked = Asked(language, str(arguments.get("prompt") or ""))
 
     def keep(clip: Clip, heard: Heard) -> None:
         tally.second += 1

@@ -13,6 +13,7 @@ UNLIKELY = -1.0  # mean log probability of a token below which a text is a guess
 NO_SPEECH = 0.6  # together with an unlikely text: nobody speaks
 # Only as hot as it takes to leave a repetition: the libraries' own last resorts (up to 1.0) invent text.
 TEMPERATURES = (0.2, 0.4)
+_SAME_TOKENS = 4  # said again at once: in a short window the decoder may miss the end and start anew
 BEST_OF = 5  # samples drawn at a temperature, of which the likeliest is taken
 
 
@@ -32,6 +33,16 @@ class Reading:
         return not self.text or (self.no_speech_prob > NO_SPEECH and self.avg_logprob < UNLIKELY)
 
     @property
+    def starts_anew(self) -> bool:
+        """Whether it says something twice in a row, which people do too, but rarely word for word."""
+        tokens, half = self.tokens, len(self.tokens) // 2
+        return any(
+            tokens[at : at + length] == tokens[at + length : at + 2 * length]
+            for length in range(_SAME_TOKENS, half + 1)
+            for at in range(len(tokens) - 2 * length + 1)
+        )
+
+    @property
     def failed(self) -> bool:
         """Whether another attempt is worth its time."""
         return not self.silent and (self.compression_ratio > REPEATS or self.avg_logprob < UNLIKELY)
@@ -42,7 +53,7 @@ Decode = Callable[[Sequence[int], float, bool], list[Reading]]
 
 
 def settle(count: int, decode: Decode, *, whole: bool = False) -> list[Reading]:
-    """Read all clips; those that fail once more with the whole window, then ever hotter.
+    """Read all clips; those that fail or start anew once more with the whole window, then ever hotter.
 
     Args:
         whole: whether the first attempt sees the whole window already.
@@ -58,7 +69,8 @@ def settle(count: int, decode: Decode, *, whole: bool = False) -> list[Reading]:
             break
         for index, reading in zip(left, decode(left, temperature, all_of_it), strict=True):
             tried[index].append(reading)
-        left = [index for index in left if tried[index][-1].failed]
+        doubted = [index for index in left if not all_of_it and tried[index][-1].starts_anew]
+        left = [index for index in left if tried[index][-1].failed or index in doubted]
     return [_best(readings) for readings in tried]
 
 

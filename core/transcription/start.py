@@ -75,7 +75,7 @@ def start_transcribe(
         "engine": engine,
         "again": again,
         "device": device,
-        "prompt": prompt,
+        "prompt": prompt or "",  # a field nobody has touched may be None
         "beam_size": beam_size,
         "second": second,
         "second_engine": second_engine,

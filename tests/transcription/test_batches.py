@@ -49,6 +49,19 @@ def test_only_clips_that_fail_are_read_again_first_whole_then_hotter() -> None:
     assert [one.text for one in found] == ["fine"] * 3
 
 
+def test_a_text_said_twice_is_read_again_with_the_whole_window_and_then_believed() -> None:
+    asked = []
+    twice = Reading((1, 2, 3, 4, 5, 1, 2, 3, 4, 5), "twice", -0.1, 0.0, 1.8)
+
+    def decode(clips: list[int], temperature: float, whole: bool) -> list[Reading]:
+        asked.append((temperature, whole))
+        return [twice]
+
+    assert settle(1, decode)[0].text == "twice"  # type: ignore[arg-type]
+    assert asked == [(0.0, False), (0.0, True)]
+    assert not Reading((1, 2, 3, 1, 2, 3, 4), "", 0.0, 0.0, 0.0).starts_anew
+
+
 def test_of_failed_readings_the_likeliest_that_does_not_repeat_is_taken() -> None:
     results = iter(
         [reading("loop", sure=-0.1, repeats=5.0), reading("one", sure=-1.5), reading("two", sure=-1.2)]

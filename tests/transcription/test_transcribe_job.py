@@ -10,6 +10,7 @@ import pytest
 
 from core.audio.samples import read, write_wav
 from core.errors import UserError
+from core.files import read_json
 from core.jobs.job import Job
 from core.transcription.start import missing, start_transcribe
 from core.transcription.wer import wer
@@ -39,8 +40,10 @@ def test_every_clip_gets_its_text_and_one_bad_clip_is_set_aside(
     clips = make_clips(6)
     project.clip_file(clips[2].id).write_bytes(b"RIFF, but not really")
     project.store.edit_clip(clips[4].id, status="rejected")
-    view = start(project).wait()
+    job = start(project, prompt=None)  # as a field sends it that nobody has touched
+    view = job.wait()
     assert view.status == "done", view
+    assert read_json(job.path / "job.json")["arguments"]["prompt"] == ""
     assert [warning.code for warning in view.warnings] == ["transcribe.clip_failed"]
     assert clips[2].id in view.warnings[0].text
     assert {name: view.result[name] for name in ("heard", "failed", "left")} == {"heard": 4, "failed": 1, "left": 0}
