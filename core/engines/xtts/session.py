@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from core.engines.xtts import ranks
 from core.engines.xtts.batches import Signs
 from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Feed, Part
@@ -22,6 +23,7 @@ from core.engines.xtts.model import load_base
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
 from core.engines.xtts.trainables import Mean, choose, groups
+from core.engines.xtts.trunk import compile_blocks
 from core.errors import Cancelled, UserError
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
@@ -46,9 +48,12 @@ class XttsSession:
         self.values_step = 0  # the update that the values `step` returned last belong to
         self.division = 1  # into how many parts a batch is cut; `halve_batch` doubles it
         self.rate_factor = 1.0
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.seed)  # every process begins with the same weights
         self.lora = choose(xtts, config, base)
+        torch.manual_seed(config.seed + ranks.rank())  # and leaves out other things at random
         self.parameters = lora_parameters(xtts)
+        if config.compile:
+            compile_blocks(xtts.gpt.gpt)
         self.mean = Mean(self.parameters, config.ema_decay)
         self.optimizer = torch.optim.AdamW(groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
         self.dtype = autocast_dtype(config.precision, device)
@@ -81,7 +86,10 @@ class XttsSession:
             group["lr"] = lr
         random = self._random()
         try:
-            mel, text = self._backward(self.feed.update(self.step_number, self.division), should_stop)
+            # Processes that share an update cannot leave it one by one.
+            asked = should_stop if ranks.world() == 1 else _never
+            parts = self.feed.update(self.step_number, self.division * ranks.world())
+            mel, text = self._backward(parts, asked)
         except (Cancelled, torch.OutOfMemoryError):
             self.optimizer.zero_grad(set_to_none=True)
             self._set_random(random)
@@ -260,7 +268,7 @@ class XttsSession:
         codes = sum(part.batch.code_targets for part in parts)
         tokens = sum(part.batch.text_targets for part in parts)
         mel = text = torch.zeros((), device=self.device)
-        for number, part in enumerate(parts):
+        for number, part in enumerate(ranks.share(parts)):
             if number and should_stop():
                 raise Cancelled
             loss = self._losses(part, self.config.dropout, self.config.gradient_checkpointing)
@@ -268,6 +276,7 @@ class XttsSession:
             share_text = loss.text * (part.batch.text_targets / tokens)
             self.scaler.scale(share_mel + self.config.text_loss_weight * share_text).backward()  # type: ignore[no-untyped-call]
             mel, text = mel + share_mel.detach(), text + share_text.detach()
+        mel, text = ranks.summed(self.parameters, torch.stack([mel, text])).unbind()
         return mel, text
 
     def _mode(self, training: bool) -> None:
@@ -283,6 +292,7 @@ def start(
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")
+    ranks.join(device)
     session = XttsSession(load_base(base, device), config, features, device, base)
     if resume_from is not None:
         session.load(resume_from)
@@ -296,6 +306,10 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate * (step + 1) / warmup
     done = (step - warmup) / max(1, config.max_steps - warmup)
     return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def _never() -> bool:
+    return False
 
 
 def _copy_into(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:

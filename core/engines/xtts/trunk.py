@@ -22,13 +22,19 @@ def trunk(gpt2: Any, embedded: Tensor, *, dropout: float = 0.0, checkpointing: b
     Source: ``transformers/models/gpt2/modeling_gpt2.py`` (5.23).
     """
     hidden = drop(embedded, dropout)
+    compute = getattr(gpt2, "compiled_block", _block)
     for block in gpt2.h:
         if checkpointing:
-            hidden = checkpoint(_block, block, hidden, dropout, use_reentrant=False)
+            hidden = checkpoint(compute, block, hidden, dropout, use_reentrant=False)
         else:
-            hidden = _block(block, hidden, dropout)
+            hidden = compute(block, hidden, dropout)
     normed: Tensor = gpt2.ln_f(hidden)
     return normed
+
+
+def compile_blocks(gpt2: Any) -> None:
+    """From now on run blocks through ``torch.compile``: once for all lengths, which takes minutes at first."""
+    gpt2.compiled_block = torch.compile(_block, dynamic=True)
 
 
 def _block(block: Any, hidden: Tensor, dropout: float) -> Tensor:

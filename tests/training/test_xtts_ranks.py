@@ -1,0 +1,75 @@
+"""Two processes that share an update learn what one learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engines.xtts.session import start
+from core.jobs.job import REPOSITORY
+from core.training.config import TrainConfig
+
+SETTINGS = {
+    **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
+    **{"precision": "float32", "reference_pool": 8, "dropout": 0.0, "lora_dropout": 0.0},
+}
+PROGRAM = """
+import json, os, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from core.engines.xtts.features import prepare
+from core.engines.xtts.ranks import rank, world
+from core.engines.xtts.session import start
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.training.config import TrainConfig
+dataset, base, cache, out = map(Path, sys.argv[1:5])
+job = Job.create(out / os.environ["RANK"], "train", {})
+features = prepare(dataset, base, cache, Reporter(job))
+session = start(TrainConfig(**json.loads(sys.argv[5])), features, base, None)
+assert world() == 2
+told = [session.step() for _ in range(4)]
+(out / f"{rank()}.json").write_text(json.dumps([told, [p.double().sum().item() for p in session.parameters]]))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_losses_of_one(features: Any, dataset: Path, starter: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    cache = features.cache.folder.parent
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        str(dataset),
+        str(starter),
+        str(cache),
+        str(tmp_path),
+        json.dumps(SETTINGS),
+    ]
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    both = [
+        subprocess.Popen(command, cwd=REPOSITORY, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}) for n in (0, 1)
+    ]
+    alone = start(TrainConfig(**SETTINGS), features, starter, None)
+    expected = [alone.step() for _ in range(4)]
+    try:
+        assert [one.wait(240) for one in both] == [0, 0]
+    finally:
+        for one in both:
+            one.kill()
+    (first, weights), (second, others) = (json.loads((tmp_path / f"{n}.json").read_text()) for n in (0, 1))
+    assert first == second and weights == others, "all processes take the same step"
+    for ours, one in zip(first, expected, strict=True):
+        assert ours == pytest.approx(one, rel=1e-3)
+    assert first[3]["loss_mel_ce"] != first[0]["loss_mel_ce"]
