@@ -82,8 +82,7 @@ def longest_pause(sound: Samples, shortest_s: float = 0.03) -> int | None:
 
 def debian(root: Path, count: int) -> tuple[list[Piece], list[str]]:
     """Prompts of four words and more from the Debian packages, spread over all of them."""
-    sys.path.insert(0, str(DEMO))
-    import build
+    from presets.demo import build
 
     found = []
     for name, text in sorted(build.texts_of(root).items()):
