@@ -81,7 +81,7 @@ class _Walk:
         self._enter("demo_segment")
         self._follow(self._start(lambda: start_segment(project)))
         self._enter("demo_transcribe")
-        self._follow(self._start(lambda: start_transcribe(project, "builtin:tiny.en", "en", device="cpu", beam_size=1)))
+        self._follow(self._start(lambda: _transcribe(project)))
         self._enter("demo_dataset")
         approved = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
         dataset = freeze(project)
@@ -187,3 +187,9 @@ class _PartFailed(UserError):
     def __init__(self, view: JobView) -> None:
         Exception.__init__(self, view.text)
         self.code, self.text, self.hint, self.values = view.code, view.text, view.hint, view.values
+
+
+def _transcribe(project: Project) -> Job:
+    """Text alone: word times and how the clips sound can be had from the pages afterwards."""
+    model = "builtin:tiny.en"
+    return start_transcribe(project, model, "en", device="cpu", beam_size=1, words=False, measure=False)
