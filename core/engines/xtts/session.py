@@ -22,6 +22,7 @@ from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.model import load_base
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
+from core.engines.xtts.schedule import learning_rate
 from core.engines.xtts.trainables import Mean, choose, groups
 from core.engines.xtts.trunk import compile_blocks
 from core.errors import Cancelled, UserError
@@ -30,8 +31,6 @@ from core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from core.engines.xtts.voice import XttsVoice
-
-_FLOOR = 0.1  # of the learning rate, where the cosine ends
 
 
 class XttsSession:
@@ -117,7 +116,8 @@ class XttsSession:
     def _tell(self, lr: float, values: Tensor) -> dict[str, float]:
         if not values.is_cuda:
             return self._values(self.step_number, lr, values)
-        fetched = values.to("cpu", non_blocking=True)
+        fetched = torch.empty(values.shape, pin_memory=True)
+        fetched.copy_(values, non_blocking=True)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record()
         before, self._told = self._told or (self.step_number, lr, fetched, done), (self.step_number, lr, fetched, done)
@@ -297,15 +297,6 @@ def start(
     if resume_from is not None:
         session.load(resume_from)
     return session
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """The rate of the update after ``step`` others: a linear rise, then half a cosine down to a tenth."""
-    warmup = min(config.warmup_steps, config.max_steps // 2)
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, config.max_steps - warmup)
-    return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def _never() -> bool:
