@@ -95,8 +95,10 @@ def _settings(page: Page) -> list[Any]:
         label=t("transcripts_models.again"), info=t("transcripts_models.again_about"), elem_id="asr-again"
     )
     with gr.Row():
-        words = gr.Checkbox(True, label=t("transcripts.words"), info=t("transcripts.words_help"), elem_id="asr-words")
-        measure = gr.Checkbox(True, label=t("transcripts.measure"), info=t("transcripts.measure_help"))
+        words = gr.Checkbox(
+            True, label=t("transcripts.words"), info=t("transcripts.words_help"), elem_id="asr-words", min_width=280
+        )
+        measure = gr.Checkbox(True, label=t("transcripts.measure"), info=t("transcripts.measure_help"), min_width=280)
     return [engine, model, language, prompt, again, words, measure]
 
 
