@@ -332,16 +332,26 @@ class Store:
             ).lastrowid
         return Edit(number or 0, source_id, what, tuple(before), tuple(fresh))
 
-    def undo_edit(self, source_id: str) -> Edit | None:
+    def undo_edit(
+        self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
+    ) -> Edit | None:
         """Take the last edit of a recording's clips back; None if there is none whose clips are still there.
 
         What recognition or a person wrote into the clips meanwhile goes with them.
+
+        Args:
+            keep: handed those of them as they are now that a person decided on or changed, and their revisions,
+                before they go; if it raises, nothing is changed.
         """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             edit = _last_edit(db, source_id)
             if edit is None:
                 return None
+            now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
+            touched = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
+            if touched and keep:
+                keep([clip for clip, _ in touched], [one for _, changes in touched for one in changes])
             _swap(db, source_id, edit.after, edit.before)
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
         return edit

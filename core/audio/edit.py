@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from core.audio import word_times
 from core.audio.clips import cut_clip, options_of_last_cut, text_between
+from core.audio.put_away import Trash
 from core.audio.silence import SegmentOptions
 from core.errors import UserError
 from core.jobs import locks
@@ -112,6 +113,8 @@ def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -
 def undo(project: Project, source_id: str) -> str:
     """Take the last change of a recording's clips back and return what it was.
 
+    Clips it made that a person wrote in or decided on since go to the project's trash, from where they come back.
+
     Raises:
         UserError: ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
         Busy: the project's recordings are being cut.
@@ -124,7 +127,13 @@ def undo(project: Project, source_id: str) -> str:
         for clip in edit.before:
             if not _untrash(project, clip):
                 _write(project, source, clip, options_of_last_cut(project))
-        project.store.undo_edit(source_id)
+        trash = Trash(project, source)
+        try:
+            project.store.undo_edit(source_id, trash.keep)
+        except BaseException:
+            trash.undo()
+            raise
+        trash.move()
         trash_sound(project, edit.after)
     return edit.what
 

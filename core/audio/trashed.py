@@ -1,52 +1,22 @@
-"""Clips that a person had worked on and that a later cut replaced: kept in the project's trash, and brought back."""
+"""Clips that a person had worked on and that a later cut or an undo replaced: listed, and brought back."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.audio.clips import cut_clip, options_of_last_cut
 from core.audio.edit import alone, trash_sound
+from core.audio.put_away import LIST
 from core.errors import UserError
-from core.files import free_name, inside, read_json, write_json
-from core.records import Clip, Revision, Source
+from core.files import inside, read_json
+from core.records import Clip, Source
 from core.workspace import Project
 
-_LIST = "clips.json"
 _SAME_S = 0.001
-
-
-class Trash:
-    """Where clips go that a person worked on: a folder of the project's trash with their list and their audio."""
-
-    def __init__(self, project: Project, source: Source) -> None:
-        self.project, self.source = project, source
-        self.folder: Path | None = None
-        self.ids: list[str] = []
-
-    def keep(self, clips: list[Clip], revisions: list[Revision]) -> None:
-        """Write down what is to be kept, before it leaves the database."""
-        parent = self.project.path / "trash"
-        parent.mkdir(parents=True, exist_ok=True)
-        self.folder = parent / free_name(parent, f"{self.source.id}-clips")
-        kept = {"clips": [asdict(clip) for clip in clips], "revisions": [asdict(one) for one in revisions]}
-        write_json(self.folder / _LIST, {"source": asdict(self.source), **kept})
-        self.ids = [clip.id for clip in clips]
-
-    def undo(self) -> None:
-        """Nothing left the database after all."""
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def move(self) -> None:
-        """Bring the audio to what was written down."""
-        for clip_id in self.ids:
-            path = self.project.clip_file(clip_id)
-            if self.folder and path.exists():
-                path.rename(self.folder / path.name)
 
 
 @dataclass(frozen=True)
@@ -65,7 +35,7 @@ def trashed_clips(project: Project, source_id: str = "") -> list[TrashedClips]:
     """What was put away by cutting again, the newest first; only of recordings that are there."""
     titles = {source.id: source.title for source in project.store.sources()}
     found = []
-    for path in (project.path / "trash").glob(f"*/{_LIST}"):
+    for path in (project.path / "trash").glob(f"*/{LIST}"):
         kept = _read(path)
         if kept is None or kept[0] not in titles or source_id not in ("", kept[0]):
             continue
@@ -112,7 +82,7 @@ def _trashed(project: Project, folder_name: str) -> tuple[Path, Source, list[Cli
     kept = None
     with contextlib.suppress(ValueError):  # a name that leads out of the trash
         folder = inside(project.path / "trash", folder_name)
-        kept = _read(folder / _LIST)
+        kept = _read(folder / LIST)
     if kept is None:
         raise UserError(
             "segment.not_in_trash", "These clips are no longer in the trash.", "Reload the page to see what is there."

@@ -13,9 +13,9 @@ from core.audio.clips import cut_clip, plan_clips, unreadable
 from core.audio.frames import frames_file, measure
 from core.audio.options import SegmentOptions
 from core.audio.plan import REASONS, LeftOut, plan
+from core.audio.put_away import Trash
 from core.audio.silence import levels
 from core.audio.speech import known_speech, measure_speech
-from core.audio.trashed import Trash
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

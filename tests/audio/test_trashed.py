@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio.edit import undo
+from core.audio.edit import split, undo
 from core.audio.trashed import restore_trashed_clips, trashed_clips
 from core.errors import UserError
 from core.files import read_json
@@ -65,6 +65,40 @@ def test_clips_in_the_trash_come_back_as_they_were(project: Project, tmp_path: P
     # Taken back like any other change of the clips.
     assert undo(project, source.id) == "restore"
     assert project.store.clips() == [first, *fresh] and all(project.clip_file(one.id).exists() for one in fresh)
+
+
+def test_clips_that_came_back_are_in_the_trash_again_once_that_is_undone(project: Project, tmp_path: Path) -> None:
+    source, clip, sound = _worked_on(project, tmp_path)
+    restore_trashed_clips(project, trashed_clips(project)[0].folder)
+    undo(project, source.id)
+    (found,) = trashed_clips(project)
+    assert found.texts == ("Good night.",)
+    restore_trashed_clips(project, found.folder)
+    assert project.store.clip(clip.id) == clip and project.clip_file(clip.id).read_bytes() == sound
+
+
+def test_what_a_person_wrote_into_the_halves_of_a_clip_outlives_the_undo_of_the_split(
+    project: Project, tmp_path: Path
+) -> None:
+    source = add_file(project, write(tmp_path / "in.wav", tone(5)))
+    cut_tones(project).wait()
+    whole = project.store.clips()[0]
+    one, two = split(project, whole.id, 2)
+    halves = [
+        project.store.edit_clip(one.id, text="First half.", status="approved"),
+        project.store.edit_clip(two.id, text="Second half.", status="approved"),
+    ]
+    assert undo(project, source.id) == "split" and project.store.clips() == [whole]
+    (found,) = trashed_clips(project)
+    assert found.texts == ("First half.", "Second half.")
+    restore_trashed_clips(project, found.folder)
+    assert project.store.clips() == halves and all(project.clip_file(half.id).exists() for half in halves)
+    # What nobody touched leaves nothing behind.
+    undo(project, source.id)
+    split(project, whole.id, 2)
+    before = len(trashed_clips(project))
+    undo(project, source.id)
+    assert len(trashed_clips(project)) == before
 
 
 def test_only_what_lies_in_the_way_goes_when_clips_come_back(project: Project, tmp_path: Path) -> None:
