@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -19,6 +18,7 @@ from core.files import inside
 
 MOST_MEMBERS = 200_000
 _MOST_RATIO = 1_000  # of a whole archive; sound hardly shrinks, and zeros shrink more
+_BLOCK_BYTES = 1 << 20
 _IN_MEMORY_BYTES = 30_000_000  # a clip; larger files go over the disk
 _IGNORED = ("__MACOSX/", ".git/")
 _IGNORED_NAMES = ("thumbs.db", "desktop.ini")
@@ -61,8 +61,10 @@ class Folder:
             yield file
 
     @contextlib.contextmanager
-    def local(self, name: str, _folder: Path) -> Iterator[Path]:
-        """A file as it lies on the disk."""
+    def local(self, name: str, _folder: Path, _on_block: Callable[[], object] | None = None) -> Iterator[Path]:
+        """A file as it lies on the disk; OSError if it cannot be read."""
+        with open(self.path / name, "rb"):
+            pass
         yield self.path / name
 
     def close(self) -> None:
@@ -164,22 +166,32 @@ class Zip:
         """A file to read and seek in: in memory if it is small, else in a file that has no name."""
         small = self.bytes_of(name) <= _IN_MEMORY_BYTES
         with io.BytesIO() if small else tempfile.TemporaryFile() as kept:
-            try:
-                with self._zip.open(self._members[name]) as file:
-                    shutil.copyfileobj(file, kept, 1 << 20)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-                raise OSError(str(error)) from None
+            self._unpack(name, kept)
             kept.seek(0)
             yield kept
 
+    def _unpack(self, name: str, target: IO[bytes], on_block: Callable[[], object] | None = None) -> None:
+        """Write a file's content to ``target`` block by block; OSError if it is damaged."""
+        try:
+            with self._zip.open(self._members[name]) as file:
+                while block := file.read(_BLOCK_BYTES):
+                    target.write(block)
+                    if on_block:
+                        on_block()
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+            raise OSError(str(error)) from None
+
     @contextlib.contextmanager
-    def local(self, name: str, folder: Path) -> Iterator[Path]:
-        """A file unpacked into ``folder`` under a name of ours, gone afterwards."""
+    def local(self, name: str, folder: Path, on_block: Callable[[], object] | None = None) -> Iterator[Path]:
+        """A file unpacked into ``folder`` under a name of ours, gone afterwards.
+
+        ``on_block`` is called after each block, and may raise to break off.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(prefix=".tmp-", suffix=_plain_suffix(name), dir=folder)
         try:
-            with os.fdopen(handle, "wb") as target, self.opened(name) as file:
-                shutil.copyfileobj(file, target, 1 << 20)
+            with os.fdopen(handle, "wb") as target:
+                self._unpack(name, target, on_block)
             yield Path(path)
         finally:
             Path(path).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import soxr
 
 from core.audio.decode import MediaInfo, check_room, decode_to_flac, no_room, too_long
 from core.audio.samples import Samples
-from core.errors import UserError
+from core.errors import DiskFull, UserError
 from core.files import replacing
 from core.jobs.reporter import Reporter
 from core.sources.archive import Folder, Zip
@@ -70,6 +70,17 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
     return placed
 
 
+def bad_sound(member: str, what: str) -> UserError:
+    """A file of a folder or zip that cannot be read, and what says so."""
+    return UserError(
+        "collection.bad_sound",
+        "“{member}” could not be read and was left out ({what}).",
+        "Listen to it in another program.",
+        member=member[-120:],
+        what=what[-160:],
+    )
+
+
 class _Joiner:
     def __init__(
         self,
@@ -114,6 +125,8 @@ class _Joiner:
             try:
                 if (block := next(blocks, None)) is None:
                     break
+            except DiskFull:
+                raise
             except (soundfile.LibsndfileError, OSError, UserError) as error:
                 if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise
@@ -137,13 +150,7 @@ class _Joiner:
     def _set_aside(self, item: Item, what: str) -> int:
         self.bad += 1
         if self.bad <= _NAMED:
-            self.reporter.warning(
-                "collection.bad_sound",
-                "“{member}” could not be read and was left out ({what}).",
-                "Listen to it in another program.",
-                member=item.sound[-120:],
-                what=what[-160:],
-            )
+            self.reporter.set_aside(bad_sound(item.sound, what))
         return 0
 
     def _blocks(self, sound: str) -> Iterator[Samples]:
@@ -154,7 +161,7 @@ class _Joiner:
             return
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=self.folder) as folder:
             flac = Path(folder) / "sound.flac"
-            with self.place.local(sound, Path(folder)) as path:
+            with self.place.local(sound, Path(folder), self.reporter.check_stop) as path:
                 stop = self.reporter.stop_requested
                 decode_to_flac(path, flac, max_hours=self.max_hours, name=sound, should_stop=stop)
             with open(flac, "rb") as file:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import DiskFull, UserError
 from core.jobs.reporter import Reporter
 from core.records import Source, Word
 from core.sources.link_cookies import cookies_file
@@ -19,7 +19,7 @@ from core.sources.youtube import download
 from core.workspace import Project
 
 # Nothing that comes after would fare better: the job ends there, and goes on from there when it is resumed.
-ENDS_ALL = ("youtube.no_network", "youtube.refused", "link.no_room")
+ENDS_ALL = ("youtube.no_network", "youtube.refused")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def take_link(
 
     Raises:
         UserError: one of `ENDS_ALL`.
-        DiskFull, Cancelled: as they are.
+        DiskFull: ``link.no_room``, ``audio.no_room``: the link is to be fetched again.
+        Cancelled: as it is.
     """
     options = LinkOptions.of(arguments.get("link", {}))
     max_hours = float(arguments.get("max_hours", 24.0))
@@ -70,7 +71,7 @@ def take_link(
             position=position,
         )
     except UserError as error:
-        if error.code in ENDS_ALL:
+        if _ends_all(error):
             raise
         yield error
         return
@@ -94,11 +95,15 @@ def take_link(
         except Duplicate as error:
             yield error
         except UserError as error:
-            if error.code in ENDS_ALL:
+            if _ends_all(error):
                 raise
             yield error
         finally:
             item.path.unlink(missing_ok=True)
+
+
+def _ends_all(error: UserError) -> bool:
+    return isinstance(error, DiskFull) or error.code in ENDS_ALL
 
 
 def origin_of(url: str, options: LinkOptions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,11 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Source
 from core.sources import companions, recordings
+from core.sources.archive import Folder, Zip
 from core.sources.collection import bring
 from core.sources.datasets import look, opened
 from core.sources.held import is_archive
+from core.sources.joining import bad_sound
 from core.sources.link_import import Taken, take_link
 from core.sources.upload import Duplicate, add_file
 from core.workspace import Project, Workspace
@@ -66,9 +69,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     files = [(Path(path), name) for path, name in arguments.get("files", [])]
     folders = [Path(path) for path in arguments.get("folders", [])]
     urls: list[str] = list(arguments.get("urls", []))
-    for folder in (project.sources, project.uploads):
-        for left_behind in folder.glob(".tmp-*"):  # by a job that was killed; no other decodes now
-            shutil.rmtree(left_behind) if left_behind.is_dir() else left_behind.unlink()
+    _sweep(project, job)
     outcome = _Outcome()
     done = _Done(job)
     try:
@@ -91,6 +92,15 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         shutil.rmtree(job.path / "download", ignore_errors=True)
     _complain(outcome)
     return outcome.result()
+
+
+def _sweep(project: Project, job: Job) -> None:
+    """Take away what jobs that were killed left half written, unless another job may be writing there now."""
+    if any(other.alive() for other in project.all_jobs() if other.path != job.path):
+        return
+    for folder in (project.sources, project.uploads):
+        for left_behind in folder.glob(".tmp-*"):
+            shutil.rmtree(left_behind) if left_behind.is_dir() else left_behind.unlink()
 
 
 class _Done:
@@ -160,16 +170,35 @@ def _take_collection(
         if isinstance(error, DiskFull):
             raise
         return outcome.fail(name, error, reporter)
-    place = opened(path, name)
-    with contextlib.closing(place):
+    with contextlib.closing(opened(path, name)) as place:
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as unpacked:
-                here = [
-                    (unpacked.enter_context(place.local(str(file), project.uploads)), file) for file in group.files()
-                ]
-                files = [(local, file.name) for local, file in here]
-                own = companions.Group(files[0] if group.media else None, files[1 if group.media else 0 :])
-                _take_group(project, own, arguments, reporter, outcome, position)
+                if own := _unpacked(place, group, unpacked, project, reporter, outcome):
+                    _take_group(project, own, arguments, reporter, outcome, position)
+
+
+def _unpacked(
+    place: Folder | Zip,
+    group: companions.Group,
+    until: contextlib.ExitStack,
+    project: Project,
+    reporter: Reporter,
+    outcome: _Outcome,
+) -> companions.Group | None:
+    """The files of a group as they lie on the disk; damaged ones are named. None without the recording."""
+    files: dict[Path, companions.File] = {}
+    for file in group.files():
+        try:
+            local = place.local(str(file), project.uploads, reporter.check_stop)
+            files[file] = until.enter_context(local), file.name
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            outcome.fail(file.name, bad_sound(str(file), str(error)), reporter)
+    media = files.pop(group.media[0], None) if group.media else None
+    if not media and (group.media or not files):
+        return None
+    return companions.Group(media, list(files.values()))
 
 
 def _take(

@@ -19,9 +19,10 @@ from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Source
+from core.records import Source, Word
 from core.sources import recordings
 from core.sources.upload import Duplicate, add_file
+from core.sources.youtube import Downloaded
 from core.tasks import import_sources
 from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
@@ -227,6 +228,8 @@ def test_a_removed_recording_comes_back_from_the_trash_with_its_clips(project: P
     kept = add_file(project, write(tmp_path / "b.wav", tone(4)))
     start_segment(project, None, SegmentOptions(only_speech=False)).wait()
     project.store.edit_clip(f"{source.id}-0001", text="Hello.", status="approved")
+    words = [Word(0.1, 0.5, "Hello."), Word(5.1, 5.4, "You.", 0.9)]
+    project.store.replace_words(source.id, 0, 1e9, words)
     clips, files = project.store.clips(), sorted(path.name for path in project.clips.iterdir())
     folder = recordings.remove(project, source.id)
     assert [s.id for s in project.store.sources()] == [kept.id]
@@ -235,6 +238,18 @@ def test_a_removed_recording_comes_back_from_the_trash_with_its_clips(project: P
     assert recordings.restore(project, folder.name) == source
     assert project.store.clips() == clips and sorted(path.name for path in project.clips.iterdir()) == files
     assert project.source_file(source.id).exists() and not folder.exists()
+    assert project.store.words(source.id) == words
+
+
+def test_a_recording_is_not_removed_while_its_clips_are_changed(project: Project, tmp_path: Path) -> None:
+    source = add_file(project, write(tmp_path / "a.wav", tone(2)))
+    held = locks.try_lock(project.path / "locks" / "segment", {"kind": "segment"})
+    assert held is not None
+    with pytest.raises(Busy):
+        recordings.remove(project, source.id)
+    os.close(held)
+    assert project.store.source(source.id) == source and project.source_file(source.id).exists()
+    assert recordings.remove(project, source.id).exists()
 
 
 def test_what_is_not_in_the_trash_cannot_come_back(project: Project) -> None:
@@ -256,8 +271,6 @@ def test_the_meter_says_how_far_the_minutes_reach(minutes: float, level: str, fo
 def test_several_items_of_one_address_go_on_after_a_bad_one(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.sources.youtube import Downloaded
-
     (tmp_path / "bad.webm").write_text("not media")
     good = write(tmp_path / "good.wav", tone(1))
 
@@ -282,3 +295,39 @@ def test_stop_is_seen_while_a_large_file_is_still_being_compared(project: Projec
     with pytest.raises(Cancelled):
         add_file(project, path, reporter=reporter)
     assert not project.sources.exists()
+
+
+def test_what_a_running_job_is_writing_is_not_swept_away(project: Project) -> None:
+    project.sources.mkdir()
+    (project.sources / ".tmp-clean").mkdir()
+    cleaning = Job.create(project.jobs, "clean", {})
+    job = Job.create(project.jobs, "import_sources", {})
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug}
+    handle = locks.try_lock(cleaning.path / "lock", {"kind": "clean"})
+    assert handle is not None and cleaning.alive()
+    import_sources.run(job, arguments, Reporter(job))
+    assert (project.sources / ".tmp-clean").exists()
+    os.close(handle)
+    import_sources.run(job, arguments, Reporter(job))
+    assert not (project.sources / ".tmp-clean").exists()
+
+
+def test_a_link_for_which_there_is_no_room_is_left_for_a_resume(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = write(tmp_path / "fetched.wav", tone(1))
+    monkeypatch.setattr(
+        "core.sources.link_import.download", lambda url, *_, **__: [Downloaded(fetched, "Talk", url, 1.0)]
+    )
+
+    def full(*_: object, **__: object) -> Source:
+        raise DiskFull("audio.no_room", "Full.")
+
+    monkeypatch.setattr("core.sources.link_import.add_file", full)
+    job = Job.create(project.jobs, "import_sources", {"urls": ["https://a.example/v"]})
+    with pytest.raises(DiskFull):
+        import_sources.run(
+            job, {"workspace": str(project.workspace.path), "project": project.slug, **job.spec()["arguments"]},
+            Reporter(job),
+        )  # fmt: skip
+    assert recordings.done_items(job) == []

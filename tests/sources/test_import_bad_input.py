@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
-from core.errors import DiskFull, UserError
+from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources import recordings
-from core.sources.archive import Folder
+from core.sources.archive import Folder, Zip
 from core.sources.datasets import look
 from core.sources.joining import join
 from core.sources.upload import add_file
@@ -123,3 +124,58 @@ def test_a_disk_that_fills_up_while_a_data_set_is_joined_is_named(
     with pytest.raises(UserError) as error:
         join(Folder(folder), tmp_path / "x.flac", look(folder), Reporter(job), max_hours=1)
     assert error.value.code == "audio.no_room"
+
+
+def test_a_disk_that_fills_up_while_a_member_is_decoded_is_no_fault_of_the_member(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "one.m4a").write_bytes(b"sound")
+    (folder / "one.txt").write_text("One.")
+
+    def no_room(*_: object, **__: object) -> None:
+        raise DiskFull("audio.no_room", "Full.")
+
+    monkeypatch.setattr("core.sources.joining.decode_to_flac", no_room)
+    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    with pytest.raises(DiskFull):
+        join(Folder(folder), tmp_path / "x.flac", look(folder), reporter, max_hours=1)
+    assert reporter.job.read().warnings == []
+
+
+def test_a_damaged_member_of_a_zip_of_recordings_is_named_and_the_others_come_in(
+    project: Project, tmp_path: Path
+) -> None:
+    path = tmp_path / "talks.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for number, name in enumerate("abc"):
+            archive.write(write(tmp_path / f"{name}.wav", tone(1, hz=300 + 100 * number)), f"{name}.wav")
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"b.wav") + 5_000
+    data[middle : middle + 100] = bytes(100)  # its checksum is wrong now
+    path.write_bytes(data)
+    job = Job.create(project.jobs, "import_sources", {})
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": [[str(path), path.name]]}
+    result = import_sources.run(job, arguments, Reporter(job))
+    assert (result["added"], result["failed"]) == (2, 1)
+    assert [(one.code, one.values["member"]) for one in job.read().warnings] == [("collection.bad_sound", "b.wav")]
+    assert [source.title for source in project.store.sources()] == ["a", "c"]
+    assert not list(project.uploads.iterdir())
+
+
+def test_stop_is_seen_while_a_large_member_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("large.mp3", bytes(40_000_000))
+    place = Zip(path)
+    written: list[int] = []
+
+    def stop() -> None:
+        written.append(next(tmp_path.glob(".tmp-*")).stat().st_size)
+        raise Cancelled
+
+    with pytest.raises(Cancelled), place.local("large.mp3", tmp_path, stop):
+        pass
+    place.close()
+    assert len(written) == 1 and written[0] <= 1 << 20 and not list(tmp_path.glob(".tmp-*"))
