@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.audio.edit import alone
 from core.errors import UserError
 from core.files import free_name, inside, read_json, write_json
 from core.jobs.job import Job
-from core.records import Clip, ClipFilter, Source
+from core.records import Clip, ClipFilter, Source, Word
 from core.sources.address import check_url
 from core.sources.link_options import LinkOptions
 from core.workspace import Project
@@ -85,7 +87,8 @@ def add(
     project.uploads.mkdir(parents=True, exist_ok=True)
     try:
         for path, name in files:
-            target = project.uploads / free_name(project.uploads, f"upload{path.suffix[:8]}")
+            # Random: of two that add at one moment neither may take the other's file.
+            target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
             moved.append((target, path, name or path.name))
         arguments = {
@@ -149,12 +152,31 @@ def _was_stopped(job: Job) -> bool:
 
 
 def remove(project: Project, source_id: str) -> Path:
-    """Move a recording, its clips and what was noted of them to the project's trash; returns the folder there.
+    """Move a recording, its clips, words and what was noted of them to the project's trash; returns the folder there.
 
     Raises:
         UserError: ``source.missing``, ``source.in_use`` while recordings are added or cut.
+        Busy: a cut has just begun.
     """
-    source = project.store.source(source_id)
+    _refuse_in_use(project, project.store.source(source_id))
+    with alone(project):  # no edit in another tab meanwhile
+        source = project.store.source(source_id)
+        clips = project.store.clips(ClipFilter(source_id=source_id))
+        words = project.store.words(source_id)
+        trash = project.path / "trash"
+        trash.mkdir(parents=True, exist_ok=True)
+        folder = trash / free_name(trash, source_id)
+        folder.mkdir()
+        kept = {"source": asdict(source), "clips": [asdict(clip) for clip in clips]}
+        write_json(folder / "source.json", {**kept, "words": [asdict(word) for word in words]})
+        project.store.remove_source(source_id)
+        for path in (*project.source_files(source_id), *(project.clip_file(clip.id) for clip in clips)):
+            if path.exists():
+                path.rename(folder / path.name)
+    return folder
+
+
+def _refuse_in_use(project: Project, source: Source) -> None:
     for job in project.all_jobs():
         spec = job.spec()
         if spec["kind"] not in _USE_RECORDINGS or not job.alive():
@@ -169,17 +191,6 @@ def remove(project: Project, source_id: str) -> Path:
             kind=kind,
             title=title,
         )
-    clips = project.store.clips(ClipFilter(source_id=source_id))
-    trash = project.path / "trash"
-    trash.mkdir(parents=True, exist_ok=True)
-    folder = trash / free_name(trash, source_id)
-    folder.mkdir()
-    write_json(folder / "source.json", {"source": asdict(source), "clips": [asdict(clip) for clip in clips]})
-    project.store.remove_source(source_id)
-    for path in (*project.source_files(source_id), *(project.clip_file(clip.id) for clip in clips)):
-        if path.exists():
-            path.rename(folder / path.name)
-    return folder
 
 
 def restore(project: Project, name: str) -> Source:
@@ -200,6 +211,8 @@ def restore(project: Project, name: str) -> Source:
             path.rename((project.clips if path.suffix == ".wav" else project.sources) / path.name)
     project.store.add_source(source)
     project.store.replace_clips(source.id, [Clip(**clip) for clip in kept["clips"]])
+    # What was removed by an older version has no words with it.
+    project.store.replace_words(source.id, 0, 1e9, [Word(**word) for word in kept.get("words", [])])
     shutil.rmtree(folder)
     return source
 
