@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +48,35 @@ def hold(project: Project, path: Path, name: str) -> Held:
     """
     reading = look(path, name)
     project.uploads.mkdir(parents=True, exist_ok=True)
-    id_ = next(
-        name for name in map("held-{}".format, itertools.count(1)) if not list(project.uploads.glob(f"{name}.*"))
-    )
+    id_ = f"held-{secrets.token_hex(6)}"
     shutil.move(path, project.uploads / f"{id_}.zip")
     held = _facts(id_, reading)
     write_json(project.uploads / f"{id_}.json", held.__dict__)
     return held
+
+
+def receive(
+    project: Project, files: list[Path], rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
+) -> list[UserError]:
+    """Take what was dropped: each zip is held on its own, the other files are added together.
+
+    Returns:
+        what was refused; the rest came in all the same.
+    """
+    refused: list[UserError] = []
+    plain = [(path, path.name) for path in files if not is_archive(path.name)]
+    for path in files:
+        if is_archive(path.name):
+            try:
+                hold(project, path, path.name)
+            except UserError as error:
+                refused.append(error)
+    if plain:
+        try:
+            recordings.add(project, plain, [], rights, max_hours=max_hours, max_mb=max_mb)
+        except UserError as error:
+            refused.append(error)
+    return refused
 
 
 def _facts(id_: str, reading: Reading) -> Held:

@@ -15,12 +15,17 @@ import soundfile
 from core.audio.samples import read
 from core.errors import UserError
 from core.jobs.job import JobView
+from core.records import Source
+from core.settings import Settings
 from core.sources import held, recordings
 from core.sources.archive import Folder, Zip
 from core.sources.datasets import look
 from core.sources.joining import GAP_S
 from core.workspace import Project
 from tests.audio.sounds import convert, silence, tone, write
+from ui.i18n import Translator
+from ui.page import Page
+from ui.parts.source_table import source_table
 
 
 def zipped(folder: Path, target: Path) -> Path:
@@ -260,3 +265,40 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     assert [(source.title, source.rights) for source in project.store.sources()] == [("My set", "my own")]
     with pytest.raises(UserError):
         held.bring_in(project, one.id)
+
+
+def test_one_refused_zip_takes_nothing_else_with_it(project: Project, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.zip"
+    broken.write_text("no zip")
+    files = [broken, zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip"), write(tmp_path / "a.wav", tone(1))]
+    refused = held.receive(project, files)
+    assert [error.code for error in refused] == ["archive.broken"]
+    assert [one.name for one in held.held(project)] == ["set.zip"]
+    job = project.latest("import_sources")
+    assert job is not None and job.wait().result["added"] == 1
+
+
+def test_two_that_add_at_one_moment_do_not_take_each_others_files(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = [write(tmp_path / f"{name}.wav", tone(1)) for name in ("a", "b")]
+    zips = [zipped(ljspeech(tmp_path / name), tmp_path / f"{name}.zip") for name in ("c", "d")]
+    started: list[str] = []
+    monkeypatch.setattr(Project, "start_job", lambda _, __, arguments: started.append(arguments["files"][0][0]))
+    # Each looks before the other has written.
+    monkeypatch.setattr("shutil.move", lambda path, target: None)
+    monkeypatch.setattr("core.sources.held.write_json", lambda path, value: None)
+    for path in sounds:
+        recordings.add(project, [(path, path.name)], [])
+    assert len(set(started)) == 2
+    assert len({held.hold(project, path, path.name).id for path in zips}) == 2
+
+
+def test_the_table_looks_through_the_jobs_once_however_many_recordings_there_are(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(Project, "latest", lambda _, *kinds: looked.extend(kinds))
+    sources = [Source(f"s{number}", "Talk") for number in range(3)]
+    page = Page(Settings(), project.workspace, Translator("en"), *(None,) * 3)  # type: ignore[arg-type]
+    assert source_table(page, project, sources).count("<tr data-key") == 6 and looked == ["clean"]

@@ -11,10 +11,17 @@ from ui.i18n import Translator
 from ui.job_panel import is_live, job_panel
 
 
-def cleaned_part(t: Translator, project: Project, source: Source) -> str:
-    """HTML for a `Panel`, closed until asked for. What its buttons send, `act_on_cleaned` answers."""
+def cleaning(t: Translator, project: Project) -> str:
+    """Why no copy can be made now; empty if one can. The same for all recordings: looks through the jobs."""
     job = project.latest("clean")
-    busy = t("cleaned.busy") if job and job.alive() else ""
+    return t("cleaned.busy") if job and job.alive() else ""
+
+
+def cleaned_part(t: Translator, project: Project, source: Source, busy: str) -> str:
+    """HTML for a `Panel`, closed until asked for; ``busy`` is what `cleaning` says.
+
+    What its buttons send, `act_on_cleaned` answers.
+    """
     there = project.cleaned_file(source.id).exists()
     body = f'<p class="vw-dim">{html.e(t("cleaned.help"))}</p>'
     if there:

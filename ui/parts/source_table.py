@@ -12,7 +12,7 @@ from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
 from ui.page import Page
-from ui.parts.cleaned import cleaned_part
+from ui.parts.cleaned import cleaned_part, cleaning
 
 _METER_MINUTES = 60.0
 
@@ -22,11 +22,12 @@ def source_table(page: Page, project: Project, sources: list[Source]) -> str:
     t = page.t
     names = ("column_title", "column_quality", "column_listen")
     head = "".join(f"<th>{html.e(t('sources.' + name))}</th>" for name in names)
-    rows = "".join(_row(page, project, source) for source in sources)
+    busy = cleaning(t, project)
+    rows = "".join(_row(page, project, source, busy) for source in sources)
     return f'<table class="vw-stack"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _row(page: Page, project: Project, source: Source) -> str:
+def _row(page: Page, project: Project, source: Source, busy: str) -> str:
     t = page.t
     title = (
         f'<input type="text" class="vw-quiet" data-do="title" data-id="{html.e(source.id)}" maxlength="120"'
@@ -44,7 +45,8 @@ def _row(page: Page, project: Project, source: Source) -> str:
     key = html.e(source.id)
     if source.origin == READ_ALOUD:  # a few seconds each, and many of them
         return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>'
-    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{cleaned_part(t, project, source)}</td></tr>'
+    cleaned = cleaned_part(t, project, source, busy)
+    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{cleaned}</td></tr>'
     return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
 
 

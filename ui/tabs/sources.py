@@ -6,7 +6,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.errors import UserError
 from core.sources import held, recordings
 from core.sources.link_list import open_list
 from core.workspace import Project
@@ -58,34 +57,19 @@ def build(page: Page) -> Tab:
             del shown[listing]
         return shown
 
-    def add(project: Project | None, found: list[tuple[str, str]], note: str) -> None:
-        if project:
-            limits = page.settings
-            recordings.add(
-                project,
-                [(Path(file), name) for file, name in found],
-                [],
-                note,
-                max_hours=limits.max_source_hours,
-                max_mb=limits.max_upload_mb,
-            )
-
     def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
-        try:
-            plain = [path for path in paths or [] if not held.is_archive(path)]
-            for path in paths or []:
-                if project and path not in plain:  # what it would bring in is shown first
-                    held.hold(project, Path(path), Path(path).name)
-            if plain:
-                add(project, [(path, Path(path).name) for path in plain], note)
-        except UserError as error:
-            # Said here, so that the files do not stay in the field as if they had been added.
-            gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
+        if project:
+            found, limits = [Path(path) for path in paths or []], page.settings
+            hours, mb = limits.max_source_hours, limits.max_upload_mb
+            for error in held.receive(project, found, note, max_hours=hours, max_mb=mb):
+                # Said here, so that the files do not stay in the field as if they had been added.
+                gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
         return {files: None}
 
     def recorded(project: Project | None, path: str | None, note: str) -> Updates:
-        if path:
-            add(project, [(path, t("sources.spoken_title"))], note)
+        if project and path:
+            named, limits = [(Path(path), t("sources.spoken_title"))], page.settings
+            recordings.add(project, named, [], note, max_hours=limits.max_source_hours, max_mb=limits.max_upload_mb)
         return {spoken: None}
 
     def act(project: Project | None, evt: gr.EventData, note: str) -> Updates | None:
