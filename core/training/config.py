@@ -308,4 +308,6 @@ def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """A file of `config_text`: the config and the facts about the run."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings = raw.pop("settings")
+    # A run from before it was a setting was promised that everything stays.
+    settings.setdefault("keep_checkpoints", 0)
     return make_config(settings), raw

@@ -44,6 +44,11 @@ def test_a_frozen_config_reads_back(tmp_path: Path) -> None:
     assert read_config(tmp_path / "config.yaml") == (config, {"preset": "xtts-cpu", "language": "pt"})
 
 
+def test_a_run_from_before_checkpoints_were_cleared_away_keeps_them_all(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("preset: xtts-cpu\nsettings:\n  max_steps: 7\n")
+    assert read_config(tmp_path / "config.yaml")[0] == TrainConfig(max_steps=7, keep_checkpoints=0)
+
+
 def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config(workspace: Workspace) -> None:
     def read(steps: int) -> int:
         project = workspace.create("Anna")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +21,10 @@ from core.engines.xtts.model import load_base
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
 from core.engines.xtts.schedule import learning_rate
+from core.engines.xtts.state import UNREADABLE, broken, copied, copy_into, fused, random_state, read_state, set_random
 from core.engines.xtts.trainables import Mean, choose, groups
 from core.engines.xtts.trunk import compile_blocks
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
 
@@ -83,7 +82,7 @@ class XttsSession:
         lr = self.rate_factor * learning_rate(self.config, self.step_number)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        random = self._random()
+        random = random_state(self.device)
         try:
             # Processes that share an update cannot leave it one by one.
             asked = should_stop if ranks.world() == 1 else _never
@@ -91,7 +90,7 @@ class XttsSession:
             mel, text = self._backward(parts, asked)
         except (Cancelled, torch.OutOfMemoryError):
             self.optimizer.zero_grad(set_to_none=True)
-            self._set_random(random)
+            set_random(random, self.device)
             raise
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
@@ -173,17 +172,17 @@ class XttsSession:
     def snapshot(self) -> dict[str, Any]:
         """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
         self.mean.show(False)
-        weights = [
-            [one.detach().to("cpu", copy=True) for one in many] for many in (self.parameters, self.mean.hidden())
-        ]
-        return {"weights": weights, **copy.deepcopy(_on_cpu(self._state()))}
+        weights: list[Tensor] = copied([*self.parameters, *self.mean.hidden()])
+        return {"weights": weights, **copied(self._state())}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
         self.mean.show(False)
-        _copy_into([*self.parameters, *self.mean.hidden()], [one for many in snapshot["weights"] for one in many])
+        copy_into([*self.parameters, *self.mean.hidden()], snapshot["weights"])
         self.optimizer.zero_grad(set_to_none=True)
-        self._set_state(copy.deepcopy(snapshot))
+        # What goes to a card is copied on its way; on the processor the optimizer would write into the snapshot.
+        own = snapshot["optimizer"] if self.device.startswith("cuda") else copied(snapshot["optimizer"])
+        self._set_state({**snapshot, "optimizer": own})
         self._told = None  # the values of an update that is taken back
 
     def save(self, folder: Path) -> None:
@@ -204,24 +203,19 @@ class XttsSession:
         """
         adapter = read_adapter(folder)
         try:
-            state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+            state = read_state(folder, self.config.batch_size)
             if adapter is None:
                 raise ValueError("no adapter")
             self.mean.show(True)
             load_lora(self.xtts, adapter[1])
-            _copy_into(self.mean.hidden(), state["live"])
+            hidden = self.mean.hidden()
+            copy_into(hidden, state["live"] if "live" in state else self.parameters[: len(hidden)])
             self.mean.show(False)
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
-        except (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise UserError(
-                "train.state_broken",
-                "The state saved in {folder} cannot be read ({what}).",
-                "Its voice can still be used; to train on, start a new run.",
-                folder=folder.name,
-                what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
-            ) from error
+        except UNREADABLE as error:
+            raise broken(folder, error) from error
 
     def voice(self) -> XttsVoice:
         """A voice over the live weights; nothing is copied or reloaded."""
@@ -235,24 +229,14 @@ class XttsSession:
             "step": self.step_number,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            **self._random(),
+            **random_state(self.device),
         }
 
     def _set_state(self, state: dict[str, Any]) -> None:
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(fused(state["optimizer"]))
         self.scaler.load_state_dict(state["scaler"])
-        self._set_random(state)
+        set_random(state, self.device)
         self.step_number = int(state["step"])
-
-    def _random(self) -> dict[str, Tensor | None]:
-        """Where the process's random streams stand: dropout draws from them."""
-        on_card = self.device.startswith("cuda")
-        return {"random": torch.get_rng_state(), "random_cuda": torch.cuda.get_rng_state() if on_card else None}
-
-    def _set_random(self, state: dict[str, Any]) -> None:
-        torch.set_rng_state(state["random"])
-        if self.device.startswith("cuda") and state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"])
 
     def _losses(self, part: Part, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
         latents = self.latents.of(part.pieces)
@@ -301,17 +285,3 @@ def start(
 
 def _never() -> bool:
     return False
-
-
-def _copy_into(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-    with torch.no_grad():
-        for target, value in zip(targets, values, strict=True):
-            target.copy_(value)
-
-
-def _on_cpu(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    if isinstance(value, dict):
-        return {key: _on_cpu(one) for key, one in value.items()}
-    return [_on_cpu(one) for one in value] if isinstance(value, list) else value
