@@ -45,6 +45,8 @@ class Clip:
     ``text`` is what will be trained on, ``raw_text`` what recognition heard; ``confidence`` is 0 to 1.
     ``second_text`` is what a second model heard, ``mismatch`` how much of the characters differ (0: none).
     ``text_flags`` and ``sound_flags`` are codes apart by spaces: why its text or its sound is worth a second look.
+    ``given`` is 1 where the text is not what a model heard here but was brought along (subtitles, a data set, read
+    aloud) or carried over from a person's; ``checked`` is 1 once a second model heard the clip.
     ``forced`` names the ends that were cut without a pause: ``start``, ``end`` or ``both``.
 
     Of the sound: ``snr_db`` how far speech stands above the room, ``loudness_lufs`` and ``peak_dbfs`` (true peak) of
@@ -71,6 +73,8 @@ class Clip:
     text_flags: str = ""
     sound_flags: str = ""
     forced: str = ""
+    given: int = 0
+    checked: int = 0
     snr_db: float | None = None
     loudness_lufs: float | None = None
     peak_dbfs: float | None = None

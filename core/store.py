@@ -65,10 +65,17 @@ class Store:
 
     # Sources
 
-    def add_source(self, source: Source) -> None:
-        """Add a recording."""
+    def add_source(self, source: Source, words: Iterable[Word] = (), clips: Iterable[Clip] = ()) -> None:
+        """Add a recording with the words and clips that come with it, all of it or nothing."""
+        spoken = [{"source_id": source.id, **asdict(word)} for word in words]
+        cut = [asdict(clip) for clip in clips]
         with self._open() as db:
             _insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
+            _insert(db, "words", spoken)
+            if cut:
+                last = _last_number(db, source.id, [clip["id"] for clip in cut])
+                _insert(db, "clips", cut)
+                _note_change(db, source.id, last, changed=True)
 
     def sources(self) -> list[Source]:
         """All recordings in the order they came."""
@@ -239,15 +246,16 @@ class Store:
         """Store what recognition heard, in one statement, so that it cannot race with a person's edit.
 
         ``raw_text`` is always set; ``text`` only where it is empty, or is what a model heard before and a person has
-        neither changed nor approved. A second opinion on what was heard before goes. Returns the clip as it is now, or
-        None if it is no longer there.
+        neither changed nor approved: a given text stays, even where a model heard just that. A second opinion on what
+        was heard before goes. Returns the clip as it is now, or None if it is no longer there.
         """
         sql = (
             "UPDATE clips SET raw_text=:heard, confidence=:confidence, language=:language, avg_logprob=:avg_logprob, "
             "no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, text_flags=:text_flags, "
-            "second_text='', mismatch=NULL, "
-            "text=CASE WHEN text='' OR (text=raw_text AND status!='approved' AND NOT (edited_at IS NOT NULL "
-            "AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) THEN :heard ELSE text END "
+            "second_text='', mismatch=NULL, checked=0, given=CASE WHEN text='' THEN 0 ELSE given END, "
+            "text=CASE WHEN text='' OR (given=0 AND text=raw_text AND status!='approved' "
+            "AND NOT (edited_at IS NOT NULL AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) "
+            "THEN :heard ELSE text END "
             "WHERE id=:id RETURNING *"
         )
         values = {
@@ -264,13 +272,31 @@ class Store:
             row = db.execute(sql, values).fetchone()
             return None if row is None else _record(Clip, row)
 
-    def second_opinion(self, clip_id: str, second_text: str, mismatch: float, text_flags: str) -> None:
-        """Store what a second model heard in a clip, and how far it differs."""
+    def second_opinion(
+        self,
+        clip_id: str,
+        second_text: str,
+        mismatch: float,
+        text_flags: str,
+        *,
+        text: str | None = None,
+        checked: bool = True,
+    ) -> None:
+        """Store what a second model heard in a clip, and how far it differs.
+
+        Args:
+            text: what it was compared with; if the clip's text is another by now, the difference is not stored.
+            checked: whether a second model heard it; false for the difference between a given text and the first.
+        """
+        same = "text=coalesce(:text, text)"
+        sql = (
+            f"UPDATE clips SET second_text=:second_text, checked=:checked, "
+            f"mismatch=CASE WHEN {same} THEN :mismatch ELSE mismatch END, "
+            f"text_flags=CASE WHEN {same} THEN :text_flags ELSE text_flags END WHERE id=:id"
+        )
+        values = {"id": clip_id, "second_text": second_text, "mismatch": mismatch, "text_flags": text_flags}
         with self._open() as db:
-            db.execute(
-                "UPDATE clips SET second_text=?, mismatch=?, text_flags=? WHERE id=?",
-                (second_text, mismatch, text_flags, clip_id),
-            )
+            db.execute(sql, {**values, "text": text, "checked": int(checked)})
 
     def flag_texts(self, flags: Mapping[str, str]) -> None:
         """Set the flags of clips' texts by id, all at once."""
@@ -367,6 +393,11 @@ class Store:
         """All changes of a clip, oldest first."""
         with self._open() as db:
             return _revisions(db, clip_id)
+
+    def written(self) -> set[str]:
+        """Ids of the clips whose text a person changed."""
+        with self._open() as db:
+            return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
 
     def undo_last(self) -> list[str]:
         """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS edits (
   after TEXT);
 """
 FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
-_VERSION = 4  # of the tables; a database made by an older one is brought up to it
+_VERSION = 5  # of the tables; a database made by an older one is brought up to it
 # Columns that came after the first tables, with what older rows get.
 _LATER_COLUMNS = {
     "clip_numbers": ("changed_at REAL",),
@@ -43,7 +43,16 @@ _LATER_COLUMNS = {
         *(f"{name} REAL" for name in ("avg_logprob", "no_speech_prob", "compression_ratio", "naturalness")),
         *(f"{name} REAL" for name in ("peak_dbfs", "gain_db", "bandwidth_hz", "lead_s", "tail_s")),
         *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced")),
+        "given INTEGER DEFAULT 0",
+        "checked INTEGER DEFAULT 0",
     ),
+}
+# What rows of an older version tell of a new column.
+_FILLED = {
+    "given": """UPDATE clips SET given = 1 WHERE text != ''
+      AND (text != raw_text OR source_id IN (SELECT id FROM sources WHERE origin IN ('reading', 'dataset')))
+      AND NOT EXISTS (SELECT 1 FROM revisions WHERE clip_id = clips.id AND field = 'text')""",
+    "checked": "UPDATE clips SET checked = 1 WHERE second_text != '' OR (given = 0 AND mismatch IS NOT NULL)",
 }
 _LATER_INDEXES = f"""
 CREATE INDEX IF NOT EXISTS clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
@@ -62,8 +71,11 @@ def bring_up(db: sqlite3.Connection) -> None:
     for table, columns in _LATER_COLUMNS.items():
         there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
         for column in columns:
-            if column.split()[0] not in there:
+            name = column.split()[0]
+            if name not in there:
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+                if name in _FILLED:
+                    db.execute(_FILLED[name])
     db.commit()
     db.executescript(_LATER_INDEXES)
     db.execute(f"PRAGMA user_version={_VERSION}")

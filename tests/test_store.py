@@ -153,6 +153,38 @@ def test_a_database_from_before_numbers_were_noted_is_read_by_what_it_holds(stor
     assert [word.text for word in store.words("a")] == ["here"]
 
 
+def test_a_database_from_before_it_was_noted_whose_a_text_is_tells_it_by_what_it_holds(store: Store) -> None:
+    store.add_source(Source("c", "Data", origin="dataset", added_at=3.0))
+    store.replace_clips("c", [Clip("c-1", "c", 0, 5, text="As read.", raw_text="As read.", confidence=0.9)])
+    store.hear_clip("a-4", "Heard.", 0.9, "en")
+    store.second_opinion("a-4", "", 1.0, "mismatch")
+    store.edit_clip("a-3", text="By hand.")
+    with sqlite3.connect(store.path) as db:
+        for column in ("given", "checked"):
+            db.execute(f"ALTER TABLE clips DROP COLUMN {column}")
+        db.execute("PRAGMA user_version=4")
+    assert {clip.id for clip in store.clips() if clip.given} == {"a-1", "a-2", "a-5", "a-6", "b-1", "c-1"}
+    assert [clip.id for clip in store.clips() if clip.checked] == ["a-4"]
+
+
+def test_a_given_text_stays_even_if_a_model_heard_just_that(store: Store) -> None:
+    store.replace_clips("b", [Clip("b-2", "b", 6, 9, text="As read.", given=1), Clip("b-3", "b", 9, 12)])
+    for heard in ("As read.", "A shed."):
+        store.hear_clip("b-2", heard, 0.9, "en")
+        store.hear_clip("b-3", heard, 0.9, "en")
+    assert (store.clip("b-2").text, store.clip("b-2").raw_text) == ("As read.", "A shed.")
+    assert store.clip("b-3").text == "A shed."
+
+
+def test_a_difference_from_a_text_that_was_corrected_meanwhile_is_not_stored(store: Store) -> None:
+    store.edit_clip("a-3", text="Corrected.")
+    store.second_opinion("a-3", "Free.", 0.9, "mismatch", text="Three.")
+    clip = store.clip("a-3")
+    assert (clip.second_text, clip.mismatch, clip.text_flags, clip.checked) == ("Free.", None, "", 1)
+    store.second_opinion("a-3", "Free.", 0.5, "mismatch", text="Corrected.")
+    assert (store.clip("a-3").mismatch, store.clip("a-3").text_flags) == (0.5, "mismatch")
+
+
 def test_words_of_a_stretch_are_replaced_and_the_others_stay(store: Store) -> None:
     store.replace_words("a", 0, 100, [Word(1, 2, "one"), Word(5, 6, "five", 0.5), Word(9, 9.5, "nine")])
     store.replace_words("a", 4, 9, [Word(4.5, 5, "vier"), Word(5, 6, "fünf", 0.9)])

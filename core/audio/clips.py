@@ -83,6 +83,7 @@ def plan_clips(
 ) -> list[Clip]:
     """The clips of a recording after cutting it to ``spans``; where words are known, new ones get their text.
 
+    It counts as given if a word of it was not recognised; else as heard, so that a better model may replace it.
     A clip whose bounds did not change keeps its number, text and approval. New ones are numbered after ``last``, the
     highest number ever used, so that a file or a note made for an old clip is never taken for a new one's.
     """
@@ -96,7 +97,11 @@ def plan_clips(
             name = f"{source_id}-{next(numbers):04d}"
             first, end = (bisect.bisect_left(middles, at) for at in (span.start_s, span.end_s))
             text = text_between(words[first:end], span.start_s, span.end_s)
-            same = Clip(name, source_id, span.start_s, span.end_s, text=text, forced=span.forced)
+            given = any(word.probability is None for word in words[first:end])
+            same = Clip(
+                name, source_id, span.start_s, span.end_s, text=text, raw_text="" if given else text, given=int(given),
+                forced=span.forced,
+            )  # fmt: skip
         planned.append(same)
     return planned
 

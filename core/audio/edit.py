@@ -15,7 +15,7 @@ from core.audio.silence import SegmentOptions
 from core.errors import UserError
 from core.jobs import locks
 from core.jobs.job import busy
-from core.records import Clip, Edit, Source
+from core.records import Clip, Edit, Source, Word
 from core.workspace import Project
 
 SHORTEST_S = 0.3
@@ -61,7 +61,8 @@ def split(project: Project, clip_id: str, at_s: float) -> tuple[Clip, Clip]:
         for begin, end, name in ((old.start_s, at_s, "start"), (at_s, old.end_s, "end")):
             text = text_between(said or words, begin, end)
             kept = name if old.forced in (name, "both") else ""
-            fresh.append(replace(_clip(source, [old], begin, end, text), forced=kept))
+            given = _is_given(project, [old], words, begin, end)
+            fresh.append(replace(_clip(source, [old], begin, end, text, given), forced=kept))
         first, second = _swap(project, source, "split", [old], fresh)
         return first, second
 
@@ -220,19 +221,31 @@ def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float
     text = word_times.said_between(old, words, start_s, end_s)
     if not words:
         text = " ".join(clip.text for clip in old if clip.text)
-    return _clip(source, old, start_s, end_s, text)
+    return _clip(source, old, start_s, end_s, text, _is_given(project, old, words, start_s, end_s))
 
 
-def _clip(source: Source, old: Sequence[Clip], start_s: float, end_s: float, text: str) -> Clip:
+def _is_given(project: Project, old: Sequence[Clip], words: Sequence[Word], start_s: float, end_s: float) -> bool:
+    """Whether what is said in a stretch was brought along or is a person's, at least in part; else a model heard it."""
+    written = [clip for clip in old if clip.text]
+    for clip in written:
+        changes = project.store.revisions(clip.id)
+        if clip.given or clip.text != clip.raw_text or any(one.field == "text" for one in changes):
+            return True
+    return any(
+        word.probability is None and not any(word_times.within([word], clip.start_s, clip.end_s) for clip in written)
+        for word in word_times.within(words, start_s, end_s)
+    )
+
+
+def _clip(source: Source, old: Sequence[Clip], start_s: float, end_s: float, text: str, given: bool) -> Clip:
     """A new clip that has not been reviewed; its id is given when it is stored.
 
-    What a model heard and nobody corrected may be replaced when the new clip is heard; a person's words stay.
+    What a model heard and nobody corrected may be replaced when the new clip is heard; a given text stays.
     """
-    heard = bool(old) and all(clip.text == clip.raw_text for clip in old)
     language = next((clip.language for clip in old if clip.language), "")
     return Clip(
-        "", source.id, start_s, end_s, text=text, raw_text=text if heard else "", language=language,
-        edited_at=time.time(),
+        "", source.id, start_s, end_s, text=text, raw_text="" if given else text, language=language,
+        given=int(given and bool(text)), edited_at=time.time(),
     )  # fmt: skip
 
 

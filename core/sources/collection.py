@@ -89,10 +89,8 @@ def bring(
         raise
     finally:
         place.close()
-    project.store.add_source(source)
     words = (word for one in placed for word in evenly(one.item.text, one.start_s, one.end_s))
-    project.store.replace_words(source_id, 0, 1e9, words)
-    project.store.replace_clips(source_id, clips)
+    project.store.add_source(source, words, clips)
     return source
 
 
@@ -163,7 +161,7 @@ def _cut(project: Project, source: Source, placed: list[Placed], reporter: Repor
             for number, one in enumerate(placed, 1):
                 reporter.check_stop()
                 clip = Clip(f"{source.id}-{number:04d}", source.id, round(one.start_s, 4), round(one.end_s, 4))
-                clip = replace(clip, text=one.item.text, language=language)
+                clip = replace(clip, text=one.item.text, language=language, given=1)
                 waiting.append(pool.submit(cut_clip, project, source, clip, options))
                 if len(waiting) >= _AHEAD:
                     yield next_done()

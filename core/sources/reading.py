@@ -143,6 +143,7 @@ def _give_clip(project: Project, source: Source, text: str) -> None:
         round(min(source.seconds, end_s + _EDGE_S), 4),
         text=text,
         language=project.info.language,
+        given=1,
     )
     project.store.replace_clips(source.id, [cut_clip(project, source, clip, SegmentOptions())])
 

@@ -16,7 +16,7 @@ from core.records import LOW_CONFIDENCE, MISMATCH, Clip
 from core.transcription.base import Asked, Heard
 from core.transcription.hearing import FAULTS, hear_clips
 from core.transcription.opening import Choice, open_model
-from core.transcription.opinions import flag_all, store_heard, store_second, wants_second
+from core.transcription.opinions import flag_all, store_heard, store_second, unchecked
 from core.workspace import Project, Workspace
 
 
@@ -96,7 +96,7 @@ def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], repor
 
 def _second(project: Project, arguments: dict[str, Any], reporter: Reporter, tally: Tally) -> None:
     """Have a second model hear what has none, and compare."""
-    clips = [clip for clip in project.store.clips() if wants_second(clip)]
+    clips = unchecked(project)
     if not clips:
         return
     language = _language(project, arguments)

@@ -43,10 +43,13 @@ def store_heard(project: Project, clip: Clip, heard: Heard) -> Clip | None:
         return None
     if heard.words:
         _store_words(project, stored, heard.words)
-    if has_given_text(stored):
+    elif not stored.text or (stored.text != clip.text and stored.text == heard.text):
+        # Words of a text that is no longer there would come back when the recording is cut again.
+        project.store.replace_words(stored.source_id, stored.start_s, stored.end_s, [])
+    if has_given_text(stored) and not any(one.field == "text" for one in project.store.revisions(clip.id)):
         mismatch = cer(stored.text, heard.text, stored.language)
         codes = text_flags(replace(stored, mismatch=mismatch))
-        project.store.second_opinion(clip.id, "", mismatch, codes)
+        project.store.second_opinion(clip.id, "", mismatch, codes, text=stored.text, checked=False)
     return stored
 
 
@@ -59,19 +62,24 @@ def store_second(project: Project, clip: Clip, heard: Heard) -> float:
     if has_given_text(clip):
         mismatch = min(mismatch, cer(clip.text, clip.raw_text, clip.language))
     codes = text_flags(replace(clip, mismatch=mismatch))
-    project.store.second_opinion(clip.id, heard.text, mismatch, codes)
+    project.store.second_opinion(clip.id, heard.text, mismatch, codes, text=clip.text)
     return mismatch
 
 
+def unchecked(project: Project) -> list[Clip]:
+    """The clips a second model's opinion is missing on, in order; what a person wrote or approved needs none."""
+    written = project.store.written()
+    return [clip for clip in project.store.clips() if wants_second(clip) and clip.id not in written]
+
+
 def wants_second(clip: Clip) -> bool:
-    """Whether a second model's opinion on it is missing; what a person wrote or approved needs none."""
-    heard = clip.confidence is not None and clip.status == "new" and clip.edited_at is None
-    return heard and not clip.second_text and (clip.mismatch is None or has_given_text(clip))
+    """Whether a clip was heard and is undecided, and no second model heard it."""
+    return clip.confidence is not None and clip.status == "new" and not clip.checked
 
 
 def has_given_text(clip: Clip) -> bool:
-    """Whether its text came from elsewhere than recognition, and not from a person's hand."""
-    return bool(clip.text) and clip.text != clip.raw_text and clip.edited_at is None and clip.status != "approved"
+    """Whether its text came from elsewhere than recognition, and nobody approved it."""
+    return bool(clip.text and clip.given) and clip.status != "approved"
 
 
 def flag_all(project: Project) -> dict[str, int]:
@@ -97,13 +105,16 @@ def _store_words(project: Project, clip: Clip, words: Sequence[Word]) -> None:
         start_s = min(max(clip.start_s, clip.start_s + word.start_s), clip.end_s - 0.001)
         end_s = min(max(start_s, clip.start_s + word.end_s), clip.end_s)
         shifted.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
-    if clip.text and clip.text != clip.raw_text:
+    if clip.text and (clip.given or clip.text != clip.raw_text):
         shifted = retimed(clip.text.split(), shifted)
     project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, shifted)
 
 
 def retimed(said: Sequence[str], heard: Sequence[Word]) -> list[Word]:
-    """The words of a text with times taken from what was heard: those that match, and between them evenly."""
+    """The words of a text with times taken from what was heard: those that match, and between them evenly.
+
+    They have no probability: nobody heard them, so that a text made of them counts as given.
+    """
     if not said or not heard:
         return []
     matcher = difflib.SequenceMatcher(
@@ -112,7 +123,9 @@ def retimed(said: Sequence[str], heard: Sequence[Word]) -> list[Word]:
     found: list[Word] = []
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
-            found += [replace(word, text=text) for text, word in zip(said[a:b], heard[c:d], strict=True)]
+            found += [
+                replace(word, text=text, probability=None) for text, word in zip(said[a:b], heard[c:d], strict=True)
+            ]
         elif b > a:
             # Nothing heard in their place: they share the gap between the neighbours, which may be none.
             begin = heard[c].start_s if d > c else (heard[c - 1].end_s if c else heard[0].start_s)

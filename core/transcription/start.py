@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import UserError
 from core.jobs.job import Job
-from core.transcription.opinions import wants_second
+from core.transcription import opinions
 from core.transcription.registry import has_card, locate, same_weights
 from core.workspace import Project
 
@@ -16,7 +16,7 @@ def missing(project: Project) -> list[str]:
 
 def unchecked(project: Project) -> list[str]:
     """Ids of clips that were heard and that no second model has checked yet, in order."""
-    return [clip.id for clip in project.store.clips() if wants_second(clip)]
+    return [clip.id for clip in opinions.unchecked(project)]
 
 
 def start_transcribe(

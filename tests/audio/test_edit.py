@@ -95,6 +95,30 @@ def test_a_split_shares_the_text_where_its_words_are_said(project: Project, sour
     assert clips_of(project, source)[:2] == [first, second]
 
 
+def test_a_correction_a_model_also_heard_is_not_overwritten_once_its_border_is_moved(
+    project: Project, source: Source
+) -> None:
+    first, second = clips_of(project, source)[:2]
+    project.store.edit_clip(first.id, text="My own words.")
+    project.store.hear_clip(first.id, "My own words.", 0.9, "en")
+    moved = edit.move_border(project, first.id, first.start_s, first.end_s - 0.1)
+    left, right = edit.split(project, second.id, second.start_s + 1)
+    assert (moved.given, left.given, right.given) == (1, 0, 0)
+    for clip in (moved, left, right):
+        project.store.hear_clip(clip.id, "A better model.", 0.9, "en")
+    assert [clip.text for clip in clips_of(project, source)[:3]] == ["My own words.", *["A better model."] * 2]
+
+
+def test_words_tell_whether_the_text_of_a_part_brought_back_is_given(project: Project, source: Source) -> None:
+    first, second = clips_of(project, source)[:2]
+    heard = [replace(word, probability=0.9) for word in spread(second)]
+    project.store.replace_words(source.id, 0, 1e9, [*spread(first), *heard])
+    for clip in (first, second):
+        edit.remove(project, clip.id)
+    back = [edit.bring_back(project, source.id, clip.start_s, clip.end_s) for clip in (first, second)]
+    assert [(one.given, one.raw_text) for one in back] == [(1, ""), (0, second.text)]
+
+
 def test_without_known_times_a_split_shares_the_text_by_time(project: Project, source: Source) -> None:
     old = clips_of(project, source)[0]
     first, second = edit.split(project, old.id, (old.start_s + old.end_s) / 2)

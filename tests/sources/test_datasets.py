@@ -79,7 +79,7 @@ def test_ljspeech_becomes_one_recording_with_its_clips_and_texts(
     bounds = [(round(clip.start_s, 3), round(clip.end_s, 3)) for clip in clips]
     assert bounds == [(0, 2), (2.5, 5.5), (6, 10)]
     assert [clip.text for clip in clips] == [f'Page {number}, "quoted.' for number in range(3)]
-    assert {(clip.raw_text, clip.status, clip.confidence, clip.language) for clip in clips} == {("", "new", None, "en")}
+    assert {(clip.raw_text, clip.given, clip.confidence, clip.language) for clip in clips} == {("", 1, None, "en")}
     assert [pitch(project, clip.id) for clip in clips] == pytest.approx([400, 800, 1200], abs=2)
     gap, _ = read(project.source_file(source.id), 2.01, 2.49)
     assert not gap.any()

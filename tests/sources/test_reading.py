@@ -38,7 +38,7 @@ def test_a_sentence_comes_in_with_its_text_and_the_place_moves_on(project: Proje
     source = reading.take(project, spoken(tmp_path / "a.wav"), " my own voice ")
     assert (source.title, source.origin, source.rights) == (first, "reading", "my own voice")
     (clip,) = project.store.clips()
-    assert (clip.text, clip.raw_text, clip.status, clip.language) == (first, "", "new", "en")
+    assert (clip.text, clip.raw_text, clip.given, clip.status, clip.language) == (first, "", 1, "new", "en")
     assert clip.start_s == pytest.approx(0.88, abs=0.02) and clip.end_s == pytest.approx(3.12, abs=0.02)
     assert project.clip_file(clip.id).exists()
     words = project.store.words(source.id)

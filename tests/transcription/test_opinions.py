@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from core.audio.clips import plan_clips
+from core.audio.silence import Span
 from core.records import MISMATCH, Word
 from core.transcription.base import Heard
-from core.transcription.opinions import flag_all, retimed, store_heard, store_second, wants_second
+from core.transcription.opinions import flag_all, retimed, store_heard, store_second, unchecked
 from core.transcription.wer import cer, word_diff
 from core.workspace import Project
 from tests.transcription.conftest import MakeClips
@@ -27,7 +31,7 @@ def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Pro
     assert store_second(project, stored[1], heard("You are about to eat a chocolate.")) > MISMATCH
     same, other = project.store.clips()
     assert (same.text_flags, other.text_flags) == ("", "mismatch")
-    assert other.second_text == "You are about to eat a chocolate." and not wants_second(other)
+    assert other.second_text == "You are about to eat a chocolate." and unchecked(project) == []
     assert word_diff(other.text, other.second_text) == [
         ("same", "You are about to"), ("gone", "enter an echo test."), ("new", "eat a chocolate."),
     ]  # fmt: skip
@@ -36,8 +40,8 @@ def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Pro
 def test_a_given_text_is_kept_and_checked_against_what_was_heard(project: Project, make_clips: MakeClips) -> None:
     right, wrong = make_clips(2)
     with project.store._open() as db:  # as subtitles leave it: a text that nobody heard or wrote here
-        db.execute("UPDATE clips SET text=? WHERE id=?", (SAID.lower(), right.id))
-        db.execute("UPDATE clips SET text=? WHERE id=?", ("Something else was meant.", wrong.id))
+        db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", (SAID.lower(), right.id))
+        db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", ("Something else was meant.", wrong.id))
     for clip in project.store.clips():
         store_heard(project, clip, heard(SAID))
     first, second = project.store.clips()
@@ -55,7 +59,58 @@ def test_what_a_person_wrote_is_not_called_into_question(project: Project, make_
     project.store.edit_clip(clip.id, text="My own words.")
     store_heard(project, project.store.clip(clip.id), heard(SAID))
     stored = project.store.clip(clip.id)
-    assert stored.mismatch is None and not wants_second(stored)
+    assert stored.mismatch is None and unchecked(project) == []
+
+
+def test_a_given_text_no_second_model_hears_anything_of_is_asked_for_once(
+    project: Project, make_clips: MakeClips
+) -> None:
+    clip = make_clips(1)[0]
+    project.store.swap_clips("s1", "test", [clip.id], [replace(clip, id="s1-0002", text=SAID, given=1)])
+    store_heard(project, project.store.clip("s1-0002"), heard(SAID))
+    assert [one.id for one in unchecked(project)] == ["s1-0002"]
+    store_second(project, project.store.clip("s1-0002"), heard(""))
+    assert unchecked(project) == []
+
+
+def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_none(
+    project: Project, make_clips: MakeClips
+) -> None:
+    cut, typed = make_clips(2)
+    for clip in (cut, typed):
+        store_heard(project, clip, heard(SAID))
+    moved = replace(cut, id="s1-0009", text=SAID, raw_text=SAID, edited_at=1.0)  # as an edit of its borders leaves it
+    project.store.swap_clips("s1", "move", [cut.id], [moved])
+    store_heard(project, moved, heard(SAID))
+    project.store.edit_clip(typed.id, text="My own words.")
+    assert [one.id for one in unchecked(project)] == [moved.id]
+
+
+def test_words_of_a_text_that_is_no_longer_there_do_not_come_back(project: Project, make_clips: MakeClips) -> None:
+    silent, other, same = make_clips(3)
+    for clip in (silent, other, same):
+        store_heard(project, clip, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
+    silent, other, same = project.store.clips()
+    store_heard(project, silent, heard(""))
+    store_heard(project, other, heard("We were"))
+    store_heard(project, same, heard("You are"))
+    assert project.store.words("s1", 0, same.start_s) == []
+    assert [word.text for word in project.store.words("s1")] == ["You", "are"]
+
+
+def test_words_of_a_given_text_are_not_taken_for_heard_ones(project: Project, make_clips: MakeClips) -> None:
+    clip = make_clips(1)[0]
+    given = replace(clip, id="s1-0002", text="You are", given=1)
+    project.store.swap_clips("s1", "test", [clip.id], [given])
+    store_heard(project, given, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
+    words = project.store.words("s1")
+    assert [(word.text, word.probability) for word in words] == [("You", None), ("are", None)]
+    span = Span(clip.start_s, clip.end_s - 0.1)
+    recut = plan_clips("s1", [span], [], 9, words)[0]
+    assert (recut.text, recut.raw_text, recut.given) == ("You are", "", 1)
+    heard_words = [replace(word, probability=0.9) for word in words]
+    again = plan_clips("s1", [span], [], 9, heard_words)[0]
+    assert (again.text, again.raw_text, again.given) == ("You are", "You are", 0)
 
 
 def test_words_are_kept_in_seconds_of_the_recording(project: Project, make_clips: MakeClips) -> None:
