@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -44,14 +45,21 @@ def run(job: Job) -> events.Finished:
     except OSError as error:
         _write_traceback()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            values = {"path": str(error.filename or job.path)}
-            text = f"The disk is full: {values['path']} could not be written."
-            hint = "Free some space, then resume."
-            return events.Finished(outcome="failed", code="disk.full", text=text, hint=hint, values=values)
+            return _disk_full(str(error.filename or job.path))
+        return _bug(job, error)
+    except sqlite3.OperationalError as error:
+        _write_traceback()
+        if "disk is full" in str(error):  # SQLITE_FULL; Python 3.10 does not say the code
+            return _disk_full(str(job.path))
         return _bug(job, error)
     except Exception as error:
         _write_traceback()
         return _bug(job, error)
+
+
+def _disk_full(path: str) -> events.Finished:
+    text, hint = f"The disk is full: {path} could not be written.", "Free some space, then resume."
+    return events.Finished(outcome="failed", code="disk.full", text=text, hint=hint, values={"path": path})
 
 
 def _write_traceback() -> None:

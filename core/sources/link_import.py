@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles
 from core.sources.subtitles import words_of
 from core.sources.upload import Duplicate, add_file
-from core.sources.youtube import download
+from core.sources.youtube import MOST_ITEMS, Downloaded, download
 from core.workspace import Project
 
 # Nothing that comes after would fare better: the job ends there, and goes on from there when it is resumed.
@@ -54,16 +56,18 @@ def take_link(
         Cancelled: as it is.
     """
     options = LinkOptions.of(arguments.get("link", {}))
-    max_hours = float(arguments.get("max_hours", 24.0))
     title = str(arguments.get("titles", {}).get(url, ""))
+    # Of a page with several recordings an earlier process may have taken in only the first.
+    under_way = folder.parent / f"page-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
     try:
-        _refuse_known(project, origin_of(url, options), url)
+        if not under_way.exists():
+            _refuse_known(project, [origin_of(url, options, number + 1) for number in range(MOST_ITEMS)], url)
         found = download(
             url,
             folder,
             reporter,
             max_mb=int(arguments.get("max_mb", 4096)),
-            max_hours=max_hours,
+            max_hours=float(arguments.get("max_hours", 24.0)),
             options=options,
             language=project.info.language,
             cookies=cookies_file(project.workspace),
@@ -75,47 +79,74 @@ def take_link(
             raise
         yield error
         return
+    met: Counter[str] = Counter()
+    if len(found) > 1:
+        under_way.touch()
     for item in found:
+        met[item.origin] += 1
         try:
-            origin = origin_of(item.origin, options)
-            _refuse_known(project, origin, url)
-            source = add_file(
-                project,
-                item.path,
-                title=item.title,
-                origin=origin,
-                rights=arguments.get("rights", ""),
-                reporter=reporter,
-                max_hours=max_hours,
-                position=position,
-                start_s=options.start_s,
-                end_s=options.end_s,
-            )
-            yield Taken(source, _keep_words(project, source, item.subtitles, options, reporter))
-        except Duplicate as error:
-            yield error
+            origin = origin_of(item.origin, options, met[item.origin])
+            _refuse_known(project, [origin], url)
+            yield _take_item(project, item, origin, options, arguments, reporter, position)
         except UserError as error:
             if _ends_all(error):
                 raise
             yield error
         finally:
             item.path.unlink(missing_ok=True)
+    under_way.unlink(missing_ok=True)
+
+
+def _take_item(
+    project: Project,
+    item: Downloaded,
+    origin: str,
+    options: LinkOptions,
+    arguments: dict[str, Any],
+    reporter: Reporter,
+    position: tuple[int, int],
+) -> Taken:
+    """Add one fetched recording together with its words, so that neither is ever there without the other."""
+    words: list[Word] = []
+
+    def said(source: Source) -> list[Word]:
+        words.extend(_words(source, item.subtitles, options, reporter))
+        return words
+
+    source = add_file(
+        project,
+        item.path,
+        title=item.title,
+        origin=origin,
+        rights=arguments.get("rights", ""),
+        reporter=reporter,
+        max_hours=float(arguments.get("max_hours", 24.0)),
+        position=position,
+        start_s=options.start_s,
+        end_s=options.end_s,
+        words=said,
+    )
+    return Taken(source, bool(words))
 
 
 def _ends_all(error: UserError) -> bool:
     return isinstance(error, DiskFull) or error.code in ENDS_ALL
 
 
-def origin_of(url: str, options: LinkOptions) -> str:
-    """Where a recording comes from: the page's address, and of a part its times (as W3C's media fragments say them)."""
-    if not options.is_part:
-        return url
-    return f"{url}#t={options.start_s:g}" + (f",{options.end_s:g}" if options.end_s is not None else "")
+def origin_of(url: str, options: LinkOptions, number: int = 1) -> str:
+    """Where a recording comes from: the page's address, of a part its times (as W3C's media fragments say them).
+
+    Of several recordings on one page each but the first bears its ``number``.
+    """
+    fragments = [str(number)] if number > 1 else []
+    if options.is_part:
+        fragments.append(f"t={options.start_s:g}" + (f",{options.end_s:g}" if options.end_s is not None else ""))
+    return f"{url}#{'&'.join(fragments)}" if fragments else url
 
 
-def _refuse_known(project: Project, origin: str, url: str) -> None:
+def _refuse_known(project: Project, origins: list[str], url: str) -> None:
     for known in project.store.sources():
-        if known.origin == origin:
+        if known.origin in origins:
             raise Duplicate(
                 "source.same_link",
                 "{url} is in the project already, as “{title}”.",
@@ -125,28 +156,23 @@ def _refuse_known(project: Project, origin: str, url: str) -> None:
             )
 
 
-def _keep_words(
-    project: Project, source: Source, subtitles: Subtitles | None, options: LinkOptions, reporter: Reporter
-) -> bool:
+def _words(source: Source, subtitles: Subtitles | None, options: LinkOptions, reporter: Reporter) -> list[Word]:
     """Subtitles as words of the recording; of a part those that are said in it."""
     if subtitles is None:
-        return False
+        return []
     try:
         words = words_within(words_of(subtitles.text, subtitles.kind), options.start_s, source.seconds)
     except UserError as error:
         reporter.set_aside(error)
-        return False
-    if not words:
-        return False
-    project.store.replace_words(source.id, 0.0, 1e9, words)
-    if subtitles.automatic:
+        return []
+    if words and subtitles.automatic:
         reporter.warning(
             "link.automatic_subtitles",
             "“{title}” has only subtitles that a machine wrote; they were taken as its texts.",
             "Let recognition listen as well: where the two differ, the clip is marked.",
             title=source.title,
         )
-    return True
+    return words
 
 
 def words_within(words: list[Word], start_s: float, length_s: float) -> list[Word]:

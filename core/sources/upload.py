@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from core.audio.frames import FLOOR_DBFS, Frames, measure
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
-from core.records import Source
+from core.records import Source, Word
 from core.workspace import Project
 
 PARTLY = "audio.partly"  # the note of a recording that is only a part of a damaged file
@@ -41,6 +41,7 @@ def add_file(
     position: tuple[int, int] = (0, 1),
     start_s: float = 0.0,
     end_s: float | None = None,
+    words: Callable[[Source], Iterable[Word]] = lambda source: (),
 ) -> Source:
     """Decode a file to ``sources/<id>.flac``, measure its level and outline, and record it. ``path`` is left alone.
 
@@ -58,6 +59,7 @@ def add_file(
         position: which file of how many this is, for the progress.
         start_s: where the wanted part of it begins.
         end_s: where that ends; None is the end of the file.
+        words: asked for the words that come with the recording, such as those of a video's subtitles.
 
     Raises:
         Duplicate: ``source.duplicate``: the same file, or the same sound in another wrapping.
@@ -101,7 +103,7 @@ def add_file(
     source = Source(
         source_id, title, origin, rights, info.seconds or 0.0, info.sample_rate, sha256, time.time(), audio_md5, note
     )
-    project.store.add_source(source)
+    project.store.add_source(source, words(source))
     return source
 
 

@@ -17,7 +17,7 @@ from core.sources.link_subtitles import Subtitles, choose
 from core.sources.link_watch import Watch
 from core.sources.youtube_errors import explain, several
 
-_MOST_ITEMS = 20  # of a page with several recordings
+MOST_ITEMS = 20  # of a page with several recordings
 _PAUSES_S = (2.0, 8.0)  # before a download that broke off is taken up again with a fresh look at the page
 _SOUND_ONLY = "[protocol!*=rtmp][protocol!*=websocket][protocol!=mhtml]"
 _FORMATS = {
@@ -89,7 +89,7 @@ def download(
         "cookiefile": io.StringIO(cookies.read_text(encoding="utf-8")) if cookies and cookies.exists() else None,
         "noplaylist": True,
         "extract_flat": "in_playlist",
-        "playlist_items": f"1:{_MOST_ITEMS}",
+        "playlist_items": f"1:{MOST_ITEMS}",
         "max_filesize": max_mb * 1_000_000,
         "match_filter": watch.refuse,
         "progress_hooks": [watch.progress],
@@ -166,12 +166,12 @@ def _collect(url: str, found: dict[str, Any], watch: Watch, loader: Any, languag
                 fetched.append(Downloaded(path, title, origin, entry.get("duration"), subtitles))
     if not fetched:
         raise watch.refused or explain(watch.shown, watch.last, watch.warned)
-    if (found.get("playlist_count") or 0) > _MOST_ITEMS:
+    if (found.get("playlist_count") or 0) > MOST_ITEMS:
         watch.reporter.warning(
             "youtube.playlist_cut",
             "Only the first {count} videos of “{title}” were taken.",
             "Paste the links of the others one by one.",
-            count=_MOST_ITEMS,
+            count=MOST_ITEMS,
             title=str(found.get("title") or url)[:200],
         )
     return fetched

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,13 @@ from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Source, Word
+from core.records import Clip, Source, Word
 from core.sources import recordings
+from core.sources.link_import import Taken, origin_of, take_link
+from core.sources.link_options import LinkOptions
 from core.sources.upload import Duplicate, add_file
 from core.sources.youtube import Downloaded
+from core.tables import bring_up
 from core.tasks import import_sources
 from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
@@ -281,7 +285,7 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
     job = Job.create(project.jobs, "import_sources", {})
     arguments = {"workspace": str(project.workspace.path), "project": project.slug, "urls": ["https://a.example/v"]}
     assert import_sources.run(job, arguments, Reporter(job))["added"] == 1
-    assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v")]
+    assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v#2")]
     # The same address again is not even fetched.
     again = Job.create(project.jobs, "import_sources", {})
     monkeypatch.setattr("core.sources.link_import.download", lambda *_, **__: pytest.fail("fetched again"))
@@ -331,3 +335,52 @@ def test_a_link_for_which_there_is_no_room_is_left_for_a_resume(
             Reporter(job),
         )  # fmt: skip
     assert recordings.done_items(job) == []
+
+
+def test_each_recording_of_a_page_comes_in_also_when_the_first_came_before_a_crash(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "https://a.example/page"
+
+    def fetched(*_: object, **__: object) -> list[Downloaded]:
+        return [
+            Downloaded(write(tmp_path / f"{hz}.wav", tone(1, hz=hz)), str(hz), page, 1.0) for hz in (300, 400, 500)
+        ]  # fmt: skip
+
+    monkeypatch.setattr("core.sources.link_import.download", fetched)
+    job = Job.create(project.jobs, "import_sources", {})
+    one = take_link(project, page, job.path / "download", {}, Reporter(job))
+    assert isinstance(next(one), Taken)
+    one.close()  # as when the process is killed after the first
+    rest = list(take_link(project, page, job.path / "download", {}, Reporter(job)))
+    assert [type(item) for item in rest] == [Duplicate, Taken, Taken]
+    assert [source.origin for source in project.store.sources()] == [page, f"{page}#2", f"{page}#3"]
+    assert [type(item) for item in take_link(project, page, job.path, {}, Reporter(job))] == [Duplicate]
+    part = LinkOptions(start_s=1, end_s=2)
+    assert [origin_of(page, part, number) for number in (1, 2)] == [f"{page}#t=1,2", f"{page}#2&t=1,2"]
+
+
+def test_words_come_with_their_recording_or_not_at_all(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.wav", tone(2))
+    word = Word(0.5, 1.0, "hello")
+    with monkeypatch.context() as patch:
+        patch.setattr("core.tables.bring_up", _without_words)
+        with pytest.raises(sqlite3.IntegrityError):
+            add_file(project, path, words=lambda source: [word])
+    assert project.store.sources() == []
+    source = add_file(project, path, words=lambda source: [word])
+    assert project.store.words(source.id) == [word]
+    clip = Clip("s-0001", "s", 0, 1, text="hello")
+    with pytest.raises(sqlite3.IntegrityError):
+        project.store.add_source(Source("s", "Set"), [word], [clip, clip])
+    assert project.store.sources() == [source] and project.store.words("s") == []
+    project.store.add_source(Source("s", "Set"), [word], [clip])
+    assert project.store.clips() == [clip] and project.store.last_number("s") == 1
+
+
+def _without_words(db: sqlite3.Connection) -> None:
+    """Words are refused, as when the process ends before they are written."""
+    bring_up(db)
+    db.execute("CREATE TEMP TRIGGER no_words BEFORE INSERT ON words BEGIN SELECT RAISE(ABORT, 'ended'); END")
