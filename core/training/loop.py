@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from core.engines.base import TrainSession
 from core.errors import Cancelled
@@ -18,29 +18,13 @@ from core.training.config import TrainConfig
 from core.training.control import Ask, Control
 from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
-from core.training.patience import waited
+from core.training.patience import out_of_patience
 from core.training.recovery import Recovery
+from core.training.speaker import Speaker
 from core.training.watchdog import Watchdog
 
 _LAST_WORDS_S = 15.0  # from Stop on; the page offers to kill what takes long, the demo does so after 20 s
 _PAUSE_LOOK_S = 1.0
-
-
-class Speaker(Protocol):
-    """Speaks the held-out sentences with the live weights."""
-
-    def speak_missing(self, step: int, left_s: float, most_s: float | None = None) -> None:
-        """Speak and announce every sentence that ``step`` has not spoken yet.
-
-        ``left_s`` is the time left of the whole run, told with the progress of speaking. Stop breaks it off; where
-        ``most_s`` is given, that many seconds do instead.
-        """
-        ...
-
-    @property
-    def cost_s(self) -> float:
-        """Seconds that one checkpoint's sentences take, as seen so far."""
-        ...
 
 
 @dataclass
@@ -57,11 +41,11 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.control = Control(self.reporter.job.path, self.reporter.job.read().launched_at)
-        self.recovery = Recovery(self.session, self.reporter)
         self.watchdog = Watchdog(self.reporter, self.config.hang_minutes)
+        self.recovery = Recovery(self.session, self.reporter, self.watchdog)
         self.pace = Pace()
         self.losses: dict[str, float] = {}
-        self.saved = self.evaluated = -1
+        self.saved = self.evaluated = self.heard = -1
         self.paused = self.early = False
 
     def run(self) -> dict[str, Any]:
@@ -74,10 +58,12 @@ class Loop:
         with self.watchdog:
             self._begin()
             while True:
-                self._answer()
+                # What is asked for amid bad updates waits for a good one: it may be to save.
+                if not (self.recovery.bad and self._more()):
+                    self._answer()
                 if self.reporter.stop_requested():
                     raise self._stopped()
-                if not self.early and self.session.step_number < self.config.max_steps:
+                if self._more():
                     if self._update():
                         self._due()
                 elif self._finish():
@@ -107,6 +93,9 @@ class Loop:
         self._sample()
         self.recovery.begin()
 
+    def _more(self) -> bool:
+        return not self.early and self.session.step_number < self.config.max_steps
+
     def _update(self) -> bool:
         """One update, told of; False if nothing came of it."""
         began = time.monotonic()
@@ -132,27 +121,55 @@ class Loop:
         On a card the values may be those of the update before (``values_step``), so that nobody waits for this one's.
         """
         step = self.session.step_number
+        finite = self._hear(values)
+        if finite is None:
+            return False
+        self.reporter.metrics(step, **finite, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
+        self.reporter.progress("train", step, self.config.max_steps, eta_s=self._left_s())
+        return True
+
+    def _hear(self, values: dict[str, float]) -> dict[str, float] | None:
+        """Judge an update's values, once; None if the run had to go back.
+
+        Those of an earlier update are told at once; those of the latest are returned, to be told with its time.
+        """
+        step = self.session.step_number
         of_step = int(getattr(self.session, "values_step", step))
+        if of_step == self.heard:
+            return {}
+        self.heard = of_step
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         if "loss_mel_ce" in finite and not values.get("skipped"):
             self.losses["loss_mel_ce"] = finite["loss_mel_ce"]
             self.recovery.sound(of_step)
         elif self.recovery.unsound(of_step):
             self._went_back()
-            return False
+            return None
         else:
             finite = {}
         if of_step != step and finite:
             self.reporter.metrics(of_step, **finite)
             finite = {}
-        self.reporter.metrics(step, **finite, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
-        self.reporter.progress("train", step, self.config.max_steps, eta_s=self._left_s())
-        return True
+        return finite
+
+    def _catch_up(self) -> bool:
+        """Hear what the last update came to, where nobody waited for it; False if the run had to go back."""
+        last = getattr(self.session, "last_values", lambda: None)
+        with self.watchdog.watch("update"):
+            values = last()
+        finite = {} if values is None else self._hear(values)
+        if finite:
+            self.reporter.metrics(self.session.step_number, **finite)
+        return finite is not None
 
     def _went_back(self) -> None:
         # What was saved and measured of later updates is another course's; when they come again it is done again.
-        self.saved = self.evaluated = -1
+        self.saved = self.evaluated = self.heard = -1
         self.early = False
+        step = self.session.step_number
+        # Else a resume would take up the course that was abandoned.
+        if self._save(final=True) and step == self.session.step_number:
+            self.checkpoints.clean(keep_to=step)
 
     def _due(self) -> None:
         """Evaluate, save and speak where it is time to; at the end `_finish` does."""
@@ -161,12 +178,15 @@ class Loop:
             return
         if step % self.config.eval_every == 0:
             self._evaluate()
-            self.early = self.config.early_stop and self._out_of_patience()
-        if step % self.config.save_every == 0 and self._save():
+            self.early = self.config.early_stop and out_of_patience(self.reporter.job, self.config.patience)
+        # Weights amid bad updates may be what broke: the next good update's are saved when it is time again.
+        if step % self.config.save_every == 0 and self._catch_up() and not self.recovery.bad and self._save():
             self._sample()
 
     def _finish(self) -> bool:
         """Measure, save and speak at the end; False if the run had to go back and is not at its end after all."""
+        if not self._catch_up():
+            return False
         if self.evaluated != self.session.step_number:
             self._evaluate()
         if not self._save():
@@ -184,6 +204,9 @@ class Loop:
 
     def _stopped(self) -> Cancelled:
         """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
+        if self._catch_up() and self.recovery.bad:
+            self.recovery.retreat()
+            self._went_back()
         kept = self._save(final=True)
         left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
         if kept and self.session.step_number > 0 and left_s > 0:
@@ -209,7 +232,7 @@ class Loop:
             self.config = self.config.model_copy(update={"max_steps": steps})
             self.session.set_max_steps(steps)
             self.early = False
-        elif ask.do in ("save", "sample") and self._save() and ask.do == "sample":
+        elif ask.do in ("save", "sample") and self._catch_up() and self._save() and ask.do == "sample":
             self._sample()
         self.reporter.emit(events.Answer(do=ask.do, step=self.session.step_number, steps=ask.steps or None))
 
@@ -233,11 +256,6 @@ class Loop:
         self.losses.update(values)
         if values:
             self.reporter.metrics(self.session.step_number, **values)
-
-    def _out_of_patience(self) -> bool:
-        told = sorted(self.reporter.job.read().metrics.items())
-        measured = [(step, values["val_loss_mel_ce"]) for step, values in told if "val_loss_mel_ce" in values]
-        return waited(measured) >= self.config.patience
 
     def _save(self, *, final: bool = False) -> bool:
         """Keep a checkpoint; False if its weights are no numbers: none is kept and, unless ``final``, it went back."""

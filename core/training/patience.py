@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.jobs.job import Job
+
 SAME = 0.002  # a share of the error; what falls by less has not fallen
 
 
@@ -20,3 +22,11 @@ def waited(measured: Sequence[tuple[int, float]]) -> int:
     """How many measurements, given as ``(step, error)`` in step order, there were since the lowest."""
     best = lowest(measured)
     return 0 if best is None else len(measured) - 1 - best
+
+
+def out_of_patience(job: Job, patience: int) -> bool:
+    """Whether a run has waited so many measures for its error on unseen sentences to fall."""
+    told = sorted(job.read().metrics.items())
+    return (
+        waited([(step, values["val_loss_mel_ce"]) for step, values in told if "val_loss_mel_ce" in values]) >= patience
+    )

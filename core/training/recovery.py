@@ -10,6 +10,7 @@ from core.engines.base import TrainSession
 from core.errors import UserError
 from core.jobs.reporter import Reporter
 from core.training import card
+from core.training.watchdog import Watchdog
 
 _IN_A_ROW = 5  # bad updates until the last good state is taken up again
 _MOST_RETREATS = 2
@@ -36,6 +37,7 @@ class Recovery:
 
     session: TrainSession
     reporter: Reporter
+    watchdog: Watchdog
     bad: int = 0
     retreats: int = 0
     good: Remembered | None = None
@@ -96,12 +98,10 @@ class Recovery:
                 step=step,
                 times=self.retreats,
             )
-        self.session.restore(self.good.state)
         self.session.lower_rate(_SLOWER)
         self.retreats += 1
-        self.bad, self.fresh = 0, None
         # Said first: readers then drop what was told of the updates that are taken back.
-        self.reporter.started(step=self.session.step_number)
+        self.retreat()
         self.reporter.warning(
             "train.went_back",
             "At update {step} the voice began to break: it went back to update {to}, and goes on with half the "
@@ -111,6 +111,14 @@ class Recovery:
             to=self.session.step_number,
             time=self.retreats,
         )
+
+    def retreat(self) -> None:
+        """Take up the last good state; nothing else changes."""
+        if self.good is not None:
+            with self.watchdog.watch("remember"):
+                self.session.restore(self.good.state)
+            self.bad, self.fresh = 0, None
+            self.reporter.started(step=self.session.step_number)
 
     def smaller(self) -> None:
         """Memory ran out: take half as many clips at once, and twice as many batches.
@@ -131,7 +139,8 @@ class Recovery:
 
     def _remember(self) -> Remembered:
         began = time.monotonic()
-        remembered = Remembered(self.session.step_number, self.session.snapshot())
+        with self.watchdog.watch("remember"):
+            remembered = Remembered(self.session.step_number, self.session.snapshot())
         self.taken_at = time.monotonic()
         self.cost_s = self.taken_at - began
         return remembered

@@ -21,7 +21,7 @@ _LOOK_S = 2.0
 
 
 class Watchdog:
-    """A thread that watches named stages (update, evaluate, sample, save) for a sign of life.
+    """A thread that watches named stages (update, evaluate, sample, save, remember) for a sign of life.
 
     A sign of life is the end of a stage or a look for Stop on the way (between batches, between audio codes).
 
