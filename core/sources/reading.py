@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from core.jobs import locks
 from core.records import READ_ALOUD, Clip, Source
 from core.sources import recordings
 from core.sources.subtitles import evenly
-from core.sources.upload import add_file
+from core.sources.upload import add_file, forget_files
 from core.workspace import Project
 
 _FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
@@ -96,40 +96,80 @@ def use_own(project: Project, text: str) -> Progress:
     return _keep(project, Progress(own or sentences_for(project.info.language), own=bool(own)))
 
 
-def take(project: Project, path: Path, rights: str = "", *, max_hours: float = 1.0) -> Source:
-    """Take in what was recorded for the present sentence, with its clip and text, and go on to the next.
+def take(
+    project: Project,
+    path: Path,
+    rights: str = "",
+    *,
+    place: int | None = None,
+    max_hours: float = 1.0,
+    on_warning: Callable[[UserError], object] = lambda error: None,
+) -> Source:
+    """Take in what was recorded for a sentence, with its clip and text, and go on to the next.
 
-    An earlier recording of the same sentence goes to the trash.
+    An earlier recording of the same sentence goes to the trash, or stays if it is in use just now.
 
     Args:
         project: where to.
         path: the sound; it is left alone.
         rights: the person's note on why the voice may be used.
+        place: index of the sentence that was on the screen; elsewhere the list may stand at another. None: at the
+            present one.
         max_hours: refused if longer.
+        on_warning: told ``reading.both_kept``.
 
     Raises:
         UserError: ``reading.no_sentence``, and see `add_file`.
         Busy: recordings are being added.
     """
-    now = progress(project)
-    if not now.sentence:
-        raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
     with _alone(project):
+        now = progress(project)
+        at = now.place if place is None else place
+        if not 0 <= at < len(now.sentences):
+            raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
+        text = now.sentences[at]
         source = add_file(
-            project, path, title=now.sentence, name=now.sentence[:60], origin=READ_ALOUD, rights=rights.strip(),
-            max_hours=max_hours,
-        )  # fmt: skip
+            project, path, title=text, name=text[:60], origin=READ_ALOUD, rights=rights.strip(), max_hours=max_hours
+        )
         try:
-            _give_clip(project, source, now.sentence)
+            _give_clip(project, source, text)
         except BaseException:
-            recordings.remove(project, source.id)
+            _forget(project, source)
             raise
-    earlier = now.spoken.get(str(now.place))
-    spoken = {**now.spoken, str(now.place): source.id}
-    _keep(project, replace(now, spoken=spoken, place=min(now.place + 1, len(now.sentences) - 1)))
+        earlier = _note(project, source, at, text)
     if earlier:
-        recordings.remove(project, earlier)
+        try:
+            recordings.remove(project, earlier)
+        except UserError:
+            on_warning(_both_kept(text))
     return source
+
+
+def _note(project: Project, source: Source, at: int, text: str) -> str | None:
+    """Note what was read, by what the list says now; returns the recording it takes the place of."""
+    now = progress(project)
+    if at >= len(now.sentences) or now.sentences[at] != text:
+        return None  # another list was pasted meanwhile
+    following = min(at + 1, len(now.sentences) - 1) if now.place == at else now.place
+    _keep(project, replace(now, spoken={**now.spoken, str(at): source.id}, place=following))
+    return now.spoken.get(str(at))
+
+
+def _both_kept(sentence: str) -> UserError:
+    return UserError(
+        "reading.both_kept",
+        "The new recording of “{sentence}” came in, but the earlier one is in use and was kept as well.",
+        "Remove the earlier one from the list below when nothing is running.",
+        sentence=sentence,
+    )
+
+
+def _forget(project: Project, source: Source) -> None:
+    """Take back a recording that got no clip; nobody has seen it yet."""
+    project.store.remove_source(source.id)
+    forget_files(project, source.id)
+    for clip_file in project.clips.glob(f"{source.id}-*.wav"):
+        clip_file.unlink(missing_ok=True)
 
 
 def _give_clip(project: Project, source: Source, text: str) -> None:

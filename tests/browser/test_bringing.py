@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from core.audio.clean import start_clean
-from core.sources.reading import sentences_for
+from core.sources.reading import move, sentences_for
 from core.sources.upload import add_file
 from core.workspace import Workspace
 from tests.browser.conftest import Server
@@ -36,9 +36,9 @@ def test_a_zip_shows_what_it_holds_and_comes_in_when_asked(page: Any, server: Se
     assert len(project.store.clips()) == 3
 
 
-def test_a_sentence_is_read_and_the_next_one_appears_also_after_a_reload(chromium: Any, server: Server) -> None:
+def test_the_sentence_on_the_screen_is_read_and_the_place_is_kept_after_a_reload(chromium: Any, server: Server) -> None:
     project = Workspace(server.workspace).create("Ana", "en")
-    first, second, *_ = sentences_for("en")
+    first, _, third, *_ = sentences_for("en")
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, *fake])
     try:
@@ -50,12 +50,13 @@ def test_a_sentence_is_read_and_the_next_one_appears_also_after_a_reload(chromiu
         assert shown.inner_text() == first
         page.locator("#reader-sound .record-button").first.click()
         page.locator("#reader-sound button.stop-button").first.wait_for()
+        move(project, 2)  # in another window: what is being read is what is on this screen
         page.wait_for_timeout(1500)  # what is recorded takes its time
         page.locator("#reader-sound button.stop-button").first.click()
-        page.locator("#reader .vw-sentence", has_text=second).wait_for()
+        page.locator("#reader .vw-sentence", has_text=third).wait_for()
         page.reload()
         page.locator("#reader button").first.click()
-        page.locator("#reader .vw-sentence", has_text=second).wait_for()
+        page.locator("#reader .vw-sentence", has_text=third).wait_for()
     finally:
         browser.close()
     (clip,) = project.store.clips()

@@ -10,7 +10,9 @@ import pytest
 
 from core.errors import Busy, UserError
 from core.jobs import locks
+from core.jobs.job import Job
 from core.sources import reading, recordings
+from core.sources.upload import add_file
 from core.workspace import Project, Workspace
 from tests.audio.sounds import silence, tone, write
 
@@ -93,3 +95,41 @@ def test_a_failed_take_changes_nothing(project: Project, tmp_path: Path) -> None
         reading.take(project, spoken(tmp_path / "a.wav"))
     os.close(handle)
     assert reading.progress(project).place == 0 and project.store.sources() == []
+
+
+def test_a_recording_belongs_to_the_sentence_that_was_on_the_screen(project: Project, tmp_path: Path) -> None:
+    sentences = reading.sentences_for("en")
+    reading.move(project, 3)  # in another window
+    source = reading.take(project, spoken(tmp_path / "a.wav"), place=0)
+    assert source.title == sentences[0] and reading.progress(project).spoken == {"0": source.id}
+    assert reading.progress(project).place == 3
+    for place in (-1, len(sentences)):
+        with pytest.raises(UserError) as refused:
+            reading.take(project, spoken(tmp_path / "b.wav", 500), place=place)
+        assert refused.value.code == "reading.no_sentence"
+
+
+def test_who_moves_on_while_a_recording_comes_in_stays_there(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: object, **more: object) -> object:
+        reading.move(project, 5)
+        return add_file(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("core.sources.reading.add_file", slow)
+    source = reading.take(project, spoken(tmp_path / "a.wav"))
+    now = reading.progress(project)
+    assert (now.place, now.spoken) == (5, {"0": source.id})
+
+
+def test_an_earlier_recording_that_is_in_use_stays_beside_the_new_one(project: Project, tmp_path: Path) -> None:
+    old = reading.take(project, spoken(tmp_path / "a.wav"))
+    job = Job.create(project.jobs, "transcribe", {})
+    handle = locks.try_lock(job.path / "lock", {"kind": "transcribe"})
+    assert handle is not None
+    told: list[UserError] = []
+    new = reading.take(project, spoken(tmp_path / "b.wav", 500), place=0, on_warning=told.append)
+    os.close(handle)
+    assert [error.code for error in told] == ["reading.both_kept"]
+    assert [source.id for source in project.store.sources()] == [old.id, new.id]
+    assert reading.progress(project).spoken == {"0": new.id}

@@ -13,6 +13,8 @@ from ui import html
 from ui.page import Page, Updates
 from ui.parts import Panel
 
+_PLACE_ON_SCREEN = "() => document.querySelector('#reader .vw-sentence')?.dataset.place ?? ''"
+
 
 class Reader:
     """The part as a tab lays it out: ``outputs`` for the tab, `refresh` for its content."""
@@ -25,8 +27,11 @@ class Reader:
             self.sound = gr.Audio(
                 label=t("reading.record"), sources=["microphone"], type="filepath", format="wav", elem_id="reader-sound"
             )
+            self.place = gr.Textbox(visible=False, elem_id="reader-place")
         self.outputs = [self.box, self.panel, self.sound]
-        page.on(self.sound.stop_recording, self._recorded, [self.sound, rights], [self.sound, self.panel])
+        # What was on the screen when the recording began: the list may have moved on meanwhile, here or elsewhere.
+        self.sound.start_recording(None, None, [self.place], js=_PLACE_ON_SCREEN, api_visibility="private")
+        page.on(self.sound.stop_recording, self._recorded, [self.sound, rights, self.place], [self.sound, self.panel])
         page.on(self.panel.act, self._act, [], [self.panel])
 
     def refresh(self, project: Project | None, busy: bool) -> Updates:
@@ -39,14 +44,18 @@ class Reader:
             self.sound: gr.update(visible=not busy and bool(reading.progress(project).sentence)),
         }
 
-    def _recorded(self, project: Project | None, path: str | None, note: str) -> Updates:
+    def _recorded(self, project: Project | None, path: str | None, note: str, place: str) -> Updates:
         if project and path:
+            hours, at = self.page.settings.max_source_hours, int(place) if place.isdecimal() else None
             try:
-                reading.take(project, Path(path), note, max_hours=self.page.settings.max_source_hours)
+                reading.take(project, Path(path), note, place=at, max_hours=hours, on_warning=self._warn)
             except UserError as error:
                 # Said here, so that the field is emptied all the same.
                 gr.Warning(html.e(self.page.say(error)), title=self.page.t("common.not_done"), duration=12)
         return {self.sound: None, self.panel: reader_html(self.page, project, False) if project else ""}
+
+    def _warn(self, error: UserError) -> None:
+        gr.Warning(html.e(self.page.say(error)), title=self.page.t("reading.title"), duration=12)
 
     def _act(self, project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
@@ -71,7 +80,7 @@ def reader_html(page: Page, project: Project, busy: bool) -> str:
         parts.append(
             f'<div class="vw-spread"><span class="vw-dim">{html.e(place)} · {html.e(done)}</span>{chip}</div>'
             f'{html.bar(now.done / len(now.sentences), done)}<p class="vw-sentence" lang="{language}"'
-            f' aria-live="polite">{html.e(now.sentence)}</p><div class="vw-row">'
+            f' data-place="{now.place}" aria-live="polite">{html.e(now.sentence)}</p><div class="vw-row">'
             f"{_step(t('reading.back'), 'back', now.place == 0)}"
             f"{_step(t('reading.next'), 'next', now.place == len(now.sentences) - 1)}</div>"
         )
