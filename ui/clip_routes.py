@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -46,6 +47,8 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/clips/{slug}/{id}/window")
     def stretch(slug: str, id: str, start: float, end: float, columns: int = 1000, options: str = "") -> Response:
         project, source = _source(workspace, slug, id)
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise HTTPException(422, "These are no times.")
         try:
             chosen = SegmentOptions.model_validate_json(options) if options else None
             found = window(project, source, start, end, max(1, min(columns, _MOST_COLUMNS)), chosen)
@@ -58,6 +61,8 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/clips/{slug}/{id}/piece.wav")
     def piece(request: Request, slug: str, id: str, start: float, end: float) -> Response:
         project, source = _source(workspace, slug, id)
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise HTTPException(422, "These are no times.")
         begin = max(0.0, start)
         try:
             samples, rate = read(project.sound_file(source), begin, min(end, begin + LONGEST_PIECE_S))

@@ -12,7 +12,7 @@ import soundfile
 
 from core.audio.decode import MediaInfo, check_room, no_room
 from core.audio.ffmpeg import FULL, LOOK_S, SAFE_INPUT, no_ffmpeg, run_ffmpeg
-from core.audio.frames import frames, measure
+from core.audio.frames import frames, frames_file, measure
 from core.audio.samples import Samples, read, write_wav
 from core.errors import UserError
 from core.files import replacing
@@ -124,6 +124,8 @@ def clean(
                 name=name,
                 what=complaints[-1] if complaints else "FFmpeg gave another length",
             )
+        # An earlier copy's would be taken for the new one's, should the process end before that is measured.
+        frames_file(target).unlink(missing_ok=True)
     measure(target, should_stop=should_stop)
     return noise_dbfs - _level_of(frames(target).dbfs)
 

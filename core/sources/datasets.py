@@ -104,7 +104,9 @@ def _texts(place: Folder | Zip, names: list[str], sounds: list[str]) -> tuple[st
     found: dict[str, str] = {}
     lost: list[str] = []
     finder = _Finder(sounds)
-    lists = [one for one in names if _is_list(one)]
+    stems = {one.rpartition(".")[0]: one for one in sounds}
+    # What bears the name of a sound is that sound's text, though it may be called as lists are.
+    lists = [one for one in names if _is_list(one) and one.rpartition(".")[0] not in stems]
     for one in lists:
         for said, text in _rows(_text(place, one)):
             if sound := finder.find(said, str(PurePosixPath(one).parent)):
@@ -113,7 +115,6 @@ def _texts(place: Folder | Zip, names: list[str], sounds: list[str]) -> tuple[st
                 lost.append(said)
     if found:
         return "list", found, lost
-    stems = {one.rpartition(".")[0]: one for one in sounds}
     for one in names:
         if one.lower().endswith(_TEXTS) and one not in lists:
             if sound := stems.get(one.rpartition(".")[0]):

@@ -32,6 +32,10 @@ class LinkOptions:
         """Whether only a part is wanted."""
         return self.start_s > 0 or self.end_s is not None
 
+    def part_of(self, length_s: float) -> float:
+        """How many seconds of a video of this length are wanted."""
+        return max(0.0, min(length_s, length_s if self.end_s is None else self.end_s) - self.start_s)
+
     def arguments(self) -> dict[str, Any]:
         """As JSON values, for a job."""
         return asdict(self)

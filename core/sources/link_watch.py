@@ -55,7 +55,7 @@ class Watch:
         length_s, wanted_s = float(info.get("duration") or 0), self.options.max_minutes * 60
         if info.get("is_live") or info.get("live_status") == "is_upcoming":
             self.refused = explain(self.shown, "live event")
-        elif length_s > self.max_hours * 3600:
+        elif self.options.part_of(length_s) > self.max_hours * 3600:
             self.refused = too_long(self.shown, self.max_hours)
         elif wanted_s and length_s > wanted_s and not self.options.is_part:
             self.refused = longer_than_chosen(self.shown, self.options.max_minutes)

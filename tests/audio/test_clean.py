@@ -104,3 +104,23 @@ def test_stop_leaves_the_earlier_copy_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         clean(recording, target, strength="gentle", name="a", should_stop=lambda: time.monotonic() > began)
     assert target.read_bytes() == before and not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_frames_of_an_earlier_copy_are_never_taken_for_those_of_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.01, 4 * 16_000).astype(np.float32)
+    recording, target = (
+        write(tmp_path / "a.flac", np.concatenate([tone(2), noise])),
+        write(tmp_path / "b.flac", tone(1)),
+    )
+    for path in (recording, target):
+        measure(path)
+
+    def ends(*_: object, **__: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr("core.audio.clean.measure", ends)
+    with pytest.raises(Cancelled):
+        clean(recording, target, strength="gentle", name="a")
+    assert soundfile.info(target).duration == 6 and not frames_file(target).exists()

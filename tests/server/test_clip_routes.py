@@ -91,3 +91,9 @@ def test_a_lost_recording_is_not_there_and_bad_settings_are_refused(one: TestCli
         path.unlink()
     assert one.get(address, params={"start": 0, "end": 1}).status_code == 404
     assert one.get(at(piece_url(filled.slug, "s1", 0, 1))).status_code == 404
+
+
+@pytest.mark.parametrize(("start", "end"), [("inf", "1"), ("nan", "1"), ("0", "inf"), ("0", "nan")])
+def test_times_that_are_none_are_refused(one: TestClient, filled: Project, start: str, end: str) -> None:
+    for address in (piece_url(filled.slug, "s1"), window_url(filled.slug, "s1")):
+        assert one.get(at(address), params={"start": start, "end": end}).status_code == 422

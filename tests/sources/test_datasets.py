@@ -302,3 +302,14 @@ def test_the_table_looks_through_the_jobs_once_however_many_recordings_there_are
     sources = [Source(f"s{number}", "Talk") for number in range(3)]
     page = Page(Settings(), project.workspace, Translator("en"), *(None,) * 3)  # type: ignore[arg-type]
     assert source_table(page, project, sources).count("<tr data-key") == 6 and looked == ["clean"]
+
+
+def test_a_text_named_as_its_sound_is_no_list_whatever_it_is_called(tmp_path: Path) -> None:
+    for name, text in (("train_1", "The train | is late."), ("transcript", "Hello, there."), ("other", "Third.")):
+        write(tmp_path / f"{name}.wav", tone(1))
+        (tmp_path / f"{name}.txt").write_text(text)
+    found = look(tmp_path)
+    assert found.kind == "pairs" and found.without_sound == []
+    assert {item.sound: item.text for item in found.items} == {
+        "train_1.wav": "The train | is late.", "transcript.wav": "Hello, there.", "other.wav": "Third.",
+    }  # fmt: skip

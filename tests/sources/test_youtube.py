@@ -17,6 +17,7 @@ from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.reporter import Reporter
 from core.sources import recordings
 from core.sources.link_options import LinkOptions
+from core.sources.link_watch import Watch
 from core.sources.youtube import check_url, download
 from core.sources.youtube_errors import explain
 from core.workspace import Project
@@ -90,6 +91,20 @@ def test_a_video_longer_than_chosen_or_allowed_is_not_fetched(
     assert failed(talk, tmp_path, reporter, max_hours=2).code == "youtube.too_long"
     assert site.hits[f"sound {TALK}"] == 0
     assert download(talk, tmp_path / "in", reporter, options=LinkOptions(max_minutes=90, end_s=60))
+
+
+@pytest.mark.parametrize(
+    ("part", "refused"),
+    [
+        (LinkOptions(end_s=3600), False), (LinkOptions(start_s=7200), False), (LinkOptions(start_s=3599), True),
+        (LinkOptions(), True), (LinkOptions(start_s=60, end_s=8000), True),
+    ],
+)  # fmt: skip
+def test_of_a_longer_video_a_part_that_is_short_enough_may_come(
+    reporter: Reporter, part: LinkOptions, refused: bool
+) -> None:
+    watch = Watch("a talk", "A talk", reporter, 4096, 2.0, part, (0, 1))
+    assert bool(watch.refuse({"duration": 3 * 3600})) == refused
 
 
 def test_a_download_that_is_cut_off_and_then_forbidden_goes_on_where_it_was(
