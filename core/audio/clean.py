@@ -14,6 +14,7 @@ from core.audio.decode import MediaInfo, check_room, no_room
 from core.audio.ffmpeg import FULL, LOOK_S, SAFE_INPUT, no_ffmpeg, run_ffmpeg
 from core.audio.frames import frames, frames_file, measure
 from core.audio.samples import Samples, read, write_wav
+from core.audio.speech import speech_file
 from core.errors import UserError
 from core.files import replacing
 from core.jobs.job import Job
@@ -124,8 +125,9 @@ def clean(
                 name=name,
                 what=complaints[-1] if complaints else "FFmpeg gave another length",
             )
-        # An earlier copy's would be taken for the new one's, should the process end before that is measured.
-        frames_file(target).unlink(missing_ok=True)
+        # What was measured of an earlier copy would be taken for the new one's.
+        for measured in (frames_file(target), speech_file(target)):
+            measured.unlink(missing_ok=True)
     measure(target, should_stop=should_stop)
     return noise_dbfs - _level_of(frames(target).dbfs)
 

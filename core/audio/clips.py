@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 import unicodedata
 from collections.abc import Sequence
@@ -216,10 +217,18 @@ def uncut(project: Project) -> list[str]:
     ]
 
 
-def options_of_last_cut(project: Project) -> SegmentOptions:
-    """How this project was cut last; the defaults if it never was, or if those settings are not valid any more."""
-    job = project.latest("segment")
-    try:
-        return SegmentOptions(**(job.spec()["arguments"].get("options", {}) if job else {}))
-    except ValueError:
-        return SegmentOptions()
+def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions:
+    """How this project, or one recording of it, was cut last by a job that came to its end.
+
+    The defaults if it never was, or if those settings are not valid any more.
+    """
+    for job in project.all_jobs():
+        spec = job.spec()
+        if spec["kind"] != "segment" or job.read().status != "done":
+            continue
+        wanted = spec["arguments"].get("source_ids")
+        if not source_id or wanted is None or source_id in wanted:
+            with contextlib.suppress(ValueError):
+                return SegmentOptions(**spec["arguments"].get("options", {}))
+            break
+    return SegmentOptions()

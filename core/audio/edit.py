@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 import time
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from core.audio import word_times
 from core.audio.clips import cut_clip, options_of_last_cut, text_between
-from core.audio.put_away import Trash
+from core.audio.put_away import Trash, bring_sound_back, put_sound_away
 from core.audio.silence import SegmentOptions
 from core.errors import UserError
 from core.jobs import locks
@@ -126,8 +127,8 @@ def undo(project: Project, source_id: str) -> str:
         if edit is None:
             raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
         for clip in edit.before:
-            if not _untrash(project, clip):
-                _write(project, source, clip, options_of_last_cut(project))
+            if not bring_sound_back(project, clip):
+                _write(project, source, clip, options_of_last_cut(project, source_id))
         trash = Trash(project, source)
         try:
             project.store.undo_edit(source_id, trash.keep)
@@ -135,17 +136,20 @@ def undo(project: Project, source_id: str) -> str:
             trash.undo()
             raise
         trash.move()
-        trash_sound(project, edit.after)
+        put_sound_away(project, edit.after)
     return edit.what
 
 
 def undoable(project: Project, source_id: str) -> Edit | None:
     """What `undo` would take back; None if nothing was changed, or the recording was cut anew since."""
     edit = project.store.last_edit(source_id)
-    after = {clip.id for clip in edit.after} if edit else set()
-    for old in edit.before if edit else ():
-        there = project.store.clips_between(source_id, old.start_s + _SAME_S, old.end_s - _SAME_S)
-        if not {clip.id for clip in there} <= after:
+    if edit is None or not edit.before:
+        return edit
+    before, after = sorted(edit.before, key=lambda clip: clip.start_s), {clip.id for clip in edit.after}
+    starts = [clip.start_s for clip in before]
+    for there in project.store.clips_between(source_id, starts[0], max(clip.end_s for clip in before)):
+        index = bisect.bisect_left(starts, there.end_s - _SAME_S) - 1  # the last to begin before it ends
+        if there.id not in after and index >= 0 and before[index].end_s - _SAME_S > there.start_s:
             return None
     return edit
 
@@ -220,7 +224,7 @@ def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float
     words = project.store.words(source.id, low - 5, high)
     text = word_times.said_between(old, words, start_s, end_s)
     if not words:
-        text = " ".join(clip.text for clip in old if clip.text)
+        text = text_between([Word(clip.start_s, clip.end_s, clip.text.strip()) for clip in old], low, high)
     return _clip(source, old, start_s, end_s, text, _is_given(project, old, words, start_s, end_s))
 
 
@@ -253,7 +257,7 @@ def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fres
     """Write the sound of the new clips, put them in the place of the old ones, and keep what those had."""
     last = project.store.last_number(source.id)
     numbered = [replace(clip, id=f"{source.id}-{last + n:04d}") for n, clip in enumerate(fresh, 1)]
-    options = options_of_last_cut(project)
+    options = options_of_last_cut(project, source.id)
     made: list[Clip] = []
     try:
         for clip in numbered:
@@ -264,7 +268,7 @@ def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fres
         for clip in made:
             project.clip_file(clip.id).unlink(missing_ok=True)
         raise
-    trash_sound(project, old)
+    put_sound_away(project, old)
     return made
 
 
@@ -279,20 +283,3 @@ def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions
             "Look at the free disk space on the System page and try again.",
             reason=getattr(error, "strerror", None) or str(error),
         ) from error
-
-
-def trash_sound(project: Project, clips: Sequence[Clip]) -> None:
-    """Put the sound of clips that are no longer among the clips where `undo` finds it."""
-    folder = project.path / "trash" / "edits"
-    folder.mkdir(parents=True, exist_ok=True)
-    for clip in clips:
-        with contextlib.suppress(FileNotFoundError):
-            project.clip_file(clip.id).replace(folder / f"{clip.id}.wav")
-
-
-def _untrash(project: Project, clip: Clip) -> bool:
-    """Bring the sound of a clip back; False if it is neither in the trash nor still in its place."""
-    target = project.clip_file(clip.id)
-    with contextlib.suppress(FileNotFoundError):
-        (project.path / "trash" / "edits" / f"{clip.id}.wav").replace(target)
-    return target.exists()

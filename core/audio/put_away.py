@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,3 +43,20 @@ class Trash:
             path = self.project.clip_file(clip_id)
             if self.folder and path.exists():
                 path.rename(self.folder / path.name)
+
+
+def put_sound_away(project: Project, clips: Sequence[Clip]) -> None:
+    """Put the sound of clips that are no longer among the clips where `undo` of the editor finds it."""
+    folder = project.path / "trash" / "edits"
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip in clips:
+        with contextlib.suppress(FileNotFoundError):
+            project.clip_file(clip.id).replace(folder / f"{clip.id}.wav")
+
+
+def bring_sound_back(project: Project, clip: Clip) -> bool:
+    """Bring the sound of a clip back; False if it is neither in the trash nor still in its place."""
+    target = project.clip_file(clip.id)
+    with contextlib.suppress(FileNotFoundError):
+        (project.path / "trash" / "edits" / f"{clip.id}.wav").replace(target)
+    return target.exists()

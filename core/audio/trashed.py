@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.audio.clips import cut_clip, options_of_last_cut
-from core.audio.edit import alone, trash_sound
-from core.audio.put_away import LIST
+from core.audio.edit import alone
+from core.audio.put_away import LIST, put_sound_away
 from core.errors import UserError
 from core.files import inside, read_json
 from core.records import Clip, Source
@@ -36,12 +37,14 @@ def trashed_clips(project: Project, source_id: str = "") -> list[TrashedClips]:
     titles = {source.id: source.title for source in project.store.sources()}
     found = []
     for path in (project.path / "trash").glob(f"*/{LIST}"):
-        kept = _read(path)
+        try:
+            about = path.stat()
+        except FileNotFoundError:  # brought back just now
+            continue
+        kept = _summary(path, about.st_mtime_ns, about.st_size)
         if kept is None or kept[0] not in titles or source_id not in ("", kept[0]):
             continue
-        clips = kept[1]
-        texts = tuple(clip.text for clip in clips if clip.text)[:3]
-        found.append(TrashedClips(path.parent.name, kept[0], titles[kept[0]], path.stat().st_mtime, len(clips), texts))
+        found.append(TrashedClips(path.parent.name, kept[0], titles[kept[0]], about.st_mtime, *kept[1:]))
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
@@ -63,7 +66,7 @@ def restore_trashed_clips(project: Project, folder_name: str) -> list[Clip]:
             for there in store.clips_between(source.id, clip.start_s + _SAME_S, clip.end_s - _SAME_S)
         }
         back = [clip for clip in clips if clip.id not in gone]
-        options = options_of_last_cut(project)
+        options = options_of_last_cut(project, source.id)
         for clip in back:
             kept = folder / f"{clip.id}.wav"
             if kept.exists():
@@ -73,7 +76,7 @@ def restore_trashed_clips(project: Project, folder_name: str) -> list[Clip]:
         stay = {clip.id for clip in clips}
         swapped = [clip for clip in gone.values() if clip.id not in stay]
         store.swap_clips(source.id, "restore", [clip.id for clip in swapped], back)
-        trash_sound(project, swapped)
+        put_sound_away(project, swapped)
         shutil.rmtree(folder)
     return back
 
@@ -88,6 +91,16 @@ def _trashed(project: Project, folder_name: str) -> tuple[Path, Source, list[Cli
             "segment.not_in_trash", "These clips are no longer in the trash.", "Reload the page to see what is there."
         )
     return folder, project.store.source(kept[0]), kept[1]
+
+
+@lru_cache(maxsize=1024)
+def _summary(path: Path, mtime_ns: int, size: int) -> tuple[str, int, tuple[str, ...]] | None:
+    """The recording's id, how many clips and the first texts of a list, read once as long as the file is the same."""
+    kept = _read(path)
+    if kept is None:
+        return None
+    source_id, clips = kept
+    return source_id, len(clips), tuple(clip.text for clip in clips if clip.text)[:3]
 
 
 def _read(path: Path) -> tuple[str, list[Clip]] | None:

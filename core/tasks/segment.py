@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from core.audio.speech import known_speech, measure_speech
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.measures import embeddings
+from core.measures.flags import sound_flags
 from core.records import Clip, ClipFilter, Source
 from core.workspace import Project, Workspace
 
 _MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
+_LATER_MEASURED = ("snr_db", "bandwidth_hz", "naturalness", "speaker_similarity")  # what is listened for afterwards
 
 
 @dataclass
@@ -89,7 +93,9 @@ def _plans(project: Project, sources: list[Source], options: SegmentOptions, rep
     """What each recording becomes; one that cannot be read is named."""
     plans: list[_Planned] = []
     unreadable: list[UserError] = []
-    for source in sources:
+    for number, source in enumerate(sources):
+        reporter.check_stop()
+        reporter.progress("plan", number, len(sources), source.title)
         try:
             plans.append(_plan(project, source, options, reporter))
         except UserError as error:
@@ -121,13 +127,12 @@ def _cut_all(
             )
             continue
         try:
-            trashed = _write(project, planned, options, reporter, (outcome.clips, total))
+            _write(project, planned, options, reporter, outcome, total)
         except UserError as error:
             reporter.set_aside(error)
             if len(plans) == 1:
                 raise
             continue
-        outcome.add(planned.clips, planned.lost, trashed)
 
 
 def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> _Planned:
@@ -157,21 +162,21 @@ def _teller(reporter: Reporter, stage: str, source: Source) -> Callable[[float, 
 
 
 def _write(
-    project: Project, planned: _Planned, options: SegmentOptions, reporter: Reporter, progress: tuple[int, int]
-) -> int:
+    project: Project, planned: _Planned, options: SegmentOptions, reporter: Reporter, outcome: _Outcome, total: int
+) -> None:
     """Write the new clips of a recording, put all in the place of the old ones, take the files of those away.
 
-    Returns:
-        how many clips went to the trash.
+    It is counted in ``outcome`` and told as soon as it is so, whatever comes after.
     """
     source = planned.source
     old = {clip.id for clip in project.store.clips(ClipFilter(source_id=source.id))}
     fresh = [clip for clip in planned.clips if clip.id not in old]
     stay = [clip for clip in planned.clips if clip.id in old]
     trash = Trash(project, source)
-    done, total = progress
+    done = outcome.clips
+    write = partial(cut_clip, project, source, options=options)
     try:
-        cut = {clip.id: clip for clip in _cut(project, source, fresh, options, reporter, (done, total))}
+        cut = {clip.id: clip for clip in _cut(fresh, write, reporter, (done, total), source.title)}
         gone = project.store.replace_clips(source.id, [cut.get(clip.id, clip) for clip in planned.clips], trash.keep)
     except BaseException:
         for clip in fresh:
@@ -181,9 +186,7 @@ def _write(
     trash.move()
     for clip_id in gone:
         project.clip_file(clip_id).unlink(missing_ok=True)
-    # The others kept their rows; their sound is made as these options want it, each with what is said of it.
-    for clip in _cut(project, source, stay, options, reporter, (done + len(fresh), total)):
-        project.store.measure_clip(clip.id, **{name: getattr(clip, name) for name in _MEASURED})
+    outcome.add(planned.clips, planned.lost, len(trash.ids))
     if trash.ids:
         reporter.warning(
             "segment.trashed",
@@ -193,26 +196,53 @@ def _write(
             title=source.title,
             folder=str(trash.folder),
         )
-    return len(trash.ids)
+    # The others kept their rows; their sound is made as these options want it, each with what is said of it.
+    changed: set[str] = set()
+    try:
+        again = partial(_write_again, project, source, options, changed)
+        for _ in _cut(stay, again, reporter, (done + len(fresh), total), source.title):
+            pass
+    finally:
+        if changed:
+            embeddings.tidy(project, {clip.id for clip in project.store.clips()} - changed)
+
+
+def _write_again(project: Project, source: Source, options: SegmentOptions, changed: set[str], clip: Clip) -> Clip:
+    """Write a clip that stays and what was measured of it; if its recording sounds otherwise now, say so.
+
+    A cleaned copy in the place of the original: what was measured of the other sound is not true of this one.
+    """
+    cut = cut_clip(project, source, clip, options)
+    measures: dict[str, float | str | None] = {name: getattr(cut, name) for name in _MEASURED}
+    if _sounds_otherwise(clip, cut):
+        changed.add(clip.id)
+        measures |= dict.fromkeys(_LATER_MEASURED)
+        measures["sound_flags"] = sound_flags(replace(cut, **dict.fromkeys(_LATER_MEASURED)))  # type: ignore[arg-type]
+    project.store.measure_clip(clip.id, **measures)
+    return cut
+
+
+def _sounds_otherwise(before: Clip, now: Clip) -> bool:
+    """Whether the same piece has another peak or is clipped otherwise; other options alone change neither."""
+    return any(getattr(before, name) not in (None, getattr(now, name)) for name in ("peak_dbfs", "clipped_fraction"))
 
 
 def _cut(
-    project: Project,
-    source: Source,
     clips: Sequence[Clip],
-    options: SegmentOptions,
+    write: Callable[[Clip], Clip],
     reporter: Reporter,
     progress: tuple[int, int],
+    title: str,
 ) -> Iterator[Clip]:
     """Write clips side by side (reading, resampling and writing let go of the interpreter), in order."""
     done, total = progress
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        coming = [pool.submit(cut_clip, project, source, clip, options) for clip in clips]
+        coming = [pool.submit(write, clip) for clip in clips]
         try:
             for number, one in enumerate(coming, done + 1):
                 reporter.check_stop()
                 yield one.result()
-                reporter.progress("cut", number, total, source.title)
+                reporter.progress("cut", number, total, title)
         finally:
             for one in coming:
                 one.cancel()

@@ -64,7 +64,7 @@ def hear_clips(
     Args:
         on_less: told once, with the new size, if batches had to be made smaller because memory ran out.
     """
-    seconds = [_seconds(project, clip) for clip in clips]
+    seconds = [clip.seconds for clip in clips]
     sizes: dict[float, int] = {}
 
     def size(window: float) -> int:
@@ -82,13 +82,6 @@ def hear_clips(
             raise found
         done += work[number]
         yield found, done / sum(work)
-
-
-def _seconds(project: Project, clip: Clip) -> float:
-    try:
-        return float(soundfile.info(project.clip_file(clip.id)).duration)
-    except (OSError, soundfile.SoundFileError):
-        return clip.seconds  # reading it will say what is wrong
 
 
 def _hear_batch(

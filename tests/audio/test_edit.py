@@ -119,6 +119,13 @@ def test_words_tell_whether_the_text_of_a_part_brought_back_is_given(project: Pr
     assert [(one.given, one.raw_text) for one in back] == [(1, ""), (0, second.text)]
 
 
+def test_texts_without_spaces_are_joined_without_one(project: Project, source: Source) -> None:
+    first, second = clips_of(project, source)[:2]
+    project.store.edit_clip(first.id, text="今天天气很好。")
+    project.store.edit_clip(second.id, text="我们走吧。")
+    assert edit.join(project, first.id, second.id).text == "今天天气很好。我们走吧。"
+
+
 def test_without_known_times_a_split_shares_the_text_by_time(project: Project, source: Source) -> None:
     old = clips_of(project, source)[0]
     first, second = edit.split(project, old.id, (old.start_s + old.end_s) / 2)

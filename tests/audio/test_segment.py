@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import preview, start_segment
+from core.audio.clips import options_of_last_cut, preview, start_segment
 from core.audio.frames import frames_file
 from core.audio.loudness import loudness_lufs
 from core.audio.options import SegmentOptions
 from core.audio.speech import speech_file
+from core.errors import Cancelled
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.measures import embeddings
 from core.records import Source, Word
 from core.sources.upload import add_file
+from core.tasks import segment
 from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
@@ -79,6 +84,61 @@ def test_a_clip_that_stays_gets_the_loudness_now_wanted(project: Project, speech
     assert after.gain_db == pytest.approx((before.gain_db or 0) - 7, abs=0.1)
     sound, rate = soundfile.read(project.clip_file(after.id), dtype="float32")
     assert loudness_lufs(sound, rate) == pytest.approx(-30, abs=0.1)
+
+
+def test_what_was_measured_goes_when_a_clip_that_stays_is_cut_from_another_sound(
+    project: Project, tmp_path: Path
+) -> None:
+    sound = np.concatenate([tone(4), silence(1), tone(4)])
+    source = add_file(project, write(tmp_path / "in.wav", sound))
+    cut_tones(project).wait()
+    heard = {"snr_db": 9.0, "bandwidth_hz": 8000.0, "naturalness": 3.0, "speaker_similarity": 0.5}
+    ids = [clip.id for clip in project.store.clips()]
+    for clip_id in ids:
+        project.store.measure_clip(clip_id, **heard, sound_flags="other_voice noisy")
+        embeddings.append(project, clip_id, np.ones(256, np.float32))
+    cut_tones(project, loudness_lufs=-30).wait()  # the same sound, only raised otherwise
+    assert all(clip.snr_db == 9 and clip.sound_flags for clip in project.store.clips())
+    write(project.cleaned_file(source.id), sound * 0.9)
+    project.store.change_source(source.id, use="cleaned")
+    view = cut_tones(project).wait()
+    assert view.status == "done", view.text
+    clips = project.store.clips()
+    assert [clip.id for clip in clips] == ids
+    for clip in clips:
+        assert [getattr(clip, name) for name in heard] == [None] * 4
+        assert not {"noisy", "other_voice"} & set(clip.sound_flags.split())
+    assert embeddings.load(embeddings.embeddings_file(project))[0] == []
+
+
+def test_stop_is_seen_before_the_next_recording_is_looked_at(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        add_file(project, write(tmp_path / f"{name}.wav", tone(2 if name == "a" else 3)), title=name)
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug}
+    job = Job.create(project.jobs, "segment", arguments)
+    looked_at: list[str] = []
+    monkeypatch.setattr(
+        segment, "_plan", lambda _, source, *__: looked_at.append(source.title) or job.stop_path.touch()
+    )
+    reporter = Reporter(job)
+    monkeypatch.setattr(reporter, "stop_requested", job.stop_path.exists)
+    with pytest.raises(Cancelled):
+        segment.run(job, arguments, reporter)
+    assert looked_at == ["a"] and job.read().stage == "plan"
+
+
+def test_how_it_was_cut_last_is_what_a_job_did_to_its_end(project: Project, tmp_path: Path) -> None:
+    one, other = (
+        add_file(project, write(tmp_path / f"{number}.wav", tone(number)), title=str(number)) for number in (4, 5)
+    )
+    cut_tones(project, [one.id], loudness_lufs=-30).wait()
+    cut_tones(project, [other.id], loudness_lufs=-28).wait()
+    Job.create(project.jobs, "segment", {"source_ids": [one.id], "options": {"loudness_lufs": -20}})  # never came to it
+    assert options_of_last_cut(project).loudness_lufs == -28
+    assert options_of_last_cut(project, one.id).loudness_lufs == -30
+    assert options_of_last_cut(project, "brought its clips along") == SegmentOptions()
 
 
 def test_one_lost_recording_is_named_and_the_others_are_cut(project: Project, tmp_path: Path) -> None:

@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.audio import trashed
 from core.audio.edit import split, undo
+from core.audio.options import SegmentOptions
 from core.audio.trashed import restore_trashed_clips, trashed_clips
-from core.errors import UserError
-from core.files import read_json
+from core.errors import Cancelled, UserError
+from core.files import read_json, write_json
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.records import Clip, Source
 from core.sources.upload import add_file
+from core.tasks import segment
 from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 
@@ -99,6 +104,42 @@ def test_what_a_person_wrote_into_the_halves_of_a_clip_outlives_the_undo_of_the_
     before = len(trashed_clips(project))
     undo(project, source.id)
     assert len(trashed_clips(project)) == before
+
+
+def test_a_list_of_put_away_clips_is_read_once_as_long_as_it_stays(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _worked_on(project, tmp_path)
+    read: list[Path] = []
+    monkeypatch.setattr(trashed, "read_json", lambda path: read.append(path) or read_json(path))
+    first = trashed_clips(project)
+    assert trashed_clips(project) == first and len(read) == 1
+    write_json(read[0], {**read_json(read[0]), "clips": []})
+    assert [one.count for one in trashed_clips(project)] == [0] and len(read) == 2
+
+
+def test_stop_after_the_clips_were_replaced_still_says_what_went_to_the_trash(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [tone(5), silence(1), tone(2), silence(0.7), tone(2)]
+    add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
+    cut_tones(project).wait()
+    first, second = project.store.clips()
+    project.store.edit_clip(second.id, text="Good night.")
+
+    def stopped(_: Project, __: Source, clip: Clip, options: SegmentOptions) -> Clip:
+        assert clip.id == first.id and [one.id for one in project.store.clips()] == [first.id]
+        raise Cancelled
+
+    monkeypatch.setattr(segment, "cut_clip", stopped)
+    options = SegmentOptions(only_speech=False, min_clip_s=4.8, max_join_pause_ms=0)
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "options": options.model_dump()}
+    job = Job.create(project.jobs, "segment", arguments)
+    with pytest.raises(Cancelled) as cancelled:
+        segment.run(job, arguments, Reporter(job))
+    (so_far,) = cancelled.value.args
+    assert (so_far["clips"], so_far["trashed"]) == (1, 1)
+    assert [one.code for one in job.read().warnings] == ["segment.trashed"]
 
 
 def test_only_what_lies_in_the_way_goes_when_clips_come_back(project: Project, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def _head(t: Translator, spot: Spot) -> str:
 def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     clip = spot.clip
     try:
-        outline = peaks(project.source_file(clip.source_id), _BUCKETS, clip.start_s, clip.end_s)
+        outline = peaks(project.sound_file(spot.source), _BUCKETS, clip.start_s, clip.end_s)
     except (OSError, RuntimeError):  # the recording is gone from the disk; the clip may still be heard
         outline = []
     if not project.clip_file(clip.id).exists():

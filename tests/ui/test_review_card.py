@@ -1,0 +1,28 @@
+"""The card of a clip under review shows the sound that its clip is cut from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.records import Clip, Source
+from core.review import spot
+from core.workspace import Project
+from ui.i18n import Translator
+from ui.parts import review_card as card
+
+
+def test_the_picture_is_of_the_sound_that_is_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.store.add_source(Source("s", "Talk", seconds=9.0))
+    project.store.replace_clips("s", [Clip("s-0001", "s", 0, 4, text="Hello.")])
+    project.cleaned_file("s").parent.mkdir(parents=True, exist_ok=True)
+    project.cleaned_file("s").touch()
+    shown: list[Path] = []
+    monkeypatch.setattr(card, "peaks", lambda path, *_: shown.append(path) or [])
+    for use in ("original", "cleaned"):
+        project.store.change_source("s", use=use)
+        found = spot(project)
+        assert found is not None
+        card.review_card(Translator("en"), project, found)
+    assert shown == [project.source_file("s"), project.cleaned_file("s")]
