@@ -21,6 +21,7 @@ from core.sources import held, recordings
 from core.sources.archive import Folder, Zip
 from core.sources.datasets import look
 from core.sources.joining import GAP_S
+from core.sources.local_folder import add_folder
 from core.workspace import Project
 from tests.audio.sounds import convert, silence, tone, write
 from ui.i18n import Translator
@@ -313,3 +314,22 @@ def test_a_text_named_as_its_sound_is_no_list_whatever_it_is_called(tmp_path: Pa
     assert {item.sound: item.text for item in found.items} == {
         "train_1.wav": "The train | is late.", "transcript.wav": "Hello, there.", "other.wav": "Third.",
     }  # fmt: skip
+
+
+def test_a_folder_comes_in_by_its_path_but_none_of_our_own(project: Project, tmp_path: Path) -> None:
+    folder = ljspeech(tmp_path / "My set")
+    own = project.workspace.path
+    (tmp_path / "link").symlink_to(project.path)
+    for typed, code in (
+        ("", "folder.not_one"), ("My set", "folder.not_one"), (f"{folder}/metadata.csv", "folder.not_one"),
+        ("~nobody-here/x", "folder.not_one"), ("/x\0y", "folder.not_one"), (str(project.path), "folder.own"),
+        (str(own), "folder.own"), (str(own.parent), "folder.own"), (f"{tmp_path}/link", "folder.own"),
+        (f"{folder}/../workspace/projects", "folder.own"),
+    ):  # fmt: skip
+        with pytest.raises(UserError) as refused:
+            add_folder(project, typed)
+        assert refused.value.code == code, typed
+    view = add_folder(project, f' "{folder}" ', "my own").wait()
+    assert view.status == "done", view.text
+    assert [(one.title, one.rights) for one in project.store.sources()] == [("My set", "my own")]
+    assert len(project.store.clips()) == 3 and (folder / "metadata.csv").exists()

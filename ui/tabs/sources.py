@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gradio as gr
 
 from core.sources import held, recordings
 from core.sources.link_list import open_list
+from core.sources.local_folder import add_folder
 from core.workspace import Project
 from ui import html
 from ui.job_panel import act_on_job, is_live, job_panel
@@ -15,6 +17,7 @@ from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.cleaned import act_on_cleaned, cleaned_job
 from ui.parts.collection_card import collection_cards
+from ui.parts.folder_bar import folder_bar
 from ui.parts.link_bar import LinkBar, act_on_link, link_bar
 from ui.parts.link_list import LinkList, act_on_list, link_list, list_moves
 from ui.parts.reader import Reader
@@ -77,7 +80,9 @@ def build(page: Page) -> Tab:
             return None
         if act_on_link(page, project, evt, note) or act_on_list(page, project, evt, note):
             return None
-        if evt.do == "title":
+        if evt.do == "folder":
+            add_folder(project, json.loads(evt.value)["path"], note, max_hours=page.settings.max_source_hours)
+        elif evt.do == "title":
             if title := " ".join(evt.value.split()):  # a recording without a name keeps the one it had
                 project.store.change_source(evt.id, title=title)
         elif evt.do == "rights":
@@ -139,6 +144,7 @@ def _below(page: Page, project: Project | None) -> str:
         parts.append(f'<div class="vw-split">{table}<aside>{meter(page, total_s)}{lead}</aside></div>')
     elif not _busy(project):
         parts.append(html.empty(t("sources.empty")))
+    parts.append(folder_bar(t, project, t("sources.busy") if _busy(project) else ""))
     parts.append(_trash(page, project))
     return "".join(parts)
 
