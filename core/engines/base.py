@@ -65,6 +65,8 @@ class TrainSession(Protocol):
     """A model being trained. The loop in ``core/training/loop.py`` drives it."""
 
     step_number: int
+    # Where `step` returns values of an earlier update, ``values_step`` says which, and ``last_values()`` waits for the
+    # newest (None if they were returned already). Sessions that always wait have neither.
 
     def step(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
         """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.

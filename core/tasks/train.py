@@ -63,24 +63,26 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             "A dataset of ten clips or more keeps some back.",
         )
     reporter.check_stop()
-    _try(job.path, engine, config, features, base, device, reporter)
-    config = as_trained(config, job.path)
-    reporter.progress("load_base", 0, 1)
-    boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
-    reporter.on_event = boards.take
     try:
-        session = engine.start(config, features, base, resume_from, device=device)
-        reporter.started(step=session.step_number)
-        checkpoints.clean(keep_to=session.step_number)
-        speaker = _speaker(job.path, config, features, dataset, session, reporter)
-        return Loop(session, config, checkpoints, speaker, reporter, lambda: _prune(project, job, reporter)).run()
+        _try(job.path, engine, config, features, base, device, reporter)
+        reporter.check_stop()
+        config = as_trained(config, job.path)
+        reporter.progress("load_base", 0, 1)
+        boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
+        reporter.on_event = boards.take
+        try:
+            session = engine.start(config, features, base, resume_from, device=device)
+            reporter.started(step=session.step_number)
+            checkpoints.clean(keep_to=session.step_number)
+            speaker = _speaker(job.path, config, features, dataset, session, reporter)
+            return Loop(session, config, checkpoints, speaker, reporter, lambda: _prune(project, job, reporter)).run()
+        finally:
+            boards.close()
     except (RuntimeError, MemoryError) as error:
         known = card.too_small() if card.out_of_memory(error) else card.translated(error)
         if known is None:
             raise
         raise known from error
-    finally:
-        boards.close()
 
 
 def _try(
@@ -90,7 +92,7 @@ def _try(
     if not config.auto_batch or (run / FITS).exists():
         return
     reporter.progress("fits", 0, 1)
-    found: Fits = engine.fits(config, features, base, device)
+    found: Fits = engine.fits(config, features, base, device, reporter.stop_requested)
     card.free_memory()
     write_json(run / FITS, asdict(found))
     reporter.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,21 +11,26 @@ import torch
 
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.loss import losses
-from core.errors import UserError
-from core.training.config import TrainConfig
+from core.errors import Cancelled, UserError
+from core.tasks import train
+from core.training.config import TrainConfig, config_text
 from core.training.fits import candidates
+from core.workspace import Project
+from tests.training.conftest import Recorded
 
 CONFIG = TrainConfig(batch_size=6, accumulation=2, precision="float32", reference_pool=8, lora_rank=4)
 
 
-def card_with_room_for(rows: dict[bool, int], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+def card_with_room_for(
+    rows: dict[bool, int], monkeypatch: pytest.MonkeyPatch, error: BaseException = torch.OutOfMemoryError("injected")
+) -> list[tuple[int, bool]]:
     """A card that runs out of memory above so many clips at once, with and without computing things twice."""
     tried: list[tuple[int, bool]] = []
 
     def limited(gpt: Any, batch: Any, latents: Any, *, dropout: float, checkpointing: bool) -> Any:
         tried.append((len(batch.grid), checkpointing))
         if len(batch.grid) > rows[checkpointing]:
-            raise torch.OutOfMemoryError("injected")
+            raise error
         return losses(gpt, batch, latents, dropout=dropout, checkpointing=checkpointing)
 
     monkeypatch.setattr("core.engines.xtts.session.losses", limited)
@@ -60,3 +66,52 @@ def test_nothing_fits_is_said(features: Any, starter: Path, monkeypatch: pytest.
 def test_every_candidate_makes_the_same_update() -> None:
     assert candidates(12, 6) == [(6, 2), (4, 3), (3, 4), (2, 6), (1, 12)]
     assert candidates(7, 4) == [(1, 7)] and candidates(16, 99)[0] == (16, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")]
+)
+def test_memory_runs_out_in_more_than_one_way(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    card_with_room_for({False: 4, True: 4}, monkeypatch, error)
+    assert ENGINE.fits(CONFIG, features, starter, "cpu").micro_batch == 4
+
+
+def test_what_is_not_about_memory_is_not_taken_for_it(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card_with_room_for({False: 4, True: 4}, monkeypatch, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        ENGINE.fits(CONFIG, features, starter, "cpu")
+
+
+def test_stop_is_seen_between_two_tries(features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = card_with_room_for({False: 0, True: 0}, monkeypatch)
+    with pytest.raises(Cancelled):
+        ENGINE.fits(CONFIG, features, starter, "cpu", lambda: len(tried) == 2)
+    assert tried == [(6, False), (4, False)]
+
+
+def test_the_task_passes_stop_on_and_tells_of_too_little_memory(
+    frozen: Project, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_text(TrainConfig(auto_batch=True))
+    (recorded.job.path / "config.yaml").write_text(config)
+    (recorded.job.path / train.CHECK).write_text("{}")
+    asked: list[Any] = []
+
+    def fits(*given: Any) -> None:
+        asked.append(given[-1])
+        raise MemoryError
+
+    engine = SimpleNamespace(prepare=lambda *_, **__: SimpleNamespace(val=[1]), fits=fits)
+    monkeypatch.setattr(train, "get_engine", lambda _: engine)
+    monkeypatch.setattr(train, "bases", lambda _: SimpleNamespace(base_folder=lambda *_: Path("base")))
+    arguments = {
+        **{"workspace": str(frozen.workspace.path), "project": frozen.slug},
+        **{"dataset": "abc123", "base": "starter", "device": "cpu"},
+    }
+    with pytest.raises(UserError) as caught:
+        train.run(recorded.job, arguments, recorded.reporter)
+    assert caught.value.code == "train.out_of_memory" and asked == [recorded.reporter.stop_requested]

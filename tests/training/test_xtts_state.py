@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from core.engines.xtts.loss import losses
 from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.told import Told
 from core.errors import UserError
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
@@ -74,3 +79,150 @@ def test_remembering_and_going_back_copy_every_weight_once(
     for _ in range(2):
         session.restore(kept)
         assert session.step() == expected
+
+
+def break_backward(patch: pytest.MonkeyPatch) -> None:
+    whole = torch.Tensor.backward
+
+    def backward(self: torch.Tensor) -> None:
+        whole(self)
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+    patch.setattr(torch.Tensor, "backward", backward)
+
+
+def break_clipping(patch: pytest.MonkeyPatch) -> None:
+    def clip(*_: object) -> None:
+        raise MemoryError
+
+    patch.setattr(torch.nn.utils, "clip_grad_norm_", clip)
+
+
+def break_optimizer(patch: pytest.MonkeyPatch) -> None:
+    real, seen = torch.zeros_like, []
+
+    def zeros_like(*given: Any, **named: Any) -> torch.Tensor:
+        seen.append(1)
+        if len(seen) == 6:  # the second moment of the third parameter
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes.")
+        return real(*given, **named)
+
+    patch.setattr(torch, "zeros_like", zeros_like)
+
+
+@pytest.mark.parametrize("breaks", [break_backward, break_clipping, break_optimizer])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_update_that_ran_out_of_memory_anywhere_is_as_if_never_begun(
+    session: XttsSession, monkeypatch: pytest.MonkeyPatch, breaks: Any, scaled: bool
+) -> None:
+    session.scaler = torch.amp.grad_scaler.GradScaler("cpu", enabled=scaled, init_scale=4.0)
+    begin = session.snapshot()
+    expected = session.step()
+    session.optimizer.state.clear()
+    session.restore(begin)
+    with monkeypatch.context() as patch:
+        breaks(patch)
+        with pytest.raises((RuntimeError, MemoryError)):
+            session.step()
+    assert session.step_number == 0 and all(parameter.grad is None for parameter in session.parameters)
+    assert session.step() == expected
+
+
+def room_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Memory for so many clips at once; returns how many each computation had."""
+    seen: list[int] = []
+
+    def limited(gpt: Any, batch: Any, *rest: Any, **named: Any) -> Any:
+        seen.append(len(batch.grid))
+        if seen[-1] > rows:
+            raise torch.OutOfMemoryError("injected")
+        return losses(gpt, batch, *rest, **named)
+
+    monkeypatch.setattr("core.engines.xtts.session.losses", limited)
+    return seen
+
+
+def until_it_fits(session: XttsSession, what: Any) -> Any:
+    while True:
+        try:
+            return what()
+        except torch.OutOfMemoryError:
+            assert session.halve_batch(), "it gave up"
+
+
+def test_evaluating_follows_the_halved_batch_with_the_same_references(
+    session: XttsSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = session.evaluate()
+    pieces = [piece for part in session.feed.validation() for piece in part.pieces]
+    seen = room_for(1, monkeypatch)
+    assert until_it_fits(session, session.evaluate) == pytest.approx(expected, rel=1e-4)
+    assert seen[-2:] == [1, 1] and len(pieces) == 2
+    assert [piece for part in session.feed.validation(session.division) for piece in part.pieces] == pieces
+
+
+def test_batches_by_length_are_halved_until_one_clip_is_left(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.model_copy(update={"batch_by": "length", "batch_size": 1, "accumulation": 9})
+    session = start(config, features, starter, None)
+    # Two short clips fill what one of average length does.
+    session.feed.order.budget = 2.0 * max(session.feed.order.lengths)
+    session.feed.order.epoch.cache_clear()
+    sizes = [len(part.pieces) for part in session.feed.update(0)]
+    assert max(sizes) >= 2 and session.micro_batch >= max(sizes)
+    seen = room_for(1, monkeypatch)
+    until_it_fits(session, session.step)
+    assert seen[-1] == 1 and session.step_number == 1
+
+
+def test_batches_prepared_ahead_are_waited_for_before_others_are_made(session: XttsSession) -> None:
+    feed, at_work = session.feed, []
+    begun, go_on, together = threading.Event(), threading.Event(), []
+    real = feed._update
+
+    def update(number: int, division: int) -> Any:
+        together.append(list(at_work))
+        at_work.append(number)
+        if number == 1 and not begun.is_set():
+            begun.set()
+            go_on.wait(10)
+        made = real(number, division)
+        at_work.remove(number)
+        return made
+
+    feed._update = update  # type: ignore[method-assign]
+    feed._thread = ThreadPoolExecutor(1)
+    feed.update(0)
+    begun.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    halved = feed.update(1, 2)
+    feed._thread.shutdown()
+    assert len(halved) == 2 and together == [[]] * len(together)
+
+
+def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a make-believe card: what counts is which values come when, and that they are waited for."""
+    waited: list[int] = []
+
+    class Event:
+        def record(self) -> None: ...
+
+        def synchronize(self) -> None:
+            waited.append(1)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    told = Told(scaled=False)
+
+    def take(step: int) -> float:
+        pinned = SimpleNamespace(copy_=lambda *_, **__: None, tolist=lambda: [float(step), 0.0, 1.0])
+        monkeypatch.setattr(torch, "empty", lambda shape, pin_memory: pinned)
+        on_card: Any = SimpleNamespace(is_cuda=True, shape=(3,))
+        return told.take(step, 0.1, on_card)["loss_mel_ce"]
+
+    assert [take(step) for step in (1, 2, 3)] == [1.0, 1.0, 2.0] and told.step == 2 and len(waited) == 3
+    last = told.last()
+    assert last is not None and last["loss_mel_ce"] == 3.0 and told.step == 3 and told.last() is None
+    assert take(4) == 3.0
+    told.forget()
+    assert told.last() is None

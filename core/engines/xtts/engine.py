@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,16 @@ class XttsEngine:
         """Begin or resume training."""
         return session.start(config, prepared, base, resume_from, device_for(device))
 
-    def fits(self, config: TrainConfig, prepared: features.Features, base: Path, device: str = "auto") -> Fits:
-        """The largest batch that fits, found by two real updates on the longest clips."""
-        return trial.fits(config, prepared, base, device_for(device))
+    def fits(
+        self,
+        config: TrainConfig,
+        prepared: features.Features,
+        base: Path,
+        device: str = "auto",
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Fits:
+        """The largest batch that fits, found by two real updates on the longest clips; `Cancelled` between tries."""
+        return trial.fits(config, prepared, base, device_for(device), should_stop)
 
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> voice.XttsVoice:
         """A voice from a base folder and an adapter folder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 from core.engines.xtts.batches import Batch, Item, Signs, collate, items
@@ -40,6 +40,7 @@ class Feed:
         self._on_card = device.startswith("cuda")
         self._thread = ThreadPoolExecutor(1, "batches") if self._on_card else None
         self._next: tuple[tuple[int, int], Future[list[Part]]] | None = None
+        self._validation: tuple[int, list[Part]] | None = None
 
     def update(self, number: int, division: int = 1) -> list[Part]:
         """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
@@ -48,6 +49,8 @@ class Feed:
         if self._next is not None and self._next[0] == (number, division):
             parts = self._next[1].result()
         else:
+            if self._next is not None:
+                wait([self._next[1]])  # two at once would write into the same caches
             parts = self._update(number, division)
         self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
         return parts
@@ -62,14 +65,17 @@ class Feed:
         pieces = self.references.own(clips, number) if own else self.references.training(clips, number)
         return items(self.features, clips, pieces, own=own)
 
-    def validation(self) -> list[Part]:
-        """All batches of held-back clips, each clip with its fixed piece of a training clip."""
-        clips, size = self.features.val[:_MOST_VALIDATION_CLIPS], self.config.batch_size
-        parts = []
-        for start in range(0, len(clips), size):
-            some = clips[start : start + size]
-            parts.append(self.part(items(self.features, some, self.references.validation(some, start))))
-        return parts
+    def validation(self, division: int = 1) -> list[Part]:
+        """All batches of held-back clips, each cut into ``division``; each clip has its fixed piece of another."""
+        if self._validation is None or self._validation[0] != division:
+            clips, size = self.features.val[:_MOST_VALIDATION_CLIPS], self.config.batch_size
+            parts = []
+            for start in range(0, len(clips), size):
+                some = clips[start : start + size]
+                rows = items(self.features, some, self.references.validation(some, start))
+                parts += self._parts(rows, -(-size // division))
+            self._validation = division, parts
+        return self._validation[1]
 
     def part(self, rows: Sequence[Item]) -> Part:
         """Rows as tensors."""
@@ -80,6 +86,8 @@ class Feed:
         parts = []
         for which in range(number * self.config.accumulation, (number + 1) * self.config.accumulation):
             rows = self.rows(which)
-            most = -(-len(rows) // division)
-            parts += [self.part(rows[start : start + most]) for start in range(0, len(rows), most)]
+            parts += self._parts(rows, -(-len(rows) // division))
         return parts
+
+    def _parts(self, rows: Sequence[Item], most: int) -> list[Part]:
+        return [self.part(rows[start : start + most]) for start in range(0, len(rows), most)]

@@ -39,6 +39,14 @@ class Order:
         """Batches of the first epoch; with ``by_length`` others may have a few more or less."""
         return len(self.epoch(0))
 
+    @property
+    def largest(self) -> int:
+        """Clips that a batch has at most."""
+        if self.budget is None:
+            return self.batch_size
+        fitting = np.arange(1, len(self.lengths) + 1) * np.sort(self.lengths) <= self.budget
+        return max(1, int(fitting.nonzero()[0][-1]) + 1) if fitting.any() else 1
+
     def batch(self, number: int) -> list[int]:
         """Indices of the clips in the batch of this number."""
         if self.budget is None:

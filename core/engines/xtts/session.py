@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
 from core.engines.xtts.schedule import learning_rate
 from core.engines.xtts.state import UNREADABLE, broken, copied, copy_into, fused, random_state, read_state, set_random
+from core.engines.xtts.told import Told
 from core.engines.xtts.trainables import Mean, choose, groups
 from core.engines.xtts.trunk import compile_blocks
 from core.errors import Cancelled
@@ -30,6 +30,9 @@ from core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from core.engines.xtts.voice import XttsVoice
+
+
+_KEPT = 3  # of each parameter by AdamW: two moments and the number of updates
 
 
 class XttsSession:
@@ -43,7 +46,6 @@ class XttsSession:
     ) -> None:
         self.xtts, self.config, self.features, self.device = xtts, config, features, device
         self.step_number = 0
-        self.values_step = 0  # the update that the values `step` returned last belong to
         self.division = 1  # into how many parts a batch is cut; `halve_batch` doubles it
         self.rate_factor = 1.0
         torch.manual_seed(config.seed)  # every process begins with the same weights
@@ -58,13 +60,12 @@ class XttsSession:
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
         self.feed = Feed(config, features, Signs.of(xtts.gpt), device)
         self.latents = Latents(xtts.gpt, features, device)
-        self.validation = self.feed.validation()
-        self._told: tuple[int, float, Tensor, Any] | None = None
+        self.told = Told(scaled=self.scaler.is_enabled())
 
     @property
     def micro_batch(self) -> int:
         """Clips computed at once."""
-        return -(-self.config.batch_size // self.division)
+        return -(-max(self.config.batch_size, self.feed.order.largest) // self.division)
 
     def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
@@ -75,8 +76,9 @@ class XttsSession:
 
         Raises:
             Cancelled: ``should_stop`` said so between two of its batches.
-            torch.OutOfMemoryError: the batch is too large; see `halve_batch`.
-            After both it is as if the update had never begun.
+            RuntimeError, MemoryError: among others where the batch is too large; see `card.out_of_memory` and
+                `halve_batch`.
+            After all of them it is as if the update had never begun.
         """
         self._mode(training=True)
         lr = self.rate_factor * learning_rate(self.config, self.step_number)
@@ -88,19 +90,31 @@ class XttsSession:
             asked = should_stop if ranks.world() == 1 else _never
             parts = self.feed.update(self.step_number, self.division * ranks.world())
             mel, text = self._backward(parts, asked)
-        except (Cancelled, torch.OutOfMemoryError):
-            self.optimizer.zero_grad(set_to_none=True)
+            norm = self._apply(mel)
+        except (Cancelled, RuntimeError, MemoryError):
+            self.take_back()
             set_random(random, self.device)
             raise
-        self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
-        self._apply(mel, norm)
         self.step_number += 1
         self.mean.follow(self.step_number)
-        return self._tell(lr, torch.stack([mel, text, norm]))
+        return self.told.take(self.step_number, lr, torch.stack([mel, text, norm]))
 
-    def _apply(self, mel: Tensor, norm: Tensor) -> None:
-        """Let the optimizer act, unless something is not a number; the card decides that without being waited for."""
+    def take_back(self) -> None:
+        """Forget gradients, and what an optimizer that ran out of memory had begun to keep."""
+        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in [one for one, kept in self.optimizer.state.items() if len(kept) < _KEPT]:
+            del self.optimizer.state[parameter]
+        if self.scaler.is_enabled():
+            # Otherwise it holds the gradients for unscaled already; there is no public way to say that they are gone.
+            self.scaler._per_optimizer_states.clear()
+
+    def _apply(self, mel: Tensor) -> Tensor:
+        """Let the optimizer act, unless something is not a number; the card decides that without being waited for.
+
+        Returns the gradient's norm.
+        """
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
         if self.scaler.is_enabled():
             # A scaled gradient overflows now and then by design: the scaler then leaves the update out itself.
             self.scaler.step(self.optimizer)
@@ -111,25 +125,16 @@ class XttsSession:
             self.optimizer.step()
             del self.optimizer.found_inf  # type: ignore[attr-defined]
         self.optimizer.zero_grad(set_to_none=True)
+        return norm
 
-    def _tell(self, lr: float, values: Tensor) -> dict[str, float]:
-        if not values.is_cuda:
-            return self._values(self.step_number, lr, values)
-        fetched = torch.empty(values.shape, pin_memory=True)
-        fetched.copy_(values, non_blocking=True)
-        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        done.record()
-        before, self._told = self._told or (self.step_number, lr, fetched, done), (self.step_number, lr, fetched, done)
-        step, lr, fetched, done = before
-        done.synchronize()
-        return self._values(step, lr, fetched)
+    def last_values(self) -> dict[str, float] | None:
+        """Wait for the last update's values where `step` did not; None if it has returned them."""
+        return self.told.last()
 
-    def _values(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
-        self.values_step = step
-        mel, text, norm = values.tolist()
-        found = {"loss_mel_ce": mel, "loss_text_ce": text, "lr": lr, "grad_norm": norm}
-        sound = math.isfinite(mel) and (self.scaler.is_enabled() or math.isfinite(norm))
-        return found if sound else {**found, "skipped": 1.0}
+    @property
+    def values_step(self) -> int:
+        """The update that the values `step` returned last belong to."""
+        return self.told.step
 
     def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any.
@@ -137,12 +142,13 @@ class XttsSession:
         Raises:
             Cancelled: ``should_stop`` said so between two batches.
         """
-        if not self.validation:
+        parts = self.feed.validation(self.division)
+        if not parts:
             return {}
         self._mode(training=False)
         total, codes = torch.zeros((), device=self.device), 0
         with torch.no_grad():
-            for part in self.validation:
+            for part in parts:
                 if should_stop():
                     raise Cancelled
                 total += self._losses(part).mel.float() * part.batch.code_targets
@@ -183,7 +189,7 @@ class XttsSession:
         # What goes to a card is copied on its way; on the processor the optimizer would write into the snapshot.
         own = snapshot["optimizer"] if self.device.startswith("cuda") else copied(snapshot["optimizer"])
         self._set_state({**snapshot, "optimizer": own})
-        self._told = None  # the values of an update that is taken back
+        self.told.forget()
 
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,7 +13,8 @@ from core.engines.xtts.batches import items
 from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Part
 from core.engines.xtts.session import XttsSession, start
-from core.errors import UserError
+from core.errors import Cancelled, UserError
+from core.training import card
 from core.training.config import TrainConfig
 from core.training.fits import Fits, candidates
 
@@ -20,13 +22,20 @@ _SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and
 _WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
 
 
-def fits(config: TrainConfig, features: Features, base: Path, device: str) -> Fits:
+def fits(
+    config: TrainConfig,
+    features: Features,
+    base: Path,
+    device: str,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fits:
     """The largest batch that fits, with as many clips an update as ``config`` has.
 
     On a card everything up to a whole update at once is tried; on the processor not more than ``config`` has at once.
     Activations are computed twice only where otherwise fewer than a few clips fit at once.
 
     Raises:
+        Cancelled: ``should_stop`` said so between two tries.
         UserError: ``train.nothing_fits``.
     """
     clips = config.batch_size * config.accumulation
@@ -37,6 +46,8 @@ def fits(config: TrainConfig, features: Features, base: Path, device: str) -> Fi
         for size, accumulation in candidates(clips, most):
             if best is not None and size <= best.micro_batch:
                 break
+            if should_stop():
+                raise Cancelled
             if (found := _tried(session, size, accumulation, checkpointing)) is not None:
                 best = found
                 break
@@ -54,22 +65,20 @@ def fits(config: TrainConfig, features: Features, base: Path, device: str) -> Fi
 def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
     session.config = session.config.model_copy(update={"gradient_checkpointing": checkpointing})
     on_card = session.device.startswith("cuda")
-    if on_card:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    part, share = _longest(session, size)
+    card.free_memory()
     try:
+        part, share = _longest(session, size)
         session._mode(training=True)
         for _ in range(2):
             began = time.perf_counter()
-            mel, _ = session._backward([part])
-            session.scaler.unscale_(session.optimizer)
-            session._apply(mel, torch.nn.utils.clip_grad_norm_(session.parameters, session.config.grad_clip))
+            session._apply(session._backward([part])[0])
             if on_card:
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - began
-    except torch.OutOfMemoryError:
-        session.optimizer.zero_grad(set_to_none=True)
+    except (RuntimeError, MemoryError) as error:
+        session.take_back()
+        if not card.out_of_memory(error):
+            raise
         return None
     if on_card and torch.cuda.max_memory_reserved() > _SHARE * torch.cuda.get_device_properties(0).total_memory:
         return None
