@@ -6,6 +6,7 @@ The run is a job like any other, with the same locks, so it shows in the page an
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ def main(given: list[str] | None = None) -> int:
     settings = Settings(**({"workspace": chosen.workspace} if chosen.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
     try:
+        _check_alone()
         job = _begin(workspace, chosen, settings.device)
     except UserError as error:
         print(error, file=sys.stderr)
@@ -130,6 +132,22 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, help="folder that holds projects and models (~/voicewright)")
     parser.add_argument("--wait", action="store_true", help="wait for the card if it is taken")
     return parser.parse_args(given)
+
+
+def _check_alone() -> None:
+    """A launcher of several processes would start the same run several times.
+
+    Raises:
+        UserError: ``train.several``.
+    """
+    count = os.environ.get("WORLD_SIZE", "")
+    if count.isdigit() and int(count) > 1:
+        raise UserError(
+            "train.several",
+            "This was started as one of {count} processes; a run trains in one, on one card.",
+            "Start it without torchrun or accelerate: python -m core.train … CUDA_VISIBLE_DEVICES chooses the card.",
+            count=count,
+        )
 
 
 def _begin(workspace: Workspace, chosen: argparse.Namespace, device: str) -> Job:

@@ -27,6 +27,8 @@ from core.jobs.view import JobView as JobView  # a job hands it out, so it is fo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _HIDDEN = ".tmp-"  # begins the name of a folder that is not whole yet
+# A job needs no password, and is one process: it would wait for others that a launcher had told of.
+_NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
@@ -179,7 +181,7 @@ class Job:
             process = subprocess.Popen(
                 command,
                 cwd=REPOSITORY,
-                env={name: value for name, value in os.environ.items() if name != "VOICEWRIGHT_PASSWORD"},
+                env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

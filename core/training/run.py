@@ -22,6 +22,9 @@ from core.workspace import Project
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
 _ROOM_NEEDED = 500 * 1024 * 1024
+# What learns lies in a checkpoint once, in its state three times (two moments, the weights beside their mean); while
+# one is written the state before it is still there.
+_ROOM_COPIES = 7
 _LEAVING_S = 20.0
 
 # Said of every update: its time at once, its loss perhaps an update later.
@@ -190,7 +193,7 @@ def start_training(
     if base_id != bases(engine).STARTER:
         # In the click, not minutes later in the job; the starter is made there, because that needs torch.
         bases(engine).base_folder(project.workspace, base_id)
-    _check_room(project)
+    _check_room(project, config, base_id)
     title = " ".join(name.split())[:80] or preset_id
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
     frozen = config_text(config, **about, language=project.info.language)
@@ -224,7 +227,7 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
             "Listen to its checkpoints, or start a new run.",
             run=run.title,
         )
-    _check_room(project)
+    _check_room(project, view.config, run.base_id)
     if not view.job.active:
         # It has said its last word; its process may need another moment to go.
         run.job.wait(_LEAVING_S)
@@ -250,15 +253,20 @@ def runs(project: Project) -> list[Run]:
     return [Run(project, job.id) for job in found]
 
 
-def _check_room(project: Project) -> None:
+def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
+    needed = _ROOM_NEEDED
+    if config.train_what != "lora":
+        layers = config.last_layers if config.train_what == "last_layers" else None
+        engine = bases(project.info.engine)
+        needed += _ROOM_COPIES * engine.weights_bytes(engine.base_place(project.workspace, base_id), layers)
     free = shutil.disk_usage(project.path).free
-    if free < _ROOM_NEEDED:
+    if free < needed:
         raise DiskFull(
             "train.no_room",
             "Only {free_mb} MB are free where the project lies; training needs {needed_mb} MB.",
             "Delete old runs or free some space, then start again.",
             free_mb=free // 2**20,
-            needed_mb=_ROOM_NEEDED // 2**20,
+            needed_mb=needed // 2**20,
         )
 
 

@@ -45,6 +45,22 @@ def test_a_job_runs_to_its_end_and_says_so(start: Start) -> None:
     assert view.finished_at and "at work" in job.log_tail()
 
 
+def test_a_job_is_told_neither_the_password_nor_of_other_processes(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+    for name in (*told, "SAID_TO_ALL"):
+        monkeypatch.setenv(name, "2")
+    job = start(steps=200, pace_s=0.05)
+    environment = Path(f"/proc/{_pid(job)}/environ")
+    until(lambda: b"SAID_TO_ALL=2" in environment.read_bytes().split(b"\0"))
+    _counting(job)
+    names = {one.split(b"=")[0].decode() for one in environment.read_bytes().split(b"\0")}
+    assert names.isdisjoint(told)
+    job.force_stop()
+    job.wait(20)
+
+
 def test_a_killed_worker_reads_interrupted_and_resumes_where_it_saved(start: Start, project: Project) -> None:
     job = start(steps=40, pace_s=0.02)
     _counting(job, 12)

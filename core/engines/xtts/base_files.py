@@ -112,6 +112,19 @@ def base_folder(workspace: Workspace, base_id: str) -> Path:
     return folder
 
 
+def weights_bytes(folder: Path, layers: int | None = None) -> int:
+    """About how much the weights take that learn: nearly all of a base is its GPT. 0 if the base is not there yet.
+
+    ``layers`` are how many of the last ones learn, and the heads with them; None means all.
+    """
+    try:
+        whole = (folder / "model.pth").stat().st_size
+        of = int(read_json(folder / "config.json")["model_args"]["gpt_layers"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    return whole if layers is None else int(whole * min(1.0, (layers + 1) / max(1, of)))
+
+
 def check_folder(folder: Path) -> None:
     """Look whether a folder holds all files of an XTTS base, without opening the large ones.
 
