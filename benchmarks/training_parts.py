@@ -229,7 +229,7 @@ def train_until_killed(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(session: XttsSession) -> float:
-    session._told = None  # its own value, not that of the update before
+    session.told.forget()  # its own value, not that of the update before
     return session.step()["loss_mel_ce"]
 
 
