@@ -197,7 +197,7 @@ def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
     steps = np.zeros(len(level) + 2, np.int8)
     steps[starts[counts]] += 1
     steps[ends[counts] + 1] -= 1  # a cut at the last border of a quiet is still in it
-    return np.cumsum(steps)[:-1] > 0
+    return np.cumsum(steps, dtype=np.int8)[:-1] > 0  # neighbours overlap by one frame at most
 
 
 def _span(curve: LevelCurve, piece: tuple[int, int], quiet: npt.NDArray[np.bool_]) -> Span:
@@ -221,7 +221,8 @@ def _reasons(curve: LevelCurve, spans: list[Span], kinds: npt.NDArray[np.int8]) 
     """What no span covers, in pieces by why it is left out."""
     lost: list[LeftOut] = []
     least = round(_NOTICED_S / curve.frame_s)
-    changes = np.concatenate(([0], np.cumsum(kinds[1:] != kinds[:-1])))
+    changes = np.zeros(len(kinds), np.int32)
+    np.cumsum(kinds[1:] != kinds[:-1], out=changes[1:])
     for one in left_out(spans, curve.seconds):
         first, last = round(one.start_s / curve.frame_s), round(one.end_s / curve.frame_s)
         last = max(last, first + 1)
