@@ -27,8 +27,9 @@ THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
 def ours(path: Path) -> dict[str, Any]:
     """Our stage: one pass over the file, then spans."""
     from core.audio.frames import scan
+    from core.audio.options import SegmentOptions
     from core.audio.plan import segment
-    from core.audio.silence import LevelCurve, SegmentOptions, left_out
+    from core.audio.silence import LevelCurve, left_out
 
     began = time.perf_counter()
     found = scan(path)

@@ -13,8 +13,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
+from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.audio.silence import SegmentOptions
 from core.audio.window import Part, Window, window
 from core.errors import UserError
 from core.records import Source

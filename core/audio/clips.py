@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.audio.loudness import loudness_lufs, reachable_lufs, true_peak_dbfs
+from core.audio.options import SegmentOptions
 from core.audio.plan import LeftOut, plan
 from core.audio.quality import clipped_fraction, quiet_ends
 from core.audio.samples import Samples, read, resample, write_wav
-from core.audio.silence import SegmentOptions, Span, levels
+from core.audio.silence import Span, levels
 from core.audio.speech import known_speech
 from core.errors import UserError
 from core.jobs.job import Job

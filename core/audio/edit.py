@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from core.audio import word_times
 from core.audio.clips import cut_clip, options_of_last_cut, text_between
+from core.audio.options import SegmentOptions
 from core.audio.put_away import Trash, bring_sound_back, put_sound_away
-from core.audio.silence import SegmentOptions
 from core.errors import UserError
 from core.jobs import locks
 from core.jobs.job import busy

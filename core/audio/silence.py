@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.frames import frames
-from core.audio.options import SegmentOptions as SegmentOptions
+from core.audio.options import SegmentOptions
 
 _ROUND = 4  # decimals of a second, finer than one sample
 _FAINT_S = 0.25  # how long a word may go on, or begin before, below the threshold

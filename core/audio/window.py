@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.clips import Preview, options_of_last_cut, preview
+from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.audio.silence import SegmentOptions, Span
+from core.audio.silence import Span
 from core.audio.waveform import Peaks, peaks
 from core.engines.registry import info
 from core.records import Clip, Source

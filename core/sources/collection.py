@@ -14,7 +14,7 @@ import soundfile
 
 from core.audio.clips import cut_clip
 from core.audio.frames import measure
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
 from core.records import DATA_SET, Clip, Source
@@ -23,7 +23,7 @@ from core.sources.companions import title_of
 from core.sources.datasets import Reading, opened, read
 from core.sources.joining import Placed, join
 from core.sources.subtitles import evenly
-from core.sources.upload import Duplicate, forget_files, free_id, samples_md5
+from core.sources.upload import forget_files, free_id, refuse_known, samples_md5
 from core.workspace import Project
 
 _CUTTERS = 2  # threads; cutting lets go of the interpreter most of the time
@@ -66,11 +66,12 @@ def bring(
     try:
         reading = reading or read(place, name)
         sha256 = _fingerprint(path, place, reading, reporter)
-        _refuse_known(project, "sha256", sha256, name)
+        known = project.store.sources()
+        refuse_known((one for one in known if one.sha256 == sha256), name)
         _tell_halves(reading, reporter)
         placed = join(place, recording, reading, reporter, max_hours=max_hours)
         audio_md5 = samples_md5(recording)
-        _refuse_known(project, "audio_md5", audio_md5, name)
+        refuse_known((one for one in known if audio_md5 and one.audio_md5 == audio_md5), name)
         measure(
             recording,
             on_progress=lambda done, total: reporter.progress("measure", done, total, name),
@@ -102,18 +103,6 @@ def _fingerprint(path: Path, place: Folder | Zip, reading: Reading, reporter: Re
     for item in reading.items:
         digest.update(f"{item.sound}\0{place.bytes_of(item.sound)}\0{item.text}\n".encode())
     return digest.hexdigest()
-
-
-def _refuse_known(project: Project, field: str, value: str, name: str) -> None:
-    for known in project.store.sources():
-        if value and getattr(known, field) == value:
-            raise Duplicate(
-                "source.duplicate",
-                "“{name}” is in the project already, as “{title}”.",
-                "Nothing to do: it was skipped.",
-                known=known,
-                name=name,
-            )
 
 
 def _tell_halves(reading: Reading, reporter: Reporter) -> None:

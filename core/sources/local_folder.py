@@ -33,7 +33,7 @@ def add_folder(project: Project, typed: str, rights: str = "", *, max_hours: flo
         raise UserError(
             "folder.not_one",
             "There is no folder “{path}” on the computer where Voicewright runs.",
-            "Type its whole path, such as /home/ana/recordings.",
+            "Type its whole path, such as /mnt/recordings.",
             path=text[:200],
         )
     folder, own = path.resolve(), project.workspace.path.resolve()

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.audio.clips import cut_clip
 from core.audio.frames import frames
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import locks

@@ -209,10 +209,8 @@ def restore(project: Project, name: str) -> Source:
     for path in folder.iterdir():
         if path.name != "source.json":
             path.rename((project.clips if path.suffix == ".wav" else project.sources) / path.name)
-    project.store.add_source(source)
-    project.store.replace_clips(source.id, [Clip(**clip) for clip in kept["clips"]])
-    # What was removed by an older version has no words with it.
-    project.store.replace_words(source.id, 0, 1e9, [Word(**word) for word in kept.get("words", [])])
+    words = [Word(**word) for word in kept.get("words", [])]  # removed by an older version, it has none with it
+    project.store.add_source(source, words, [Clip(**clip) for clip in kept["clips"]])
     shutil.rmtree(folder)
     return source
 

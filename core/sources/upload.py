@@ -72,7 +72,7 @@ def add_file(
     if start_s or end_s is not None:  # another part of the same file is another recording
         sha256 += f"#{start_s:g}-{'' if end_s is None else f'{end_s:g}'}"
     known = project.store.sources()
-    _refuse_known((one for one in known if one.sha256 == sha256), name)
+    refuse_known((one for one in known if one.sha256 == sha256), name)
     source_id = free_id(project)
     recording = project.source_file(source_id)
     tell = _teller(reporter, position, title)
@@ -89,7 +89,7 @@ def add_file(
             should_stop=stop,
         )
         audio_md5 = samples_md5(recording)
-        _refuse_known((one for one in known if _md5_of(project, one) == audio_md5), name)
+        refuse_known((one for one in known if _md5_of(project, one) == audio_md5), name)
         found = measure(
             recording,
             on_progress=lambda done, total: tell(_DECODE_SHARE + (1 - _DECODE_SHARE) * done / total),
@@ -126,7 +126,8 @@ def _md5_of(project: Project, source: Source) -> str:
     return source.audio_md5 or (samples_md5(recording) if recording.exists() else "-")
 
 
-def _refuse_known(same: Iterator[Source], name: str) -> None:
+def refuse_known(same: Iterator[Source], name: str) -> None:
+    """Raise `Duplicate` for the first of these recordings, if there is one: “``name``” is in the project already."""
     for source in same:
         raise Duplicate(
             "source.duplicate",

@@ -11,7 +11,7 @@ import soundfile
 
 from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, to_cut, uncut
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

@@ -13,8 +13,8 @@ import soundfile
 
 from core.audio import edit
 from core.audio.clips import cut_clip
+from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.audio.silence import SegmentOptions
 from core.errors import Busy, UserError
 from core.jobs import locks
 from core.records import Clip, Source, Word

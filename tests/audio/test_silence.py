@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from core.audio.frames import FLOOR_DBFS, frames_file, measure, scan
+from core.audio.options import SegmentOptions
 from core.audio.plan import plan, segment
-from core.audio.silence import LevelCurve, SegmentOptions, Span, left_out, levels
+from core.audio.silence import LevelCurve, Span, left_out, levels
 from core.audio.speech import SpeechCurve
 from core.errors import Cancelled
 from core.records import Word

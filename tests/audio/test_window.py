@@ -11,7 +11,7 @@ import pytest
 from core.audio import edit
 from core.audio.clips import cut_clip, preview
 from core.audio.frames import frames_file
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.audio.window import COLUMNS, CROWDED, Part, left_out_parts, marks_of, previewed, summary, window
 from core.records import Clip, Source, Word
 from core.sources.upload import add_file

@@ -14,8 +14,8 @@ import soundfile
 
 from core.audio.clips import cut_clip, preview
 from core.audio.frames import frames_file
+from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.audio.silence import SegmentOptions
 from core.records import Clip, Source
 from core.sources.upload import add_file
 from core.workspace import Project, Workspace

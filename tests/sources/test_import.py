@@ -15,7 +15,7 @@ import soundfile
 
 from core.audio.clips import start_segment
 from core.audio.frames import frames_file
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
 from core.jobs.job import Job

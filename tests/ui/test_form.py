@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.errors import UserError
 from core.training.config import TrainConfig
 from ui.form import Form

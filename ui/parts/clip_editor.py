@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core.audio.edit import LONGEST_S, SHORTEST_S, undoable
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.engines.registry import info
 from core.records import Source
 from core.workspace import Project

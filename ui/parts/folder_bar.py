@@ -19,7 +19,7 @@ def folder_bar(t: Translator, project: Project, busy: str = "") -> str:
         f'<form data-key="folder{html.e(key)}" data-do="folder"><label class="vw-field">'
         f"<span>{html.e(t('sources.folder'))}</span>"
         '<input type="text" name="path" required autocomplete="off" spellcheck="false" maxlength="1000"'
-        ' placeholder="/home/ana/recordings" id="folder-path">'
+        ' placeholder="/mnt/recordings" id="folder-path">'
         f'<small class="vw-dim">{html.e(t("sources.folder_help"))}</small></label>'
         f'<div class="vw-row"><button type="submit" class="vw-btn" id="add-folder"{" disabled" if busy else ""}>'
         f"{html.e(t('sources.folder_add'))}</button></div>{html.why(busy)}</form>"

@@ -10,7 +10,7 @@ import gradio as gr
 
 from core.audio import edit
 from core.audio.clips import options_of_last_cut, start_segment, to_cut, uncut
-from core.audio.silence import SegmentOptions
+from core.audio.options import SegmentOptions
 from core.audio.trashed import restore_trashed_clips
 from core.audio.window import Summary, summary
 from core.errors import UserError
