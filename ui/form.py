@@ -118,6 +118,10 @@ class Form:
             for name, component in zip(self.names, self.inputs, strict=True)
         }
 
+    def differing(self, wanted: dict[Any, Any], given: Sequence[Any]) -> dict[Any, Any]:
+        """Those updates of `fill` that change an input. The rest would undo what is typed before the answer comes."""
+        return {one: wanted[one] for one, now in zip(self.inputs, given, strict=True) if wanted[one] != now}
+
 
 def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     low = high = None

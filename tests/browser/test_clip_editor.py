@@ -100,7 +100,7 @@ def test_a_recording_is_cut_and_its_preview_becomes_its_clips(ana: Project, serv
     assert len(ana.store.clips()) == planned
     page.wait_for_selector("[aria-pressed=true]:has-text('Your clips')")
     page.get_by_text("More settings").click()
-    page.locator("#page-segments input[type=number]").nth(2).fill("1")  # the shortest clip
+    page.get_by_label("number input for Shortest clip").fill("1")  # the shortest clip
     page.wait_for_selector("[aria-pressed=true]:has-text('Preview')")
     assert "show=preview" in page.url
     page.click("button:has-text('Your clips')")

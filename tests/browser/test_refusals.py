@@ -57,9 +57,8 @@ def test_crossed_lengths_are_named_and_the_next_project_is_the_one_that_opens(
 ) -> None:
     page.goto(f"{server.url}/en/?project=ana&tab=segments")
     page.wait_for_selector("#start-segment")
-    page.wait_for_timeout(1500)  # the first answer still fills the form in; nobody types that soon after opening a page
     page.locator("#page-segments button.label-wrap").click()
-    shortest = page.locator("#page-segments input[type=number]").nth(2)
+    shortest = page.get_by_label("number input for Shortest clip")
     shortest.wait_for()
     shortest.fill("29")
     page.wait_for_selector("#page-segments .vw-notice.warn")

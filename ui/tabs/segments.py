@@ -47,7 +47,7 @@ def build(page: Page) -> Tab:
         updates: Updates = {settings: gr.update(visible=bool(project.store.sources()))}
         if filled_for != project.slug:
             filling = form.fill(options_of_last_cut(project).model_dump())
-            updates |= {filled: project.slug, **filling}
+            updates |= {filled: project.slug, **form.differing(filling, values)}
             values = tuple(filling[one] for one in form.inputs)
         return updates | shown(project, view_of(query), values, str(time.time_ns()))
 

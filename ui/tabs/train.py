@@ -98,7 +98,7 @@ def build(page: Page) -> Tab:
         key = f"{project.slug}/{chosen.preset.id}"
         if done != key:
             filling = form.fill(chosen.preset.values)
-            updates |= filling | {filled: key}
+            updates |= form.differing(filling, given) | {filled: key}
             given = tuple(filling[one] for one in form.inputs)
         return updates | {
             setup: _setup(t, chosen),
