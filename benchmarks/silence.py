@@ -1,8 +1,10 @@
-"""Silence stage (FLAC file to spans) against pydub's `detect_silence`, on real speech: time and peak memory.
+"""Silence stage against pydub's `detect_silence`, on real speech: time and peak memory.
 
     python -m benchmarks.silence                 # one hour against pydub, then ten hours of ours alone
 
-Each measurement is a process of its own. Writes benchmarks/results/silence.json.
+Against pydub both begin with the FLAC file. In the app levels are measured while FFmpeg writes that file, so what the
+stage costs there is how much longer an import takes with it than without (ten hours of MP3, both ways in turn), and
+the plan. Each measurement is a process of its own. Writes benchmarks/results/silence.json.
 """
 
 from __future__ import annotations
@@ -45,6 +47,34 @@ def ours(path: Path) -> dict[str, Any]:
     }
 
 
+def imported(path: Path) -> dict[str, Any]:
+    """As an import does it: decoded to FLAC and measured in one."""
+    from core.audio.decode import decode_to_flac
+
+    began = time.perf_counter()
+    decode_to_flac(path, path.with_suffix(".flac"), max_hours=24)
+    return {"seconds": time.perf_counter() - began}
+
+
+def written(path: Path) -> dict[str, Any]:
+    """The same FLAC without anything measured: FFmpeg alone."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(path), "-ac", "1", "-sample_fmt", "s16"]
+    began = time.perf_counter()
+    subprocess.run([*command, str(path.with_suffix(".flac"))], check=True)
+    return {"seconds": time.perf_counter() - began}
+
+
+def planned(path: Path) -> dict[str, Any]:
+    """What is left for the stage after an import: the frames beside the recording, and the plan."""
+    from core.audio.options import SegmentOptions
+    from core.audio.plan import segment
+    from core.audio.silence import levels
+
+    began = time.perf_counter()
+    spans = segment(levels(path), SegmentOptions(threshold_dbfs=THRESHOLD_DBFS, min_silence_ms=MIN_SILENCE_MS))
+    return {"seconds": time.perf_counter() - began, "clips": len(spans)}
+
+
 def pydub(path: Path) -> dict[str, Any]:
     """pydub's stage: load the file, then every silent range, looked for at each millisecond."""
     from pydub import AudioSegment
@@ -64,7 +94,7 @@ def pydub(path: Path) -> dict[str, Any]:
 
 
 def measure(what: str, path: Path) -> dict[str, Any]:
-    """Run one of the two in a child; adds its peak memory in MB, FFmpeg's included if that is larger."""
+    """Run one of them in a child; adds its peak memory in MB, FFmpeg's included if that is larger."""
     command = [sys.executable, "-m", "benchmarks.silence", "--child", what, str(path)]
     done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -72,7 +102,7 @@ def measure(what: str, path: Path) -> dict[str, Any]:
 
 def child(what: str, path: Path) -> None:
     """The measured process."""
-    result = {"ours": ours, "pydub": pydub}[what](path)
+    result = {one.__name__: one for one in (ours, imported, written, planned, pydub)}[what](path)
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     # Processor time as well: other work on the machine stretches the clock, and much less the processor time.
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
@@ -100,12 +130,19 @@ def main() -> None:
         result["ours_1h"], result["pydub_1h"] = measure("ours", path), measure("pydub", path)
         make(path, 10, arguments.rate)
         result["ours_10h"] = measure("ours", path)
+        mp3 = path.with_suffix(".mp3")
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-ac", "2", "-b:a", "128k", str(mp3)], check=True)
+        result["written_10h"], result["imported_10h"] = measure("written", mp3), measure("imported", mp3)
+        result["planned_10h"] = measure("planned", path)
+    more_s = result["imported_10h"]["seconds"] - result["written_10h"]["seconds"]
+    result["stage_10h_s"] = max(0.0, more_s) + result["planned_10h"]["seconds"]
     result["ratio_1h"] = result["pydub_1h"]["seconds"] / result["ours_1h"]["seconds"]
     result["cpu_ratio_1h"] = result["pydub_1h"]["cpu_s"] / result["ours_1h"]["cpu_s"]
-    for name in ("ours_1h", "pydub_1h", "ours_10h"):
+    for name in ("ours_1h", "pydub_1h", "ours_10h", "written_10h", "imported_10h", "planned_10h"):
         one = result[name]
-        print(f"{name:9} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:6.0f} MB")
+        print(f"{name:12} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:6.0f} MB")
     print(f"pydub takes {result['ratio_1h']:.0f} times as long, {result['cpu_ratio_1h']:.0f} times the processor time")
+    print(f"the stage adds {result['stage_10h_s']:.1f} s to what bringing ten hours in takes without it")
     (RESULTS / "silence.json").write_text(json.dumps(result, indent=2) + "\n")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from core.audio.decode import MediaInfo, check_room, no_room
-from core.audio.ffmpeg import FULL, LOOK_S, SAFE_INPUT, no_ffmpeg, run_ffmpeg
-from core.audio.frames import frames, frames_file, measure
+from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.frames import Meter, frames, frames_file, keep
 from core.audio.samples import Samples, read, write_wav
 from core.audio.speech import speech_file
 from core.errors import UserError
@@ -98,23 +98,27 @@ def clean(
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as folder, replacing(target) as temporary:
         sample = Path(folder) / "noise.wav"
         write_wav(sample, noise, info.samplerate)
-        first = len(noise) + delay
+        first, depth = len(noise) + delay, "s32" if bits == 24 else "s16"
         graph = (
             f"[1:a]apad=pad_len={delay}[padded];[0:a][padded]concat=n=2:v=0:a=1,"
             f"asendcmd=c='0.0 afftdn sn start; {len(noise) / info.samplerate - 0.05:.3f} afftdn sn stop',"
             f"{_filter(strength, noise_dbfs)},atrim=start_sample={first}:end_sample={first + info.frames},"
-            "asetpts=N/SR/TB"
+            f"asetpts=N/SR/TB,aformat=sample_fmts={depth},asplit[kept][measured]"
         )
         command = [
-            "ffmpeg", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1", "-stats_period", str(LOOK_S),
+            "ffmpeg", "-nostdin", "-v", "error", "-nostats",
             *SAFE_INPUT, "-i", f"file:{sample}", *SAFE_INPUT, "-i", f"file:{recording}", "-filter_complex", graph,
-            "-map_metadata", "-1", "-c:a", "flac", "-sample_fmt", "s32" if bits == 24 else "s16", "-f", "flac",
-            "-y", f"file:{temporary}",
+            "-map", "[kept]", "-map_metadata", "-1", "-c:a", "flac", "-f", "flac", "-y", f"file:{temporary}",
+            "-map", "[measured]", "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
         ]  # fmt: skip
-        total_s = info.duration
-        code, complaints = run_ffmpeg(
-            command, lambda done_s: on_progress and on_progress(min(done_s, total_s), total_s), should_stop
-        )
+        meter = Meter(info.samplerate, bits)
+
+        def go_by(raw: bytes) -> None:
+            done_s = meter.add(raw)
+            if on_progress:
+                on_progress(min(done_s, info.duration), info.duration)
+
+        code, complaints = run_ffmpeg(command, go_by, should_stop)
         if any(full in line for line in complaints for full in FULL):
             raise no_room(name)
         if code or soundfile.info(temporary).frames != info.frames:
@@ -128,7 +132,7 @@ def clean(
         # What was measured of an earlier copy would be taken for the new one's.
         for measured in (frames_file(target), speech_file(target)):
             measured.unlink(missing_ok=True)
-    measure(target, should_stop=should_stop)
+    keep(target, meter.frames())
     return noise_dbfs - _level_of(frames(target).dbfs)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import soundfile
 
-from core.audio.ffmpeg import FULL, LOOK_S, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.frames import Meter, keep
 from core.audio.samples import blocks as blocks
 from core.audio.samples import read as read
 from core.audio.samples import write_wav as write_wav
@@ -130,8 +131,9 @@ def decode_to_flac(
 ) -> MediaInfo:
     """Decode the first audio track of ``source``, or a part of it, to a mono FLAC of 16 or 24 bit at its own rate.
 
-    Nothing is visible at ``target`` until all of it is there. FFmpeg is killed when ``should_stop`` says so. A damaged
-    file is used as far as it goes; the result's ``lost_of_s`` tells.
+    Its frames are measured as its samples go by, and written beside it. Nothing is visible at ``target`` until all of
+    it is there. FFmpeg is killed when ``should_stop`` says so. A damaged file is used as far as it goes; the result's
+    ``lost_of_s`` tells.
 
     Args:
         source: any file; formats other than audio and video containers are refused.
@@ -158,11 +160,17 @@ def decode_to_flac(
     check_room(info, target.parent, shown)
     limit_s = max_hours * 3600
     length_s = limit_s + 1 if end_s is None else min(limit_s + 1, end_s - start_s)
+    rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
+    meter = Meter(rate, info.bits)
+
+    def go_by(raw: bytes) -> None:
+        done_s = meter.add(raw)
+        if on_progress:
+            on_progress(done_s, info.seconds)
+
     with replacing(target) as temporary:
-        command = _command(source, temporary, info, start_s, length_s)
-        code, complaints = run_ffmpeg(
-            command, lambda done_s: on_progress and on_progress(done_s, info.seconds), should_stop
-        )
+        command = _command(source, temporary, rate, info.bits, start_s, length_s)
+        code, complaints = run_ffmpeg(command, go_by, should_stop)
         if any(full in line for line in complaints for full in FULL):
             raise no_room(shown)
         written = _written(temporary)
@@ -171,17 +179,20 @@ def decode_to_flac(
             raise _damaged(shown, complaints)
         if written.seconds is not None and written.seconds > limit_s:
             raise too_long(shown, max_hours)
+    keep(target, meter.frames())
     return replace(written, lost_of_s=_lost_of(info, written, bool(code or complaints)))
 
 
-def _command(source: Path, target: Path, info: MediaInfo, start_s: float, length_s: float) -> list[str]:
-    rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
+def _command(source: Path, target: Path, rate: int, bits: int, start_s: float, length_s: float) -> list[str]:
+    """Decoded and mixed once: to the FLAC, and as plain samples to the pipe."""
+    depth = "s32" if bits == 24 else "s16"
+    graph = f"[0:a:0]aformat=sample_fmts={depth}:sample_rates={rate}:channel_layouts=mono,asplit[kept][measured]"
+    length = ["-t", f"{length_s:.3f}"]
     return [
-        "ffmpeg", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1", "-stats_period", str(LOOK_S),
-        *SAFE_INPUT, *(("-ss", f"{start_s:.3f}") if start_s else ()), "-i", f"file:{source}",
-        "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-t", f"{length_s:.3f}", "-ac", "1",
-        "-ar", str(rate), "-c:a", "flac", "-sample_fmt", "s32" if info.bits == 24 else "s16", "-f", "flac",
-        "-y", f"file:{target}",
+        "ffmpeg", "-nostdin", "-v", "error", "-nostats",
+        *SAFE_INPUT, *(("-ss", f"{start_s:.3f}") if start_s else ()), "-i", f"file:{source}", "-filter_complex", graph,
+        "-map", "[kept]", "-map_metadata", "-1", *length, "-c:a", "flac", "-f", "flac", "-y", f"file:{target}",
+        "-map", "[measured]", *length, "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
     ]  # fmt: skip
 
 

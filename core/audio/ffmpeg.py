@@ -1,4 +1,4 @@
-"""Running FFmpeg: which input it may open, its progress, and its end when somebody presses Stop."""
+"""Running FFmpeg: which input it may open, what it puts out, and its end when somebody presses Stop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ FORMATS = (
 )
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
-LOOK_S = 0.25  # how often FFmpeg reports and Stop is looked for
+_LOOK_S = 0.25  # how often Stop is looked for while nothing comes
+_PIPE_BYTES = 2**20  # what a user's pipe may hold on Linux
 
 
 def run_ffmpeg(
-    command: list[str], on_seconds: Callable[[float], object], should_stop: Callable[[], bool] | None
+    command: list[str], on_output: Callable[[bytes], object], should_stop: Callable[[], bool] | None
 ) -> tuple[int, list[str]]:
-    """Run FFmpeg with ``-progress pipe:1``; returns its exit code and the last lines it complained with.
+    """Run FFmpeg; returns its exit code and the last lines it complained with.
 
     Args:
         command: the whole command line, no shell.
-        on_seconds: called with the seconds written so far.
+        on_output: called with what it writes to ``pipe:1``, in pieces as they come.
         should_stop: asked several times a second; on True FFmpeg is killed.
 
     Raises:
@@ -40,16 +41,19 @@ def run_ffmpeg(
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                bufsize=0,
+                pipesize=_PIPE_BYTES,
             )
         except FileNotFoundError:
             raise no_ffmpeg() from None
         assert process.stdout is not None
         try:
-            for line in _lines(process.stdout, should_stop):
-                key, _, value = line.partition("=")
-                if key == "out_time_us" and value.lstrip("-").isdigit():
-                    on_seconds(max(0, int(value)) / 1e6)
+            for block in _blocks(process.stdout, should_stop):
+                on_output(block)
             code = process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -61,21 +65,19 @@ def run_ffmpeg(
     return code, [line[-200:] for line in lines]
 
 
-def _lines(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[str]:
-    """Lines of a pipe as they come; raises Cancelled within a moment of a stop, even if nothing comes."""
-    rest = b""
+def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[bytes]:
+    """What comes through a pipe; raises Cancelled within a moment of a stop, even if nothing comes."""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
             if should_stop and should_stop():
                 raise Cancelled
-            if not selector.select(LOOK_S):
+            if not selector.select(_LOOK_S):
                 continue
-            block = os.read(pipe.fileno(), 65_536)
+            block = os.read(pipe.fileno(), _PIPE_BYTES)
             if not block:
                 return
-            *lines, rest = (rest + block).split(b"\n")
-            yield from (line.decode(errors="replace").strip() for line in lines)
+            yield block
 
 
 def no_ffmpeg() -> UserError:

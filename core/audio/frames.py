@@ -1,4 +1,7 @@
-"""One pass over a recording: level, lowest and highest sample of every 10 ms, kept in a small file beside it."""
+"""Level, lowest and highest sample of every 10 ms of a recording, kept in a small file beside it.
+
+Measured while the recording is written (`Meter`), or, where that was not done, in one pass over it (`measure`).
+"""
 
 from __future__ import annotations
 
@@ -77,10 +80,15 @@ def measure(
         Cancelled: stopped; nothing is kept.
     """
     found = scan(recording, on_progress=on_progress, should_stop=should_stop)
+    keep(recording, found)
+    return found
+
+
+def keep(recording: Path, found: Frames) -> None:
+    """Write what was measured of a recording beside it."""
     with replacing(frames_file(recording)) as temporary, open(temporary, "wb") as file:
         times = np.array([found.frame_s, found.seconds])
         np.savez(file, dbfs=found.dbfs, low=found.low, high=found.high, times=times)
-    return found
 
 
 def scan(
@@ -91,7 +99,7 @@ def scan(
 ) -> Frames:
     """`measure` without keeping anything."""
     info = soundfile.info(recording)
-    length = max(1, round(info.samplerate * FRAME_MS / 1000))
+    length = _length(info.samplerate)
     count = -(-info.frames // length)
     frame_s = length / info.samplerate
     dbfs = np.empty(count, np.float16)
@@ -118,6 +126,54 @@ def scan(
             if on_progress:
                 on_progress(min(done * frame_s, info.duration), info.duration)
     return Frames(dbfs, low, high, frame_s, info.frames / info.samplerate)
+
+
+class Meter:
+    """`scan` of a mono recording as its samples go by, so that nobody has to read it again.
+
+    Args:
+        rate: samples a second.
+        bits: 16 or 24, of samples that come as little-endian whole numbers of 16 or 32 bit.
+    """
+
+    def __init__(self, rate: int, bits: int) -> None:
+        self.rate, self.samples = rate, 0
+        self._length, self._deep = _length(rate), bits > 16
+        self._rest = b""
+        self._found: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]] = []
+
+    def add(self, raw: bytes) -> float:
+        """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
+        data = memoryview(self._rest + raw)
+        frame_bytes = self._length * (4 if self._deep else 2)
+        whole = len(data) // frame_bytes * frame_bytes
+        self._measure(data[:whole])
+        self._rest = bytes(data[whole:])
+        return self.samples / self.rate
+
+    def frames(self) -> Frames:
+        """What was measured, once all has gone by."""
+        self._measure(memoryview(self._rest))
+        self._rest = b""
+        nothing = np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
+        dbfs, low, high = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
+        return Frames(dbfs, low, high, self._length / self.rate, self.samples / self.rate)
+
+    def _measure(self, data: memoryview) -> None:
+        if not data:
+            return
+        if self._deep:
+            numbers = np.frombuffer(data, np.dtype("<i4")) >> 8  # FLAC keeps the upper 24 bits
+            samples = np.multiply(numbers, np.float32(2.0**-23), dtype=np.float32)
+        else:
+            samples = np.multiply(np.frombuffer(data, np.dtype("<i2")), np.float32(2.0**-15), dtype=np.float32)
+        self.samples += len(samples)
+        self._found.append(_frames_of(samples[:, None], self._length, -(-len(samples) // self._length)))
+
+
+def _length(rate: int) -> int:
+    """Samples in a frame."""
+    return max(1, round(rate * FRAME_MS / 1000))
 
 
 def _frames_of(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audio.decode import MediaInfo, clock, decode_to_flac
-from core.audio.frames import FLOOR_DBFS, Frames, measure
+from core.audio.frames import FLOOR_DBFS, Frames, frames
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
@@ -17,7 +17,6 @@ from core.workspace import Project
 
 PARTLY = "audio.partly"  # the note of a recording that is only a part of a damaged file
 _SILENT_DBFS = -80.0  # the loudest 10 ms of a recording without any sound; the quietest room is far above
-_DECODE_SHARE = 0.9  # of the time a recording takes; the rest is measuring it
 
 
 class Duplicate(UserError):
@@ -85,17 +84,12 @@ def add_file(
             name=name,
             start_s=start_s,
             end_s=end_s,
-            on_progress=lambda done, total: tell(_DECODE_SHARE * min(1.0, done / total) if total else 0.0),
+            on_progress=lambda done, total: tell(min(1.0, done / total) if total else 0.0),
             should_stop=stop,
         )
         audio_md5 = samples_md5(recording)
         refuse_known((one for one in known if _md5_of(project, one) == audio_md5), name)
-        found = measure(
-            recording,
-            on_progress=lambda done, total: tell(_DECODE_SHARE + (1 - _DECODE_SHARE) * done / total),
-            should_stop=stop,
-        )
-        _refuse_silence(found, name)
+        _refuse_silence(frames(recording), name)
     except BaseException:
         forget_files(project, source_id)
         raise

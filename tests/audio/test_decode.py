@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from core.audio.decode import decode_to_flac, probe
+from core.audio.frames import frames, frames_file, scan
 from core.errors import Cancelled, DiskFull, UserError
 from tests.audio.sounds import convert, long_flac, silence, tone, write
 
@@ -40,6 +41,25 @@ def test_every_usual_format_comes_out_as_mono_flac_of_the_same_length(
     assert info.channels == 1 and info.format == "FLAC" and info.subtype == "PCM_16"
     assert info.samplerate == 48_000
     assert info.duration == pytest.approx(2, abs=seconds_off)
+
+
+@pytest.mark.parametrize(
+    ("rate", "options", "form"),
+    [
+        (44_100, [], "wav"), (11_025, [], "flac"), (48_000, ["-c:a", "pcm_s24le"], "wav"),
+        (44_100, ["-c:a", "pcm_f32le"], "wav"), (384_000, [], "wav"), (44_100, [], "mp3"),
+    ],
+)  # fmt: skip
+def test_what_is_measured_while_a_recording_is_written_is_what_its_file_holds(
+    tmp_path: Path, rate: int, options: list[str], form: str
+) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, (round(2.3456 * rate), 2)).astype(np.float32)
+    source = convert(write(tmp_path / "in.wav", noise, rate, subtype="FLOAT"), tmp_path / f"source.{form}", *options)
+    decoded = _decode(source)
+    assert frames_file(decoded).exists()
+    kept, read = frames(decoded), scan(decoded)
+    for name in ("dbfs", "low", "high", "frame_s", "seconds"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(read, name))
 
 
 def test_the_sound_of_a_video_is_taken_and_its_picture_is_not(tmp_path: Path) -> None:
@@ -216,6 +236,7 @@ def test_a_file_damaged_in_the_middle_is_used_as_far_as_it_goes(tmp_path: Path, 
     broken.write_bytes(data)
     info = decode_to_flac(broken, tmp_path / "out.flac", max_hours=1)
     assert info.lost_of_s == pytest.approx(30, abs=0.1) and info.seconds is not None and 20 < info.seconds < 29.8
+    assert frames(tmp_path / "out.flac").seconds == info.seconds
 
 
 @pytest.mark.parametrize("ending", ["mp3", "flac", "mka"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from core.audio.frames import FLOOR_DBFS, frames_file, measure, scan
+from core.audio.frames import FLOOR_DBFS, Meter, frames_file, measure, scan
 from core.audio.options import SegmentOptions
 from core.audio.plan import plan, segment
 from core.audio.silence import LevelCurve, Span, left_out, levels
@@ -212,6 +212,22 @@ def test_pieces_measured_side_by_side_equal_one_pass(tmp_path: Path, monkeypatch
     pieces = scan(path)
     for name in ("dbfs", "low", "high"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))
+
+
+@pytest.mark.parametrize("cut", [1, 441, 882, 100_003])
+def test_samples_that_come_in_pieces_of_any_size_are_measured_as_one(cut: int) -> None:
+    raw = (np.random.default_rng(2).normal(0, 3000, 44_100 + 77).astype("<i2")).tobytes()
+    whole, pieces = Meter(44_100, 16), Meter(44_100, 16)
+    whole.add(raw)
+    for at in range(0, len(raw), cut):
+        pieces.add(raw[at : at + cut])
+    for name in ("dbfs", "low", "high", "frame_s", "seconds"):
+        np.testing.assert_array_equal(getattr(whole.frames(), name), getattr(pieces.frames(), name))
+
+
+def test_nothing_that_goes_by_is_nothing() -> None:
+    found = Meter(44_100, 24).frames()
+    assert found.seconds == 0 and len(found.dbfs) == len(found.low) == len(found.high) == 0
 
 
 def test_measuring_can_be_stopped_and_keeps_nothing(tmp_path: Path) -> None:
