@@ -132,7 +132,10 @@ def main() -> None:
         result["ours_10h"] = measure("ours", path)
         mp3 = path.with_suffix(".mp3")
         subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-ac", "2", "-b:a", "128k", str(mp3)], check=True)
-        result["written_10h"], result["imported_10h"] = measure("written", mp3), measure("imported", mp3)
+        # In turn, and the quicker of two: what measuring adds is less than what one run differs from the next.
+        runs = [(measure("written", mp3), measure("imported", mp3)) for _ in range(2)]
+        for at, name in enumerate(("written_10h", "imported_10h")):
+            result[name] = min((run[at] for run in runs), key=lambda one: float(one["seconds"]))
         result["planned_10h"] = measure("planned", path)
     more_s = result["imported_10h"]["seconds"] - result["written_10h"]["seconds"]
     result["stage_10h_s"] = max(0.0, more_s) + result["planned_10h"]["seconds"]

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from core.audio.decode import MediaInfo, check_room, no_room
-from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
 from core.audio.frames import Meter, frames, frames_file, keep
 from core.audio.samples import Samples, read, write_wav
 from core.audio.speech import speech_file
@@ -103,7 +103,7 @@ def clean(
             f"[1:a]apad=pad_len={delay}[padded];[0:a][padded]concat=n=2:v=0:a=1,"
             f"asendcmd=c='0.0 afftdn sn start; {len(noise) / info.samplerate - 0.05:.3f} afftdn sn stop',"
             f"{_filter(strength, noise_dbfs)},atrim=start_sample={first}:end_sample={first + info.frames},"
-            f"asetpts=N/SR/TB,aformat=sample_fmts={depth},asplit[kept][measured]"
+            f"asetpts=N/SR/TB,aformat=sample_fmts={depth},{MEASURED}"
         )
         command = [
             "ffmpeg", "-nostdin", "-v", "error", "-nostats",
@@ -113,7 +113,7 @@ def clean(
         ]  # fmt: skip
         meter = Meter(info.samplerate, bits)
 
-        def go_by(raw: bytes) -> None:
+        def go_by(raw: memoryview) -> None:
             done_s = meter.add(raw)
             if on_progress:
                 on_progress(min(done_s, info.duration), info.duration)

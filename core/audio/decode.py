@@ -13,7 +13,7 @@ from typing import Any
 
 import soundfile
 
-from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
 from core.audio.frames import Meter, keep
 from core.audio.samples import blocks as blocks
 from core.audio.samples import read as read
@@ -163,7 +163,7 @@ def decode_to_flac(
     rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
     meter = Meter(rate, info.bits)
 
-    def go_by(raw: bytes) -> None:
+    def go_by(raw: memoryview) -> None:
         done_s = meter.add(raw)
         if on_progress:
             on_progress(done_s, info.seconds)
@@ -186,7 +186,7 @@ def decode_to_flac(
 def _command(source: Path, target: Path, rate: int, bits: int, start_s: float, length_s: float) -> list[str]:
     """Decoded and mixed once: to the FLAC, and as plain samples to the pipe."""
     depth = "s32" if bits == 24 else "s16"
-    graph = f"[0:a:0]aformat=sample_fmts={depth}:sample_rates={rate}:channel_layouts=mono,asplit[kept][measured]"
+    graph = f"[0:a:0]aformat=sample_fmts={depth}:sample_rates={rate}:channel_layouts=mono,{MEASURED}"
     length = ["-t", f"{length_s:.3f}"]
     return [
         "ffmpeg", "-nostdin", "-v", "error", "-nostats",

@@ -7,6 +7,7 @@ import os
 import selectors
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -20,18 +21,21 @@ FORMATS = (
 )
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
+# The end of a filter graph: what is kept, and the same again to be measured, in pieces large enough to cost nothing.
+MEASURED = "asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
 _LOOK_S = 0.25  # how often Stop is looked for while nothing comes
 _PIPE_BYTES = 2**20  # what a user's pipe may hold on Linux
+_GATHER_S = 0.005  # FFmpeg writes a few kB at a time; to look at each of them costs more than what is done with them
 
 
 def run_ffmpeg(
-    command: list[str], on_output: Callable[[bytes], object], should_stop: Callable[[], bool] | None
+    command: list[str], on_output: Callable[[memoryview], object], should_stop: Callable[[], bool] | None
 ) -> tuple[int, list[str]]:
     """Run FFmpeg; returns its exit code and the last lines it complained with.
 
     Args:
         command: the whole command line, no shell.
-        on_output: called with what it writes to ``pipe:1``, in pieces as they come.
+        on_output: called with what it writes to ``pipe:1``, in pieces as they come; a piece is gone after the call.
         should_stop: asked several times a second; on True FFmpeg is killed.
 
     Raises:
@@ -65,8 +69,12 @@ def run_ffmpeg(
     return code, [line[-200:] for line in lines]
 
 
-def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[bytes]:
-    """What comes through a pipe; raises Cancelled within a moment of a stop, even if nothing comes."""
+def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[memoryview]:
+    """What comes through a pipe, each piece to be used before the next is asked for.
+
+    Raises Cancelled within a moment of a stop, even if nothing comes.
+    """
+    room = memoryview(bytearray(_PIPE_BYTES))
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
@@ -74,10 +82,11 @@ def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator
                 raise Cancelled
             if not selector.select(_LOOK_S):
                 continue
-            block = os.read(pipe.fileno(), _PIPE_BYTES)
-            if not block:
+            time.sleep(_GATHER_S)
+            count = os.readv(pipe.fileno(), [room])
+            if not count:
                 return
-            yield block
+            yield room[:count]
 
 
 def no_ffmpeg() -> UserError:

@@ -142,9 +142,9 @@ class Meter:
         self._rest = b""
         self._found: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]] = []
 
-    def add(self, raw: bytes) -> float:
+    def add(self, raw: bytes | memoryview) -> float:
         """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
-        data = memoryview(self._rest + raw)
+        data = memoryview(b"".join((self._rest, raw)))
         frame_bytes = self._length * (4 if self._deep else 2)
         whole = len(data) // frame_bytes * frame_bytes
         self._measure(data[:whole])
