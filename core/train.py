@@ -1,12 +1,12 @@
 """Training by hand: ``python -m core.train --config run.yaml`` makes the same run folder that the page's Start makes.
 
 The run is a job like any other, with the same locks, so it shows in the page and goes on if this terminal closes.
+``torchrun`` and ``accelerate launch`` let several processes share its updates (`core.training.several`).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -20,13 +20,15 @@ from core.dataset.freeze import latest
 from core.errors import UserError
 from core.jobs.job import Job, JobView
 from core.settings import Settings
+from core.training import several
 from core.training.presets import presets
 from core.training.run import resume, start_training
-from core.workspace import Workspace
+from core.workspace import Project, Workspace
 
 KEYS = ("project", "name", "dataset", "base", "preset", "device", "settings", "language")
 _LOOK_S = 0.5
 _TELL_S = 10.0  # between two lines while nothing but numbers change
+_ONE_PRESS_S = 1.0
 _CODES = {"done": 0, "cancelled": 130}
 
 
@@ -35,8 +37,12 @@ def main(given: list[str] | None = None) -> int:
     chosen = _arguments(given)
     settings = Settings(**({"workspace": chosen.workspace} if chosen.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
+    rank, count = several.launched()
+    if rank:
+        return several.follow()
+    if count > 1:
+        several.hand_on()
     try:
-        _check_alone()
         job = _begin(workspace, chosen, settings.device)
     except UserError as error:
         print(error, file=sys.stderr)
@@ -75,10 +81,9 @@ def start(workspace: Workspace, wish: dict[str, Any], project_slug: str = "", *,
     Where the file is silent: the project's newest dataset, the real base, the smallest preset.
     """
     project = workspace.project(project_slug or str(wish.get("project", "")))
-    frozen = latest(project)
     return start_training(
         project,
-        str(wish.get("dataset") or (frozen.id if frozen else "")),
+        str(wish.get("dataset") or _newest(project)),
         str(wish.get("preset") or presets(project.info.engine)[0].id),
         dict(wish.get("settings") or {}),
         str(wish.get("name") or ""),
@@ -88,12 +93,20 @@ def start(workspace: Workspace, wish: dict[str, Any], project_slug: str = "", *,
     )
 
 
+def _newest(project: Project) -> str:
+    frozen = latest(project)
+    return frozen.id if frozen else ""
+
+
 def follow(job: Job, say: Callable[[str], object] = print) -> int:
     """Write lines until the job ends. Ctrl+C stops and keeps; a second one ends it at once."""
     presses: list[float] = []
 
     def press(*_: object) -> None:
-        presses.append(time.monotonic())
+        now = time.monotonic()
+        if presses and several.launched()[1] > 1 and now - presses[-1] < _ONE_PRESS_S:
+            return  # a launcher passes on what the terminal has told all its processes already
+        presses.append(now)
         job.stop() if len(presses) == 1 else job.force_stop()
 
     before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -132,22 +145,6 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, help="folder that holds projects and models (~/voicewright)")
     parser.add_argument("--wait", action="store_true", help="wait for the card if it is taken")
     return parser.parse_args(given)
-
-
-def _check_alone() -> None:
-    """A launcher of several processes would start the same run several times.
-
-    Raises:
-        UserError: ``train.several``.
-    """
-    count = os.environ.get("WORLD_SIZE", "")
-    if count.isdigit() and int(count) > 1:
-        raise UserError(
-            "train.several",
-            "This was started as one of {count} processes; a run trains in one, on one card.",
-            "Start it without torchrun or accelerate: python -m core.train … CUDA_VISIBLE_DEVICES chooses the card.",
-            count=count,
-        )
 
 
 def _begin(workspace: Workspace, chosen: argparse.Namespace, device: str) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.settings import Settings
-from core.training import card
+from core.training import card, several
 from core.training.boards import boards_of
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig, read_config
@@ -51,38 +52,41 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     checkpoints.mend()
     resume_from = checkpoints.newest_state()
 
-    reporter.progress("load_engine", 0, 1)
-    engine: Any = get_engine(engine_name)
-    device = str(arguments.get("device", "auto"))
-    _check(job, engine, dataset, base, reporter)
-    features = engine.prepare(dataset, base, project.features, reporter, device=device)
-    if not features.val:
-        reporter.warning(
-            "train.no_validation",
-            "No clip is kept back for checking, so the error on unseen sentences cannot be measured.",
-            "A dataset of ten clips or more keeps some back.",
-        )
-    reporter.check_stop()
-    try:
-        _try(job.path, engine, config, features, base, device, reporter)
+    with several.gathered() as others:
+        reporter.progress("load_engine", 0, 1)
+        engine: Any = get_engine(engine_name)
+        device = str(arguments.get("device", "auto"))
+        _check(job, engine, dataset, base, reporter)
+        features = engine.prepare(dataset, base, project.features, reporter, device=device)
+        if not features.val:
+            reporter.warning(
+                "train.no_validation",
+                "No clip is kept back for checking, so the error on unseen sentences cannot be measured.",
+                "A dataset of ten clips or more keeps some back.",
+            )
         reporter.check_stop()
-        config = as_trained(config, job.path)
-        reporter.progress("load_base", 0, 1)
-        boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
-        reporter.on_event = boards.take
         try:
-            session = engine.start(config, features, base, resume_from, device=device)
-            reporter.started(step=session.step_number)
-            checkpoints.clean(keep_to=session.step_number)
-            speaker = _speaker(job.path, config, features, dataset, session, reporter)
-            return Loop(session, config, checkpoints, speaker, reporter, lambda: _prune(project, job, reporter)).run()
-        finally:
-            boards.close()
-    except (RuntimeError, MemoryError) as error:
-        known = card.too_small() if card.out_of_memory(error) else card.translated(error)
-        if known is None:
-            raise
-        raise known from error
+            _try(job.path, engine, config, features, base, device, reporter)
+            reporter.check_stop()
+            config = as_trained(config, job.path)
+            reporter.progress("load_base", 0, 1)
+            boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
+            reporter.on_event = boards.take
+            try:
+                others.begin(engine_name, dataset, base, project.features, config, resume_from, device)
+                session = others.lead(engine.start(config, features, base, resume_from, device=device))
+                reporter.started(step=session.step_number)
+                checkpoints.clean(keep_to=session.step_number)
+                speaker = _speaker(job.path, config, features, dataset, session, reporter)
+                clear = functools.partial(_prune, project, job, reporter)
+                return Loop(session, config, checkpoints, speaker, reporter, clear).run()
+            finally:
+                boards.close()
+        except (RuntimeError, MemoryError) as error:
+            known = card.too_small() if card.out_of_memory(error) else card.translated(error)
+            if known is None:
+                raise
+            raise known from error
 
 
 def _try(

@@ -16,7 +16,7 @@ import yaml
 from core.errors import UserError
 from core.jobs import locks
 from core.jobs.job import REPOSITORY
-from core.train import main, read_wish
+from core.train import read_wish
 from core.training.run import CONFIG, Run, runs
 from core.workspace import Project
 from tests.jobs.conftest import put_task, until
@@ -111,15 +111,6 @@ def test_what_cannot_start_is_refused_in_one_line(by_hand: Any, project: Project
         assert process.returncode == 2 and word in said and "Traceback" not in said
     os.close(handle)
     assert runs(project) == []
-
-
-def test_one_of_several_processes_is_refused(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(WISH))
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert main(["--config", str(tmp_path / "run.yaml"), "--workspace", str(project.workspace.path)]) == 2
-    assert "2 processes" in capsys.readouterr().err and runs(project) == []
 
 
 @pytest.mark.parametrize("text", ["- a\n", "settings: 3\n", "a: [\n", ""])

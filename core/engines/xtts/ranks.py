@@ -1,13 +1,12 @@
 """Several processes on one update: each computes its share of the parts, gradients are summed, all take the same step.
 
-Started by ``torchrun`` or ``accelerate launch``, which tell each process its rank. What an update sees is a function of
+See `core.training.several` for how they come together. What an update sees is a function of
 its number, so processes agree on it without a word; every share is weighted by the targets of the *whole* update, so
 the sum of gradients is the gradient one process alone would have found.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -15,26 +14,25 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from core.training import card
+from core.training.several import rank as rank
+from core.training.several import world as world
+
 T = TypeVar("T")
 
 
-def join(device: str) -> None:
-    """Meet the other processes, if there are any; the card of a process is that of its local rank."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+def agree(error: BaseException | None = None) -> None:
+    """After a process has computed its share, or failed with ``error``: hear whether all others have theirs.
+
+    Raises:
+        RuntimeError: another one failed; that of its memory reads as if it were this one's.
+    """
+    if world() == 1:
         return
-    if device.startswith("cuda"):
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-
-
-def world() -> int:
-    """How many processes work on an update."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """Which of them this one is; 0 reports, evaluates and saves."""
-    return dist.get_rank() if world() > 1 else 0
+    worst = torch.tensor(0 if error is None else 1 if card.out_of_memory(error) else 2)
+    dist.all_reduce(worst, dist.ReduceOp.MAX)
+    if error is None and worst:
+        raise RuntimeError("another process " + ("ran out of memory" if worst == 1 else "failed"))
 
 
 def share(parts: Sequence[T]) -> Sequence[T]:

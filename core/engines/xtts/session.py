@@ -89,7 +89,13 @@ class XttsSession:
             # Processes that share an update cannot leave it one by one.
             asked = should_stop if ranks.world() == 1 else _never
             parts = self.feed.update(self.step_number, self.division * ranks.world())
-            mel, text = self._backward(parts, asked)
+            try:
+                mel, text = self._backward(parts, asked)
+            except (RuntimeError, MemoryError) as error:
+                ranks.agree(error)
+                raise
+            ranks.agree()
+            mel, text = ranks.summed(self.parameters, torch.stack([mel, text])).unbind()
             norm = self._apply(mel)
         except (Cancelled, RuntimeError, MemoryError):
             self.take_back()
@@ -220,6 +226,8 @@ class XttsSession:
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
+            if ranks.rank():  # the state is the first process's; the others leave out other things at random
+                torch.manual_seed(self.config.seed + ranks.rank() + self.step_number)
         except UNREADABLE as error:
             raise broken(folder, error) from error
 
@@ -254,7 +262,7 @@ class XttsSession:
     def _backward(
         self, parts: Sequence[Part], should_stop: Callable[[], bool] = lambda: False
     ) -> tuple[Tensor, Tensor]:
-        """Gradients of the mean over *all* codes of the update, however they are cut into parts."""
+        """This process's share of the gradients of the mean over *all* codes of the update, however it is cut."""
         codes = sum(part.batch.code_targets for part in parts)
         tokens = sum(part.batch.text_targets for part in parts)
         mel = text = torch.zeros((), device=self.device)
@@ -266,7 +274,6 @@ class XttsSession:
             share_text = loss.text * (part.batch.text_targets / tokens)
             self.scaler.scale(share_mel + self.config.text_loss_weight * share_text).backward()  # type: ignore[no-untyped-call]
             mel, text = mel + share_mel.detach(), text + share_text.detach()
-        mel, text = ranks.summed(self.parameters, torch.stack([mel, text])).unbind()
         return mel, text
 
     def _mode(self, training: bool) -> None:
@@ -282,7 +289,6 @@ def start(
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")
-    ranks.join(device)
     session = XttsSession(load_base(base, device), config, features, device, base)
     if resume_from is not None:
         session.load(resume_from)

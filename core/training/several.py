@@ -1,0 +1,271 @@
+"""One run by several processes, started by ``torchrun`` or ``accelerate launch``.
+
+The first of them is the run's job as ever: it prepares, evaluates, speaks, saves and tells. The others hold the same
+model. Before each call that changes what is learnt the first one says which, and all make it together, each on its
+share of the clips (`core/engines/xtts/ranks.py`). So neither loop nor recovery need know that there are several.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import signal
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from core.engines.base import TrainSession
+from core.engines.registry import get_engine
+from core.errors import UserError
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.training import card
+from core.training.config import TrainConfig
+
+LAUNCHED = "VOICEWRIGHT_LAUNCHED"
+# What torch.distributed reads to find the others.
+_NAMES = [*("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")]
+_NAMES += ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"]
+_PATIENCE = datetime.timedelta(days=7)  # features may take long, and so may a pause; who is gone is noticed at once
+_GONE = ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "gloo", "nccl")
+
+_together = False
+
+
+def launched() -> tuple[int, int]:
+    """This process's rank and how many a launcher has started; (0, 1) without one."""
+    given = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE")]
+    if all(one.isdigit() for one in given) and int(given[1]) > 1:
+        return int(given[0]), int(given[1])
+    return 0, 1
+
+
+def hand_on() -> None:
+    """Let the job that this process starts take its place among the others."""
+    os.environ[LAUNCHED] = json.dumps({name: os.environ[name] for name in _NAMES if name in os.environ})
+
+
+def world() -> int:
+    """How many processes work on an update."""
+    if not _together:
+        return 1
+    import torch.distributed as dist
+
+    return dist.get_world_size()
+
+
+def rank() -> int:
+    """Which of them this one is; 0 leads."""
+    if not _together:
+        return 0
+    import torch.distributed as dist
+
+    return dist.get_rank()
+
+
+def join() -> None:
+    """Meet the other processes; a process's card is that of its local rank. Each still works alone."""
+    import torch
+    import torch.distributed as dist
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if cards:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % cards)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cards else "gloo", timeout=_PATIENCE)
+
+
+def work_together(yes: bool = True) -> None:
+    """From here on updates are shared with all who joined."""
+    global _together
+    _together = yes
+
+
+class Alone:
+    """What a run has where nobody else takes part."""
+
+    def begin(
+        self, engine: str, dataset: Path, base: Path, cache: Path, config: TrainConfig, state: Path | None, device: str
+    ) -> None:
+        """Nobody needs to be told."""
+
+    def lead(self, session: TrainSession) -> Any:
+        """The session itself."""
+        return session
+
+
+class Leader(Alone):
+    """The first process's hold on the others."""
+
+    def begin(
+        self, engine: str, dataset: Path, base: Path, cache: Path, config: TrainConfig, state: Path | None, device: str
+    ) -> None:
+        """Have them load what this process loads, and share updates from here on."""
+        _say((engine, str(dataset), str(base), str(cache), config.model_dump(), str(state or ""), device))
+        work_together()
+
+    def lead(self, session: TrainSession) -> Any:
+        """The session, whose calls the others make with it."""
+        return _Led(session)
+
+
+@contextlib.contextmanager
+def gathered() -> Iterator[Alone]:
+    """In a run's job: the other processes, until the run ends in one way or another.
+
+    Raises:
+        UserError: ``train.partner_lost`` where one of them is gone.
+    """
+    given = os.environ.pop(LAUNCHED, "")
+    if not given:
+        yield Alone()
+        return
+    import torch.distributed as dist
+
+    os.environ.update(json.loads(given))
+    try:
+        join()
+        yield Leader()
+    except RuntimeError as error:
+        if card.out_of_memory(error) or not any(sign in str(error).lower() for sign in _GONE):
+            raise
+        raise UserError(
+            "train.partner_lost",
+            "Another process of this training ended ({what}).",
+            "What was saved is kept: resume, in one process or in several. What the other one printed says why it "
+            "ended.",
+            what=str(error).splitlines()[0][:200],
+        ) from error
+    finally:
+        work_together(False)
+        if dist.is_initialized():
+            with contextlib.suppress(RuntimeError):
+                _say(("end",))
+            dist.destroy_process_group()
+
+
+class _Led:
+    """A session whose calls are made by all processes; what only looks at it or writes it down stays here."""
+
+    def __init__(self, session: TrainSession) -> None:
+        self._session, self._number = session, 0
+        self._alive: weakref.WeakSet[_Kept] = weakref.WeakSet()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        _say(("step", self._session.step_number))
+        return self._session.step(should_stop)
+
+    def halve_batch(self) -> bool:
+        _say(("halve_batch",))
+        return self._session.halve_batch()
+
+    def lower_rate(self, factor: float) -> None:
+        _say(("lower_rate", factor))
+        self._session.lower_rate(factor)
+
+    def set_max_steps(self, steps: int) -> None:
+        _say(("set_max_steps", steps))
+        self._session.set_max_steps(steps)
+
+    def snapshot(self) -> _Kept:
+        self._number += 1
+        _say(("snapshot", self._number, [one.number for one in self._alive]))
+        kept = _Kept(self._number, self._session.snapshot())
+        self._alive.add(kept)
+        return kept
+
+    def restore(self, snapshot: _Kept) -> None:
+        _say(("restore", snapshot.number))
+        self._session.restore(snapshot.state)
+
+
+class _Kept:
+    """A snapshot of the first process, and the number by which the others know theirs."""
+
+    def __init__(self, number: int, state: Any) -> None:
+        self.number, self.state = number, state
+
+
+def follow() -> int:
+    """Be one of the others until the first one ends. Returns 0 if it said so, 1 if something broke."""
+    import torch.distributed as dist
+
+    try:
+        join()
+        # Ctrl+C and a launcher's own end reach every process; this one ends when the first one says so, or is gone.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        call, *given = _heard()
+        if call != "end":
+            _obey(_loaded(call, *given))
+    except RuntimeError as error:
+        print(f"process {launched()[0]}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        work_together(False)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return 0
+
+
+def _loaded(
+    engine_name: str, dataset: str, base: str, cache: str, config: dict[str, Any], state: str, device: str
+) -> TrainSession:
+    """The session that the first process has."""
+    engine: Any = get_engine(engine_name)
+    with tempfile.TemporaryDirectory() as folder:
+        reporter = Reporter(Job.create(Path(folder), "train", {}))  # nobody listens: the first one has said it all
+        features = engine.prepare(Path(dataset), Path(base), Path(cache), reporter, device=device)
+    work_together()
+    session: TrainSession = engine.start(
+        TrainConfig(**config), features, Path(base), Path(state) if state else None, device=device
+    )
+    return session
+
+
+def _obey(session: TrainSession) -> None:
+    """Make the calls that the first process makes."""
+    kept: dict[int, Any] = {}
+    while True:
+        call, *given = _heard()
+        if call == "end":
+            return
+        if call == "step":
+            if session.step_number != given[0]:
+                raise RuntimeError(f"at update {session.step_number}, where the first process is at {given[0]}")
+            try:
+                session.step()
+            except (RuntimeError, MemoryError) as error:
+                if not card.out_of_memory(error):
+                    raise
+        elif call == "snapshot":
+            number, alive = given
+            kept = {one: kept[one] for one in alive} | {number: session.snapshot()}
+        elif call == "restore":
+            session.restore(kept[given[0]])
+        else:
+            getattr(session, call)(*given)
+
+
+def _say(what: tuple[Any, ...]) -> None:
+    import torch
+    import torch.distributed as dist
+
+    dist.broadcast_object_list([what], src=0, device=torch.device("cpu"))
+
+
+def _heard() -> tuple[Any, ...]:
+    import torch
+    import torch.distributed as dist
+
+    said: list[Any] = [None]
+    dist.broadcast_object_list(said, src=0, device=torch.device("cpu"))
+    heard: tuple[Any, ...] = said[0]
+    return heard
