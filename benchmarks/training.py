@@ -1,6 +1,7 @@
 """Training against coqui's own `GPTTrainer` on the same clips in the same run, and what it needs of a card.
 
     python -m benchmarks.training                                         # two cores, the small base
+    python -m benchmarks.training --size full --no-training               # two cores, what the real base costs there
     python -m benchmarks.training --device cuda --size full --soak 1000   # everything a card can tell
 
 What is counted: ``codes_per_s`` are real audio codes (21.5 a second of sound) learnt from per second of wall time, by
@@ -89,16 +90,18 @@ def compare(bench: Bench) -> dict[str, Any]:
     size, accumulation = arguments.batch, arguments.clips // arguments.batch
     shape = {"batch_size": size, "accumulation": accumulation, **json.loads(arguments.settings)}
     features = bench.ours("features")
-    ours = {
-        "lora": bench.ours("ours", {**shape, **LORA}),
-        "lora_float32": bench.ours("ours", {**shape, **LORA, "precision": "float32"}),
-        "full": bench.ours("ours", {**shape, **FULL}),
-    }
+    ours: dict[str, Any] = {}
+    if not arguments.no_training:
+        ours = {
+            "lora": bench.ours("ours", {**shape, **LORA}),
+            "lora_float32": bench.ours("ours", {**shape, **LORA, "precision": "float32"}),
+            "full": bench.ours("ours", {**shape, **FULL}),
+        }
     if arguments.compile:
         ours["lora_compiled"] = bench.ours("ours", {**shape, **LORA, "compile": True})
     theirs = {}
     # Its encoder's width is fixed: it cannot be fed a tiny one.
-    for batch in arguments.theirs.split(",") if arguments.size != "tiny" else ():
+    for batch in arguments.theirs.split(",") if arguments.size != "tiny" and ours else ():
         for threads in (0, cores) if arguments.device == "cpu" else (0,):
             theirs[f"{batch} {'all threads' if threads else 'as shipped'}"] = bench.theirs(batch, threads)
         if arguments.device == "cuda":
@@ -154,6 +157,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--settings", default="{}", help="settings of ours that differ from the defaults, as JSON")
     parser.add_argument("--compile", action="store_true", help="measure the compiled model too")
+    parser.add_argument("--no-training", action="store_true", help="features and samples alone")
     parser.add_argument("--card", action="store_true", help="memory, kill and resume also on the processor")
     parser.add_argument("--result", type=Path, help="where to write; default: benchmarks/results")
     return parser.parse_args()
