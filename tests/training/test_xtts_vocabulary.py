@@ -11,11 +11,11 @@ import torch
 
 from core.engines.xtts import lora, model
 from core.engines.xtts.batches import collate
-from core.engines.xtts.export import load_plain
+from core.engines.xtts.export import export, load_plain
 from core.engines.xtts.features import check, load_tokenizer, prepare
 from core.engines.xtts.loss import losses
 from core.engines.xtts.session import XttsSession, start
-from core.engines.xtts.vocabulary import extend, first_new
+from core.engines.xtts.vocabulary import extend, first_new, main
 from core.errors import UserError
 from core.training.config import TrainConfig
 from tests.training.conftest import Recorded
@@ -58,6 +58,17 @@ def test_what_was_there_keeps_its_numbers_and_weights(grown: Path, starter: Path
     load_plain(grown)
 
 
+def test_the_command_writes_a_larger_base_and_refuses_in_one_line(
+    starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(starter), str(tmp_path / "base"), "--characters", "șț", "--tags", "ro"]) == 0
+    assert all(load_tokenizer(tmp_path / "base").tokenizer.token_to_id(one) for one in ("ș", "ț", "[ro]"))
+    assert main([str(starter), str(tmp_path / "none"), "--characters", "abc"]) == 2
+    assert "knows all" in capsys.readouterr().err and not (tmp_path / "none").exists()
+    with pytest.raises(SystemExit):
+        main([str(starter), str(tmp_path / "base"), "--characters", "ș"])
+
+
 def test_nothing_new_is_refused(starter: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="knows all"):
         extend(starter, tmp_path / "base", "abc ")
@@ -84,6 +95,33 @@ def test_new_characters_are_learnt_beside_an_adapter_and_nothing_else_of_the_voc
         assert not torch.equal(value[first], before[name][first]), "the new character learns"
     session.save(tmp_path / "step")
     _comes_back(session, grown, tmp_path / "step")
+
+
+def test_a_language_that_coqui_does_not_know_is_trained_and_spoken(
+    grown: Path, starter: Path, dataset: Path, tmp_path: Path, recorded: Recorded
+) -> None:
+    swedish = tmp_path / "swe123"
+    shutil.copytree(dataset, swedish)
+    (swedish / "dataset.json").write_text('{"id": "swe123", "language": "sv"}')
+    with pytest.raises(UserError, match="sv"):
+        check(swedish, starter)
+    features = prepare(swedish, grown, tmp_path / "cache", recorded.reporter)
+    tag = load_tokenizer(grown).tokenizer.token_to_id("[sv]")
+    assert features.language == "sv" and {clip.tokens[0] for clip in features.train} == {tag}
+    session = start(CONFIG, features, grown, None)
+    before = session.xtts.gpt.text_embedding.weight.detach().clone()
+    unheard = surprise(session, tag)
+    for _ in range(12):
+        session.step()
+    assert surprise(session, tag) < 0.5 * unheard
+    assert not torch.equal(session.xtts.gpt.text_embedding.weight[tag], before[tag])
+    voice = session.voice()
+    speaker = voice.condition([swedish / "wavs" / f"{features.train[0].id}.wav"])
+    assert len(voice.speak("Hello there.", "sv", speaker, 1, max_seconds=0.3)[0])
+    assert len(voice.speak_many(["Hello there.", "Yes."], "sv", speaker, [1, 2], max_seconds=0.3)) == 2
+    with pytest.raises(UserError) as caught:
+        export(grown, None, tmp_path / "out", name="A", reference_wavs=[], text="Hello.", language="sv", seed=1)
+    assert caught.value.code == "export.own_language" and not (tmp_path / "out").exists()
 
 
 def surprise(session: XttsSession, token: int) -> float:

@@ -20,6 +20,7 @@ from TTS.tts.models.xtts import Xtts
 import core
 from core.audio.samples import read, write_wav
 from core.engines.base import Samples
+from core.engines.registry import info
 from core.engines.xtts.base_files import is_starter
 from core.engines.xtts.lora import merged_weights
 from core.engines.xtts.model import base_state, load_speakers
@@ -100,7 +101,8 @@ def export(
 
     Raises:
         Cancelled: ``should_stop`` said so; nothing is left.
-        UserError: ``export.differs``, ``export.unloadable``, and all of `XttsVoice.speak` and `load_voice`.
+        UserError: ``export.differs``, ``export.unloadable``, ``export.own_language``, and all of `XttsVoice.speak` and
+            `load_voice`.
         DiskFull: ``export.no_room``.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +112,13 @@ def export(
         on_stage("load_base")
         voice = load_voice(base, adapter, device)
         parts, language = voice.parts(text, language)
+        if language not in info("xtts").languages:
+            raise UserError(
+                "export.own_language",
+                "Plain coqui-tts does not read “{language}”, so it cannot prove this voice; nothing was exported.",
+                "Speak with the checkpoint here, or export it with a sentence in a language that coqui-tts reads.",
+                language=language,
+            )
         # Coqui says a text at once, we say a long one in parts with pauses: only a part can be compared.
         speaker, text = voice.condition(reference_wavs), parts[0]
         on_stage("merge")

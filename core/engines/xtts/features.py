@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from core.engines.base import DatasetReport, Dropped, OnClip
-from core.engines.registry import language_code
 from core.engines.xtts.cache import Computed, FeatureCache
 from core.engines.xtts.encode import RATE, Encoder, read_audio
 from core.engines.xtts.model import load_dvae, load_mel_stats
+from core.engines.xtts.text import Tokenizer, code_of, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
-from core.engines.xtts.text import unknown_characters
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
@@ -90,9 +88,9 @@ def rows(dataset: Path, part: str) -> list[Row]:
     return [Row(line[0], line[1], inside(dataset / "wavs", f"{line[0]}.wav")) for line in lines]
 
 
-def language_of(dataset: Path) -> str:
-    """The language of a frozen dataset as XTTS calls it."""
-    return language_code(str(read_json(dataset / "dataset.json")["language"]))
+def language_of(dataset: Path, base: Path) -> str:
+    """The language of a frozen dataset as the base calls it."""
+    return code_of(load_tokenizer(base), str(read_json(dataset / "dataset.json")["language"]))
 
 
 def check(dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
@@ -102,9 +100,9 @@ def check(dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_
     return DatasetReport(tuple(clip.id for clip in used), tuple(dropped), sum(clip.seconds for clip in used))
 
 
-def load_tokenizer(base: Path) -> VoiceBpeTokenizer:
+def load_tokenizer(base: Path) -> Tokenizer:
     """The base's own tokenizer."""
-    return VoiceBpeTokenizer(vocab_file=str(base / "vocab.json"))
+    return Tokenizer(vocab_file=str(base / "vocab.json"))
 
 
 def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: str = "cpu") -> Features:
@@ -116,7 +114,7 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
         UserError: ``train.too_few_clips``.
         Cancelled: Stop was pressed.
     """
-    language = language_of(dataset)
+    language = language_of(dataset, base)
     stored = FeatureCache(cache / f"sounds-{encoder_key(base)}")
     index = cache / f"{cache_key(dataset, base)}.json"
     if not index.exists():
@@ -138,7 +136,7 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
 
 def cache_key(dataset: Path, base: Path) -> str:
     """Names what of these clips this base's tokenizer lets pass, by content."""
-    parts: list[Any] = [VERSION, dataset.name, language_of(dataset), sha256_file(base / "vocab.json")]
+    parts: list[Any] = [VERSION, dataset.name, language_of(dataset, base), sha256_file(base / "vocab.json")]
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -151,7 +149,7 @@ def encoder_key(base: Path) -> str:
 
 def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
     """The clips of each part that can be trained on, and why the others cannot."""
-    tokenizer, language = load_tokenizer(base), language_of(dataset)
+    tokenizer, language = load_tokenizer(base), language_of(dataset, base)
     parts: dict[str, list[ClipFeatures]] = {"train": [], "val": []}
     dropped: list[Dropped] = []
     found = [(part, row) for part in parts for row in rows(dataset, part)]
@@ -165,7 +163,7 @@ def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, 
     return parts, dropped
 
 
-def _inspect(row: Row, tokenizer: VoiceBpeTokenizer, language: str) -> tuple[Dropped | None, list[int], int]:
+def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Dropped | None, list[int], int]:
     """Why a clip cannot be trained on (or None), its tokens, and its length in samples at 22,050 Hz."""
     try:
         info = soundfile.info(row.path)

@@ -13,10 +13,10 @@ from torch import Tensor
 from transformers.utils import logging as transformers_logging
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
-from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
 from core.engines.xtts.base_files import is_starter, starter_facts
+from core.engines.xtts.text import Tokenizer
 from core.errors import UserError
 
 # It warns about token numbers of text models, which play no part here, at every sentence.
@@ -89,7 +89,7 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     # Left empty so that the constructor does not build a GPT that would be built again with the tokenizer.
     config.model_args.gpt_number_text_tokens = None
     xtts = Xtts(config)
-    xtts.tokenizer = VoiceBpeTokenizer(vocab_file=str(_existing(folder, "vocab.json")))
+    xtts.tokenizer = Tokenizer(vocab_file=str(_existing(folder, "vocab.json")))
     xtts.init_models()
     try:
         xtts.load_state_dict(base_state(folder), strict=True)

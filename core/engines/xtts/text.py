@@ -7,11 +7,44 @@ import unicodedata
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
-from core.engines.registry import info
+from core.engines.registry import info, language_code
 from core.errors import UserError
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？।؟])\s*")
+_MOST_CHARACTERS = 250  # of a language that coqui has no limit for
 _PAUSE = re.compile(r"(?<=[,;:،、，；：—–])\s*")
+
+
+class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
+    """Coqui's tokenizer, which also takes languages that a base was given a tag for (`vocabulary.extend`).
+
+    Their texts are read as they stand, in lower case: coqui spells out numbers and abbreviations in its own only.
+    """
+
+    def preprocess_text(self, txt: str, lang: str) -> str:
+        """A text as it is cut into tokens.
+
+        Raises:
+            NotImplementedError: neither coqui nor this vocabulary knows the language.
+        """
+        try:
+            return str(super().preprocess_text(txt, lang))
+        except NotImplementedError:
+            if self.tokenizer.token_to_id(f"[{lang}]") is None:
+                raise
+            return " ".join(txt.lower().split())
+
+
+def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
+    """The model's own code for a language: one of the engine's, or one that its vocabulary has a tag for.
+
+    Raises:
+        UserError: ``engine.language``.
+    """
+    own = language.strip().lower()
+    if own not in info("xtts").languages and tokenizer.tokenizer.token_to_id(f"[{own}]") is not None:
+        return own
+    return language_code(language)
 
 
 def cleaned(text: str) -> str:
@@ -52,7 +85,7 @@ def pieces(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[str]:
 
     The limits are the engine's token limit and coqui's character limit of the language.
     """
-    most_characters = tokenizer.char_limits[language.split("-")[0]]
+    most_characters = tokenizer.char_limits.get(language.split("-")[0], _MOST_CHARACTERS)
     most_tokens = info("xtts").max_text_tokens
 
     def fits(part: str) -> bool:

@@ -1,10 +1,15 @@
-"""A base whose tokenizer knows more characters or tags: embeddings and head grow with it."""
+"""A base whose tokenizer knows more characters or tags: embeddings and head grow with it.
+
+``python -m core.engines.xtts.vocabulary BASE FOLDER --characters "șț" --tags ro`` writes one from another.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +36,8 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
         base: folder of a base model; only read.
         folder: where to; must not exist.
         characters: single characters the tokenizer has no token for; those it knows are left out.
-        tags: of languages, such as ``sv`` for a token ``[sv]``. Coqui's own cleaning of texts knows its languages
-            only: for another one a program must hand over tokens itself.
+        tags: of languages, such as ``sv`` for a token ``[sv]``. We read texts of one with such a tag as they stand;
+            plain coqui-tts reads its own languages only.
 
     Raises:
         UserError: ``base.nothing_new``, ``base.missing_file``, ``base.broken``.
@@ -88,3 +93,26 @@ def _grown(state: dict[str, Tensor], count: int) -> dict[str, Tensor]:
 def _special(number: int, token: str) -> dict[str, Any]:
     plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": number, "content": token, **plain, "special": True}
+
+
+def main(given: list[str] | None = None) -> int:
+    """The command. Returns 0, or 2 if there was nothing to add or the base cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m core.engines.xtts.vocabulary", description=extend.__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("base", type=Path, help="folder of a base model")
+    parser.add_argument("folder", type=Path, help="where to write the larger one; must not exist")
+    parser.add_argument("--characters", default="", help="what the tokenizer has no token for")
+    parser.add_argument("--tags", nargs="*", default=[], help="codes of languages, such as sv")
+    chosen = parser.parse_args(given)
+    if chosen.folder.exists():
+        parser.error(f"{chosen.folder} exists")
+    try:
+        print(extend(chosen.base, chosen.folder, chosen.characters, chosen.tags))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,11 +18,10 @@ from transformers import StoppingCriteriaList
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import Samples
-from core.engines.registry import language_code
 from core.engines.xtts.decode import Decoder, Sampling
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
-from core.engines.xtts.text import cleaned, pieces, unknown_characters
+from core.engines.xtts.text import cleaned, code_of, pieces, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import Cancelled, UserError
 
@@ -206,7 +205,7 @@ class XttsVoice:
         Raises:
             UserError: as `speak` does for texts and languages.
         """
-        code, text = language_code(language), cleaned(text)
+        code, text = code_of(self.xtts.tokenizer, language), cleaned(text)
         if not any(character.isalnum() for character in text):
             raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
         if len(text) > MAX_CHARACTERS:
