@@ -109,7 +109,8 @@ class Leader(Alone):
         work_together()
 
     def lead(self, session: TrainSession) -> Any:
-        """The session, whose calls the others make with it."""
+        """The session, whose calls the others make with it; waits until they have it too."""
+        _meet()
         return _Led(session)
 
 
@@ -204,8 +205,10 @@ def follow() -> int:
             signal.signal(number, signal.SIG_IGN)
         call, *given = _heard()
         if call != "end":
-            _obey(_loaded(call, *given))
-    except RuntimeError as error:
+            session = _loaded(call, *given)
+            _meet()
+            _obey(session)
+    except (RuntimeError, UserError, OSError) as error:
         print(f"process {launched()[0]}: {error}", file=sys.stderr)
         return 1
     finally:
@@ -252,6 +255,14 @@ def _obey(session: TrainSession) -> None:
             session.restore(kept[given[0]])
         else:
             getattr(session, call)(*given)
+
+
+def _meet() -> None:
+    """Wait for all the others: loading may take long, and nobody watches over it as over an update."""
+    import torch
+    import torch.distributed as dist
+
+    dist.all_reduce(torch.zeros(1))
 
 
 def _say(what: tuple[Any, ...]) -> None:

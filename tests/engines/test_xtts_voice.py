@@ -12,7 +12,6 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.xtts import lora, model
-from core.engines.xtts.decode import Decoder, Sampling
 from core.engines.xtts.text import pieces
 from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
 from core.errors import Cancelled, UserError
@@ -258,29 +257,6 @@ def test_several_at_once_are_said_as_each_alone(starter: Path, speaker: Conditio
         np.testing.assert_allclose(samples, alone[0], atol=1e-4)
         lengths.add(len(samples))
     assert settings or len(lengths) > 1, "none stopped before the others"
-
-
-def test_in_bfloat16_a_model_is_in_the_same_state_but_for_rounding(voice: XttsVoice, speaker: Conditioning) -> None:
-    exact, short = (Decoder(voice.xtts.gpt, dtype) for dtype in (torch.float32, torch.bfloat16))
-    texts, first = ([5, 9, 3], [7, 2, 8, 8, 4]), Sampling(most=1)
-    with torch.inference_mode():
-        for ours, theirs in zip(
-            *(
-                one.latents(speaker.gpt_cond_latent, texts, [torch.Generator() for _ in texts], first)
-                for one in (short, exact)
-            ),
-            strict=True,
-        ):
-            assert ours.dtype is torch.float32 and not torch.equal(ours, theirs)
-            assert (ours - theirs).norm() < 0.02 * theirs.norm()
-
-
-def test_in_bfloat16_sentences_are_said_to_their_end(starter: Path, speaker: Conditioning) -> None:
-    voice = XttsVoice(model.load_base(starter), torch.bfloat16)
-    said = voice.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], max_seconds=0.4)
-    assert all(np.isfinite(samples).all() and samples.any() for samples, _ in said)
-    again = voice.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], max_seconds=0.4)
-    assert all(np.array_equal(one, other) for (one, _), (other, _) in zip(said, again, strict=True))
 
 
 def test_who_else_is_spoken_changes_nothing_and_neither_does_the_process(

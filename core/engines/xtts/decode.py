@@ -57,16 +57,13 @@ class Sampling:
 class Decoder:
     """The GPT of a model, ready to go on from several texts at once; adapters are folded in on the side.
 
-    With ``dtype`` the large products are computed in it, as training does: half the weights' bytes go by for each code,
-    and they are what a code costs. Sums, norms and attention stay as they are.
-
     Not coqui's ``generate`` and a second pass for the latents: the states from which a code is chosen *are* the
     latents (coqui computes them anew), and what a step costs beside its arithmetic is paid once for all sentences.
     """
 
-    def __init__(self, gpt: GPT, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt
-        self.blocks = [_Block(block, dtype) for block in gpt.gpt.h]
+        self.blocks = [_Block(block) for block in gpt.gpt.h]
 
     def latents(
         self,
@@ -198,10 +195,10 @@ class _Cache:
 class _Block:
     """A block of the transformer with its weights as they act, going on from what it has seen."""
 
-    def __init__(self, block: Any, dtype: torch.dtype) -> None:
+    def __init__(self, block: Any) -> None:
         self.block = block
-        self.mix, self.out = _acting(block.attn.c_attn, dtype), _acting(block.attn.c_proj, dtype)
-        self.widen, self.narrow = _acting(block.mlp.c_fc, dtype), _acting(block.mlp.c_proj, dtype)
+        self.mix, self.out = _acting(block.attn.c_attn), _acting(block.attn.c_proj)
+        self.widen, self.narrow = _acting(block.mlp.c_fc), _acting(block.mlp.c_proj)
 
     def __call__(self, hidden: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
         rows, width, channels = hidden.shape
@@ -217,20 +214,13 @@ class _Block:
         return hidden + _linear(self.narrow, wide)
 
 
-def _acting(layer: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _acting(layer: Any) -> tuple[Tensor, Tensor]:
     """A layer's weight, with its adapter folded in if it has one, and its bias."""
-    weight, bias = layer.weight, layer.bias
     if isinstance(layer, LoraLayer):
-        weight, bias = merged_weight(layer), layer.get_base_layer().bias
-    # A processor multiplies a few rows faster with weights that lie row by output.
-    return weight if weight.dtype is dtype else weight.t().to(dtype).contiguous(), bias
+        return merged_weight(layer), layer.get_base_layer().bias
+    return layer.weight, layer.bias
 
 
 def _linear(weights: tuple[Tensor, Tensor], inputs: Tensor) -> Tensor:
     weight, bias = weights
-    rows = inputs.flatten(0, 1)
-    if weight.dtype is bias.dtype:
-        found = torch.addmm(bias, rows, weight)
-    else:
-        found = F.linear(rows.to(weight.dtype), weight).to(bias.dtype) + bias
-    return found.view(*inputs.shape[:2], -1)
+    return torch.addmm(bias, inputs.flatten(0, 1), weight).view(*inputs.shape[:2], -1)

@@ -232,11 +232,11 @@ class XttsSession:
             raise broken(folder, error) from error
 
     def voice(self) -> XttsVoice:
-        """A voice over the live weights, which says several sentences at once in what it trains in."""
+        """A voice over the live weights; nothing is copied or reloaded."""
         from core.engines.xtts.voice import XttsVoice
 
         self._mode(training=False)
-        return XttsVoice(self.xtts, self.dtype)
+        return XttsVoice(self.xtts)
 
     def _state(self) -> dict[str, Any]:
         return {

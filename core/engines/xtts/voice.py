@@ -40,15 +40,10 @@ class Conditioning:
 
 
 class XttsVoice:
-    """A model that speaks. Holds no copy of any weight: training may go on between two sentences.
+    """A model that speaks. Holds no copy of any weight: training may go on between two sentences."""
 
-    Args:
-        xtts: the model.
-        dtype: what `speak_many` computes in; a shorter one than the weights' own is several times as fast.
-    """
-
-    def __init__(self, xtts: Xtts, dtype: torch.dtype = torch.float32) -> None:
-        self.xtts, self.dtype = xtts, dtype
+    def __init__(self, xtts: Xtts) -> None:
+        self.xtts = xtts
         self.sample_rate: int = xtts.args.output_sample_rate
 
     def condition(self, reference_wavs: Sequence[Path]) -> Conditioning:
@@ -137,9 +132,6 @@ class XttsVoice:
     ) -> list[tuple[Samples, int]]:
         """Say several texts at once: each as `speak` says it with its seed but for rounding, in a fraction of the time.
 
-        In a shorter ``dtype`` rounding is coarse enough to lead to another code now and then: as likely a way to say
-        it, not the same one.
-
         Args and errors: as of `speak`; ``seeds`` has one for each text, and a text that cannot be said fails them all
         (`parts` tells beforehand which).
         """
@@ -165,7 +157,7 @@ class XttsVoice:
         should_stop: Callable[[], bool],
     ) -> list[Samples]:
         device = self.xtts.device
-        decoder, sampling = Decoder(self.xtts.gpt, self.dtype), self._sampling(options)
+        decoder, sampling = Decoder(self.xtts.gpt), self._sampling(options)
         chances = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         latent = speaker.gpt_cond_latent.to(device)
         pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
