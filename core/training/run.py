@@ -60,6 +60,8 @@ class RunView:
     steps_per_s: float | None = None
     memory_mb: float | None = None
     eta_s: float | None = None
+    real_time_factor: float | None = None
+    """Seconds that speaking takes for each second of sound, of the newest samples."""
     asked: list[str] = field(default_factory=list)
     """What a person asked of it that is still to be done, such as "save" (`core.training.control`)."""
     kept: set[int] = field(default_factory=set)
@@ -147,6 +149,7 @@ class Run:
             samples=samples,
             steps_per_s=_last(metrics, "steps_per_s"),
             memory_mb=_last(metrics, "memory_mb"),
+            real_time_factor=_last(metrics, "sample_real_time_factor"),
             eta_s=job.eta_s if job.active else None,
             asked=[*unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
             kept=kept_steps(self.path),

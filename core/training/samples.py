@@ -57,9 +57,13 @@ class SampleSpeaker:
     voice: Callable[[], Voice]
     reporter: Reporter
     cost_s: float = field(default=0.0)
+    _took_s: float = field(default=0.0, init=False)
+    _said_s: float = field(default=0.0, init=False)
 
     def speak_missing(self, step: int, left_s: float, most_s: float | None = None) -> None:
         """Speak and announce what ``step`` has not spoken yet; one that fails is warned about, the rest goes on.
+
+        Tells ``sample_real_time_factor``, the seconds it took for each second of sound.
 
         Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
         """
@@ -74,6 +78,7 @@ class SampleSpeaker:
 
         # All at once costs little more than one alone; after Stop only if it surely ends in time.
         many = hasattr(voice, "speak_many") and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
+        self._took_s = self._said_s = 0.0
         try:
             if not (many and self._speak_many(voice, step, missing, should_stop, left_s)):
                 for done, number in enumerate(missing):
@@ -81,6 +86,9 @@ class SampleSpeaker:
                     self._speak(voice, step, number, should_stop)
         except Cancelled:
             return
+        finally:
+            if self._said_s:
+                self.reporter.metrics(step, sample_real_time_factor=self._took_s / self._said_s)
         self.cost_s = (time.monotonic() - began) / len(missing) * len(self.sentences.texts)
 
     def _speak_many(
@@ -119,6 +127,8 @@ class SampleSpeaker:
             self._announce(step, number, samples, rate, time.monotonic() - began)
 
     def _announce(self, step: int, number: int, samples: Samples, rate: int, took_s: float) -> None:
+        self._took_s += took_s
+        self._said_s += len(samples) / rate
         target = self.run / "samples" / f"step-{step:06d}" / f"{number}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_wav(target, samples, rate)

@@ -254,8 +254,8 @@ def test_a_resumed_run_says_what_was_left_unsaid(recorded: Recorded) -> None:
     session = MakeBelieve()
     make_loop(recorded, session, CONFIG.model_copy(update={"max_steps": 4})).run()
     # As if it was killed before the last sentence.
-    *lines, last = recorded.job.events_path.read_text().splitlines(keepends=True)
-    assert '"sample"' in last and "second one" in last
+    *lines, last, pace = recorded.job.events_path.read_text().splitlines(keepends=True)
+    assert "sample_real_time_factor" in pace and '"sample"' in last and "second one" in last
     recorded.job.events_path.write_text("".join(lines))
     resumed = MakeBelieve(step_number=4)
     recorded.reporter.started(step=4)

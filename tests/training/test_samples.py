@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from core.jobs import events
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
@@ -37,3 +39,14 @@ def test_what_cannot_be_spoken_in_one_go_is_tried_one_by_one_and_named(recorded:
     failed = [w for w in recorded.of(events.Warning) if w.code == "train.sample_failed"]
     assert [(w.values["step"], w.values["number"]) for w in failed] == [(0, 2), (4, 2), (8, 2), (9, 2)]
     assert {text for _, text, _ in session.spoken} == {"first one"} and session.breath == 4
+
+
+def test_how_long_speaking_takes_for_a_second_of_sound_is_told_with_each_checkpoint(recorded: Recorded) -> None:
+    make_loop(recorded, Choir()).run()
+    name = "sample_real_time_factor"
+    told = [(one.step, one.values[name]) for one in recorded.of(events.Metrics) if name in one.values]
+    assert [step for step, _ in told] == [0, 4, 8, 9]
+    for step, factor in told:
+        of_step = [one for one in recorded.of(events.Sample) if one.step == step]
+        expected = sum(one.took_s for one in of_step) / sum(one.seconds for one in of_step)
+        assert factor == pytest.approx(expected, abs=0.01) and factor >= 0

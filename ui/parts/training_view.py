@@ -112,7 +112,10 @@ def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
         f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p>{_spoken(t, project, run, view, spoken, best)}</li>'
         for number, spoken in sorted(view.samples.items())
     )
-    said = f'<p class="vw-dim">{html.e(t("train.samples_help"))}</p>'
+    words = t("train.samples_help")
+    if view.real_time_factor is not None:
+        words += " " + t("train.samples_pace", seconds=t.number(view.real_time_factor, 1))
+    said = f'<p class="vw-dim">{html.e(words)}</p>'
     return f'<h3>{html.e(t("train.samples"))}</h3>{said}<ol class="vw-sentences">{rows}</ol>'
 
 
