@@ -252,7 +252,7 @@ def _run_references(run: Run) -> list[str]:
 def _sample_text(project: Project, run_id: str | None, language: str) -> str:
     if run_id:
         spoken = _run_sentences(Run(project, run_id))
-        if spoken.get("texts") and language_code(spoken["language"]) == language:
+        if spoken.get("texts") and spoken["language"] == language:
             return str(spoken["texts"][0])
     from core.training.sentences import held_out
 

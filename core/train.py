@@ -1,7 +1,8 @@
 """Training by hand: ``python -m core.train --config run.yaml`` makes the same run folder that the page's Start makes.
 
 The run is a job like any other, with the same locks, so it shows in the page and goes on if this terminal closes.
-``torchrun`` and ``accelerate launch`` let several processes share its updates (`core.training.several`).
+``torchrun`` and ``accelerate launch`` let several processes share its updates (`core.training.several`); these end with
+the launcher.
 """
 
 from __future__ import annotations

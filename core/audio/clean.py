@@ -12,7 +12,7 @@ import soundfile
 
 from core.audio.decode import MediaInfo, check_room, no_room
 from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
-from core.audio.frames import Meter, frames, frames_file, keep
+from core.audio.frames import Meter, frames, frames_file, keep_measured
 from core.audio.samples import Samples, read, write_wav
 from core.audio.speech import speech_file
 from core.errors import UserError
@@ -132,7 +132,7 @@ def clean(
         # What was measured of an earlier copy would be taken for the new one's.
         for measured in (frames_file(target), speech_file(target)):
             measured.unlink(missing_ok=True)
-    keep(target, meter.frames())
+    keep_measured(target, meter, should_stop)
     return noise_dbfs - _level_of(frames(target).dbfs)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import soundfile
 
 from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
-from core.audio.frames import Meter, keep
+from core.audio.frames import Meter, keep_measured
 from core.audio.samples import blocks as blocks
 from core.audio.samples import read as read
 from core.audio.samples import write_wav as write_wav
@@ -179,7 +179,7 @@ def decode_to_flac(
             raise _damaged(shown, complaints)
         if written.seconds is not None and written.seconds > limit_s:
             raise too_long(shown, max_hours)
-    keep(target, meter.frames())
+    keep_measured(target, meter, should_stop)
     return replace(written, lost_of_s=_lost_of(info, written, bool(code or complaints)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import subprocess
@@ -22,6 +23,7 @@ FORMATS = (
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
 # The end of a filter graph: what is kept, and the same again to be measured, in pieces large enough to cost nothing.
+# Where the format changes on the way FFmpeg begins anew and forgets a piece: `keep_measured` looks whether all came.
 MEASURED = "asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
 _LOOK_S = 0.25  # how often Stop is looked for while nothing comes
 _PIPE_BYTES = 2**20  # what a user's pipe may hold on Linux
@@ -45,16 +47,13 @@ def run_ffmpeg(
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                bufsize=0,
-                pipesize=_PIPE_BYTES,
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
             )
         except FileNotFoundError:
             raise no_ffmpeg() from None
         assert process.stdout is not None
+        with contextlib.suppress(OSError):  # a system may allow less, which is slower and no more
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             for block in _blocks(process.stdout, should_stop):
                 on_output(block)

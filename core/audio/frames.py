@@ -91,6 +91,19 @@ def keep(recording: Path, found: Frames) -> None:
         np.savez(file, dbfs=found.dbfs, low=found.low, high=found.high, times=times)
 
 
+def keep_measured(recording: Path, meter: Meter, should_stop: Callable[[], bool] | None = None) -> None:
+    """Keep what a `Meter` has found of a recording; if not all of its samples went by, measure it after all.
+
+    Raises:
+        Cancelled: stopped; nothing is kept.
+    """
+    found = meter.frames()
+    if meter.samples == soundfile.info(recording).frames:
+        keep(recording, found)
+    else:
+        measure(recording, should_stop=should_stop)
+
+
 def scan(
     recording: Path,
     *,

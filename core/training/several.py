@@ -21,7 +21,7 @@ from typing import Any
 
 from core.engines.base import TrainSession
 from core.engines.registry import get_engine
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training import card
@@ -31,10 +31,15 @@ LAUNCHED = "VOICEWRIGHT_LAUNCHED"
 # What torch.distributed reads to find the others.
 _NAMES = [*("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")]
 _NAMES += ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"]
-_PATIENCE = datetime.timedelta(days=7)  # features may take long, and so may a pause; who is gone is noticed at once
+_PATIENCE = datetime.timedelta(days=7)  # features may take long, and so may a pause
+_MEETING = datetime.timedelta(minutes=5)  # for the first one to find the launcher that started it
 _GONE = ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "gloo", "nccl")
 
 _together = False
+
+
+class Apart(RuntimeError):
+    """Processes that share a run are no longer at the same place."""
 
 
 def launched() -> tuple[int, int]:
@@ -72,11 +77,17 @@ def join() -> None:
     """Meet the other processes; a process's card is that of its local rank. Each still works alone."""
     import torch
     import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if cards:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % cards)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cards else "gloo", timeout=_PATIENCE)
+    # The launcher kills who waits in vain; the first one is nobody's child but the job's.
+    meeting = _PATIENCE if launched()[0] else _MEETING
+    store, number, count = next(iter(rendezvous("env://", timeout=meeting)))
+    store.set_timeout(_PATIENCE)
+    backend = "cpu:gloo,cuda:nccl" if cards else "gloo"
+    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_PATIENCE)
 
 
 def work_together(yes: bool = True) -> None:
@@ -125,28 +136,45 @@ def gathered() -> Iterator[Alone]:
     if not given:
         yield Alone()
         return
-    import torch.distributed as dist
-
     os.environ.update(json.loads(given))
+    clean = False
     try:
-        join()
+        try:
+            join()
+        except RuntimeError as error:
+            raise _lost(error) from error
         yield Leader()
+        clean = True
+    except (Cancelled, UserError) as error:
+        clean = error.__cause__ is None  # what stands for another error may have come amid an update
+        raise
     except RuntimeError as error:
-        if card.out_of_memory(error) or not any(sign in str(error).lower() for sign in _GONE):
-            raise
-        raise UserError(
-            "train.partner_lost",
-            "Another process of this training ended ({what}).",
-            "What was saved is kept: resume, in one process or in several. What the other one printed says why it "
-            "ended.",
-            what=str(error).splitlines()[0][:200],
-        ) from error
+        if isinstance(error, Apart) or any(sign in str(error).lower() for sign in _GONE):
+            raise _lost(error) from error
+        raise
     finally:
         work_together(False)
-        if dist.is_initialized():
+        if clean:
             with contextlib.suppress(RuntimeError):
                 _say(("end",))
-            dist.destroy_process_group()
+            _leave()
+        # Else the others may wait in the middle of an update: they see this process end.
+
+
+def _lost(error: Exception) -> UserError:
+    return UserError(
+        "train.partner_lost",
+        "Another process of this training ended ({what}).",
+        "What was saved is kept: resume, in one process or in several. What the other one printed says why it ended.",
+        what=str(error).splitlines()[0][:200],
+    )
+
+
+def _leave() -> None:
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class _Led:
@@ -195,26 +223,21 @@ class _Kept:
 
 
 def follow() -> int:
-    """Be one of the others until the first one ends. Returns 0 if it said so, 1 if something broke."""
-    import torch.distributed as dist
-
+    """Be one of the others until the first one ends. Returns 0 if it said so; what breaks ends the process with 1."""
     try:
         join()
         # Ctrl+C and a launcher's own end reach every process; this one ends when the first one says so, or is gone.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         call, *given = _heard()
         if call != "end":
             session = _loaded(call, *given)
             _meet()
             _obey(session)
-    except (RuntimeError, UserError, OSError) as error:
-        print(f"process {launched()[0]}: {error}", file=sys.stderr)
-        return 1
-    finally:
-        work_together(False)
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    except (RuntimeError, MemoryError, OSError, UserError) as error:
+        print(f"process {launched()[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)  # leaving the others in order would wait for them
+    _leave()
     return 0
 
 

@@ -120,7 +120,7 @@ def test_frames_of_an_earlier_copy_are_never_taken_for_those_of_the_new_one(
     def ends(*_: object, **__: object) -> None:
         raise Cancelled
 
-    monkeypatch.setattr("core.audio.clean.keep", ends)
+    monkeypatch.setattr("core.audio.clean.keep_measured", ends)
     with pytest.raises(Cancelled):
         clean(recording, target, strength="gentle", name="a")
     assert soundfile.info(target).duration == 6 and not frames_file(target).exists()

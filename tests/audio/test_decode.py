@@ -62,6 +62,27 @@ def test_what_is_measured_while_a_recording_is_written_is_what_its_file_holds(
         np.testing.assert_array_equal(getattr(kept, name), getattr(read, name))
 
 
+def test_levels_stay_with_their_sound_where_the_format_changes_on_the_way(tmp_path: Path) -> None:
+    parts = []
+    for number, (rate, channels) in enumerate([(44_100, 2), (22_050, 1), (44_100, 2)]):
+        sound = np.random.default_rng(number).normal(0, 0.1, (3 * rate, channels)).astype(np.float32)
+        wav = write(tmp_path / f"{number}.wav", sound, rate)
+        parts.append(convert(wav, tmp_path / f"{number}.mp3").read_bytes())
+    (tmp_path / "spliced.mp3").write_bytes(b"".join(parts))
+    decoded = _decode(tmp_path / "spliced.mp3")
+    kept, read = frames(decoded), scan(decoded)
+    assert kept.seconds == read.seconds > 8.5
+    np.testing.assert_array_equal(kept.dbfs, read.dbfs)
+
+
+def test_a_system_that_allows_no_large_pipes_decodes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.audio.ffmpeg._PIPE_BYTES", 2**30)  # more than any system allows
+    source = write(tmp_path / "in.wav", tone(1))
+    assert soundfile.info(_decode(source)).duration == 1
+
+
 def test_the_sound_of_a_video_is_taken_and_its_picture_is_not(tmp_path: Path) -> None:
     wav = write(tmp_path / "in.wav", tone(1.5))
     picture = ["-f", "lavfi", "-i", "color=c=blue:s=64x64:d=1.5", "-c:v", "mpeg4", "-map", "0:a", "-map", "1:v"]

@@ -69,6 +69,13 @@ def test_the_command_writes_a_larger_base_and_refuses_in_one_line(
         main([str(starter), str(tmp_path / "base"), "--characters", "ș"])
 
 
+@pytest.mark.parametrize("tag", ["[ro]", "pt-br", "", "r"])
+def test_what_is_no_code_of_a_language_is_refused(starter: Path, tmp_path: Path, tag: str) -> None:
+    with pytest.raises(UserError) as caught:
+        extend(starter, tmp_path / "base", tags=[tag])
+    assert caught.value.code == "base.bad_tag" and not (tmp_path / "base").exists()
+
+
 def test_nothing_new_is_refused(starter: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="knows all"):
         extend(starter, tmp_path / "base", "abc ")

@@ -116,7 +116,7 @@ def export(
             raise UserError(
                 "export.own_language",
                 "Plain coqui-tts does not read “{language}”, so it cannot prove this voice; nothing was exported.",
-                "Speak with the checkpoint here, or export it with a sentence in a language that coqui-tts reads.",
+                "Export it with a sentence in a language that coqui-tts reads.",
                 language=language,
             )
         # Coqui says a text at once, we say a long one in parts with pauses: only a part can be compared.

@@ -7,7 +7,8 @@ the sum of gradients is the gradient one process alone would have found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from core.training import card
+from core.training.several import Apart
 from core.training.several import rank as rank
 from core.training.several import world as world
 
@@ -25,14 +27,17 @@ def agree(error: BaseException | None = None) -> None:
     """After a process has computed its share, or failed with ``error``: hear whether all others have theirs.
 
     Raises:
-        RuntimeError: another one failed; that of its memory reads as if it were this one's.
+        RuntimeError: another one ran out of memory, as if this one had.
+        Apart: another one failed.
     """
     if world() == 1:
         return
     worst = torch.tensor(0 if error is None else 1 if card.out_of_memory(error) else 2)
     dist.all_reduce(worst, dist.ReduceOp.MAX)
+    if error is None and worst == 1:
+        raise RuntimeError("another process ran out of memory")
     if error is None and worst:
-        raise RuntimeError("another process " + ("ran out of memory" if worst == 1 else "failed"))
+        raise Apart("another process failed")
 
 
 def share(parts: Sequence[T]) -> Sequence[T]:
@@ -40,19 +45,41 @@ def share(parts: Sequence[T]) -> Sequence[T]:
     return parts[rank() :: world()]
 
 
-def summed(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
-    """Sum the gradients of all processes in place; returns ``values`` summed likewise."""
+def flat(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
+    """What processes add up: all gradients and ``values`` behind each other; alone, the values."""
     if world() == 1:
         return values
-    learning = list(parameters)
-    for parameter in learning:
+    gradients = []
+    for parameter in parameters:
         if parameter.grad is None:  # a process may have had no part
             parameter.grad = torch.zeros_like(parameter)
-    gradients = [parameter.grad for parameter in learning if parameter.grad is not None]
-    together = torch.cat([*(one.flatten() for one in gradients), values.flatten()])
+        gradients.append(parameter.grad.flatten())
+    return torch.cat([*gradients, values.flatten()])
+
+
+def summed(parameters: Iterable[nn.Parameter], together: Tensor) -> Tensor:
+    """Add up what `flat` gave in all processes, put the gradients in their places, and return the values."""
+    if world() == 1:
+        return together
     dist.all_reduce(together)
     at = 0
-    for one in gradients:
-        one.copy_(together[at : at + one.numel()].view_as(one))
-        at += one.numel()
-    return together[at:].view_as(values)
+    for parameter in parameters:
+        assert parameter.grad is not None
+        parameter.grad.copy_(together[at : at + parameter.numel()].view_as(parameter))
+        at += parameter.numel()
+    return together[at:]
+
+
+@contextlib.contextmanager
+def in_step() -> Iterator[None]:
+    """Around what all do after they agreed. One that fails here alone cannot take its update back with the others.
+
+    Raises:
+        Apart: this process failed.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if world() == 1:
+            raise
+        raise Apart(f"this process came apart from the others ({type(error).__name__})") from error

@@ -88,15 +88,17 @@ class XttsSession:
         try:
             # Processes that share an update cannot leave it one by one.
             asked = should_stop if ranks.world() == 1 else _never
-            parts = self.feed.update(self.step_number, self.division * ranks.world())
             try:
+                parts = self.feed.update(self.step_number, self.division * ranks.world())
                 mel, text = self._backward(parts, asked)
-            except (RuntimeError, MemoryError) as error:
+                together = ranks.flat(self.parameters, torch.stack([mel, text]))
+            except Exception as error:
                 ranks.agree(error)
                 raise
             ranks.agree()
-            mel, text = ranks.summed(self.parameters, torch.stack([mel, text])).unbind()
-            norm = self._apply(mel)
+            with ranks.in_step():
+                mel, text = ranks.summed(self.parameters, together).unbind()
+                norm = self._apply(mel)
         except (Cancelled, RuntimeError, MemoryError):
             self.take_back()
             set_random(random, self.device)

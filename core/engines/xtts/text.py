@@ -42,7 +42,8 @@ def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
         UserError: ``engine.language``.
     """
     own = language.strip().lower()
-    if own not in info("xtts").languages and tokenizer.tokenizer.token_to_id(f"[{own}]") is not None:
+    # Coqui cuts a language at its hyphen.
+    if own not in info("xtts").languages and own.isalpha() and tokenizer.tokenizer.token_to_id(f"[{own}]") is not None:
         return own
     return language_code(language)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -40,10 +41,19 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
             plain coqui-tts reads its own languages only.
 
     Raises:
-        UserError: ``base.nothing_new``, ``base.missing_file``, ``base.broken``.
+        UserError: ``base.nothing_new``, ``base.bad_tag``, ``base.missing_file``, ``base.broken``.
     """
     vocabulary = json.loads((base / "vocab.json").read_text(encoding="utf-8"))
     known: dict[str, int] = vocabulary["model"]["vocab"]
+    tags = [tag.strip().lower() for tag in tags]
+    for tag in tags:
+        if not re.fullmatch("[a-z]{2,8}", tag):
+            raise UserError(
+                "base.bad_tag",
+                "“{tag}” is no code of a language.",
+                "Give its short code, such as sv or ro, without brackets or a region.",
+                tag=tag,
+            )
     wanted = dict.fromkeys([*(c for c in characters if not c.isspace()), *(f"[{tag}]" for tag in tags)])
     new = [token for token in wanted if token not in known]
     if not new:
