@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from core.audio.decode import MediaInfo, check_room, no_room
-from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, write_measured
 from core.audio.frames import Meter, frames, frames_file, keep_measured
 from core.audio.samples import Samples, read, write_wav
 from core.audio.speech import speech_file
@@ -98,27 +98,23 @@ def clean(
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as folder, replacing(target) as temporary:
         sample = Path(folder) / "noise.wav"
         write_wav(sample, noise, info.samplerate)
-        first, depth = len(noise) + delay, "s32" if bits == 24 else "s16"
+        first = len(noise) + delay
         graph = (
             f"[1:a]apad=pad_len={delay}[padded];[0:a][padded]concat=n=2:v=0:a=1,"
             f"asendcmd=c='0.0 afftdn sn start; {len(noise) / info.samplerate - 0.05:.3f} afftdn sn stop',"
             f"{_filter(strength, noise_dbfs)},atrim=start_sample={first}:end_sample={first + info.frames},"
-            f"asetpts=N/SR/TB,aformat=sample_fmts={depth},{MEASURED}"
+            "asetpts=N/SR/TB,"
         )
-        command = [
-            "ffmpeg", "-nostdin", "-v", "error", "-nostats",
-            *SAFE_INPUT, "-i", f"file:{sample}", *SAFE_INPUT, "-i", f"file:{recording}", "-filter_complex", graph,
-            "-map", "[kept]", "-map_metadata", "-1", "-c:a", "flac", "-f", "flac", "-y", f"file:{temporary}",
-            "-map", "[measured]", "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
-        ]  # fmt: skip
+        inputs = [*SAFE_INPUT, "-i", f"file:{sample}", *SAFE_INPUT, "-i", f"file:{recording}"]
         meter = Meter(info.samplerate, bits)
-
-        def go_by(raw: memoryview) -> None:
-            done_s = meter.add(raw)
-            if on_progress:
-                on_progress(min(done_s, info.duration), info.duration)
-
-        code, complaints = run_ffmpeg(command, go_by, should_stop)
+        code, complaints = write_measured(
+            inputs,
+            graph,
+            temporary,
+            meter,
+            lambda done_s: on_progress and on_progress(min(done_s, info.duration), info.duration),
+            should_stop,
+        )
         if any(full in line for line in complaints for full in FULL):
             raise no_room(name)
         if code or soundfile.info(temporary).frames != info.frames:

@@ -13,7 +13,7 @@ from typing import Any
 
 import soundfile
 
-from core.audio.ffmpeg import FULL, MEASURED, SAFE_INPUT, no_ffmpeg, run_ffmpeg
+from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, write_measured
 from core.audio.frames import Meter, keep_measured
 from core.audio.samples import blocks as blocks
 from core.audio.samples import read as read
@@ -163,14 +163,17 @@ def decode_to_flac(
     rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
     meter = Meter(rate, info.bits)
 
-    def go_by(raw: memoryview) -> None:
-        done_s = meter.add(raw)
-        if on_progress:
-            on_progress(done_s, info.seconds)
-
+    inputs = [*SAFE_INPUT, *(("-ss", f"{start_s:.3f}") if start_s else ()), "-i", f"file:{source}"]
     with replacing(target) as temporary:
-        command = _command(source, temporary, rate, info.bits, start_s, length_s)
-        code, complaints = run_ffmpeg(command, go_by, should_stop)
+        code, complaints = write_measured(
+            inputs,
+            "[0:a:0]",
+            temporary,
+            meter,
+            lambda done_s: on_progress and on_progress(done_s, info.seconds),
+            should_stop,
+            ("-t", f"{length_s:.3f}"),
+        )
         if any(full in line for line in complaints for full in FULL):
             raise no_room(shown)
         written = _written(temporary)
@@ -181,19 +184,6 @@ def decode_to_flac(
             raise too_long(shown, max_hours)
     keep_measured(target, meter, should_stop)
     return replace(written, lost_of_s=_lost_of(info, written, bool(code or complaints)))
-
-
-def _command(source: Path, target: Path, rate: int, bits: int, start_s: float, length_s: float) -> list[str]:
-    """Decoded and mixed once: to the FLAC, and as plain samples to the pipe."""
-    depth = "s32" if bits == 24 else "s16"
-    graph = f"[0:a:0]aformat=sample_fmts={depth}:sample_rates={rate}:channel_layouts=mono,{MEASURED}"
-    length = ["-t", f"{length_s:.3f}"]
-    return [
-        "ffmpeg", "-nostdin", "-v", "error", "-nostats",
-        *SAFE_INPUT, *(("-ss", f"{start_s:.3f}") if start_s else ()), "-i", f"file:{source}", "-filter_complex", graph,
-        "-map", "[kept]", "-map_metadata", "-1", *length, "-c:a", "flac", "-f", "flac", "-y", f"file:{target}",
-        "-map", "[measured]", *length, "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
-    ]  # fmt: skip
 
 
 def _part(info: MediaInfo, start_s: float, end_s: float | None, name: str) -> MediaInfo:

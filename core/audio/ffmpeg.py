@@ -9,9 +9,11 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import IO
 
+from core.audio.frames import Meter
 from core.errors import Cancelled, UserError
 
 # Containers and bare audio formats. Playlists, image sequences, text and devices are not among them: a playlist
@@ -22,9 +24,6 @@ FORMATS = (
 )
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
-# The end of a filter graph: what is kept, and the same again to be measured, in pieces large enough to cost nothing.
-# Where the format changes on the way FFmpeg begins anew and forgets a piece: `keep_measured` looks whether all came.
-MEASURED = "asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
 _LOOK_S = 0.25  # how often Stop is looked for while nothing comes
 _PIPE_BYTES = 2**20  # what a user's pipe may hold on Linux
 _GATHER_S = 0.005  # FFmpeg writes a few kB at a time; to look at each of them costs more than what is done with them
@@ -66,6 +65,43 @@ def run_ffmpeg(
         complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - 4096))
         lines = complaints.read().decode(errors="replace").strip().splitlines()
     return code, [line[-200:] for line in lines]
+
+
+def write_measured(
+    inputs: list[str],
+    graph: str,
+    target: Path,
+    meter: Meter,
+    on_seconds: Callable[[float], object],
+    should_stop: Callable[[], bool] | None,
+    limit: Sequence[str] = (),
+) -> tuple[int, list[str]]:
+    """Have FFmpeg write a mono FLAC at the meter's rate and depth, and measure its samples as they go by.
+
+    Where the format changes on the way FFmpeg begins anew and forgets a piece of what is measured: `keep_measured`
+    looks whether all came.
+
+    Args:
+        inputs: options and ``-i`` of each input.
+        graph: a filter graph up to the last filter, which is added here: an input's label, or filters and a comma.
+        target: the FLAC.
+        meter: new; what goes by is added to it.
+        on_seconds: called with the seconds that went by.
+        should_stop: see `run_ffmpeg`, as for what is returned and raised.
+        limit: options of the output, such as ``-t``.
+    """
+    depth = "s32" if meter.bits > 16 else "s16"
+    # In large pieces, which cost nothing.
+    graph += (
+        f"aformat=sample_fmts={depth}:sample_rates={meter.rate}:channel_layouts=mono,"
+        "asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
+    )
+    command = [
+        "ffmpeg", "-nostdin", "-v", "error", "-nostats", *inputs, "-filter_complex", graph,
+        "-map", "[kept]", "-map_metadata", "-1", *limit, "-c:a", "flac", "-f", "flac", "-y", f"file:{target}",
+        "-map", "[measured]", *limit, "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
+    ]  # fmt: skip
+    return run_ffmpeg(command, lambda raw: on_seconds(meter.add(raw)), should_stop)
 
 
 def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[memoryview]:

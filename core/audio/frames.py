@@ -150,15 +150,15 @@ class Meter:
     """
 
     def __init__(self, rate: int, bits: int) -> None:
-        self.rate, self.samples = rate, 0
-        self._length, self._deep = _length(rate), bits > 16
+        self.rate, self.bits, self.samples = rate, bits, 0
+        self._length = _length(rate)
         self._rest = b""
         self._found: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]] = []
 
     def add(self, raw: bytes | memoryview) -> float:
         """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
         data = memoryview(b"".join((self._rest, raw)))
-        frame_bytes = self._length * (4 if self._deep else 2)
+        frame_bytes = self._length * (4 if self.bits > 16 else 2)
         whole = len(data) // frame_bytes * frame_bytes
         self._measure(data[:whole])
         self._rest = bytes(data[whole:])
@@ -175,7 +175,7 @@ class Meter:
     def _measure(self, data: memoryview) -> None:
         if not data:
             return
-        if self._deep:
+        if self.bits > 16:
             numbers = np.frombuffer(data, np.dtype("<i4")) >> 8  # FLAC keeps the upper 24 bits
             samples = np.multiply(numbers, np.float32(2.0**-23), dtype=np.float32)
         else:

@@ -73,7 +73,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
             reporter.on_event = boards.take
             try:
-                others.begin(engine_name, dataset, base, project.features, config, resume_from, device)
+                loading = several.Loading(engine_name, dataset, base, project.features, config, resume_from, device)
+                others.begin(loading)
                 session = others.lead(engine.start(config, features, base, resume_from, device=device))
                 reporter.started(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +97,23 @@ def work_together(yes: bool = True) -> None:
     _together = yes
 
 
+@dataclass(frozen=True)
+class Loading:
+    """What a session is made of: the engine's name, folders, settings, and the checkpoint to go on from."""
+
+    engine: str
+    dataset: Path
+    base: Path
+    cache: Path
+    config: TrainConfig
+    state: Path | None
+    device: str
+
+
 class Alone:
     """What a run has where nobody else takes part."""
 
-    def begin(
-        self, engine: str, dataset: Path, base: Path, cache: Path, config: TrainConfig, state: Path | None, device: str
-    ) -> None:
+    def begin(self, what: Loading) -> None:
         """Nobody needs to be told."""
 
     def lead(self, session: TrainSession) -> Any:
@@ -112,11 +124,9 @@ class Alone:
 class Leader(Alone):
     """The first process's hold on the others."""
 
-    def begin(
-        self, engine: str, dataset: Path, base: Path, cache: Path, config: TrainConfig, state: Path | None, device: str
-    ) -> None:
+    def begin(self, what: Loading) -> None:
         """Have them load what this process loads, and share updates from here on."""
-        _say((engine, str(dataset), str(base), str(cache), config.model_dump(), str(state or ""), device))
+        _say(("load", what))
         work_together()
 
     def lead(self, session: TrainSession) -> Any:
@@ -230,8 +240,8 @@ def follow() -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         call, *given = _heard()
-        if call != "end":
-            session = _loaded(call, *given)
+        if call == "load":
+            session = _loaded(*given)
             _meet()
             _obey(session)
     except (RuntimeError, MemoryError, OSError, UserError) as error:
@@ -241,18 +251,14 @@ def follow() -> int:
     return 0
 
 
-def _loaded(
-    engine_name: str, dataset: str, base: str, cache: str, config: dict[str, Any], state: str, device: str
-) -> TrainSession:
+def _loaded(what: Loading) -> TrainSession:
     """The session that the first process has."""
-    engine: Any = get_engine(engine_name)
+    engine: Any = get_engine(what.engine)
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job.create(Path(folder), "train", {}))  # nobody listens: the first one has said it all
-        features = engine.prepare(Path(dataset), Path(base), Path(cache), reporter, device=device)
+        features = engine.prepare(what.dataset, what.base, what.cache, reporter, device=what.device)
     work_together()
-    session: TrainSession = engine.start(
-        TrainConfig(**config), features, Path(base), Path(state) if state else None, device=device
-    )
+    session: TrainSession = engine.start(what.config, features, what.base, what.state, device=what.device)
     return session
 
 

@@ -79,6 +79,14 @@ def _run(project: Project, process: subprocess.Popen[str]) -> Run:
     return runs(project)[0]
 
 
+def _under_way(launch: Launch, project: Project) -> tuple[subprocess.Popen[str], Run]:
+    """A long run in two processes that has learnt a little."""
+    process = launch(TORCHRUN, LONG)
+    run = _run(project, process)
+    wait_for(run, lambda view: view.step >= 4)
+    return process, run
+
+
 def _ended(run: Run, status: str) -> RunView:
     run.job.wait(60)
     view = run.read()
@@ -114,9 +122,7 @@ def test_two_processes_make_the_run_that_one_would_have_made(
 
 
 def test_ctrl_c_at_torchrun_stops_and_keeps_and_both_go_on_later(launch: Launch, frozen: Project) -> None:
-    process = launch(TORCHRUN, LONG)
-    run = _run(frozen, process)
-    wait_for(run, lambda view: view.step >= 4)
+    process, run = _under_way(launch, frozen)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process
     said, _ = process.communicate(timeout=90)
     kept = _ended(run, "cancelled")
@@ -133,9 +139,7 @@ def test_ctrl_c_at_torchrun_stops_and_keeps_and_both_go_on_later(launch: Launch,
 def test_a_follower_that_is_killed_costs_a_run_what_was_not_saved_and_one_process_goes_on(
     launch: Launch, frozen: Project
 ) -> None:
-    process = launch(TORCHRUN, LONG)
-    run = _run(frozen, process)
-    wait_for(run, lambda view: view.step >= 4)
+    process, run = _under_way(launch, frozen)
     (follower,) = _followers(process)
     follower.kill()
     process.communicate(timeout=90)
@@ -153,9 +157,7 @@ def test_a_follower_that_is_killed_costs_a_run_what_was_not_saved_and_one_proces
 def test_when_the_first_process_is_killed_the_other_ends_and_the_run_can_be_resumed(
     launch: Launch, frozen: Project
 ) -> None:
-    process = launch(TORCHRUN, LONG)
-    run = _run(frozen, process)
-    wait_for(run, lambda view: view.step >= 4)
+    process, run = _under_way(launch, frozen)
     followers = _followers(process)
     run.job.force_stop()
     said, _ = process.communicate(timeout=90)

@@ -88,9 +88,9 @@ def rows(dataset: Path, part: str) -> list[Row]:
     return [Row(line[0], line[1], inside(dataset / "wavs", f"{line[0]}.wav")) for line in lines]
 
 
-def language_of(dataset: Path, base: Path) -> str:
-    """The language of a frozen dataset as the base calls it."""
-    return code_of(load_tokenizer(base), str(read_json(dataset / "dataset.json")["language"]))
+def language_of(dataset: Path, tokenizer: Tokenizer) -> str:
+    """The language of a frozen dataset as the tokenizer's base calls it."""
+    return code_of(tokenizer, str(read_json(dataset / "dataset.json")["language"]))
 
 
 def check(dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
@@ -114,7 +114,7 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
         UserError: ``train.too_few_clips``.
         Cancelled: Stop was pressed.
     """
-    language = language_of(dataset, base)
+    language = language_of(dataset, load_tokenizer(base))
     stored = FeatureCache(cache / f"sounds-{encoder_key(base)}")
     index = cache / f"{cache_key(dataset, base)}.json"
     if not index.exists():
@@ -136,7 +136,8 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
 
 def cache_key(dataset: Path, base: Path) -> str:
     """Names what of these clips this base's tokenizer lets pass, by content."""
-    parts: list[Any] = [VERSION, dataset.name, language_of(dataset, base), sha256_file(base / "vocab.json")]
+    language = language_of(dataset, load_tokenizer(base))
+    parts: list[Any] = [VERSION, dataset.name, language, sha256_file(base / "vocab.json")]
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -149,7 +150,8 @@ def encoder_key(base: Path) -> str:
 
 def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
     """The clips of each part that can be trained on, and why the others cannot."""
-    tokenizer, language = load_tokenizer(base), language_of(dataset, base)
+    tokenizer = load_tokenizer(base)
+    language = language_of(dataset, tokenizer)
     parts: dict[str, list[ClipFeatures]] = {"train": [], "val": []}
     dropped: list[Dropped] = []
     found = [(part, row) for part in parts for row in rows(dataset, part)]

@@ -16,9 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from core.training import card
-from core.training.several import Apart
-from core.training.several import rank as rank
-from core.training.several import world as world
+from core.training.several import Apart, rank, world
 
 T = TypeVar("T")
 

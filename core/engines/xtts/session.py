@@ -25,6 +25,7 @@ from core.engines.xtts.told import Told
 from core.engines.xtts.trainables import Mean, choose, groups
 from core.engines.xtts.trunk import compile_blocks
 from core.errors import Cancelled
+from core.training import several
 from core.training.checkpoints import STATE
 from core.training.config import TrainConfig
 
@@ -50,7 +51,7 @@ class XttsSession:
         self.rate_factor = 1.0
         torch.manual_seed(config.seed)  # every process begins with the same weights
         self.lora = choose(xtts, config, base)
-        torch.manual_seed(config.seed + ranks.rank())  # and leaves out other things at random
+        torch.manual_seed(config.seed + several.rank())  # and leaves out other things at random
         self.parameters = lora_parameters(xtts)
         if config.compile:
             compile_blocks(xtts.gpt.gpt)
@@ -87,9 +88,9 @@ class XttsSession:
         random = random_state(self.device)
         try:
             # Processes that share an update cannot leave it one by one.
-            asked = should_stop if ranks.world() == 1 else _never
+            asked = should_stop if several.world() == 1 else _never
             try:
-                parts = self.feed.update(self.step_number, self.division * ranks.world())
+                parts = self.feed.update(self.step_number, self.division * several.world())
                 mel, text = self._backward(parts, asked)
                 together = ranks.flat(self.parameters, torch.stack([mel, text]))
             except Exception as error:
@@ -228,8 +229,8 @@ class XttsSession:
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
-            if ranks.rank():  # the state is the first process's; the others leave out other things at random
-                torch.manual_seed(self.config.seed + ranks.rank() + self.step_number)
+            if several.rank():  # the state is the first process's; the others leave out other things at random
+                torch.manual_seed(self.config.seed + several.rank() + self.step_number)
         except UNREADABLE as error:
             raise broken(folder, error) from error
 
