@@ -11,7 +11,7 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.xtts import lora, model
+from core.engines.xtts import decode, lora, model
 from core.engines.xtts.text import pieces
 from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
 from core.errors import Cancelled, UserError
@@ -270,6 +270,18 @@ def test_who_else_is_spoken_changes_nothing_and_neither_does_the_process(
     one = voice.speak_many(SENTENCES[1:2], "en", speaker, [2], max_seconds=0.4)
     np.testing.assert_allclose(three[1][0], one[0][0], atol=1e-4)
     assert voice.speak_many([], "en", speaker, []) == []
+
+
+def test_without_onednn_several_are_said_just_the_same(
+    voice: XttsVoice, speaker: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = voice.speak_many(SENTENCES[:2], "en", speaker, [1, 2], max_seconds=0.4)
+    assert all(block.mix.packed for block in decode.Decoder(voice.xtts.gpt).blocks)
+    monkeypatch.setattr(decode, "_can_pack", lambda: False)
+    plain = voice.speak_many(SENTENCES[:2], "en", speaker, [1, 2], max_seconds=0.4)
+    assert not any(block.mix.packed for block in decode.Decoder(voice.xtts.gpt).blocks)
+    for one, other in zip(packed, plain, strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=1e-4)
 
 
 def test_a_long_text_among_several_is_said_in_parts(voice: XttsVoice, speaker: Conditioning) -> None:

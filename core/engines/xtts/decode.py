@@ -26,6 +26,7 @@ from core.errors import Cancelled
 _PREFIX_NUMBER = 1
 _ROOM = 128  # positions the cache grows by
 _MOST = 16  # sentences at once
+_PACKED_FOR = 64  # rows for which weights are laid out; fewer run as fast as with a layout of their own
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Decoder:
     def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt
         self.blocks = [_Block(block) for block in gpt.gpt.h]
+        self.head = _Linear(gpt.mel_head.weight.t(), gpt.mel_head.bias)
 
     def latents(
         self,
@@ -100,19 +102,25 @@ class Decoder:
         sampling: Sampling,
         should_stop: Callable[[], bool],
     ) -> list[Tensor]:
-        embedded, seen = self._prefix(conditioning, texts)
+        embedded, seen = self._begin(texts)
         rows, device = list(range(len(texts))), embedded.device
         states: list[list[Tensor]] = [[] for _ in texts]
         numbers = torch.tensor([[_PREFIX_NUMBER, self.gpt.start_audio_token]] * len(texts), device=device)
         processors = sampling.processors()
         cache = [_Cache() for _ in self.blocks]
+        # What is known of the speaker comes first in every row: computed once, not for each.
+        self._forward(conditioning, torch.ones_like(conditioning[..., 0], dtype=torch.bool), cache)
+        everyone = torch.zeros(len(texts), dtype=torch.long, device=device)
+        for one in cache:
+            one.keep(everyone)
+        seen = F.pad(seen, (conditioning.shape[1], 0), value=True)
         for step in range(sampling.most):
             if should_stop():
                 raise Cancelled
             last = self._forward(embedded, seen, cache)[:, -1]
             for row, state in zip(rows, last, strict=True):
                 states[row].append(state)
-            scores = processors(numbers, self.gpt.mel_head(last).float())
+            scores = processors(numbers, self.head(last[:, None])[:, 0].float())
             codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
             going = (codes != self.gpt.stop_audio_token).tolist()
             if not any(going):
@@ -129,26 +137,29 @@ class Decoder:
             embedded = (self.gpt.mel_embedding(codes) + place)[:, None]
         return [torch.stack(state) for state in states]
 
-    def _prefix(self, conditioning: Tensor, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Latents, text and start code of each, right-aligned (b, t, channels), and which places are real (b, t)."""
-        gpt, device, rows = self.gpt, conditioning.device, []
+    def _begin(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Text and start code of each, right-aligned (b, t, channels), and which places are real (b, t)."""
+        gpt, rows = self.gpt, []
+        device = gpt.mel_embedding.weight.device
         start = gpt.mel_embedding.weight[gpt.start_audio_token] + gpt.mel_pos_embedding.emb.weight[0]
         for text in texts:
             tokens = torch.tensor([gpt.start_text_token, *text, gpt.stop_text_token], device=device)
             said = gpt.text_embedding(tokens) + gpt.text_pos_embedding.emb.weight[: len(tokens)]
-            rows.append(torch.cat([conditioning[0], said, start[None]]))
+            rows.append(torch.cat([said, start[None]]))
         width = max(len(row) for row in rows)
         embedded = torch.stack([F.pad(row, (0, 0, width - len(row), 0)) for row in rows])
         lengths = torch.tensor([len(row) for row in rows], device=device)
         return embedded, torch.arange(width, device=device) >= width - lengths[:, None]
 
     def _forward(self, hidden: Tensor, seen: Tensor, cache: list[_Cache]) -> Tensor:
-        width = hidden.shape[1]
+        """The last place's state after ``hidden`` (b, new, channels); ``seen`` tells the real places, old and new."""
+        new, width = hidden.shape[1], seen.shape[1]
         mask = seen[:, None, None, :]
-        if width > 1:
-            causal = torch.ones(width, width, dtype=torch.bool, device=hidden.device).tril()
+        if new > 1:
+            old = width - new
+            causal = torch.ones(new, width, dtype=torch.bool, device=hidden.device).tril(old)
             # A place of padding sees itself: seeing nothing would not be a number.
-            mask = mask & causal | torch.eye(width, dtype=torch.bool, device=hidden.device)
+            mask = mask & causal | causal.triu(old)
         for block, one in zip(self.blocks, cache, strict=True):
             hidden = block(hidden, mask, one)
         normed: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(hidden[:, -1:]))
@@ -203,24 +214,42 @@ class _Block:
     def __call__(self, hidden: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
         rows, width, channels = hidden.shape
         heads = self.block.attn.num_heads
-        mixed = _linear(self.mix, self.block.ln_1(hidden))
+        mixed = self.mix(self.block.ln_1(hidden))
         query, key, value = (
             one.view(rows, width, heads, channels // heads).transpose(1, 2) for one in mixed.chunk(3, dim=2)
         )
         keys, values = cache.add(key, value)
         seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.block.attn.scaling)
-        hidden = hidden + _linear(self.out, seen.transpose(1, 2).reshape(rows, width, channels))
-        wide = F.gelu(_linear(self.widen, self.block.ln_2(hidden)), approximate="tanh")
-        return hidden + _linear(self.narrow, wide)
+        hidden = hidden + self.out(seen.transpose(1, 2).reshape(rows, width, channels))
+        wide = F.gelu(self.widen(self.block.ln_2(hidden)), approximate="tanh")
+        return hidden + self.narrow(wide)
 
 
-def _acting(layer: Any) -> tuple[Tensor, Tensor]:
-    """A layer's weight, with its adapter folded in if it has one, and its bias."""
+def _acting(layer: Any) -> _Linear:
+    """A layer of the trunk as it acts, with its adapter folded in if it has one."""
     if isinstance(layer, LoraLayer):
-        return merged_weight(layer), layer.get_base_layer().bias
-    return layer.weight, layer.bias
+        return _Linear(merged_weight(layer), layer.get_base_layer().bias)
+    return _Linear(layer.weight, layer.bias)
 
 
-def _linear(weights: tuple[Tensor, Tensor], inputs: Tensor) -> Tensor:
-    weight, bias = weights
-    return torch.addmm(bias, inputs.flatten(0, 1), weight).view(*inputs.shape[:2], -1)
+class _Linear:
+    """``inputs @ weight + bias``; on a processor with the weight laid out as oneDNN reads it fastest.
+
+    The usual multiplication lays a large weight out anew for every code when there are a few rows: a step of four
+    sentences then takes three times as long (docs/performance.md). Inductor packs constant weights the same way.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.bias = bias
+        self.packed = weight.device.type == "cpu" and weight.dtype == torch.float32 and _can_pack()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.t(), _PACKED_FOR) if self.packed else weight
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        if self.packed:
+            found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
+            return found
+        return torch.addmm(self.bias, inputs.flatten(0, 1), self.weight).view(*inputs.shape[:2], -1)
+
+
+def _can_pack() -> bool:
+    return hasattr(torch.ops.mkldnn, "_reorder_linear_weight")

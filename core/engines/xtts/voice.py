@@ -40,7 +40,7 @@ class Conditioning:
 
 
 class XttsVoice:
-    """A model that speaks. Holds no copy of any weight: training may go on between two sentences."""
+    """A model that speaks. Keeps no copy of any weight: training may go on between two sentences."""
 
     def __init__(self, xtts: Xtts) -> None:
         self.xtts = xtts
