@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.files import write_json
+from core.files import read_json, write_json
 from core.training.finite import check_finite
 
 ADAPTER = "adapter.json"
@@ -16,6 +17,7 @@ STATE = "state.pt"
 _PREFIX = "step-"
 _TEMPORARY = ".tmp-"
 _ASIDE = ".old-"
+_BACK_TO = ".back-to.json"
 
 
 class Checkpoints:
@@ -73,14 +75,28 @@ class Checkpoints:
         self.folder(step).rename(gone)
         shutil.rmtree(gone)
 
+    @contextlib.contextmanager
+    def going_back(self, step: int) -> Iterator[None]:
+        """Within, ``step`` is saved anew and later checkpoints are removed; killed meanwhile, `mend` does the rest."""
+        mark = self.path / _BACK_TO
+        write_json(mark, {"step": step})
+        yield
+        mark.unlink()
+
     def mend(self) -> None:
-        """Bring back a checkpoint that was being replaced when its process was killed; call before resuming."""
+        """Finish what a killed process left amid replacing a checkpoint or going back; call before resuming."""
         for aside in self.path.glob(f"{_ASIDE}{_PREFIX}*"):
             target = self.path / aside.name.removeprefix(_ASIDE)
             if target.exists():
                 shutil.rmtree(aside)
             else:
                 aside.rename(target)
+        mark = self.path / _BACK_TO
+        if mark.exists():
+            step = int(read_json(mark)["step"])
+            if step == 0 or (self.folder(step) / STATE).exists():
+                self.clean(keep_to=step)
+            mark.unlink()
 
     def clean(self, keep_to: int) -> None:
         """Remove what a killed process left half written, and checkpoints later than ``keep_to``."""

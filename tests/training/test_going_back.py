@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from core.errors import Cancelled
 from core.jobs import events
-from core.training.checkpoints import STATE
+from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import TrainConfig
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
@@ -46,6 +46,25 @@ def test_killed_after_going_back_a_resume_goes_on_from_where_it_went_back_to(rec
     # It went back from 13 to 4; 8 was saved on the course that broke.
     assert stands(recorded, session) == (4, 4.0) and loop.checkpoints.steps() == [0, 4]
     assert sorted(recorded.job.read().checkpoints) == [0, 4]
+
+
+@pytest.mark.parametrize(("begin", "later", "back_to"), [(9, 8, 4), (5, 4, 0)])
+def test_killed_amid_going_back_a_resume_takes_up_no_abandoned_state(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, begin: int, later: int, back_to: int
+) -> None:
+    def killed(self: Checkpoints, keep_to: int) -> None:
+        raise Killed
+
+    loop = make_loop(recorded, MakeBelieve(lasting(lambda step: 1.0, times=1, begin=begin)), CONFIG)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Checkpoints, "clean", killed)
+        loop.run()
+    left = Checkpoints(recorded.job.path)
+    assert left.steps()[-1] == later and (left.folder(later) / STATE).exists()
+    left.mend()
+    assert left.steps()[-1] == back_to and (left.folder(back_to) / STATE).exists() == (back_to > 0)
+    left.mend()
+    assert left.steps()[-1] == back_to
 
 
 def test_going_back_to_the_beginning_leaves_nothing_to_resume(recorded: Recorded) -> None:
