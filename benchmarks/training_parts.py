@@ -129,7 +129,7 @@ def ours(options: dict[str, Any]) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
     }
     if options["device"] == "cuda":
-        found["flops_utilisation"] = _flops(session, rows) / seconds / (_peak_tflops() * 1e12)
+        found["flops_utilisation"] = flops(session, rows) / seconds / (_peak_tflops() * 1e12)
         found["peak_tflops"] = _peak_tflops()
     return {**found, **_usage(options)}
 
@@ -249,7 +249,7 @@ def _rows(session: XttsSession, update: int) -> list[Any]:
     return [row for number in range(first, first + count) for row in session.feed.rows(number)]
 
 
-def _flops(session: XttsSession, rows: list[Any]) -> float:
+def flops(session: XttsSession, rows: list[Any], attention: bool = True) -> float:
     """Floating-point operations that an update needs: no recomputation, no padding, causal attention at half.
 
     Forward and the gradients of what goes in cost 2 each a weight and position, those of weights another 2 where they
@@ -263,7 +263,7 @@ def _flops(session: XttsSession, rows: list[Any]) -> float:
     for row in rows:
         total += row.positions * (4 * weights + 2 * min(learning, weights))
         total += 4 * (row.code_targets * heads[0] + row.text_targets * heads[1])
-        total += 3 * layers * 2 * row.positions**2 * channels
+        total += 3 * layers * 2 * row.positions**2 * channels if attention else 0
     return total
 
 

@@ -1,0 +1,172 @@
+"""What training asks of a card's memory, counted without a card: ``python -m benchmarks.memory``.
+
+Real updates of the real session on a model of the published sizes run on fake tensors, which have shapes and lifetimes
+but no contents; every tensor is counted from its making to its end. All rows are as long as a clip can be (11.6 s and
+200 text tokens). Not counted: the driver's context and what the allocator leaves unused, for which ``SPARE`` is added.
+The masks of dropout take two bytes a value here and one on a card. Writes benchmarks/results/memory-counted.json.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import weakref
+from collections.abc import Sequence
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
+from TTS.tts.models import xtts as coqui
+
+from benchmarks import RESULTS, machine, training_parts
+from core.engines.xtts import session as sessions
+from core.engines.xtts.batches import Item, Signs, collate
+from core.engines.xtts.feed import Part
+from core.engines.xtts.references import Piece
+from core.training.config import TrainConfig
+from core.training.presets import presets
+
+GB = 2**30
+SPARE = {"context_gb": 0.6, "share": 0.08}
+LONGEST = {"tokens": 200, "codes": 250}
+SIZES = XttsArgs(
+    gpt_layers=30,
+    gpt_n_model_channels=1024,
+    gpt_n_heads=16,
+    gpt_number_text_tokens=6681,
+    gpt_start_text_token=261,
+    gpt_stop_text_token=0,
+    gpt_num_audio_tokens=8194,
+    gpt_start_audio_token=8192,
+    gpt_stop_audio_token=8193,
+    gpt_use_perceiver_resampler=True,
+    decoder_input_dim=1024,
+    d_vector_dim=512,
+    cond_d_vector_in_each_upsampling_layer=True,
+)
+
+
+class Living(TorchDispatchMode):
+    """Counts the bytes of tensors that are made within it and still needed: ``now``, and ``most`` at any time."""
+
+    def __init__(self, before: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._known = {one.untyped_storage()._cdata for one in before}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for one in tree_leaves(made):
+            if isinstance(one, Tensor):
+                self._count(one.untyped_storage())
+        return made
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        number, size = storage._cdata, storage.nbytes()
+        if number in self._known:
+            return
+        self._known.add(number)
+        self.now += size
+        self.most = max(self.most, self.now)
+        weakref.finalize(storage, self._end, number, size)
+
+    def _end(self, number: int, size: int) -> None:
+        self._known.discard(number)
+        self.now -= size
+
+
+def fake_session(config: TrainConfig) -> sessions.XttsSession:
+    """A session over a model of the published sizes without its vocoder; call within a `FakeTensorMode`."""
+    with (
+        mock.patch.object(coqui, "HifiDecoder", lambda **_: nn.Identity()),
+        mock.patch.object(nn.Module, "to", lambda module, *_, **__: module),  # fake parameters cannot be exchanged
+        mock.patch.object(sessions, "Feed"),
+        mock.patch.object(sessions, "Latents"),
+    ):
+        session = sessions.XttsSession(coqui.Xtts(XttsConfig(model_args=SIZES)), config, mock.Mock(), "cpu")
+    session.latents.of = lambda pieces: torch.randn(len(pieces), 32, SIZES.gpt_n_model_channels)  # type: ignore
+    return session
+
+
+def longest(clips: int) -> list[Item]:
+    """Rows as long as they can get."""
+    codes = np.zeros(LONGEST["codes"], np.int16)
+    return [Item(tuple(range(LONGEST["tokens"])), codes, Piece("longest", 0, 1))] * clips
+
+
+def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
+    """One update from one batch."""
+    session._mode(training=True)
+    part = Part(collate(rows, Signs.of(session.xtts.gpt)), [row.piece for row in rows])
+    session._apply(session._backward([part])[0])
+
+
+def counted(settings: dict[str, Any]) -> dict[str, float]:
+    """Gigabytes that two updates need at most: weights (the vocoder's too) and everything that comes to them."""
+    config, vocoder = TrainConfig(**{"precision": "bfloat16", **settings}), _vocoder_bytes()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        session = fake_session(config)
+        before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.mean.values]
+        weights = sum({one.untyped_storage()._cdata: one.nbytes for one in before}.values()) + vocoder
+        with Living(before) as living:
+            for _ in range(2):
+                update(session, longest(config.batch_size))
+    total = (weights + living.most) / GB
+    return {
+        "weights_gb": weights / GB,
+        "tensors_gb": total,
+        "card_gb": total * (1 + SPARE["share"]) + SPARE["context_gb"],
+    }
+
+
+def flops(settings: dict[str, Any]) -> tuple[float, float]:
+    """Floating-point operations of an update: as torch counts those of matrices, and as `training_parts.flops` does.
+
+    Attention is left out of both: torch counts none of the processor's.
+    """
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        session = fake_session(TrainConfig(**settings))
+        rows = longest(session.config.batch_size)
+        with FlopCounterMode(display=False) as counter:
+            update(session, rows)
+        return float(counter.get_total_flops()), training_parts.flops(session, rows, attention=False)
+
+
+@functools.cache
+def _vocoder_bytes() -> int:
+    names = ("output_sample_rate", "output_hop_length", "decoder_input_dim", "d_vector_dim")
+    vocoder = HifiDecoder(
+        input_sample_rate=SIZES.input_sample_rate,
+        ar_mel_length_compression=SIZES.gpt_code_stride_len,
+        cond_d_vector_in_each_upsampling_layer=SIZES.cond_d_vector_in_each_upsampling_layer,
+        **{name: SIZES[name] for name in names},
+    )
+    return sum(one.nbytes for one in (*vocoder.parameters(), *vocoder.buffers()))
+
+
+def main() -> None:
+    """Count, print, write."""
+    wanted: dict[str, dict[str, Any]] = {
+        "lora, one clip at once": {"batch_size": 1},
+        "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
+        **{one.id: one.values for one in presets() if one.min_vram_gb},
+    }
+    found = {}
+    for name, settings in wanted.items():
+        found[name] = {key: round(value, 2) for key, value in counted(settings).items()}
+        print(f"{name}: {found[name]}", flush=True)
+    where = machine("torch", "coqui-tts", "peft")
+    result = {"machine": where, "spare": SPARE, "longest": LONGEST, "counted": found}
+    (RESULTS / "memory-counted.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What training asks of a card's memory, counted on fake tensors of the published sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.memory import counted, flops
+from core.training.presets import presets
+
+CARDS = [one for one in presets() if one.min_vram_gb]
+
+
+@pytest.mark.parametrize("preset", CARDS, ids=[one.id for one in CARDS])
+def test_a_preset_fits_the_card_it_is_made_for(preset: Any) -> None:
+    # A card of 8 GB reports a little less than 8 GiB, and a desktop takes some of it.
+    assert counted(preset.values)["card_gb"] < 0.94 * preset.min_vram_gb
+
+
+def test_one_clip_at_once_fits_six_gigabytes_and_all_weights_fit_sixteen() -> None:
+    adapter, everything = counted({"batch_size": 1}), counted({"batch_size": 1, "train_what": "full"})
+    assert adapter["card_gb"] < 6 and everything["card_gb"] < 16
+    # Weights, gradients and two moments in float32 at least, so that the count cannot have missed them.
+    assert everything["tensors_gb"] > everything["weights_gb"] + 3 * 0.85 * (everything["weights_gb"] - 0.2)
+
+
+def test_operations_are_counted_as_torch_counts_them() -> None:
+    for settings in ({"batch_size": 2}, {"batch_size": 2, "train_what": "full"}):
+        torchs, ours = flops(settings)
+        assert ours == pytest.approx(torchs, rel=0.01)
