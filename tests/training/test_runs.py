@@ -136,7 +136,7 @@ def test_stop_keeps_what_was_learnt_and_resume_goes_on(frozen: Project, starter:
 def test_killed_in_the_middle_it_reads_interrupted_and_resumes(frozen: Project, starter: Path) -> None:
     run = start(frozen, starter, LONG)
     wait_for(run, lambda view: view.step >= 7)
-    os.kill(next(e.pid for e in _events(run.job, events.Started)), signal.SIGKILL)
+    os.kill(next(e.pid for e in events_of(run.job, events.Started)), signal.SIGKILL)
     view = wait_for(run, lambda view: not view.job.active, 10)
     assert view.job.status == "interrupted" and view.resumable
     state = run.checkpoints.newest_state()
@@ -145,7 +145,7 @@ def test_killed_in_the_middle_it_reads_interrupted_and_resumes(frozen: Project, 
     assert kept >= 6
     resume(frozen, run.id)
     view = wait_for(run, lambda view: view.step > kept + 2)
-    started = [e.step for e in _events(run.job, events.Started)]
+    started = [e.step for e in events_of(run.job, events.Started)]
     assert started[0] is None and started[-1] == kept
     assert [step for step, _ in view.train] == list(range(1, view.step + 1))
     assert _computed(run.job) == 1, "features were computed again"
@@ -180,11 +180,12 @@ def test_what_cannot_start_is_refused_before_a_folder_is_made(frozen: Project, s
     assert runs(frozen) == []
 
 
-def _events(job: Job, kind: type[Any]) -> list[Any]:
+def events_of(job: Job, kind: type[Any]) -> list[Any]:
+    """Events of one type, in order, of all the processes that were at it."""
     return [event for event in events.EventReader(job.events_path).read() if isinstance(event, kind)]
 
 
 def _computed(job: Job) -> int:
     """How often the stage of computing features was entered."""
-    stages = [event.stage for event in _events(job, events.Progress)]
+    stages = [event.stage for event in events_of(job, events.Progress)]
     return sum(now == "features" != before for before, now in zip(["", *stages], stages, strict=False))
