@@ -1,4 +1,4 @@
-"""What the machine has: the graphics card as its own tool reports it, without loading torch."""
+"""What the machine has: graphics cards as their own tool reports them, and free memory, without loading torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 _QUERY = "name,memory.total,memory.free,compute_cap"
 _KEPT_S = 5.0
@@ -28,6 +29,16 @@ def cards() -> tuple[Card, ...]:
     if _last is None or time.monotonic() - _last[0] > _KEPT_S:
         _last = (time.monotonic(), _ask())
     return _last[1]
+
+
+def free_memory() -> int | None:
+    """Bytes of the computer's own memory that are free; None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else None
 
 
 def _ask() -> tuple[Card, ...]:

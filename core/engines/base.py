@@ -66,7 +66,8 @@ class TrainSession(Protocol):
 
     step_number: int
     # Where `step` returns values of an earlier update, ``values_step`` says which, and ``last_values()`` waits for the
-    # newest (None if they were returned already). Sessions that always wait have neither.
+    # newest (None if they were returned already). Sessions that always wait have neither. ``snapshot_bytes``, if there,
+    # is what a `snapshot` takes of the computer's memory.
 
     def step(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
         """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.
@@ -85,6 +86,10 @@ class TrainSession(Protocol):
 
         `step` leaves the update as if it had never begun. False: it is already as small as it gets.
         """
+        ...
+
+    def save_memory(self) -> bool:
+        """After running out of memory with one clip at once: keep less and compute it twice. False: it does already."""
         ...
 
     def snapshot(self) -> Any:

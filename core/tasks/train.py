@@ -57,15 +57,15 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         engine: Any = get_engine(engine_name)
         device = str(arguments.get("device", "auto"))
         _check(job, engine, dataset, base, reporter)
-        features = engine.prepare(dataset, base, project.features, reporter, device=device)
-        if not features.val:
-            reporter.warning(
-                "train.no_validation",
-                "No clip is kept back for checking, so the error on unseen sentences cannot be measured.",
-                "A dataset of ten clips or more keeps some back.",
-            )
-        reporter.check_stop()
         try:
+            features = engine.prepare(dataset, base, project.features, reporter, device=device)
+            if not features.val:
+                reporter.warning(
+                    "train.no_validation",
+                    "No clip is kept back for checking, so the error on unseen sentences cannot be measured.",
+                    "A dataset of ten clips or more keeps some back.",
+                )
+            reporter.check_stop()
             _try(job.path, engine, config, features, base, device, reporter)
             reporter.check_stop()
             config = as_trained(config, job.path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.engines.base import TrainSession
 from core.errors import UserError
+from core.hardware import free_memory
 from core.jobs.reporter import Reporter
 from core.training import card
 from core.training.watchdog import Watchdog
@@ -16,6 +17,7 @@ _IN_A_ROW = 5  # bad updates until the last good state is taken up again
 _MOST_RETREATS = 2
 _SLOWER = 0.5  # of the learning rate, after going back
 _SHARE = 50  # remembering a state may take a fiftieth of the time
+_ROOM = 0.8  # of the computer's free memory that a remembered state may take
 _APART = 20  # updates between two remembered states, at least
 
 
@@ -48,6 +50,16 @@ class Recovery:
     def begin(self) -> None:
         """Remember where the run begins; a loaded or new state is taken for good."""
         self.good, self.fresh = self._remember(), None
+        if self.good is None:
+            self.reporter.warning(
+                "train.no_way_back",
+                "This computer has too little free memory ({free} GB) to keep a second copy of what is learnt "
+                "({needed} GB).",
+                "The training goes on. Only if its numbers break it will end there instead of going back by itself; "
+                "free memory and resume to change that.",
+                free=round((free_memory() or 0) / 2**30, 1),
+                needed=round(self._bytes() / 2**30, 1),
+            )
 
     def sound(self, step: int) -> None:
         """Update ``step`` was as it should be; the session may be ahead of it."""
@@ -61,6 +73,7 @@ class Recovery:
     def saved(self) -> None:
         """A checkpoint was written: what comes later shall never make it void."""
         if self.bad == 0:
+            self.fresh = None  # first, so that no more than two states are held at any time
             self.fresh = self._remember()
 
     def unsound(self, step: int) -> bool:
@@ -85,10 +98,18 @@ class Recovery:
         """Take up the last good state with half the learning rate.
 
         Raises:
-            UserError: ``train.diverged`` when that was done often enough.
+            UserError: ``train.diverged`` when that was done often enough, ``train.broke`` with nothing to go back to.
         """
         step = self.session.step_number
-        if self.good is None or self.retreats >= _MOST_RETREATS:
+        if self.good is None:
+            raise UserError(
+                "train.broke",
+                "The voice broke at update {step}: its numbers are none any more.",
+                "The checkpoints up to here are kept. Start a new run with a lower learning rate, and look for a "
+                "damaged clip among those it learns from.",
+                step=step,
+            )
+        if self.retreats >= _MOST_RETREATS:
             raise UserError(
                 "train.diverged",
                 "The voice broke at update {step}: its numbers are none any more, and going back {times} times with "
@@ -127,17 +148,34 @@ class Recovery:
             UserError: ``train.out_of_memory`` when it is one clip already.
         """
         card.free_memory()
+        step = self.session.step_number + 1
         if not self.session.halve_batch():
-            raise card.too_small()
+            if not self.session.save_memory():
+                raise card.too_small()
+            self.reporter.warning(
+                "train.memory_saved",
+                "Memory ran out at update {step} with one clip at once: from here on less is kept, and some of it is "
+                "computed twice.",
+                "Nothing to do: it learns the same, about a third slower.",
+                step=step,
+            )
+            return
         self.reporter.warning(
             "train.batch_halved",
             "Memory ran out at update {step}: from here on half as many clips are taken at once, in twice as many "
             "batches.",
             "Nothing to do: it learns the same, a little slower.",
-            step=self.session.step_number + 1,
+            step=step,
         )
 
-    def _remember(self) -> Remembered:
+    def _bytes(self) -> int:
+        return getattr(self.session, "snapshot_bytes", 0)
+
+    def _remember(self) -> Remembered | None:
+        """The state as it is now; None where it would not fit into the computer's memory."""
+        free = free_memory()
+        if free is not None and self._bytes() > _ROOM * free:
+            return None
         began = time.monotonic()
         with self.watchdog.watch("remember"):
             remembered = Remembered(self.session.step_number, self.session.snapshot())

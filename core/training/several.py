@@ -205,6 +205,10 @@ class _Led:
         _say(("halve_batch",))
         return self._session.halve_batch()
 
+    def save_memory(self) -> bool:
+        _say(("save_memory",))
+        return self._session.save_memory()
+
     def lower_rate(self, factor: float) -> None:
         _say(("lower_rate", factor))
         self._session.lower_rate(factor)

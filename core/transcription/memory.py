@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from core.hardware import cards
+from core.hardware import cards, free_memory
 
 _I = TypeVar("_I")
 _R = TypeVar("_R")
@@ -49,12 +48,7 @@ def batch_size(shape: Shape, window_s: float, beams: int, free: int, device: str
 
 def free_bytes() -> int:
     """Memory of the machine that is free; a guess where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return _ASSUMED_FREE
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else _ASSUMED_FREE
+    return free_memory() or _ASSUMED_FREE
 
 
 def free_card_bytes() -> int:

@@ -61,6 +61,9 @@ class MakeBelieve:
         self.micro_batch //= 2
         return True
 
+    def save_memory(self) -> bool:
+        return False
+
     def snapshot(self) -> Any:
         return self.step_number, self.weight
 

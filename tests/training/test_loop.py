@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.training import recovery
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig
 from core.training.loop import Loop
@@ -162,6 +163,38 @@ def test_out_of_memory_with_one_clip_says_what_to_do(recorded: Recorded) -> None
     with pytest.raises(UserError) as caught:
         make_loop(recorded, MakeBelieve(fits=lambda micro_batch: False)).run()
     assert caught.value.code == "train.out_of_memory" and "Save memory" in caught.value.hint
+
+
+def test_with_one_clip_at_once_memory_is_saved_before_the_run_gives_up(recorded: Recorded) -> None:
+    class Thrifty(MakeBelieve):
+        thrifty = False
+
+        def save_memory(self) -> bool:
+            was, self.thrifty = self.thrifty, True
+            return not was
+
+    session = Thrifty(fits=lambda micro_batch: session.thrifty)
+    assert make_loop(recorded, session).run()["step"] == 9 and session.micro_batch == 1
+    assert [w.code for w in recorded.of(events.Warning)] == 2 * ["train.batch_halved"] + ["train.memory_saved"]
+
+
+def test_a_state_that_would_fill_the_computer_is_not_remembered(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large(MakeBelieve):
+        snapshot_bytes = 900
+
+        def snapshot(self) -> Any:
+            raise AssertionError("it was copied")
+
+    monkeypatch.setattr(recovery, "free_memory", lambda: 1000)
+    with pytest.raises(UserError) as caught:
+        make_loop(recorded, Large(lambda step: math.nan if step > 5 else 1.0), LONG).run()
+    assert caught.value.code == "train.broke"
+    assert recorded.of(events.Warning)[0].code == "train.no_way_back"
+    monkeypatch.setattr(recovery, "free_memory", lambda: 2000)
+    Large.snapshot = MakeBelieve.snapshot  # type: ignore[method-assign]
+    assert make_loop(recorded, Large(lasting(lambda step: 1.0, times=1)), LONG).run()["step"] == 40
 
 
 def press_stop(recorded: Recorded) -> None:

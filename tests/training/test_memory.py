@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from benchmarks.memory import counted, flops
+from benchmarks.memory import counted, fake_session, flops, longest, update
+from core.training.config import TrainConfig
 from core.training.presets import presets
 
 CARDS = [one for one in presets() if one.min_vram_gb]
@@ -23,6 +26,16 @@ def test_one_clip_at_once_fits_six_gigabytes_and_all_weights_fit_sixteen() -> No
     assert adapter["card_gb"] < 6 and everything["card_gb"] < 16
     # Weights, gradients and two moments in float32 at least, so that the count cannot have missed them.
     assert everything["tensors_gb"] > everything["weights_gb"] + 3 * 0.85 * (everything["weights_gb"] - 0.2)
+
+
+def test_nothing_in_an_update_waits_for_a_value() -> None:
+    """What has no contents cannot be looked at: an update that asked a card for a number would fail."""
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        session = fake_session(TrainConfig(batch_size=2, ema_decay=0.9))
+        update(session, longest(2))
+        session.mean.follow(1)
+        with pytest.raises(DataDependentOutputException):
+            session.told.take(1, 0.1, torch.zeros(3))
 
 
 def test_operations_are_counted_as_torch_counts_them() -> None:

@@ -95,27 +95,51 @@ def test_unusable_clips_are_warned_about_once_written_down_and_left_out(
 def test_a_stopped_preparation_goes_on_where_it_was(
     dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed: list[Path] = []
-    real = module.read_audio
+    computed: list[bytes] = []
+    real = module.Encoder.encode
     monkeypatch.setitem(module.BATCH_S, "cpu", 8.0)
 
-    def counted(path: Path) -> torch.Tensor:
-        computed.append(path)
-        if len(computed) == 4:
+    def counted(self: Encoder, waves: list[torch.Tensor]) -> Any:
+        computed.extend(wave.numpy().tobytes() for wave in waves)
+        if 4 <= len(computed) < 12:
             recorded.job.stop()
             recorded.reporter._last_look = 0.0
-        return real(path)
+        return real(self, waves)
 
-    monkeypatch.setattr(module, "read_audio", counted)
+    monkeypatch.setattr(module.Encoder, "encode", counted)
     with pytest.raises(Cancelled):
         prepare(dataset, starter, tmp_path, recorded.reporter)
     assert 4 <= len(computed) < 12
     (recorded.job.path / "stop").unlink()
     recorded.reporter._stop = False
+    monkeypatch.setattr(recorded.job, "stop", lambda: None)
     prepare(dataset, starter, tmp_path, recorded.reporter)
     assert len(computed) == len(set(computed)) == 12
     prepare(dataset, starter, tmp_path, recorded.reporter)
     assert len(computed) == 12
+
+
+def test_where_memory_runs_out_clips_are_computed_in_halves(
+    dataset: Path, starter: Path, tmp_path: Path, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    real = module.Encoder.encode
+
+    def small(self: Encoder, waves: list[torch.Tensor]) -> Any:
+        sizes.append(len(waves))
+        if len(waves) > 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(self, waves)
+
+    expected = prepare(dataset, starter, tmp_path / "whole", recorded.reporter)
+    monkeypatch.setattr(module.Encoder, "encode", small)
+    found = prepare(dataset, starter, tmp_path / "halves", recorded.reporter)
+    assert max(sizes) > 2
+    for clip in expected.train:
+        assert (found.codes(clip) == expected.codes(clip)).all()
+    monkeypatch.setattr(module.Encoder, "encode", lambda self, waves: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        prepare(dataset, starter, tmp_path / "broken", recorded.reporter)
 
 
 def test_codes_computed_together_are_those_computed_alone(dataset: Path, starter: Path) -> None:

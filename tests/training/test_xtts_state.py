@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from core.engines.xtts import session as sessions
 from core.engines.xtts.loss import losses
+from core.engines.xtts.references import References
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.told import Told
 from core.errors import UserError
@@ -226,3 +229,48 @@ def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypa
     assert take(4) == 3.0
     told.forget()
     assert told.last() is None
+
+
+def test_overflows_in_half_precision_are_by_design_until_they_never_end() -> None:
+    told, overflow, good = Told(scaled=True), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
+    some = [told.take(step, 0.1, torch.tensor(overflow)) for step in range(20)]
+    assert not any("skipped" in one for one in some)
+    assert told.take(20, 0.1, torch.tensor(overflow))["skipped"] == 1.0
+    assert "skipped" not in told.take(21, 0.1, torch.tensor(good))
+    assert "skipped" not in told.take(22, 0.1, torch.tensor(overflow))
+    assert "skipped" in told.take(23, 0.1, torch.tensor([math.nan, 1.0, 0.5]))
+    assert "skipped" in Told(scaled=False).take(1, 0.1, torch.tensor(overflow))
+
+
+def test_a_run_moves_to_a_card_without_bfloat16_and_back(
+    session: XttsSession, features: Any, starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.step()
+    session.save(tmp_path / "float32")
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "autocast_dtype", lambda precision, device: torch.float16)
+        half = start(CONFIG, features, starter, tmp_path / "float32")
+        assert half.scaler.is_enabled() and half.step_number == 1
+        assert math.isfinite(half.step()["loss_mel_ce"])
+        half.save(tmp_path / "float16")
+        again = start(CONFIG, features, starter, tmp_path / "float16")
+        assert again.scaler.state_dict() == half.scaler.state_dict() != {}
+    back = start(CONFIG, features, starter, tmp_path / "float16")
+    assert back.step_number == 2 and math.isfinite(back.step()["loss_mel_ce"])
+
+
+def test_keeping_less_of_a_batch_changes_nothing_of_what_is_learnt(features: Any, starter: Path) -> None:
+    certain = CONFIG.model_copy(update={"dropout": 0.0, "lora_dropout": 0.0})
+    plain, thrifty = (start(certain, features, starter, None) for _ in range(2))
+    assert thrifty.save_memory() and not thrifty.save_memory()
+    for _ in range(2):
+        assert thrifty.step()["loss_mel_ce"] == pytest.approx(plain.step()["loss_mel_ce"], rel=1e-5)
+
+
+def test_a_validation_clip_is_heard_with_the_same_piece_whatever_the_batch(features: Any) -> None:
+    references = References(features, 1.0, 3.0, seed=1, pool=8)
+    clips = [*features.val, *features.train[:5]]
+    assert len(clips) > 5
+    together = references.validation(clips, 0)
+    assert [references.validation([clip], place)[0] for place, clip in enumerate(clips)] == together
+    assert len(set(together)) > 1

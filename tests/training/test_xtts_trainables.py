@@ -97,6 +97,31 @@ def test_the_mean_is_what_speaks_and_is_measured_and_training_does_not_notice(fe
     assert all(torch.equal(a, b) for a, b in zip(session.parameters, plain.parameters, strict=True))
 
 
+def test_where_no_room_is_left_the_mean_and_the_weights_are_not_mixed(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begun("mean", features, starter)
+    session.step()
+    before = [parameter.detach().clone() for parameter in session.parameters]
+    mean = [value.clone() for value in session.mean.values]
+    clone = torch.Tensor.clone
+
+    def no_room(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("CUDA out of memory")
+
+    rooms = iter([clone, no_room])
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "empty", no_room)
+        patched.setattr(torch.Tensor, "clone", lambda tensor: next(rooms)(tensor))
+        with pytest.raises(RuntimeError):
+            session.mean.show(True)
+    assert not session.mean.shown
+    assert all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(mean, session.mean.values, strict=True))
+    session.mean.show(True)
+    assert all(torch.equal(a, b) for a, b in zip(mean, session.parameters, strict=True))
+
+
 def test_weights_of_another_base_are_refused(features: Any, starter: Path, tmp_path: Path) -> None:
     from core.errors import UserError
 

@@ -6,29 +6,34 @@ import csv
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from torch import Tensor
 
 from core.engines.base import DatasetReport, Dropped, OnClip
 from core.engines.xtts.cache import Computed, FeatureCache
-from core.engines.xtts.encode import RATE, Encoder, read_audio
+from core.engines.xtts.encode import RATE, Encoded, Encoder, read_audio
 from core.engines.xtts.model import load_dvae, load_mel_stats
 from core.engines.xtts.text import Tokenizer, code_of, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
+from core.training import card
 
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = RATE // 2
 MAX_TOKENS = 200
 BATCH_S = {"cpu": 30.0, "cuda": 300.0}
+_READERS = 2  # threads that read the next clips; a card computes faster than one thread reads
 VERSION = 2  # raise when what is stored, or how it is computed, changes
 
 
@@ -215,14 +220,40 @@ def _compute(
         missing = {keys[clip.id]: clip for clip in clips if keys[clip.id] not in stored.places}
         done, left = len(clips) - len(missing), sum(clip.samples for clip in missing.values())
         began, whole = time.monotonic(), left
-        for batch in _batches(sorted(missing.values(), key=lambda clip: clip.samples), device):
+        batches = _batches(sorted(missing.values(), key=lambda clip: clip.samples), device)
+        for batch, waves in _read_ahead(batches, dataset / "wavs"):
             reporter.check_stop()
-            waves = [read_audio(inside(dataset / "wavs", f"{clip.id}.wav")) for clip in batch]
-            found = encoder.encode(waves)
+            found = _encoded(encoder, waves)
             stored.append([Computed(keys[c.id], one.codes, one.mel) for c, one in zip(batch, found, strict=True)])
             done, left = done + len(batch), left - sum(clip.samples for clip in batch)
             eta_s = (time.monotonic() - began) * left / max(1, whole - left)
             reporter.progress("features", done, len(clips), batch[-1].id, eta_s=eta_s)
+
+
+def _read_ahead(
+    batches: Iterable[list[ClipFeatures]], folder: Path
+) -> Iterator[tuple[list[ClipFeatures], list[Tensor]]]:
+    """Batches with their sound; while one is computed the next one is read."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        coming: tuple[list[ClipFeatures], list[Future[Tensor]]] | None = None
+        for batch in chain(batches, [None]):
+            now = coming
+            if batch is not None:
+                coming = batch, [readers.submit(read_audio, inside(folder, f"{clip.id}.wav")) for clip in batch]
+            if now is not None:
+                yield now[0], [one.result() for one in now[1]]
+
+
+def _encoded(encoder: Encoder, waves: list[Tensor]) -> list[Encoded]:
+    """Codes and mels; in halves where memory runs out."""
+    try:
+        return encoder.encode(waves)
+    except (RuntimeError, MemoryError) as error:
+        if len(waves) == 1 or not card.out_of_memory(error):
+            raise
+    card.free_memory()  # out of the handler, whose error holds what fills the memory
+    half = len(waves) // 2
+    return _encoded(encoder, waves[:half]) + _encoded(encoder, waves[half:])
 
 
 def _batches(ascending: list[ClipFeatures], device: str) -> Iterator[list[ClipFeatures]]:

@@ -54,8 +54,12 @@ class References:
         return self._others(clips, np.random.default_rng([self.seed, _TRAINING, number]))
 
     def validation(self, clips: Sequence[ClipFeatures], number: int) -> list[Piece]:
-        """For every clip always the same piece of the same training clip."""
-        return self._others(clips, np.random.default_rng([self.seed, _VALIDATION, number]))
+        """For every clip always the same piece of the same training clip, whatever is asked for beside it.
+
+        ``number`` is that of the first clip among all that are held back.
+        """
+        seeds = ([self.seed, _VALIDATION, number + place] for place in range(len(clips)))
+        return [self._other(clip, np.random.default_rng(seed)) for clip, seed in zip(clips, seeds, strict=True)]
 
     def own(self, clips: Sequence[ClipFeatures], number: int) -> list[Piece]:
         """A piece of each clip itself, at most half of it, on the borders of its codes; its codes must be masked."""
@@ -126,7 +130,10 @@ class Latents:
 
     def _compute(self, pieces: list[Piece]) -> Tensor:
         mels = [self.features.mel(self.clips[p.clip_id])[:, p.start : p.start + p.frames] for p in pieces]
-        together = torch.from_numpy(np.stack(mels).astype(np.float32)).to(self.device)
+        together = torch.from_numpy(np.stack(mels).astype(np.float32))
+        if self.device.startswith("cuda"):
+            together = together.pin_memory()  # else the copy waits for all that the card has to do
+        together = together.to(self.device, non_blocking=True)
         with torch.no_grad(), torch.autocast(self.device.partition(":")[0], enabled=False):
             latents: Tensor = self.gpt.get_style_emb(together).transpose(1, 2)
         return latents.contiguous()

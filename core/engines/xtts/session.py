@@ -59,6 +59,9 @@ class XttsSession:
         self.optimizer = torch.optim.AdamW(groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
         self.dtype = autocast_dtype(config.precision, device)
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
+        if self.scaler.is_enabled():
+            # By hand: a process that has no part of the first update scales nothing before it unscales.
+            self.scaler.scale(torch.zeros((), device=device))
         self.feed = Feed(config, features, Signs.of(xtts.gpt), device)
         self.latents = Latents(xtts.gpt, features, device)
         self.told = Told(scaled=self.scaler.is_enabled())
@@ -176,6 +179,21 @@ class XttsSession:
         self.division *= 2
         return True
 
+    def save_memory(self) -> bool:
+        """After running out of memory with one clip at once: keep only what goes into each block, from now on.
+
+        False if that is done already.
+        """
+        if self.config.gradient_checkpointing:
+            return False
+        self.config = self.config.model_copy(update={"gradient_checkpointing": True})
+        return True
+
+    @property
+    def snapshot_bytes(self) -> int:
+        """What a `snapshot` takes of the computer's memory: weights, two moments, and the mean if there is one."""
+        return sum(one.nbytes for one in self.parameters) * (4 if self.mean.values else 3)
+
     def lower_rate(self, factor: float) -> None:
         """Multiply the learning rate of all updates to come; kept in the saved state, untouched by `restore`."""
         self.rate_factor *= factor
@@ -250,8 +268,10 @@ class XttsSession:
         }
 
     def _set_state(self, state: dict[str, Any]) -> None:
+        self.optimizer.state.clear()  # or the card would hold old and new moments for a moment
         self.optimizer.load_state_dict(fused(state["optimizer"]))
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # saved where gradients needed no scaling, it goes on with a new one
+            self.scaler.load_state_dict(state["scaler"])
         set_random(state, self.device)
         self.step_number = int(state["step"])
 

@@ -8,18 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_BY_DESIGN = 20  # overflows in a row: a scale of 65536, halved so often, is none any more
+
 
 class Told:
     """Values of updates: at once from the processor; from a card those of the update before, but the first waits.
 
     Args:
-        scaled: gradients are scaled, and overflow now and then by design.
+        scaled: gradients are scaled, and overflow now and then by design; too many times in a row they are broken.
     """
 
     def __init__(self, scaled: bool) -> None:
         self.scaled = scaled
         self.step = 0  # the update that was told last
         self._newest: tuple[int, float, Tensor, Any] | None = None
+        self._overflows = 0  # in a row
 
     def take(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
         """Take update ``step``'s loss per code and per token and its gradient's norm; returns what can be told."""
@@ -40,6 +43,7 @@ class Told:
     def forget(self) -> None:
         """The newest update is taken back."""
         self._newest = None
+        self._overflows = 0
 
     def _waited(self, one: tuple[int, float, Tensor, Any]) -> dict[str, float]:
         step, lr, fetched, done = one
@@ -50,5 +54,6 @@ class Told:
         self.step = step
         mel, text, norm = values.tolist()
         found = {"loss_mel_ce": mel, "loss_text_ce": text, "lr": lr, "grad_norm": norm}
-        sound = math.isfinite(mel) and (self.scaled or math.isfinite(norm))
+        self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
+        sound = math.isfinite(mel) and self._overflows <= (_BY_DESIGN if self.scaled else 0)
         return found if sound else {**found, "skipped": 1.0}

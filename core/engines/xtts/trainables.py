@@ -92,8 +92,11 @@ class Mean:
         if not self.values or mean == self.shown:
             return
         with torch.no_grad():
+            # One room for all, taken before anything is exchanged: memory must not run out half way.
+            largest = max(self.parameters, key=torch.numel)
+            room = torch.empty(largest.numel(), dtype=largest.dtype, device=largest.device)
             for parameter, value in zip(self.parameters, self.values, strict=True):
-                kept = parameter.clone()
+                kept = room[: parameter.numel()].view_as(parameter).copy_(parameter)
                 parameter.copy_(value)
                 value.copy_(kept)
         self.shown = mean
