@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -38,10 +40,15 @@ def replacing(path: Path) -> Iterator[Path]:
     _fsync_folder(path.parent)
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
     """Write ``data`` so that a reader sees either the old file or the whole new one."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+    except OSError as error:
+        # A failed write names no file, and the temporary one's name says nothing to a person.
+        error.filename = str(path)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -71,6 +78,23 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk without room, or a quota that is used up, is behind ``error``.
+
+    Libraries that write through their own code say it in words of theirs (safetensors), or have it only as what
+    happened before (``torch.save``: "unexpected pos 704 vs 598").
+    """
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, OSError):
+            if one.errno in _FULL:
+                return True
+        elif any(os.strerror(number) in str(one) for number in _FULL):
+            return True
+        one = one.__cause__ or one.__context__
+    return False
 
 
 def sha256_file(path: Path, on_block: Callable[[], object] | None = None) -> str:

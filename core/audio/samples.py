@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from core.files import replacing
+from core.files import write_atomic
 
 Samples = npt.NDArray[np.float32]
 
@@ -55,9 +56,15 @@ def resample(samples: Samples, rate: int, wanted: int) -> Samples:
 
 
 def write_wav(path: Path, samples: Samples, rate: int) -> None:
-    """Write mono 16 bit WAV atomically; samples outside [-1, 1] are clipped."""
-    with replacing(path) as temporary:
-        soundfile.write(temporary, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    """Write mono 16 bit WAV atomically; samples outside [-1, 1] are clipped. Takes two bytes of memory a sample.
+
+    Raises:
+        OSError: with ``ENOSPC`` where there is no room.
+    """
+    # In memory first: libsndfile says "System error." of a full disk.
+    encoded = io.BytesIO()
+    soundfile.write(encoded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    write_atomic(path, encoded.getbuffer())
 
 
 def _mono(block: npt.NDArray[np.float32]) -> Samples:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.files import read_json, write_json
+from core.files import is_full, read_json, write_json
 from core.training.finite import check_finite
 
 ADAPTER = "adapter.json"
@@ -123,8 +123,7 @@ class Checkpoints:
             shutil.rmtree(aside, ignore_errors=True)
         except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
-            if not isinstance(error, OSError) and os.strerror(errno.ENOSPC) in str(error):
-                # safetensors and torch say it in words of their own.
+            if is_full(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
             raise
 
