@@ -43,6 +43,19 @@ class Checkpoints:
         whole = [self.folder(step) for step in self.steps() if (self.folder(step) / STATE).exists()]
         return whole[-1] if whole else None
 
+    def state_lost(self) -> bool:
+        """Whether something was learnt and nothing is left to go on from: a resume would begin anew and remove it all.
+
+        Changes nothing, and counts with what `mend` will do. For a run that is not at work.
+        """
+        if self._back_to() == 0:
+            return False
+        learnt = [self.folder(step) for step in self.steps() if step > 0]
+        for aside, target in self._aside():
+            if not target.exists():
+                learnt.append(aside)
+        return bool(learnt) and not any((folder / STATE).exists() for folder in learnt)
+
     def save_base(self) -> Path:
         """Note that step 0 is the base."""
         if not (self.folder(0) / ADAPTER).exists():
@@ -85,18 +98,16 @@ class Checkpoints:
 
     def mend(self) -> None:
         """Finish what a killed process left amid replacing a checkpoint or going back; call before resuming."""
-        for aside in self.path.glob(f"{_ASIDE}{_PREFIX}*"):
-            target = self.path / aside.name.removeprefix(_ASIDE)
+        for aside, target in self._aside():
             if target.exists():
                 shutil.rmtree(aside)
             else:
                 aside.rename(target)
-        mark = self.path / _BACK_TO
-        if mark.exists():
-            step = int(read_json(mark)["step"])
+        step = self._back_to()
+        if step is not None:
             if step == 0 or (self.folder(step) / STATE).exists():
                 self.clean(keep_to=step)
-            mark.unlink()
+            (self.path / _BACK_TO).unlink()
 
     def clean(self, keep_to: int) -> None:
         """Remove what a killed process left half written, and checkpoints later than ``keep_to``."""
@@ -105,6 +116,18 @@ class Checkpoints:
         for step in self.steps():
             if step > keep_to:
                 self.remove(step)
+
+    def _aside(self) -> list[tuple[Path, Path]]:
+        """Checkpoints that were about to be replaced, each with its place."""
+        found = self.path.glob(f"{_ASIDE}{_PREFIX}*")
+        return [(aside, self.path / aside.name.removeprefix(_ASIDE)) for aside in found]
+
+    def _back_to(self) -> int | None:
+        """The step that a killed process was going back to."""
+        try:
+            return int(read_json(self.path / _BACK_TO)["step"])
+        except FileNotFoundError:
+            return None
 
     def _write(self, step: int, write: Callable[[Path], None]) -> None:
         target = self.folder(step)

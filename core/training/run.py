@@ -13,7 +13,7 @@ from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import read_json, slug
 from core.jobs.job import Job, JobView, jobs_in
-from core.training.checkpoints import Checkpoints
+from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import TrainConfig, config_text, read_config
 from core.training.control import kept_steps, planned_steps, unanswered
 from core.training.presets import preset
@@ -66,6 +66,8 @@ class RunView:
     """What a person asked of it that is still to be done, such as "save" (`core.training.control`)."""
     kept: set[int] = field(default_factory=set)
     """Steps a person wants kept."""
+    state_lost: bool = False
+    """Whether there are checkpoints, but none to go on from."""
 
     @property
     def total(self) -> int:
@@ -76,7 +78,7 @@ class RunView:
     def resumable(self) -> bool:
         """Whether Resume makes sense."""
         ended = self.job.status in ("cancelled", "failed", "interrupted")
-        return ended or (self.job.status == "done" and self.step < self.total)
+        return not self.state_lost and (ended or (self.job.status == "done" and self.step < self.total))
 
 
 class Run:
@@ -153,6 +155,7 @@ class Run:
             eta_s=job.eta_s if job.active else None,
             asked=[*unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
             kept=kept_steps(self.path),
+            state_lost=not job.active and self.checkpoints.state_lost(),
         )
 
 
@@ -218,7 +221,7 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
 
     Raises:
         Busy: it, or another training, is running.
-        UserError: ``train.already_done``.
+        UserError: ``train.already_done``, ``train.no_state``.
     """
     run = Run(project, run_id)
     view = run.read()
@@ -229,6 +232,15 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
             "“{run}” has had all its updates.",
             "Listen to its checkpoints, or start a new run.",
             run=run.title,
+        )
+    if view.state_lost:
+        # It would begin at the beginning, and clear away every later checkpoint as another course's.
+        raise UserError(
+            "train.no_state",
+            "“{run}” cannot go on: none of its checkpoints holds the {file} that this takes.",
+            "Start a new run. The checkpoints stay: listen to them and export the best.",
+            run=run.title,
+            file=STATE,
         )
     _check_room(project, view.config, run.base_id)
     if not view.job.active:

@@ -67,6 +67,30 @@ def test_cleaning_removes_what_is_half_written_or_later_than_the_state(tmp_path:
     assert [path.name for path in checkpoints.path.iterdir()] == ["step-000010"]
 
 
+def test_a_lost_state_is_told_from_nothing_learnt_and_from_what_a_killed_process_left(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    assert not checkpoints.state_lost()
+    checkpoints.save_base()
+    assert not checkpoints.state_lost()
+    for step in (10, 20):
+        checkpoints.save(step, lambda folder, step=step: write(step, folder))
+    assert not checkpoints.state_lost()
+    # Killed amid replacing the newest one: the state lies aside.
+    aside = checkpoints.path / ".old-step-000020"
+    checkpoints.folder(20).rename(aside)
+    assert not checkpoints.state_lost() and checkpoints.newest_state() is None
+    checkpoints.mend()
+    assert checkpoints.newest_state() == checkpoints.folder(20)
+    (checkpoints.folder(20) / STATE).unlink()
+    assert checkpoints.state_lost()
+    # Killed amid going back: to the base all goes anyway, to another step there must be a state.
+    for step, lost in ((10, True), (0, False)):
+        write_json(checkpoints.path / ".back-to.json", {"step": step})
+        assert checkpoints.state_lost() is lost
+    checkpoints.mend()
+    assert checkpoints.steps() == [0] and not checkpoints.state_lost()
+
+
 _SAVER = """
 import json, os, random, signal, sys, time
 from pathlib import Path

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from core.errors import UserError
 from core.jobs import events
 from core.training import control
+from core.training.checkpoints import STATE
 from core.training.config import TrainConfig, config_text
 from core.training.run import CONFIG, Run, RunView, resume
 from core.workspace import Project
@@ -153,6 +154,63 @@ def test_it_ends_by_itself_when_the_error_on_unseen_sentences_rises_if_that_is_w
     assert (view.step, view.total) == (16, 60)
     assert [w.values for w in view.job.warnings if w.code == "train.stopped_early"] == [{"step": 16, "steps": 60}]
     assert run.checkpoints.newest_state() == run.checkpoint(16)
+
+
+def stopped(start: Start) -> Run:
+    run = start({"max_steps": 10_000, "save_every": 4}, pace_s=0.01)
+    wait_for(run, lambda view: len(view.checkpoints) > 2)
+    run.stop()
+    wait_for(run, lambda view: not view.job.active)
+    until(lambda: not run.job.alive())
+    return run
+
+
+def taken_up(run: Run) -> list[int]:
+    """The steps at which its processes began."""
+    said = events.EventReader(run.job.events_path).read()
+    return [one.step for one in said if isinstance(one, events.Started) and one.step is not None]
+
+
+def test_without_a_state_a_run_is_not_begun_anew_over_its_checkpoints(start: Start, project: Project) -> None:
+    run = stopped(start)
+    state = run.checkpoints.newest_state()
+    assert state is not None and run.read().resumable
+    content = (state / STATE).read_bytes()
+    (state / STATE).unlink()
+    steps = run.checkpoints.steps()
+    assert not run.read().resumable
+    with pytest.raises(UserError) as caught:
+        resume(project, run.id)
+    assert caught.value.code == "train.no_state" and not run.job.alive()
+    assert run.checkpoints.steps() == steps and len(steps) > 2
+    # It is found again, in a backup say.
+    (state / STATE).write_bytes(content)
+    assert run.read().resumable
+    resume(project, run.id)
+    wait_for(run, lambda view: view.step > steps[-1])
+    assert run.checkpoints.steps()[: len(steps)] == steps
+
+
+def test_without_a_state_a_run_that_was_going_back_to_its_beginning_is_resumed(start: Start, project: Project) -> None:
+    run = stopped(start)
+    state = run.checkpoints.newest_state()
+    assert state is not None
+    with pytest.raises(KeyboardInterrupt), run.checkpoints.going_back(0):
+        (state / STATE).unlink()
+        raise KeyboardInterrupt  # in place of a kill: the mark stays
+    assert run.read().resumable
+    resume(project, run.id)
+    until(lambda: taken_up(run) == [0, 0])
+
+
+def test_stopped_before_its_first_checkpoint_a_run_is_resumed_from_the_start(start: Start, project: Project) -> None:
+    run = start({"max_steps": 10_000}, pace_s=0.01)
+    wait_for(run, lambda view: view.step >= 2)
+    run.job.force_stop()
+    until(lambda: not run.job.alive())
+    assert run.checkpoints.steps() == [0] and run.read().resumable
+    resume(project, run.id)
+    until(lambda: taken_up(run) == [0, 0])
 
 
 @pytest.fixture(params=["a small disk", "a limit on files"])
