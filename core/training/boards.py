@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.audio.samples import read
+from core.files import slug
 from core.jobs import events
+from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.config import TrainConfig
 
@@ -80,7 +82,7 @@ class WeightsAndBiases:
         # By name: nobody has to have it.
         wandb = importlib.import_module("wandb")
         self.live = wandb.init(
-            project=project, name=run.name, id=run.name, resume="allow", dir=str(run), config=config.model_dump()
+            project=project, name=run.name, id=_known_as(run), resume="allow", dir=str(run), config=config.model_dump()
         )
 
     def take(self, event: events.Event) -> None:
@@ -91,6 +93,16 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Write out what is left."""
         self.live.finish()
+
+
+def _known_as(run: Path) -> str:
+    """What a run is known as at a place where runs of all projects lie, and deleted ones are remembered.
+
+    Made of what was written down when it was begun, so that it stays when the project is moved or renamed.
+    """
+    spec = Job(run).spec()
+    project = spec["arguments"].get("project", run.parents[1].name)
+    return f"{slug(project)}-{slug(run.name)}-{round(spec['at'] * 1000)}"
 
 
 def boards_of(run: Path, config: TrainConfig, wandb_project: str, reporter: Reporter) -> Boards:
