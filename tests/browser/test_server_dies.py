@@ -1,42 +1,109 @@
-"""The page may die at any moment: what runs goes on, and a new page shows it."""
+"""The page may die at any moment: what runs goes on, and the page shows it again."""
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.workspace import Workspace
+from core.audio.samples import read, write_wav
+from core.dataset.freeze import freeze
+from core.jobs import events
+from core.records import Clip, Source
+from core.training.run import runs
+from core.workspace import Project, Workspace
 from tests.browser.conftest import Server
+from tests.conftest import Prompts
+from tests.jobs.conftest import until
+from tests.training.test_runs import events_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PATIENCE_S = 120
+ATTACHED_S = 5.0
+STEPS = 5000  # more than are ever reached
+# Whether the page shows a run at work, so many updates in or more.
+SHOWN = """([id, least]) => {
+  const shown = document.querySelector(`#page-train:has(.vw-job[data-key="${id}"] .vw-bar)`)?.innerText;
+  return Number(shown?.match(/([\\d,]+) \\/ 5,000/)?.[1].replaceAll(',', '')) >= least;
+}"""
 
 
-@pytest.mark.timeout(300)
-def test_a_killed_and_restarted_server_shows_the_running_job_again(chromium: Any, tmp_path: Path) -> None:
-    workspace = tmp_path / "workspace"
-    server = Server(workspace)
-    page = chromium.new_context(locale="en").new_page()
-    page.goto(server.url)
-    page.click("#start-demo")
-    page.wait_for_selector(".vw-job .vw-bar")
-    project = Workspace(workspace).projects()[0]
-    job = project.latest("demo")
-    assert job is not None
-
-    server.process.kill()
-    server.process.wait()
-    assert job.alive()
-    again = Server(workspace, port=server.port)
-    try:
-        page = chromium.new_context(locale="en").new_page()
-        page.goto(again.url)
-        page.wait_for_selector(".vw-job .vw-bar", timeout=10_000)
-        page.click('.vw-job [data-do="stop"]')
-        view = job.wait(60)
-        assert view.status == "cancelled"
-        page.wait_for_selector(".vw-job .vw-notice.warn")
-    finally:
-        again.stop()
+@pytest.fixture
+def ana(tmp_path: Path, prompts: Prompts) -> Iterator[Project]:
+    """A project with a frozen dataset of real speech; whatever runs in it is dead when the test ends."""
+    project = Workspace(tmp_path / "workspace").create("Ana", "en")
+    project.store.add_source(Source("a", "Recording", seconds=600.0))
+    short = sorted(prompts.spoken, key=lambda spoken: abs(spoken[1] - spoken[0] - 3.5))[:12]
+    clips = [Clip(f"a-{n:04d}", "a", *times, text=text, status="approved") for n, (*times, text) in enumerate(short)]
+    project.store.replace_clips("a", clips)
+    for clip in clips:
+        samples, rate = read(prompts.recording, clip.start_s, clip.end_s, sample_rate=22_050)
+        write_wav(project.clip_file(clip.id), samples, rate)
+    freeze(project)
+    yield project
+    for job in project.all_jobs():
         job.force_stop()
+        job.wait(10)
+
+
+def serve(workspace: Path, monkeypatch: pytest.MonkeyPatch, port: int = 0) -> Server:
+    """A server that leads a process group, as one does that was started in a terminal."""
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", functools.partial(subprocess.Popen, start_new_session=True))
+        return Server(workspace, port=port)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda how: how.name)
+def test_a_training_loses_no_step_to_its_servers_death_and_the_open_page_shows_it_again_within_five_seconds(
+    chromium: Any, ana: Project, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    # The training leaves the browser a core.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    server = serve(ana.workspace.path, monkeypatch)
+    context = chromium.new_context(locale="en")
+    context.set_default_timeout(1000 * PATIENCE_S)
+    try:
+        page = context.new_page()
+        page.goto(f"{server.url}/en/?project=ana&tab=train&base=starter&preset=xtts-cpu")
+        page.wait_for_selector("#start-training:not([disabled])")
+        page.locator("#page-train button.label-wrap").first.click()
+        page.locator("#page-train input[type=number]").first.fill(str(STEPS))
+        page.click("#start-training")
+        until(lambda: runs(ana), PATIENCE_S)
+        run = runs(ana)[0]
+        page.wait_for_function(SHOWN, arg=[run.id, 3])
+
+        # Ctrl-C in a terminal reaches the whole group.
+        os.killpg(server.process.pid, how)
+        server.process.wait(30)
+        died = run.read().step
+        until(lambda: run.read().step >= died + 3, PATIENCE_S)
+
+        server = serve(ana.workspace.path, monkeypatch, server.port)
+        answered, reached = time.monotonic(), run.read().step
+        page.wait_for_function(SHOWN, arg=[run.id, reached])
+        took_s = time.monotonic() - answered
+        assert took_s <= ATTACHED_S
+
+        until(lambda: run.read().step > reached, PATIENCE_S)
+        new = context.new_page()
+        new.goto(f"{server.url}/en/?project=ana&tab=train")
+        new.wait_for_function(SHOWN, arg=[run.id, reached + 1])
+        new.click('#page-train .vw-job [data-do="stop"]')
+        new.wait_for_selector("#page-train .vw-job .vw-notice.warn")
+        view = run.job.wait(60)
+        assert view.status == "cancelled"
+        steps = [event.step for event in events_of(run.job, events.Metrics) if "loss_mel_ce" in event.values]
+        assert steps == list(range(1, int(view.result["step"]) + 1)), "an update is missing or was done twice"
+        assert [event.step for event in events_of(run.job, events.Started)] == [None, 0], "it was started again"
+    finally:
+        context.close()
+        server.stop()
