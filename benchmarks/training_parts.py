@@ -172,20 +172,30 @@ def samples(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def soak(options: dict[str, Any]) -> dict[str, Any]:
-    """Many updates with checks and samples: does memory stay, does the loss fall, how long is the loop stopped?"""
+    """Many updates with checks and samples: does memory stay, does the loss fall, how long is the loop stopped?
+
+    Checks and checkpoints come as often as they do by default, or four times in a shorter run.
+    """
     session, steps = _session({**options, "max_steps": options["soak"]}), options["soak"]
-    every = max(1, steps // 4)
-    losses, memory, stopped_s, began = [], [], 0.0, time.perf_counter()
-    channels = session.xtts.gpt.model_dim
+    often, every = (min(one, max(1, steps // 4)) for one in (session.config.eval_every, session.config.save_every))
+    losses, memory, began = [], [], time.perf_counter()
+    stopped = {"evaluate": 0.0, "speak": 0.0, "save": 0.0}
+    channels, texts, said_s = session.xtts.gpt.model_dim, SENTENCES[:4], options["sentence_s"]
     speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
     for number in range(1, steps + 1):
         losses.append(session.step()["loss_mel_ce"])
+        due = {
+            "evaluate": (often, session.evaluate),
+            "speak": (every, lambda: session.voice().speak_many(texts, "en", speaker, range(4), max_seconds=said_s)),
+            "save": (every, lambda: (session.save(_made(Path(options["out"]) / "soak")), session.snapshot())),
+        }
+        for name, (apart, do) in due.items():
+            if number % apart == 0:
+                _wait(options)  # the updates before it are not its time
+                pause = time.perf_counter()
+                do()
+                stopped[name] += time.perf_counter() - pause
         if number % every == 0:
-            pause = time.perf_counter()
-            session.evaluate()
-            session.voice().speak_many(SENTENCES[:4], "en", speaker, range(4), max_seconds=options["sentence_s"])
-            session.save(_made(Path(options["out"]) / f"step-{number}"))
-            stopped_s += time.perf_counter() - pause
             memory.append(_usage(options)["peak_mb"])
     seconds = time.perf_counter() - began
     tenth = max(1, steps // 10)
@@ -194,8 +204,8 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
         "seconds": seconds,
         "loss_first_tenth": sum(losses[:tenth]) / tenth,
         "loss_last_tenth": sum(losses[-tenth:]) / tenth,
-        "peak_mb_at_each_quarter": memory,
-        "stopped_for_checks_and_samples": stopped_s / seconds,
+        "peak_mb_at_each_checkpoint": memory,
+        "stopped": {name: one / seconds for name, one in stopped.items()},
         **_usage(options),
     }
 
