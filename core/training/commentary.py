@@ -46,6 +46,8 @@ def remarks(view: RunView) -> list[Remark]:
         else:
             found.append(Remark("enough", "warn", {"step": best, "checks": checks}, offer="keep"))
     found += [one for one in (_noisy(view.val), _spike(view.train), _hardly(view)) if one is not None]
+    if view.state_lost:
+        found.append(Remark("state_lost", "warn"))
     counted = {code: sum(one.code == code for one in view.job.warnings) for code in _COUNTED}
     found += [Remark(key, "warn", {"count": counted[code]}) for code, key in _COUNTED.items() if counted[code]]
     return found

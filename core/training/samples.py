@@ -14,6 +14,7 @@ from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.training import card
 
 FILE = "sentences.json"
 
@@ -63,6 +64,8 @@ class SampleSpeaker:
     def speak_missing(self, step: int, left_s: float, most_s: float | None = None) -> None:
         """Speak and announce what ``step`` has not spoken yet; one that fails is warned about, the rest goes on.
 
+        Only a graphics card that is lost ends it: its error is passed on.
+
         Tells ``sample_real_time_factor``, the seconds it took for each second of sound.
 
         Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
@@ -100,7 +103,9 @@ class SampleSpeaker:
         texts, seeds = ([of(number) for number in numbers] for of in (self._text, self.sentences.seed_of))
         try:
             said = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
-        except (UserError, RuntimeError, ValueError, IndexError):
+        except (UserError, RuntimeError, ValueError, IndexError) as error:
+            if card.translated(error) is not None:
+                raise  # without a card nothing goes on
             return False
         took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in said)
         for number, (samples, rate) in zip(numbers, said, strict=True):
@@ -115,6 +120,8 @@ class SampleSpeaker:
         try:
             samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
+            if card.translated(error) is not None:
+                raise
             self.reporter.warning(
                 "train.sample_failed",
                 "Checkpoint {step} could not speak sentence {number} ({what}).",

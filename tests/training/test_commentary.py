@@ -107,6 +107,11 @@ def test_what_still_fell_at_the_end_wants_more_updates() -> None:
     assert _first(replace(view, config=TrainConfig(max_steps=400))) == "learning"  # it was stopped on the way
 
 
+def test_a_run_that_cannot_be_resumed_says_why() -> None:
+    view = _view([3.0, 2.9, 2.8], running=False)
+    assert "state_lost" in _keys(replace(view, state_lost=True)) and "state_lost" not in _keys(view)
+
+
 def test_what_went_wrong_and_was_mended_is_counted() -> None:
     view = _view([3.0, 2.9, 2.8])
     view.job.warnings += [Warning(code="train.went_back", text=""), Warning(code="train.batch_halved", text="")]

@@ -41,6 +41,18 @@ def test_what_cannot_be_spoken_in_one_go_is_tried_one_by_one_and_named(recorded:
     assert {text for _, text, _ in session.spoken} == {"first one"} and session.breath == 4
 
 
+@pytest.mark.parametrize("kind", [Choir, MakeBelieve])
+def test_a_card_lost_while_a_checkpoint_speaks_ends_the_run(recorded: Recorded, kind: type[MakeBelieve]) -> None:
+    def speak(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    session = kind()
+    session.speak = speak  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="launch failure"):
+        make_loop(recorded, session).run()
+    assert not recorded.of(events.Warning)
+
+
 def test_how_long_speaking_takes_for_a_second_of_sound_is_told_with_each_checkpoint(recorded: Recorded) -> None:
     make_loop(recorded, Choir()).run()
     name = "sample_real_time_factor"
