@@ -112,7 +112,7 @@ def compare(bench: Bench) -> dict[str, Any]:
     best = max((one.get("codes_per_s", 0.0) for one in theirs.values()), default=0.0)
     samples = {
         str(count): bench.ours("samples", sentences=count, repeat=arguments.repeat)
-        for count in (4, 8)
+        for count in (4, 8, 12)
         if count <= arguments.sentences
     }
     found: dict[str, Any] = {"features": features, "ours": ours, "gpt_trainer": theirs, "samples": samples}
@@ -165,7 +165,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--skip", type=int, default=3, help="updates before that")
     parser.add_argument("--run-updates", type=int, default=300, help="length of the run that features are shared by")
     parser.add_argument("--soak", type=int, default=0, help="updates of the long run")
-    parser.add_argument("--sentences", type=int, default=8)
+    parser.add_argument("--sentences", type=int, default=12, help="of 4, 8 and 12 at once those up to so many")
     parser.add_argument("--sentence-s", type=float, default=4.0, help="how long each sentence gets")
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--settings", default="{}", help="settings of ours that differ from the defaults, as JSON")

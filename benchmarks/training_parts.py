@@ -42,6 +42,10 @@ SENTENCES = (
     "Please leave the keys with the neighbour on the second floor.",
     "It took him three attempts to open the old wooden box.",
     "The answer was shorter than anyone had expected.",
+    "In winter the lake froze so hard that carts could cross it.",
+    "Ask the driver to stop at the corner by the church.",
+    "My grandmother kept her letters in a tin under the stairs.",
+    "If it rains tomorrow, we will stay at home and bake bread.",
 )
 
 

@@ -160,6 +160,7 @@ class Decoder:
             causal = torch.ones(new, width, dtype=torch.bool, device=hidden.device).tril(old)
             # A place of padding sees itself: seeing nothing would not be a number.
             mask = mask & causal | causal.triu(old)
+        mask = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)  # once, not in every block
         for block, one in zip(self.blocks, cache, strict=True):
             hidden = block(hidden, mask, one)
         normed: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(hidden[:, -1:]))
