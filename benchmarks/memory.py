@@ -92,7 +92,7 @@ def fake_session(config: TrainConfig) -> sessions.XttsSession:
         mock.patch.object(sessions, "Latents"),
     ):
         session = sessions.XttsSession(coqui.Xtts(XttsConfig(model_args=SIZES)), config, mock.Mock(), "cpu")
-    session.latents.of = lambda pieces: torch.randn(len(pieces), 32, SIZES.gpt_n_model_channels)  # type: ignore
+    session.latents.of = lambda pieces: torch.randn(len(pieces), 32, SIZES.gpt_n_model_channels)  # type: ignore[method-assign]
     return session
 
 

@@ -142,16 +142,22 @@ class Recovery:
             self.reporter.started(step=self.session.step_number)
 
     def smaller(self) -> None:
-        """Memory ran out: take half as many clips at once, and twice as many batches.
+        """Memory ran out: take half as many clips at once and twice as many batches, or at last keep less of one.
 
         Raises:
-            UserError: ``train.out_of_memory`` when it is one clip already.
+            UserError: ``train.out_of_memory`` when it is one clip already and no less can be kept.
         """
         card.free_memory()
         step = self.session.step_number + 1
-        if not self.session.halve_batch():
-            if not self.session.save_memory():
-                raise card.too_small()
+        if self.session.halve_batch():
+            self.reporter.warning(
+                "train.batch_halved",
+                "Memory ran out at update {step}: from here on half as many clips are taken at once, in twice as many "
+                "batches.",
+                "Nothing to do: it learns the same, a little slower.",
+                step=step,
+            )
+        elif self.session.save_memory():
             self.reporter.warning(
                 "train.memory_saved",
                 "Memory ran out at update {step} with one clip at once: from here on less is kept, and some of it is "
@@ -159,14 +165,8 @@ class Recovery:
                 "Nothing to do: it learns the same, about a third slower.",
                 step=step,
             )
-            return
-        self.reporter.warning(
-            "train.batch_halved",
-            "Memory ran out at update {step}: from here on half as many clips are taken at once, in twice as many "
-            "batches.",
-            "Nothing to do: it learns the same, a little slower.",
-            step=step,
-        )
+        else:
+            raise card.too_small()
 
     def _bytes(self) -> int:
         return getattr(self.session, "snapshot_bytes", 0)
