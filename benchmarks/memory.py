@@ -27,6 +27,7 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
 from benchmarks import RESULTS, machine, training_parts
+from core.engines.xtts import precision
 from core.engines.xtts import session as sessions
 from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.feed import Part
@@ -88,6 +89,7 @@ def fake_session(config: TrainConfig) -> sessions.XttsSession:
     with (
         mock.patch.object(coqui, "HifiDecoder", lambda **_: nn.Identity()),
         mock.patch.object(nn.Module, "to", lambda module, *_, **__: module),  # fake parameters cannot be exchanged
+        mock.patch.object(precision, "processor_has_bfloat16", lambda: True),  # as cards do
         mock.patch.object(sessions, "Feed"),
         mock.patch.object(sessions, "Latents"),
     ):

@@ -100,7 +100,7 @@ def compare(bench: Bench) -> dict[str, Any]:
             "lora_float32": bench.ours("ours", {**shape, **LORA, "precision": "float32"}),
             "full": bench.ours("ours", {**shape, **FULL}),
         }
-    if arguments.compile:
+    if ours and (arguments.compile or arguments.device == "cuda"):
         ours["lora_compiled"] = bench.ours("ours", {**shape, **LORA, "compile": True})
     theirs = {}
     # Its encoder's width is fixed: it cannot be fed a tiny one.
@@ -142,6 +142,10 @@ def card(bench: Bench) -> dict[str, Any]:
         "memory_full_batch_1": bench.ours("ours", {**one, **FULL}, **short),
         "kill_and_resume": bench.ours("kill_and_resume", {**one, **LORA, "precision": "float32"}),
     }
+    # A very fast card may wait for its launches at so few clips: how well is it used with more?
+    many = {"batch_size": 4 * bench.arguments.batch, "accumulation": 1}
+    for name, what in (("lora", LORA), ("full", FULL)) if bench.arguments.device == "cuda" else ():
+        found[f"{name}_many_clips"] = bench.ours("ours", {**many, **what}, **short)
     for preset in presets() if bench.arguments.device == "cuda" else ():
         if preset.min_vram_gb:
             found[f"memory_{preset.id}"] = bench.ours("ours", preset.values, **short)
@@ -169,7 +173,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sentence-s", type=float, default=4.0, help="how long each sentence gets")
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--settings", default="{}", help="settings of ours that differ from the defaults, as JSON")
-    parser.add_argument("--compile", action="store_true", help="measure the compiled model too")
+    parser.add_argument("--compile", action="store_true", help="measure the compiled model too; always on a card")
     parser.add_argument("--no-training", action="store_true", help="features and samples alone")
     parser.add_argument("--card", action="store_true", help="memory, kill and resume also on the processor")
     parser.add_argument("--result", type=Path, help="where to write; default: benchmarks/results")

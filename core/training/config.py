@@ -36,7 +36,7 @@ class TrainConfig(BaseModel):
         json_schema_extra=_form("length", "updates"),
     )
     save_every: int = Field(
-        250,
+        300,
         ge=1,
         le=10_000,
         description="A checkpoint is kept, and speaks the test sentences, every so many updates.",

@@ -23,7 +23,7 @@ from core.engines.xtts.schedule import learning_rate
 from core.engines.xtts.state import UNREADABLE, broken, copied, copy_into, fused, random_state, read_state, set_random
 from core.engines.xtts.told import Told
 from core.engines.xtts.trainables import Mean, choose, groups
-from core.engines.xtts.trunk import compile_blocks
+from core.engines.xtts.trunk import compile_blocks, keep_lowered
 from core.errors import Cancelled
 from core.training import several
 from core.training.checkpoints import STATE
@@ -58,6 +58,7 @@ class XttsSession:
         self.mean = Mean(self.parameters, config.ema_decay)
         self.optimizer = torch.optim.AdamW(groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
         self.dtype = autocast_dtype(config.precision, device)
+        self.set_checkpointing(config.gradient_checkpointing)
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
         if self.scaler.is_enabled():
             # By hand: a process that has no part of the first update scales nothing before it unscales.
@@ -186,8 +187,14 @@ class XttsSession:
         """
         if self.config.gradient_checkpointing:
             return False
-        self.config = self.config.model_copy(update={"gradient_checkpointing": True})
+        self.set_checkpointing(True)
         return True
+
+    def set_checkpointing(self, on: bool) -> None:
+        """Keep only what goes into each block, and no converted weights: less memory for more time."""
+        self.config = self.config.model_copy(update={"gradient_checkpointing": on})
+        lowered = not on and self.dtype is not torch.float32
+        keep_lowered(self.xtts.gpt.gpt, self.dtype if lowered else None)
 
     @property
     def snapshot_bytes(self) -> int:

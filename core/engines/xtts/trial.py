@@ -63,7 +63,7 @@ def fits(
 
 
 def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
-    session.config = session.config.model_copy(update={"gradient_checkpointing": checkpointing})
+    session.set_checkpointing(checkpointing)
     on_card = session.device.startswith("cuda")
     card.free_memory()
     try:

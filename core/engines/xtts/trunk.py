@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+from transformers.pytorch_utils import Conv1D
 
 _ADAPTER = "default"
 
@@ -30,6 +31,18 @@ def trunk(gpt2: Any, embedded: Tensor, *, dropout: float = 0.0, checkpointing: b
             hidden = compute(block, hidden, dropout)
     normed: Tensor = gpt2.ln_f(hidden)
     return normed
+
+
+def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
+    """Keep weights that do not learn in ``dtype`` as well, so that no batch has to convert them; None forgets them.
+
+    Costs no memory without `checkpoint`: gradients need all of the conversions at once anyway.
+    """
+    for layer in list(gpt2.modules()):
+        if isinstance(layer, Conv1D) and not layer.weight.requires_grad:
+            for name in ("weight", "bias"):
+                kept = None if dtype is None else getattr(layer, name).detach().to(dtype)
+                layer.register_buffer(f"lowered_{name}", kept, persistent=False)
 
 
 def compile_blocks(gpt2: Any) -> None:
@@ -54,11 +67,11 @@ def _block(block: Any, hidden: Tensor, dropout: float) -> Tensor:
 def _linear(layer: nn.Module, inputs: Tensor) -> Tensor:
     """A Conv1D of transformers, bare or with a plain adapter; other adapters are left to peft."""
     if not isinstance(layer, LoraLayer):
-        return _conv1d(layer, inputs.flatten(0, 1)).view(*inputs.shape[:2], -1)
+        return _conv1d(layer, _lowered(inputs.flatten(0, 1))).view(*inputs.shape[:2], -1)
     if layer.lora_variant:
         output: Tensor = layer(inputs)
         return output
-    flat = inputs.flatten(0, 1)
+    flat = _lowered(inputs.flatten(0, 1))
     share = layer.lora_dropout[_ADAPTER].p if layer.training and hasattr(layer.lora_dropout[_ADAPTER], "p") else 0.0
     down = F.linear(drop(flat, share), layer.lora_A[_ADAPTER].weight)
     up = layer.lora_B[_ADAPTER].weight.t()
@@ -67,7 +80,15 @@ def _linear(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def _conv1d(layer: Any, flat: Tensor) -> Tensor:
+    if (lowered := getattr(layer, "lowered_weight", None)) is not None and lowered.dtype is flat.dtype:
+        return torch.addmm(layer.lowered_bias, flat, lowered)
     return torch.addmm(layer.bias, flat, layer.weight)
+
+
+def _lowered(values: Tensor) -> Tensor:
+    """In the number format of autocast: at once, not in each of the products that want it."""
+    kind = values.device.type
+    return values.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else values
 
 
 def drop(values: Tensor, share: float) -> Tensor:
