@@ -1,4 +1,4 @@
-"""What the machine has: graphics cards as their own tool reports them, and free memory, without loading torch."""
+"""What the machine has: graphics cards as their own tool reports them, and memory, without loading torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from pathlib import Path
 
 _QUERY = "name,memory.total,memory.free,compute_cap"
 _KEPT_S = 5.0
+# What PyTorch, the libraries of CUDA, CTranslate2 and C++ say when memory runs out.
+_NO_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "failed to allocate",
+    "alloc_failed",
+    "allocation_failed",
+    "bad_alloc",
+)
 _last: tuple[float, tuple[Card, ...]] | None = None
 
 
@@ -39,6 +49,14 @@ def free_memory() -> int | None:
         return None
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     return found[0] if found else None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: a card's, or this computer's."""
+    # By name, because torch's own class is not to be imported for it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
 def _ask() -> tuple[Card, ...]:

@@ -6,9 +6,8 @@ import gc
 import sys
 
 from core.errors import UserError
+from core.hardware import out_of_memory as out_of_memory
 
-# What CUDA, cuBLAS and the processor's allocator say when memory runs out, besides torch's own class for it.
-_MEMORY = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "can't allocate memory")
 _LOST = (
     "gpu is lost",
     "device lost",
@@ -25,16 +24,6 @@ _LOST = (
 _FAULT = ("device-side assert", "illegal memory access", "illegal instruction", "misaligned address")
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: the card's, or this computer's."""
-    if isinstance(error, MemoryError):
-        return True
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _MEMORY)
-
-
 def free_memory() -> None:
     """Give back what a failed attempt left behind; call it after the handler of its error, which holds tensors."""
     gc.collect()
@@ -49,11 +38,11 @@ def translated(error: BaseException) -> UserError | None:
 
     After one of these the process cannot use the card again: a new one can, which is what Resume starts.
     """
-    said = str(error)
-    plain = said.lower()
+    # Of the first line alone: torch ends whatever CUDA says with advice about device-side assertions.
+    what = (str(error).splitlines() or [""])[0][:200]
+    plain = what.lower()
     if not isinstance(error, RuntimeError) or not any(mark in plain for mark in ("cuda", "gpu", "nvidia", "device")):
         return None
-    what = said.splitlines()[0][:200]
     if any(sign in plain for sign in _LOST):
         return UserError(
             "train.card_lost",
@@ -74,10 +63,10 @@ def translated(error: BaseException) -> UserError | None:
 
 
 def too_small() -> UserError:
-    """Memory ran out although no fewer clips can be taken at once."""
+    """Memory ran out although no fewer clips can be taken at once and no less can be kept of one."""
     return UserError(
         "train.out_of_memory",
         "Memory ran out with a single clip at once.",
-        "Close other programs that use the card and resume, or start a new run with “Save memory” on, shorter clips "
-        "or a smaller adapter.",
+        "Close other programs that use the card and resume. If that is not enough, start a new run in which less "
+        "of the model learns (an adapter of a lower rank) or with shorter clips, or use a card with more memory.",
     )

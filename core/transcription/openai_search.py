@@ -108,7 +108,8 @@ def sample(
     done = torch.zeros(rows, dtype=torch.bool, device=logits.device)
     for step in range(min(rules.longest, decoder.room)):
         forbid(logits, rules, first=step == 0)
-        drawn = torch.multinomial(torch.softmax(logits / temperature, -1), 1)[:, 0]
+        # As `torch.multinomial` draws, whose own check of what it is given would cost a process its card.
+        drawn = (torch.softmax(logits / temperature, -1) / torch.empty_like(logits).exponential_()).argmax(-1)
         drawn[done] = rules.end
         totals += torch.log_softmax(logits, -1).gather(1, drawn[:, None])[:, 0] * ~done
         said = torch.cat([said, drawn[:, None]], 1)
@@ -118,6 +119,8 @@ def sample(
         logits = decoder.logits(decoder.hidden(drawn[:, None])[:, -1])
     texts = [row[: row.index(rules.end)] if rules.end in row else row for row in said.tolist()]
     scored = list(zip(texts, totals.tolist(), strict=True))
+    if any(math.isnan(total) for _, total in scored):
+        raise RuntimeError("recognition gave scores that are no numbers")
     return [_likeliest(scored[at : at + count]) for at in range(0, rows, count)]
 
 

@@ -185,13 +185,20 @@ def test_refuses_what_cannot_be_said(
         assert "🍕" in caught.value.text and "☂" in caught.value.text and "k" not in caught.value.values["characters"]
 
 
-def test_broken_weights_are_named_and_no_nan_is_played(voice: XttsVoice, speaker: Conditioning) -> None:
+@pytest.fixture
+def broken(voice: XttsVoice, monkeypatch: pytest.MonkeyPatch) -> XttsVoice:
+    """A voice with weights that are no numbers, where torch's own check would end the process's use of the card."""
     with torch.no_grad():
         voice.xtts.gpt.final_norm.weight.fill_(float("nan"))
+    monkeypatch.setattr(torch, "multinomial", lambda *_, **__: pytest.fail("device-side assert triggered"))
+    return voice
+
+
+def test_broken_weights_are_named_and_no_nan_is_played(broken: XttsVoice, speaker: Conditioning) -> None:
     with pytest.raises(UserError) as caught:
-        voice.speak(SENTENCE, "en", speaker, seed=0, max_seconds=0.5)
+        broken.speak(SENTENCE, "en", speaker, seed=0, max_seconds=0.5)
     assert caught.value.code == "speak.not_finite"
-    assert not hasattr(voice.xtts.gpt, "gpt_inference")
+    assert not hasattr(broken.xtts.gpt, "gpt_inference")
 
 
 def test_references_that_cannot_serve_are_named(voice: XttsVoice, tmp_path: Path, references: list[Path]) -> None:
@@ -306,9 +313,18 @@ def test_stop_is_seen_within_several_sentences(voice: XttsVoice, speaker: Condit
         voice.speak_many(["Hello.", " "], "en", speaker, [1, 2])
 
 
-def test_broken_weights_are_named_when_several_are_spoken(voice: XttsVoice, speaker: Conditioning) -> None:
-    with torch.no_grad():
-        voice.xtts.gpt.final_norm.weight.fill_(float("nan"))
+def test_broken_weights_are_named_when_several_are_spoken(broken: XttsVoice, speaker: Conditioning) -> None:
     with pytest.raises(UserError) as caught:
-        voice.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], max_seconds=0.5)
+        broken.speak_many(SENTENCES, "en", speaker, [1, 2, 3, 4], max_seconds=0.5)
     assert caught.value.code == "speak.not_finite"
+
+
+def test_codes_are_drawn_as_torch_draws_them() -> None:
+    ours, torchs = ([torch.Generator().manual_seed(seed) for seed in range(3)] for _ in range(2))
+    for _ in range(50):
+        scores = torch.randn(3, 1026) * 3
+        scores[:, 50:500] = -torch.inf
+        drawn = decode.Decoder._choose(scores, ours, True)
+        rows = zip(scores.softmax(dim=-1), torchs, strict=True)
+        assert drawn.tolist() == [torch.multinomial(row, 1, generator=one).item() for row, one in rows]
+    assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(ours, torchs, strict=True))

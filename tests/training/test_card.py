@@ -5,11 +5,19 @@ from __future__ import annotations
 import time
 
 import pytest
+import torch
 
 from core.training import card
 from core.training.watchdog import Watchdog
 from tests.jobs.conftest import until
 from tests.training.conftest import Recorded
+
+# What torch ends every error of CUDA with.
+ADVICE = """
+CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.
+For debugging consider passing CUDA_LAUNCH_BLOCKING=1
+Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.
+"""
 
 
 @pytest.mark.parametrize(
@@ -20,7 +28,7 @@ from tests.training.conftest import Recorded
         ("NVML: GPU is lost", "train.card_lost"),
         ("CUDA error: uncorrectable ECC error encountered", "train.card_lost"),
         ("CUDA error: device-side assert triggered", "train.card_fault"),
-        ("CUDA error: an illegal memory access was encountered", "train.card_fault"),
+        ("CUDA error: an illegal memory access was encountered" + ADVICE, "train.card_fault"),
     ],
 )
 def test_a_lost_card_and_a_broken_computation_are_told_apart_with_what_to_do(said: str, code: str) -> None:
@@ -31,9 +39,12 @@ def test_a_lost_card_and_a_broken_computation_are_told_apart_with_what_to_do(sai
 
 def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
     for error in (
+        RuntimeError("CUDA error: no kernel image is available for execution on the device" + ADVICE),
+        RuntimeError("CUDA driver version is insufficient for CUDA runtime version"),
         RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
         RuntimeError("Expected all tensors to be on the same device"),
         ValueError("CUDA error: unspecified launch failure"),
+        ValueError("out of memory"),
     ):
         assert card.translated(error) is None and not card.out_of_memory(error)
 
@@ -42,13 +53,19 @@ def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
     "error",
     [
         MemoryError(),
-        RuntimeError("CUDA error: out of memory"),
+        torch.OutOfMemoryError(),
+        RuntimeError("CUDA error: out of memory" + ADVICE),
         RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory"),
+        RuntimeError("mkl_malloc: failed to allocate memory"),
+        RuntimeError("std::bad_alloc"),
     ],
 )
 def test_full_memory_is_known_however_it_is_said(error: Exception) -> None:
-    assert card.out_of_memory(error)
+    assert card.out_of_memory(error) and card.translated(error) is None
 
 
 def test_patience_grows_with_the_longest_wait_seen_in_a_stage(recorded: Recorded) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.loss import losses
+from core.engines.xtts.session import XttsSession
 from core.errors import Cancelled, UserError
 from core.tasks import train
 from core.training.config import TrainConfig, config_text
@@ -54,6 +55,21 @@ def test_the_largest_batch_that_fits_is_chosen(
     assert (found.micro_batch, found.accumulation, found.checkpointing) == expected
     assert tried.count((found.micro_batch, found.checkpointing)) == 2, "two real updates"
     assert found.memory_mb > 50 and found.hours(1000) == pytest.approx(found.step_s / 3.6)
+
+
+def test_what_does_not_fit_before_the_first_batch_is_tried_with_less_kept(
+    features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def limited(session: XttsSession, on: bool) -> None:
+        asked.append(on)
+        if len(asked) > 1 and not on:
+            raise torch.OutOfMemoryError("injected")
+        session.config = session.config.model_copy(update={"gradient_checkpointing": on})
+
+    monkeypatch.setattr(XttsSession, "set_checkpointing", limited)
+    assert ENGINE.fits(CONFIG, features, starter, "cpu").checkpointing
 
 
 def test_nothing_fits_is_said(features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:

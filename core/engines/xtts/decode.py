@@ -26,6 +26,7 @@ from core.errors import Cancelled
 _PREFIX_NUMBER = 1
 _ROOM = 128  # positions the cache grows by
 _MOST = 16  # sentences at once
+NO_CHANCES = "no probability tensor: the scores are not finite"
 _PACKED_FOR = 64  # rows for which weights are laid out; fewer run as fast as with a layout of their own
 
 
@@ -122,7 +123,10 @@ class Decoder:
                 states[row].append(state)
             scores = processors(numbers, self.head(last[:, None])[:, 0].float())
             codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
-            going = (codes != self.gpt.stop_audio_token).tolist()
+            # Looked at together: each look is a wait for the card.
+            whole, *going = torch.cat([are_chances(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
+            if not whole:
+                raise RuntimeError(NO_CHANCES)
             if not any(going):
                 break
             kept = [n for n, goes in enumerate(going) if goes]
@@ -160,7 +164,9 @@ class Decoder:
             causal = torch.ones(new, width, dtype=torch.bool, device=hidden.device).tril(old)
             # A place of padding sees itself: seeing nothing would not be a number.
             mask = mask & causal | causal.triu(old)
-        mask = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)  # once, not in every block
+        # Once, not in every block; and in rows of eights, which is what kernels of cards want of it.
+        room = torch.zeros(*mask.shape[:-1], -(-width // 8) * 8, device=mask.device)
+        mask = room[..., :width].masked_fill_(~mask, -torch.inf)
         for block, one in zip(self.blocks, cache, strict=True):
             hidden = block(hidden, mask, one)
         normed: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(hidden[:, -1:]))
@@ -170,13 +176,18 @@ class Decoder:
     def _choose(scores: Tensor, generators: Sequence[torch.Generator], do_sample: bool) -> Tensor:
         if not do_sample:
             return scores.argmax(dim=-1)
-        probabilities = scores.softmax(dim=-1)
+        chances = torch.empty_like(scores)
         # One by one: each sentence has its own row of chances, whoever it is spoken with.
-        drawn = [
-            torch.multinomial(row[None], 1, generator=generator)[0]
-            for row, generator in zip(probabilities, generators, strict=True)
-        ]
-        return torch.cat(drawn)
+        for row, generator in zip(chances, generators, strict=True):
+            row.exponential_(1, generator=generator)
+        # As `torch.multinomial` draws, whose own check of what it is given would cost a process its card.
+        return (scores.softmax(dim=-1) / chances).argmax(dim=-1)
+
+
+def are_chances(scores: Tensor) -> Tensor:
+    """Whether every row (b, codes) leaves something to choose from. torch finds out by itself, but a card that fails
+    its check is lost to the process."""
+    return scores.amax(dim=-1).isfinite().all()
 
 
 class _Cache:

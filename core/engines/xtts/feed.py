@@ -46,11 +46,12 @@ class Feed:
         """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
         if self._thread is None:
             return self._update(number, division)
-        if self._next is not None and self._next[0] == (number, division):
-            parts = self._next[1].result()
+        coming, self._next = self._next, None  # one that failed is not asked again
+        if coming is not None and coming[0] == (number, division):
+            parts = coming[1].result()
         else:
-            if self._next is not None:
-                wait([self._next[1]])  # two at once would write into the same caches
+            if coming is not None:
+                wait([coming[1]])  # two at once would write into the same caches
             parts = self._update(number, division)
         self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
         return parts

@@ -111,7 +111,8 @@ class Latents:
         """Latents in full precision on the device, shape ``(len(pieces), 32, channels)``."""
         missing = [piece for piece in dict.fromkeys(pieces) if piece not in self._kept]
         for together in self._groups(missing):
-            self._kept.update(zip(together, self._compute(together), strict=True))
+            # Cloned: a row would keep all that it was computed with.
+            self._kept.update(zip(together, (one.clone() for one in self._compute(together)), strict=True))
         found = torch.stack([self._kept[piece] for piece in pieces])
         for piece in dict.fromkeys(pieces):
             self._kept.move_to_end(piece)

@@ -319,6 +319,8 @@ def start(
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")
+        # It would plan attention anew for every number of rows and length, which takes longer than the updates.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     session = XttsSession(load_base(base, device), config, features, device, base)
     if resume_from is not None:
         session.load(resume_from)

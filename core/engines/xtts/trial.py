@@ -63,10 +63,10 @@ def fits(
 
 
 def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
-    session.set_checkpointing(checkpointing)
     on_card = session.device.startswith("cuda")
     card.free_memory()
     try:
+        session.set_checkpointing(checkpointing)
         part, share = _longest(session, size)
         session._mode(training=True)
         for _ in range(2):

@@ -47,6 +47,8 @@ def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
 
 def compile_blocks(gpt2: Any) -> None:
     """From now on run blocks through ``torch.compile``: once for all lengths, which takes minutes at first."""
+    torch._dynamo.config.recompile_limit = 32  # with and without gradients, one row or several, checkpointed or not
+    torch._dynamo.config.suppress_errors = True  # without a C compiler it runs as it is
     gpt2.compiled_block = torch.compile(_block, dynamic=True)
 
 
@@ -74,8 +76,9 @@ def _linear(layer: nn.Module, inputs: Tensor) -> Tensor:
     flat = _lowered(inputs.flatten(0, 1))
     share = layer.lora_dropout[_ADAPTER].p if layer.training and hasattr(layer.lora_dropout[_ADAPTER], "p") else 0.0
     down = F.linear(drop(flat, share), layer.lora_A[_ADAPTER].weight)
-    up = layer.lora_B[_ADAPTER].weight.t()
-    added = torch.addmm(_conv1d(layer.get_base_layer(), flat), down, up, alpha=layer.scaling[_ADAPTER])
+    up = layer.lora_B[_ADAPTER].weight.t().to(flat.dtype)
+    # In place, or a card copies what it adds to first.
+    added = _conv1d(layer.get_base_layer(), flat).addmm_(down, up, alpha=layer.scaling[_ADAPTER])
     return added.view(*inputs.shape[:2], -1)
 
 

@@ -14,11 +14,11 @@ import soundfile
 import torch
 import torchaudio
 from torch import Tensor
-from transformers import StoppingCriteriaList
+from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import Samples
-from core.engines.xtts.decode import Decoder, Sampling
+from core.engines.xtts.decode import NO_CHANCES, Decoder, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
 from core.engines.xtts.text import cleaned, code_of, pieces, unknown_characters
@@ -108,7 +108,7 @@ class XttsVoice:
         """
         parts, language = self.parts(text, language)
         speaker = reference if isinstance(reference, Conditioning) else self.condition(reference)
-        options = {**self.settings(max_seconds), **settings, "stopping_criteria": _unless(should_stop)}
+        options = {**self.settings(max_seconds), **settings, "logits_processor": _unless(should_stop)}
         said: list[Samples] = []
         with self._speaking(seed), inference_gpt(self.xtts):
             for number, part in enumerate(parts):
@@ -291,15 +291,17 @@ def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto")
     return XttsVoice(xtts.to(device_for(device)))
 
 
-def _unless(should_stop: Callable[[], bool]) -> StoppingCriteriaList:
-    """A look at every audio code that changes nothing of what is said."""
+def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:
+    """A look before every audio code that changes nothing of what is said."""
 
-    def look(codes: Tensor, scores: Any, **_: Any) -> Tensor:
+    def look(codes: Tensor, scores: Tensor) -> Tensor:
         if should_stop():
             raise Cancelled
-        return torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
+        if not are_chances(scores):
+            raise RuntimeError(NO_CHANCES)
+        return scores
 
-    return StoppingCriteriaList([look])
+    return LogitsProcessorList([look])
 
 
 def _read(path: Path, max_s: float) -> Tensor:
