@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_WORDS = (*map(os.strerror, _FULL), "database or disk is full")
 
 
 @contextlib.contextmanager
@@ -83,15 +84,15 @@ def _fsync_folder(folder: Path) -> None:
 def is_full(error: BaseException) -> bool:
     """Whether a disk without room, or a quota that is used up, is behind ``error``.
 
-    Libraries that write through their own code say it in words of theirs (safetensors), or have it only as what
-    happened before (``torch.save``: "unexpected pos 704 vs 598").
+    Libraries that write through their own code say it in words of theirs (safetensors, SQLite), or have it only as
+    what happened before (``torch.save``: "unexpected pos 704 vs 598").
     """
     one: BaseException | None = error
     while one is not None:
         if isinstance(one, OSError):
             if one.errno in _FULL:
                 return True
-        elif any(os.strerror(number) in str(one) for number in _FULL):
+        elif any(words in str(one) for words in _FULL_WORDS):
             return True
         one = one.__cause__ or one.__context__
     return False

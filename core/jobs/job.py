@@ -158,6 +158,7 @@ class Job:
         """
         held, wanted = waiting.take(self.path / "lock", list(others), self._holder(), queue, wait)
         try:
+            self.stop_path.unlink(missing_ok=True)  # of last time
             self._spawn(held, queue, wanted)
         finally:
             locks.let_go(held)
@@ -168,7 +169,6 @@ class Job:
 
     def _spawn(self, held: list[int], line: Path | None = None, wanted: Sequence[Path] = ()) -> None:
         """Start the child, which inherits the locks; for those that are ``wanted`` it waits first."""
-        self.stop_path.unlink(missing_ok=True)
         events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
         command = [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)]
@@ -221,13 +221,15 @@ class Job:
         return self.stop_path.exists()
 
     def force_stop(self) -> None:
-        """Kill the child's whole process group at once."""
-        pid = locks.holder(self.path / "lock").get("pid")
-        if pid and self.alive():
-            try:
+        """Kill the child's whole process group at once; one that is still starting ends before it does anything."""
+        lock = self.path / "lock"
+        if not self.alive():
+            return
+        if "pid" not in locks.holder(lock):
+            self.stop()  # the child looks for it right after saying its pid: it sees this, or the pid is there by now
+        if pid := locks.holder(lock).get("pid"):
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                return
 
     def wait(self, timeout_s: float = 600.0) -> JobView:
         """Block until no process is at work on it (for tests and the command line)."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import faulthandler
 import importlib
 import json
 import os
 import signal
-import sqlite3
 import sys
 import time
 import traceback
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, UserError
+from core.files import is_full
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
@@ -42,18 +41,10 @@ def run(job: Job) -> events.Finished:
         return events.Finished(
             outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
         )
-    except OSError as error:
-        _write_traceback()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _disk_full(str(error.filename or job.path))
-        return _bug(job, error)
-    except sqlite3.OperationalError as error:
-        _write_traceback()
-        if "disk is full" in str(error):  # SQLITE_FULL; Python 3.10 does not say the code
-            return _disk_full(str(job.path))
-        return _bug(job, error)
     except Exception as error:
         _write_traceback()
+        if is_full(error):
+            return _disk_full(str(getattr(error, "filename", None) or job.path))
         return _bug(job, error)
 
 
@@ -157,7 +148,9 @@ def main() -> None:
         _keep(handle)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
-    if turn and not _wait(job, Path(turn[0]), int(turn[1]), [Path(lock) for lock in turn[2:]]):
+    ready = not turn or _wait(job, Path(turn[0]), int(turn[1]), [Path(lock) for lock in turn[2:]])
+    # After the pid was written: `Job.force_stop` leaves a process that it does not know yet to end here.
+    if not ready or job.stop_requested():
         events.append(job.events_path, events.Finished(outcome="cancelled"))
         os._exit(0)
     reserve = _reserve(job)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import soxr
 from core.audio.decode import MediaInfo, check_room, decode_to_flac, no_room, too_long
 from core.audio.samples import Samples
 from core.errors import DiskFull, UserError
-from core.files import replacing
+from core.files import is_full, replacing
 from core.jobs.reporter import Reporter
 from core.sources.archive import Folder, Zip
 from core.sources.datasets import Item, Reading
@@ -128,7 +127,7 @@ class _Joiner:
             except DiskFull:
                 raise
             except (soundfile.LibsndfileError, OSError, UserError) as error:
-                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                if is_full(error):
                     raise
                 return self._set_aside(item, str(error))
             if not count and self.frames:

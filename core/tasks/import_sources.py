@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
-from core.files import write_json
+from core.files import is_full, write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Source
@@ -192,7 +191,7 @@ def _unpacked(
             local = place.local(str(file), project.uploads, reporter.check_stop)
             files[file] = until.enter_context(local), file.name
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 raise
             outcome.fail(file.name, bad_sound(str(file), str(error)), reporter)
     media = files.pop(group.media[0], None) if group.media else None

@@ -46,6 +46,7 @@ class Recovery:
     fresh: Remembered | None = None
     cost_s: float = 0.0
     taken_at: float = field(default_factory=time.monotonic)
+    due: int = 0  # the update from which on a state is remembered again, also after one found no room
 
     def begin(self) -> None:
         """Remember where the run begins; a loaded or new state is taken for good."""
@@ -66,8 +67,8 @@ class Recovery:
         self.bad = 0
         if self.fresh is not None and step > self.fresh.step:
             self.good, self.fresh = self.fresh, None
-        apart = self.session.step_number - (self.good.step if self.good else 0)
-        if self.fresh is None and apart >= _APART and time.monotonic() - self.taken_at > _SHARE * self.cost_s:
+        is_due = self.session.step_number >= self.due and time.monotonic() - self.taken_at > _SHARE * self.cost_s
+        if self.fresh is None and is_due:
             self.fresh = self._remember()
 
     def saved(self) -> None:
@@ -138,7 +139,7 @@ class Recovery:
         if self.good is not None:
             with self.watchdog.watch("remember"):
                 self.session.restore(self.good.state)
-            self.bad, self.fresh = 0, None
+            self.bad, self.fresh, self.due = 0, None, self.session.step_number + _APART
             self.reporter.started(step=self.session.step_number)
 
     def smaller(self) -> None:
@@ -173,6 +174,7 @@ class Recovery:
 
     def _remember(self) -> Remembered | None:
         """The state as it is now; None where it would not fit into the computer's memory."""
+        self.due = self.session.step_number + _APART
         free = free_memory()
         if free is not None and self._bytes() > _ROOM * free:
             return None

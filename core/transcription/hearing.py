@@ -10,12 +10,13 @@ import numpy as np
 import soundfile
 
 from core.audio.samples import read
+from core.hardware import out_of_memory
 from core.records import Clip
 from core.transcription.background import each
 from core.transcription.base import SAMPLE_RATE_HZ, Asked, Heard, Recognizer, Samples, nothing
 from core.transcription.batches import batches, window_s
 from core.transcription.flags import is_silent, is_steady
-from core.transcription.memory import Limit, is_out_of_memory
+from core.transcription.memory import Limit
 from core.workspace import Project
 
 _SHORTEST = SAMPLE_RATE_HZ // 10  # a tenth of a second: nothing to be heard in less
@@ -116,7 +117,7 @@ def _hear_each_if_one_fails(sounds: Sequence[Samples], recognizer: Recognizer, a
     try:
         return list(recognizer.hear(sounds, asked))
     except FAULTS as error:
-        if is_out_of_memory(error):
+        if out_of_memory(error):
             raise
         if len(sounds) == 1:
             return [error]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.hardware import cards, free_memory
+from core.hardware import cards, free_memory, out_of_memory
 
 _I = TypeVar("_I")
 _R = TypeVar("_R")
@@ -15,14 +15,6 @@ _SHARE = 0.5  # of the free memory: others want some as well, and the estimate i
 _MOST = {"cpu": 16, "cuda": 64}  # more at a time are no faster
 _TEXT_TOKENS = 224
 _ASSUMED_FREE = 2 << 30
-_SIGNS = (
-    "out of memory",
-    "bad_alloc",
-    "not enough memory",
-    "can't allocate memory",
-    "failed to allocate",
-    "alloc_failed",
-)
 
 
 @dataclass(frozen=True)
@@ -56,13 +48,6 @@ def free_card_bytes() -> int:
     return int(min((card.free_gb for card in cards()), default=0.0) * (1 << 30)) or _ASSUMED_FREE
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says, in Python's, PyTorch's or CTranslate2's words, that memory was short."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
-
-
 class Limit:
     """The most items that go through at a time, lowered for good each time memory runs out."""
 
@@ -84,7 +69,7 @@ class Limit:
             try:
                 done += work(part)
             except Exception as error:
-                if len(part) == 1 or not is_out_of_memory(error):
+                if len(part) == 1 or not out_of_memory(error):
                     raise
                 self._lower(len(part) // 2)
             # Outside of the handler: the error's frames hold the very memory that is short.

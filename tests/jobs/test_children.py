@@ -190,6 +190,30 @@ def test_force_stop_ends_the_worker_and_what_it_started(start: Start) -> None:
     assert job.read().status == "interrupted"
 
 
+def test_a_forced_stop_reaches_a_job_that_has_only_just_been_started(
+    start: Start, project: Project, tmp_path: Path
+) -> None:
+    with open(tmp_path / "site" / "sitecustomize.py", "a") as file:
+        file.write("\nimport time\ntime.sleep(0.5)\n")
+    job = start(steps=1000, pace_s=0.05)
+    assert "pid" not in locks.holder(job.path / "lock"), "it was to be stopped before it could say who it is"
+    job.force_stop()
+    view = job.wait(10)
+    assert not job.alive() and view.status == "cancelled" and view.started_at is None
+    project.launch(job, gpu=False)
+    _counting(job)  # the stop was for the last time only
+
+
+def test_a_forced_stop_kills_a_job_that_says_its_pid_just_then(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = start(steps=1000, pace_s=0.05)
+    _counting(job)
+    seen: list[Path] = []
+    real = locks.holder
+    monkeypatch.setattr(locks, "holder", lambda path: real(path) if path in seen else seen.append(path) or {})
+    job.force_stop()
+    assert job.wait(10).status == "interrupted"
+
+
 def test_a_helper_that_outlives_its_worker_does_not_look_like_a_running_job(start: Start) -> None:
     job = start(steps=1000, pace_s=0.1, child=True)
     _counting(job, 1)

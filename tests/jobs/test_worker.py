@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -13,13 +15,37 @@ from core.jobs import worker
 from core.jobs.job import Job
 
 
-@pytest.mark.parametrize(("said", "code"), [("database or disk is full", "disk.full"), ("no such table: clips", "bug")])
-def test_a_disk_that_is_full_for_the_database_is_no_bug(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, code: str
+def full(path: str | None = None) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def zipped() -> RuntimeError:
+    """As ``torch.save`` ends on a full disk."""
+    error = RuntimeError("unexpected pos 704 vs 598")
+    error.__context__ = full()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (full("voice.wav"), "disk.full"),
+        (zipped(), "disk.full"),
+        (sqlite3.OperationalError("database or disk is full"), "disk.full"),
+        (sqlite3.OperationalError("no such table: clips"), "bug"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "voice.wav"), "bug"),
+        (RuntimeError("unexpected pos 704 vs 598"), "bug"),
+    ],
+)
+def test_a_full_disk_is_no_bug_however_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
 ) -> None:
     def run(*_: object) -> None:
-        raise sqlite3.OperationalError(said)
+        raise error
 
     monkeypatch.setitem(sys.modules, "core.tasks.writing", SimpleNamespace(run=run))  # type: ignore[arg-type]
-    finished = worker.run(Job.create(tmp_path, "writing", {}))
+    job = Job.create(tmp_path, "writing", {})
+    finished = worker.run(job)
     assert (finished.outcome, finished.code) == ("failed", code)
+    if code == "disk.full":
+        assert finished.values == {"path": getattr(error, "filename", None) or str(job.path)}

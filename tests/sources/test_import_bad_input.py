@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -126,8 +128,11 @@ def test_a_disk_that_fills_up_while_a_data_set_is_joined_is_named(
     assert error.value.code == "audio.no_room"
 
 
+@pytest.mark.parametrize(
+    "error", [DiskFull("audio.no_room", "Full."), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))]
+)
 def test_a_disk_that_fills_up_while_a_member_is_decoded_is_no_fault_of_the_member(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
@@ -135,13 +140,31 @@ def test_a_disk_that_fills_up_while_a_member_is_decoded_is_no_fault_of_the_membe
     (folder / "one.txt").write_text("One.")
 
     def no_room(*_: object, **__: object) -> None:
-        raise DiskFull("audio.no_room", "Full.")
+        raise error
 
     monkeypatch.setattr("core.sources.joining.decode_to_flac", no_room)
     reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
-    with pytest.raises(DiskFull):
+    with pytest.raises(type(error)):
         join(Folder(folder), tmp_path / "x.flac", look(folder), reporter, max_hours=1)
     assert reporter.job.read().warnings == []
+
+
+def test_a_disk_that_fills_up_while_a_recording_is_unpacked_ends_the_import(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talks.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(write(tmp_path / "a.wav", tone(1)), "a.wav")
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Zip, "local", no_room)
+    job = Job.create(project.jobs, "import_sources", {})
+    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": [[str(path), path.name]]}
+    with pytest.raises(OSError, match="No space left"):
+        import_sources.run(job, arguments, Reporter(job))
+    assert job.read().warnings == [] and path.exists()
 
 
 def test_a_damaged_member_of_a_zip_of_recordings_is_named_and_the_others_come_in(

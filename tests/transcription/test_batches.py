@@ -7,7 +7,7 @@ import torch
 
 from core.transcription.batches import batches, window_s
 from core.transcription.fallback import Reading, settle
-from core.transcription.memory import Limit, Shape, batch_size, is_out_of_memory
+from core.transcription.memory import Limit, Shape, batch_size
 
 
 def test_every_clip_is_in_one_batch_with_clips_of_its_window() -> None:
@@ -119,4 +119,5 @@ def test_a_single_clip_without_memory_and_any_other_error_are_not_hidden() -> No
         Limit().run([1, 2], lambda _: fail(MemoryError()))
     with pytest.raises(RuntimeError, match="shape"):
         Limit().run([1, 2], lambda _: fail(RuntimeError("shape mismatch")))
-    assert not is_out_of_memory(ValueError("out of memory"))
+    with pytest.raises(ValueError, match="out of memory"):
+        Limit().run([1, 2], lambda _: fail(ValueError("out of memory")))
