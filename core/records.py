@@ -103,6 +103,13 @@ class Clip:
         return self.confidence is not None and self.confidence < LOW_CONFIDENCE
 
 
+# The fields of a clip that measuring its sound sets.
+MEASURES = frozenset(
+    ("snr_db", "loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "bandwidth_hz", "lead_s", "tail_s")
+    + ("speaker_similarity", "naturalness", "sound_flags")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word and when it is said, in seconds of its recording; ``probability`` is None where nothing said it."""

@@ -144,7 +144,7 @@ def undo(project: Project) -> str:
 
 def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
     """How many clips each filter leaves; ``totals`` spares a query to who has them."""
-    totals = totals or project.store.totals()
+    totals = totals or project.figures.totals()
     return {
         "all": totals.clips,
         "new": totals.clips - totals.approved - totals.rejected,
@@ -157,13 +157,13 @@ def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
 
 def flag_counts(project: Project, state: str) -> dict[str, int]:
     """How many clips of a state have each flag, the weightiest kinds first; only those there are."""
-    found = project.store.flag_counts(state)
+    found = project.figures.flag_counts(state)
     return {code: found[code] for code in (*FLAGS, *sorted(found.keys() - set(FLAGS))) if code in found}
 
 
 def sure_counts(project: Project, *, flagged: bool = False) -> dict[float, int]:
     """How many new clips each of the thresholds would approve; see `approve_sure`."""
-    return project.store.sure_counts(THRESHOLDS, unflagged=not flagged)
+    return project.figures.sure_counts(THRESHOLDS, unflagged=not flagged)
 
 
 def approve_sure(project: Project, threshold: float = LOOKS_RIGHT, *, flagged: bool = False) -> int:

@@ -49,7 +49,7 @@ class ProjectCard:
 
 def steps(project: Project) -> list[StepState]:
     """All steps in order. Cheap enough for every tick of a page."""
-    totals = project.store.totals()
+    totals = project.figures.totals()
     votes = len(project.store.votes())
     spoken = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
     return [

@@ -1,44 +1,24 @@
-"""A project's database: recordings, clips with their revisions, votes. SQLite in WAL mode."""
+"""A project's records: recordings with their words, clips and every change of them, votes. Read and written here."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from core import tables
+from core import clip_filter
 from core.errors import UserError
-from core.records import LOW_CONFIDENCE, Clip, ClipFilter, Edit, Revision, Source, Totals, Vote, Word
+from core.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
+from core.tables import insert, opened, record
 
-_T = TypeVar("_T")
-
-_MEASURES = frozenset(
-    ("snr_db", "loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "bandwidth_hz", "lead_s", "tail_s")
-    + ("speaker_similarity", "naturalness", "sound_flags")
-)
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
 _LONGEST_S = 120.0
 _REACHING_INTO = "source_id=? AND start_s > ? AND start_s < ? AND end_s > ?"
-_ORDER = {
-    "time": "source_id, start_s",
-    "confidence": "confidence IS NULL, confidence, source_id, start_s",
-    "length": "end_s - start_s, source_id, start_s",
-    "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
-}
-_FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
-# The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
-_PLACE = {
-    "time": ("source_id", "start_s", "id"),
-    "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
-    "length": ("end_s - start_s", "source_id", "start_s", "id"),
-    "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
-}
 
 
 class Store:
@@ -47,40 +27,24 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        fresh = not self.path.exists()
-        connection = sqlite3.connect(self.path, timeout=30)
-        try:
-            if fresh:
-                connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.row_factory = sqlite3.Row
-            tables.bring_up(connection)
-            with connection:
-                yield connection
-        finally:
-            connection.close()
-
-    # Sources
+    # Recordings
 
     def add_source(self, source: Source, words: Iterable[Word] = (), clips: Iterable[Clip] = ()) -> None:
         """Add a recording with the words and clips that come with it, all of it or nothing."""
         spoken = [{"source_id": source.id, **asdict(word)} for word in words]
         cut = [asdict(clip) for clip in clips]
-        with self._open() as db:
-            _insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
-            _insert(db, "words", spoken)
+        with opened(self.path) as db:
+            insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
+            insert(db, "words", spoken)
             if cut:
                 last = _last_number(db, source.id, [clip["id"] for clip in cut])
-                _insert(db, "clips", cut)
+                insert(db, "clips", cut)
                 _note_change(db, source.id, last, changed=True)
 
     def sources(self) -> list[Source]:
         """All recordings in the order they came."""
-        with self._open() as db:
-            return [_record(Source, row) for row in db.execute("SELECT * FROM sources ORDER BY added_at, id")]
+        with opened(self.path) as db:
+            return [record(Source, row) for row in db.execute("SELECT * FROM sources ORDER BY added_at, id")]
 
     def source(self, source_id: str) -> Source:
         """One recording.
@@ -88,29 +52,123 @@ class Store:
         Raises:
             UserError: ``source.missing``.
         """
-        with self._open() as db:
+        with opened(self.path) as db:
             row = db.execute("SELECT * FROM sources WHERE id=?", (source_id,)).fetchone()
         if row is None:
             raise UserError(
                 "source.missing", "The recording {id} is no longer there.", "Reload the page.", id=source_id
             )
-        return _record(Source, row)
+        return record(Source, row)
 
     def change_source(
         self, source_id: str, *, title: str | None = None, rights: str | None = None, use: str | None = None
     ) -> None:
         """Set the title, the rights note, or which sound of a recording is used."""
-        with self._open() as db:
+        with opened(self.path) as db:
             for name, value in (("title", title), ("rights", rights), ("use", use)):
                 if value is not None:
                     db.execute(f"UPDATE sources SET {name}=? WHERE id=?", (value, source_id))
 
     def remove_source(self, source_id: str) -> None:
         """Remove a recording and its clips from the database (files are the caller's)."""
-        with self._open() as db:
+        with opened(self.path) as db:
             db.execute("DELETE FROM sources WHERE id=?", (source_id,))
 
-    # Clips
+    # Their words
+
+    def words(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[Word]:
+        """The words known of a recording that begin from ``start_s`` on and before ``end_s``, in order."""
+        sql = "SELECT * FROM words WHERE source_id=? AND start_s >= ? AND start_s < ? ORDER BY start_s, rowid"
+        with opened(self.path) as db:
+            return [record(Word, row) for row in db.execute(sql, (source_id, start_s, end_s))]
+
+    def replace_words(self, source_id: str, start_s: float, end_s: float, words: Iterable[Word]) -> None:
+        """Put these words in the place of those known of a stretch of a recording."""
+        rows = [{"source_id": source_id, **asdict(word)} for word in words]
+        with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
+            db.execute(sql, (source_id, start_s, end_s))
+            insert(db, "words", rows)
+
+    def words_stamp(self, source_id: str) -> tuple[float, ...]:
+        """Changes whenever the words of a recording do; quick for hundreds of thousands of them."""
+        sql = "SELECT count(*), coalesce(max(rowid), 0), total(start_s) FROM words WHERE source_id=?"
+        with opened(self.path) as db:
+            return tuple(db.execute(sql, (source_id,)).fetchone())
+
+    # Clips that a filter leaves
+
+    def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
+        """A page of clips; a negative limit means all."""
+        those, values = clip_filter.rows(chosen)
+        order = clip_filter.ORDER[chosen.sort]
+        # Rows are chosen by what the indexes hold; only those of the page are read whole.
+        page = f"SELECT rowid FROM {those} ORDER BY {order} LIMIT ? OFFSET ?"
+        sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
+        with opened(self.path) as db:
+            return [record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
+
+    def count(self, chosen: ClipFilter = ClipFilter()) -> int:
+        """How many clips the filter leaves."""
+        those, values = clip_filter.rows(chosen)
+        with opened(self.path) as db:
+            return int(db.execute(f"SELECT count(*) FROM {those}", values).fetchone()[0])
+
+    def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
+        """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
+        those, values = clip_filter.rows(chosen)
+        place = clip_filter.PLACE[chosen.sort]
+        sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{one} DESC" for one in place))
+        here, its = clip_filter.place_of(chosen, clip)
+        near = f"SELECT rowid FROM {those} AND ({', '.join(place)}) {sign} {here}"
+        sql = f"SELECT * FROM clips WHERE rowid IN ({near} ORDER BY {order} LIMIT ?) ORDER BY {order}"
+        with opened(self.path) as db:
+            return [record(Clip, row) for row in db.execute(sql, (*values, *its, limit))]
+
+    def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
+        """How many clips the filter leaves before this one in the filter's order."""
+        those, values = clip_filter.rows(chosen)
+        here, its = clip_filter.place_of(chosen, clip)
+        sql = f"SELECT count(*) FROM {those} AND ({', '.join(clip_filter.PLACE[chosen.sort])}) < {here}"
+        with opened(self.path) as db:
+            return int(db.execute(sql, (*values, *its)).fetchone()[0])
+
+    # Clips by id, or by where they lie in their recording
+
+    def clip(self, clip_id: str) -> Clip:
+        """One clip.
+
+        Raises:
+            UserError: ``clip.missing``.
+        """
+        with opened(self.path) as db:
+            return _clip_row(db, clip_id)
+
+    def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
+        """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""
+        sql = f"SELECT * FROM clips WHERE {_REACHING_INTO} ORDER BY start_s LIMIT ?"
+        with opened(self.path) as db:
+            return [
+                record(Clip, row) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s, limit))
+            ]
+
+    def bounds(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[tuple[float, float]]:
+        """Where the clips that reach into a stretch of a recording begin and end, in order."""
+        sql = f"SELECT start_s, end_s FROM clips WHERE {_REACHING_INTO} ORDER BY start_s"
+        with opened(self.path) as db:
+            return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
+
+    def around(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
+        """Where the last clip before a stretch ends (0 if there is none), and where the next after it begins."""
+        before = "SELECT end_s FROM clips WHERE source_id=? AND start_s <= ? ORDER BY start_s DESC LIMIT 1"
+        after = "SELECT start_s FROM clips WHERE source_id=? AND start_s >= ? ORDER BY start_s LIMIT 1"
+        with opened(self.path) as db:
+            last = db.execute(before, (source_id, start_s)).fetchone()
+            following = db.execute(after, (source_id, end_s)).fetchone()
+        return (last[0] if last else 0.0), (following[0] if following else float("inf"))
+
+    # Clips come and go
 
     def replace_clips(
         self,
@@ -127,91 +185,81 @@ class Store:
                 raises, nothing is changed.
         """
         wanted = {clip.id: clip for clip in clips}
-        with self._open() as db:
+        with opened(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_number(db, source_id, wanted)
             rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
             there = {row["id"] for row in rows}
-            gone = [_record(Clip, row) for row in rows if row["id"] not in wanted]
+            gone = [record(Clip, row) for row in rows if row["id"] not in wanted]
             touched = [clip for clip in gone if clip.status != "new" or clip.edited_at is not None]
             if touched and keep:
                 keep(touched, [one for clip in touched for one in _revisions(db, clip.id)])
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
-            _insert(db, "clips", [asdict(clip) for clip in wanted.values() if clip.id not in there])
+            insert(db, "clips", [asdict(clip) for clip in wanted.values() if clip.id not in there])
             _note_change(db, source_id, last, changed=bool(gone) or wanted.keys() != there)
         return [clip.id for clip in gone]
 
     def last_number(self, source_id: str) -> int:
         """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
-        with self._open() as db:
+        with opened(self.path) as db:
             return _last_number(db, source_id)
 
-    def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
-        """A page of clips; a negative limit means all."""
-        where, values = _where(chosen)
-        order = _ORDER[chosen.sort]
-        # Rows are chosen by what the indexes hold; only those of the page are read whole.
-        page = f"SELECT rowid FROM {_table(chosen)} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
-        sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
-        with self._open() as db:
-            return [_record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
-
-    def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
-        """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""
-        sql = f"SELECT * FROM clips WHERE {_REACHING_INTO} ORDER BY start_s LIMIT ?"
-        with self._open() as db:
-            return [
-                _record(Clip, row) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s, limit))
-            ]
-
-    def bounds(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[tuple[float, float]]:
-        """Where the clips that reach into a stretch of a recording begin and end, in order."""
-        sql = f"SELECT start_s, end_s FROM clips WHERE {_REACHING_INTO} ORDER BY start_s"
-        with self._open() as db:
-            return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
-
-    def around(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
-        """Where the last clip before a stretch ends (0 if there is none), and where the next after it begins."""
-        before = "SELECT end_s FROM clips WHERE source_id=? AND start_s <= ? ORDER BY start_s DESC LIMIT 1"
-        after = "SELECT start_s FROM clips WHERE source_id=? AND start_s >= ? ORDER BY start_s LIMIT 1"
-        with self._open() as db:
-            last = db.execute(before, (source_id, start_s)).fetchone()
-            following = db.execute(after, (source_id, end_s)).fetchone()
-        return (last[0] if last else 0.0), (following[0] if following else float("inf"))
-
-    def count(self, chosen: ClipFilter = ClipFilter()) -> int:
-        """How many clips the filter leaves."""
-        where, values = _where(chosen)
-        with self._open() as db:
-            return int(db.execute(f"SELECT count(*) FROM {_table(chosen)} WHERE {where}", values).fetchone()[0])
-
-    def clip(self, clip_id: str) -> Clip:
-        """One clip.
+    def swap_clips(self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip]) -> Edit:
+        """Put clips in the place of others, and remember it for `undo_edit`.
 
         Raises:
-            UserError: ``clip.missing``.
+            UserError: ``clip.missing``: one of ``gone`` is not there (any more).
         """
-        with self._open() as db:
-            return _clip_row(db, clip_id)
+        with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            before = [_clip_row(db, clip_id) for clip_id in gone]
+            _swap(db, source_id, before, fresh)
+            values = (source_id, what, _to_json(before), _to_json(fresh))
+            number = db.execute(
+                "INSERT INTO edits (source_id, what, before, after) VALUES (?, ?, ?, ?)", values
+            ).lastrowid
+        return Edit(number or 0, source_id, what, tuple(before), tuple(fresh))
+
+    def undo_edit(
+        self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
+    ) -> Edit | None:
+        """Take the last edit of a recording's clips back; None if there is none whose clips are still there.
+
+        What recognition or a person wrote into the clips meanwhile goes with them.
+
+        Args:
+            keep: handed those of them as they are now that a person decided on or changed, and their revisions,
+                before they go; if it raises, nothing is changed.
+        """
+        with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            edit = _last_edit(db, source_id)
+            if edit is None:
+                return None
+            now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
+            touched = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
+            if touched and keep:
+                keep([clip for clip, _ in touched], [one for _, changes in touched for one in changes])
+            _swap(db, source_id, edit.after, edit.before)
+            db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
+        return edit
+
+    def last_edit(self, source_id: str) -> Edit | None:
+        """What `undo_edit` would take back."""
+        with opened(self.path) as db:
+            return _last_edit(db, source_id)
+
+    # What a person changes in a clip
 
     def edit_clip(self, clip_id: str, **changes: Any) -> Clip:
         """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision."""
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(_EDITABLE))}")
-        with self._open() as db:
+        with opened(self.path) as db:
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
             if row is not None:
-                self._apply(db, row, changes, time.time())
+                _apply(db, row, changes, time.time())
         return self.clip(clip_id)
-
-    def _apply(self, db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
-        for name, value in changes.items():
-            if row[name] != value:
-                db.execute(
-                    "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
-                    (row["id"], now, name, str(row[name]), str(value)),
-                )
-                db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
 
     def edit_clips(self, chosen: ClipFilter | Sequence[str], **changes: Any) -> int:
         """The same change on every clip the filter leaves, or that has one of these ids, undone as one.
@@ -221,15 +269,51 @@ class Store:
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
         if isinstance(chosen, ClipFilter):
-            where, values = _where(chosen)
+            those, values = clip_filter.rows(chosen)
         else:
-            where, values = "id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
+            those, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
         now = time.time()
-        with self._open() as db:
-            rows = db.execute(f"SELECT * FROM clips WHERE {where}", values).fetchall()
+        with opened(self.path) as db:
+            rows = db.execute(f"SELECT * FROM {those}", values).fetchall()
             for row in rows:
-                self._apply(db, row, changes, now)
+                _apply(db, row, changes, now)
         return len(rows)
+
+    def revisions(self, clip_id: str) -> list[Revision]:
+        """All changes of a clip, oldest first."""
+        with opened(self.path) as db:
+            return _revisions(db, clip_id)
+
+    def written(self) -> set[str]:
+        """Ids of the clips whose text a person changed."""
+        with opened(self.path) as db:
+            return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
+
+    def undo_last(self) -> list[str]:
+        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
+
+        Changes of clips that are gone are passed over, and kept.
+        """
+        there = "clip_id IN (SELECT id FROM clips)"
+        with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            last = db.execute(f"SELECT at FROM revisions WHERE {there} ORDER BY number DESC LIMIT 1").fetchone()
+            if last is None:
+                return []
+            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", last).fetchall()
+            for name in _EDITABLE:
+                # Bounds are kept as text in a revision; the column's type makes them numbers again.
+                db.execute(
+                    f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
+                    (last[0], name),
+                )
+            # Taking back is a change too: a dataset frozen before it is out of date.
+            now = time.time()
+            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in found])
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", last)
+        return [row[0] for row in found]
+
+    # What models hear and measure of a clip
 
     def hear_clip(
         self,
@@ -268,9 +352,9 @@ class Store:
             "compression_ratio": compression_ratio,
             "text_flags": text_flags,
         }
-        with self._open() as db:
+        with opened(self.path) as db:
             row = db.execute(sql, values).fetchone()
-            return None if row is None else _record(Clip, row)
+            return None if row is None else record(Clip, row)
 
     def second_opinion(
         self,
@@ -295,12 +379,12 @@ class Store:
             f"text_flags=CASE WHEN {same} THEN :text_flags ELSE text_flags END WHERE id=:id"
         )
         values = {"id": clip_id, "second_text": second_text, "mismatch": mismatch, "text_flags": text_flags}
-        with self._open() as db:
+        with opened(self.path) as db:
             db.execute(sql, {**values, "text": text, "checked": int(checked)})
 
     def flag_texts(self, flags: Mapping[str, str]) -> None:
         """Set the flags of clips' texts by id, all at once."""
-        with self._open() as db:
+        with opened(self.path) as db:
             rows = [(codes, clip_id) for clip_id, codes in flags.items()]
             db.executemany("UPDATE clips SET text_flags=? WHERE id=?", rows)
 
@@ -310,199 +394,18 @@ class Store:
 
     def measure_clips(self, measures: Mapping[str, Mapping[str, float | str | None]]) -> None:
         """Store what was measured of several clips, by id, in one transaction."""
-        with self._open() as db:
+        with opened(self.path) as db:
             for clip_id, found in measures.items():
-                if unknown := found.keys() - _MEASURES:
-                    raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {sorted(_MEASURES)}")
+                if unknown := found.keys() - MEASURES:
+                    raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {sorted(MEASURES)}")
                 sets = ", ".join(f"{name}=:{name}" for name in found)
                 db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**found, "id": clip_id})
-
-    # Words
-
-    def words(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[Word]:
-        """The words known of a recording that begin from ``start_s`` on and before ``end_s``, in order."""
-        sql = "SELECT * FROM words WHERE source_id=? AND start_s >= ? AND start_s < ? ORDER BY start_s, rowid"
-        with self._open() as db:
-            return [_record(Word, row) for row in db.execute(sql, (source_id, start_s, end_s))]
-
-    def replace_words(self, source_id: str, start_s: float, end_s: float, words: Iterable[Word]) -> None:
-        """Put these words in the place of those known of a stretch of a recording."""
-        rows = [{"source_id": source_id, **asdict(word)} for word in words]
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
-            db.execute(sql, (source_id, start_s, end_s))
-            _insert(db, "words", rows)
-
-    def words_stamp(self, source_id: str) -> tuple[float, ...]:
-        """Changes whenever the words of a recording do; quick for hundreds of thousands of them."""
-        sql = "SELECT count(*), coalesce(max(rowid), 0), total(start_s) FROM words WHERE source_id=?"
-        with self._open() as db:
-            return tuple(db.execute(sql, (source_id,)).fetchone())
-
-    # Edits of the clips of one recording
-
-    def swap_clips(self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip]) -> Edit:
-        """Put clips in the place of others, and remember it for `undo_edit`.
-
-        Raises:
-            UserError: ``clip.missing``: one of ``gone`` is not there (any more).
-        """
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            before = [_clip_row(db, clip_id) for clip_id in gone]
-            _swap(db, source_id, before, fresh)
-            values = (source_id, what, _to_json(before), _to_json(fresh))
-            number = db.execute(
-                "INSERT INTO edits (source_id, what, before, after) VALUES (?, ?, ?, ?)", values
-            ).lastrowid
-        return Edit(number or 0, source_id, what, tuple(before), tuple(fresh))
-
-    def undo_edit(
-        self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
-    ) -> Edit | None:
-        """Take the last edit of a recording's clips back; None if there is none whose clips are still there.
-
-        What recognition or a person wrote into the clips meanwhile goes with them.
-
-        Args:
-            keep: handed those of them as they are now that a person decided on or changed, and their revisions,
-                before they go; if it raises, nothing is changed.
-        """
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            edit = _last_edit(db, source_id)
-            if edit is None:
-                return None
-            now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
-            touched = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
-            if touched and keep:
-                keep([clip for clip, _ in touched], [one for _, changes in touched for one in changes])
-            _swap(db, source_id, edit.after, edit.before)
-            db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
-        return edit
-
-    def last_edit(self, source_id: str) -> Edit | None:
-        """What `undo_edit` would take back."""
-        with self._open() as db:
-            return _last_edit(db, source_id)
-
-    # Revisions
-
-    def revisions(self, clip_id: str) -> list[Revision]:
-        """All changes of a clip, oldest first."""
-        with self._open() as db:
-            return _revisions(db, clip_id)
-
-    def written(self) -> set[str]:
-        """Ids of the clips whose text a person changed."""
-        with self._open() as db:
-            return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
-
-    def undo_last(self) -> list[str]:
-        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
-
-        Changes of clips that are gone are passed over, and kept.
-        """
-        there = "clip_id IN (SELECT id FROM clips)"
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            last = db.execute(f"SELECT at FROM revisions WHERE {there} ORDER BY number DESC LIMIT 1").fetchone()
-            if last is None:
-                return []
-            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", last).fetchall()
-            for name in _EDITABLE:
-                # Bounds are kept as text in a revision; the column's type makes them numbers again.
-                db.execute(
-                    f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
-                    (last[0], name),
-                )
-            # Taking back is a change too: a dataset frozen before it is out of date.
-            now = time.time()
-            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in found])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", last)
-        return [row[0] for row in found]
-
-    def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
-        """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
-        where, values = _where(chosen)
-        place = _PLACE[chosen.sort]
-        sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{one} DESC" for one in place))
-        here, its = _here(chosen, clip)
-        near = f"SELECT rowid FROM {_table(chosen)} WHERE {where} AND ({', '.join(place)}) {sign} {here}"
-        sql = f"SELECT * FROM clips WHERE rowid IN ({near} ORDER BY {order} LIMIT ?) ORDER BY {order}"
-        with self._open() as db:
-            return [_record(Clip, row) for row in db.execute(sql, (*values, *its, limit))]
-
-    def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
-        """How many clips the filter leaves before this one in the filter's order."""
-        where, values = _where(chosen)
-        here, its = _here(chosen, clip)
-        sql = f"SELECT count(*) FROM {_table(chosen)} WHERE {where} AND ({', '.join(_PLACE[chosen.sort])}) < {here}"
-        with self._open() as db:
-            return int(db.execute(sql, (*values, *its)).fetchone()[0])
-
-    def sure_counts(self, levels: Sequence[float], *, unflagged: bool = False) -> dict[float, int]:
-        """How many new clips have a text and at least each of these confidences, in one query."""
-        sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
-        where, values = _where(ClipFilter("new", unflagged=unflagged))
-        with self._open() as db:
-            row = db.execute(f"SELECT {sums} FROM clips WHERE {where} AND text != ''", (*levels, *values)).fetchone()
-        return dict(zip(levels, row, strict=True))
-
-    def flag_counts(self, state: str = "flagged") -> dict[str, int]:
-        """How many clips of a state (see `ClipFilter`) have each flag."""
-        counts: dict[str, int] = {}
-        chosen = ClipFilter(state)
-        where, values = _where(chosen)
-        sql = f"SELECT text_flags, sound_flags, count(*) FROM {_table(chosen)} WHERE {where} GROUP BY 1, 2"
-        with self._open() as db:
-            for text_flags, sound_flags, count in db.execute(sql, values):
-                for code in (*text_flags.split(), *sound_flags.split()):
-                    counts[code] = counts.get(code, 0) + count
-        return counts
-
-    def measured(self, name: str) -> list[float]:
-        """One measure of all clips that are not rejected, for its histogram."""
-        if name not in _MEASURES:
-            raise ValueError(f"no measure: {name}; there are {', '.join(sorted(_MEASURES))}")
-        with self._open() as db:
-            sql = f"SELECT {name} FROM clips WHERE {name} IS NOT NULL AND status != 'rejected'"
-            return [row[0] for row in db.execute(sql)]
-
-    def clip_seconds(self) -> dict[str, float]:
-        """Length in seconds of each clip that is not rejected, by id."""
-        with self._open() as db:
-            return dict(db.execute("SELECT id, end_s - start_s FROM clips WHERE status != 'rejected'").fetchall())
-
-    def confidences(self) -> list[float]:
-        """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""
-        with self._open() as db:
-            return [row[0] for row in db.execute("SELECT confidence FROM clips WHERE confidence IS NOT NULL")]
-
-    def lengths(self) -> list[float]:
-        """Lengths of all clips in seconds, for the histogram."""
-        with self._open() as db:
-            return [row[0] for row in db.execute("SELECT end_s - start_s FROM clips")]
-
-    def totals(self) -> Totals:
-        """Counts and seconds of the whole project in one query each."""
-        with self._open() as db:
-            sources = db.execute("SELECT count(*), coalesce(sum(seconds), 0) FROM sources").fetchone()
-            clips = db.execute(
-                "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
-                "coalesce(sum(status = 'approved'), 0), "
-                "coalesce(sum(CASE WHEN status = 'approved' THEN end_s - start_s END), 0), "
-                "coalesce(sum(status = 'rejected'), 0), count(DISTINCT source_id), "
-                "max(coalesce(max(edited_at), 0), (SELECT coalesce(max(changed_at), 0) FROM clip_numbers)) FROM clips"
-            ).fetchone()
-        return Totals(*sources, *clips)
 
     # Votes
 
     def add_vote(self, vote: Vote) -> None:
         """Keep a vote; a second one on the same pair (a double click) is ignored."""
-        with self._open() as db:
+        with opened(self.path) as db:
             db.execute(
                 "INSERT OR IGNORE INTO votes (pair, left_name, right_name, choice, at) VALUES (?, ?, ?, ?, ?)",
                 (vote.pair, vote.left, vote.right, vote.choice, vote.at),
@@ -510,53 +413,43 @@ class Store:
 
     def undo_vote(self) -> None:
         """Take the last vote back."""
-        with self._open() as db:
+        with opened(self.path) as db:
             db.execute("DELETE FROM votes WHERE number = (SELECT max(number) FROM votes)")
 
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""
-        with self._open() as db:
+        with opened(self.path) as db:
             rows = db.execute("SELECT pair, left_name, right_name, choice, at FROM votes ORDER BY number")
             return [Vote(*row) for row in rows]
-
-
-def _table(chosen: ClipFilter) -> str:
-    return _FLAGGED_CLIPS if chosen.state == "flagged" else "clips"
-
-
-def _here(chosen: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
-    """A clip's place in the filter's order as a row of SQL values, and what fills it."""
-    last = [clip.source_id, clip.start_s, clip.id]
-    first = {
-        "confidence": clip.confidence if clip.confidence is not None else 2.0,
-        "length": clip.end_s - clip.start_s,
-        "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
-    }
-    its = last if chosen.sort == "time" else [first[chosen.sort], *last]
-    return f"({', '.join('?' for _ in its)})", its
 
 
 def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
     row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
     if row is None:
         raise UserError("clip.missing", "The clip {id} is no longer there.", "Reload the page.", id=clip_id)
-    return _record(Clip, row)
+    return record(Clip, row)
+
+
+def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
+    for name, value in changes.items():
+        if row[name] != value:
+            db.execute(
+                "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
+                (row["id"], now, name, str(row[name]), str(value)),
+            )
+            db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
+
+
+def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
+    rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
+    return [record(Revision, row) for row in rows]
 
 
 def _swap(db: sqlite3.Connection, source_id: str, gone: Iterable[Clip], fresh: Sequence[Clip]) -> None:
     last = _last_number(db, source_id, [clip.id for clip in fresh])
     db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
-    _insert(db, "clips", [asdict(clip) for clip in fresh])
+    insert(db, "clips", [asdict(clip) for clip in fresh])
     _note_change(db, source_id, last, changed=True)
-
-
-def _note_change(db: sqlite3.Connection, source_id: str, last: int, changed: bool) -> None:
-    """Note the highest number a clip of this source ever had and, if clips came or went, when."""
-    sql = (
-        "INSERT INTO clip_numbers (source_id, last, changed_at) VALUES (:id, :last, :at) "
-        "ON CONFLICT (source_id) DO UPDATE SET last=:last, changed_at=coalesce(:at, changed_at)"
-    )
-    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if changed else None})
 
 
 def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
@@ -574,15 +467,6 @@ def _to_json(clips: Sequence[Clip]) -> str:
     return json.dumps([asdict(clip) for clip in clips], ensure_ascii=False)
 
 
-def _record(kind: type[_T], row: sqlite3.Row) -> _T:
-    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
-
-
-def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
-    rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
-    return [_record(Revision, row) for row in rows]
-
-
 def _last_number(db: sqlite3.Connection, source_id: str, more: Iterable[str] = ()) -> int:
     """The highest of ``more`` and what is noted or, before there was a note, what clips and revisions show."""
     noted = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
@@ -597,43 +481,10 @@ def _last_number(db: sqlite3.Connection, source_id: str, more: Iterable[str] = (
     return max([0, *(int(end) for end in ends if end.isdecimal())])
 
 
-def _insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        names = list(rows[0])
-        marks = ", ".join(f":{name}" for name in names)
-        db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
-
-
-def _where(chosen: ClipFilter) -> tuple[str, list[Any]]:
-    parts: list[str] = ["1=1"]
-    values: list[Any] = []
-    if chosen.state in ("new", "approved", "rejected"):
-        parts.append("status=?")
-        values.append(chosen.state)
-    elif chosen.state == "low":
-        parts.append("confidence < ?")
-        values.append(LOW_CONFIDENCE)
-    elif chosen.state == "untranscribed":
-        parts.append("text = '' AND status != 'rejected'")
-    elif chosen.state == "unheard":
-        parts.append("confidence IS NULL AND status != 'rejected'")
-    elif chosen.state == "unmeasured":
-        parts.append("snr_db IS NULL AND status != 'rejected'")
-    elif chosen.state == "flagged":
-        parts.append(tables.FLAGGED)
-    if chosen.unflagged:
-        parts.append("text_flags = '' AND sound_flags = ''")
-    if chosen.flag:
-        parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
-        values.append(f"% {chosen.flag} %")
-    if chosen.source_id:
-        parts.append("source_id=?")
-        values.append(chosen.source_id)
-    if chosen.sure:
-        parts.append("confidence >= ? AND text != ''")
-        values.append(chosen.sure)
-    if chosen.search:
-        parts.append("text LIKE ? ESCAPE '\\'")
-        escaped = chosen.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values.append(f"%{escaped}%")
-    return " AND ".join(parts), values
+def _note_change(db: sqlite3.Connection, source_id: str, last: int, changed: bool) -> None:
+    """Note the highest number a clip of this source ever had and, if clips came or went, when."""
+    sql = (
+        "INSERT INTO clip_numbers (source_id, last, changed_at) VALUES (:id, :last, :at) "
+        "ON CONFLICT (source_id) DO UPDATE SET last=:last, changed_at=coalesce(:at, changed_at)"
+    )
+    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if changed else None})

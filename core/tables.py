@@ -1,8 +1,15 @@
-"""The tables of a project's database, and bringing those of an older version up to them."""
+"""A project's database: opening it, its tables, bringing those of an older version up to them. SQLite in WAL mode."""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
@@ -60,6 +67,37 @@ CREATE INDEX IF NOT EXISTS clips_flagged ON clips (
   source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
 DROP INDEX IF EXISTS clips_by_flags;
 """
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection with the tables as they are now; what is done in it is kept, unless it raises."""
+    fresh = not path.exists()
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        if fresh:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.row_factory = sqlite3.Row
+        bring_up(connection)
+        with connection:
+            yield connection
+    finally:
+        connection.close()
+
+
+def record(kind: type[_T], row: sqlite3.Row) -> _T:
+    """A row as one of the dataclasses of `core.records`, whose fields are named as the columns are."""
+    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
+def insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Add rows, all with the columns of the first."""
+    if rows:
+        names = list(rows[0])
+        marks = ", ".join(f":{name}" for name in names)
+        db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
 def bring_up(db: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.figures import Figures
 from core.files import free_name, inside, read_json, slug, write_json
 from core.jobs import locks, queue
 from core.jobs.job import Job, busy, jobs_in
@@ -67,8 +68,17 @@ class Project:
 
     @property
     def store(self) -> Store:
-        """The project's database."""
-        return Store(self.path / "project.db")
+        """What its database holds."""
+        return Store(self._database)
+
+    @property
+    def figures(self) -> Figures:
+        """The project in numbers."""
+        return Figures(self._database)
+
+    @property
+    def _database(self) -> Path:
+        return self.path / "project.db"
 
     @property
     def sources(self) -> Path:
@@ -195,7 +205,6 @@ class Project:
         job.wait(5)  # so that it starts no further part
         for part in self.all_jobs():
             if part.alive():
-                part.stop()  # for one that has only just been started and cannot be killed yet
                 part.force_stop()
 
     def all_jobs(self) -> list[Job]:

@@ -176,7 +176,7 @@ def main() -> None:
                 shoot(browser, server.url, "editor-left-out", slug, ("segments",), chosen.folder, gap)
                 shoot(browser, server.url, "editor-preview", slug, ("segments",), chosen.folder, f"{gap}&show=preview")
             demo, job = start_demo(workspace)
-            while job.alive() and not demo.store.totals().clips:
+            while job.alive() and not demo.figures.totals().clips:
                 time.sleep(0.5)
             if not chosen.readme:
                 shoot(browser, server.url, "running", demo.slug, ("home", "segments", "transcripts"), chosen.folder)

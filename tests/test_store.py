@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import random
+import contextlib
+import itertools
 import sqlite3
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.clips import SORTS, STATES, big_store, review_one
+from core import figures
+from core import store as store_module
 from core.errors import UserError
 from core.records import Clip, ClipFilter, Source, Vote, Word
 from core.store import Store
+from core.tables import opened
+
+# Going through all 50,000 clips without the indexes takes from 340,000 (a page) and 1,330,000 (a review) on.
+MOST_STEPS = {"page": 200_000, "review": 1_250_000}
 
 
 @pytest.fixture
@@ -220,8 +228,8 @@ def test_a_second_opinion_flags_and_measures_are_kept_and_found(store: Store) ->
     store.measure_clip("a-4", snr_db=12.0, sound_flags="noisy clipped")
     store.measure_clip("a-6", snr_db=11.0, sound_flags="noisy")  # approved: it was looked at
     assert [clip.id for clip in store.clips(ClipFilter("flagged", sort="mismatch"))] == ["a-3", "a-4"]
-    assert store.flag_counts("flagged") == {"mismatch": 1, "noisy": 1, "clipped": 1}
-    assert store.flag_counts("approved") == {"noisy": 1}
+    assert figures.Figures(store.path).flag_counts("flagged") == {"mismatch": 1, "noisy": 1, "clipped": 1}
+    assert figures.Figures(store.path).flag_counts("approved") == {"noisy": 1}
     assert [clip.id for clip in store.clips(ClipFilter("new", unflagged=True))] == ["a-5", "b-1"]
     assert [clip.id for clip in store.clips(ClipFilter(flag="clipped"))] == ["a-4"]
     assert "a-4" not in [clip.id for clip in store.clips(ClipFilter("unmeasured"))]
@@ -268,7 +276,7 @@ def test_what_was_heard_never_overwrites_a_persons_text(store: Store) -> None:
 
 
 def test_totals_count_the_whole_project(store: Store) -> None:
-    totals = store.totals()
+    totals = figures.Figures(store.path).totals()
     assert (totals.sources, totals.source_s, totals.clips, totals.transcribed) == (2, 90.0, 7, 6)
     assert (totals.approved, totals.approved_s, totals.rejected, totals.segmented) == (2, 13.0, 1, 2)
 
@@ -294,56 +302,33 @@ def test_a_pair_has_one_vote_and_the_last_can_be_taken_back(store: Store) -> Non
     assert [vote.pair for vote in store.votes()] == ["p1"]
 
 
-def test_a_page_of_fifty_thousand_clips_comes_in_fifty_milliseconds(tmp_path: Path) -> None:
-    store, chance = Store(tmp_path / "big.db"), random.Random(1)
-    for number in range(20):
-        source = f"s{number:02d}"
-        store.add_source(Source(source, source))
-        store.replace_clips(
-            source,
-            [
-                Clip(
-                    f"{source}-{n:05d}",
-                    source,
-                    n * 6.0,
-                    n * 6.0 + chance.uniform(3, 11),
-                    text=f"This is sentence {n} of recording {number}, as it was said.",
-                    status=chance.choice(["new", "approved", "rejected"]),
-                    confidence=chance.random(),
-                    mismatch=chance.choice([None, chance.random()]),
-                    text_flags=chance.choice(["", "", "mismatch", "unsure mismatch"]),
-                    sound_flags=chance.choice(["", "", "", "noisy"]),
-                )
-                for n in range(2500)
-            ],
-        )
-    slow = []
-    for state in ("all", "new", "approved", "low"):
-        for sort in ("time", "confidence", "length"):
-            for offset in (0, 12_000):
-                chosen, times = ClipFilter(state, sort=sort), []
-                for _ in range(3):
-                    began = time.thread_time()
-                    page = store.clips(chosen, offset, 20)
-                    times.append(time.thread_time() - began)
-                assert len(page) == 20
-                # Of the processor, best of three: what the query costs, not what else the machine does.
-                slow += [(state, sort, offset, round(min(times) * 1000))] if min(times) > 0.05 else []
-    assert not slow, f"slower than 50 ms: {slow}"
-    for chosen in (ClipFilter("flagged", sort=sort, flag="mismatch") for sort in ("time", "confidence", "mismatch")):
-        spent = []
-        for _ in range(3):
-            began = time.thread_time()
-            here = store.clips(chosen, 3000, 1)[0]
-            asked = (store.count(chosen), store.count_before(chosen, here), len(store.walk(chosen, here, limit=7)))
-            store.walk(chosen, here, forward=False), store.flag_counts("flagged")
-            spent.append(time.thread_time() - began)
-        assert asked[0] > 3000 and asked[1:] == (3000, 7)
-        assert min(spent) < 0.05, f"one flagged clip and its neighbours in order of {chosen.sort}: {min(spent)} s"
+def test_a_page_of_fifty_thousand_clips_is_found_by_the_indexes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in SQLite's own steps, which no busy machine changes; the time is measured in benchmarks/clips.py."""
+    store, steps = big_store(tmp_path / "big.db"), [0]
+
+    @contextlib.contextmanager
+    def counting(path: Path) -> Iterator[sqlite3.Connection]:
+        with opened(path) as db:
+            db.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1000), 1000)
+            yield db
+
+    for module in (store_module, figures):
+        monkeypatch.setattr(module, "opened", counting)
+    for state, sort, offset in itertools.product(STATES, SORTS, (0, 12_000)):
+        steps[0] = 0
+        assert len(store.clips(ClipFilter(state, sort=sort), offset, 20)) == 20
+        assert steps[0] < MOST_STEPS["page"], f"{state} in order of {sort} from {offset}: {steps[0]} steps"
+    for sort in ("time", "confidence", "mismatch"):
+        steps[0] = 0
+        found, before, walked = review_one(store, ClipFilter("flagged", sort=sort, flag="mismatch"), 3000)
+        assert found > 3000 and (before, walked) == (3000, 7)
+        assert steps[0] < MOST_STEPS["review"], f"a flagged clip and its neighbours by {sort}: {steps[0]} steps"
 
 
 def test_taking_a_change_back_counts_as_a_change(store: Store) -> None:
     before = store.edit_clip("a-1", text="Another.").edited_at
     assert before is not None
     store.undo_last()
-    assert store.totals().edited_at > before
+    assert figures.Figures(store.path).totals().edited_at > before

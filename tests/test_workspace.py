@@ -41,7 +41,7 @@ def test_a_project_keeps_its_name_when_it_is_renamed_to_nothing(workspace: Works
 
 def test_a_deleted_project_lies_in_the_trash_and_comes_back(workspace: Workspace) -> None:
     project = workspace.create("Voice")
-    project.store.totals()
+    project.figures.totals()
     (project.path / "note.txt").write_text("mine")
     workspace.delete(project)
     assert workspace.projects() == [] and workspace.trashed() == ["voice"]

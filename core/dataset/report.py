@@ -48,17 +48,16 @@ class Report:
 
 def report(project: Project, seed: int = 0) -> Report:
     """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
-    store = project.store
     bounds = Limits(*info(project.info.engine).clip_seconds)
     used: list[Clip] = []
     dropped: list[Dropped] = []
-    for clip in store.clips(ClipFilter("approved")):
+    for clip in project.store.clips(ClipFilter("approved")):
         why = check(clip, _audio(project, clip), bounds)
         if why:
             dropped.append(why)
         else:
             used.append(clip)
-    totals = store.totals()
+    totals = project.figures.totals()
     return summarize(
         used,
         dropped,

@@ -45,7 +45,7 @@ def voices(project: Project) -> list[Voice]:
     found = _found(project)
     if found is None:
         return []
-    seconds = project.store.clip_seconds()
+    seconds = project.figures.clip_seconds()
     members: dict[int, list[str]] = {}
     for clip_id, number in found.nearest:
         if number >= 0 and clip_id in seconds:

@@ -47,21 +47,21 @@ def measured(project: Project) -> Project:
 
 
 def test_what_is_left_to_measure_is_offered(measured: Project) -> None:
-    shown = sound_of_clips(T, measured, measured.store.totals())
+    shown = sound_of_clips(T, measured, measured.figures.totals())
     assert T("job.of", done="7", total="8") in shown
     assert T("review.measure_rest", count="1") in shown
     assert shown.count('class="vw-plot"') == 3
     measured.store.measure_clip("a-0000", snr_db=20.0)
-    assert 'data-do="measure"' not in sound_of_clips(T, measured, measured.store.totals())
+    assert 'data-do="measure"' not in sound_of_clips(T, measured, measured.figures.totals())
 
 
 def test_two_voices_are_asked_about_until_one_is_put_aside(measured: Project) -> None:
-    shown = sound_of_clips(T, measured, measured.store.totals())
+    shown = sound_of_clips(T, measured, measured.figures.totals())
     assert shown.count('data-do="keep_voice"') == 2 and shown.count("<audio") == 6
     assert T("review.voice_question", count="4") in shown
     measured.store.edit_clips([f"a-{n:04d}" for n in range(4)], status="rejected")
-    assert "keep_voice" not in sound_of_clips(T, measured, measured.store.totals())
+    assert "keep_voice" not in sound_of_clips(T, measured, measured.figures.totals())
 
 
 def test_an_empty_project_shows_nothing(project: Project) -> None:
-    assert sound_of_clips(T, project, project.store.totals()) == ""
+    assert sound_of_clips(T, project, project.figures.totals()) == ""

@@ -84,7 +84,7 @@ def _to_flagged(t: Translator, project: Project) -> str:
 def _histograms(t: Translator, project: Project) -> str:
     pictures = []
     for measure, edges in _EDGES.items():
-        values = [min(max(value, edges[0]), edges[-1]) for value in project.store.measured(measure)]
+        values = [min(max(value, edges[0]), edges[-1]) for value in project.figures.measured(measure)]
         if values:
             # The scale stands in the title: under a picture this small there is no room for it.
             title = html.e(t(f"review.{_WORDS[measure]}_title"))

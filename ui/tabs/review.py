@@ -90,7 +90,7 @@ def _tell(page: Page, sentence: str, count: int) -> None:
 
 
 def _sound(page: Page, project: Project | None) -> str:
-    return sound_of_clips(page.t, project, project.store.totals()) if project else ""
+    return sound_of_clips(page.t, project, project.figures.totals()) if project else ""
 
 
 def _review(page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False) -> str:
@@ -99,7 +99,7 @@ def _review(page: Page, project: Project | None, view: dict[str, str], query: st
     heading = html.heading(t("review.title"), t("review.purpose"))
     if project is None:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-    totals = project.store.totals()
+    totals = project.figures.totals()
     counts = review.counts(project, totals)
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))

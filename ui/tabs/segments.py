@@ -81,7 +81,7 @@ def build(page: Page) -> Tab:
         job = project.latest("segment") if project else None
         if project is None or job is None or not is_live(job):
             return {}
-        stamp = f"{job.id} {job.read().status} {project.store.totals().clips}"
+        stamp = f"{job.id} {job.read().status} {project.figures.totals().clips}"
         return shown(project, view_of(query), values, stamp)
 
     def show(project: Project | None, query: str, *values: Any) -> Updates:
@@ -202,7 +202,7 @@ def _facts(
 
 def _button(page: Page, project: Project, preview: bool = False) -> str:
     t = page.t
-    totals, count = project.store.totals(), len(to_cut(project))
+    totals, count = project.figures.totals(), len(to_cut(project))
     label = t("segments.cut_all", count=count) if count > 1 else t("segments.cut")
     question = t("segments.again_question") if totals.transcribed or totals.approved or totals.rejected else ""
     busy = _off(page, project)

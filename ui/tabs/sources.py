@@ -120,7 +120,7 @@ def _top(page: Page, project: Project | None) -> str:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
     # With recordings there already, the next click leads on to the clips; with a list open, on in the list.
     job = project.latest("import_sources")
-    onward = project.store.totals().sources or open_list(project) or (job and recordings.unfinished(job))
+    onward = project.figures.totals().sources or open_list(project) or (job and recordings.unfinished(job))
     style = "" if onward else "primary"
     return heading + link_bar(page, project, style=style, busy=_busy(project))
 

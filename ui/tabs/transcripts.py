@@ -32,7 +32,7 @@ def build(page: Page) -> Tab:
     below = Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        usable = bool(project and project.store.totals().clips)
+        usable = bool(project and project.figures.totals().clips)
         return {
             panel: _top(page, project, view_of(query)),
             more: gr.update(visible=usable),
@@ -107,7 +107,7 @@ def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
     heading = html.heading(t("transcripts.title"), t("transcripts.purpose"))
     if project is None:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-    totals = project.store.totals()
+    totals = project.figures.totals()
     if not totals.clips:
         return heading + html.empty(t("transcripts.no_clips"), html.go(t("transcripts.to_clips"), "segments"))
     qualities = registry.qualities(page.workspace, project.info.language)
@@ -188,7 +188,7 @@ def _below(page: Page, project: Project | None) -> str:
     parts = []
     if job:
         parts.append(job_panel(t, job, done_text=_done(t, job.read().result)))
-    confidences = project.store.confidences()
+    confidences = project.figures.confidences()
     if confidences:
         parts.append(_doubts(page, project))
         parts.append(_how_sure(page, project, confidences))

@@ -1,0 +1,98 @@
+"""A page of a large project's clips: the filter, order and page in SQL, against reading all clips and sorting them.
+
+    python -m benchmarks.clips                   # 50,000 clips
+
+Writes benchmarks/results/clips.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import RESULTS, machine
+from core.figures import Figures
+from core.records import Clip, ClipFilter, Source
+from core.store import Store
+
+STATES, SORTS = ("all", "new", "approved", "low"), ("time", "confidence", "length")
+SOURCES, PAGE = 20, 20
+
+
+def big_store(path: Path, clips: int = 50_000) -> Store:
+    """So many clips of twenty recordings, in all states."""
+    store, chance = Store(path), random.Random(1)
+    for number in range(SOURCES):
+        source = f"s{number:02d}"
+        store.add_source(Source(source, source))
+        store.replace_clips(source, [_clip(f"{source}-{n:05d}", source, n, chance) for n in range(clips // SOURCES)])
+    return store
+
+
+def _clip(clip_id: str, source: str, number: int, chance: random.Random) -> Clip:
+    return Clip(
+        clip_id,
+        source,
+        number * 6.0,
+        number * 6.0 + chance.uniform(3, 11),
+        text=f"This is sentence {number} of recording {source}, as it was said.",
+        status=chance.choice(["new", "approved", "rejected"]),
+        confidence=chance.random(),
+        mismatch=chance.choice([None, chance.random()]),
+        text_flags=chance.choice(["", "", "mismatch", "unsure mismatch"]),
+        sound_flags=chance.choice(["", "", "", "noisy"]),
+    )
+
+
+def review_one(store: Store, chosen: ClipFilter, place: int) -> tuple[int, int, int]:
+    """What the review page asks for to show one clip of a filter: it, how many there are, its place, its neighbours."""
+    here = store.clips(chosen, place, 1)[0]
+    asked = store.count(chosen), store.count_before(chosen, here), len(store.walk(chosen, here, limit=7))
+    store.walk(chosen, here, forward=False), Figures(store.path).flag_counts("flagged")
+    return asked
+
+
+def _ms(what: Callable[[], Any], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        what()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--clips", type=int, default=50_000)
+    count = parser.parse_args().clips
+    where = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        store, place = big_store(Path(folder) / "project.db", count), count // 4
+        pages = {
+            f"{state} by {sort}": _ms(lambda s=state, o=sort: store.clips(ClipFilter(s, sort=o), place, PAGE), 5)  # type: ignore[misc]
+            for state in STATES
+            for sort in SORTS
+        }
+        flagged = ClipFilter("flagged", sort="confidence", flag="mismatch")
+        review = _ms(lambda: review_one(store, flagged, 1000), 5)
+        whole = _ms(
+            lambda: sorted(store.clips(ClipFilter()), key=lambda clip: clip.confidence)[place : place + PAGE], 3
+        )
+    worst = max(pages.values())
+    found = {"clips": count, "page_ms": pages, "worst_page_ms": worst, "review_ms": review, "all_and_sort_ms": whole}
+    result = {"machine": where, **found, "ratio": whole / worst}
+    (RESULTS / "clips.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f"slowest page {worst:.0f} ms, all clips read and sorted {whole:.0f} ms ({whole / worst:.0f} times as long)")
+    print(f"one flagged clip with its neighbours and counts {review:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

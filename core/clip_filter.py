@@ -1,0 +1,72 @@
+"""Which clips a `ClipFilter` means, and in which order: as pieces of SQL over the table ``clips``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.records import LOW_CONFIDENCE, Clip, ClipFilter
+from core.tables import FLAGGED
+
+_FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
+ORDER = {
+    "time": "source_id, start_s",
+    "confidence": "confidence IS NULL, confidence, source_id, start_s",
+    "length": "end_s - start_s, source_id, start_s",
+    "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
+}
+# The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
+PLACE = {
+    "time": ("source_id", "start_s", "id"),
+    "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
+    "length": ("end_s - start_s", "source_id", "start_s", "id"),
+    "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
+}
+
+
+def rows(chosen: ClipFilter) -> tuple[str, list[Any]]:
+    """The clips the filter leaves: what follows FROM, conditions and all, and what fills it."""
+    parts: list[str] = ["1=1"]
+    values: list[Any] = []
+    if chosen.state in ("new", "approved", "rejected"):
+        parts.append("status=?")
+        values.append(chosen.state)
+    elif chosen.state == "low":
+        parts.append("confidence < ?")
+        values.append(LOW_CONFIDENCE)
+    elif chosen.state == "untranscribed":
+        parts.append("text = '' AND status != 'rejected'")
+    elif chosen.state == "unheard":
+        parts.append("confidence IS NULL AND status != 'rejected'")
+    elif chosen.state == "unmeasured":
+        parts.append("snr_db IS NULL AND status != 'rejected'")
+    elif chosen.state == "flagged":
+        parts.append(FLAGGED)
+    if chosen.unflagged:
+        parts.append("text_flags = '' AND sound_flags = ''")
+    if chosen.flag:
+        parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
+        values.append(f"% {chosen.flag} %")
+    if chosen.source_id:
+        parts.append("source_id=?")
+        values.append(chosen.source_id)
+    if chosen.sure:
+        parts.append("confidence >= ? AND text != ''")
+        values.append(chosen.sure)
+    if chosen.search:
+        parts.append("text LIKE ? ESCAPE '\\'")
+        escaped = chosen.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+    table = _FLAGGED_CLIPS if chosen.state == "flagged" else "clips"
+    return f"{table} WHERE {' AND '.join(parts)}", values
+
+
+def place_of(chosen: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
+    """A clip's place in the filter's order as a row of SQL values, and what fills it."""
+    last = [clip.source_id, clip.start_s, clip.id]
+    first = {
+        "confidence": clip.confidence if clip.confidence is not None else 2.0,
+        "length": clip.end_s - clip.start_s,
+        "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
+    }
+    its = last if chosen.sort == "time" else [first[chosen.sort], *last]
+    return f"({', '.join('?' for _ in its)})", its

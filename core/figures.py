@@ -1,0 +1,67 @@
+"""A project in numbers, for its pages: totals, counts and the values of histograms. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import clip_filter
+from core.records import MEASURES, ClipFilter, Totals
+from core.tables import opened
+
+
+class Figures:
+    """Opens the project's database for each call, as `Store` does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def totals(self) -> Totals:
+        """Counts and seconds of the whole project in one query each."""
+        with opened(self.path) as db:
+            sources = db.execute("SELECT count(*), coalesce(sum(seconds), 0) FROM sources").fetchone()
+            clips = db.execute(
+                "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
+                "coalesce(sum(status = 'approved'), 0), "
+                "coalesce(sum(CASE WHEN status = 'approved' THEN end_s - start_s END), 0), "
+                "coalesce(sum(status = 'rejected'), 0), count(DISTINCT source_id), "
+                "max(coalesce(max(edited_at), 0), (SELECT coalesce(max(changed_at), 0) FROM clip_numbers)) FROM clips"
+            ).fetchone()
+        return Totals(*sources, *clips)
+
+    def sure_counts(self, levels: Sequence[float], *, unflagged: bool = False) -> dict[float, int]:
+        """How many new clips have a text and at least each of these confidences, in one query."""
+        sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
+        those, values = clip_filter.rows(ClipFilter("new", unflagged=unflagged))
+        with opened(self.path) as db:
+            row = db.execute(f"SELECT {sums} FROM {those} AND text != ''", (*levels, *values)).fetchone()
+        return dict(zip(levels, row, strict=True))
+
+    def flag_counts(self, state: str = "flagged") -> dict[str, int]:
+        """How many clips of a state (see `ClipFilter`) have each flag."""
+        counts: dict[str, int] = {}
+        those, values = clip_filter.rows(ClipFilter(state))
+        sql = f"SELECT text_flags, sound_flags, count(*) FROM {those} GROUP BY 1, 2"
+        with opened(self.path) as db:
+            for text_flags, sound_flags, count in db.execute(sql, values):
+                for code in (*text_flags.split(), *sound_flags.split()):
+                    counts[code] = counts.get(code, 0) + count
+        return counts
+
+    def measured(self, name: str) -> list[float]:
+        """One measure of all clips that are not rejected, for its histogram."""
+        if name not in MEASURES:
+            raise ValueError(f"no measure: {name}; there are {', '.join(sorted(MEASURES))}")
+        with opened(self.path) as db:
+            sql = f"SELECT {name} FROM clips WHERE {name} IS NOT NULL AND status != 'rejected'"
+            return [row[0] for row in db.execute(sql)]
+
+    def confidences(self) -> list[float]:
+        """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""
+        with opened(self.path) as db:
+            return [row[0] for row in db.execute("SELECT confidence FROM clips WHERE confidence IS NOT NULL")]
+
+    def clip_seconds(self) -> dict[str, float]:
+        """Length in seconds of each clip that is not rejected, by id."""
+        with opened(self.path) as db:
+            return dict(db.execute("SELECT id, end_s - start_s FROM clips WHERE status != 'rejected'").fetchall())
