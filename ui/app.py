@@ -12,7 +12,7 @@ from core.settings import Settings
 from core.workspace import Project, Workspace
 from ui import html
 from ui.i18n import LANGUAGES, Translator
-from ui.job_panel import stage_line
+from ui.job_panel import job_line
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
@@ -146,7 +146,7 @@ def _running(t: Translator, project: Project | None) -> str:
     if job is None:
         return ""
     view = job.read()
-    line = t("app.running", name=t.job_name(view.kind), stage=stage_line(t, view))
+    line = job_line(t, view)
     tab = JOB_TABS.get(view.kind, "home")
     return (
         f'<button type="button" class="vw-chip" data-go="{tab}" title="{html.e(line)}">'
@@ -157,7 +157,9 @@ def _running(t: Translator, project: Project | None) -> str:
 JOB_TABS = {
     "import_sources": "sources",
     "list_link": "sources",
+    "clean": "sources",
     "segment": "segments",
+    "edit": "segments",
     "transcribe": "transcripts",
     "measure": "review",
     "train": "train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from core.jobs.events import Warning as JobWarning
@@ -22,6 +23,7 @@ def job_panel(
     next_step: str = "",
     resume: bool = False,
     stop_label: str = "",
+    fraction: float | None = None,
 ) -> str:
     """HTML of a job for a `Panel`; empty if there is none.
 
@@ -33,6 +35,7 @@ def job_panel(
         next_step: HTML of the button that leads on.
         resume: whether this kind of job can be taken up again.
         stop_label: what its Stop button says, where stopping keeps something.
+        fraction: how far it is on the whole (0 to 1), where that is more than how far its stage is.
     """
     if job is None:
         return ""
@@ -41,7 +44,9 @@ def job_panel(
     # Read out when it begins and ends; what changes every second is not.
     parts = [f'<div aria-live="polite">{_headline(t, view)}{ending}</div>']
     if view.active:
-        parts.append(_progress(t, job, view, stop_label or t("job.stop")))
+        parts.append(
+            _progress(t, job, view, stop_label or t("job.stop"), view.fraction if fraction is None else fraction)
+        )
     parts.append(_warnings(t, view.warnings))
     if view.active or view.status in ("failed", "interrupted"):
         tail = job.log_tail()
@@ -79,6 +84,13 @@ def why_busy(t: Translator, project: Project) -> str:
     return t("job.in_the_way", job=t.job_name(spec["kind"], spec.get("title", "")))
 
 
+def job_line(t: Translator, view: JobView) -> str:
+    """A job in one line: what it is and how far; a stage called like the job itself says both."""
+    name, stage = t.job_name(view.kind), stage_line(t, view)
+    same = stage == name or stage.startswith(f"{name} · ")
+    return stage if same else t("app.running", name=name, stage=stage)
+
+
 def stage_line(t: Translator, view: JobView) -> str:
     """``Decoding recordings · 3 of 12 · about 2 min left``."""
     if view.status == "waiting":
@@ -90,7 +102,8 @@ def stage_line(t: Translator, view: JobView) -> str:
         parts = [t("job.paused")]
     if view.total > 1:
         whole = view.total == int(view.total)
-        done, total = (t.number(view.done), t.number(view.total)) if whole else (f"{view.fraction:.0%}", "")
+        # A part of the next one is not done yet: 5.9 of 7 is not 6.
+        done, total = (t.number(math.floor(view.done)), t.number(view.total)) if whole else (f"{view.fraction:.0%}", "")
         parts.append(t("job.of", done=done, total=total) if total else done)
     if view.eta_s is not None and view.status == "running":
         parts.append(t.left(view.eta_s))
@@ -103,7 +116,7 @@ def _headline(t: Translator, view: JobView) -> str:
     return f'<div class="vw-spread"><b>{html.e(name)}</b><span class="vw-chip">{html.e(status)}</span></div>'
 
 
-def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
+def _progress(t: Translator, job: Job, view: JobView, stop_label: str, fraction: float) -> str:
     item = f'<div class="vw-dim">{html.e(view.item)}</div>' if view.item else ""
     if job.stop_requested():
         line, buttons = t("job.stopping"), html.action(t("job.force"), "force", view.id, style="danger")
@@ -112,7 +125,7 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str) -> str:
         line, buttons = stage_line(t, view), html.action(label, "stop", view.id)
     if view.status == "waiting":
         return f'<div class="vw-spread"><span>{html.e(line)}</span>{buttons}</div>'
-    bar = html.bar(view.fraction, t.job_name(view.kind, view.title))
+    bar = html.bar(fraction, t.job_name(view.kind, view.title))
     return f'{bar}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
 
 

@@ -10,8 +10,9 @@ from ui.html import e
 
 Point = tuple[float, float]
 Write = Callable[[float], str]
-WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 128, 12, 32
+WIDTH, HEIGHT = 640, 248
+LEFT, RIGHT, TOP, BOTTOM = 52, 128, 12, 40
+LABEL_GAP = 18
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,20 @@ def lines(
         x, y = good[-1]
         if len(good) == 1:
             parts.append(f'<circle class="{one.style}" cx="{x}" cy="{y}" r="3"/>')
-        while any(abs(y - other) < 14 for other in taken):
-            y += 14
-        taken.append(y)
-        parts.append(f'<text class="label-{one.style}" x="{x + 6}" y="{y + 4}">{e(one.label)}</text>')
+        taken.append(_beside(y, taken))
+        parts.append(
+            f'<text class="label-{one.style}" x="{WIDTH - RIGHT + 6}" y="{taken[-1] + 4:g}">{e(one.label)}</text>'
+        )
     return _svg("".join(parts), description or y_label)
+
+
+def _beside(y: float, taken: Sequence[float]) -> float:
+    """Where right of the lines a label stands that belongs to ``y``: near it, on no other label, inside the picture."""
+    top, bottom = TOP + 8, HEIGHT - BOTTOM - 4
+    wished = min(max(y, top), bottom)
+    places = [wished, *(other + gap for other in taken for gap in (LABEL_GAP, -LABEL_GAP))]
+    free = [one for one in places if top <= one <= bottom and all(abs(one - other) >= LABEL_GAP for other in taken)]
+    return min(free, key=lambda one: abs(one - wished), default=wished)
 
 
 def histogram(

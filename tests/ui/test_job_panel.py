@@ -6,10 +6,10 @@ import fcntl
 import os
 
 from core.jobs import events
-from core.jobs.job import Job
+from core.jobs.job import Job, JobView
 from core.workspace import Project
 from ui.i18n import Translator
-from ui.job_panel import job_panel
+from ui.job_panel import job_line, job_panel, stage_line
 
 T = Translator("en")
 
@@ -73,3 +73,20 @@ def test_what_changes_every_second_is_not_read_out(project: Project) -> None:
     assert "212 of 241" not in live and "212 of 241" in rest
     assert 'aria-valuemax="100"' in rest
     os.close(handle)
+
+
+def _at(project: Project, kind: str, stage: str, done: float, total: float) -> JobView:
+    job = Job.create(project.jobs, kind, {})
+    events.append(job.events_path, events.Launched())
+    events.append(job.events_path, events.Progress(stage=stage, done=done, total=total))
+    return job.read()
+
+
+def test_what_is_not_whole_yet_does_not_count_as_done(project: Project) -> None:
+    assert "5 of 7" in stage_line(T, _at(project, "demo", "demo_train", 5.9, 7))
+
+
+def test_a_stage_called_like_its_job_is_named_once(project: Project) -> None:
+    assert job_line(T, _at(project, "train", "train", 9, 3000)) == "Training · 9 of 3,000"
+    assert job_line(T, _at(project, "train", "samples", 0, 2)) == "Training · Speaking the test sentences · 0 of 2"
+    assert T.job_name("demo", "Demo") == "Demo"

@@ -48,6 +48,19 @@ def test_labels_of_close_lines_do_not_overlap() -> None:
     assert abs(heights[0] - heights[1]) >= 14
 
 
+def test_the_label_of_a_line_that_ends_early_stands_clear_of_the_other_line_and_inside() -> None:
+    long = Series("learning", [(0, 3.0), (40, 1.0)])
+    early = Series("unseen", [(0, 3.0), (10, 0.9)], "second")  # both labels wish to stand at the bottom
+    picture = _parse(plots.lines([long, early], "step", "loss"))
+    drawn = [
+        float(point.split(",")[0]) for line in picture.findall("polyline") for point in line.attrib["points"].split()
+    ]
+    labels = [text for text in picture.findall("text") if "class" in text.attrib]
+    assert len(labels) == 2
+    assert all(float(label.attrib["x"]) > max(drawn) for label in labels)
+    assert all(plots.TOP < float(label.attrib["y"]) <= plots.HEIGHT - plots.BOTTOM for label in labels)
+
+
 def test_names_from_outside_are_escaped() -> None:
     assert "<script>" not in plots.lines([Series("<script>", [(0, 1), (1, 2)])], "step", "loss")
 

@@ -16,12 +16,13 @@ from core.jobs import events, locks
 from core.jobs.job import Job
 from core.training.config import TrainConfig, config_text
 from core.training.control import FILE, kept_steps, planned_steps
-from core.training.run import CONFIG, Run
+from core.training.run import CONFIG, Run, runs
 from core.workspace import Project
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_panel, stage_line
 from ui.parts.training_control import act_on_run, controls
 from ui.parts.training_view import run_view
+from ui.tabs.train import Chosen
 
 T = Translator("en")
 
@@ -114,3 +115,25 @@ def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
     assert T("kinds.segment") in _blocked(T, project, project.workspace.on_card())
     os.close(own)
     os.close(handle)
+
+
+def test_the_page_opens_at_the_run_at_work_not_at_a_newer_one_that_waits(run: Run) -> None:
+    later = Job.create(run.project.runs, "train", {"base": "starter", "dataset": "d"}, title="Later", name="later")
+    assert runs(run.project)[0].id == later.id
+    at_work, asked_for = Chosen.read(run.project, "").run, Chosen.read(run.project, f"?run={later.id}").run
+    assert at_work and at_work.id == run.id
+    assert asked_for and asked_for.id == later.id
+
+
+def test_with_none_at_work_it_opens_at_the_run_last_heard_of(run: Run) -> None:
+    waited = Job.create(run.project.runs, "train", {"base": "starter", "dataset": "d"}, title="Later", name="later")
+    events.append(waited.events_path, events.Finished(outcome="cancelled"))
+    events.append(run.job.events_path, events.Finished(outcome="cancelled"))
+    os.utime(run.job.events_path, (2e9, 2e9))
+    at = Chosen.read(run.project, "").run
+    assert at and at.id == run.id
+
+
+def test_while_it_speaks_the_bar_stays_where_the_training_is(run: Run) -> None:
+    events.append(run.job.events_path, events.Progress(stage="samples", done=0, total=2))
+    assert 'aria-valuenow="20.0"' in run_view(T, run.project, run)

@@ -58,9 +58,9 @@ class Translator:
         return f"{text} {hint}".strip()
 
     def job_name(self, kind: str, title: str = "") -> str:
-        """What a person calls a job: its kind, and their own words for it if there are any."""
+        """What a person calls a job: its kind, and their own words for it if they say more."""
         name = self.get(f"kinds.{kind}", kind)
-        return f"{name} “{title}”" if title else name
+        return f"{name} “{title}”" if title and title != name else name
 
     def number(self, value: float, digits: int = 0) -> str:
         """``1,234.5`` or ``1.234,5``."""

@@ -82,4 +82,4 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
 def _share(t: Translator, share: float | None) -> str:
     if share is None:
         return "–"
-    return f'<div class="vw-share">{html.bar(share, t("listen.col_share"))}<span>{t.number(100 * share)} %</span></div>'
+    return f'<div class="vw-share">{html.bar(share, t("listen.col_share"))}<span>{t.number(100 * share)}%</span></div>'

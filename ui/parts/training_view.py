@@ -40,6 +40,8 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         else "",
         resume=view.resumable,
         stop_label=t("train.stop"),
+        # While it speaks or checks, the bar stays where the training is.
+        fraction=view.step / view.total if view.step and view.total else None,
     )
     panel += controls(t, view)
     return (
@@ -92,7 +94,7 @@ def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
     rate = plots.lines(
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
-    more = html.details(t("train.curve_lr"), rate) if rate else ""
+    more = html.details(t("training.learning_rate"), rate) if rate else ""
     return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}{_board(t, project, run)}"
 
 

@@ -106,17 +106,26 @@ def _dropped(t: Translator, dropped: tuple[Dropped, ...]) -> str:
 def _frozen(t: Translator, frozen: list[DatasetInfo], fresh: bool) -> str:
     if not frozen:
         return ""
-    head = "".join(f"<th>{html.e(t(f'dataset.col_{name}'))}</th>" for name in ("id", "minutes", "clips", "split", "at"))
-    rows = "".join(
-        f"<tr><td><code>{html.e(one.id[:6])}</code>{_chip(t) if fresh and not index else ''}</td>"
-        f"<td>{t.minutes(one.seconds)}</td><td>{t.number(one.clips)}</td>"
-        f"<td>{t.number(one.train)} + {t.number(one.val)}</td><td>{html.e(t.moment(one.at))}</td></tr>"
-        for index, one in enumerate(frozen)
-    )
+    names = [html.e(t(f"dataset.col_{name}")) for name in ("id", "minutes", "clips", "split", "at")]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = ""
+    for index, one in enumerate(frozen):
+        cells = zip(names, _cells(t, one, fresh and not index), strict=True)
+        rows += "<tr>" + "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells) + "</tr>"
     return (
-        f'<h3>{html.e(t("dataset.frozen"))}</h3><div class="vw-scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<h3>{html.e(t("dataset.frozen"))}</h3><table class="vw-stack"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
+
+
+def _cells(t: Translator, one: DatasetInfo, current: bool) -> list[str]:
+    return [
+        f"<span><code>{html.e(one.id[:6])}</code>{_chip(t) if current else ''}</span>",
+        t.minutes(one.seconds),
+        t.number(one.clips),
+        f"{t.number(one.train)} + {t.number(one.val)}",
+        html.e(t.moment(one.at)),
+    ]
 
 
 def _chip(t: Translator) -> str:

@@ -12,7 +12,7 @@ from core.jobs.job import Job
 from core.road import ProjectCard
 from core.workspace import Project
 from ui import html
-from ui.job_panel import act_on_job, is_live, job_panel, stage_line
+from ui.job_panel import act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
@@ -156,7 +156,7 @@ def _dots(page: Page, card: ProjectCard) -> str:
 def _state(page: Page, card: ProjectCard) -> str:
     t = page.t
     if card.running:
-        return t("app.running", name=t.job_name(card.running.kind), stage=stage_line(t, card.running))
+        return job_line(t, card.running)
     if not card.reached:
         return t("home.just_begun")
     step = next(one for one in card.steps if one.key == card.reached)

@@ -52,7 +52,7 @@ class Chosen:
             base if base in BASES else _default_base(project),
             next((one.id for one in frozen if one.id == view.get("dataset")), frozen[0].id if frozen else ""),
             known.get(view.get("preset", ""), suited),
-            next((one for one in all_runs if one.id == view.get("run")), all_runs[0] if all_runs else None),
+            next((one for one in all_runs if one.id == view.get("run")), _at_work(all_runs)),
             all_runs,
             frozen,
         )
@@ -68,6 +68,20 @@ def _default_base(project: Project) -> str:
     return "starter" if project.info.demo else "xtts-v2"
 
 
+def _at_work(all_runs: list[Run]) -> Run | None:
+    """What a person comes to see: the run that is at work, be it resumed or with others behind it, else the last."""
+    at_work = (one for one in all_runs if one.job.read().status in ("running", "paused"))
+    return next(at_work, max(all_runs, key=_last_sign, default=None))
+
+
+def _last_sign(run: Run) -> float:
+    """When something was last heard of a run, as Unix time in seconds."""
+    try:
+        return run.job.events_path.stat().st_mtime
+    except OSError:
+        return run.job.read().created_at
+
+
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
@@ -79,8 +93,8 @@ def build(page: Page) -> Tab:
             base = Panel()
             name = gr.Textbox(label=t("train.name"), placeholder=t("train.name_example"), max_length=80)
             cost = Panel()
+            marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
-                marks = Panel()
                 form = Form(t, TrainConfig, "training", typed=True)
             filled = gr.Textbox(visible=False)
             actions = Panel()
@@ -145,7 +159,8 @@ def build(page: Page) -> Tab:
             job = start_training(
                 project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
             )
-            return {name: "", chooser: html.arrive(f"run={job.id}", job.id)}
+            listed = run_chooser(t, chosen.all_runs, chosen.run)
+            return {name: "", chooser: listed + html.arrive(f"run={job.id}", job.id)}
         return None
 
     def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
@@ -213,7 +228,7 @@ def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, An
 
 def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -> str:
     if not changed:
-        return f'<p class="vw-dim">{html.e(t("train.unchanged"))}</p>'
+        return ""
     defaults = TrainConfig().model_dump() | chosen.values
     lines = "".join(
         f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
