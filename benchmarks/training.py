@@ -1,8 +1,11 @@
 """Training against coqui's own `GPTTrainer` on the same clips in the same run, and what it needs of a card.
 
     python -m benchmarks.training                                         # two cores, the small base
-    python -m benchmarks.training --size full --no-training               # two cores, what the real base costs there
+    python -m benchmarks.training --size full --only features,samples     # two cores, what the real base costs there
     python -m benchmarks.training --device cuda --size full --soak 1000   # everything a card can tell
+
+The result is written after each piece. ``--only`` measures some groups of pieces (features, ours, theirs, samples,
+card, soak) and leaves what the file has of the others, so that all of it can be done in several calls.
 
 What is counted: ``codes_per_s`` are real audio codes (21.5 a second of sound) learnt from per second of wall time, by
 whole updates. Ours reads features that were computed once; ``codes_per_s_with_features`` adds their time to a run of
@@ -20,6 +23,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +33,10 @@ from core.training.config import TrainConfig
 from core.training.presets import presets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LORA = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 2e-4}
-THRIFTY = {"gradient_checkpointing": True}
-FULL = {"train_what": "full", "learning_rate": 5e-6}
+GROUPS = ("features", "ours", "theirs", "samples", "card", "soak")
+MOST_S = 900  # of a piece; the soak of a thousand updates is the longest
+LORA: dict[str, Any] = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 2e-4}
+FULL: dict[str, Any] = {"train_what": "full", "learning_rate": 5e-6}
 
 
 class Bench:
@@ -48,6 +54,12 @@ class Bench:
             "skip": arguments.skip,
             "soak": arguments.soak,
             "sentence_s": arguments.sentence_s,
+        }
+        size = arguments.batch
+        self.shape = {
+            "batch_size": size,
+            "accumulation": arguments.clips // size,
+            **json.loads(arguments.settings),
         }
 
     def ours(self, piece: str, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -71,88 +83,118 @@ class Bench:
         return self._run(["benchmarks.gpt_trainer", json.dumps(options)], f"GPTTrainer {batch} {precision} {threads}")
 
     def _run(self, command: list[str], what: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"},
-        )
-        if done.returncode:
-            found: dict[str, Any] = {"failed": done.stderr.strip().splitlines()[-1:] or [done.returncode]}
+        cards = os.environ.get("CUDA_VISIBLE_DEVICES", "0") if self.arguments.device == "cuda" else ""
+        quiet = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": cards}
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                cwd=REPOSITORY,
+                capture_output=True,
+                text=True,
+                env={**os.environ, **quiet},
+                timeout=MOST_S,
+            )
+        except subprocess.TimeoutExpired:
+            found: dict[str, Any] = {"failed": [f"took longer than {MOST_S} s"]}
         else:
-            found = json.loads(done.stdout.strip().splitlines()[-1])
+            if done.returncode:
+                found = {"failed": done.stderr.strip().splitlines()[-20:] or [str(done.returncode)]}
+            else:
+                found = json.loads(done.stdout.strip().splitlines()[-1])
         told = ("codes_per_s", "codes_per_cpu_s", "times_real_time", "ratio", "peak_mb", "flops_utilisation", "failed")
         print(f"{what}: " + ", ".join(f"{key} {found[key]}" for key in told if key in found), flush=True)
         return found
 
 
-def compare(bench: Bench) -> dict[str, Any]:
-    """Codes a second of both at equal effective batch, features and samples."""
-    arguments, cores = bench.arguments, os.cpu_count() or 1
-    size, accumulation = arguments.batch, arguments.clips // arguments.batch
-    shape = {"batch_size": size, "accumulation": accumulation, **json.loads(arguments.settings)}
-    features = bench.ours("features")
-    ours: dict[str, Any] = {}
-    if not arguments.no_training:
-        ours = {
-            "lora": bench.ours("ours", {**shape, **LORA}),
-            "lora_float32": bench.ours("ours", {**shape, **LORA, "precision": "float32"}),
-            "full": bench.ours("ours", {**shape, **FULL}),
-        }
-    if ours and (arguments.compile or arguments.device == "cuda"):
-        ours["lora_compiled"] = bench.ours("ours", {**shape, **LORA, "compile": True})
-    theirs = {}
-    # Its encoder's width is fixed: it cannot be fed a tiny one.
-    for batch in arguments.theirs.split(",") if arguments.size != "tiny" and ours else ():
-        for threads in (0, cores) if arguments.device == "cpu" else (0,):
-            theirs[f"{batch} {'all threads' if threads else 'as shipped'}"] = bench.theirs(batch, threads)
-        if arguments.device == "cuda":
-            theirs[f"{batch} mixed precision"] = bench.theirs(batch, 0, "float16")
-    best = max((one.get("codes_per_s", 0.0) for one in theirs.values()), default=0.0)
-    samples = {
-        str(count): bench.ours("samples", sentences=count, repeat=arguments.repeat)
-        for count in (4, 8, 12)
-        if count <= arguments.sentences
+Pieces = dict[str, Callable[[], dict[str, Any]]]
+
+
+def plan(bench: Bench) -> dict[str, Pieces]:
+    """What there is to measure, by group and name."""
+    found: dict[str, Pieces] = {
+        "features": {"all": lambda: bench.ours("features")},
+        "ours": ours(bench),
+        "theirs": theirs(bench),
+        "samples": {
+            str(count): partial(bench.ours, "samples", sentences=count, repeat=bench.arguments.repeat)
+            for count in (4, 8, 12)
+            if count <= bench.arguments.sentences
+        },
+        "card": card(bench),
+        "soak": {"all": partial(bench.ours, "soak", {**bench.shape, **LORA})},
     }
-    found: dict[str, Any] = {"features": features, "ours": ours, "gpt_trainer": theirs, "samples": samples}
-    found["gpt_trainer_best_codes_per_s"] = best
-    for name, one in ours.items():
-        if "codes_per_s" in one and best:
-            run_s = features["seconds"] + arguments.run_updates * one["update_s"]
-            one["codes_per_s_with_features"] = arguments.run_updates * one["codes"] / one["updates"] / run_s
-            found[f"ratio_{name}"] = one["codes_per_s"] / best
-            found[f"ratio_{name}_with_features"] = one["codes_per_s_with_features"] / best
-        if "update_s" in one and "ours" in samples.get("4", {}):
-            # Of a run whose checkpoints come, and say as many sentences, as they do by default.
-            speaking_s = samples["4"]["ours"]["seconds"]
-            one["stopped_for_samples"] = speaking_s / (speaking_s + TrainConfig().save_every * one["update_s"])
+    return {name: found[name] for name in bench.arguments.only.split(",")}
+
+
+def ours(bench: Bench) -> Pieces:
+    """Our updates, of an adapter and of all weights."""
+    wanted = {"lora": LORA, "lora_float32": {**LORA, "precision": "float32"}, "full": FULL}
+    if bench.arguments.compile or bench.arguments.device == "cuda":
+        wanted["lora_compiled"] = {**LORA, "compile": True}
+    return {name: partial(bench.ours, "ours", {**bench.shape, **settings}) for name, settings in wanted.items()}
+
+
+def theirs(bench: Bench) -> Pieces:
+    """GPTTrainer's, in all ways to run it. Its encoder's width is fixed: it cannot be fed a tiny one."""
+    found: Pieces = {}
+    for batch in bench.arguments.theirs.split(",") if bench.arguments.size != "tiny" else ():
+        found[f"{batch} as shipped"] = partial(bench.theirs, batch, 0)
+        if bench.arguments.device == "cpu":
+            found[f"{batch} all threads"] = partial(bench.theirs, batch, os.cpu_count() or 1)
+        else:
+            found[f"{batch} mixed precision"] = partial(bench.theirs, batch, 0, "float16")
     return found
 
 
-def card(bench: Bench) -> dict[str, Any]:
-    """Memory, the soak, kill and resume; on the processor the same with small numbers, as a rehearsal."""
+def card(bench: Bench) -> Pieces:
+    """Memory, kill and resume; on the processor the same with small numbers, as a rehearsal."""
     one = {"batch_size": 1, "accumulation": min(16, bench.arguments.clips)}
-    short = {"steps": min(4, bench.arguments.steps), "skip": min(2, bench.arguments.skip)}
-    found = {
-        "memory_lora_batch_1": bench.ours("ours", {**one, **LORA}, **short),
-        "memory_lora_batch_1_checkpointing": bench.ours(
-            "ours", {**one, **LORA, "gradient_checkpointing": True}, **short
-        ),
-        "memory_full_batch_1": bench.ours("ours", {**one, **FULL}, **short),
-        "kill_and_resume": bench.ours("kill_and_resume", {**one, **LORA, "precision": "float32"}),
+    wanted = {
+        "memory_lora_batch_1": {**one, **LORA},
+        "memory_lora_batch_1_checkpointing": {**one, **LORA, "gradient_checkpointing": True},
+        "memory_full_batch_1": {**one, **FULL},
     }
-    # A very fast card may wait for its launches at so few clips: how well is it used with more?
-    many = {"batch_size": 4 * bench.arguments.batch, "accumulation": 1}
-    for name, what in (("lora", LORA), ("full", FULL)) if bench.arguments.device == "cuda" else ():
-        found[f"{name}_many_clips"] = bench.ours("ours", {**many, **what}, **short)
-    for preset in presets() if bench.arguments.device == "cuda" else ():
-        if preset.min_vram_gb:
-            found[f"memory_{preset.id}"] = bench.ours("ours", preset.values, **short)
-    if bench.arguments.soak:
-        shape = {"batch_size": bench.arguments.batch, "accumulation": bench.arguments.clips // bench.arguments.batch}
-        found["soak"] = bench.ours("soak", {**shape, **LORA})
+    if bench.arguments.device == "cuda":
+        # A very fast card may wait for its launches at so few clips: how well is it used with more?
+        many = {"batch_size": 4 * bench.arguments.batch, "accumulation": 1}
+        wanted |= {"lora_many_clips": {**many, **LORA}, "full_many_clips": {**many, **FULL}}
+        wanted |= {f"memory_{preset.id}": preset.values for preset in presets() if preset.min_vram_gb}
+    short = {"steps": min(4, bench.arguments.steps), "skip": min(2, bench.arguments.skip)}
+    return {
+        **{name: partial(bench.ours, "ours", settings, **short) for name, settings in wanted.items()},
+        "kill_and_resume": partial(bench.ours, "kill_and_resume", {**one, **LORA, "precision": "float32"}),
+    }
+
+
+def summary(result: dict[str, Any], run_updates: int) -> dict[str, float]:
+    """The ratios of what was measured so far, and what it comes to with the features' share of a run."""
+    found: dict[str, float] = {}
+    features_s = result.get("features", {}).get("all", {}).get("seconds")
+    best = max((one.get("codes_per_s", 0.0) for one in result.get("theirs", {}).values()), default=0.0)
+    speaking_s = result.get("samples", {}).get("4", {}).get("ours", {}).get("seconds")
+    for name, one in result.get("ours", {}).items():
+        if "codes_per_s" not in one:
+            continue
+        if best:
+            found[f"ratio_{name}"] = one["codes_per_s"] / best
+        if best and features_s:
+            run_s = features_s + run_updates * one["update_s"]
+            found[f"ratio_{name}_with_features"] = run_updates * one["codes"] / one["updates"] / run_s / best
+        if speaking_s:
+            # Of a run whose checkpoints come, and say as many sentences, as they do by default.
+            run_s = speaking_s + TrainConfig().save_every * one["update_s"]
+            found[f"stopped_for_samples_{name}"] = speaking_s / run_s
+    found |= {
+        f"ratio_samples_{count}": one["ratio"] for count, one in result.get("samples", {}).items() if "ratio" in one
+    }
     return found
+
+
+def groups(text: str) -> str:
+    """Names of groups, checked."""
+    if unknown := set(text.split(",")) - set(GROUPS):
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    return text
 
 
 def parsed() -> argparse.Namespace:
@@ -174,8 +216,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--settings", default="{}", help="settings of ours that differ from the defaults, as JSON")
     parser.add_argument("--compile", action="store_true", help="measure the compiled model too; always on a card")
-    parser.add_argument("--no-training", action="store_true", help="features and samples alone")
-    parser.add_argument("--card", action="store_true", help="memory, kill and resume also on the processor")
+    parser.add_argument("--only", help=f"some of {','.join(GROUPS)}; the file keeps the others", type=groups)
     parser.add_argument("--result", type=Path, help="where to write; default: benchmarks/results")
     return parser.parse_args()
 
@@ -183,21 +224,28 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     arguments = parsed()
+    chosen = ["features", "ours", "theirs", "samples"]
+    if arguments.device == "cuda":
+        chosen.append("card")
+    if arguments.soak:
+        chosen.append("soak")
+    target = arguments.result or RESULTS / f"training-{arguments.device}-{arguments.size}.json"
+    known = json.loads(target.read_text()) if arguments.only and target.exists() else {}
+    arguments.only = arguments.only or ",".join(chosen)
     where = machine("torch", "coqui-tts", "coqui-tts-trainer", "transformers", "peft")
     result: dict[str, Any] = {"machine": where, "arguments": {k: str(v) for k, v in vars(arguments).items()}}
-    target = arguments.result or RESULTS / f"training-{arguments.device}-{arguments.size}.json"
+    result |= {name: known[name] for name in GROUPS if name in known}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         made = f"from benchmarks.training_parts import *; make(Path({name!r}), {arguments.size!r}, 46)"
         subprocess.run([sys.executable, "-c", made], cwd=REPOSITORY, check=True)
-        bench = Bench(arguments, folder)
-        result |= compare(bench)
-        if arguments.device == "cuda" or arguments.card or arguments.soak:
-            result["card"] = card(bench)
-    target.write_text(json.dumps(result, indent=2) + "\n")
-    for name, value in result.items():
-        if name.startswith("ratio"):
-            print(f"{name}: {value:.1f}")
+        for group, pieces in plan(Bench(arguments, Path(name))).items():
+            result[group] = {}
+            for piece, measure in pieces.items():
+                result[group][piece] = measure()
+                result["summary"] = summary(result, arguments.run_updates)
+                target.write_text(json.dumps(result, indent=2) + "\n")
+    for name, value in result["summary"].items():
+        print(f"{name}: {value:.1%}" if name.startswith("stopped") else f"{name}: {value:.1f}")
     print(f"written to {target}")
 
 

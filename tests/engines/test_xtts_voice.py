@@ -201,6 +201,18 @@ def test_broken_weights_are_named_and_no_nan_is_played(broken: XttsVoice, speake
     assert not hasattr(broken.xtts.gpt, "gpt_inference")
 
 
+def test_full_memory_is_said_however_it_is_raised(
+    voice: XttsVoice, speaker: Conditioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA` to enable assertions.")
+
+    monkeypatch.setattr(voice.xtts, "inference", full)
+    with pytest.raises(UserError) as caught:
+        voice.speak(SENTENCE, "en", speaker, seed=0)
+    assert caught.value.code == "speak.out_of_memory"
+
+
 def test_references_that_cannot_serve_are_named(voice: XttsVoice, tmp_path: Path, references: list[Path]) -> None:
     import soundfile
 

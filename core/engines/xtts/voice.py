@@ -24,6 +24,7 @@ from core.engines.xtts.model import device_for, inference_gpt, load_base
 from core.engines.xtts.text import cleaned, code_of, pieces, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import Cancelled, UserError
+from core.hardware import out_of_memory
 
 MAX_CHARACTERS = 5000
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
@@ -333,11 +334,11 @@ def _read(path: Path, max_s: float) -> Tensor:
 
 def _speaking_error(error: RuntimeError) -> Exception:
     """What to tell about an error while speaking; what is not known stays what it is."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if out_of_memory(error):
         return UserError(
             "speak.out_of_memory",
-            "The graphics card has too little free memory to speak.",
-            "Close other programs that use the card, or say a shorter text.",
+            "There is too little free memory to speak.",
+            "Close other programs, those that use the graphics card first, or say a shorter text.",
         )
     return _not_finite() if "probability tensor" in str(error) else error
 
