@@ -17,6 +17,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -27,7 +28,7 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
 from benchmarks import RESULTS, machine, training_parts
-from core.engines.xtts import precision
+from core.engines.xtts import precision, trunk
 from core.engines.xtts import session as sessions
 from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.feed import Part
@@ -38,6 +39,7 @@ from core.training.presets import presets
 GB = 2**30
 SPARE = {"context_gb": 0.6, "share": 0.08}
 LONGEST = {"tokens": 200, "codes": 250}
+USUAL = {"tokens": 60, "codes": 110}
 SIZES = XttsArgs(
     gpt_layers=30,
     gpt_n_model_channels=1024,
@@ -98,10 +100,29 @@ def fake_session(config: TrainConfig) -> sessions.XttsSession:
     return session
 
 
+class Kernels(TorchDispatchMode):
+    """Counts the operations within it that compute or copy something, each a launch on a card."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {one.untyped_storage()._cdata for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
+        found = func(*args, **(kwargs or {}))
+        made = {one.untyped_storage()._cdata for one in tree_leaves(found) if isinstance(one, Tensor)}
+        self.count += bool(made - given) or func._schema.is_mutable
+        return found
+
+
 def longest(clips: int) -> list[Item]:
     """Rows as long as they can get."""
-    codes = np.zeros(LONGEST["codes"], np.int16)
-    return [Item(tuple(range(LONGEST["tokens"])), codes, Piece("longest", 0, 1))] * clips
+    return rows_of(clips, **LONGEST)
+
+
+def rows_of(clips: int, tokens: int, codes: int) -> list[Item]:
+    """Rows of one length."""
+    return [Item(tuple(range(tokens)), np.zeros(codes, np.int16), Piece("one", 0, 1))] * clips
 
 
 def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
@@ -142,6 +163,19 @@ def flops(settings: dict[str, Any]) -> tuple[float, float]:
         return float(counter.get_total_flops()), training_parts.flops(session, rows, attention=False)
 
 
+def computed(settings: dict[str, Any]) -> dict[str, float]:
+    """Operations of an update of sixteen usual clips, and how many kernels its losses and gradients launch."""
+    clips = rows_of(16, **USUAL)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        session = fake_session(TrainConfig(**{"batch_size": 16, "precision": "bfloat16", **settings}))
+        session._mode(training=True)
+        part = Part(collate(clips, Signs.of(session.xtts.gpt)), [row.piece for row in clips])
+        # On a card dropout is one kernel.
+        with mock.patch.object(trunk, "drop", functools.partial(F.dropout, inplace=False)), Kernels() as kernels:
+            session._backward([part])
+        return {"tflop": training_parts.flops(session, clips) / 1e12, "kernels": kernels.count}
+
+
 @functools.cache
 def _vocoder_bytes() -> int:
     names = ("output_sample_rate", "output_hop_length", "decoder_input_dim", "d_vector_dim")
@@ -165,8 +199,11 @@ def main() -> None:
     for name, settings in wanted.items():
         found[name] = {key: round(value, 2) for key, value in counted(settings).items()}
         print(f"{name}: {found[name]}", flush=True)
+    computing = {"lora": computed({}), "all weights": computed({"train_what": "full"})}
+    print(f"an update of sixteen clips: {computing}")
     where = machine("torch", "coqui-tts", "peft")
-    result = {"machine": where, "spare": SPARE, "longest": LONGEST, "counted": found}
+    sizes = {"spare": SPARE, "longest": LONGEST, "usual": USUAL}
+    result = {"machine": where, **sizes, "counted": found, "update_of_sixteen_clips": computing}
     (RESULTS / "memory-counted.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
