@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,39 @@ def test_what_ends_a_part_ends_the_demo(
     if isinstance(raised.value, UserError) and code == "demo.part_ended":
         t, error = Translator("pt-BR"), raised.value
         assert t("kinds.segment") in t.error(error.code, error.text, error.hint, error.values)
+
+
+def test_steps_within_a_part_neither_set_the_bar_back_nor_end_the_time_left(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    monkeypatch.setattr("core.tasks.demo._POLL_S", 0.0)
+    monkeypatch.setattr(Reporter, "MIN_INTERVAL_S", 0.0)
+    mother, part = Job.create(project.jobs, "demo", {}), Job.create(project.jobs, "train", {})
+    walk = _Walk(project, mother, Reporter(mother), stage="demo_train")
+    # How long it has been at work, and what its present step says: that it takes an hour, is nearly done, begins, is
+    # slower than thought.
+    said = [(1.0, 0.1, 3600.0), (2.0, 0.9, 1.0), (8.0, 0.0, None), (10.0, 0.1, 36.0), (40.0, 0.9, 4.0)]
+    views = [replace(part.read(), done=done, total=1, eta_s=eta_s) for _, done, eta_s in said]
+
+    class Part:
+        at = -1
+
+        def alive(self) -> bool:
+            self.at += 1
+            if self.at < len(said):
+                walk.stage_began = began - said[self.at][0]
+            return self.at < len(said)
+
+        def read(self) -> Any:
+            return views[self.at] if self.at < len(said) else replace(views[0], status="done")
+
+    walk._follow(Part())  # type: ignore[arg-type]
+    told = [e for e in events.EventReader(mother.events_path).read() if isinstance(e, events.Progress)]
+    assert [one.done for one in told] == sorted(one.done for one in told)
+    assert all(5 < one.done < 6 for one in told)
+    # Of the 25 s for this part and 1 s for the next.
+    assert [one.eta_s for one in told] == pytest.approx([102.0, 24.0, 18.0, 37.0, 5.0], abs=0.5)
 
 
 @pytest.mark.slow

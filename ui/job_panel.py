@@ -137,7 +137,9 @@ def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume
         text = t.error(view.code, view.text, view.hint, view.values)
         return f'{html.notice(text, "bad")}<div class="vw-row">{again}</div>'
     if view.status in ("cancelled", "interrupted"):
-        return f'{html.notice(t(f"job.{view.status}_text"), "warn")}<div class="vw-row">{again}{next_step}</div>'
+        not_begun = view.status == "cancelled" and view.started_at is None  # left the queue
+        text = t("job.not_begun_text") if not_begun else t(f"job.{view.status}_text")
+        return f'{html.notice(text, "warn")}<div class="vw-row">{again}{next_step}</div>'
     return ""
 
 

@@ -29,7 +29,7 @@ from core.workspace import Project, Workspace
 STAGES = {
     "demo_import": 2.0,
     "demo_segment": 2.0,
-    "demo_transcribe": 28.0,
+    "demo_transcribe": 11.0,
     "demo_dataset": 1.0,
     "demo_base": 1.0,
     "demo_train": 25.0,
@@ -37,6 +37,7 @@ STAGES = {
 }
 # The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
 SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2}
+_FASTEST, _SLOWEST = 0.5, 4.0  # machines, as times those seconds
 _POLL_S = 0.2
 _PATIENCE_S = 20.0  # for a child that was asked to stop; then it is killed
 
@@ -69,6 +70,7 @@ class _Walk:
     began: float = field(default_factory=time.monotonic)
     stage: str = ""
     stage_began: float = 0.0
+    share: float = 0.0
     pace: float = 1.0
     children: list[Job] = field(default_factory=list)
 
@@ -135,7 +137,7 @@ class _Walk:
         while child.alive():
             self.reporter.check_stop()
             view = child.read()
-            self._tell(view.fraction, view.eta_s, view.item)
+            self._tell(view.eta_s, view.item)
             time.sleep(_POLL_S)
         view = child.read()
         if view.status == "done":
@@ -160,17 +162,22 @@ class _Walk:
             expected = STAGES[self.stage]
             if expected >= 3:  # what is over in a moment says nothing about the machine
                 self.pace = (now - self.stage_began) / expected
-        self.stage, self.stage_began = stage, now
-        self._tell(0.0, None, "")
+        self.stage, self.stage_began, self.share = stage, now, 0.0
+        self._tell(None, "")
         self.reporter.check_stop()
 
-    def _tell(self, fraction: float, eta_s: float | None, item: str) -> None:
+    def _tell(self, eta_s: float | None, item: str) -> None:
         number = list(STAGES).index(self.stage)
         spent = time.monotonic() - self.stage_began
-        pace = min(4.0, max(0.5, self.pace))
-        own = eta_s if eta_s is not None else max(1.0, STAGES[self.stage] * pace - spent)
+        pace = min(_SLOWEST, max(_FASTEST, self.pace))
+        expected = STAGES[self.stage]
+        # How far a part is, and how long it says it takes, may be of its present step alone, or of that step's slow
+        # first moments.
+        told = min(eta_s or 0.0, expected * _SLOWEST + spent)
+        own = max(1.0, expected * pace - spent, told)
+        self.share = max(self.share, spent / (spent + own))
         later = sum(list(STAGES.values())[number + 1 :]) * pace
-        self.reporter.progress(self.stage, number + fraction, len(STAGES), item, eta_s=own + later)
+        self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=own + later)
 
     def _warn_of_noise(self) -> None:
         if not bases().state(self.project.workspace, bases().STARTER).trained:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from core.training.config import TrainConfig
+from core.training.pace import Pace
 from core.training.run import RunView, runs
 from core.workspace import Project
 
@@ -21,7 +23,7 @@ class Cost:
 
 
 def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost:
-    """What training with ``config`` on ``base_id`` should take, by the newest run of that base that got going.
+    """What training with ``config`` on ``base_id`` should take, by the newest ended run of that base that got going.
 
     ``None`` stands for a local folder, whichever: a run on one is a fair guess for another. An update's time goes with
     the clips it learns from; memory is only known for the same batch size.
@@ -31,16 +33,20 @@ def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost
         if not (Path(run.base_id).is_absolute() if base_id is None else run.base_id == base_id):
             continue
         view = run.read()
-        if not view.steps_per_s:
+        if view.job.active or not view.steps_per_s:
             continue
         return Cost(config.max_steps, clips, _seconds(view, config), _memory(view, config))
     return Cost(config.max_steps, clips)
 
 
 def _seconds(view: RunView, config: TrainConfig) -> float:
+    """Reckoned as the run itself does, with what it checks and speaks before the first update."""
     was, now = (one.batch_size * one.accumulation for one in (view.config, config))
     assert view.steps_per_s is not None
-    return config.max_steps / view.steps_per_s * now / was
+    pace = Pace(step_s=now / was / view.steps_per_s, eval_s=view.eval_s or 0.0)
+    took = [sample.took_s for sample in view.job.samples.values()]
+    sample_s = fmean(took) * config.sample_sentences if took else 0.0
+    return pace.eval_s + sample_s + pace.left_s(config, 0, sample_s)
 
 
 def _memory(view: RunView, config: TrainConfig) -> float | None:

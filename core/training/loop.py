@@ -252,11 +252,11 @@ class Loop:
             self.recovery.smaller()
             return self._evaluate()
         values = {name: value for name, value in found.items() if math.isfinite(value)}
-        self.pace.eval_s = time.monotonic() - began
+        self.pace.evaluated(time.monotonic() - began)
         self.evaluated = self.session.step_number
         self.losses.update(values)
         if values:
-            self.reporter.metrics(self.session.step_number, **values)
+            self.reporter.metrics(self.session.step_number, **values, eval_s=self.pace.eval_s)
 
     def _save(self, *, final: bool = False) -> bool:
         """Keep a checkpoint; False if its weights are no numbers: none is kept and, unless ``final``, it went back."""

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import resource
+import statistics
 import sys
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from core.training.config import TrainConfig
 
-_FORGET = 0.9  # of the running pace, each step: the last ten or so count
+_REMEMBERED = 21  # times; half as many odd ones in a row change nothing
+
+
+def _times_taken() -> deque[float]:
+    return deque(maxlen=_REMEMBERED)
 
 
 @dataclass
 class Pace:
-    """Seconds an update takes, remembered with a short memory, and what the rest of the run will cost."""
+    """Seconds an update and an evaluation usually take, and what the rest of the run will cost.
+
+    Usually is the median of the latest: the first update, or what came while the machine was busy, may take many times
+    as long.
+    """
 
     step_s: float = 0.0
     eval_s: float = 0.0
+    _updates: deque[float] = field(default_factory=_times_taken, init=False)
+    _evaluations: deque[float] = field(default_factory=_times_taken, init=False)
 
     def stepped(self, seconds: float) -> None:
         """Take one update's time into account."""
-        self.step_s = seconds if self.step_s == 0 else _FORGET * self.step_s + (1 - _FORGET) * seconds
+        self._updates.append(seconds)
+        self.step_s = statistics.median_low(self._updates)
+
+    def evaluated(self, seconds: float) -> None:
+        """Take one evaluation's time into account."""
+        self._evaluations.append(seconds)
+        self.eval_s = statistics.median_low(self._evaluations)
 
     def left_s(self, config: TrainConfig, step: int, sample_s: float) -> float:
         """Seconds until the end: updates, evaluations and samples still to come."""

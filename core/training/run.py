@@ -58,6 +58,8 @@ class RunView:
     checkpoints: list[tuple[int, Path]] = field(default_factory=list)
     samples: dict[int, list[SampleView]] = field(default_factory=dict)
     steps_per_s: float | None = None
+    eval_s: float | None = None
+    """Seconds that a check on unseen sentences takes."""
     memory_mb: float | None = None
     eta_s: float | None = None
     real_time_factor: float | None = None
@@ -150,6 +152,7 @@ class Run:
             checkpoints=[(step, self.path / path) for step, path in sorted(job.checkpoints.items())],
             samples=samples,
             steps_per_s=_last(metrics, "steps_per_s"),
+            eval_s=_last(metrics, "eval_s"),
             memory_mb=_last(metrics, "memory_mb"),
             real_time_factor=_last(metrics, "sample_real_time_factor"),
             eta_s=job.eta_s if job.active else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class SampleSpeaker:
     voice: Callable[[], Voice]
     reporter: Reporter
     cost_s: float = field(default=0.0)
+    _costs: list[float] = field(default_factory=list, init=False)
     _took_s: float = field(default=0.0, init=False)
     _said_s: float = field(default=0.0, init=False)
 
@@ -92,7 +94,8 @@ class SampleSpeaker:
         finally:
             if self._said_s:
                 self.reporter.metrics(step, sample_real_time_factor=self._took_s / self._said_s)
-        self.cost_s = (time.monotonic() - began) / len(missing) * len(self.sentences.texts)
+        self._costs.append((time.monotonic() - began) / len(missing) * len(self.sentences.texts))
+        self.cost_s = statistics.median_low(self._costs)
 
     def _speak_many(
         self, voice: Any, step: int, numbers: Sequence[int], should_stop: Callable[[], bool], left_s: float

@@ -18,5 +18,5 @@ class Speaker(Protocol):
 
     @property
     def cost_s(self) -> float:
-        """Seconds that one checkpoint's sentences take, as seen so far."""
+        """Seconds that one checkpoint's sentences usually take, as seen so far."""
         ...

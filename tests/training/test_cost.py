@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from core.jobs import events
+from core.jobs import events, locks
 from core.jobs.job import Job
 from core.training.config import TrainConfig, config_text
 from core.training.cost import estimate
@@ -14,10 +16,11 @@ from core.workspace import Project
 CONFIGURED = TrainConfig(max_steps=100, batch_size=2, accumulation=1)
 
 
-def _ran(project: Project, base: str, steps_per_s: float) -> None:
+def _ran(project: Project, base: str, steps_per_s: float, **more: float) -> Job:
     job = Job.create(project.runs, "train", {"base": base, "dataset": "d"}, files={CONFIG: config_text(CONFIGURED)})
-    values = {"steps_per_s": steps_per_s, "memory_mb": 2048.0}
+    values = {"steps_per_s": steps_per_s, "memory_mb": 2048.0, **more}
     events.append(job.events_path, events.Metrics(step=1, values=values))
+    return job
 
 
 @pytest.mark.parametrize(("base", "seconds"), [("starter", 25.0), (None, 50.0), ("xtts-v2", None)])
@@ -28,3 +31,23 @@ def test_a_cost_is_that_of_runs_on_the_same_base(project: Project, base: str | N
     assert (cost.seconds, cost.memory_gb) == (seconds, 2.0 if seconds else None)
     twice = estimate(project, CONFIGURED.model_copy(update={"batch_size": 4}), base)
     assert (twice.seconds, twice.memory_gb) == (seconds and 2 * seconds, None)
+
+
+def test_checks_and_samples_are_part_of_the_cost(project: Project) -> None:
+    job = _ran(project, "starter", 4.0, eval_s=3.0)
+    for number, took_s in enumerate((1.0, 3.0)):
+        sample = events.Sample(step=0, sentence=number, text="One.", path="0.wav", took_s=took_s)
+        events.append(job.events_path, sample)
+    wished = CONFIGURED.model_copy(update={"eval_every": 50, "save_every": 40, "sample_sentences": 4})
+    # Updates; checks before the first, in the middle and at the end; sentences before the first, at 40, 80 and the end.
+    assert estimate(project, wished, "starter").seconds == 25.0 + 3 * 3.0 + 4 * 4 * 2.0
+
+
+def test_a_run_still_at_work_is_not_the_last_run(project: Project) -> None:
+    job = _ran(project, "starter", 4.0)
+    events.append(job.events_path, events.Launched())
+    held = locks.try_lock(job.path / "lock", {})
+    assert held is not None
+    assert estimate(project, CONFIGURED, "starter").seconds is None
+    os.close(held)
+    assert estimate(project, CONFIGURED, "starter").seconds == 25.0

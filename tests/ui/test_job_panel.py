@@ -43,6 +43,20 @@ def test_a_job_whose_process_is_gone_reads_interrupted_and_offers_to_resume(proj
     assert 'data-do="resume"' in panel
 
 
+def test_what_was_taken_out_of_the_queue_says_that_it_had_not_begun(project: Project) -> None:
+    job = _job(project)
+    for event in (events.Launched(), events.State(state="waiting", place=1), events.Finished(outcome="cancelled")):
+        events.append(job.events_path, event)
+    for language in ("en", "pt-BR"):
+        t = Translator(language)
+        panel = job_panel(t, job)
+        assert t("job.not_begun_text") in panel and t("job.cancelled_text") not in panel
+    # One that is resumed, and leaves the queue, has done something before.
+    events.append(job.events_path, events.Started(pid=1))
+    events.append(job.events_path, events.Finished(outcome="cancelled"))
+    assert T("job.cancelled_text") in job_panel(T, job)
+
+
 def test_a_failed_job_says_why_and_shows_its_log(project: Project) -> None:
     job = _job(project)
     job.log_path.write_text("Traceback <b>here</b>")
