@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from core.engines.xtts.batches import Item, Signs, collate
+from core.engines.xtts.feed import Feed
 from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.references import Latents
 from core.engines.xtts.session import XttsSession, start
@@ -307,3 +308,22 @@ def test_validation_is_the_same_every_time_and_never_uses_its_own_clip(session: 
     assert session.evaluate() == session.evaluate()
     held_back = {clip.id for clip in session.features.val}
     assert held_back.isdisjoint(piece.clip_id for piece in session.feed.references.pool)
+
+
+def test_a_batch_that_could_not_be_prepared_is_prepared_anew(
+    session: XttsSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a card the next update's batches are prepared beside the one at work."""
+    feed, asked = Feed(session.config, session.features, Signs.of(session.xtts.gpt), "cuda"), []
+
+    def prepared(number: int, division: int) -> list[Any]:
+        asked.append(number)
+        if asked.count(1) == 1 and number == 1:
+            raise MemoryError
+        return [number]
+
+    monkeypatch.setattr(feed, "_update", prepared)
+    assert feed.update(0) == [0]
+    with pytest.raises(MemoryError):
+        feed.update(1)
+    assert feed.update(1) == [1]
