@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks import RESULTS, machine
+from benchmarks.events import median_ms
 from core.figures import Figures
 from core.records import Clip, ClipFilter, Source
 from core.store import Store
@@ -59,15 +57,6 @@ def review_one(store: Store, chosen: ClipFilter, place: int) -> tuple[int, int, 
     return asked
 
 
-def _ms(what: Callable[[], Any], times: int) -> float:
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        what()
-        taken.append((time.perf_counter() - began) * 1000)
-    return statistics.median(taken)
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -77,13 +66,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store, place = big_store(Path(folder) / "project.db", count), count // 4
         pages = {
-            f"{state} by {sort}": _ms(lambda s=state, o=sort: store.clips(ClipFilter(s, sort=o), place, PAGE), 5)  # type: ignore[misc]
+            f"{state} by {sort}": median_ms(partial(store.clips, ClipFilter(state, sort=sort), place, PAGE), 5)
             for state in STATES
             for sort in SORTS
         }
         flagged = ClipFilter("flagged", sort="confidence", flag="mismatch")
-        review = _ms(lambda: review_one(store, flagged, 1000), 5)
-        whole = _ms(
+        review = median_ms(lambda: review_one(store, flagged, count // 50), 5)
+        whole = median_ms(
             lambda: sorted(store.clips(ClipFilter()), key=lambda clip: clip.confidence)[place : place + PAGE], 3
         )
     worst = max(pages.values())

@@ -39,7 +39,7 @@ def write_run(workspace: Path, lines: int) -> Any:
     return Run(project, job.id)
 
 
-def median_ms(poll: Callable[[], Any], grow: Callable[[], None], times: int) -> float:
+def median_ms(poll: Callable[[], Any], times: int, grow: Callable[[], None] = lambda: None) -> float:
     """Median time of a poll in milliseconds; the log grows, unmeasured, before each."""
     taken = []
     for _ in range(times):
@@ -64,12 +64,12 @@ def measure(lines: int) -> dict[str, Any]:
             events.append(path, events.Metrics(step=step, values={"loss_mel_ce": 1.0, "lr": 1e-4}))
             events.append(path, events.Progress(stage="train", done=step, total=2 * lines))
 
-        whole = median_ms(lambda: events.EventReader(path).read(), grow, 5)
+        whole = median_ms(lambda: events.EventReader(path).read(), 5, grow)
         reader = events.EventReader(path)
         reader.read()
-        appended = median_ms(reader.read, grow, 200)
+        appended = median_ms(reader.read, 200, grow)
         run.read()
-        view = median_ms(run.read, grow, 20)
+        view = median_ms(run.read, 20, grow)
     return {
         "lines": lines,
         "whole_ms": round(whole, 2),

@@ -34,7 +34,7 @@ from core.training.presets import presets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GROUPS = ("features", "ours", "theirs", "samples", "card", "soak")
-MOST_S = 900  # of a piece; the soak of a thousand updates is the longest
+MOST_S = 1800  # of a piece; twelve sentences of the published size may take a quarter of an hour on two cores
 LORA: dict[str, Any] = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 2e-4}
 FULL: dict[str, Any] = {"train_what": "full", "learning_rate": 5e-6}
 
@@ -55,10 +55,9 @@ class Bench:
             "soak": arguments.soak,
             "sentence_s": arguments.sentence_s,
         }
-        size = arguments.batch
         self.shape = {
-            "batch_size": size,
-            "accumulation": arguments.clips // size,
+            "batch_size": arguments.batch,
+            "accumulation": arguments.clips // arguments.batch,
             **json.loads(arguments.settings),
         }
 
@@ -112,7 +111,7 @@ Pieces = dict[str, Callable[[], dict[str, Any]]]
 def plan(bench: Bench) -> dict[str, Pieces]:
     """What there is to measure, by group and name."""
     found: dict[str, Pieces] = {
-        "features": {"all": lambda: bench.ours("features")},
+        "features": {"all": partial(bench.ours, "features")},
         "ours": ours(bench),
         "theirs": theirs(bench),
         "samples": {
@@ -218,7 +217,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="measure the compiled model too; always on a card")
     parser.add_argument("--only", help=f"some of {','.join(GROUPS)}; the file keeps the others", type=groups)
     parser.add_argument("--result", type=Path, help="where to write; default: benchmarks/results")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if "soak" in (arguments.only or "").split(",") and not arguments.soak:
+        parser.error("a soak needs its number of updates: --soak 1000")
+    return arguments
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from core.engines.base import Engine, TrainSession
 from core.engines.registry import bases, get_engine
 from core.files import write_json
+from core.hardware import out_of_memory
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -84,7 +85,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             finally:
                 boards.close()
         except (RuntimeError, MemoryError) as error:
-            known = card.too_small() if card.out_of_memory(error) else card.translated(error)
+            known = card.too_small() if out_of_memory(error) else card.translated(error)
             if known is None:
                 raise
             raise known from error

@@ -6,7 +6,6 @@ import gc
 import sys
 
 from core.errors import UserError
-from core.hardware import out_of_memory as out_of_memory
 
 _LOST = (
     "gpu is lost",

@@ -10,9 +10,9 @@ from typing import Any
 
 from core.engines.base import TrainSession
 from core.errors import Cancelled
+from core.hardware import out_of_memory
 from core.jobs import events
 from core.jobs.reporter import Reporter
-from core.training import card
 from core.training.checkpoints import Checkpoints
 from core.training.config import TrainConfig
 from core.training.control import Ask, Control
@@ -105,7 +105,7 @@ class Loop:
         except Cancelled:
             return False  # taken back; what came before it is saved when the loop sees Stop
         except (RuntimeError, MemoryError) as error:
-            if not card.out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             values = None
         # Out of the handler, because its error holds what fills the memory.
@@ -246,7 +246,7 @@ class Loop:
         except Cancelled:
             return  # the loop looks for Stop next
         except (RuntimeError, MemoryError) as error:
-            if not card.out_of_memory(error):
+            if not out_of_memory(error):
                 raise
         if found is None:
             self.recovery.smaller()

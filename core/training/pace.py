@@ -17,6 +17,12 @@ def _times_taken() -> deque[float]:
     return deque(maxlen=_REMEMBERED)
 
 
+def usual(times: deque[float], seconds: float) -> float:
+    """Take one more of ``times`` into account; their median."""
+    times.append(seconds)
+    return statistics.median_low(times)
+
+
 @dataclass
 class Pace:
     """Seconds an update and an evaluation usually take, and what the rest of the run will cost.
@@ -32,13 +38,11 @@ class Pace:
 
     def stepped(self, seconds: float) -> None:
         """Take one update's time into account."""
-        self._updates.append(seconds)
-        self.step_s = statistics.median_low(self._updates)
+        self.step_s = usual(self._updates, seconds)
 
     def evaluated(self, seconds: float) -> None:
         """Take one evaluation's time into account."""
-        self._evaluations.append(seconds)
-        self.eval_s = statistics.median_low(self._evaluations)
+        self.eval_s = usual(self._evaluations, seconds)
 
     def left_s(self, config: TrainConfig, step: int, sample_s: float) -> float:
         """Seconds until the end: updates, evaluations and samples still to come."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
 from core.training import card
+from core.training.pace import usual
 
 FILE = "sentences.json"
 
@@ -59,7 +60,7 @@ class SampleSpeaker:
     voice: Callable[[], Voice]
     reporter: Reporter
     cost_s: float = field(default=0.0)
-    _costs: list[float] = field(default_factory=list, init=False)
+    _costs: deque[float] = field(default_factory=deque, init=False)
     _took_s: float = field(default=0.0, init=False)
     _said_s: float = field(default=0.0, init=False)
 
@@ -94,8 +95,7 @@ class SampleSpeaker:
         finally:
             if self._said_s:
                 self.reporter.metrics(step, sample_real_time_factor=self._took_s / self._said_s)
-        self._costs.append((time.monotonic() - began) / len(missing) * len(self.sentences.texts))
-        self.cost_s = statistics.median_low(self._costs)
+        self.cost_s = usual(self._costs, (time.monotonic() - began) / len(missing) * len(self.sentences.texts))
 
     def _speak_many(
         self, voice: Any, step: int, numbers: Sequence[int], should_stop: Callable[[], bool], left_s: float

@@ -23,9 +23,9 @@ from typing import Any
 from core.engines.base import TrainSession
 from core.engines.registry import get_engine
 from core.errors import Cancelled, UserError
+from core.hardware import out_of_memory
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training import card
 from core.training.config import TrainConfig
 
 LAUNCHED = "VOICEWRIGHT_LAUNCHED"
@@ -279,7 +279,7 @@ def _obey(session: TrainSession) -> None:
             try:
                 session.step()
             except (RuntimeError, MemoryError) as error:
-                if not card.out_of_memory(error):
+                if not out_of_memory(error):
                     raise
         elif call == "snapshot":
             number, alive = given

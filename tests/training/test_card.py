@@ -7,6 +7,7 @@ import time
 import pytest
 import torch
 
+from core.hardware import out_of_memory
 from core.training import card
 from core.training.watchdog import Watchdog
 from tests.jobs.conftest import until
@@ -46,7 +47,7 @@ def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
         ValueError("CUDA error: unspecified launch failure"),
         ValueError("out of memory"),
     ):
-        assert card.translated(error) is None and not card.out_of_memory(error)
+        assert card.translated(error) is None and not out_of_memory(error)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
     ],
 )
 def test_full_memory_is_known_however_it_is_said(error: Exception) -> None:
-    assert card.out_of_memory(error) and card.translated(error) is None
+    assert out_of_memory(error) and card.translated(error) is None
 
 
 def test_patience_grows_with_the_longest_wait_seen_in_a_stage(recorded: Recorded) -> None:

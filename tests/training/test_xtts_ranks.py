@@ -29,7 +29,7 @@ from core.engines.xtts.features import prepare
 from core.engines.xtts.session import start
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training.card import out_of_memory
+from core.hardware import out_of_memory
 from core.training.config import TrainConfig
 from core.training.several import join, rank, work_together, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])

@@ -26,7 +26,6 @@ from core.errors import Cancelled
 _PREFIX_NUMBER = 1
 _ROOM = 128  # positions the cache grows by
 _MOST = 16  # sentences at once
-NO_CHANCES = "no probability tensor: the scores are not finite"
 _PACKED_FOR = 64  # rows for which weights are laid out; fewer run as fast as with a layout of their own
 
 
@@ -54,6 +53,10 @@ class Sampling:
             if self.top_p < 1.0:
                 found.append(TopPLogitsWarper(top_p=self.top_p))
         return found
+
+
+class NoChances(RuntimeError):
+    """The scores of the next code are no numbers to choose by."""
 
 
 class Decoder:
@@ -87,7 +90,7 @@ class Decoder:
 
         Raises:
             Cancelled: ``should_stop`` said so.
-            RuntimeError: the model gives no valid probabilities.
+            NoChances: the model gives no valid probabilities.
         """
         found: list[Tensor] = []
         for start in range(0, len(texts), _MOST):
@@ -126,7 +129,7 @@ class Decoder:
             # Looked at together: each look is a wait for the card.
             whole, *going = torch.cat([are_chances(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
             if not whole:
-                raise RuntimeError(NO_CHANCES)
+                raise NoChances
             if not any(going):
                 break
             kept = [n for n, goes in enumerate(going) if goes]

@@ -26,6 +26,7 @@ from core.engines.xtts.text import Tokenizer, code_of, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
+from core.hardware import out_of_memory
 from core.jobs.reporter import Reporter
 from core.training import card
 
@@ -249,7 +250,7 @@ def _encoded(encoder: Encoder, waves: list[Tensor]) -> list[Encoded]:
     try:
         return encoder.encode(waves)
     except (RuntimeError, MemoryError) as error:
-        if len(waves) == 1 or not card.out_of_memory(error):
+        if len(waves) == 1 or not out_of_memory(error):
             raise
     card.free_memory()  # out of the handler, whose error holds what fills the memory
     half = len(waves) // 2

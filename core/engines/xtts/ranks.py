@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from core.training import card
+from core.hardware import out_of_memory
 from core.training.several import Apart, rank, world
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def agree(error: BaseException | None = None) -> None:
     """
     if world() == 1:
         return
-    worst = torch.tensor(0 if error is None else 1 if card.out_of_memory(error) else 2)
+    worst = torch.tensor(0 if error is None else 1 if out_of_memory(error) else 2)
     dist.all_reduce(worst, dist.ReduceOp.MAX)
     if error is None and worst == 1:
         raise RuntimeError("another process ran out of memory")

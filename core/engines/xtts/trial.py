@@ -14,6 +14,7 @@ from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Part
 from core.engines.xtts.session import XttsSession, start
 from core.errors import Cancelled, UserError
+from core.hardware import out_of_memory
 from core.training import card
 from core.training.config import TrainConfig
 from core.training.fits import Fits, candidates
@@ -77,7 +78,7 @@ def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bo
             seconds = time.perf_counter() - began
     except (RuntimeError, MemoryError) as error:
         session.take_back()
-        if not card.out_of_memory(error):
+        if not out_of_memory(error):
             raise
         return None
     if on_card and torch.cuda.max_memory_reserved() > _SHARE * torch.cuda.get_device_properties(0).total_memory:

@@ -40,7 +40,7 @@ def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
 
     Costs no memory without `checkpoint`: gradients need all of the conversions at once anyway.
     """
-    for layer in list(gpt2.modules()):
+    for layer in gpt2.modules():
         if isinstance(layer, Conv1D) and not layer.weight.requires_grad:
             for name in ("weight", "bias"):
                 kept = None if dtype is None else getattr(layer, name).detach().to(dtype)

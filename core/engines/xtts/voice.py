@@ -18,7 +18,7 @@ from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import Samples
-from core.engines.xtts.decode import NO_CHANCES, Decoder, Sampling, are_chances
+from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
 from core.engines.xtts.text import cleaned, code_of, pieces, unknown_characters
@@ -299,7 +299,7 @@ def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:
         if should_stop():
             raise Cancelled
         if not are_chances(scores):
-            raise RuntimeError(NO_CHANCES)
+            raise NoChances
         return scores
 
     return LogitsProcessorList([look])
@@ -340,7 +340,7 @@ def _speaking_error(error: RuntimeError) -> Exception:
             "There is too little free memory to speak.",
             "Close other programs, those that use the graphics card first, or say a shorter text.",
         )
-    return _not_finite() if "probability tensor" in str(error) else error
+    return _not_finite() if isinstance(error, NoChances) else error
 
 
 def _not_finite() -> UserError:
