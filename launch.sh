@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set Voicewright up and start it:   ./launch.sh [--port N] [--host A] [--root-path /P] [--workspace DIR]
 # Set up what the tests need and run them:   ./launch.sh test [pytest arguments]
+# Fetch the newest yt-dlp, when YouTube has changed:   ./launch.sh update-ytdlp
 # VOICEWRIGHT_VENV moves the virtual environment, VOICEWRIGHT_PYTHON names the Python to make it with.
 set -euo pipefail
 
@@ -117,27 +118,59 @@ fingerprint() {
     { cat -- "$@"; "$venv/bin/python" -V; torch_build; } | sha256sum | cut -d' ' -f1
 }
 
+# The locked packages without torch and what only its ordinary build needs.
+lock_without_torch() {
+    awk '/^[a-z0-9]/ { skip = /^(torch|torchaudio|triton|nvidia-[^=]*|cuda-[^=]*)==/ } !skip' "$here/requirements-lock.txt"
+}
+
 install_old_card_torch() {
     local pins
     pins=$(sed -nE 's/^((torch|torchaudio)==[0-9.]+).*/\1/p' "$here/requirements.txt")
     say "This graphics card is older than Turing: fetching the CUDA 12.6 build of PyTorch …"
     # shellcheck disable=SC2086  # one word a package is meant
     pip_install --index-url "$old_card_index" $pins ||
-        say "The CUDA 12.6 build could not be fetched, so the ordinary one is installed: this card will not be used." \
-            "To try again, delete $venv/.installed and start once more."
+        { say "The CUDA 12.6 build could not be fetched, so the ordinary one is installed: this card will not be used." \
+            "To try again, delete $venv/.installed and start once more."; return 1; }
 }
 
 need_packages() {
     local stamp=$venv/.installed wanted
-    wanted=$(fingerprint "$here/requirements.txt" "$here/requirements-alone.txt")
+    wanted=$(fingerprint "$here/requirements-lock.txt" "$here/requirements-alone.txt")
     if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
     rm -f -- "$stamp"
     say "Installing the packages; the first time this takes a few minutes and about 7 GB …"
-    if [ "$(torch_build)" = cu126 ]; then install_old_card_torch; fi
-    { pip_install -r "$here/requirements.txt" && pip_install --no-deps -r "$here/requirements-alone.txt"; } ||
+    local lock=$here/requirements-lock.txt
+    if [ "$(torch_build)" = cu126 ] && install_old_card_torch; then
+        lock=$venv/.requirements-lock.txt
+        lock_without_torch >"$lock"
+    fi
+    # The lock names every package, so nothing is resolved, and nothing is installed whose hash it does not hold.
+    pip_install --no-deps --require-hashes -r "$lock" -r "$here/requirements-alone.txt" ||
         fail "The packages could not be installed: see the lines above, check the network and the disk, and start again."
     printf '%s\n' "$wanted" >"$stamp"
+    if [ -e "$venv/.ytdlp-updated" ]; then update_ytdlp || true; fi
     say "Installed."
+}
+
+# YouTube changes more often than this program: its loader alone may be newer than the lock. The scripts it runs go with
+# it. A version that does not start is taken back.
+update_ytdlp() {
+    local python=$venv/bin/python scripts
+    say "Fetching the newest yt-dlp …"
+    if pip_install --no-deps --upgrade yt-dlp &&
+        scripts=$("$python" -c 'import importlib.metadata as m, re
+print(*(re.match("[^;]*", r)[0].strip() for r in m.requires("yt-dlp") if r.startswith("yt-dlp-ejs")))') &&
+        { [ -z "$scripts" ] || pip_install --no-deps "$scripts"; } &&
+        "$python" -c 'import yt_dlp; yt_dlp.YoutubeDL({"quiet": True}).close()' >&2; then
+        touch "$venv/.ytdlp-updated"
+        say "yt-dlp is now $("$python" -c 'import yt_dlp; print(yt_dlp.version.__version__)'). Running jobs keep the old one."
+        return
+    fi
+    say "yt-dlp could not be updated: see the lines above. The tested version is put back."
+    rm -f -- "$venv/.ytdlp-updated"
+    awk '/^[a-z0-9]/ { keep = /^yt-dlp(-ejs)?==/ } keep' "$here/requirements-lock.txt" >"$venv/.ytdlp-lock.txt"
+    pip_install --no-deps --require-hashes -r "$venv/.ytdlp-lock.txt" || true
+    return 1
 }
 
 set_up() {
@@ -151,10 +184,10 @@ set_up() {
 
 need_test_packages() {
     local stamp=$venv/.installed-dev wanted
-    wanted=$(fingerprint "$here/requirements.txt" "$here/requirements-dev.txt")
+    wanted=$(fingerprint "$here/requirements-lock.txt" "$here/requirements-dev-lock.txt")
     if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
         say "Installing what the tests need …"
-        pip_install -r "$here/requirements-dev.txt" -c "$here/requirements.txt"
+        pip_install --no-deps --require-hashes -r "$here/requirements-dev-lock.txt"
         printf '%s\n' "$wanted" >"$stamp"
     fi
     if ! have chromium && ! have chromium-browser && ! have google-chrome; then
@@ -175,7 +208,8 @@ run_tests() {
     "$venv/bin/python" -m ruff check . || failed=1
     "$venv/bin/python" -m ruff format --check . || failed=1
     "$venv/bin/python" -m mypy || failed=1
-    "$venv/bin/python" -m pytest "$@" || failed=1
+    # Two at a time; the tests of a file stay together, because they share what is slow to make. `-n 0` undoes it.
+    "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@" || failed=1
     return "$failed"
 }
 
@@ -183,7 +217,7 @@ run_tests() {
 
 case ${1:-} in
     -h | --help)
-        sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"
+        sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
         exec "$(find_python)" "$here/webui.py" --help
         ;;
     test)
@@ -192,6 +226,10 @@ case ${1:-} in
         need_test_packages
         exec 9>&-
         run_tests "$@"
+        ;;
+    update-ytdlp)
+        set_up
+        update_ytdlp
         ;;
     *)
         set_up

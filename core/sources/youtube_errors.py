@@ -94,7 +94,7 @@ def _forbidden(url: str) -> UserError:
     return UserError(
         "youtube.forbidden",
         "The site broke off the download of {url} (403, forbidden), again after new tries.",
-        "Try again later, update yt-dlp (pip install -U yt-dlp), or add cookies under “More settings”.",
+        "Try again later, update yt-dlp (./launch.sh update-ytdlp), or add cookies under “More settings”.",
         url=url,
     )
 
@@ -121,7 +121,7 @@ def _changed(url: str) -> UserError:
     return UserError(
         "youtube.changed",
         "The page of {url} could not be understood: the site has changed.",
-        "Update yt-dlp (pip install -U yt-dlp), or download it yourself and add the file.",
+        "Update yt-dlp (./launch.sh update-ytdlp), or download it yourself and add the file.",
         url=url,
     )
 
@@ -193,7 +193,7 @@ def _no_sound(url: str) -> UserError:
     return UserError(
         "youtube.no_sound",
         "No sound could be fetched from {url}.",
-        "Update yt-dlp (pip install -U yt-dlp) and try again, or download it yourself and add the file.",
+        "Update yt-dlp (./launch.sh update-ytdlp) and try again, or download it yourself and add the file.",
         url=url,
     )
 
@@ -202,7 +202,7 @@ def _other(url: str, said: str) -> UserError:
     return UserError(
         "youtube.failed",
         "{url} could not be fetched ({what}).",
-        "Try again; if that does not help, update yt-dlp (pip install -U yt-dlp), or add the recording as a file.",
+        "Try again; if that does not help, update yt-dlp (./launch.sh update-ytdlp), or add the recording as a file.",
         url=url,
         what=_plain(said),
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.server.conftest import REPOSITORY, wait_for
 
@@ -17,6 +21,8 @@ record="{folder}/calls"
 case "$1" in
     -c) case "$2" in
             *ensurepip*) exit 0 ;;
+            *requires*) echo "yt-dlp-ejs==9.9" ;;
+            *YoutubeDL*) [ -z "${{LOADER_FAILS:-}}" ] ;;
             "import pip") [ -e "$(dirname "$0")/pip-works" ] || [ "$0" = "{folder}/python" ] ;;
             *) exit 0 ;;
         esac ;;
@@ -40,8 +46,8 @@ class Machine:
         self.folder = folder
         self.home = folder / "with space" / "voicewright"
         self.home.mkdir(parents=True)
-        for name in ("launch.sh", "requirements.txt", "requirements-alone.txt", "requirements-dev.txt"):
-            shutil.copy(REPOSITORY / name, self.home / name)
+        for file in (REPOSITORY / "launch.sh", *REPOSITORY.glob("requirements*.txt")):
+            shutil.copy(file, self.home / file.name)
         self.script("python", STUB.format(folder=folder))
         for name in ("ffmpeg", "ffprobe", "chromium"):
             self.script(name, "#!/bin/bash\n")
@@ -96,13 +102,13 @@ def machine(tmp_path: Path) -> Machine:
 
 
 _PIP = "pip install --disable-pip-version-check --no-input"
-PACKAGES = f"{_PIP} -r HOME/requirements.txt"
-INSTALL = (PACKAGES, f"{_PIP} --no-deps -r HOME/requirements-alone.txt")
+LOCKED = f"{_PIP} --no-deps --require-hashes"
+INSTALL = f"{LOCKED} -r HOME/requirements-lock.txt -r HOME/requirements-alone.txt"
 
 
 def test_the_first_start_sets_up_and_the_second_installs_nothing(machine: Machine) -> None:
     machine.launch("--port", "8000")
-    assert machine.calls() == ["venv", *INSTALL, "app [--port] [8000]"]
+    assert machine.calls() == ["venv", INSTALL, "app [--port] [8000]"]
     assert machine.launch() == "", "nothing to say when nothing is to be done"
     assert machine.calls() == ["app []"]
 
@@ -121,19 +127,19 @@ def test_it_works_from_anywhere_and_arguments_arrive_whole(machine: Machine) -> 
 
 def test_changed_requirements_are_installed(machine: Machine) -> None:
     machine.launch()
-    with open(machine.home / "requirements.txt", "a") as file:
+    with open(machine.home / "requirements-lock.txt", "a") as file:
         file.write("# new\n")
     machine.calls()
     machine.launch()
-    assert machine.calls() == [*INSTALL, "app []"]
+    assert machine.calls() == [INSTALL, "app []"]
 
 
 def test_a_failed_install_is_said_and_tried_again(machine: Machine) -> None:
-    said = machine.launch(code=1, PIP_FAILS_AT="requirements.txt")
+    said = machine.launch(code=1, PIP_FAILS_AT="requirements-lock.txt")
     assert "could not be installed" in said
-    assert machine.calls() == ["venv", PACKAGES], "the app is not started on half of its packages"
+    assert machine.calls() == ["venv", INSTALL], "the app is not started on half of its packages"
     machine.launch()
-    assert machine.calls() == [*INSTALL, "app []"]
+    assert machine.calls() == [INSTALL, "app []"]
 
 
 @pytest.mark.parametrize("damage", ["pip-works", "python"])
@@ -143,7 +149,7 @@ def test_a_broken_environment_is_made_anew(machine: Machine, damage: str) -> Non
     (machine.home / ".venv" / "left-over").touch()
     machine.calls()
     machine.launch()
-    assert machine.calls() == ["venv", *INSTALL, "app []"]
+    assert machine.calls() == ["venv", INSTALL, "app []"]
     assert not (machine.home / ".venv" / "left-over").exists()
 
 
@@ -158,7 +164,7 @@ def test_a_folder_that_is_no_environment_is_left_alone(machine: Machine) -> None
 def test_two_starts_at_once_install_once(machine: Machine) -> None:
     go = machine.folder / "go"
     first = machine.start(PIP_WAITS_FOR=str(go))
-    wait_for(lambda: PACKAGES in machine.calls(keep=True))
+    wait_for(lambda: INSTALL in machine.calls(keep=True))
     second = machine.start()
     assert second.stdout is not None
     assert "Another launch" in second.stdout.readline()
@@ -166,7 +172,7 @@ def test_two_starts_at_once_install_once(machine: Machine) -> None:
     first.communicate(timeout=60)
     second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert sorted(machine.calls()) == sorted(["venv", *INSTALL, "app []", "app []"])
+    assert sorted(machine.calls()) == sorted(["venv", INSTALL, "app []", "app []"])
 
 
 @pytest.mark.parametrize(
@@ -183,23 +189,30 @@ def test_two_starts_at_once_install_once(machine: Machine) -> None:
 def test_cards_older_than_turing_get_the_other_build_of_torch(machine: Machine, cards: list[str], old: bool) -> None:
     machine.card(*cards)
     machine.launch()
-    special = [call for call in machine.calls() if "--index-url" in call]
+    calls = machine.calls()
+    special = [call for call in calls if "--index-url" in call]
     assert bool(special) is old
     if old:
         assert "cu126 torch==2.11.0 torchaudio==2.11.0" in special[0]
+        lock = (machine.home / ".venv" / ".requirements-lock.txt").read_text()
+        names = {line.split("==")[0] for line in lock.splitlines() if line[:1].isalpha()}
+        assert {"gradio", "coqui-tts", "torchcodec"} <= names, "the rest is installed as locked"
+        assert not any(name in ("torch", "torchaudio", "triton") or name.startswith("nvidia-") for name in names)
+    else:
+        assert INSTALL in calls
 
 
 def test_when_that_build_cannot_be_fetched_it_says_so_and_goes_on(machine: Machine) -> None:
     machine.card("6.1")
     said = machine.launch(PIP_FAILS_AT="--index-url")
     assert "will not be used" in said
-    assert machine.calls()[-3:] == [*INSTALL, "app []"]
+    assert machine.calls()[-2:] == [INSTALL, "app []"]
 
 
 def test_a_driver_that_does_not_answer_is_no_hindrance(machine: Machine) -> None:
     machine.script("nvidia-smi", "#!/bin/bash\necho 'NVIDIA-SMI has failed'\nexit 9\n")
     machine.launch()
-    assert machine.calls() == ["venv", *INSTALL, "app []"]
+    assert machine.calls() == ["venv", INSTALL, "app []"]
 
 
 def test_a_wrong_python_is_named(machine: Machine) -> None:
@@ -218,8 +231,62 @@ CHECKS = ["ruff check .", "ruff format --check .", "mypy "]
 def test_the_tests_are_run_after_the_checks_and_their_failure_is_told(machine: Machine) -> None:
     machine.launch("test", "-m", "not slow", "tests/a b")
     calls = machine.calls()
-    assert calls[3].endswith("-r HOME/requirements-dev.txt -c HOME/requirements.txt")
-    assert calls[4:] == [*CHECKS, "pytest -m not slow tests/a b"]
+    assert calls[2] == f"{LOCKED} -r HOME/requirements-dev-lock.txt"
+    assert calls[3:] == [*CHECKS, "pytest -n 2 --dist loadfile -m not slow tests/a b"]
     for failing in ("ruff", "mypy", "pytest"):
         machine.launch("test", code=1, FAILS=failing)
-        assert machine.calls() == [*CHECKS, "pytest "], f"{failing} fails, the rest is run all the same"
+        assert machine.calls() == [*CHECKS, "pytest -n 2 --dist loadfile"], (
+            f"{failing} fails, the rest is run all the same"
+        )
+
+
+def test_the_loader_of_links_is_updated_alone_and_stays_so(machine: Machine) -> None:
+    machine.launch("update-ytdlp")
+    update = [f"{_PIP} --no-deps --upgrade yt-dlp", f"{_PIP} --no-deps yt-dlp-ejs==9.9"]
+    assert machine.calls() == ["venv", INSTALL, *update]
+    machine.launch()
+    assert machine.calls() == ["app []"], "a later start keeps it"
+    with open(machine.home / "requirements-lock.txt", "a") as file:
+        file.write("# new\n")
+    machine.launch()
+    assert machine.calls() == [INSTALL, *update, "app []"], "and so does one that installs the rest anew"
+
+
+def test_a_loader_that_does_not_start_is_replaced_by_the_locked_one(machine: Machine) -> None:
+    said = machine.launch("update-ytdlp", code=1, LOADER_FAILS="1")
+    assert "tested version is put back" in said
+    assert machine.calls()[-1] == f"{LOCKED} -r HOME/.venv/.ytdlp-lock.txt"
+    lock = (machine.home / ".venv" / ".ytdlp-lock.txt").read_text()
+    assert {line.split("==")[0] for line in lock.splitlines() if line[:1].isalpha()} == {"yt-dlp", "yt-dlp-ejs"}
+    assert "--hash=sha256:" in lock
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
+@pytest.mark.parametrize(
+    ("wishes", "lock"),
+    [("requirements.txt", "requirements-lock.txt"), ("requirements-dev.txt", "requirements-dev-lock.txt")],
+)
+def test_the_lock_holds_every_pin_with_hashes(wishes: str, lock: str, python: str) -> None:
+    machine_facts = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+
+    def pins(text: str) -> dict[str, str]:
+        lines = text.replace("\\\n", " ").splitlines()
+        wanted = [Requirement(line.split(" --hash")[0]) for line in lines if line.strip() and line[0] not in "#-"]
+        packages = [item for item in wanted if item.marker is None or item.marker.evaluate(machine_facts)]
+        assert len({item.name for item in packages}) == len(packages), "a package stands at two versions"
+        return {canonicalize_name(item.name): str(item.specifier) for item in packages}
+
+    locked = (REPOSITORY / lock).read_text()
+    assert pins((REPOSITORY / wishes).read_text()).items() <= pins(locked).items()
+    blocks = re.findall(r"^[a-z0-9][^\n]*\\\n(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", locked, re.MULTILINE)
+    assert len(blocks) == len(re.findall(r"^[a-z0-9]", locked, re.MULTILINE)), "each with at least one hash"
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    text = (REPOSITORY / "requirements-lock.txt").read_text().replace("\\\n", " ")
+    wanted = [Requirement(line.split(" --hash")[0]) for line in text.splitlines() if line[:1].isalnum()]
+    here = {item.name: item.specifier for item in wanted if item.marker is None or item.marker.evaluate()}
+    assert len(here) > 150
+    loader = ("yt-dlp", "yt-dlp-ejs")  # may be newer: ./launch.sh update-ytdlp
+    differing = {name for name in here if not here[name].contains(version(name), prereleases=True)} - {*loader}
+    assert not differing
