@@ -134,7 +134,9 @@ def test_every_package_that_is_imported_is_pinned() -> None:
 
     def pins(*files: str) -> set[str]:
         lines = [line for name in files for line in (ROOT / name).read_text().splitlines() if re.match(r"\w", line)]
-        assert all(re.match(r"[\w.-]+==[\w.]+(; python_version [<>]=? \"3\.\d+\"| --hash=\S+)?$", line) for line in lines)
+        assert all(
+            re.match(r"[\w.-]+==[\w.]+(; python_version [<>]=? \"3\.\d+\"| --hash=\S+)?$", line) for line in lines
+        )
         return {re.split("==", line)[0].lower().replace("_", "-") for line in lines}
 
     def missing(files: list[Path], pinned: set[str]) -> set[str]:
