@@ -8,6 +8,7 @@ from core.errors import UserError
 from core.measures.flags import FLAGS
 from core.measures.voices import rate, several
 from core.records import Clip, ClipFilter, Source, Totals, Word
+from core.text import clean
 from core.workspace import Project
 
 STATES = ("new", "flagged", "all", "approved", "rejected", "low")
@@ -120,12 +121,7 @@ def correct(project: Project, clip_id: str, text: str) -> Clip:
     Raises:
         UserError: ``clip.missing``.
     """
-    return project.store.edit_clip(clip_id, text=clean(text))
-
-
-def clean(text: str) -> str:
-    """One line without doubled spaces."""
-    return " ".join(text.split())
+    return project.store.edit_clip(clip_id, text=text)
 
 
 def undo(project: Project) -> str:

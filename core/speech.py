@@ -12,6 +12,7 @@ from core.errors import UserError
 from core.files import free_name, inside, read_json, slug
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter
+from core.text import clean
 from core.training.run import Run, runs
 from core.workspace import Project
 
@@ -102,7 +103,8 @@ def start_speak(
     Raises:
         Busy: the card, or another text of this project, is being spoken. UserError: see `_voice_arguments`.
     """
-    if not text.strip():
+    text = clean(text)
+    if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
     code = language_code(language or project.info.language, project.info.engine)
     arguments = {
@@ -113,7 +115,7 @@ def start_speak(
         "settings": settings or {},
         "device": device,
     }
-    return project.start_job("synthesize", arguments, title=" ".join(text.split())[:60], gpu=True)
+    return project.start_job("synthesize", arguments, title=text[:60], gpu=True)
 
 
 def start_export(
@@ -154,7 +156,7 @@ def start_export(
         **voice,
         "name": title,
         "folder": folder,
-        "text": text or _sample_text(project, run_id, code),
+        "text": clean(text) or _sample_text(project, run_id, code),
         "language": code,
         "seed": seed,
         "device": device,

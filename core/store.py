@@ -1,4 +1,7 @@
-"""A project's records: recordings with their words, clips and every change of them, votes. Read and written here."""
+"""A project's records: recordings with their words, clips and every change of them, votes. Read and written here.
+
+Every text that comes into a project passes here and is cleaned here (`core.text.clean`), wherever it came from.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from core import clip_filter
 from core.errors import UserError
 from core.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
 from core.tables import insert, opened, record
+from core.text import clean
 
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
@@ -31,8 +35,8 @@ class Store:
 
     def add_source(self, source: Source, words: Iterable[Word] = (), clips: Iterable[Clip] = ()) -> None:
         """Add a recording with the words and clips that come with it, all of it or nothing."""
-        spoken = [{"source_id": source.id, **asdict(word)} for word in words]
-        cut = [asdict(clip) for clip in clips]
+        spoken = _word_rows(source.id, words)
+        cut = _clip_rows(clips)
         with opened(self.path) as db:
             insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
             insert(db, "words", spoken)
@@ -84,7 +88,7 @@ class Store:
 
     def replace_words(self, source_id: str, start_s: float, end_s: float, words: Iterable[Word]) -> None:
         """Put these words in the place of those known of a stretch of a recording."""
-        rows = [{"source_id": source_id, **asdict(word)} for word in words]
+        rows = _word_rows(source_id, words)
         with opened(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
@@ -195,7 +199,7 @@ class Store:
             if touched and keep:
                 keep(touched, [one for clip in touched for one in _revisions(db, clip.id)])
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
-            insert(db, "clips", [asdict(clip) for clip in wanted.values() if clip.id not in there])
+            insert(db, "clips", _clip_rows(clip for clip in wanted.values() if clip.id not in there))
             _note_change(db, source_id, last, changed=bool(gone) or wanted.keys() != there)
         return [clip.id for clip in gone]
 
@@ -344,7 +348,7 @@ class Store:
         )
         values = {
             "id": clip_id,
-            "heard": heard,
+            "heard": clean(heard),
             "confidence": confidence,
             "language": language,
             "avg_logprob": avg_logprob,
@@ -378,7 +382,7 @@ class Store:
             f"mismatch=CASE WHEN {same} THEN :mismatch ELSE mismatch END, "
             f"text_flags=CASE WHEN {same} THEN :text_flags ELSE text_flags END WHERE id=:id"
         )
-        values = {"id": clip_id, "second_text": second_text, "mismatch": mismatch, "text_flags": text_flags}
+        values = {"id": clip_id, "second_text": clean(second_text), "mismatch": mismatch, "text_flags": text_flags}
         with opened(self.path) as db:
             db.execute(sql, {**values, "text": text, "checked": int(checked)})
 
@@ -423,6 +427,16 @@ class Store:
             return [Vote(*row) for row in rows]
 
 
+def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:
+    texts = ("text", "raw_text", "second_text")
+    return [{**asdict(clip), **{name: clean(getattr(clip, name)) for name in texts}} for clip in clips]
+
+
+def _word_rows(source_id: str, words: Iterable[Word]) -> list[dict[str, Any]]:
+    written = ({"source_id": source_id, **asdict(word), "text": clean(word.text)} for word in words)
+    return [word for word in written if word["text"]]
+
+
 def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
     row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
     if row is None:
@@ -431,7 +445,8 @@ def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
 
 
 def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
-    for name, value in changes.items():
+    for name, given in changes.items():
+        value = clean(given) if name == "text" else given
         if row[name] != value:
             db.execute(
                 "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
@@ -448,7 +463,7 @@ def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
 def _swap(db: sqlite3.Connection, source_id: str, gone: Iterable[Clip], fresh: Sequence[Clip]) -> None:
     last = _last_number(db, source_id, [clip.id for clip in fresh])
     db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
-    insert(db, "clips", [asdict(clip) for clip in fresh])
+    insert(db, "clips", _clip_rows(fresh))
     _note_change(db, source_id, last, changed=True)
 
 

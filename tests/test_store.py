@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.records import Clip, ClipFilter, Source, Vote, Word
 from core.store import Store
 from core.tables import opened
+from core.workspace import Project
 
 # Going through all 50,000 clips without the indexes takes from 340,000 (a page) and 1,330,000 (a review) on.
 MOST_STEPS = {"page": 200_000, "review": 1_250_000}
@@ -332,3 +333,33 @@ def test_taking_a_change_back_counts_as_a_change(store: Store) -> None:
     assert before is not None
     store.undo_last()
     assert figures.Figures(store.path).totals().edited_at > before
+
+
+DIRTY, CLEANED = "Zero\u200bwidth soft\u00adly\u00a0cafe\u0301\ufeff", "Zerowidth softly café"
+
+
+def test_every_way_in_cleans_the_text(project: Project) -> None:
+    store = project.store
+    word = [Word(0.0, 0.5, "soft\u00adly"), Word(0.5, 0.6, "\u200b")]
+    brought = Clip("a-0001", "a", 0, 3, text=DIRTY, raw_text=DIRTY, second_text=DIRTY)
+    store.add_source(Source("a", "A", seconds=20), word, [brought])
+    assert [one.text for one in store.words("a")] == ["softly"]
+    assert (store.clip("a-0001").text, store.clip("a-0001").raw_text, store.clip("a-0001").second_text) == (
+        CLEANED,
+    ) * 3
+
+    store.replace_words("a", 0.0, 1.0, word)
+    assert [one.text for one in store.words("a")] == ["softly"]
+    store.replace_clips("a", [Clip("a-0002", "a", 0, 3, text=DIRTY)])
+    assert store.clip("a-0002").text == CLEANED
+    store.swap_clips("a", "split", ["a-0002"], [Clip("a-0003", "a", 0, 3, text=DIRTY), Clip("a-0004", "a", 4, 6)])
+    assert store.clip("a-0003").text == CLEANED
+
+    store.hear_clip("a-0004", DIRTY, 0.9, "en")
+    assert (store.clip("a-0004").text, store.clip("a-0004").raw_text) == (CLEANED, CLEANED)
+    store.second_opinion("a-0004", DIRTY, 0.1, "")
+    assert store.clip("a-0004").second_text == CLEANED
+    store.edit_clip("a-0004", text=CLEANED + "\u200b")
+    assert not store.revisions("a-0004")  # nothing that anybody could see has changed
+    store.edit_clips(["a-0003", "a-0004"], text=f"New {DIRTY}")
+    assert {store.clip(one).text for one in ("a-0003", "a-0004")} == {f"New {CLEANED}"}

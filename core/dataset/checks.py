@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import soundfile
 
 from core.engines.base import Dropped
 from core.records import Clip
+from core.text import clean
 
 CLIP_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44
@@ -25,20 +25,18 @@ class Limits:
     max_s: float
 
 
-def clean(text: str) -> str:
-    """The text as one metadata column: composed letters, single spaces, no line breaks, no ``|``.
+def column(text: str) -> str:
+    """The text as one metadata column: cleaned (`core.text`), without ``|``.
 
     Nothing else is changed: a model's tokenizer writes numbers and abbreviations out itself, and doing that twice
     corrupts them.
     """
-    composed = unicodedata.normalize("NFC", text).replace("|", " ")
-    visible = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in composed)
-    return " ".join(visible.split())
+    return clean(text.replace("|", " "))
 
 
 def check(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
     """Why this clip cannot be trained on, or None. Looks at the file's size only, so that a page may call it."""
-    text = clean(clip.text)
+    text = column(clip.text)
     if not text:
         return _drop(clip, "dataset.no_text", "The clip has no text.")
     if not any(letter.isalnum() for letter in text):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.dataset.checks import check_audio, clean
+from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
@@ -123,7 +123,7 @@ def is_current(info: DatasetInfo, now: Report) -> bool:
 
 def signature(clips: Sequence[Clip]) -> str:
     """A short name of what was chosen, made without reading audio."""
-    lines = sorted(f"{clip.id}|{clip.start_s:.4f}|{clip.end_s:.4f}|{clean(clip.text)}" for clip in clips)
+    lines = sorted(f"{clip.id}|{clip.start_s:.4f}|{clip.end_s:.4f}|{column(clip.text)}" for clip in clips)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -141,7 +141,7 @@ def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], li
 
 def _content_id(language: str, final: Report, hashes: dict[str, str]) -> str:
     lines = [
-        f"{clip.id}|{clean(clip.text)}|{hashes[clip.id]}|{'val' if clip.id in final.validation_ids else 'train'}"
+        f"{clip.id}|{column(clip.text)}|{hashes[clip.id]}|{'val' if clip.id in final.validation_ids else 'train'}"
         for clip in final.used
     ]
     return hashlib.sha256("\n".join([language, *sorted(lines)]).encode()).hexdigest()[:12]
@@ -154,7 +154,7 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
         (building / "wavs").mkdir()
         for clip in final.used:
             _take(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
-        lines = {clip.id: f"{clip.id}|{clean(clip.text)}|{clean(clip.text)}\n" for clip in final.used}
+        lines = {clip.id: f"{clip.id}|{column(clip.text)}|{column(clip.text)}\n" for clip in final.used}
         parts = {
             "metadata.csv": lines,
             "metadata_train.csv": {key: line for key, line in lines.items() if key not in final.validation_ids},

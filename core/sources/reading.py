@@ -20,6 +20,7 @@ from core.records import READ_ALOUD, Clip, Source
 from core.sources import recordings
 from core.sources.subtitles import evenly
 from core.sources.upload import add_file, forget_files
+from core.text import clean
 from core.workspace import Project
 
 _FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
@@ -77,7 +78,7 @@ def use_own(project: Project, text: str) -> Progress:
     Raises:
         UserError: ``reading.too_long``, ``reading.too_many``.
     """
-    own = [line for line in (" ".join(line.split()) for line in text.splitlines()) if line]
+    own = [line for line in map(clean, text.splitlines()) if line]
     if len(own) > _MOST_SENTENCES:
         raise UserError(
             "reading.too_many", "These are {count} sentences; {most} is the most.", "Paste a part of them.",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.records import Clip, Word
+from core.text import clean
 from core.transcription.base import Heard
 from core.transcription.flags import text_flags, usual_pace
 from core.transcription.wer import cer, normalize
@@ -19,6 +20,7 @@ def store_heard(project: Project, clip: Clip, heard: Heard) -> Clip | None:
     Where the clip has a text that no person wrote (from subtitles or a dataset), how far it differs from what was
     heard counts as a mismatch.
     """
+    heard = replace(heard, text=clean(heard.text))
     fresh = replace(
         clip,
         text=heard.text,
@@ -58,6 +60,7 @@ def store_second(project: Project, clip: Clip, heard: Heard) -> float:
 
     A given text that one of the two confirms is confirmed.
     """
+    heard = replace(heard, text=clean(heard.text))
     mismatch = cer(clip.text, heard.text, clip.language)
     if has_given_text(clip):
         mismatch = min(mismatch, cer(clip.text, clip.raw_text, clip.language))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_texts_lose_what_would_break_a_row_and_nothing_else(project: Project, ma
     project.store.edit_clip(clips[0].id, text=" 3rd St.|at 10:30,\n“São\tPaulo”\r\ncafe\u0301 ")
     rows = {row[0]: row[1:] for row in _rows(freeze(project).path / "metadata.csv")}
     assert rows[clips[0].id] == ["3rd St. at 10:30, “São Paulo” café"] * 2
+
+
+def test_a_text_that_an_older_version_kept_is_cleaned_when_it_is_frozen(
+    project: Project, make_clips: MakeClips
+) -> None:
+    clips = make_clips("a", 5)
+    with sqlite3.connect(project.store.path) as db:
+        db.execute("UPDATE clips SET text='Zero\u200bwidth\u00a0and \ufeffmore.' WHERE id=?", (clips[0].id,))
+    rows = {row[0]: row[1] for row in _rows(freeze(project).path / "metadata.csv")}
+    assert rows[clips[0].id] == "Zerowidth and more."
 
 
 def test_the_same_content_is_the_same_dataset_and_any_change_is_another(

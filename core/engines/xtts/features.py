@@ -28,6 +28,7 @@ from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.hardware import out_of_memory
 from core.jobs.reporter import Reporter
+from core.text import named
 from core.training import card
 
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
@@ -188,8 +189,8 @@ def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Dropped | N
     if not row.text.strip():
         return _drop(row, "clip.no_text", "Clip {clip} has no text."), [], samples
     if unknown := unknown_characters(tokenizer, row.text, language):
-        text = "The text of clip {clip} holds “{characters}”, which the voice cannot speak."
-        return _drop(row, "clip.unknown_characters", text, characters=unknown), [], samples
+        text = "The text of clip {clip} holds {characters}, which the voice cannot speak."
+        return _drop(row, "clip.unknown_characters", text, characters=named(unknown)), [], samples
     tokens = text_tokens(tokenizer, row.text, language)
     if len(tokens) > MAX_TOKENS:
         text = "The text of clip {clip} has {tokens} tokens; at most 200 fit."

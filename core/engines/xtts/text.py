@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
@@ -46,11 +45,6 @@ def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
     if own not in info("xtts").languages and own.isalpha() and tokenizer.tokenizer.token_to_id(f"[{own}]") is not None:
         return own
     return language_code(language)
-
-
-def cleaned(text: str) -> str:
-    """One line, composed characters, single spaces; the tokenizer does the rest (and must do it only once)."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:

@@ -21,10 +21,11 @@ from core.engines.base import Samples
 from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
-from core.engines.xtts.text import cleaned, code_of, pieces, unknown_characters
+from core.engines.xtts.text import code_of, pieces, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import Cancelled, UserError
 from core.hardware import out_of_memory
+from core.text import clean, named
 
 MAX_CHARACTERS = 5000
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
@@ -198,7 +199,7 @@ class XttsVoice:
         Raises:
             UserError: as `speak` does for texts and languages.
         """
-        code, text = code_of(self.xtts.tokenizer, language), cleaned(text)
+        code, text = code_of(self.xtts.tokenizer, language), clean(text)
         if not any(character.isalnum() for character in text):
             raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
         if len(text) > MAX_CHARACTERS:
@@ -214,7 +215,7 @@ class XttsVoice:
                 "speak.unknown_characters",
                 "The model has no sound for: {characters}",
                 "Leave these characters out, or write them as words.",
-                characters=" ".join(unknown),
+                characters=named(unknown),
             )
         return pieces(self.xtts.tokenizer, text, code), code
 

@@ -1,0 +1,81 @@
+"""Texts as they enter: visible characters, composed, on one line; and characters named so that a person sees them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+_JOINERS = "\u200c\u200d"
+# Scripts whose letters change their form at a joiner, by how Unicode's names of them begin.
+_JOINED_SCRIPTS = (
+    *("ARABIC", "SYRIAC", "MANDAIC", "MONGOLIAN", "NKO", "ADLAM", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI"),
+    *("ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "TIBETAN", "MYANMAR", "KHMER", "BALINESE"),
+    *("JAVANESE", "SUNDANESE", "LIMBU", "LEPCHA", "GRANTHA", "TIRHUTA", "BRAHMI", "NEWA", "SHARADA", "MODI"),
+)
+# Signs of format that are seen: numbers and verses in Arabic, Syriac and Kaithi are set inside them.
+_SEEN_FORMATS = {0x6DD, 0x70F, 0x8E2, 0x110BD, 0x110CD, *range(0x600, 0x606), 0x890, 0x891}
+# What is not seen though Unicode files it under marks, letters or symbols: selectors, fillers, an object's place.
+_UNSEEN = {
+    *(0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0xFFFC),
+    *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
+}
+_BLANK = {0x2800}  # an empty pattern of Braille: takes room, shows nothing
+
+
+def clean(text: str) -> str:
+    """The text as it is kept and read: one line, single spaces, composed letters (NFC), nothing that is not seen.
+
+    Every text goes through here when it enters (typed, from lists, subtitles and recognition) and again when a data
+    set is made of texts that an older version kept. Signs of direction, soft hyphens, byte order marks, spaces without
+    width and selectors go; joiners stay between letters of scripts that need them. What is written stays as written:
+    numbers and signs are the engine's to read.
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    seen = "".join(map(_seen, text))
+    if any(joiner in seen for joiner in _JOINERS):
+        seen = _without_stray_joiners(seen)
+    return " ".join(unicodedata.normalize("NFC", seen).split())
+
+
+def named(characters: Iterable[str]) -> str:
+    """Characters for a message, each with its code and name: ``“K” (U+004B LATIN CAPITAL LETTER K)``."""
+    return ", ".join(f"“{_shown(one)}” (U+{ord(one):04X} {unicodedata.name(one, 'unnamed')})" for one in characters)
+
+
+def _seen(character: str) -> str:
+    """The character, a space in its place, or nothing."""
+    if character.isascii():
+        return character if character.isprintable() else " "
+    code, category = ord(character), unicodedata.category(character)
+    if category in ("Zs", "Zl", "Zp", "Cc") or code in _BLANK:
+        return " "
+    if code in _UNSEEN or category == "Cs":  # half a character cannot even be stored
+        return ""
+    return "" if category == "Cf" and code not in _SEEN_FORMATS and character not in _JOINERS else character
+
+
+def _without_stray_joiners(text: str) -> str:
+    """Joiners only where they join: one at a time, between letters (or their marks) of a script that knows them."""
+    result = ""
+    for index, character in enumerate(text):
+        if character in _JOINERS:
+            following = next((one for one in text[index + 1 :] if one not in _JOINERS), "")
+            if not (result and result[-1] not in _JOINERS and _is_joined(result[-1]) and _is_joined(following)):
+                continue
+        result += character
+    return result
+
+
+def _is_joined(character: str) -> bool:
+    return character != "" and (
+        unicodedata.category(character)[0] in "LM" and unicodedata.name(character, "").startswith(_JOINED_SCRIPTS)
+    )
+
+
+def _shown(character: str) -> str:
+    """What can be seen of it: a mark on a ring, and nothing of what would turn or break the message."""
+    category = unicodedata.category(character)
+    if category[0] == "M":
+        return f"\u25cc{character}"
+    return character if category[0] not in "CZ" else " "
