@@ -159,7 +159,7 @@ update_ytdlp() {
     say "Fetching the newest yt-dlp …"
     if pip_install --no-deps --upgrade yt-dlp &&
         scripts=$("$python" -c 'import importlib.metadata as m, re
-print(*(re.match("[^;]*", r)[0].strip() for r in m.requires("yt-dlp") if r.startswith("yt-dlp-ejs")))') &&
+print(*{re.match("[^;]*", r)[0].strip() for r in m.requires("yt-dlp") if r.startswith("yt-dlp-ejs")})') &&
         { [ -z "$scripts" ] || pip_install --no-deps "$scripts"; } &&
         "$python" -c 'import yt_dlp; yt_dlp.YoutubeDL({"quiet": True}).close()' >&2; then
         touch "$venv/.ytdlp-updated"
