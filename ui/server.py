@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from core.errors import UserError
 from core.settings import Settings
+from core.training.auto_resume import resume_interrupted
 from core.workspace import Workspace
 from ui import audio_routes, clip_routes, language, login, security, tensorboard
 
@@ -61,6 +63,8 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.resume_runs:
+            threading.Thread(target=resume_interrupted, args=[workspace], daemon=True).start()
         yield
         for page in pages.values():
             await page.close()

@@ -11,6 +11,7 @@ from core.files import inside
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.speech import reference_files
+from core.training.checkpoints import Checkpoints
 from core.workspace import Workspace
 
 _STAGES = ("load_base", "merge", "verify")
@@ -19,6 +20,8 @@ _STAGES = ("load_base", "merge", "verify")
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Write ``exports/<name>``; it appears when it is complete and has spoken once."""
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+    if arguments["run_id"]:
+        Checkpoints(project.job(arguments["run_id"]).path).verify(int(arguments["step"]))
     reporter.progress("load_engine", 0, 1)
     engine: Any = get_engine(project.info.engine)
     files = bases(project.info.engine)

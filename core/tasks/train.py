@@ -51,7 +51,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     base = bases(engine_name).base_folder(project.workspace, arguments["base"])
     checkpoints = Checkpoints(job.path)
     checkpoints.mend()
-    resume_from = checkpoints.newest_state()
+    state = resume_from(checkpoints, reporter)
 
     with several.gathered() as others:
         reporter.progress("load_engine", 0, 1)
@@ -74,9 +74,9 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
             reporter.on_event = boards.take
             try:
-                loading = several.Loading(engine_name, dataset, base, project.features, config, resume_from, device)
+                loading = several.Loading(engine_name, dataset, base, project.features, config, state, device)
                 others.begin(loading)
-                session = others.lead(engine.start(config, features, base, resume_from, device=device))
+                session = others.lead(engine.start(config, features, base, state, device=device))
                 reporter.started(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)
                 speaker = _speaker(job.path, config, features, dataset, session, reporter)
@@ -89,6 +89,21 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             if known is None:
                 raise
             raise known from error
+
+
+def resume_from(checkpoints: Checkpoints, reporter: Reporter) -> Path | None:
+    """The newest sound checkpoint; what is damaged is named, and trained anew."""
+
+    def on_damage(step: int, file: str) -> None:
+        reporter.warning(
+            "train.damaged_checkpoint",
+            "The checkpoint at step {step} is damaged: its file {file} is not what was saved.",
+            "The run goes on from the one before it and repeats what came after. Look after the disk.",
+            step=step,
+            file=file,
+        )
+
+    return checkpoints.sound_state(on_damage)
 
 
 def _try(

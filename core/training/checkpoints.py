@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole or absent, the newest with what is needed to go on. Imports no torch."""
+"""Checkpoints on disk: whole or absent, with a hash of each file; the newest two can be resumed. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.files import is_full, read_json, write_json
+from core.errors import UserError
+from core.files import is_full, read_json, sha256_file, write_json
 from core.training.finite import check_finite
 
 ADAPTER = "adapter.json"
 STATE = "state.pt"
+HASHES = "hashes.json"
+_STATES = 2  # kept: should the newest be damaged, the one before it is taken
 _PREFIX = "step-"
 _TEMPORARY = ".tmp-"
 _ASIDE = ".old-"
@@ -21,7 +24,7 @@ _BACK_TO = ".back-to.json"
 
 
 class Checkpoints:
-    """A run's ``checkpoints``: ``step-000020/adapter.safetensors, adapter.json`` and, in the newest, `STATE`.
+    """A run's ``checkpoints``: ``step-000020/adapter.safetensors, adapter.json, hashes.json``, in two also `STATE`.
 
     ``step-000000`` stands for the base: an ``adapter.json`` that says so, and no weights.
     """
@@ -38,10 +41,57 @@ class Checkpoints:
         found = (path.parent.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*/{ADAPTER}"))
         return sorted(int(step) for step in found if step.isdigit())
 
+    def resumable(self) -> list[int]:
+        """Steps of the checkpoints that hold a `STATE`, ascending; nothing is read of them."""
+        return [step for step in self.steps() if (self.folder(step) / STATE).exists()]
+
     def newest_state(self) -> Path | None:
         """The newest checkpoint one can resume from; None means from the start."""
-        whole = [self.folder(step) for step in self.steps() if (self.folder(step) / STATE).exists()]
-        return whole[-1] if whole else None
+        steps = self.resumable()
+        return self.folder(steps[-1]) if steps else None
+
+    def sound_state(self, on_damage: Callable[[int, str], None]) -> Path | None:
+        """The newest checkpoint to resume from whose files are what was saved; None means from the start.
+
+        Args:
+            on_damage: told the step and the file of each newer one that is not.
+
+        Raises:
+            UserError: ``checkpoint.none_sound``: each of them is damaged.
+        """
+        steps = self.resumable()
+        for step in reversed(steps):
+            file = damaged_file(self.folder(step))
+            if not file:
+                return self.folder(step)
+            on_damage(step, file)
+        if steps:
+            raise UserError(
+                "checkpoint.none_sound",
+                "This run cannot go on: every checkpoint to go on from is damaged on the disk.",
+                "Look after the disk, then start a new run. Older checkpoints can still be heard and exported.",
+            )
+        return None
+
+    def verify(self, step: int) -> None:
+        """Read every file of a checkpoint again and compare it with what was saved.
+
+        Raises:
+            UserError: ``checkpoint.damaged``; names the newest sound one before it.
+        """
+        file = damaged_file(self.folder(step))
+        if not file:
+            return
+        earlier = (other for other in reversed(self.steps()) if other < step)
+        sound = next((other for other in earlier if not damaged_file(self.folder(other))), 0)
+        raise UserError(
+            "checkpoint.damaged",
+            "The checkpoint at step {step} is damaged: its file {file} is not what was saved.",
+            "Look after the disk. The newest sound checkpoint before it is that of step {sound}: choose that.",
+            step=step,
+            file=file,
+            sound=sound,
+        )
 
     def state_lost(self) -> bool:
         """Whether something was learnt and nothing is left to go on from: a resume would begin anew and remove it all.
@@ -63,7 +113,7 @@ class Checkpoints:
         return self.folder(0)
 
     def save(self, step: int, write: Callable[[Path], None]) -> Path:
-        """Let ``write`` fill a hidden folder, then show it under its name; older resume states go afterwards.
+        """Let ``write`` fill a hidden folder, then show it under its name; all but two resume states go afterwards.
 
         Killed at any moment, either the old newest state or the new one is whole.
 
@@ -74,11 +124,13 @@ class Checkpoints:
         def write_sound(folder: Path) -> None:
             write(folder)
             check_finite(folder)
+            write_json(
+                folder / HASHES, {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.is_file()}
+            )
 
         self._write(step, write_sound)
-        for older in self.steps():
-            if older < step:
-                (self.folder(older) / STATE).unlink(missing_ok=True)
+        for older in [other for other in self.resumable() if other <= step][:-_STATES]:
+            (self.folder(older) / STATE).unlink()
         return self.folder(step)
 
     def remove(self, step: int) -> None:
@@ -99,9 +151,10 @@ class Checkpoints:
     def mend(self) -> None:
         """Finish what a killed process left amid replacing a checkpoint or going back; call before resuming."""
         for aside, target in self._aside():
-            if target.exists():
+            if target.exists() and (not damaged_file(target) or damaged_file(aside)):
                 shutil.rmtree(aside)
             else:
+                shutil.rmtree(target, ignore_errors=True)
                 aside.rename(target)
         step = self._back_to()
         if step is not None:
@@ -149,6 +202,29 @@ class Checkpoints:
             if is_full(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
             raise
+
+
+def damaged_file(folder: Path) -> str:
+    """The name of a checkpoint's file that is not what was saved; empty if all are, or if it was saved without hashes.
+
+    Reads every file. A state that was cleared away since is no damage.
+    """
+    try:
+        hashes = dict(read_json(folder / HASHES))
+    except FileNotFoundError:
+        return ""  # the base, or saved by version 0.1
+    except (OSError, ValueError, TypeError):
+        return HASHES
+    for name, digest in hashes.items():
+        try:
+            if sha256_file(folder / name) != digest:
+                return str(name)
+        except FileNotFoundError:
+            if name != STATE:
+                return str(name)
+        except OSError:
+            return str(name)
+    return ""
 
 
 def _fsync(path: Path) -> None:

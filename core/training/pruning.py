@@ -28,7 +28,7 @@ def crowded(steps: Sequence[int], most: int, needed: Collection[int]) -> list[in
 
 
 def needed(run: Run) -> set[int]:
-    """Steps that must stay: the best on unseen sentences, voted on, exported, asked to keep, wanted by a live job."""
+    """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
     project = run.project
     names = {name for vote in project.store.votes() for name in (vote.left, vote.right)}
     names |= {f"{one.manifest.get('run_id')}:{one.manifest.get('step')}" for one in exports(project)}
@@ -37,6 +37,7 @@ def needed(run: Run) -> set[int]:
             asked = job.spec()["arguments"]
             names.add(f"{asked.get('run_id')}:{asked.get('step')}")
     found = {step for step in run.checkpoints.steps() if f"{run.id}:{step}" in names} | kept_steps(run.path)
+    found |= set(run.checkpoints.resumable())
     best = best_checkpoint(run.read())
     return found | ({best} if best is not None else set())
 

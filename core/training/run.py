@@ -23,8 +23,8 @@ CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
 _ROOM_NEEDED = 500 * 1024 * 1024
 # What learns lies in a checkpoint once, in its state three times (two moments, the weights beside their mean); while
-# one is written the state before it is still there.
-_ROOM_COPIES = 7
+# one is written the two states before it are still there.
+_ROOM_COPIES = 10
 _LEAVING_S = 20.0
 
 # Said of every update: its time at once, its loss perhaps an update later.

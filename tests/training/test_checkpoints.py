@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
+from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import events, locks
 from core.jobs.job import REPOSITORY, Job
 from core.listening.candidates import candidates
 from core.records import Vote
+from core.tasks import export as export_task
+from core.tasks.train import resume_from
 from core.training import control
-from core.training.checkpoints import ADAPTER, STATE, Checkpoints
+from core.training.checkpoints import ADAPTER, HASHES, STATE, Checkpoints
 from core.training.config import TrainConfig, config_text
 from core.training.pruning import crowded, prune
 from core.training.run import CONFIG, Run
 from core.workspace import Project
+from tests.training.conftest import Recorded
 
 AT = {"exported_at": 1.0}
 
@@ -32,14 +38,14 @@ def write(step: int, folder: Path) -> None:
     (folder / STATE).write_text("x" * 1000)
 
 
-def test_only_the_newest_keeps_its_state(tmp_path: Path) -> None:
+def test_only_the_newest_two_keep_their_states(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save_base()
     for step in (10, 20, 30):
         checkpoints.save(step, lambda folder, step=step: write(step, folder))
     assert checkpoints.steps() == [0, 10, 20, 30]
     assert [bool(read_json(checkpoints.folder(step) / ADAPTER).get("base")) for step in (0, 10)] == [True, False]
-    assert [path.parent.name for path in checkpoints.path.rglob(STATE)] == ["step-000030"]
+    assert checkpoints.resumable() == [20, 30]
     assert checkpoints.newest_state() == checkpoints.folder(30)
 
 
@@ -78,10 +84,12 @@ def test_a_lost_state_is_told_from_nothing_learnt_and_from_what_a_killed_process
     # Killed amid replacing the newest one: the state lies aside.
     aside = checkpoints.path / ".old-step-000020"
     checkpoints.folder(20).rename(aside)
-    assert not checkpoints.state_lost() and checkpoints.newest_state() is None
+    assert not checkpoints.state_lost() and checkpoints.newest_state() == checkpoints.folder(10)
     checkpoints.mend()
     assert checkpoints.newest_state() == checkpoints.folder(20)
     (checkpoints.folder(20) / STATE).unlink()
+    assert not checkpoints.state_lost() and checkpoints.newest_state() == checkpoints.folder(10)
+    (checkpoints.folder(10) / STATE).unlink()
     assert checkpoints.state_lost()
     # Killed amid going back: to the base all goes anyway, to another step there must be a state.
     for step, lost in ((10, True), (0, False)):
@@ -89,6 +97,91 @@ def test_a_lost_state_is_told_from_nothing_learnt_and_from_what_a_killed_process
         assert checkpoints.state_lost() is lost
     checkpoints.mend()
     assert checkpoints.steps() == [0] and not checkpoints.state_lost()
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "truncated": _truncate,
+    "one bit flipped": _flip_a_bit,
+    "emptied": lambda path: path.write_bytes(b""),
+    "zeroes": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "a folder in its place": lambda path: (path.unlink(), path.mkdir()),  # type: ignore[func-returns-value]
+}
+
+
+@pytest.mark.parametrize("file", [STATE, ADAPTER, HASHES])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_of_two_states_the_older_sound_one_is_taken(
+    project: Project, recorded: Recorded, damage: str, file: str
+) -> None:
+    job = Job.create(project.runs, "train", {})
+    checkpoints = Checkpoints(job.path)
+    for step in (10, 20, 30):
+        checkpoints.save(step, lambda folder, step=step: write(step, folder))
+    assert resume_from(checkpoints, recorded.reporter) == checkpoints.folder(30)
+    checkpoints.verify(30)
+    DAMAGE[damage](checkpoints.folder(30) / file)
+    if file != ADAPTER or damage != "a folder in its place":
+        assert checkpoints.steps() == [10, 20, 30], "nothing is thrown away by looking"
+    assert resume_from(checkpoints, recorded.reporter) == checkpoints.folder(20)
+    (warning,) = recorded.of(events.Warning)
+    assert warning.code == "train.damaged_checkpoint" and warning.values == {"step": 30, "file": file}
+    with pytest.raises(UserError) as export_error:
+        export_task.run(Job.create(project.jobs, "export", {}), _export(project, job.id, 30), recorded.reporter)
+    assert export_error.value.code == "checkpoint.damaged"
+    assert export_error.value.values == {"step": 30, "file": file, "sound": 20}
+    DAMAGE[damage](checkpoints.folder(20) / STATE)
+    with pytest.raises(UserError) as resume_error:
+        resume_from(checkpoints, recorded.reporter)
+    assert resume_error.value.code == "checkpoint.none_sound", "it would begin anew and clear the others away"
+
+
+def _export(project: Project, run_id: str, step: int) -> dict[str, object]:
+    return {"workspace": str(project.workspace.path), "project": project.slug, "run_id": run_id, "step": step}
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_hashes_and_is_taken_as_it_is(
+    tmp_path: Path, recorded: Recorded
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_base()
+    checkpoints.save(10, lambda folder: write(10, folder))
+    (checkpoints.folder(10) / HASHES).unlink()
+    checkpoints.verify(0)
+    checkpoints.verify(10)
+    assert resume_from(checkpoints, recorded.reporter) == checkpoints.folder(10)
+
+
+def test_a_state_that_was_cleared_away_is_no_damage(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for step in (10, 20, 30):
+        checkpoints.save(step, lambda folder, step=step: write(step, folder))
+    assert not (checkpoints.folder(10) / STATE).exists()
+    checkpoints.verify(10)
+
+
+def test_of_a_checkpoint_and_what_it_was_to_replace_the_sound_one_stays(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(10, lambda folder: write(10, folder))
+    aside = checkpoints.path / ".old-step-000010"
+    shutil.copytree(checkpoints.folder(10), aside)
+    _truncate(checkpoints.folder(10) / STATE)
+    checkpoints.mend()
+    checkpoints.verify(10)
+    shutil.copytree(checkpoints.folder(10), aside)
+    _truncate(aside / STATE)
+    checkpoints.mend()
+    checkpoints.verify(10)
+    assert not aside.exists()
 
 
 _SAVER = """
@@ -191,14 +284,15 @@ def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Proj
     project.store.add_vote(Vote("q", "other:80", "other:90", "same", 1.0))
     write_json(project.exports / "ana" / "manifest.json", {"name": "Ana", "run_id": run.id, "step": 40, **AT})
     control.keep(run, 50)
-    asked = {"run_id": run.id, "step": 90}
+    asked = {"run_id": run.id, "step": 60}
     waiting = Job.create(project.jobs, "synthesize", asked)
     handle = locks.try_lock(waiting.path / "lock", {})
     assert handle is not None
     gone = prune(run)
     os.close(handle)
-    assert run.checkpoints.steps() == [0, 10, 30, 40, 50, 70, 90, 100] and sorted(gone) == [20, 60, 80]
-    assert prune(run) == [90]  # nobody waits for it any more
+    assert run.checkpoints.steps() == [0, 10, 30, 40, 50, 60, 70, 90, 100] and sorted(gone) == [20, 80]
+    assert run.checkpoints.resumable() == [90, 100]
+    assert prune(run) == [60]  # nobody waits for it any more
 
 
 def test_what_was_cleared_away_is_not_offered_for_comparing(project: Project) -> None:

@@ -1,0 +1,50 @@
+"""Runs that a power cut or a crash broke off are resumed when the server starts, a bounded number of times."""
+
+from __future__ import annotations
+
+import logging
+
+from core.errors import UserError
+from core.jobs import events
+from core.training.run import Run, resume, runs
+from core.workspace import Workspace
+
+MOST_LAUNCHES = 4
+"""Launches in a row without a new checkpoint, a person's own among them, after which a run is left to a person."""
+
+log = logging.getLogger("voicewright")
+
+
+def resume_interrupted(workspace: Workspace) -> list[Run]:
+    """Resume every run that ended without a word, in the order in which they began; each waits its turn for the card.
+
+    One that a person stopped stays stopped. One that cannot be resumed is logged, and the others go on.
+    """
+    interrupted = [run for project in workspace.projects() for run in runs(project) if _is_interrupted(run)]
+    resumed = []
+    for run in sorted(interrupted, key=lambda run: run.read().job.launched_at):
+        try:
+            resume(run.project, run.id, wait=True)
+        except (UserError, OSError) as error:
+            log.warning("the run %s of %s was not resumed: %s", run.id, run.project.slug, error)
+        else:
+            log.warning("the run %s of %s was broken off, and is resumed", run.id, run.project.slug)
+            resumed.append(run)
+    return resumed
+
+
+def _is_interrupted(run: Run) -> bool:
+    view = run.read()
+    wished = view.job.status == "interrupted" and view.resumable and not run.job.stop_requested()
+    return wished and _launches(run) < MOST_LAUNCHES
+
+
+def _launches(run: Run) -> int:
+    """How often the run was launched since it last got further."""
+    launches, furthest = 0, -1
+    for event in events.EventReader(run.job.events_path).read():
+        if isinstance(event, events.Launched):
+            launches += 1
+        elif isinstance(event, events.Checkpoint) and event.step > furthest:
+            launches, furthest = 0, event.step
+    return launches
