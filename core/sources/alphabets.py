@@ -94,7 +94,7 @@ _WRITINGS = {
     "ko": Writing(("cp949",), common=_HANGUL, script="hangul"),
     "hi": Writing((), "".join(map(chr, range(0x900, 0x980))), "करसनतमहपयलवज"),
 }  # fmt: skip
-_OTHER = Writing(_WESTERN)
+_OTHER = Writing(_WESTERN, "áàâäãåæçéèêëíìîïñóòôöõøœúùûüß")
 
 
 def writing_of(language: str) -> Writing:

@@ -8,12 +8,20 @@ from pathlib import Path
 
 from core.audio.decode import clock
 from core.errors import UserError
+from core.folding import fold
 from core.jobs.reporter import Reporter
 from core.records import Source
-from core.sources.subtitles import ENDINGS, Damaged, evenly, read_text, words_of
+from core.sources.captions import Damaged
+from core.sources.language_codes import language_code
+from core.sources.subtitle_formats import UNREAD, kind_of
+from core.sources.subtitles import ENDINGS, evenly, read_text, words_of
 from core.workspace import Project
 
-_LANGUAGE = re.compile(r"\.([a-z]{2,3}(?:[-_][a-z0-9]{2,8})*|auto|orig)$", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
+_REMARKS = ("forced", "foreign", "sdh", "cc", "default", "full", "auto", "orig", "original", "captions", "subs", "sub")
+_ONLY_PARTS = ("forced", "foreign")  # what is said in other languages than the film's
+_MEDIA = re.compile(r"\.(mp[234]|m4[abv]|mk[av]|wav|flac|og[agv]|opus|webm|mov|avi|aac|wm[av]|m?ts)$", re.IGNORECASE)
+_LONGEST_TITLE = 120
 _BEYOND_S = 5.0  # subtitles may outlast their recording a little
 _LINES_NAMED = 12
 
@@ -45,22 +53,26 @@ def groups(files: list[File]) -> list[Group]:
     ``talk.mp3`` goes with ``talk.srt``, ``talk.en.vtt``, ``Talk.pt-BR.srt`` and ``talk.txt``. A text without its
     recording stays a file by itself.
     """
-    sounds = {title_of(name).casefold() for _, name in files if not _says(name)}
+    sounds = {_key(title_of(name)) for _, name in files if not _says(name)}
 
     def says(name: str) -> bool:
-        return is_subtitles(name) or (_says(name) and title_of(name).casefold() in sounds)
+        return is_subtitles(name) or (_says(name) and _key(title_of(name)) in sounds)
 
     found = [Group(file) for file in files if not says(file[1])]
-    by_title = {title_of(group.media[1]).casefold(): group for group in found if group.media}
+    by_title: dict[str, Group] = {}
+    for group in found:
+        if group.media:
+            for title in (group.media[1], title_of(group.media[1])):  # talk.mp4.srt goes with talk.mp4
+                by_title[_key(title)] = group
     for file in files:
         if not says(file[1]):
             continue
-        group = next((by_title[title] for title in _titles(file[1]) if title in by_title), None)
-        if group is None:
-            group = Group(None)
-            found.append(group)
-            by_title[_titles(file[1])[-1]] = group
-        group.subtitles.append(file)
+        titles = _titles(file[1])
+        known = next((by_title[title] for title in titles if title in by_title), None)
+        if known is None:
+            known = by_title[titles[-1]] = Group(None)
+            found.append(known)
+        known.subtitles.append(file)
     return found
 
 
@@ -73,10 +85,34 @@ def _says(name: str) -> bool:
     return name.lower().endswith((*ENDINGS, *_TEXTS))
 
 
+def _key(title: str) -> str:
+    """A name as it is compared: systems write it composed or not, and recordings are named by what fits on a line."""
+    return fold(" ".join(title.split())[:_LONGEST_TITLE])
+
+
 def _titles(name: str) -> list[str]:
     """What the recording of these subtitles may be called: ``talk.en.srt`` → ``talk.en``, ``talk``."""
-    title = title_of(name).casefold()
-    return list(dict.fromkeys((title, _LANGUAGE.sub("", title))))
+    title, titles = title_of(name), [title_of(name)]
+    while _is_remark(title.rpartition(".")[2]) and "." in title:
+        title = title.rpartition(".")[0]
+        titles.append(title)
+    titles.append(_MEDIA.sub("", title))
+    return list(dict.fromkeys(_key(one) for one in titles))
+
+
+def _remarks(name: str) -> list[str]:
+    """What stands between a recording's name and the ending of its subtitles: ``talk.en.forced.srt`` → en, forced."""
+    parts = title_of(name).split(".")[1:]
+    remarks: list[str] = []
+    for part in reversed(parts):
+        if not _is_remark(part):
+            break
+        remarks.insert(0, part.lower())
+    return remarks
+
+
+def _is_remark(part: str) -> bool:
+    return part.lower() in _REMARKS or bool(_LANGUAGE.fullmatch(part)) or (len(part) > 3 and bool(language_code(part)))
 
 
 def source_of(project: Project, subtitles: list[File]) -> Source:
@@ -87,7 +123,7 @@ def source_of(project: Project, subtitles: list[File]) -> Source:
     """
     titles = [title for _, name in subtitles for title in _titles(name)]
     for source in reversed(project.store.sources()):
-        if source.title.casefold() in titles:
+        if _key(source.title) in titles:
             return source
     raise UserError(
         "subtitles.no_recording",
@@ -105,7 +141,7 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     Returns:
         how many words.
     """
-    (path, name), *others = sorted(subtitles, key=lambda file: _rank(file[1], project.info.language))
+    (path, name), *others = sorted(subtitles, key=lambda file: rank(file[1], project.info.language))
     for _, other in others:
         reporter.warning(
             "subtitles.not_used",
@@ -115,10 +151,20 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
             used=name,
         )
     damaged: list[Damaged] = []
-    if is_subtitles(name):
-        words = words_of(path, Path(name).suffix, damaged.append, name=name)
+    language = project.info.language
+    if rank(name, language) == 4:
+        reporter.warning(
+            "subtitles.other_language",
+            "“{name}” says by its name that it is in another language than the project ({language}).",
+            "If that is so, take the recording away and add it without them; recognition writes the texts.",
+            name=name,
+            language=language,
+        )
+    text = read_text(path, language, name)
+    if is_subtitles(name) or kind_of(text):  # a .txt may hold subtitles as well
+        words = words_of(text, Path(name).suffix, damaged.append, name=name)
     else:
-        words = evenly(read_text(path), 0.0, source.seconds)
+        words = evenly(text, 0.0, source.seconds)
     if damaged:
         reporter.warning(
             "subtitles.damaged",
@@ -142,11 +188,22 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     return len(inside)
 
 
-def _rank(name: str, language: str) -> int:
-    """Subtitles in the project's language first, then those that do not say theirs; a text without times last."""
+def rank(name: str, language: str) -> int:
+    """Subtitles in the project's language first, then those that do not say theirs, then a text without times.
+
+    Those of other languages, and of what is said in others alone, come last.
+    """
     if not is_subtitles(name):
+        return 2
+    if any(remark in _ONLY_PARTS for remark in _remarks(name)):
         return 3
-    said = _LANGUAGE.search(title_of(name))
-    if said is None:
-        return 1
-    return 0 if said.group(1).lower().replace("_", "-").split("-")[0] == language.split("-")[0] else 2
+    if name.lower().endswith(UNREAD):
+        return 5
+    code = _language_of(name)
+    return 1 if not code else 0 if code == language_code(language) else 4
+
+
+def _language_of(name: str) -> str:
+    """The language the name of subtitles says they are in; "" where it says none."""
+    codes = [code for remark in _remarks(name) if remark not in _REMARKS and (code := language_code(remark))]
+    return codes[0] if codes else ""

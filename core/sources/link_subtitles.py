@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_KINDS = ("vtt", "srt")
+_KINDS = ("vtt", "srt", "ttml", "dfxp", "ass", "ssa", "sbv", "lrc")
 
 
 @dataclass(frozen=True)
 class Subtitles:
-    """Subtitles as they came; ``kind`` is vtt or srt, ``automatic`` says that a machine wrote them."""
+    """Subtitles as they came; ``kind`` is an ending such as vtt, ``automatic`` says that a machine wrote them."""
 
     text: str
     kind: str

@@ -1,38 +1,23 @@
-"""Subtitles as words with times: SRT and WebVTT as they are found in the world, rolling captions among them."""
+"""Subtitles as words with times, as they are found in the world, rolling captions among them."""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import UserError
 from core.records import Word
+from core.sources.captions import Damaged
+from core.sources.encodings import decode_text
+from core.sources.subtitle_formats import READ, UNREAD, captions, unread
+from core.sources.subtitle_text import WORD, spoken
 
-ENDINGS = (".srt", ".vtt")
+ENDINGS = (*READ, *UNREAD)  # of files that hold subtitles, be it such as are refused
 _MOST_BYTES = 20_000_000  # 100 hours of subtitles have less
-_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
-_TIMING = re.compile(rf"^\s*{_TIME}\s*-+>\s*{_TIME}(?:\s.*)?$")
-_INLINE = re.compile(rf"<{_TIME}>")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[^<>]*\d:\d\d[^<>]*>|\{\\[^{}]*\}")
-_SOUND = re.compile(r"\[[^\[\]]*\]|[♪♫♩♬#]+(?=\s|$)|[♪♫♩♬]")
-_IN_PARENTHESES = re.compile(r"^\s*[-–]?\s*\([^()]*\)\s*$")
-_SPEAKER = re.compile(r"^\s*(?:[-–—]\s+|>>+\s*)*(?:([^\W\d_][\w .'’-]{0,30}?(?:\s*\([^()]*\))?):(?=\s|$)\s*)?")
-_NUMBERED = re.compile(r"(?i)^(speaker|falante|sprecher|locutor|orador|voz|hablante|interlocuteur)\s*\d+$")
-# A word; in writing without spaces (Chinese, Japanese) a letter with the marks that follow it.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff][、。，！？：；」』）]*|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+_PICTURES = (b"\0\0\1\xba", b"PG")  # VobSub's .sub, Blu-ray's .sup
 _TOUCHING_S = 0.3
 _SLOWEST_S = 0.25  # a letter: nobody speaks more slowly, so a cue that stands longer is only shown longer
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A cue that was skipped: the line of its times, counted from 1, and what stands there."""
-
-    line: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +35,7 @@ def words_of(
     on_damaged: Callable[[Damaged], object] | None = None,
     *,
     name: str = "",
+    language: str = "",
 ) -> list[Word]:
     """The words of subtitles in order, with times in seconds.
 
@@ -58,22 +44,23 @@ def words_of(
 
     Args:
         text_or_path: a file, or its content.
-        kind: ``srt`` or ``vtt``; empty is found out.
+        kind: the ending of its name, such as ``srt``; empty is found out.
         on_damaged: told of each cue that could not be understood and is skipped.
         name: what the person calls the file, for the error.
+        language: what a file is in, by which its encoding is found.
 
     Raises:
-        UserError: ``subtitles.none``: there is no cue in it.
+        UserError: ``subtitles.none``: there is no cue in it; ``text.encoding``; see `captions`.
     """
     name = name or (text_or_path.name if isinstance(text_or_path, Path) else "")
-    text = read_text(text_or_path) if isinstance(text_or_path, Path) else text_or_path
+    text = read_text(text_or_path, language, name) if isinstance(text_or_path, Path) else text_or_path
     cues: list[_Cue] = []
-    for found in _cues(text, kind.lstrip(".").lower() or _kind(text)):
-        if isinstance(found, Damaged):
+    for caption in captions(text, kind, name):
+        if isinstance(caption, Damaged):
             if on_damaged:
-                on_damaged(found)
-        else:
-            cues.append(found)
+                on_damaged(caption)
+        elif words := tuple(spoken(caption.lines)):
+            cues.append(_Cue(caption.start_s, caption.end_s, words))
     if not cues:
         raise UserError(
             "subtitles.none",
@@ -89,14 +76,22 @@ def words_of(
 
 def evenly(text: str, start_s: float, end_s: float) -> list[Word]:
     """The words of a known text spread over a span of sound by their letters."""
-    words = tuple((word, None) for word in _WORD.findall(text))
+    words = tuple((word, None) for word in WORD.findall(text))
     return _spread(words, start_s, end_s)
 
 
-def read_text(path: Path) -> str:
-    """The content of a text file, as far as texts of recordings go."""
+def read_text(path: Path, language: str, name: str = "") -> str:
+    """The content of a text file, as far as texts of recordings go.
+
+    Raises:
+        UserError: ``text.encoding``, ``subtitles.format``: it is no text, as subtitles that are pictures.
+    """
+    name = name or path.name
     with open(path, "rb") as file:
-        return decoded(file.read(_MOST_BYTES))
+        data = file.read(_MOST_BYTES)
+    if data.startswith(_PICTURES):
+        raise unread(name)
+    return decode_text(data, language, name)
 
 
 def decoded(data: bytes) -> str:
@@ -107,81 +102,6 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
-
-
-def _kind(text: str) -> str:
-    return "vtt" if text.lstrip("\ufeff \t\r\n").startswith("WEBVTT") else "srt"
-
-
-def _cues(text: str, kind: str) -> Iterator[_Cue | Damaged]:
-    lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    timings = [number for number, line in enumerate(lines) if "->" in line and ("-->" in line or _TIMING.match(line))]
-    for number, following in zip(timings, [*timings[1:], len(lines)], strict=False):
-        found = _TIMING.match(lines[number])
-        if not found or _seconds(found.groups()[4:]) <= _seconds(found.groups()[:4]):
-            yield Damaged(number + 1, lines[number].strip()[:80])
-            continue
-        body = _body(lines[number + 1 : following], kind, following < len(lines))
-        start_s, end_s = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
-        words = tuple(_words(body))
-        if words:
-            yield _Cue(start_s, end_s, words)
-
-
-def _seconds(parts: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, fraction = parts
-    whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
-    return whole + int((fraction or "0").ljust(3, "0")) / 1000
-
-
-def _body(lines: list[str], kind: str, more: bool) -> list[str]:
-    """The lines of a cue without what belongs to the next one."""
-    if kind == "vtt" and "" in lines:  # a line of spaces is none: rolling captions have them
-        return lines[: lines.index("")]
-    while lines and not lines[-1].strip():
-        lines = lines[:-1]
-    if more and lines and lines[-1].strip().isdigit():
-        lines = lines[:-1]  # the number of the next cue, with or without an empty line before it
-    return lines
-
-
-def _words(lines: list[str]) -> Iterator[tuple[str, float | None]]:
-    for line in lines:
-        at: float | None = None
-        first = True
-        for index, piece in enumerate(_pieces(line)):
-            if index % 2:
-                at = float(piece)
-                continue
-            plain = html.unescape(_TAG.sub("", piece)).replace("\u200b", "").replace("\ufeff", "")
-            plain = "" if _IN_PARENTHESES.match(plain) else _SOUND.sub(" ", plain)
-            if first:
-                plain = _without_speaker(plain)
-            for word in _WORD.findall(plain):
-                first = False
-                if any(letter.isalnum() for letter in word):
-                    yield word, at
-                    at = None
-
-
-def _pieces(line: str) -> list[str]:
-    """Text and times in turn, the times as seconds: ``["hello", "1.5", " world"]``."""
-    pieces, last = [], 0
-    for found in _INLINE.finditer(line):
-        pieces += [line[last : found.start()], str(_seconds(found.groups()))]
-        last = found.end()
-    return [*pieces, line[last:]]
-
-
-def _without_speaker(line: str) -> str:
-    """``>> JOHN: Hello`` → ``Hello``. A name is taken for one only in capitals, or as “Speaker 2”."""
-    found = _SPEAKER.match(line)
-    if not found:
-        return line
-    name = found.group(1)
-    if name and not (name.isupper() and len(name) > 1 or _NUMBERED.match(name)):
-        return line[found.start(1) :]
-    return line[found.end() :]
 
 
 def _plain(word: str) -> str:
@@ -236,6 +156,8 @@ def _timed(cue: _Cue) -> list[Word]:
         if at is not None and run and start_s < at < cue.end_s:
             result += _spread(tuple(run), start_s, at)
             run, start_s = [], at
+        elif at is not None and not run and start_s < at < cue.end_s:
+            start_s = at
         run.append((word, at))
     return result + _spread(tuple(run), start_s, cue.end_s)
 

@@ -12,6 +12,7 @@ from typing import Any
 from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.reporter import Reporter
 from core.sources.address import check_url as check_url
+from core.sources.encodings import decode_text
 from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles, choose
 from core.sources.link_watch import Watch
@@ -192,7 +193,8 @@ def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) 
         )
         return None
     try:
-        text = chosen.text or loader.urlopen(chosen.address).read(_MOST_SUBTITLES).decode("utf-8", "replace")
+        data = b"" if chosen.text else loader.urlopen(chosen.address).read(_MOST_SUBTITLES)
+        text = chosen.text or decode_text(data, chosen.language, title)
     except (errors.YoutubeDLError, OSError) as error:
         print(f"subtitles: {error}", flush=True)
         watch.reporter.warning(
@@ -201,6 +203,9 @@ def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) 
             "Nothing to do: recognition will write its texts.",
             title=title,
         )
+        return None
+    except UserError as error:
+        watch.reporter.set_aside(error)
         return None
     return Subtitles(text, chosen.kind, chosen.language, chosen.automatic)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 
 from core.errors import UserError
 from core.sources import recordings
-from core.sources.companions import groups, title_of
+from core.sources.companions import groups, rank, title_of
 from core.sources.upload import PARTLY, Duplicate, add_file
-from core.workspace import Project
+from core.workspace import Project, Workspace
 from tests.audio.sounds import convert, silence, tone, write
 
+DATA = Path(__file__).parents[1] / "data" / "subtitles"
 SRT = "1\n00:00:00,500 --> 00:00:02,000\nGood morning.\n\n2\n00:00:02,000 --> 00:00:xx,000\nBroken.\n"
 
 
@@ -37,6 +39,56 @@ def test_files_belong_together_by_name() -> None:
         ("Talk.mp3", ["talk.pt-BR.srt", "talk.en.vtt"]), ("b.wav", []), ("lecture 2.5.wav", ["lecture 2.5.srt"]),
         (None, ["other.srt"]),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("recording", "subtitles"),
+    [
+        (unicodedata.normalize("NFD", "gravação.wav"), "gravação.srt"),
+        ("GRAVAÇÃO.WAV", unicodedata.normalize("NFD", "gravação.pt-BR.SRT")),
+        ("talk.mp4", "talk.mp4.srt"), ("talk.mp4", "talk.en.forced.srt"), ("talk.mp4", "TALK.eng.sdh.vtt"),
+        ("talk.mp4", "talk.Portuguese.ass"), ("Straße.wav", "STRASSE.lrc"), ("two  words.wav", "two words.sbv"),
+        ("v1.5.wav", "v1.5.srt"), ("İstanbul.wav", "istanbul.tr.ttml"), ("Ωμέγας.wav", "ΩΜΈΓΑΣ.dfxp"),
+        ("x" * 150 + ".wav", "x" * 150 + ".en.sub"),
+    ],
+)  # fmt: skip
+def test_names_that_differ_in_spelling_alone_belong_together(recording: str, subtitles: str) -> None:
+    found = groups([(Path("1"), subtitles), (Path("2"), recording)])
+    assert len(found) == 1 and found[0].subtitles == [(Path("1"), subtitles)]
+
+
+def test_names_that_differ_in_more_do_not() -> None:
+    names = ["v1.5.wav", "v1.6.srt", "lecture 2.wav", "lecture 2.5.srt"]
+    assert [len(group.files()) for group in groups([(Path(name), name) for name in names])] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("language", "names", "used"),
+    [
+        ("pt", ["talk.en.srt", "talk.pt-BR.srt", "talk.srt"], "talk.pt-BR.srt"),
+        ("pt", ["talk.en.srt", "talk.srt"], "talk.srt"),
+        ("pt", ["talk.por.forced.srt", "talk.por.srt"], "talk.por.srt"),
+        ("en", ["talk.en.forced.srt", "talk.txt"], "talk.txt"),
+        ("zh-cn", ["talk.en.srt", "talk.chs.srt"], "talk.chs.srt"), ("de", ["talk.smi", "talk.srt"], "talk.srt"),
+        ("de", ["talk.German.srt", "talk.fre.srt"], "talk.German.srt"),
+    ],
+)  # fmt: skip
+def test_of_several_the_whole_ones_in_the_projects_language_count(language: str, names: list[str], used: str) -> None:
+    for order in (names, names[::-1]):
+        assert min(order, key=lambda name: rank(name, language)) == used
+
+
+def test_subtitles_of_their_country_are_read_by_the_projects_language_or_refused_with_the_recording_kept(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for language, text in (("pl", "Zażółć gęślą jaźń. Święta są blisko."), ("pt", "")):
+        project = workspace.create(f"In {language}", language=language)
+        files = [(write(tmp_path / "a.wav", tone(7)), "a.wav"), (tmp_path / "a", "a.srt")]
+        (tmp_path / "a").write_bytes((DATA / "cp1250.srt").read_bytes())
+        view = recordings.add(project, files, []).wait()
+        source = project.store.sources()[0]
+        assert view.status == "done" and " ".join(word.text for word in project.store.words(source.id)) == text
+        assert told(project) == ([] if text else ["text.encoding"])
 
 
 def test_a_recording_dropped_with_its_subtitles_knows_its_words(project: Project, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from core.errors import UserError
 from core.records import Word
 from core.sources.subtitles import Damaged, evenly, words_of
 
+DATA = Path(__file__).parents[1] / "data" / "subtitles"
 SRT = """1
 00:00:01,000 --> 00:00:03,000
 Good morning, everybody.
@@ -40,7 +41,7 @@ def test_any_usual_encoding_and_line_end(tmp_path: Path, encoding: str, line_end
     path = tmp_path / "fala.srt"
     text = "1\n00:00:01,000 --> 00:00:02,000\nNão é você.\n\n2\n00:00:02,000 --> 00:00:03,000\nSão três.\n"
     path.write_bytes(text.replace("\n", line_end).encode(encoding))
-    assert said(words_of(path, "srt")) == "Não é você. São três."
+    assert said(words_of(path, "srt", language="pt")) == "Não é você. São três."
 
 
 def test_webvtt_with_settings_notes_styles_names_and_missing_hours() -> None:
@@ -61,7 +62,7 @@ first cue
 <c.colorE5E5E5>It&#39;s <lang en>cold</lang></c>
 """
     words = words_of(text)
-    assert said(words) == "We are in New York Rio It's cold"
+    assert said(words) == "We are in New York & Rio It's cold"
     assert words[0].start_s == 1 and words[-2].start_s == 3602.5
 
 
@@ -73,7 +74,7 @@ def test_speakers_and_sounds_are_not_words_but_what_only_looks_like_them_is() ->
     cues = "\n\n".join(
         f"{i + 1}\n00:00:{2 * i:02},000 --> 00:00:{2 * i + 2:02},000\n{line}" for i, line in enumerate(lines)
     )
-    assert said(words_of(cues, "srt")) == ("Hello there. Is it you? It is. la la Remember: 5 7 (or so). Up here.")
+    assert said(words_of(cues, "srt")) == ("Hello there. Is it you? It is. la la Remember: 5 < 7 (or so). Up here.")
 
 
 YOUTUBE = """WEBVTT
@@ -167,13 +168,133 @@ def test_a_cue_that_stands_long_after_its_words_does_not_stretch_them() -> None:
     assert words[0].start_s == 1 and words[-1].end_s < 5
 
 
-@pytest.mark.parametrize("content", ["", "WEBVTT\n\n", "just some text\nwithout times", "\0\1\2"])
+@pytest.mark.parametrize("content", ["", "WEBVTT\n\n", "just some text\nwithout times", "\1\2"])
 def test_no_subtitles_are_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.srt"
     path.write_text(content)
     with pytest.raises(UserError) as refused:
         words_of(path)
     assert refused.value.code == "subtitles.none" and "notes.srt" in refused.value.text
+
+
+def cues(*lines: str) -> str:
+    return "\n\n".join(
+        f"{n}\n00:00:{2 * n:02},000 --> 00:00:{2 * n + 2:02},000\n{line}" for n, line in enumerate(lines)
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Das kostet 20 € und 50 % mehr.", "Rock & Roll", "C# und F#", "siehe § 5", "2 + 2 = 4", "bei 25 °C",
+        "5 - 3 = 2",         "a @ b", "½ Liter für £ 3", "number #1",
+        "6 / 2 * 5", "x > 3", "-5 degrees", "R$ 10", "10:30 h", "₿ 2", "≥ 90 %",
+        "1990 – 1995", "Nº 5", "well (as I said) it costs $5", "Remember: this", "AT&T", "and/or",
+    ],
+)  # fmt: skip
+def test_signs_that_are_spoken_stay(line: str) -> None:
+    assert said(words_of(cues(line), "srt")) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (r"{\an8}Up\Nhere,\hnow\nand {\i1}then{\i0}", "Up here, now and then"), ("{y:i}All {Y:b}of it", "All of it"),
+        ("<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby>", "漢"), ("<ruby>K<rt>kay</ruby>enobi", "Kenobi"),
+        ("<font color=\"#fff\">Red</font><br/>and<BR>blue", "Red and blue"),
+        ("A &amp; B &lt;i&gt;so&lt;/i&gt;", "A & B so"),
+        ("♪ la la ♪", "la la"), ("# la la la #", "la la la"), ("#We will rock you#", "We will rock you"),
+        ("-Hello. -Hi!", "Hello. Hi!"), ("– Hello\n— Hi", "Hello Hi"), ("‐Yes", "Yes"), (">> MARY: Go on", "Go on"),
+        ("(laughs) MAN: Take it", "Take it"), ("[door\nopens] Come in", "Come in"), ("(a long\nsigh)", ""),
+        ("【音楽】はい", "は い"), ("（笑）", ""), ("-----", ""), ("* * *", ""), ("...", ""), ("=====", ""),
+        ("[MUSIC] MAN (off): Take #1", "Take #1"), ("<v Roger Bingham>We <c.yellow.bg>are</c>", "We are"),
+    ],
+)  # fmt: skip
+def test_what_is_not_spoken_goes(line: str, text: str) -> None:
+    assert said(words_of(cues("One.", line, "Two."), "srt")).replace(" ", "") == f"One.{text}Two.".replace(" ", "")
+
+
+def test_notes_styles_and_regions_of_webvtt_are_neither_spoken_nor_called_damaged() -> None:
+    told: list[Damaged] = []
+    words = words_of(DATA / "style.vtt", "vtt", told.append)
+    assert told == []
+    assert said(words) == "We are in New York City & more Hello there General Kenobi"
+
+
+ASS = """[Script Info]
+Title: x, y
+[V4+ Styles]
+Format: Name, Fontname
+Style: Default,Arial
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,Not said
+Dialogue: 0,0:00:01.50,0:00:03.00,Default,Ann,0,0,0,,{\\k20}Well, {\\k30}yes\\NHe said: "no, 5 %"
+Dialogue: 1,0:00:01.50,0:00:03.00,Default,Ann,0,0,0,,{\\k20}Well, {\\k30}yes\\NHe said: "no, 5 %"
+Dialogue: 0,0:00:xx.00,0:00:04.00,Default,,0,0,0,,Broken
+Dialogue: 0,0:00:04.00,0:00:05.00,Sign,,0,0,0,,{\\p1}m 0 0 l 10 10{\\p0}End
+"""
+TTML = """<?xml version="1.0" encoding="UTF-8"?>
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:tickRate="10"
+ xmlns:tts="http://www.w3.org/ns/ttml#styling" ttp:frameRate="25">
+ <head><metadata>no</metadata></head><body><div begin="1s">
+<p begin="500ms" end="2s">Good <span tts:color="red">morning</span>,<br/>all &amp; one</p>
+<p begin="00:00:02:05" dur="10t"><span tts:ruby="base">K</span><span tts:ruby="text">kay</span>enobi</p>
+<p begin="4s" end="6s"><span begin="0.5s">Word</span> <span begin="1s">times</span></p>
+<p begin="8s">no end</p></div></body></tt>"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "content", "text", "first_s", "damaged"),
+    [
+        ("ass", ASS, 'Well, yes He said: "no, 5 %" End', 1.5, 1),
+        ("sbv", "0:00:00.500,0:00:02.000\nHello,\nyou\n\n0:00:02.500,0:00:01.000\nBroken\n", "Hello, you", 0.5, 1),
+        ("sub", "00:00:01.00,00:00:03.00\nHello[br]you\n", "Hello you", 1.0, 0),
+        ("sub", "{1}{1}25\n{50}{75}{y:i}Hello|/you\n{x}{y}bad\n", "Hello you", 2.0, 1),
+        ("lrc", "[ar:A]\n[offset:+500]\n[00:02.00][00:06.00]Hello you\n[00:04.00]Bye\n[00:05.0]\n",
+         "Hello you Bye Hello you", 1.5, 0),
+        ("lrc", "[00:01.00]<00:01.00>so <00:02.00>it <00:03.00>goes\n", "so it goes", 1.0, 0),
+        ("ttml", TTML, "Good morning, all & one Kenobi Word times", 1.5, 1),
+        ("dfxp", TTML.replace("ns/ttml\"", "2006/10/ttaf1\""), "Good morning, all & one Kenobi Word times", 1.5, 1),
+        ("vtt", cues("Named wrongly."), "Named wrongly.", 0.0, 0),
+        ("srt", "00:00:01:500 -> 00:00:02:500  X1:10 X2:20\nHi\n", "Hi", 1.5, 0),
+    ],
+)  # fmt: skip
+def test_other_kinds_of_subtitles_are_read(
+    tmp_path: Path, ending: str, content: str, text: str, first_s: float, damaged: int
+) -> None:
+    path = tmp_path / f"talk.{ending}"
+    path.write_text(content, encoding="utf-8")
+    told: list[Damaged] = []
+    words = words_of(path, ending, told.append)
+    assert said(words) == text and words[0].start_s == first_s and len(told) == damaged, told
+
+
+def test_times_of_single_words_count_in_every_kind_that_has_them() -> None:
+    assert [word.start_s for word in words_of(TTML, "ttml")][-2:] == [5.5, 6.0]
+    assert [word.start_s for word in words_of("[00:01.00]<00:01.00>so <00:02.00>it <00:03.00>goes", "lrc")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.smi", b"<SAMI><BODY><SYNC Start=0><P>Hi</BODY></SAMI>", "subtitles.format"),
+        ("a.sub", b"\0\0\1\xba\x44\0\4\0\4\1\0\0", "subtitles.format"), ("a.sup", b"PG\0\0\x12", "subtitles.format"),
+        ("a.sub", b"{25}{50}Hello\n{60}{80}you\n", "subtitles.no_rate"),
+        ("a.scc", b"Scenarist_SCC V1.0\n", "subtitles.format"),
+        ("a.ttml", b'<!DOCTYPE tt [<!ENTITY a "b">]><tt><body/></tt>', "subtitles.none"),
+        ("a.ttml", b"<tt><body>", "subtitles.none"),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nЗдравствуйте\n".encode("cp1251"), "text.encoding"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_its_name_and_what_to_do(
+    tmp_path: Path, name: str, content: bytes, code: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        words_of(path, path.suffix, language="pl")
+    assert refused.value.code == code and name in refused.value.text and refused.value.hint
 
 
 def test_writing_without_spaces_is_timed_letter_by_letter() -> None:
