@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.folding import fold_accents
 from core.records import LOW_CONFIDENCE, Clip, ClipFilter
-from core.tables import FLAGGED
+from core.tables import FLAGGED, SEARCHED
+from core.text import clean
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
 ORDER = {
@@ -53,8 +55,8 @@ def rows(chosen: ClipFilter) -> tuple[str, list[Any]]:
         parts.append("confidence >= ? AND text != ''")
         values.append(chosen.sure)
     if chosen.search:
-        parts.append("text LIKE ? ESCAPE '\\'")
-        escaped = chosen.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        parts.append(f"{SEARCHED} LIKE ? ESCAPE '\\'")
+        escaped = fold_accents(clean(chosen.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values.append(f"%{escaped}%")
     table = _FLAGGED_CLIPS if chosen.state == "flagged" else "clips"
     return f"{table} WHERE {' AND '.join(parts)}", values

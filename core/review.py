@@ -63,7 +63,7 @@ def spot(
     return Spot(
         clip=clip,
         source=store.source(clip.source_id),
-        place=store.count_before(chosen, clip) + 1 if _holds(chosen, clip) else 0,
+        place=store.count_before(chosen, clip) + 1 if store.holds(chosen, clip.id) else 0,
         count=store.count(chosen),
         previous_id=next((one.id for one in store.walk(back, clip, forward=False)), ""),
         following=tuple(store.walk(chosen, clip, limit=AHEAD)),
@@ -179,19 +179,6 @@ def reject_flagged(project: Project, flag: str) -> int:
 def _filter(state: str, search: str, flag: str = "", sort: str = "time") -> ClipFilter:
     state = state if state in STATES else "new"
     return ClipFilter(state, search=search, flag=flag, sort=sort if sort in ORDERS else "time")
-
-
-def _holds(chosen: ClipFilter, clip: Clip) -> bool:
-    flags = (*clip.text_flags.split(), *clip.sound_flags.split())
-    if chosen.search and chosen.search.lower() not in clip.text.lower():
-        return False
-    if chosen.flag and chosen.flag not in flags:
-        return False
-    if chosen.state == "low":
-        return clip.is_doubtful
-    if chosen.state == "flagged":
-        return clip.status == "new" and bool(flags)
-    return chosen.state in ("all", clip.status)
 
 
 def _clip(project: Project, clip_id: str) -> Clip | None:

@@ -119,6 +119,12 @@ class Store:
         with opened(self.path) as db:
             return int(db.execute(f"SELECT count(*) FROM {those}", values).fetchone()[0])
 
+    def holds(self, chosen: ClipFilter, clip_id: str) -> bool:
+        """Whether the filter leaves this clip."""
+        those, values = clip_filter.rows(chosen)
+        with opened(self.path) as db:
+            return db.execute(f"SELECT 1 FROM {those} AND id=?", (*values, clip_id)).fetchone() is not None
+
     def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
         """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
         those, values = clip_filter.rows(chosen)

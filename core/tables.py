@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.folding import fold_accents
+
 _T = TypeVar("_T")
 
 _SCHEMA = """
@@ -41,7 +43,7 @@ CREATE TABLE IF NOT EXISTS edits (
   after TEXT);
 """
 FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
-_VERSION = 5  # of the tables; a database made by an older one is brought up to it
+_VERSION = 6  # of the tables; a database made by an older one is brought up to it
 # Columns that came after the first tables, with what older rows get.
 _LATER_COLUMNS = {
     "clip_numbers": ("changed_at REAL",),
@@ -52,21 +54,32 @@ _LATER_COLUMNS = {
         *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced")),
         "given INTEGER DEFAULT 0",
         "checked INTEGER DEFAULT 0",
+        "folded TEXT",
     ),
 }
+_BEYOND_ASCII = "'*[^ -~]*'"
 # What rows of an older version tell of a new column.
 _FILLED = {
     "given": """UPDATE clips SET given = 1 WHERE text != ''
       AND (text != raw_text OR source_id IN (SELECT id FROM sources WHERE origin IN ('reading', 'dataset')))
       AND NOT EXISTS (SELECT 1 FROM revisions WHERE clip_id = clips.id AND field = 'text')""",
     "checked": "UPDATE clips SET checked = 1 WHERE second_text != '' OR (given = 0 AND mismatch IS NOT NULL)",
+    "folded": f"UPDATE clips SET folded = fold_accents(text) WHERE text GLOB {_BEYOND_ASCII}",
 }
 _LATER_INDEXES = f"""
 CREATE INDEX IF NOT EXISTS clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
 CREATE INDEX IF NOT EXISTS clips_flagged ON clips (
   source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
 DROP INDEX IF EXISTS clips_by_flags;
+CREATE TRIGGER IF NOT EXISTS fold_new_text AFTER INSERT ON clips WHEN NEW.text GLOB {_BEYOND_ASCII} BEGIN
+  UPDATE clips SET folded = fold_accents(NEW.text) WHERE id = NEW.id;
+END;
+CREATE TRIGGER IF NOT EXISTS fold_changed_text AFTER UPDATE OF text ON clips WHEN NEW.text IS NOT OLD.text BEGIN
+  UPDATE clips SET folded = CASE WHEN NEW.text GLOB {_BEYOND_ASCII} THEN fold_accents(NEW.text) END WHERE id = NEW.id;
+END;
 """
+# What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
+SEARCHED = "coalesce(folded, text)"
 
 
 @contextlib.contextmanager
@@ -80,6 +93,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.row_factory = sqlite3.Row
+        connection.create_function("fold_accents", 1, fold_accents, deterministic=True)
         bring_up(connection)
         with connection:
             yield connection

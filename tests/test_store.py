@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -363,3 +364,53 @@ def test_every_way_in_cleans_the_text(project: Project) -> None:
     assert not store.revisions("a-0004")  # nothing that anybody could see has changed
     store.edit_clips(["a-0003", "a-0004"], text=f"New {DIRTY}")
     assert {store.clip(one).text for one in ("a-0003", "a-0004")} == {f"New {CLEANED}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "searches"),
+    [
+        ("ÁGUA fria e limpa", ["água", "agua", "ÁGUA FRIA", unicodedata.normalize("NFD", "água"), " fria  e "]),
+        ("Die Straße nach Gießen", ["STRASSE", "straße", "GIESSEN", "gießen"]), ("STRASSE", ["straße"]),
+        ("İstanbul'da ışık", ["istanbul", "İSTANBUL", "ISTANBUL", "ışık", "IŞIK", "isik"]),
+        ("Ο Οδυσσέας και ο λόγος ΛΌΓΟΣ", ["οδυσσεας", "ΟΔΥΣΣΈΑΣ", "λόγοσ ΛΌΓΟς", "ΛΟΓΟΣ"]),
+        ("Привет, Ёлка и ÏЖАК", ["ПРИВЕТ", "ёлка", "елка", "їжак".replace("ї", "ï")]),
+        ("Łódź, København, cœur", ["łódź", "lodz", "KØBENHAVN", "kobenhavn", "COEUR"]),
+        ("Ðà Lạt: Trời Đẹp", ["trời đẹp", "troi dep", "TRỜI"]), ("100 % \\\\o/ a_b", ["100 %", "\\\\O/", "A_B"]),
+        ("한국어 日本語 がぎ", ["한국", "日本", *(unicodedata.normalize("NFD", one) for one in ("한국", "が"))]),
+    ],
+)  # fmt: skip
+def test_a_search_finds_a_text_however_its_letters_are_written(store: Store, text: str, searches: list[str]) -> None:
+    store.replace_clips("b", [Clip("b-2", "b", 6, 9, text=text), Clip("b-3", "b", 9, 12, text="oração é, plain")])
+    assert {
+        search: [clip.id for clip in store.clips(ClipFilter(search=search))] for search in searches
+    } == dict.fromkeys(searches, ["b-2"])
+    assert store.count(ClipFilter(search="b_a")) == store.count(ClipFilter(search="1%o")) == 0
+
+
+def test_a_search_knows_each_text_as_it_is_now(store: Store) -> None:
+    def found(search: str) -> list[str]:
+        return [clip.id for clip in store.clips(ClipFilter(search=search))]
+
+    store.edit_clip("a-3", text="Ágil")
+    assert found("AGIL") == ["a-3"] and store.holds(ClipFilter(search="agil"), "a-3")
+    store.edit_clip("a-3", text="agile")
+    assert found("ÁGIL") == ["a-3"]
+    store.undo_last()
+    store.undo_last()
+    assert found("agil") == [] and not store.holds(ClipFilter(search="agil"), "a-3")
+    store.hear_clip("a-4", "É só isso", 0.9, "pt")
+    assert found("e SO") == ["a-4"]
+    edit = store.swap_clips("a", "join", ["a-4"], [Clip("a-7", "a", 18, 23, text="É só aquilo")])
+    assert edit.after and found("e so") == ["a-7"]
+    store.undo_edit("a")
+    assert found("e so") == ["a-4"]
+
+
+def test_texts_of_a_database_from_before_they_were_folded_are_found(store: Store) -> None:
+    store.edit_clip("a-3", text="ÁGUA")
+    with sqlite3.connect(store.path) as db:
+        for trigger in ("fold_new_text", "fold_changed_text"):
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute("ALTER TABLE clips DROP COLUMN folded")
+        db.execute("PRAGMA user_version=5")
+    assert [clip.id for clip in store.clips(ClipFilter(search="água"))] == ["a-3"]

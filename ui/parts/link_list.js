@@ -1,7 +1,9 @@
 // The list to choose from: a filter, all or none of what it leaves, and the length of what is chosen.
 const rows = () => [...root.querySelectorAll('[data-row]')];
 const box = (row) => row.querySelector('input[type=checkbox]');
-const plain = (text) => text.toLowerCase().normalize('NFD').replace(/[\u0300-\u036f]/g, '');
+// Large, then small: ß and ss, ı and i, the sigma at a word's end and any other become the same.
+const plain = (text) => text.toUpperCase().toLowerCase().normalize('NFD').replace(/[\u0300-\u036f]/g, '')
+  .replace(/[ςøđłı]/g, (sign) => ({ ς: 'σ', ø: 'o', đ: 'd', ł: 'l', ı: 'i' })[sign]);
 const clock = (seconds) => {
   const whole = Math.round(seconds), two = (number) => String(number).padStart(2, '0');
   const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
