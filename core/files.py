@@ -52,6 +52,24 @@ def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
         raise
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write ``text`` atomically into a folder that the account alone may enter; at no moment readable by others."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    # mkstemp makes files of mode 600.
+    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _fsync_folder(path.parent)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as readable JSON, atomically."""
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     user: str = Field("voicewright", description="User name asked for together with the password.")
     password: SecretStr | None = Field(None, description="Password of the page; needed for a non-loopback host.")
     allowed_hosts: str = Field("", description="Host names the page answers to besides localhost, comma-separated.")
+    trusted_proxies: str = Field("", description="Addresses or networks of proxies on other computers.")
     language: str = Field("", description="Page language (en or pt-BR); empty lets the browser choose.")
     max_upload_mb: int = Field(4096, ge=1, description="Largest single upload in megabytes.")
     max_source_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")

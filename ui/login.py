@@ -1,132 +1,53 @@
-"""The password: its page, its session cookie, and the brake on guessing."""
+"""The password: its page, the session's cookie, the way back to where one wanted to go, and the log of refusals."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import hashlib
-import hmac
-import ipaddress
-import os
-import secrets
-import tempfile
+import logging
+import re
 import time
 from collections import deque
 from html import escape
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.settings import Settings
+from ui import address_check
 from ui.i18n import Translator
-from ui.language import choose
+from ui.language import LANGUAGES, choose
 from ui.security import prefix
+from ui.sessions import SESSION_S, Session, Sessions
+from ui.throttle import Throttle
 
-COOKIE = "voicewright_session"
-SESSION_S = 30 * 24 * 3600
+log = logging.getLogger("voicewright.login")
 OPEN_PATHS = frozenset({"/health", "/login"})
+SESSION = "voicewright.session"
+SESSIONS = "voicewright.sessions"
 _LARGEST_FORM = 4096
+_LONGEST_WAY_BACK = 2000
+_MOST_LINES_A_MINUTE = 600
 _PAGE = Template((Path(__file__).parent / "assets" / "login.html").read_text(encoding="utf-8"))
 _WORDS = ("title", "lead", "user", "password", "go")
 
 
-class Throttle:
-    """Counts the guesses that were looked at in the last minute, of each client and of all together."""
+def cookie_name(request: HTTPConnection, root: str) -> str:
+    """The name of the session's cookie at the address a browser uses.
 
-    def __init__(self, per_client: int = 10, in_all: int = 60, window_s: float = 60.0) -> None:
-        self.per_client, self.in_all, self.window_s = per_client, in_all, window_s
-        self._all: deque[float] = deque()
-        self._clients: dict[str, deque[float]] = {}
-
-    def wait_s(self, client: str, now: float | None = None) -> float:
-        """Take a turn: 0 if this guess may be looked at, else the seconds until the next one may be."""
-        now = time.monotonic() if now is None else now
-        self._forget(now)
-        own = self._clients.get(client, deque())
-        waits = [
-            turns[0] + self.window_s - now
-            for turns, most in ((own, self.per_client), (self._all, self.in_all))
-            if len(turns) >= most
-        ]
-        if waits:
-            return max(waits)
-        self._clients.setdefault(client, deque()).append(now)
-        self._all.append(now)
-        return 0.0
-
-    def _forget(self, now: float) -> None:
-        for client, turns in list(self._clients.items()):
-            _drop_old(turns, now - self.window_s)
-            if not turns:
-                del self._clients[client]
-        _drop_old(self._all, now - self.window_s)
-
-
-def _drop_old(turns: deque[float], before: float) -> None:
-    while turns and turns[0] <= before:
-        turns.popleft()
-
-
-def _key(folder: Path) -> bytes:
-    """The workspace's own signing key, made at first use and readable by its owner alone."""
-    path = folder / "session.key"
-    if not path.exists():
-        handle, name = tempfile.mkstemp(prefix=".tmp-", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-        # Whoever links first wins, so two starts at once end with the same key.
-        with contextlib.suppress(FileExistsError):
-            os.link(name, path)
-        os.unlink(name)
-    return path.read_bytes()
-
-
-class Sessions:
-    """Signs sessions and checks them; a changed user name or password ends every session."""
-
-    def __init__(self, settings: Settings) -> None:
-        password = settings.password.get_secret_value() if settings.password else ""
-        self.needed = bool(password)
-        self._user, self._password = settings.user, password
-        if self.needed:
-            folder = settings.workspace_folder()
-            folder.mkdir(parents=True, exist_ok=True)
-            said = f"{len(settings.user)}:{settings.user}{password}".encode()
-            self._signing = hmac.new(_key(folder), said, hashlib.sha256).digest()
-
-    def right(self, user: str, password: str) -> bool:
-        """Whether both are right, in a time that does not depend on how much of them is."""
-        same_user = hmac.compare_digest(_digest(user), _digest(self._user))
-        same_password = hmac.compare_digest(_digest(password), _digest(self._password))
-        return same_user and same_password
-
-    def issue(self, now: float | None = None) -> str:
-        """A session that ends ``SESSION_S`` from now."""
-        until = int((time.time() if now is None else now) + SESSION_S)
-        said = f"{until}.{secrets.token_urlsafe(8)}"
-        return f"{said}.{self._signature(said)}"
-
-    def valid(self, session: str) -> bool:
-        """Whether we issued it and it has not ended."""
-        said, _, signature = session.rpartition(".")
-        until = said.partition(".")[0]
-        if not hmac.compare_digest(signature.encode(), self._signature(said).encode()):
-            return False
-        return until.isascii() and until.isdigit() and int(until) > time.time()
-
-    def _signature(self, said: str) -> str:
-        raw = hmac.new(self._signing, said.encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    Browsers keep one jar for all ports of a host, and for all paths below a path; so port and prefix are in the name.
+    Over https the name has the prefix by which a browser refuses a cookie that another host or plain http has set.
+    """
+    secure = request.url.scheme == "https"
+    secured = ("__Secure-" if root else "__Host-") if secure else ""
+    path = f"-{hashlib.sha256(root.encode()).hexdigest()[:8]}" if root else ""
+    return f"{secured}voicewright-{request.url.port or (443 if secure else 80)}{path}"
 
 
 class LoginNeeded:
@@ -140,77 +61,172 @@ class LoginNeeded:
         if scope["type"] != "http" or not self.sessions.needed or scope["path"] in OPEN_PATHS:
             await self.app(scope, receive, send)
             return
-        if self.sessions.valid(HTTPConnection(scope).cookies.get(COOKIE, "")):
-            await self.app(scope, receive, send)
+        request = HTTPConnection(scope)
+        session = _session(request, self.sessions, self.root)
+        if session:
+            if self.sessions.note_due(session):
+                await run_in_threadpool(self.sessions.save)
+            await self.app({**scope, SESSION: session, SESSIONS: self.sessions}, receive, send)
             return
-        wants_page = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
         refusal: Response = JSONResponse({"detail": "Log in first."}, status_code=401)
-        if wants_page:
-            refusal = RedirectResponse(f"{self.root}/login", status_code=303)
+        if "text/html" in Headers(scope=scope).get("accept", ""):
+            refusal = RedirectResponse(f"{self.root}/login{_asking(scope, self.root)}", status_code=303)
         refusal.headers["Cache-Control"] = "no-store"
         await refusal(scope, receive, send)
 
 
-def _client(request: Request) -> str:
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    # One household or attacker owns a whole /64 of IPv6.
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
+def _session(request: HTTPConnection, sessions: Sessions, root: str) -> Session | None:
+    return sessions.find(request.cookies.get(cookie_name(request, root), ""), _client(request))
+
+
+def _client(request: HTTPConnection) -> str:
+    return request.client.host if request.client else ""
+
+
+def _asking(scope: Scope, root: str) -> str:
+    """The query by which the login page knows where a browser wanted to go; empty for the start page."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    if scope["method"] != "GET" or (scope["path"] == "/" and not query):
+        return ""
+    place = f"{root}{quote(scope['path'])}{'?' if query else ''}{query}"
+    return f"?next={quote(place, safe='')}" if way_back(place, root) == place else ""
+
+
+def way_back(place: str, root: str) -> str:
+    """``place`` if it is a page of ours, else the start page: a login must not lead to another site.
+
+    Only a path below our own, written plainly, is one: no scheme, host or dots, no control characters, backslashes or
+    second slashes, not even encoded (browsers and proxies read those in more ways than one).
+    """
+    start = f"{root}/"
+    path, _, query = place.partition("?")
+    plain = unquote(path)
+    if (
+        len(place) > _LONGEST_WAY_BACK
+        or not re.fullmatch(r"/[\w.~!$&'()*+,;=:@%/-]*", path, re.ASCII)
+        or not re.fullmatch(r"[!\"$-\[\]-~]*", query)
+        or re.search(r"[\x00-\x20\x7f\\%]|//|(^|/)\.{1,2}(/|$)", plain)
+        or not plain.startswith(start)
+        or plain.removeprefix(root).rstrip("/") in ("/login", "/logout")
+    ):
+        return start
+    return place
+
+
+class RefusalLog:
+    """Writes a line of the log for each refused login; a flood of them is cut off, since each costs room on disk."""
+
+    def __init__(self) -> None:
+        self._lines: deque[float] = deque(maxlen=_MOST_LINES_A_MINUTE)
+
+    def add(self, client: str, reason: str) -> None:
+        """Log one. The client is an address we read ourselves; nothing that was typed is in the line."""
+        now = time.time()
+        if len(self._lines) == _MOST_LINES_A_MINUTE and self._lines[0] > now - 60:
+            return
+        self._lines.append(now)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(now))
+        shown = re.sub(r"[^\w.:%-]", "?", client, flags=re.ASCII)[:60] or "unknown"
+        log.warning("%s voicewright: login refused for %s (%s)", stamp, shown, reason)
 
 
 def routes(settings: Settings, sessions: Sessions) -> APIRouter:
     """``/login`` and ``/logout``."""
     router = APIRouter()
-    throttle = Throttle()
+    throttle = Throttle(known=[session.address for session in sessions.all()])
+    refusals = RefusalLog()
     root = prefix(settings)
 
     @router.get("/login")
     def form(request: Request) -> Response:
-        if not sessions.needed or sessions.valid(request.cookies.get(COOKIE, "")):
-            return RedirectResponse(f"{root}/", status_code=303)
-        return _page(choose(request, settings))
+        if not sessions.needed or _session(request, sessions, root):
+            return RedirectResponse(way_back(request.query_params.get("next", ""), root), status_code=303)
+        return _page(request, settings)
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
+        place = way_back(request.query_params.get("next", ""), root)
         if not sessions.needed:
-            return RedirectResponse(f"{root}/", status_code=303)
-        lang = choose(request, settings)
-        body = b""
-        async for block in request.stream():
-            body += block
-            if len(body) > _LARGEST_FORM:
-                return _page(lang, "wrong", status=413)
-        wait_s = throttle.wait_s(_client(request))
+            return RedirectResponse(place, status_code=303)
+        client = _client(request)
+        body = await _small_body(request)
+        if body is None:
+            refusals.add(client, "form too large")
+            return _page(request, settings, "wrong", status=413)
+        wait_s = throttle.wait_s(client)
         if wait_s > 0:
-            return _page(lang, "wait", status=429, headers={"Retry-After": str(int(wait_s) + 1)})
+            refusals.add(client, "too many attempts")
+            return _page(request, settings, "wait", status=429, headers={"Retry-After": str(int(wait_s) + 1)})
         fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
         if not sessions.right(fields.get("user", [""])[0], fields.get("password", [""])[0]):
-            return _page(lang, "wrong", status=401)
-        answer = RedirectResponse(f"{root}/", status_code=303)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(
-            COOKIE, sessions.issue(), max_age=SESSION_S, path="/", httponly=True, samesite="lax", secure=secure
-        )
+            refusals.add(client, "wrong user name or password")
+            return _page(request, settings, "wrong", status=401)
+        throttle.welcome(client)
+        former = _session(request, sessions, root)
+        token = await run_in_threadpool(_begin, sessions, former, client, request.headers.get("user-agent", ""))
+        answer = RedirectResponse(place, status_code=303, headers={"Cache-Control": "no-store"})
+        _set_cookie(answer, request, root, token, SESSION_S)
         return answer
 
     @router.post("/logout")
-    def log_out() -> Response:
-        answer = RedirectResponse(f"{root}/login", status_code=303)
-        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    async def log_out(request: Request) -> Response:
+        body = await _small_body(request)
+        session: Session | None = request.scope.get(SESSION)
+        if body is not None and "everywhere" in parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True):
+            await run_in_threadpool(sessions.end_all)
+        elif session:
+            await run_in_threadpool(sessions.end, session.id)
+        answer = RedirectResponse(f"{root}/login", status_code=303, headers={"Cache-Control": "no-store"})
+        _set_cookie(answer, request, root, "", 0)
         return answer
 
     return router
 
 
-def _page(lang: str, problem: str = "", *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+def _begin(sessions: Sessions, former: Session | None, client: str, agent: str) -> str:
+    if former:
+        sessions.end(former.id)
+    return sessions.begin(client, agent)
+
+
+def _set_cookie(answer: Response, request: Request, root: str, value: str, max_age: int) -> None:
+    answer.set_cookie(
+        cookie_name(request, root),
+        value,
+        max_age=max_age,
+        path=root or "/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+async def _small_body(request: Request) -> bytes | None:
+    """The body of a form; None if it is larger than any of ours."""
+    body = b""
+    async for block in request.stream():
+        body += block
+        if len(body) > _LARGEST_FORM:
+            return None
+    return body
+
+
+def _page(
+    request: Request, settings: Settings, problem: str = "", *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    lang = _language(request, settings)
     t = Translator(lang)
     words = {word: escape(t(f"login.{word}")) for word in _WORDS}
     alert = f'<p role="alert">{escape(t(f"login.{problem}"))}</p>' if problem else ""
     return HTMLResponse(
-        _PAGE.substitute(lang=lang, alert=alert, **words),
+        _PAGE.substitute(lang=lang, alert=alert, check=address_check.script(request.scope, lang), **words),
         status_code=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+def _language(request: Request, settings: Settings) -> str:
+    """That of the page one wants to go to, else as everywhere."""
+    path = urlsplit(way_back(request.query_params.get("next", ""), prefix(settings))).path
+    first = path.removeprefix(prefix(settings)).split("/")[1]
+    return first if first in LANGUAGES else choose(request, settings)

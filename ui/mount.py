@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from core.workspace import Workspace
+from ui import address_check
 from ui.security import prefix
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _no_throwaway_apps() -> Iterator[None]:
         App.create_app = make  # type: ignore[method-assign]
 
 
-def _with_first_script(send: Send, lang: str) -> Send:
+def _with_first_script(send: Send, scope: Scope, lang: str) -> Send:
     """Put our first script into the document that is sent; what Gradio calls ``head`` comes after its own."""
     from ui import theme
 
@@ -72,7 +73,8 @@ def _with_first_script(send: Send, lang: str) -> Send:
         body.extend(message.get("body", b""))
         if message.get("more_body"):
             return
-        script = f"<head><script>{theme.first_script(lang)}</script>".encode()
+        first = theme.first_script(lang) + address_check.script(scope, lang)
+        script = f"<head><script>{first}</script>".encode()
         whole = bytes(body).replace(b"<head>", script, 1)
         headers = MutableHeaders(raw=begun[0]["headers"])
         if "content-length" in headers:
@@ -113,7 +115,7 @@ class LanguagePage:
         # Gradio's app knows its public address and finds its routes below that, whatever the proxy left of it.
         full = f"{self.root}{path}"
         inner = {**scope, "root_path": self.root, "path": full, "raw_path": full.encode()}
-        await app(inner, receive, _with_first_script(send, self.lang) if path in ("", "/") else send)
+        await app(inner, receive, _with_first_script(send, scope, self.lang) if path in ("", "/") else send)
 
     def build_now(self) -> Any:
         """Build the page if it is not there yet; takes as long as that takes."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UserError
 from core.settings import Settings
+from ui.i18n import Translator
+from ui.language import choose
+from ui.proxy_headers import connection_of
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -90,7 +95,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
+        self.app, self.settings = app, settings
         extra = [host_name(name) for name in settings.allowed_hosts.split(",")]
         self.names = {
             name
@@ -107,24 +112,34 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if not self._host_expected(headers, scope):
-            response = PlainTextResponse(
-                "This page does not answer under this host name. Add it to VOICEWRIGHT_ALLOWED_HOSTS.", status_code=403
-            )
-            await response(scope, receive, _with_headers(scope, send))
-            return
-        if _from_elsewhere(scope, headers):
-            response = PlainTextResponse("Requests from other sites are refused.", status_code=403)
+        refusal = self._host_refusal(scope)
+        if not refusal and _from_elsewhere(scope, headers):
+            facts = {"origin": headers.get("origin") or headers.get("sec-fetch-site"), "host": headers.get("host")}
+            refusal = self._say(scope, "server.other_site", **facts)
+        if refusal:
+            response = PlainTextResponse(refusal, status_code=403)
             await response(scope, receive, _with_headers(scope, send))
             return
         await self.app(scope, receive, _with_headers(scope, send))
 
-    def _host_expected(self, headers: Headers, scope: Scope) -> bool:
-        values = headers.getlist("host")
-        forwarded = [part for value in headers.getlist("x-forwarded-host") for part in value.split(",")]
-        if len(values) != 1:
-            return False
-        return all(self._known(host_name(value), scope) for value in (*values, *forwarded))
+    def _host_refusal(self, scope: Scope) -> str:
+        """Why no page is given under this name. The name that arrived has to be ours as well as a forwarded one.
+
+        (A page of an attacker's name on this computer could send X-Forwarded-Host itself.)
+        """
+        connection = connection_of(scope)
+        if len(connection.hosts) != 1:
+            return self._say(scope, "server.host_missing")
+        for value in (*connection.hosts, *connection.forwarded_hosts):
+            if not self._known(host_name(value), scope):
+                return self._say(scope, "server.host_unknown", host=value)
+        return ""
+
+    def _say(self, scope: Scope, key: str, **values: str | None) -> str:
+        shown = {
+            name: re.sub(r"[^\w.:/\[\]-]", "?", value or "-", flags=re.ASCII)[:100] for name, value in values.items()
+        }
+        return Translator(choose(HTTPConnection(scope), self.settings))(key, **shown)
 
     def _known(self, name: str, scope: Scope) -> bool:
         # The address that the connection came in on cannot be rebound: a browser asked for that very number.
@@ -154,13 +169,12 @@ def _is_page(path: str) -> bool:
 
 
 def _same_origin(origin: str, headers: Headers) -> bool:
-    forwarded = [part.strip() for value in headers.getlist("x-forwarded-host") for part in value.split(",")]
-    ours = {value.lower() for value in (headers.get("host", ""), *forwarded) if value}
+    ours = headers.get("host", "").lower()
     scheme, _, place = origin.lower().partition("://")
     if scheme not in ("http", "https") or not place:
         return False
     default = ":443" if scheme == "https" else ":80"
-    return place in ours or f"{place}{default}" in ours
+    return ours in (place, f"{place}{default}")
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:

@@ -14,11 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
+from core.connection import parse_trusted_proxies
 from core.errors import UserError
 from core.settings import Settings
 from core.training.auto_resume import resume_interrupted
 from core.workspace import Workspace
 from ui import audio_routes, clip_routes, language, login, security, tensorboard
+from ui.proxy_headers import ProxyHeaders
+from ui.sessions import Sessions
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -50,16 +53,17 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
         build: makes the page of a language; `ui.app.build` if not given.
 
     Raises:
-        UserError: ``server.no_password``.
+        UserError: ``server.no_password``, or ``server.trusted_…`` for a setting that names no proxies.
     """
     security.check_exposure(settings)
+    parse_trusted_proxies(settings.trusted_proxies)
     prepare(settings)
     # Gradio reads the environment when it is imported.
     from ui.mount import LanguagePage
 
     workspace = Workspace(settings.workspace_folder())
     root = security.prefix(settings)
-    sessions = login.Sessions(settings)
+    sessions = Sessions(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -97,6 +101,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.add_middleware(login.LoginNeeded, sessions=sessions, root=root)
     app.add_middleware(security.Guard, settings=settings)
     app.add_middleware(security.Prefix, prefix=root)
+    app.add_middleware(ProxyHeaders, trusted_proxies=settings.trusted_proxies)
     app.state.pages = pages
     return app
 
@@ -167,6 +172,7 @@ def serve(settings: Settings) -> None:
         UserError: the settings or the machine do not allow it.
     """
     security.check_exposure(settings)
+    parse_trusted_proxies(settings.trusted_proxies)
     settings = settings.model_copy(update={"workspace": _usable(settings)})
     listening = listen(settings)
     print("Starting …", flush=True)
@@ -182,7 +188,12 @@ def serve(settings: Settings) -> None:
     # Gradio serves files of the working directory to itself: give it one that is empty.
     os.chdir(settings.workspace / "tmp" / "empty")
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_S, server_header=False, ws="none"
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        server_header=False,
+        ws="none",
+        proxy_headers=False,  # ui/proxy_headers.py reads them
     )
     # After a clean end uvicorn raises the signal that ended it once more; Ctrl+C needs no traceback.
     with contextlib.suppress(KeyboardInterrupt):

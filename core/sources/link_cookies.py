@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
+from core.files import write_private
 from core.workspace import Workspace
 
 MOST_LETTERS = 1_000_000
@@ -51,9 +51,7 @@ def keep_cookies(workspace: Workspace, content: str, name: str = "cookies.txt") 
             name=name[:100],
         )
     target = cookies_file(workspace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.parent.chmod(0o700)
-    _write_private(target, _HEADER + "\n".join(kept) + "\n")
+    write_private(target, _HEADER + "\n".join(kept) + "\n")
     return Cookies(len(kept), target.stat().st_mtime)
 
 
@@ -84,19 +82,3 @@ def _cookie(line: str) -> str:
     parts[1] = "TRUE" if parts[0].startswith(".") else "FALSE"  # what does not go together is refused by its reader
     parts[3] = parts[3].upper()
     return (_HTTP_ONLY if line.startswith(_HTTP_ONLY) else "") + "\t".join(parts)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """As a whole or not at all, and at no moment readable by others."""
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -25,15 +25,19 @@ Client = Callable[..., TestClient]
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    """``client(password="…", …)``: the application with these settings; redirects are not followed."""
+    """``client(password="…", …)``: the application with these settings; redirects are not followed.
+
+    ``peer`` is the address that its requests come from.
+    """
     opened: list[TestClient] = []
 
-    def make(**settings: object) -> TestClient:
+    def make(*, peer: str = "testclient", **settings: object) -> TestClient:
         from tests.server.stand_in import build
         from ui.server import create_app
 
         chosen = Settings(_env_file=None, **{"workspace": tmp_path / "workspace", **settings})  # type: ignore
-        one = TestClient(create_app(chosen, build), base_url=HERE, follow_redirects=False)
+        app = create_app(chosen, build)
+        one = TestClient(app, base_url=HERE, follow_redirects=False, client=(peer, 50000))
         one.__enter__()
         opened.append(one)
         return one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from starlette.routing import Mount
 
 from core.settings import Settings
 from tests.server.conftest import Client
-from ui.login import SESSION_S, Sessions, Throttle
+from ui.login import RefusalLog, way_back
+from ui.sessions import Sessions
+from ui.throttle import Throttle
 
 PASSWORD = "ein gutes Passwort €"
 OPEN = {"/health", "/login"}
@@ -61,14 +64,14 @@ def test_no_route_answers_without_login(client: Client) -> None:
 def test_a_browser_is_led_to_the_login_page(client: Client) -> None:
     one = client(password=PASSWORD, root_path="/voice")
     answer = one.get("/voice/en/", headers={"Accept": "text/html"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/voice/login")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/voice/login?next=%2Fvoice%2Fen%2F")
     assert "Password" in one.get("/voice/login").text
     assert "Senha" in one.get("/login", headers={"Accept-Language": "pt-BR,en;q=0.5"}).text
 
 
 def test_the_login_page_needs_nothing_from_elsewhere(client: Client) -> None:
     text = client(password=PASSWORD).get("/login").text
-    assert "http" not in text.replace("http-equiv", "")
+    assert not re.search(r"https?://|[\"'(]//", text)
     assert "src=" not in text
 
 
@@ -113,54 +116,11 @@ def test_an_open_session_is_not_locked_out_by_someone_elses_guesses(client: Clie
     assert one.get("/en/").status_code == 200
 
 
-def test_the_throttle_bounds_each_client_and_all_together() -> None:
-    throttle = Throttle(per_client=10, in_all=25, window_s=60)
-    allowed = [throttle.wait_s(f"client {number % 50}", now=number / 1000) == 0 for number in range(500)]
-    assert sum(allowed) == 25
-    assert throttle.wait_s("client 1", now=59.0) > 0
-    assert throttle.wait_s("client 1", now=60.5) == 0
-    assert len(throttle._clients) <= 25, "what is refused must not fill the memory"
-
-
-def test_forged_old_and_other_peoples_sessions_are_worth_nothing(tmp_path: Path) -> None:
-    def sessions(password: str, user: str = "voicewright", folder: str = "a") -> Sessions:
-        return Sessions(Settings(_env_file=None, workspace=tmp_path / folder, user=user, password=password))  # type: ignore
-
-    ours = sessions("one")
-    good = ours.issue()
-    assert ours.valid(good)
-    assert sessions("one").valid(good), "a restart must not log anyone out"
-    assert not sessions("two").valid(good), "a changed password must"
-    assert not sessions("one", user="other").valid(good)
-    assert not sessions("one", folder="b").valid(good)
-    assert not ours.valid(ours.issue(now=1_000_000_000 - SESSION_S))
-    until, nonce, signature = good.split(".")
-    for bad in (
-        "",
-        ".",
-        "..",
-        f"{int(until) + 1}.{nonce}.{signature}",
-        f"{until}.{nonce}.",
-        f"{until}.{signature}",
-        f"{until}.{nonce}.{signature}x",
-        "9" * 5000,
-        f"é.{nonce}.{signature}",
-    ):
-        assert not ours.valid(bad), bad
-
-
 def test_user_and_password_are_compared_whole(tmp_path: Path) -> None:
     sessions = Sessions(Settings(_env_file=None, workspace=tmp_path, user="ana", password=PASSWORD))  # type: ignore
     assert sessions.right("ana", PASSWORD)
     for user, password in (("ana", PASSWORD[:-1]), ("ana", PASSWORD + " "), ("an", PASSWORD), ("", ""), ("ana", "")):
         assert not sessions.right(user, password)
-
-
-def test_the_signing_key_is_private(tmp_path: Path) -> None:
-    Sessions(Settings(_env_file=None, workspace=tmp_path, password="x"))  # type: ignore
-    key = tmp_path / "session.key"
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert len(key.read_bytes()) == 32
 
 
 def test_without_a_password_there_is_no_login(client: Client) -> None:
@@ -172,3 +132,156 @@ def test_without_a_password_there_is_no_login(client: Client) -> None:
 @pytest.mark.parametrize("size", [5_000, 5_000_000])
 def test_a_huge_login_form_is_refused(client: Client, size: int) -> None:
     assert client(password=PASSWORD).post("/login", content=b"x" * size).status_code == 413
+
+
+# ---- guessing --------------------------------------------------------------------------------------------------------
+
+
+def allowed(throttle: Throttle, addresses: list[str], now: float = 0.0) -> int:
+    """How many guesses of these addresses, one after the other, are looked at."""
+    return sum(throttle.wait_s(address, now=now + number / 1000) == 0 for number, address in enumerate(addresses))
+
+
+def test_the_throttle_bounds_each_client_and_all_strangers_together() -> None:
+    throttle = Throttle(per_client=10, in_all=25, window_s=60)
+    assert allowed(throttle, [f"10.0.0.{number % 50}" for number in range(500)]) == 25
+    assert throttle.wait_s("10.0.0.1", now=59.0) > 0
+    assert throttle.wait_s("10.0.0.1", now=60.5) == 0
+    assert len(throttle._clients) <= 25, "what is refused must not fill the memory"
+
+
+def test_strangers_of_many_addresses_do_not_lock_out_an_address_that_logged_in_before() -> None:
+    throttle = Throttle(per_client=10, in_all=25, known=["10.0.0.1"])
+    throttle.welcome("2001:db8:1:2::7")
+    assert allowed(throttle, [f"198.51.100.{number}" for number in range(250)]) == 25
+    assert throttle.wait_s("203.0.113.9", now=1.0) > 0
+    assert allowed(throttle, ["10.0.0.1"] * 50, now=1.0) == 10, "its own share, and no more"
+    assert allowed(throttle, ["2001:db8:1:2:ffff::1"] * 50, now=1.0) == 10, "all of its /64"
+
+
+def test_a_whole_64_of_ipv6_counts_as_one_client() -> None:
+    assert allowed(Throttle(), [f"2001:db8:5:6::{number:x}" for number in range(50)]) == 10
+    assert allowed(Throttle(), [f"2001:db8:5:{number:x}::1" for number in range(50)]) == 50
+
+
+def test_addresses_that_logged_in_are_bounded_too() -> None:
+    throttle = Throttle(known=[f"10.0.{number // 250}.{number % 250}" for number in range(5000)])
+    assert len(throttle._known) <= 256
+
+
+def test_each_refused_login_is_one_line_without_anything_that_was_typed(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = client(password=PASSWORD, peer="203.0.113.7")
+    forged = {"X-Forwarded-For": "1.2.3.4", "User-Agent": "x\tlogin refused for 9.9.9.9"}
+    for number in range(11):
+        log_in(one, f"guess {number}\n2026-01-01 login refused for 9.9.9.9", user="ana\r\nevil")
+    one.post("/login", data={"user": "voicewright", "password": "geheim"}, headers=forged)
+    one.post("/login", content=b"x" * 5000)
+    lines = [record.getMessage() for record in caplog.records if record.name == "voicewright.login"]
+    line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} voicewright: login refused for 203\.0\.113\.7 \(([\w ]+)\)"
+    reasons = [re.fullmatch(line, text).group(1) for text in lines]  # type: ignore[union-attr]
+    assert reasons == ["wrong user name or password"] * 10 + ["too many attempts"] * 2 + ["form too large"]
+
+
+def test_a_flood_of_refusals_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    refusals = RefusalLog()
+    for number in range(5000):
+        refusals.add(f"198.51.100.{number % 250}", "too many attempts")
+    assert len(caplog.records) == 600
+
+
+# ---- the way back ----------------------------------------------------------------------------------------------------
+
+PLACES = [
+    "/en/?project=anna&tab=review&q=%C3%A1gua+fria",
+    "/pt-BR/?tab=system",
+    "/?project=a",
+    "/en",
+    "/audio/p/clip/c",
+]
+
+
+@pytest.mark.parametrize("root", ["", "/voice"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_deep_link_survives_the_login(client: Client, place: str, root: str) -> None:
+    one = client(password=PASSWORD, root_path=root)
+    led = one.get(f"{root}{place}", headers={"Accept": "text/html"})
+    assert led.status_code == 303
+    form = one.get(led.headers["location"])
+    assert 'method="post"' in form.text
+    assert "action=" not in form.text, "the form goes to where it stands, the way back with it"
+    wrong = one.post(led.headers["location"], data={"user": "voicewright", "password": "wrong"})
+    assert wrong.status_code == 401
+    done = one.post(led.headers["location"], data={"user": "voicewright", "password": PASSWORD})
+    assert (done.status_code, done.headers["location"]) == (303, f"{root}{place}")
+    again = one.get(led.headers["location"])
+    assert (again.status_code, again.headers["location"]) == (303, f"{root}{place}")
+
+
+def test_the_login_page_speaks_the_language_of_the_page_behind_it(client: Client) -> None:
+    one = client(password=PASSWORD)
+    assert "Senha" in one.get("/login?next=%2Fpt-BR%2F", headers={"Accept-Language": "en"}).text
+    assert "Password" in one.get("/login?next=%2Fen%2F", headers={"Accept-Language": "pt-BR"}).text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "//evil.example",
+        "///evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "\\/evil.example",
+        "/%5cevil.example",
+        "/%2fevil.example",
+        "/%2F%2Fevil.example",
+        "/%252f/evil.example",
+        "/en/..//evil.example",
+        "/en/%2e%2e//evil.example",
+        "/./en/",
+        "/en//evil.example",
+        "https://evil.example/",
+        "https:evil.example",
+        "https:/evil.example",
+        "HTTPS:evil.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "evil.example",
+        "en/",
+        "@evil.example",
+        ".evil.example",
+        " //evil.example",
+        "\t//evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r\nSet-Cookie: a=b",
+        "/%0d%0aSet-Cookie:%20a=b",
+        "/%09/evil.example",
+        "/%00",
+        "/\x00//evil.example",
+        "/en/?a=b\r\nX: y",
+        "/en/?a=b\\c",
+        "/en/#x",
+        "/\u2044/evil.example",
+        "/\uff0f/evil.example",
+        "/login",
+        "/login/",
+        "/log%69n",
+        "/logout",
+        "",
+        "/" + "a" * 3000,
+    ],
+)
+@pytest.mark.parametrize("root", ["", "/voice"])
+def test_the_way_back_leads_to_no_other_site(client: Client, place: str, root: str) -> None:
+    assert way_back(place, root) == f"{root}/"
+    assert way_back(f"{root}{place}" if place.startswith("/") else place, root) == f"{root}/"
+    one = client(password=PASSWORD, root_path=root)
+    done = one.post("/login", params={"next": place}, data={"user": "voicewright", "password": PASSWORD})
+    assert (done.status_code, done.headers["location"]) == (303, f"{root}/")
+
+
+@pytest.mark.parametrize("place", ["/", "/en/", "/voicewright/", "/voice", "/voice/../en/", "/VOICE/en/"])
+def test_with_a_prefix_the_way_back_stays_below_it(place: str) -> None:
+    assert way_back(place, "/voice") == "/voice/"

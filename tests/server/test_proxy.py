@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -178,3 +179,38 @@ def test_with_a_prefix_it_still_works_directly_on_localhost(behind: int) -> None
 def test_a_large_upload_goes_through(proxy: str) -> None:
     upload = {"files": ("a.wav", bytes(30 << 20))}
     assert httpx.post(f"{proxy}/voice/en/gradio_api/upload", files=upload, timeout=60).status_code == 200
+
+
+@pytest.fixture
+def bare_nginx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An nginx that passes requests on and no header, before a server of its own with or without a password."""
+    with running(tmp_path / "workspace", password=request.param) as behind:
+        port = free_port()
+        inside = f"location / {{ proxy_pass http://127.0.0.1:{behind}; }}"
+        (tmp_path / "nginx.conf").write_text(NGINX_AROUND.format(folder=tmp_path, port=port, inside=inside))
+        process = subprocess.Popen([str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}/", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+@pytest.mark.parametrize("bare_nginx", ["", "a password"], indirect=True, ids=["page", "login"])
+def test_a_proxy_that_loses_the_host_gets_a_sentence_in_place_of_an_empty_page(bare_nginx: str, chromium: Any) -> None:
+    for language, word in (("en", "Your browser is at"), ("pt-BR", "Seu navegador está em")):
+        page = chromium.new_page(locale=language)
+        broken: list[str] = []
+        page.on("pageerror", lambda error, broken=broken: broken.append(str(error)))
+        page.goto(f"{bare_nginx}/", wait_until="commit")
+        page.wait_for_selector("h1")
+        text = page.inner_text("body")
+        assert word in text
+        assert bare_nginx.removeprefix("http://") in text
+        assert "proxy_set_header Host $http_host;" in text
+        assert not broken
+        page.close()

@@ -155,7 +155,7 @@ def test_gradios_routes_that_the_page_does_not_need_are_closed(client: Client, p
         "/etc/passwd",
         "../../../../etc/passwd",
         "{repository}/webui.py",
-        "{workspace}/session.key",
+        "{workspace}/private/sessions.json",
         "file:///etc/passwd",
         "/proc/self/environ",
         "{workspace}/projects/p/project.json",
@@ -167,7 +167,7 @@ def test_gradios_file_route_gives_nothing_but_its_own_uploads(client: Client, tm
     one.post("/login", content="user=voicewright&password=a long password")
     (workspace / "projects" / "p").mkdir(parents=True)
     (workspace / "projects" / "p" / "project.json").write_text("{}")
-    assert (workspace / "session.key").exists()
+    assert (workspace / "private" / "sessions.json").exists()
     answer = one.get(f"/en/gradio_api/file={path.format(repository=REPOSITORY, workspace=workspace)}")
     assert answer.status_code in (403, 404)
 

@@ -30,6 +30,16 @@ def test_every_finding_and_every_fix_of_the_doctor(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_every_finding_about_the_way_a_request_came(language: str) -> None:
+    t = Translator(language)
+    findings = _found("connection.py", r'Finding\(\s*"(\w+)"') | {"proxied"}
+    fixes = _found("connection.py", r'values, "(\w+)"\)') | {"proxy_untrusted"}
+    assert len(findings) >= 6
+    assert not [key for key in findings if not t.has(f"system.{key}")]
+    assert not [key for key in fixes if not t.has(f"system.fix_{key}")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_remark_on_a_curve(language: str) -> None:
     keys = _found("training/commentary.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart"}
     assert not [key for key in keys if not Translator(language).has(f"comment.{key}")]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import doctor
+import gradio as gr
+from starlette.datastructures import Headers
+
+from core import connection, doctor
 from core.doctor import Finding
 from core.engines.registry import bases, engines
 from core.workspace import Project
-from ui import html
+from ui import html, visitor
 from ui.i18n import Translator
+from ui.login import SESSION, SESSIONS
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.proxy_headers import CONNECTION
+from ui.sessions import Session
 
 
 def build(page: Page) -> Tab:
@@ -22,15 +28,30 @@ def build(page: Page) -> Tab:
     def refresh(_: Project | None) -> Updates:
         parts = [
             html.heading(t("tabs.system"), t("system.purpose")),
-            _health(t, doctor.examine(page.workspace.path)),
+            _health(t, [*doctor.examine(page.workspace.path), *_reached(page)]),
             _models(page),
             _settings(page),
-            _log_out(page),
+            _logins(t),
             _about(t),
         ]
         return {panel: "".join(parts)}
 
+    def act(_: Project | None, evt: gr.EventData) -> None:
+        sessions = visitor.scope().get(SESSIONS)
+        if sessions and evt.do == "end-session":
+            sessions.end(evt.id)
+
+    page.on(panel.act, act)
     return Tab("system", [panel], refresh)
+
+
+def _reached(page: Page) -> list[Finding]:
+    """How this very request came here."""
+    scope = visitor.scope()
+    if CONNECTION not in scope:
+        return []
+    origin = Headers(scope=scope).get("origin", "")
+    return connection.examine(scope[CONNECTION], origin, page.settings.trusted_proxies)
 
 
 def _health(t: Translator, findings: list[Finding]) -> str:
@@ -51,7 +72,7 @@ def _line(t: Translator, one: Finding) -> str:
 
 
 def _fix(t: Translator, one: Finding) -> str:
-    return f'<p class="vw-fix">{html.e(t(f"system.fix_{one.fix}"))}</p>' if one.fix else ""
+    return f'<p class="vw-fix">{html.e(t(f"system.fix_{one.fix}", **one.values))}</p>' if one.fix else ""
 
 
 def _models(page: Page) -> str:
@@ -91,16 +112,34 @@ def _settings(page: Page) -> str:
     return html.details(t("system.settings"), f'<p class="vw-dim">{html.e(t("system.settings_help"))}</p>{table}')
 
 
-def _log_out(page: Page) -> str:
-    """A plain form: it ends the session and shows the page that asks for the password."""
-    t = page.t
-    if not page.settings.password:
+def _logins(t: Translator) -> str:
+    """Who is logged in, and a plain form: it ends the session and shows the page that asks for the password."""
+    scope = visitor.scope()
+    if SESSION not in scope:
         return ""
-    button = f'<button type="submit" class="vw-btn" id="log-out">{html.e(t("system.log_out"))}</button>'
-    return (
-        f'<form class="vw-card" method="post" action="../logout"><p class="vw-dim">{html.e(t("system.log_out_help"))}'
-        f'</p><div class="vw-row">{button}</div></form>'
+    own = scope[SESSION].id
+    rows = "".join(f"<li>{_login(t, session, session.id == own)}</li>" for session in scope[SESSIONS].all())
+    buttons = (
+        f'<button type="submit" class="vw-btn" id="log-out">{html.e(t("system.log_out"))}</button>'
+        f'<button type="submit" class="vw-btn" name="everywhere" id="log-out-everywhere">'
+        f"{html.e(t('system.log_out_everywhere'))}</button>"
     )
+    return (
+        f'<section class="vw-card"><h3>{html.e(t("system.sessions"))}</h3><p class="vw-dim">'
+        f'{html.e(t("system.sessions_help"))}</p><ul class="vw-logins">{rows}</ul>'
+        f'<form method="post" action="../logout"><div class="vw-row">{buttons}</div></form></section>'
+    )
+
+
+def _login(t: Translator, session: Session, is_own: bool) -> str:
+    name = session.browser or t("system.session_unknown")
+    if session.browser and session.system:
+        name = t("system.session_browser", browser=session.browser, system=session.system)
+    times = {"since": t.moment(session.since), "seen": t.moment(session.seen), "address": session.address or "–"}
+    end = f'<span class="vw-chip">{html.e(t("system.session_this"))}</span>'
+    if not is_own:
+        end = html.action(t("system.session_end"), "end-session", session.id)
+    return f"<p><b>{html.e(name)}</b><span>{html.e(t('system.session_times', **times))}</span></p>{end}"
 
 
 def _about(t: Translator) -> str:
