@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from core.workspace import Workspace
-from ui import address_check
+from ui import address_check, upload_parser
 from ui.security import prefix
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ class LanguagePage:
         with _no_throwaway_apps():
             blocks = self.build(self.settings, self.workspace, self.lang)
         blocks.delete_cache = _DELETE_CACHE_S
+        upload_parser.install()
         path = f"/{self.lang}"
         # Gradio mounts the page into the app it is given; a scratch one keeps our own routes and their order. Where
         # that app has a CORS policy, Gradio leaves out its own, which would answer to any origin.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -19,12 +20,16 @@ from core.errors import UserError
 from core.settings import Settings
 from core.training.auto_resume import resume_interrupted
 from core.workspace import Workspace
-from ui import audio_routes, clip_routes, language, login, security, tensorboard
+from ui import audio_routes, clip_routes, connections, language, login, security, tensorboard
+from ui.body_limit import BodyLimit
+from ui.head_requests import HeadRequests
 from ui.proxy_headers import ProxyHeaders
 from ui.sessions import Sessions
+from ui.upload_room import UploadRoom
 
 if TYPE_CHECKING:
     import gradio as gr
+    import uvicorn
 
     Build = Callable[[Settings, Workspace, str], "gr.Blocks"]
 
@@ -98,10 +103,13 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
 
     # The last one added is the first to see a request.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(UploadRoom, settings=settings)
     app.add_middleware(login.LoginNeeded, sessions=sessions, root=root)
+    app.add_middleware(BodyLimit)
     app.add_middleware(security.Guard, settings=settings)
     app.add_middleware(security.Prefix, prefix=root)
     app.add_middleware(ProxyHeaders, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(HeadRequests)
     app.state.pages = pages
     return app
 
@@ -179,6 +187,8 @@ def serve(settings: Settings) -> None:
     app = create_app(settings)
     import uvicorn
 
+    config = server_config(app)
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             app.state.pages[_likely(settings)].build_now()
@@ -187,17 +197,27 @@ def serve(settings: Settings) -> None:
 
     # Gradio serves files of the working directory to itself: give it one that is empty.
     os.chdir(settings.workspace / "tmp" / "empty")
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-        server_header=False,
-        ws="none",
-        proxy_headers=False,  # ui/proxy_headers.py reads them
-    )
     # After a clean end uvicorn raises the signal that ended it once more; Ctrl+C needs no traceback.
     with contextlib.suppress(KeyboardInterrupt):
         Server(config).run(sockets=[listening])
+
+
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves the application: HTTP/1.1 by connections with a budget."""
+    import uvicorn
+
+    limit = connections.ConnectionLimit.for_descriptors(connections.raise_descriptor_limit())
+    return uvicorn.Config(
+        app,
+        http=functools.partial(connections.BudgetedProtocol, limit=limit),  # type: ignore[arg-type]
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,  # ui/proxy_headers.py reads them
+        backlog=connections.BACKLOG,
+        timeout_keep_alive=connections.KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
 
 
 def _likely(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -48,8 +49,8 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 @contextmanager
-def running(workspace: Path, **settings: str) -> Iterator[int]:
-    """A server process; gives its port."""
+def running(workspace: Path, *, descriptors: int = 0, **settings: str) -> Iterator[int]:
+    """A server process, which may open no more than so many descriptors if that is given; gives its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     environment = {f"VOICEWRIGHT_{name.upper()}": value for name, value in settings.items()}
@@ -59,6 +60,8 @@ def running(workspace: Path, **settings: str) -> Iterator[int]:
         pass_fds=[listening.fileno()],
         env={**os.environ, **environment, "VOICEWRIGHT_WORKSPACE": str(workspace)},
     )
+    if descriptors:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
     try:
         wait_until_up(f"http://127.0.0.1:{port}/health", process)
         yield port

@@ -12,7 +12,7 @@ import uvicorn
 
 from core.settings import Settings
 from core.workspace import Workspace
-from ui.server import create_app
+from ui.server import create_app, server_config
 
 
 def count() -> Iterator[str]:
@@ -41,5 +41,4 @@ if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
     app = create_app(Settings(_env_file=None), build)  # type: ignore[call-arg]
     app.state.pages["en"].build_now()
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, ws="none", proxy_headers=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(server_config(app)).run(sockets=[listening])
