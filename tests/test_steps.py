@@ -25,7 +25,7 @@ def _cut(project: Project, source_id: str, count: int) -> None:
     )
     project.clips.mkdir(exist_ok=True)
     for n in range(count):
-        soundfile.write(project.clip_file(f"{source_id}-{n:04d}"), np.full(2205, n / 99, np.float32), 22_050)
+        soundfile.write(project.clip_file(f"{source_id}-{n:04d}"), np.full(5 * 22_050, n / 99, np.float32), 22_050)
 
 
 def test_the_road_from_an_empty_project_to_a_spoken_take(project: Project) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
@@ -15,6 +17,14 @@ CLIP_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44
 # Cutting rounds to whole samples and limits are inclusive, so a clip may miss a limit by this much.
 _SLACK_S = 0.001
+
+
+TextCheck = Callable[[str], Any]
+_TEXT_PROBLEMS = {
+    "no_words": ("dataset.no_words", "The text “{written}” has no word in it."),
+    "unknown_characters": ("dataset.unknown_characters", "The voice cannot speak {characters}."),
+    "too_many_tokens": ("dataset.too_many_tokens", "The text has {tokens} tokens; at most {limit} fit."),
+}
 
 
 @dataclass(frozen=True)
@@ -34,29 +44,23 @@ def column(text: str) -> str:
     return clean(text.replace("|", " "))
 
 
-def check(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
-    """Why this clip cannot be trained on, or None. Looks at the file's size only, so that a page may call it."""
+def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> Dropped | None:
+    """Why this clip cannot be trained on, or None. Looks at the file's size only, so that a page may call it.
+
+    Args:
+        clip: what is judged.
+        audio: its file.
+        limits: of the engine.
+        text_problem: the engine's own verdict on texts, the one that its training goes by.
+    """
     text = column(clip.text)
     if not text:
         return _drop(clip, "dataset.no_text", "The clip has no text.")
-    if not any(letter.isalnum() for letter in text):
-        return _drop(clip, "dataset.no_words", "The text “{written}” has no word in it.", written=text)
-    if clip.seconds < limits.min_s - _SLACK_S:
-        return _drop(
-            clip,
-            "dataset.too_short",
-            "The clip is {seconds} s long; at least {limit} s are needed.",
-            seconds=round(clip.seconds, 2),
-            limit=round(limits.min_s, 2),
-        )
-    if clip.seconds > limits.max_s + _SLACK_S:
-        return _drop(
-            clip,
-            "dataset.too_long",
-            "The clip is {seconds} s long; at most {limit} s can be learnt from.",
-            seconds=round(clip.seconds, 2),
-            limit=round(limits.max_s, 2),
-        )
+    if problem := text_problem(text):
+        code, template = _TEXT_PROBLEMS[problem.kind]
+        return _drop(clip, code, template, **problem.values)
+    if problem := _length_problem(clip, clip.seconds, limits):
+        return problem
     try:
         empty = audio.stat().st_size <= _WAV_HEADER_BYTES
     except FileNotFoundError:
@@ -64,8 +68,8 @@ def check(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
     return _drop(clip, "dataset.bad_audio", "The audio file of the clip cannot be read.") if empty else None
 
 
-def check_audio(clip: Clip, audio: Path) -> Dropped | None:
-    """Why the file itself cannot be used (unreadable, wrong rate or channels), or None. Opens the file."""
+def check_audio(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
+    """Why the file itself cannot be used (unreadable, wrong rate, channels or length), or None. Opens the file."""
     try:
         facts = soundfile.info(str(audio))
     except (RuntimeError, OSError):
@@ -78,6 +82,26 @@ def check_audio(clip: Clip, audio: Path) -> Dropped | None:
             rate=facts.samplerate,
             channels=facts.channels,
             wanted=CLIP_RATE_HZ,
+        )
+    return _length_problem(clip, facts.frames / facts.samplerate, limits)
+
+
+def _length_problem(clip: Clip, seconds: float, limits: Limits) -> Dropped | None:
+    if seconds < limits.min_s - _SLACK_S:
+        return _drop(
+            clip,
+            "dataset.too_short",
+            "The clip is {seconds} s long; at least {limit} s are needed.",
+            seconds=round(seconds, 2),
+            limit=round(limits.min_s, 2),
+        )
+    if seconds > limits.max_s + _SLACK_S:
+        return _drop(
+            clip,
+            "dataset.too_long",
+            "The clip is {seconds} s long; at most {limit} s can be learnt from.",
+            seconds=round(seconds, 2),
+            limit=round(limits.max_s, 2),
         )
     return None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.dataset.checks import check_audio, column
-from core.dataset.report import Report, report, summarize
+from core.dataset.report import Report, limits, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_atomic, write_json
@@ -130,9 +130,10 @@ def signature(clips: Sequence[Clip]) -> str:
 def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], list[Dropped]]:
     hashes: dict[str, str] = {}
     broken: list[Dropped] = []
+    bounds = limits(project)
     for clip in clips:
         audio = project.clip_file(clip.id)
-        if why := check_audio(clip, audio):
+        if why := check_audio(clip, audio, bounds):
             broken.append(why)
         else:
             hashes[clip.id] = sha256_file(audio)

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.dataset.checks import Limits, check
 from core.dataset.split import validation
 from core.engines.base import Dropped
-from core.engines.registry import info
+from core.engines.registry import info, texts
 from core.records import LOW_CONFIDENCE, Clip, ClipFilter
 from core.workspace import Project
 
@@ -48,11 +48,11 @@ class Report:
 
 def report(project: Project, seed: int = 0) -> Report:
     """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
-    bounds = Limits(*info(project.info.engine).clip_seconds)
+    bounds, text_problem = limits(project), texts(project.info.engine).text_check(project)
     used: list[Clip] = []
     dropped: list[Dropped] = []
     for clip in project.store.clips(ClipFilter("approved")):
-        why = check(clip, _audio(project, clip), bounds)
+        why = check(clip, _audio(project, clip), bounds, text_problem)
         if why:
             dropped.append(why)
         else:
@@ -65,6 +65,11 @@ def report(project: Project, seed: int = 0) -> Report:
         rejected=totals.rejected,
         seed=seed,
     )
+
+
+def limits(project: Project) -> Limits:
+    """How long a clip must and may be for the project's engine."""
+    return Limits(*info(project.info.engine).clip_seconds)
 
 
 def summarize(

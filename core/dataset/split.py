@@ -9,27 +9,29 @@ from collections.abc import Sequence
 from core.records import Clip
 
 VALIDATION_SHARE = 0.1
+SHORTEST_S = 3.0  # as long as the shortest piece a voice is copied from while learning: less tells little of it
 # Whole recordings are held out only if they come to between these shares of the clips.
 _LEAST, _MOST = 0.05, 0.2
 
 
 def validation(clips: Sequence[Clip], seed: int = 0) -> set[str]:
-    """Ids of the clips to validate on: about a tenth, at least one, never all.
+    """Ids of the clips to validate on: about a tenth, at least one, never all, none that is very short.
 
     Neighbouring clips of one recording sound alike, so single clips drawn at random would make the error on "unseen"
     sentences look better than it is. Hence whole recordings, or one connected stretch of each recording.
 
     Args:
-        clips: what will be used, any order.
+        clips: what will be trained on (what is dropped is no part of it), any order.
         seed: another seed draws other recordings or stretches; the same gives the same.
     """
     if len(clips) < 2:
         return set()
+    fit = [clip for clip in clips if clip.seconds >= SHORTEST_S] or clips
     by_source: dict[str, list[Clip]] = defaultdict(list)
-    for clip in sorted(clips, key=lambda clip: (clip.source_id, clip.start_s, clip.id)):
+    for clip in sorted(fit, key=lambda clip: (clip.source_id, clip.start_s, clip.id)):
         by_source[clip.source_id].append(clip)
-    whole = _whole_sources(by_source, len(clips), seed)
-    return whole or _stretches(by_source, len(clips), seed)
+    whole = _whole_sources(by_source, len(fit), seed)
+    return whole or _stretches(by_source, len(fit), seed)
 
 
 def _whole_sources(by_source: dict[str, list[Clip]], total: int, seed: int) -> set[str]:

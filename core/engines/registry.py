@@ -60,6 +60,11 @@ def bases(name: str = "xtts") -> Any:
     return importlib.import_module(f"core.engines.{info(name).name}.base_files")
 
 
+def texts(name: str = "xtts") -> Any:
+    """The engine's module on how it reads texts (`core.engines.xtts.reading`); light, so a page may ask it."""
+    return importlib.import_module(f"core.engines.{info(name).name}.reading")
+
+
 def get_engine(name: str = "xtts") -> Engine:
     """The engine itself. Heavy: imports its model library.
 

@@ -36,7 +36,8 @@ def make_clips(project: Project) -> MakeClips:
         project.store.replace_clips(source_id, clips)
         for number, clip in enumerate(clips):
             noise = np.random.default_rng([ord(source_id[0]), number]).normal(0, 0.1, 2205).astype(np.float32)
-            soundfile.write(project.clip_file(clip.id), noise, 22_050, subtype="PCM_16")
+            long = np.resize(noise, round(seconds * 22_050))
+            soundfile.write(project.clip_file(clip.id), long, 22_050, subtype="PCM_16")
         return clips
 
     return make

@@ -12,6 +12,7 @@ import soundfile
 
 from core.dataset.freeze import dataset, datasets, freeze, is_current, latest, read_report
 from core.dataset.report import report
+from core.engines.xtts.base_files import FILES
 from core.errors import UserError
 from core.files import sha256_file
 from core.workspace import Project
@@ -168,3 +169,68 @@ def test_the_report_card_tells_amount_and_mix(project: Project, make_clips: Make
     assert lights["mix"].level == "poor"  # all of one length
     assert lights["sure"].level == "good" and lights["endings"].level == "good"
     assert json.dumps([light.values for light in lights.values()])
+
+
+NASTY = {
+    "spoken": ["Dr. Smith paid $5.50 on 3/4/2024 at 10:30 p.m.", "“Curly” quotes ’ it’s ‘fine’…", "LOUD CAPITALS."],
+    "cleaned": ["Zero\u200bwidth and soft\u00adhyphen and no\u00a0break and bom\ufeff here.", " Tabs\tand\u2028lines."],
+    "written out": [
+        "3,5 km, 50 %, 20 €, C#, § 5, 2 + 2 = 4",
+        "a\u0303 combining and \ufb01 ligature \uff01",
+        "a|b [en] [STOP]",
+    ],
+    "dropped": ["Smile 😀 today.", "Left → right.", "\u202bمرحبا\u202c ꙮ", "…!", "\u200b", "word " * 300, "bad \ufffd"],
+}
+
+
+def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Project, make_clips: MakeClips) -> None:
+    from core.engines.xtts import features
+    from core.engines.xtts.starter_vocabulary import starter_vocabulary
+
+    clips = make_clips("a", 8 + sum(map(len, NASTY.values())))
+    texts = [text for kind in NASTY.values() for text in kind]
+    with sqlite3.connect(project.store.path) as db:  # as a version before cleaning kept them
+        db.executemany("UPDATE clips SET text=? WHERE id=?", [(t, c.id) for t, c in zip(texts, clips, strict=False)])
+    for clip, frames in zip(clips[-4:], (11_003, 11_000, 255_802, 255_850), strict=True):  # about both limits
+        soundfile.write(project.clip_file(clip.id), np.full(frames, 0.1, np.float32), 22_050, subtype="PCM_16")
+
+    info = freeze(project)
+    base = project.workspace.models / "base"
+    base.mkdir(parents=True)
+    starter_vocabulary().save(str(base / "vocab.json"))
+    trained = features.check(info.path, base)
+    frozen = read_report(info)
+    assert set(trained.used) == {row[0] for row in _rows(info.path / "metadata.csv")} and not trained.dropped
+    assert info.clips == len(trained.used) == info.train + info.val
+
+    reasons = {one["clip_id"]: one["code"] for one in frozen["dropped"]}
+    nasty = dict(zip((clip.id for clip in clips), texts, strict=False))
+    assert [nasty[clip_id] for clip_id in sorted(reasons) if clip_id in nasty] == NASTY["dropped"]
+    assert {reasons.pop(clip.id) for clip in clips[-4:] if clip.id in reasons} == {
+        "dataset.too_short",
+        "dataset.too_long",
+    }
+    assert set(reasons.values()) == {
+        *("dataset.unknown_characters", "dataset.no_words", "dataset.no_text", "dataset.too_many_tokens"),
+    }
+    smile = next(one for one in frozen["dropped"] if one["clip_id"] == clips[texts.index("Smile 😀 today.")].id)
+    assert "“😀” (U+1F600 GRINNING FACE)" in smile["text"]
+
+
+def test_the_verdict_on_texts_is_that_of_the_base_the_project_is_trained_on(
+    project: Project, make_clips: MakeClips
+) -> None:
+    from core.engines.xtts.starter_vocabulary import starter_vocabulary
+
+    clips = make_clips("a", 6)
+    project.store.edit_clip(clips[0].id, text="Șase țări.")
+    assert [one.clip_id for one in report(project).dropped] == []
+    small = json.loads(starter_vocabulary().to_str())
+    del small["model"]["vocab"]["ș"]
+    folder = project.workspace.models / "xtts-v2"
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).write_text(json.dumps(small) if name == "vocab.json" else "")
+    dropped = report(project).dropped
+    assert [(one.clip_id, one.code) for one in dropped] == [(clips[0].id, "dataset.unknown_characters")]
+    assert "U+0219" in dropped[0].text

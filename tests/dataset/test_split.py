@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.dataset.split import validation
@@ -50,3 +52,23 @@ def test_order_does_not_matter_and_the_seed_does() -> None:
 
 def test_nothing_can_be_held_out_of_a_single_clip() -> None:
     assert validation(_clips(a=1)) == set()
+
+
+def test_a_very_short_clip_is_never_validated_on() -> None:
+    clips = _clips(a=60)
+    short = {clip.id for number, clip in enumerate(clips) if number % 3 == 0}
+    mixed = [replace(clip, end_s=clip.start_s + 0.8) if clip.id in short else clip for clip in clips]
+    for seed in range(20):
+        held = validation(mixed, seed)
+        assert held and not held & short
+        assert validation(mixed[::-1], seed) == held
+
+    sources = [
+        replace(clip, end_s=clip.start_s + 0.8) if clip.source_id == "s3" else clip
+        for clip in _clips(**{f"s{number}": 10 for number in range(12)})
+    ]
+    assert all(not any(one.startswith("s3") for one in validation(sources, seed)) for seed in range(20))
+
+
+def test_where_all_are_short_there_is_still_something_to_validate_on() -> None:
+    assert len(validation([replace(clip, end_s=clip.start_s + 1) for clip in _clips(a=20)])) == 2

@@ -11,6 +11,7 @@ from ui.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.parts.heard import heard_lines
 from ui.parts.measures import clip_lights
+from ui.parts.model_reads import model_reads
 
 _BUCKETS = 400
 
@@ -27,7 +28,8 @@ def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = Fal
     clip = spot.clip
     return (
         f'<article class="vw-card vw-review" data-key="{html.e(clip.id)}">{_head(t, spot)}'
-        f"{_why(t, clip)}{_sound(t, project, spot, play)}{clip_lights(t, clip)}{_text(t, spot)}{_buttons(t, spot)}"
+        f"{_why(t, clip)}{_sound(t, project, spot, play)}{clip_lights(t, clip)}"
+        f"{_text(t, project, spot)}{_buttons(t, spot)}"
         "</article>"
     )
 
@@ -76,12 +78,12 @@ def _why(t: Translator, clip: Clip) -> str:
     return f'<ul class="vw-flags" aria-label="{html.e(t("review.flags"))}">{items}</ul>' if items else ""
 
 
-def _text(t: Translator, spot: Spot) -> str:
+def _text(t: Translator, project: Project, spot: Spot) -> str:
     clip, label = spot.clip, html.e(t("review.text"))
     return (
         f'<div><label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
         f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
-        f"</label>{heard_lines(t, clip, spot.words)}</div>"
+        f"</label>{model_reads(t, project, clip.text)}{heard_lines(t, clip, spot.words)}</div>"
     )
 
 

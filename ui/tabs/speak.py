@@ -17,6 +17,7 @@ from ui.job_panel import act_on_job, job_panel, why_busy
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.choice import select
+from ui.parts.model_reads import model_reads
 from ui.parts.takes import download_link, export_cards, take_cards
 from ui.parts.training_view import step_name
 
@@ -30,6 +31,7 @@ def build(page: Page) -> Tab:
     with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=3, min_width=320):
             text = gr.Textbox(label=t("speak.text"), placeholder=t("speak.text_example"), lines=3, max_lines=8)
+            reads = Panel()
             setup = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
                 references = gr.Dropdown(
@@ -45,7 +47,7 @@ def build(page: Page) -> Tab:
             exporting = Panel()
             exported = Panel()
 
-    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None) -> Updates:
+    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, said: str) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
@@ -56,6 +58,7 @@ def build(page: Page) -> Tab:
         return {
             top: heading,
             body: gr.update(visible=True),
+            **read(project, said, query),
             setup: _setup(t, project, query),
             references: gr.update(choices=offered, value=kept),
             about_export: _about_export(t),
@@ -63,6 +66,9 @@ def build(page: Page) -> Tab:
             spoken: take_cards(t, project, takes(project)),
             **_jobs(project, query),
         }
+
+    def read(project: Project | None, said: str, query: str) -> Updates:
+        return {reads: model_reads(t, project, said, _language(project, query)) if project else ""}
 
     def _jobs(project: Project, query: str) -> Updates:
         return {actions: _speaking(t, project), exporting: _exporting(t, project, _chosen(project, query))}
@@ -93,8 +99,10 @@ def build(page: Page) -> Tab:
 
     for panel in (actions, exporting, spoken):
         page.on(panel.act, act, [page.view, text, references, seed, name], [name])
-    outputs = [top, body, setup, references, actions, spoken, about_export, exporting, exported]
-    return Tab("speak", outputs, refresh, tick, [page.view, references])
+    page.on(text.blur, read, [text, page.view], [reads], refresh=False)
+    page.on(text.submit, read, [text, page.view], [reads], refresh=False)
+    outputs = [top, body, reads, setup, references, actions, spoken, about_export, exporting, exported]
+    return Tab("speak", outputs, refresh, tick, [page.view, references, text])
 
 
 def _lead(t: Translator, project: Project | None) -> str:

@@ -88,6 +88,14 @@ def base_place(workspace: Workspace, base_id: str) -> Path:
     )
 
 
+def usual_base(project: Project) -> str:
+    """The base a project was trained on last, else the one it is offered: its id, or a local folder."""
+    last = project.latest("train")
+    if last is not None:
+        return str(last.spec()["arguments"]["base"])
+    return STARTER if project.info.demo or state(project.workspace).status != "ready" else XTTS_V2
+
+
 def base_folder(workspace: Workspace, base_id: str) -> Path:
     """The folder of a base that is there in full; the starter is made if it is not there yet.
 

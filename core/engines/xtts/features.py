@@ -19,23 +19,30 @@ import soundfile
 from torch import Tensor
 
 from core.engines.base import DatasetReport, Dropped, OnClip
+from core.engines.xtts import reading
 from core.engines.xtts.cache import Computed, FeatureCache
 from core.engines.xtts.encode import RATE, Encoded, Encoder, read_audio
 from core.engines.xtts.model import load_dvae, load_mel_stats
-from core.engines.xtts.text import Tokenizer, code_of, unknown_characters
+from core.engines.xtts.text import Tokenizer, code_of, text_problem
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.hardware import out_of_memory
 from core.jobs.reporter import Reporter
-from core.text import named
 from core.training import card
 
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
-MIN_SAMPLES = RATE // 2
-MAX_TOKENS = 200
+MIN_SAMPLES = round(0.499 * RATE)  # half a second; cutting rounds to whole samples
 BATCH_S = {"cpu": 30.0, "cuda": 300.0}
 _READERS = 2  # threads that read the next clips; a card computes faster than one thread reads
+_TEXT_PROBLEMS = {
+    "no_words": ("clip.no_words", "The text of clip {clip} (“{written}”) has no word in it."),
+    "unknown_characters": (
+        "clip.unknown_characters",
+        "The text of clip {clip} holds {characters}, which the voice cannot speak.",
+    ),
+    "too_many_tokens": ("clip.too_many_tokens", "The text of clip {clip} has {tokens} tokens; at most 200 fit."),
+}
 VERSION = 2  # raise when what is stored, or how it is computed, changes
 
 
@@ -144,7 +151,7 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
 def cache_key(dataset: Path, base: Path) -> str:
     """Names what of these clips this base's tokenizer lets pass, by content."""
     language = language_of(dataset, load_tokenizer(base))
-    parts: list[Any] = [VERSION, dataset.name, language, sha256_file(base / "vocab.json")]
+    parts: list[Any] = [VERSION, reading.VERSION, dataset.name, language, sha256_file(base / "vocab.json")]
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -188,14 +195,10 @@ def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Dropped | N
         return _drop(row, "clip.too_short", text, **facts), [], samples
     if not row.text.strip():
         return _drop(row, "clip.no_text", "Clip {clip} has no text."), [], samples
-    if unknown := unknown_characters(tokenizer, row.text, language):
-        text = "The text of clip {clip} holds {characters}, which the voice cannot speak."
-        return _drop(row, "clip.unknown_characters", text, characters=named(unknown)), [], samples
-    tokens = text_tokens(tokenizer, row.text, language)
-    if len(tokens) > MAX_TOKENS:
-        text = "The text of clip {clip} has {tokens} tokens; at most 200 fit."
-        return _drop(row, "clip.too_many_tokens", text, tokens=len(tokens)), [], samples
-    return None, tokens, samples
+    if problem := text_problem(tokenizer, row.text, language):
+        code, text = _TEXT_PROBLEMS[problem.kind]
+        return _drop(row, code, text, **problem.values), [], samples
+    return None, text_tokens(tokenizer, row.text, language), samples
 
 
 def _keys(dataset: Path, clips: list[ClipFeatures], reporter: Reporter) -> dict[str, str]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import string
 import tempfile
 from pathlib import Path
 
 import torch
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.registry import XTTS_LANGUAGES
 from core.engines.xtts.model import new_dvae
+from core.engines.xtts.starter_vocabulary import starter_vocabulary
 from core.errors import UserError
 from core.files import write_json
 
@@ -29,17 +25,6 @@ CODES = 1024
 MEL_SCALE = 5.0  # log mels reach from -11.5 to about 2: divided by it they suit freshly drawn weights
 DECODER_GAIN = 2.3  # loud enough to hear, and to hear two checkpoints differ
 MAX_SECONDS = 1.5  # weights that learnt nothing never say where a sentence ends
-
-# What the cleaners leave of the 17 languages: Chinese, Japanese and Korean arrive in Latin letters.
-_RANGES = (
-    *((0xDF, 0x17F), (0x1A0, 0x1B4), (0x218, 0x21B), (0x1E80, 0x1EF9), (0x300, 0x304), (0x430, 0x45F)),
-    *((0x621, 0x65F), (0x66E, 0x6D3), (0x900, 0x963), (0x966, 0x96F)),
-)
-_SIGNS = "¡¿«»‘’“”„–—…°ºª·।،؛؟€£₹、。！？，：；"
-_MERGES = (
-    "t h,th e,i n,e r,a n,r e,o n,e n,o r,e s,s t,a r,o u,d e,q u,i s,i t,a l,n d,in g,an d,e d,l e,c h,a s,o s,"
-    "r a,d o,d a,a o,c o,m a,t e,n a,n o,p a,p r,s e,t a,t o,v e,w h,y ou,u m,e m,ã o,ç ão,l h,n h,õ es"
-)
 
 
 def make_starter(folder: Path, seed: int = 0) -> Path:
@@ -80,7 +65,7 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
 
 
 def _write(folder: Path, seed: int) -> None:
-    _vocabulary().save(str(folder / "vocab.json"))
+    starter_vocabulary().save(str(folder / "vocab.json"))
     config = _config()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -154,18 +139,6 @@ def _config() -> XttsConfig:
     config.temperature, config.repetition_penalty, config.top_k, config.top_p = 0.75, 5.0, 50, 0.85
     config.gpt_cond_len, config.gpt_cond_chunk_len, config.max_ref_len = 30, 4, 30
     return config
-
-
-def _vocabulary() -> Tokenizer:
-    special = ["[STOP]", "[UNK]", "[SPACE]", *(f"[{language}]" for language in XTTS_LANGUAGES)]
-    letters = [chr(code) for first, last in _RANGES for code in range(first, last + 1)]
-    characters = dict.fromkeys(string.printable[:36] + string.punctuation + _SIGNS + "".join(letters))
-    merges = [(left, right) for left, right in (pair.split(" ") for pair in _MERGES.split(","))]
-    tokens = [*special, *characters, *("".join(pair) for pair in merges), "[START]"]
-    tokenizer = Tokenizer(BPE(vocab={token: n for n, token in enumerate(tokens)}, merges=merges, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in (*special, "[START]")])
-    return tokenizer
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Text as XTTS reads it: which characters it cannot say, and where a long text may be cut."""
+"""Coqui's tokenizer with our reading of texts (`reading`), and where a long text may be cut."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
-from core.engines.registry import info, language_code
+from core.engines.registry import info
+from core.engines.xtts import reading
 from core.errors import UserError
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？।؟])\s*")
@@ -15,9 +16,10 @@ _PAUSE = re.compile(r"(?<=[,;:،、，；：—–])\s*")
 
 
 class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
-    """Coqui's tokenizer, which also takes languages that a base was given a tag for (`vocabulary.extend`).
+    """Coqui's tokenizer, which reads texts as `reading` does, be they raw or written out already.
 
-    Their texts are read as they stand, in lower case: coqui spells out numbers and abbreviations in its own only.
+    It also takes languages that a base was given a tag for (`vocabulary.extend`); their texts are read as they stand,
+    in lower case. Plain coqui-tts makes the same tokens of what `reading.written` gives.
     """
 
     def preprocess_text(self, txt: str, lang: str) -> str:
@@ -26,12 +28,10 @@ class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
         Raises:
             NotImplementedError: neither coqui nor this vocabulary knows the language.
         """
-        try:
-            return str(super().preprocess_text(txt, lang))
-        except NotImplementedError:
-            if self.tokenizer.token_to_id(f"[{lang}]") is None:
-                raise
-            return " ".join(txt.lower().split())
+        known = any(lang == code.split("-")[0] for code in info("xtts").languages)
+        if not known and self.tokenizer.token_to_id(f"[{lang}]") is None:
+            raise NotImplementedError(f"Language '{lang}' is not supported.")
+        return reading.romanised(reading.written(self.tokenizer, txt, lang), lang)
 
 
 def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
@@ -40,11 +40,12 @@ def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
     Raises:
         UserError: ``engine.language``.
     """
-    own = language.strip().lower()
-    # Coqui cuts a language at its hyphen.
-    if own not in info("xtts").languages and own.isalpha() and tokenizer.tokenizer.token_to_id(f"[{own}]") is not None:
-        return own
-    return language_code(language)
+    return reading.code_for(tokenizer.tokenizer, language)
+
+
+def written(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
+    """The text as the model reads it (`reading.written`)."""
+    return reading.written(tokenizer.tokenizer, text, language)
 
 
 def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:
@@ -54,7 +55,7 @@ def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:
         UserError: ``speak.language_package``: this language needs a package that is not installed.
     """
     try:
-        return list(tokenizer.encode(text.strip().lower(), language))
+        return reading.encoded(tokenizer.tokenizer, text, language)
     except ImportError as error:
         raise UserError(
             "speak.language_package",
@@ -66,13 +67,23 @@ def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:
 
 
 def unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
-    """The characters (each once) that the model has no token for; empty if it can say everything."""
-    unknown = tokenizer.tokenizer.token_to_id("[UNK]")
-    if unknown not in tokens(tokenizer, text, language):
-        return ""
-    said = tokenizer.preprocess_text(text.strip().lower(), language.split("-")[0])
-    found = [c for c in dict.fromkeys(said) if not c.isspace() and unknown in tokenizer.tokenizer.encode(c).ids]
-    return "".join(found) or "?"
+    """The characters (each once) that the model has no token for; empty if it can say everything.
+
+    Raises:
+        UserError: ``speak.language_package``.
+    """
+    tokens(tokenizer, text, language)  # says so if a package is missing
+    return reading.unknown_characters(tokenizer.tokenizer, text, language)
+
+
+def text_problem(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> reading.Problem | None:
+    """Why the model cannot learn from a text, or None (`reading.problem`).
+
+    Raises:
+        UserError: ``speak.language_package``.
+    """
+    tokens(tokenizer, text, language)
+    return reading.problem(tokenizer.tokenizer, text, language)
 
 
 def pieces(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[str]:

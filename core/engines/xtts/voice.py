@@ -21,7 +21,7 @@ from core.engines.base import Samples
 from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
-from core.engines.xtts.text import code_of, pieces, unknown_characters
+from core.engines.xtts.text import code_of, pieces, unknown_characters, written
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import Cancelled, UserError
 from core.hardware import out_of_memory
@@ -194,7 +194,9 @@ class XttsVoice:
         return samples
 
     def parts(self, text: str, language: str) -> tuple[list[str], str]:
-        """The parts in which a text will be said, and the engine's code of its language.
+        """The parts in which a text will be said, in words (as `reading.written` says), and the code of its language.
+
+        Plain coqui-tts says such a part the same way.
 
         Raises:
             UserError: as `speak` does for texts and languages.
@@ -217,7 +219,7 @@ class XttsVoice:
                 "Leave these characters out, or write them as words.",
                 characters=named(unknown),
             )
-        return pieces(self.xtts.tokenizer, text, code), code
+        return pieces(self.xtts.tokenizer, written(self.xtts.tokenizer, text, code), code), code
 
     def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
         """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""

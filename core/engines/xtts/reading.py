@@ -1,0 +1,266 @@
+"""What the model reads of a text, token by token, and why it cannot read one. Light, so that a page may ask it.
+
+One verdict for all: what is counted when a data set is frozen, what is trained on, what is spoken.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from core.engines.registry import info, language_code
+from core.engines.xtts.base_files import base_place, usual_base
+from core.engines.xtts.spelling import lowered, spell
+from core.engines.xtts.starter_vocabulary import starter_vocabulary
+from core.errors import UserError
+from core.text import clean, named
+from core.workspace import Project
+
+VERSION = 1  # raise when the same text comes to be read otherwise
+MAX_TOKENS = info("xtts").max_text_tokens
+_ROMANISED = ("zh", "ja", "ko")
+# Signs that only shape a sentence, and what stands for them where a vocabulary lacks them.
+_STANDS_FOR = {
+    **dict.fromkeys("，、،﹑", ","),
+    **dict.fromkeys("؛；", ";"),
+    **dict.fromkeys("：", ":"),
+    **dict.fromkeys("؟？", "?"),
+    **dict.fromkeys("！", "!"),
+    **dict.fromkeys("。।॥۔｡", "."),
+    **dict.fromkeys("・·•‧∙", " "),
+    **dict.fromkeys("‐‑", "-"),
+    **dict.fromkeys("¡¿\"'`´¨ˈ", ""),
+    "…": "...",
+}
+_DASH = re.compile(r"\s*[–—―‒⸺~〜]+\s*")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])[’‘‛ʼ′`´](?=[^\W\d_])")
+_SHAPES = ("Ps", "Pe", "Pi", "Pf", "Cf")  # brackets and quotation marks make no sound
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a text cannot be read: ``kind`` is no_words, unknown_characters or too_many_tokens."""
+
+    kind: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """A base's tokenizer, and the letters, commas and stops that have a token of their own in it."""
+
+    tokenizer: Tokenizer
+    letters: frozenset[str]
+
+
+def vocabulary(project: Project) -> Vocabulary:
+    """That of the base a project will most likely be trained on; the starter's while there is none yet."""
+    try:
+        path = base_place(project.workspace, usual_base(project)) / "vocab.json"
+        return _opened(str(path), path.stat().st_mtime_ns)
+    except (OSError, ValueError, UserError):
+        return _opened("", 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(path: str, _changed: int) -> Vocabulary:
+    tokenizer = Tokenizer.from_file(path) if path else starter_vocabulary()
+    return Vocabulary(tokenizer, letters_of(tokenizer))
+
+
+def letters_of(tokenizer: Tokenizer) -> frozenset[str]:
+    """Letters, commas and stops that have a token of their own, and the space."""
+    characters = (one for one in tokenizer.get_vocab() if len(one) == 1)
+    return frozenset(one for one in characters if one.isalpha() or one in ",.!?'-") | {" "}
+
+
+def code_for(tokenizer: Tokenizer, language: str) -> str:
+    """The model's own code for a language: one of the engine's, or one that its vocabulary has a tag for.
+
+    Raises:
+        UserError: ``engine.language``.
+    """
+    own = language.strip().lower()
+    # Coqui cuts a language at its hyphen.
+    if own not in info("xtts").languages and own.isalpha() and tokenizer.token_to_id(f"[{own}]") is not None:
+        return own
+    return language_code(language)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the model will read, whether that differs by more than capitals and signs that make no sound from what is
+    written, and the characters it has no sound for, named."""
+
+    text: str
+    differs: bool
+    unknown: str
+
+
+def look(project: Project, text: str, language: str = "") -> Look:
+    """How the model will read a text, for a page; quick. ``language`` is the project's if empty."""
+    tokenizer = vocabulary(project).tokenizer
+    try:
+        code = code_for(tokenizer, language or project.info.language)
+        read, unknown = written(tokenizer, text, code), unknown_characters(tokenizer, text, code)
+    except (UserError, ImportError):
+        return Look(clean(text), False, "")
+    return Look(read, _words(read, code) != _words(text, code), named(unknown))
+
+
+def _words(text: str, code: str) -> str:
+    return "".join(one for one in lowered(text, code) if one.isalnum() or unicodedata.category(one)[0] == "S")
+
+
+def text_check(project: Project) -> Callable[[str], Problem | None]:
+    """Judges texts as the training of this project will (`problem`); what was judged is remembered."""
+    known = vocabulary(project)
+    try:
+        code = code_for(known.tokenizer, project.info.language)
+    except UserError:
+        return lambda text: None  # no base speaks the language: that is said when training starts
+    return lambda text: None if _is_plain(text, known.letters, code) else _judged(known, text, code)
+
+
+@functools.lru_cache(maxsize=50_000)
+def _judged(known: Vocabulary, text: str, code: str) -> Problem | None:
+    return problem(known.tokenizer, text, code)
+
+
+def written(tokenizer: Tokenizer, text: str, language: str) -> str:
+    """The text as the model reads it: in words (`spelling.spell`), with signs that this vocabulary has.
+
+    Plain coqui-tts makes the same tokens of it as `encoded` makes of the text.
+    """
+    code = language.split("-")[0]
+    spelled = spell(text, language)
+    if code == "zh":
+        # Coqui reads every sign of a Chinese text as a comma.
+        return "".join("," if _is_sign(one) else one for one in spelled)
+    if code == "ja":
+        return " ".join("".join(map(_for_japanese, _APOSTROPHE.sub("'", spelled))).split())
+    return _folded(spelled, lambda character: tokenizer.token_to_id(character) is not None)
+
+
+def encoded(tokenizer: Tokenizer, text: str, language: str) -> list[int]:
+    """Token numbers of a text, the language's tag first."""
+    code = language.split("-")[0]
+    reading = romanised(written(tokenizer, text, language), code)
+    tag = "zh-cn" if code == "zh" else code
+    return list(tokenizer.encode(f"[{tag}]{reading}".replace(" ", "[SPACE]")).ids)
+
+
+def unknown_characters(tokenizer: Tokenizer, text: str, language: str) -> str:
+    """The characters (each once) that the model has no sound for; empty if it can say everything."""
+    code = language.split("-")[0]
+    reading = written(tokenizer, text, language)
+    if code == "ja" and (unread := _unread_japanese(reading)):
+        return unread
+    nothing = tokenizer.token_to_id("[UNK]")
+    if nothing not in encoded(tokenizer, text, language):
+        return ""
+    found = [
+        c for c in dict.fromkeys(romanised(reading, code)) if not c.isspace() and nothing in tokenizer.encode(c).ids
+    ]
+    return "".join(found) or "?"
+
+
+def problem(tokenizer: Tokenizer, text: str, language: str) -> Problem | None:
+    """Why the model cannot read a text of a clip, or None."""
+    if not any(character.isalnum() for character in written(tokenizer, text, language)):
+        return Problem("no_words", {"written": text})
+    if unknown := unknown_characters(tokenizer, text, language):
+        return Problem("unknown_characters", {"characters": named(unknown)})
+    count = len(encoded(tokenizer, text, language))
+    return Problem("too_many_tokens", {"tokens": count, "limit": MAX_TOKENS}) if count > MAX_TOKENS else None
+
+
+def romanised(text: str, code: str) -> str:
+    """Chinese, Japanese and Korean in Latin letters, as the model learnt them; other texts as they are."""
+    if code == "zh":
+        import pypinyin
+
+        style = pypinyin.Style.TONE3
+        return "".join(
+            one[0] for one in pypinyin.pinyin(text, style=style, heteronym=False, neutral_tone_with_five=True)
+        )
+    if code == "ko":
+        from ko_speech_tools import hangul_romanize
+
+        return str(hangul_romanize(text))
+    return str(_katsu().romaji(text)).lower() if code == "ja" else text
+
+
+@functools.lru_cache
+def _katsu() -> Any:
+    import cutlet
+
+    return cutlet.Cutlet()
+
+
+def _is_plain(text: str, letters: frozenset[str], code: str) -> bool:
+    """Whether a text is surely read: short, of known letters alone. Spares a page most of the work."""
+    if len(text) > MAX_TOKENS // 2 or code.split("-")[0] in _ROMANISED:
+        return False
+    low = text.lower()
+    return letters.issuperset(low) and any(map(str.isalpha, low))
+
+
+def _is_sign(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] == "P" or (category[0] == "S" and character.isascii())
+
+
+def _for_japanese(character: str) -> str:
+    """A Latin letter without the accent Japanese has no sound for; no quotation marks."""
+    if unicodedata.category(character) in ("Pi", "Pf"):
+        return ""
+    base = unicodedata.normalize("NFKD", {"ı": "i", "ß": "s"}.get(character, character))[0]
+    return base if base.isascii() and not character.isascii() else character
+
+
+def _unread_japanese(text: str) -> str:
+    """Characters that would be left out, or read as a question, without a word."""
+    asked = text.count("?") + text.count("？")
+    strange = [one for one in dict.fromkeys(text) if not one.isascii() and not _is_japanese(one)]
+    if not strange and romanised(text, "ja").count("?") > asked:
+        strange = [one for one in dict.fromkeys(text) if one not in "?？" and "?" in romanised(one, "ja")]
+    return "".join(strange)
+
+
+def _is_japanese(character: str) -> bool:
+    name = unicodedata.name(character, "")
+    return name.startswith(("HIRAGANA", "KATAKANA", "CJK UNIFIED", "CJK COMPAT", "IDEOGRAPHIC")) or (
+        unicodedata.category(character)[0] == "P" or character in "々〆ヶーゝゞヽヾ"
+    )
+
+
+def _folded(text: str, is_known: Callable[[str], bool]) -> str:
+    """The text with signs of a like meaning in the place of those that the vocabulary lacks; letters are left alone."""
+    missing = {one for one in set(text) if not one.isspace() and not is_known(one)}
+    if not missing:
+        return text
+    if any(map(_DASH.search, missing)):
+        mark = ", " if is_known(",") else " "
+        text = _DASH.sub(lambda found: mark if missing & set(found[0]) else found[0], text)
+        text = re.sub(r"^[\s,]+|(?<=[.!?,;:])[\s,]*,(?=\s)", "", text)
+    if is_known("'"):
+        text = _APOSTROPHE.sub(lambda found: "'" if found[0] in missing else found[0], text)
+    result = "".join(_stand_in(one, is_known) if one in missing else one for one in text)
+    return " ".join(result.split())
+
+
+def _stand_in(character: str, is_known: Callable[[str], bool]) -> str:
+    if unicodedata.category(character) in _SHAPES:
+        return ""
+    other = _STANDS_FOR.get(character)
+    if other is None:
+        other = unicodedata.normalize("NFKC", character) if character in "ªº" else character
+        return other
+    return other if all(one == " " or is_known(one) for one in other) else ""
