@@ -7,6 +7,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from core.settings import Settings
@@ -73,6 +75,25 @@ def running(workspace: Path, *, descriptors: int = 0, **settings: str) -> Iterat
             process.kill()
             process.wait()
         listening.close()
+
+
+@contextmanager
+def serving(workspace: Path, *, real_page: bool = False, **settings: str) -> Iterator[int]:
+    """A server on a port of its own in this process, which costs less than a process; gives the port."""
+    from tests.server.stand_in import build
+    from ui.server import create_app
+
+    chosen = Settings(_env_file=None, workspace=workspace, **settings)  # type: ignore
+    app = create_app(chosen, None if real_page else build)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none", proxy_headers=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(10)
 
 
 def wait_for(true: Callable[[], bool], within_s: float = 60) -> None:

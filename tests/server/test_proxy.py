@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.conftest import REPOSITORY, running, wait_until_up
+from tests.server.conftest import REPOSITORY, running, serving, wait_until_up
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 CADDY = shutil.which("caddy")
@@ -214,3 +214,68 @@ def test_a_proxy_that_loses_the_host_gets_a_sentence_in_place_of_an_empty_page(b
         assert "proxy_set_header Host $http_host;" in text
         assert not broken
         page.close()
+
+
+# ---- a proxy on another computer -------------------------------------------------------------------------------------
+
+ELSEWHERE = "127.0.0.2"  # an address of this computer that is not believed unless the setting names it
+
+
+def proxy_elsewhere(folder: Path, port: int, behind: int) -> list[str]:
+    """The command for an nginx with the shipped configuration, which asks from another address, and has https."""
+    command = nginx(folder, port, behind, strip=False)
+    config = folder / "nginx.conf"
+    text = config.read_text().replace("location /voice/ {", f"location /voice/ {{ proxy_bind {ELSEWHERE};")
+    config.write_text(text.replace("X-Forwarded-Proto $scheme", "X-Forwarded-Proto https"))
+    return command
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a page behind a proxy on another computer that is named in the setting, or is not."""
+    settings = {"password": "pw", "root_path": "/voice", "trusted_proxies": request.param}
+    with serving(tmp_path / "workspace", real_page=True, **settings) as behind:
+        port = free_port()
+        process = subprocess.Popen(proxy_elsewhere(tmp_path, port, behind))
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}/voice/", process)
+            yield f"http://127.0.0.1:{port}/voice"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def guess(address: str, browser: str, password: str) -> httpx.Response:
+    """A login from a browser at an address of its own, which claims to be many."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=browser)) as client:
+        claim = {"X-Forwarded-For": f"198.51.100.{os.urandom(1)[0]}"}
+        return client.post(f"{address}/login", data={"user": "voicewright", "password": password}, headers=claim)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+@pytest.mark.parametrize("elsewhere", ["", f"10.0.0.5, {ELSEWHERE}"], indirect=True, ids=["unnamed", "named"])
+def test_of_a_proxy_on_another_computer_the_setting_decides(elsewhere: str, request: pytest.FixtureRequest) -> None:
+    named = "unnamed" not in request.node.callspec.id
+    assert [guess(elsewhere, "127.0.0.3", "wrong").status_code for _ in range(12)] == [401] * 10 + [429] * 2
+    other = guess(elsewhere, "127.0.0.4", "pw")
+    assert other.status_code == (303 if named else 429)
+    if named:
+        assert other.headers["set-cookie"].startswith("__Secure-voicewright-")
+        assert "; secure" in other.headers["set-cookie"].lower()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(not NGINX, reason="nginx is not installed")
+@pytest.mark.parametrize("elsewhere", [""], indirect=True, ids=["unnamed"])
+def test_the_system_page_says_which_line_makes_a_proxy_trusted(elsewhere: str, chromium: Any) -> None:
+    page = chromium.new_page()
+    page.goto(f"{elsewhere}/en/?tab=system")
+    page.fill("#user", "voicewright")
+    page.fill("#password", "pw")
+    page.click("button")
+    page.wait_for_selector(".vw-logins")
+    text = page.inner_text("#page-system")
+    assert f"VOICEWRIGHT_TRUSTED_PROXIES={ELSEWHERE}" in text
+    assert "Something needs fixing first." in text

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from core.settings import Settings
-from tests.server.conftest import Client, wait_for
-from tests.server.stand_in import build
+from tests.server.conftest import Client, serving
 from ui import sessions as module
-from ui.server import create_app
 from ui.sessions import MOST_SESSIONS, SESSION_S, Sessions
 
 PASSWORD = "ein gutes Passwort €"
@@ -238,25 +232,11 @@ def test_name_and_path_of_the_cookie_follow_port_prefix_and_scheme(
     assert "max-age=0" in ended.lower()
 
 
-@contextmanager
-def serving(workspace: Path, **settings: str) -> Iterator[int]:
-    """A server on a port of its own, in this process."""
-    chosen = Settings(_env_file=None, workspace=workspace, password=PASSWORD, **settings)  # type: ignore
-    config = uvicorn.Config(create_app(chosen, build), port=0, log_level="warning", ws="none", proxy_headers=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_for(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(10)
-
-
 def test_two_voicewrights_on_one_host_do_not_log_each_other_out(tmp_path: Path) -> None:
     with (
-        serving(tmp_path / "a") as first,
-        serving(tmp_path / "b", root_path="/voice") as second,
-        serving(tmp_path / "c", root_path="/voice") as third,
+        serving(tmp_path / "a", password=PASSWORD) as first,
+        serving(tmp_path / "b", password=PASSWORD, root_path="/voice") as second,
+        serving(tmp_path / "c", password=PASSWORD, root_path="/voice") as third,
         httpx.Client() as browser,
     ):
         pages = [
@@ -289,3 +269,42 @@ def test_a_cookie_of_version_0_1_asks_for_a_login(client: Client, tmp_path: Path
     old = {"Cookie": "voicewright_session=1900000000.abcdefgh.c2lnbmF0dXJl", "Accept": "text/html"}
     assert one.get("/en/", headers=old).headers["location"].startswith("/login")
     assert not (tmp_path / "workspace" / "session.key").exists()
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+def enter(page: Any, address: str) -> None:
+    """Open an address, and log in where that is asked."""
+    page.goto(address)
+    page.fill("#user", "voicewright")
+    page.fill("#password", PASSWORD)
+    page.click("button")
+    page.wait_for_selector(".vw-logins")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_system_page_lists_who_is_logged_in_and_ends_one_or_all(tmp_path: Path, chromium: Any) -> None:
+    with serving(tmp_path / "w", real_page=True, password=PASSWORD) as port:
+        here, there = (chromium.new_context(user_agent=agent).new_page() for agent in (None, FIREFOX))
+        places = [f"http://127.0.0.1:{port}/{language}/?tab=system" for language in ("en", "pt-BR")]
+        enter(there, places[1])
+        enter(here, places[0])
+        assert (here.url, there.url) == (places[0], places[1]), "the deep link survives the login"
+        rows = here.locator(".vw-logins li")
+        assert rows.count() == 2
+        own, other = here.locator(".vw-logins li", has_text="this one"), here.locator(".vw-logins", has_text="Firefox")
+        assert "Chrom" in own.inner_text()
+        assert "Firefox on Windows" in other.inner_text()
+        assert own.locator("button").count() == 0
+        here.locator("[data-do=end-session]").click()
+        here.wait_for_function("document.querySelectorAll('.vw-logins li').length === 1")
+        # What is open elsewhere ends as well, without a word in the wrong language, and comes back to its place.
+        there.wait_for_selector("#password", timeout=20_000)
+        assert "Senha" in there.inner_text("body")
+        enter(there, there.url)
+        assert there.url == places[1]
+        here.click("#log-out-everywhere")
+        here.wait_for_selector("#password")
+        there.wait_for_selector("#password", timeout=20_000)

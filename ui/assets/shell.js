@@ -45,6 +45,14 @@ window.vw = {
   },
   refresh() { document.querySelector('#vw-refresh')?.click(); },
 };
+// A session that has ended (here, elsewhere or by its age) leads to the login and from there back to this place. A page
+// that has only just come was let in, so it does not turn round and round.
+const fetchAsBefore = window.fetch;
+window.fetch = async (...request) => {
+  const answer = await fetchAsBefore(...request);
+  if (answer.status === 401 && answer.url.startsWith(location.origin + '/') && performance.now() > 3000) location.reload();
+  return answer;
+};
 document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
 window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
