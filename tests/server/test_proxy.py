@@ -184,7 +184,7 @@ def test_a_large_upload_goes_through(proxy: str) -> None:
 @pytest.fixture
 def bare_nginx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An nginx that passes requests on and no header, before a server of its own with or without a password."""
-    with running(tmp_path / "workspace", password=request.param) as behind:
+    with serving(tmp_path / "workspace", password=request.param) as behind:
         port = free_port()
         inside = f"location / {{ proxy_pass http://127.0.0.1:{behind}; }}"
         (tmp_path / "nginx.conf").write_text(NGINX_AROUND.format(folder=tmp_path, port=port, inside=inside))
