@@ -1,107 +1,31 @@
-"""FFmpeg used safely: what is in a file, and the file as a mono FLAC at its own rate."""
+"""A media file decoded by FFmpeg: one track of it, by the container's clock, as a mono FLAC at its own rate."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import soundfile
 
-from core.audio.ffmpeg import FULL, SAFE_INPUT, no_ffmpeg, write_measured
+from core.audio.channels import Balance
+from core.audio.ffmpeg import FULL, SAFE_INPUT, sample_form, write_measured
 from core.audio.frames import Meter, keep_measured
+from core.audio.probe import MediaInfo as MediaInfo
+from core.audio.probe import probe as probe
 from core.audio.samples import blocks as blocks
 from core.audio.samples import read as read
 from core.audio.samples import write_wav as write_wav
+from core.audio.timestamps import FILL, LEAST_LEAD_S, MOST_HOLE_S, Timeline, follow, is_event, read_timeline
+from core.audio.tracks import IsLanguage
 from core.errors import DiskFull, UserError
 from core.files import replacing
 
 _RATE_KEPT_HZ = 192_000  # libsndfile reads FLAC up to 655,350 Hz, but nothing above this is sound
 _RATE_INSTEAD_HZ = 96_000
-_PROBE_TIMEOUT_S = 60.0
 _LOST_S, _LOST_SHARE = 0.25, 0.002  # shorter than announced by more than both: something of it is missing
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """What a file holds. ``seconds`` is None where the container does not say; ``bits`` is 16 or 24.
-
-    ``is_exact`` says whether ``seconds`` is the length of its sound and no estimate. Of what was decoded, ``lost_of_s``
-    is how long it would have been had the file not been damaged; None if it was not.
-    """
-
-    seconds: float | None
-    sample_rate: int
-    channels: int
-    codec: str
-    has_audio: bool
-    bits: int = 16
-    is_exact: bool = False
-    lost_of_s: float | None = None
-
-
-def probe(path: Path, *, name: str = "") -> MediaInfo:
-    """What a media file holds, without decoding it.
-
-    Args:
-        path: the file.
-        name: what the person calls it, for the error.
-
-    Raises:
-        UserError: ``audio.empty``, ``audio.not_audio`` (not a media file, or a playlist), ``audio.cut_short`` (the list
-            of what is in it is missing), ``audio.no_ffmpeg``.
-    """
-    shown = name or path.name
-    if path.stat().st_size == 0:
-        raise UserError("audio.empty", "“{name}” is empty.", "Copy or download it again.", name=shown)
-    entries = (
-        "stream=codec_name,codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,duration:format=duration"
-    )
-    command = ["ffprobe", "-v", "warning", *SAFE_INPUT, "-show_entries", entries, "-of", "json", f"file:{path}"]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_TIMEOUT_S)
-    except FileNotFoundError:
-        raise no_ffmpeg() from None
-    except subprocess.TimeoutExpired:
-        raise _not_audio(shown) from None
-    if done.returncode != 0:
-        raise _cut_short(shown) if b"moov atom not found" in done.stderr else _not_audio(shown)
-    found = json.loads(done.stdout or b"{}")
-    streams = [stream for stream in found.get("streams", []) if stream.get("codec_type") == "audio"]
-    if not streams:
-        return MediaInfo(_seconds(found.get("format", {})), 0, 0, "", False)
-    stream = streams[0]
-    own_s = _seconds(stream)
-    alone = len(found["streams"]) == 1
-    return MediaInfo(
-        seconds=own_s or _seconds(found.get("format", {})),
-        sample_rate=int(stream.get("sample_rate") or 0),
-        channels=int(stream.get("channels") or 0),
-        codec=str(stream.get("codec_name", "")),
-        has_audio=True,
-        bits=_bits(stream),
-        # A picture may go on when the sound has ended.
-        is_exact=(alone or own_s is not None) and b"Estimating duration" not in done.stderr,
-    )
-
-
-def _seconds(part: dict[str, Any]) -> float | None:
-    try:
-        seconds = float(part["duration"])
-    except (KeyError, ValueError):
-        return None
-    return seconds if seconds > 0 else None
-
-
-def _bits(stream: dict[str, Any]) -> int:
-    """24 for lossless sound deeper than 16 bit; lossy codecs have no depth of their own."""
-    said = (str(stream.get(key, "")) for key in ("bits_per_raw_sample", "bits_per_sample"))
-    return 24 if max(int(value) if value.isdigit() else 0 for value in said) > 16 else 16
 
 
 def check_length(info: MediaInfo, *, name: str, max_hours: float) -> None:
@@ -126,14 +50,16 @@ def decode_to_flac(
     name: str = "",
     start_s: float = 0.0,
     end_s: float | None = None,
+    is_wanted: IsLanguage = lambda language: False,
     on_progress: Callable[[float, float | None], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> MediaInfo:
-    """Decode the first audio track of ``source``, or a part of it, to a mono FLAC of 16 or 24 bit at its own rate.
+    """Decode a sound track of ``source``, or a part of it, to a mono FLAC of 16 or 24 bit at its own rate.
 
-    Its frames are measured as its samples go by, and written beside it. Nothing is visible at ``target`` until all of
-    it is there. FFmpeg is killed when ``should_stop`` says so. A damaged file is used as far as it goes; the result's
-    ``lost_of_s`` tells.
+    It is on the container's clock: silence stands for what is missing before the sound or within it. Where the mix of
+    two channels would lose the voice, the better one is taken. Frames are measured as samples go by, and written beside
+    it. Nothing is visible at ``target`` until all of it is there. FFmpeg is killed when ``should_stop`` says so. A
+    damaged file is used as far as it goes; the result's ``lost_of_s`` tells.
 
     Args:
         source: any file; formats other than audio and video containers are refused.
@@ -142,6 +68,7 @@ def decode_to_flac(
         name: what the person calls the file, for errors.
         start_s: where the part begins.
         end_s: where it ends; None is the end of the file.
+        is_wanted: which languages are, see `probe`.
         on_progress: called with (decoded seconds, seconds in all or None).
         should_stop: asked several times a second.
 
@@ -155,35 +82,110 @@ def decode_to_flac(
         Cancelled: stopped; nothing is left behind.
     """
     shown = name or source.name
-    info = _part(probe(source, name=shown), start_s, end_s, shown)
+    info = _part(probe(source, name=shown, is_wanted=is_wanted), start_s, end_s, shown)
     check_length(info, name=shown, max_hours=max_hours)
     check_room(info, target.parent, shown)
     limit_s = max_hours * 3600
     length_s = limit_s + 1 if end_s is None else min(limit_s + 1, end_s - start_s)
-    rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
-    meter = Meter(rate, info.bits)
-
-    inputs = [*SAFE_INPUT, *(("-ss", f"{start_s:.3f}") if start_s else ()), "-i", f"file:{source}"]
+    seek_s = max(0.0, start_s - info.shift_s)
+    inputs = [*SAFE_INPUT, *(("-ss", f"{seek_s:.3f}") if seek_s else ()), "-i", f"file:{source}"]
+    decoding = _Decoding(inputs, info, length_s, on_progress, should_stop)
     with replacing(target) as temporary:
-        code, complaints = write_measured(
-            inputs,
-            "[0:a:0]",
-            temporary,
-            meter,
-            lambda done_s: on_progress and on_progress(done_s, info.seconds),
-            should_stop,
-            ("-t", f"{length_s:.3f}"),
-        )
-        if any(full in line for line in complaints for full in FULL):
+        decoding.run(temporary)
+        lead_s = _lead(decoding, max(0.0, info.shift_s - start_s))
+        channel, reason = decoding.balance.single() if decoding.balance else (None, "")
+        if lead_s != info.lead_s or channel is not None:  # known only now, and seldom so
+            better = replace(info, lead_s=lead_s, channel=channel)
+            decoding = _Decoding(inputs, better, length_s, on_progress, should_stop)
+            decoding.run(temporary)
+        if any(full in line for line in decoding.complaints for full in FULL):
             raise no_room(shown)
         written = _written(temporary)
         # A negative code is a signal: it was killed, which says nothing about the file.
-        if code < 0 or written is None:
-            raise _damaged(shown, complaints)
+        if decoding.code < 0 or written is None:
+            raise _damaged(shown, decoding.complaints)
         if written.seconds is not None and written.seconds > limit_s:
             raise too_long(shown, max_hours)
-    keep_measured(target, meter, should_stop)
-    return replace(written, lost_of_s=_lost_of(info, written, bool(code or complaints)))
+    keep_measured(target, decoding.meter, should_stop)
+    timeline = decoding.timeline
+    return replace(
+        written,
+        lost_of_s=_lost_of(info, written, bool(decoding.code or decoding.complaints), timeline),
+        track=info.track,
+        tracks=info.tracks,
+        track_name=info.track_name,
+        lead_s=lead_s,
+        holes=timeline.holes,
+        holes_s=timeline.holes_s,
+        jump_s=timeline.jump_s if timeline.jump_s is None else timeline.jump_s + lead_s,
+        channel=channel,
+        channel_reason=reason,
+    )
+
+
+class _Decoding:
+    """One run of FFmpeg over a file: what it writes, measures and says."""
+
+    def __init__(
+        self,
+        inputs: list[str],
+        info: MediaInfo,
+        length_s: float,
+        on_progress: Callable[[float, float | None], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.inputs, self.info, self.length_s = inputs, info, length_s
+        self.on_progress, self.should_stop = on_progress, should_stop
+        rate = info.sample_rate if info.sample_rate <= _RATE_KEPT_HZ else _RATE_INSTEAD_HZ
+        self.meter = Meter(rate, info.bits)
+        self.balance = Balance() if info.channels == 2 and info.channel is None else None
+        self.code = 0
+        self.complaints: list[str] = []
+        self.timeline = Timeline()
+
+    def run(self, target: Path) -> None:
+        """Write the FLAC."""
+        null = f"aevalsrc=0:d={self.info.lead_s:.6f}:s={self.meter.rate}:c=mono"
+        silence = ["-f", "lavfi", "-i", null] if self.info.lead_s else []
+        self.code, lines = write_measured(
+            [*self.inputs, *silence],
+            self._graph(),
+            target,
+            self.meter,
+            lambda done_s: self.on_progress and self.on_progress(done_s, self.info.seconds),
+            self.should_stop,
+            ("-t", f"{self.length_s:.3f}"),
+            self.balance,
+        )
+        self.complaints = [line for line in lines if not is_event(line)]
+        self.timeline = read_timeline(lines)
+
+    def _graph(self) -> str:
+        info = self.info
+        graph = f"[0:a:{info.track}]{follow()},"
+        if self.balance is not None:
+            every = 4 if info.seconds is None else max(1, min(32, round(info.seconds / 150)))
+            chosen = f"aselect='not(mod(n,{every}))',aformat=sample_fmts=s16:channel_layouts=stereo"
+            graph += f"asplit[mix][both];[both]{chosen}[pair];[mix]"
+        if info.channel is not None:
+            graph += f"pan=mono|c0=c{info.channel},"
+        graph += f"{sample_form(self.meter)},{FILL},"
+        if info.lead_s:
+            # An input of its own, for that ends: filters begin anew where the format changes on the way.
+            graph += f"anull[sound];[1:a]{sample_form(self.meter)}[lead];"
+            graph += "[lead][sound]concat=n=2:v=0:a=1,"
+        # From here on one sample follows the other: a stamp behind them, after a change of the format, costs samples.
+        return graph + "asetpts=NAN,"
+
+
+def _lead(decoding: _Decoding, earlier_s: float) -> float:
+    """How much silence belongs before the sound: as announced, or more where its first stamp says so.
+
+    It says less in a transport stream, of which FFmpeg counts from the beginning of what it is to decode.
+    """
+    announced_s, first_s = decoding.info.lead_s, decoding.timeline.first_s
+    is_later = first_s is not None and announced_s + LEAST_LEAD_S < first_s + earlier_s
+    return first_s + earlier_s if first_s is not None and is_later and first_s <= MOST_HOLE_S else announced_s
 
 
 def _part(info: MediaInfo, start_s: float, end_s: float | None, name: str) -> MediaInfo:
@@ -201,14 +203,18 @@ def _part(info: MediaInfo, start_s: float, end_s: float | None, name: str) -> Me
             end=clock(end_s) if end_s is not None else "…",
             length=clock(info.seconds) if info.seconds else "?",
         )
-    return replace(info, seconds=until_s - start_s if until_s < math.inf else None)
+    seconds = until_s - start_s if until_s < math.inf else None
+    return replace(info, seconds=seconds, lead_s=max(0.0, info.lead_s - start_s))
 
 
-def _lost_of(info: MediaInfo, written: MediaInfo, complained: bool) -> float | None:
-    """How long the sound should have been, if less came out; FFmpeg also complains of what costs nothing."""
-    if info.seconds is None or written.seconds is None:
+def _lost_of(info: MediaInfo, written: MediaInfo, complained: bool, timeline: Timeline) -> float | None:
+    """How long the sound should have been, if less came out; FFmpeg also complains of what costs nothing.
+
+    Holes are damage if it complains, else the file was made so. Of stamps that jump no length can be told.
+    """
+    if info.seconds is None or written.seconds is None or timeline.jump_s is not None:
         return None
-    missing_s = info.seconds - written.seconds
+    missing_s = info.seconds - written.seconds + (timeline.holes_s if complained else 0.0)
     is_less = missing_s > max(_LOST_S, _LOST_SHARE * info.seconds)
     return info.seconds if is_less and (info.is_exact or complained) else None
 
@@ -255,24 +261,6 @@ def _damaged(name: str, complaints: list[str]) -> UserError:
         "Play it to the end in another program, or convert it to WAV or MP3 and add that.",
         name=name,
         what=complaints[-1] if complaints else "no sound came out",
-    )
-
-
-def _cut_short(name: str) -> UserError:
-    return UserError(
-        "audio.cut_short",
-        "“{name}” is incomplete: its end is missing, and with it the list of what is in the file.",
-        "Copy, download or export it again; a part of such a file cannot be read.",
-        name=name,
-    )
-
-
-def _not_audio(name: str) -> UserError:
-    return UserError(
-        "audio.not_audio",
-        "“{name}” is not an audio or video file.",
-        "Choose a recording such as WAV, MP3, M4A, FLAC, OGG, MP4 or MKV.",
-        name=name,
     )
 
 

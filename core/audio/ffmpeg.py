@@ -9,11 +9,13 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
+from core.audio.channels import Balance
 from core.audio.frames import Meter
+from core.audio.timestamps import is_event
 from core.errors import Cancelled, UserError
 
 # Containers and bare audio formats. Playlists, image sequences, text and devices are not among them: a playlist
@@ -24,47 +26,68 @@ FORMATS = (
 )
 SAFE_INPUT = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")  # in a complaint
+# FFmpeg would close any hole of more than 10 s in a transport stream without a word.
+_FOLLOW_STAMPS = ("-dts_delta_threshold", "1000000")
 _LOOK_S = 0.25  # how often Stop is looked for while nothing comes
 _PIPE_BYTES = 2**20  # what a user's pipe may hold on Linux
+_LINES = 40  # of complaints, the last ones
 _GATHER_S = 0.005  # FFmpeg writes a few kB at a time; to look at each of them costs more than what is done with them
 
 
 def run_ffmpeg(
-    command: list[str], on_output: Callable[[memoryview], object], should_stop: Callable[[], bool] | None
+    command: list[str],
+    on_output: Callable[[memoryview], object],
+    should_stop: Callable[[], bool] | None,
+    more: Mapping[int, tuple[int, Callable[[memoryview], object]]] | None = None,
 ) -> tuple[int, list[str]]:
-    """Run FFmpeg; returns its exit code and the last lines it complained with.
+    """Run FFmpeg; returns its exit code and the last lines it complained with, after all that its filters printed.
 
     Args:
         command: the whole command line, no shell.
         on_output: called with what it writes to ``pipe:1``, in pieces as they come; a piece is gone after the call.
         should_stop: asked several times a second; on True FFmpeg is killed.
+        more: further pipes the command writes to: their writing end (which is closed here) to the reading end and
+            what is called with what comes.
 
     Raises:
         Cancelled: stopped.
         UserError: ``audio.no_ffmpeg``.
     """
+    more = more or {}
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
-            )
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0,
+                pass_fds=tuple(more),
+            )  # fmt: skip
         except FileNotFoundError:
             raise no_ffmpeg() from None
+        finally:
+            for writing in more:
+                os.close(writing)
         assert process.stdout is not None
+        receivers = {process.stdout.fileno(): on_output, **dict(more.values())}
         with contextlib.suppress(OSError):  # a system may allow less, which is slower and no more
             fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
-            for block in _blocks(process.stdout, should_stop):
-                on_output(block)
+            for pipe, block in _blocks(tuple(receivers), should_stop):
+                receivers[pipe](block)
             code = process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
             process.stdout.close()
-        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - 4096))
-        lines = complaints.read().decode(errors="replace").strip().splitlines()
-    return code, [line[-200:] for line in lines]
+        complaints.seek(0)
+        printed: list[str] = []
+        last: deque[str] = deque(maxlen=_LINES)
+        for raw in complaints:
+            line = raw.decode(errors="replace").strip()[-200:]
+            if is_event(line):
+                printed.append(line)
+            elif line:
+                last.append(line)
+    return code, [*printed, *last]
 
 
 def write_measured(
@@ -75,6 +98,7 @@ def write_measured(
     on_seconds: Callable[[float], object],
     should_stop: Callable[[], bool] | None,
     limit: Sequence[str] = (),
+    balance: Balance | None = None,
 ) -> tuple[int, list[str]]:
     """Have FFmpeg write a mono FLAC at the meter's rate and depth, and measure its samples as they go by.
 
@@ -89,39 +113,57 @@ def write_measured(
         on_seconds: called with the seconds that went by.
         should_stop: see `run_ffmpeg`, as for what is returned and raised.
         limit: options of the output, such as ``-t``.
+        balance: told samples of both channels, which the graph gives as ``[pair]``.
     """
-    depth = "s32" if meter.bits > 16 else "s16"
+    depth = _depth(meter)
     # In large pieces, which cost nothing.
-    graph += (
-        f"aformat=sample_fmts={depth}:sample_rates={meter.rate}:channel_layouts=mono,"
-        "asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
-    )
+    graph += f"{sample_form(meter)},asplit[kept][same];[same]asetnsamples=n=65536:p=0[measured]"
     command = [
-        "ffmpeg", "-nostdin", "-v", "error", "-nostats", *inputs, "-filter_complex", graph,
+        "ffmpeg", "-nostdin", "-v", "error", "-nostats", *_FOLLOW_STAMPS, *inputs, "-filter_complex", graph,
         "-map", "[kept]", "-map_metadata", "-1", *limit, "-c:a", "flac", "-f", "flac", "-y", f"file:{target}",
         "-map", "[measured]", *limit, "-c:a", f"pcm_{depth}le", "-f", f"{depth}le", "pipe:1",
     ]  # fmt: skip
-    return run_ffmpeg(command, lambda raw: on_seconds(meter.add(raw)), should_stop)
+    on_output = lambda raw: on_seconds(meter.add(raw))  # noqa: E731
+    if balance is None:
+        return run_ffmpeg(command, on_output, should_stop)
+    reading, writing = os.pipe()
+    try:
+        pair = ["-map", "[pair]", *limit, "-c:a", "pcm_s16le", "-f", "s16le", f"pipe:{writing}"]
+        return run_ffmpeg([*command, *pair], on_output, should_stop, {writing: (reading, balance.add_raw)})
+    finally:
+        os.close(reading)
 
 
-def _blocks(pipe: IO[bytes], should_stop: Callable[[], bool] | None) -> Iterator[memoryview]:
-    """What comes through a pipe, each piece to be used before the next is asked for.
+def sample_form(meter: Meter) -> str:
+    """The filter that gives samples as a meter and its FLAC want them: mono, at their rate and depth."""
+    return f"aformat=sample_fmts={_depth(meter)}:sample_rates={meter.rate}:channel_layouts=mono"
+
+
+def _depth(meter: Meter) -> str:
+    return "s32" if meter.bits > 16 else "s16"
+
+
+def _blocks(pipes: Sequence[int], should_stop: Callable[[], bool] | None) -> Iterator[tuple[int, memoryview]]:
+    """What comes through pipes, each piece to be used before the next is asked for.
 
     Raises Cancelled within a moment of a stop, even if nothing comes.
     """
     room = memoryview(bytearray(_PIPE_BYTES))
     with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while True:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map():
             if should_stop and should_stop():
                 raise Cancelled
-            if not selector.select(_LOOK_S):
-                continue
-            time.sleep(_GATHER_S)
-            count = os.readv(pipe.fileno(), [room])
-            if not count:
-                return
-            yield room[:count]
+            ready = selector.select(_LOOK_S)
+            if ready:
+                time.sleep(_GATHER_S)
+            for key, _ in ready:
+                count = os.readv(key.fd, [room])
+                if count:
+                    yield key.fd, room[:count]
+                else:
+                    selector.unregister(key.fd)
 
 
 def no_ffmpeg() -> UserError:

@@ -12,9 +12,11 @@ from core.folding import fold
 from core.jobs.reporter import Reporter
 from core.records import Source
 from core.sources.captions import Damaged
+from core.sources.decoding_notes import lead_of
 from core.sources.language_codes import language_code
 from core.sources.subtitle_formats import UNREAD, kind_of
 from core.sources.subtitles import ENDINGS, evenly, read_text, words_of
+from core.sources.word_clock import on_clock
 from core.workspace import Project
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
@@ -161,10 +163,12 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
             language=language,
         )
     text = read_text(path, language, name)
+    recording = project.source_file(source.id)
     if is_subtitles(name) or kind_of(text):  # a .txt may hold subtitles as well
         words = words_of(text, Path(name).suffix, damaged.append, name=name)
+        words = on_clock(words, source, recording, name, reporter)
     else:
-        words = evenly(text, 0.0, source.seconds)
+        words = evenly(text, lead_of(source), source.seconds)
     if damaged:
         reporter.warning(
             "subtitles.damaged",

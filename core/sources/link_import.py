@@ -17,6 +17,7 @@ from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles
 from core.sources.subtitles import words_of
 from core.sources.upload import Duplicate, add_file
+from core.sources.word_clock import on_clock
 from core.sources.youtube import MOST_ITEMS, Downloaded, download
 from core.workspace import Project
 
@@ -110,7 +111,7 @@ def _take_item(
     words: list[Word] = []
 
     def said(source: Source) -> list[Word]:
-        words.extend(_words(source, item.subtitles, options, reporter))
+        words.extend(_words(project, source, item.subtitles, options, reporter))
         return words
 
     source = add_file(
@@ -156,12 +157,15 @@ def _refuse_known(project: Project, origins: list[str], url: str) -> None:
             )
 
 
-def _words(source: Source, subtitles: Subtitles | None, options: LinkOptions, reporter: Reporter) -> list[Word]:
+def _words(
+    project: Project, source: Source, subtitles: Subtitles | None, options: LinkOptions, reporter: Reporter
+) -> list[Word]:
     """Subtitles as words of the recording; of a part those that are said in it."""
     if subtitles is None:
         return []
     try:
         words = words_within(words_of(subtitles.text, subtitles.kind), options.start_s, source.seconds)
+        words = on_clock(words, source, project.source_file(source.id), source.title, reporter)
     except UserError as error:
         reporter.set_aside(error)
         return []

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.audio.decode import MediaInfo, clock, decode_to_flac
+from core.audio.decode import decode_to_flac
 from core.audio.frames import FLOOR_DBFS, Frames, frames
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
 from core.records import Source, Word
+from core.sources.decoding_notes import tell_decoding
+from core.sources.language_codes import language_code
 from core.workspace import Project
 
-PARTLY = "audio.partly"  # the note of a recording that is only a part of a damaged file
 _SILENT_DBFS = -80.0  # the loudest 10 ms of a recording without any sound; the quietest room is far above
 
 
@@ -44,7 +45,7 @@ def add_file(
 ) -> Source:
     """Decode a file to ``sources/<id>.flac``, measure its level and outline, and record it. ``path`` is left alone.
 
-    A damaged file comes in as far as it can be decoded, with a warning and the note `PARTLY`.
+    A damaged file comes in as far as it can be decoded, with a warning and a note (see `core.sources.decoding_notes`).
 
     Args:
         project: where to.
@@ -84,6 +85,7 @@ def add_file(
             name=name,
             start_s=start_s,
             end_s=end_s,
+            is_wanted=lambda tag: bool(tag) and language_code(tag) == language_code(project.info.language),
             on_progress=lambda done, total: tell(min(1.0, done / total) if total else 0.0),
             should_stop=stop,
         )
@@ -93,7 +95,7 @@ def add_file(
     except BaseException:
         forget_files(project, source_id)
         raise
-    note = _note(info, name, reporter)
+    note = tell_decoding(info, name, reporter)
     source = Source(
         source_id, title, origin, rights, info.seconds or 0.0, info.sample_rate, sha256, time.time(), audio_md5, note
     )
@@ -140,22 +142,6 @@ def _refuse_silence(found: Frames, name: str) -> None:
             "Listen to it in another program; perhaps the microphone was off, or the voice is in another file.",
             name=name,
         )
-
-
-def _note(info: MediaInfo, name: str, reporter: Reporter | None) -> str:
-    """Tell of a damaged file; returns the note that stays with the recording."""
-    if info.lost_of_s is None:
-        return ""
-    if reporter:
-        reporter.warning(
-            "audio.partly",
-            "“{name}” is damaged: {used} of {whole} could be used.",
-            "If you have an undamaged copy, remove this recording and add the copy.",
-            name=name,
-            used=clock(info.seconds or 0.0),
-            whole=clock(info.lost_of_s),
-        )
-    return PARTLY
 
 
 def _teller(reporter: Reporter | None, position: tuple[int, int], title: str) -> Callable[[float], None]:

@@ -11,7 +11,8 @@ import pytest
 from core.errors import UserError
 from core.sources import recordings
 from core.sources.companions import groups, rank, title_of
-from core.sources.upload import PARTLY, Duplicate, add_file
+from core.sources.decoding_notes import PARTLY
+from core.sources.upload import Duplicate, add_file
 from core.workspace import Project, Workspace
 from tests.audio.sounds import convert, silence, tone, write
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from core.audio.quality import quality
 from core.records import READ_ALOUD, Source
 from core.sources import recordings
-from core.sources.upload import PARTLY
+from core.sources.decoding_notes import HOLES, PARTLY, has_note, jump_of
 from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
@@ -67,9 +67,17 @@ def _note(page: Page, source: Source) -> str:
 
 
 def _damage(page: Page, source: Source) -> str:
-    if source.note != PARTLY:
+    """A chip for what is wrong with its file, if anything is."""
+    t = page.t
+    if (jump_s := jump_of(source)) is not None:
+        text = t("sources.jumps", at=t.length(jump_s))
+    elif has_note(source, PARTLY):
+        text = t("sources.partly", length=t.length(source.seconds))
+    elif has_note(source, HOLES):
+        text = t("sources.holes")
+    else:
         return ""
-    return f'<span class="vw-chip warn">{html.e(page.t("sources.partly", length=page.t.length(source.seconds)))}</span>'
+    return f'<span class="vw-chip warn">{html.e(text)}</span>'
 
 
 def _origin(page: Page, source: Source) -> str:
