@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core import conflicts
 from core.errors import UserError
 from core.measures.flags import FLAGS
 from core.measures.voices import rate, several
@@ -80,18 +81,29 @@ def decide(
     search: str = "",
     flag: str = "",
     sort: str = "time",
+    *,
+    seen: str | None = None,
 ) -> str:
     """Approve or reject a clip with the text as it stands in the field; returns the id of the clip to show next.
 
+    Args:
+        project: whose clip.
+        clip_id: which.
+        status: ``approved`` or ``rejected``.
+        text: what stands in the field.
+        state, search, flag, sort: the list that is walked, as for `spot`.
+        seen: the clip's `core.conflicts.stamp` as the person was shown it; None: it is not asked for.
+
     Raises:
-        UserError: ``clip.missing``, ``review.no_text`` when a clip without text is approved.
+        UserError: ``clip.missing``, ``clip.changed``, ``review.no_text`` when a clip without text is approved.
     """
     text = clean(text)
+    conflicts.check(project.store.clip(clip_id), seen, typed=text, status=status)
     if status == "approved" and not text:
         raise UserError(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
-    clip = project.store.edit_clip(clip_id, status=status, text=text, reason="")
+    clip = project.store.edit_clip(clip_id, seen=seen, typed=text, status=status, text=text, reason="")
     chosen = _filter(state, search, flag, sort)
     following = project.store.walk(chosen, clip)
     left = chosen.state in ("new", "flagged")  # a clip that is decided leaves the list
@@ -102,35 +114,51 @@ def decide(
     return "" if left else clip.id
 
 
-def take(project: Project, clip_id: str, which: str) -> Clip:
+def take(project: Project, clip_id: str, which: str, *, seen: str | None = None, typed: str | None = None) -> Clip:
     """Make what a model heard the text of a clip; ``which`` is one of `HEARD`.
 
+    Args:
+        project: whose clip.
+        clip_id: which.
+        which: whose reading.
+        seen: the clip's stamp with that reading as the person was shown them (see `core.conflicts`).
+        typed: what stands in the text field.
+
     Raises:
-        UserError: ``clip.missing``, ``review.nothing_heard``.
+        UserError: ``clip.missing``, ``clip.changed``, ``review.nothing_heard``.
     """
     clip = project.store.clip(clip_id)
-    text = clean({"raw_text": clip.raw_text, "second_text": clip.second_text}[which])
+    heard = reading(clip, which)
+    conflicts.check(clip, seen, typed=typed, heard=heard)
+    text = clean(heard)
     if not text:
         raise UserError("review.nothing_heard", "There is no other text to take.", "Type what is said.")
-    return project.store.edit_clip(clip_id, text=text)
+    return project.store.edit_clip(clip_id, seen=seen, typed=typed, heard=heard, text=text)
 
 
-def correct(project: Project, clip_id: str, text: str) -> Clip:
-    """Save the text of a clip; its status stays.
+def reading(clip: Clip, which: str) -> str:
+    """What a model heard in a clip; ``which`` is one of `HEARD`."""
+    return {"raw_text": clip.raw_text, "second_text": clip.second_text}[which]
+
+
+def correct(project: Project, clip_id: str, text: str, *, seen: str | None = None) -> Clip:
+    """Save the text of a clip; its status stays. ``seen`` is its stamp as the person was shown it.
 
     Raises:
-        UserError: ``clip.missing``.
+        UserError: ``clip.missing``, ``clip.changed``.
     """
-    return project.store.edit_clip(clip_id, text=text)
+    return project.store.edit_clip(clip_id, seen=seen, typed=text, text=text)
 
 
-def undo(project: Project) -> str:
+def undo(project: Project, *, seen: str | None = None) -> str:
     """Take the last change back, of one clip or of many at once; returns the id of the (first) clip it was of.
 
+    ``seen`` is the stamp of the last change as the person was shown it (`Store.last_change`).
+
     Raises:
-        UserError: ``review.nothing_to_undo``.
+        UserError: ``clip.changed``, ``review.nothing_to_undo``.
     """
-    changed = project.store.undo_last()
+    changed = project.store.undo_last(seen)
     if not changed:
         raise UserError("review.nothing_to_undo", "There is no change to take back.")
     if len(changed) > 1 and several(project):
@@ -162,18 +190,33 @@ def sure_counts(project: Project, *, flagged: bool = False) -> dict[float, int]:
     return project.figures.sure_counts(THRESHOLDS, unflagged=not flagged)
 
 
-def approve_sure(project: Project, threshold: float = LOOKS_RIGHT, *, flagged: bool = False) -> int:
+def sure_filter(threshold: float = LOOKS_RIGHT, *, flagged: bool = False) -> ClipFilter:
+    """The clips that `approve_sure` approves."""
+    return ClipFilter("new", sure=max(0.01, threshold), unflagged=not flagged)
+
+
+def approve_sure(
+    project: Project, threshold: float = LOOKS_RIGHT, *, flagged: bool = False, seen: str | None = None
+) -> int:
     """Approve every new clip with a text of at least this confidence; returns how many. `undo` takes it back as one.
 
-    Those worth a second look are left out, unless ``flagged``.
+    Those worth a second look are left out, unless ``flagged``. ``seen`` is the stamp of these clips as the person was
+    shown how many they are (`Store.stamp`).
+
+    Raises:
+        UserError: ``clips.changed``.
     """
-    chosen = ClipFilter("new", sure=max(0.01, threshold), unflagged=not flagged)
-    return project.store.edit_clips(chosen, status="approved")
+    return project.store.edit_clips(sure_filter(threshold, flagged=flagged), seen=seen, status="approved")
 
 
-def reject_flagged(project: Project, flag: str) -> int:
-    """Reject every new clip with this flag, which is then the reason; returns how many. `undo` takes it back as one."""
-    return project.store.edit_clips(ClipFilter("flagged", flag=flag), status="rejected", reason=flag) if flag else 0
+def reject_flagged(project: Project, flag: str, *, seen: str | None = None) -> int:
+    """Reject every new clip with this flag, which is then the reason; returns how many. `undo` takes it back as one.
+
+    Raises:
+        UserError: ``clips.changed``, with ``seen`` as for `approve_sure`.
+    """
+    chosen = ClipFilter("flagged", flag=flag)
+    return project.store.edit_clips(chosen, seen=seen, status="rejected", reason=flag) if flag else 0
 
 
 def _filter(state: str, search: str, flag: str = "", sort: str = "time") -> ClipFilter:

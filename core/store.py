@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import clip_filter
+from core import clip_filter, conflicts
 from core.errors import UserError
 from core.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
 from core.tables import insert, opened, record
@@ -214,15 +214,22 @@ class Store:
         with opened(self.path) as db:
             return _last_number(db, source_id)
 
-    def swap_clips(self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip]) -> Edit:
+    def swap_clips(
+        self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip], seen: Sequence[str] = ()
+    ) -> Edit:
         """Put clips in the place of others, and remember it for `undo_edit`.
 
+        Args:
+            seen: stamps of those that go as they were when the others were made of them (see `core.conflicts`).
+
         Raises:
-            UserError: ``clip.missing``: one of ``gone`` is not there (any more).
+            UserError: ``clip.missing``: one of ``gone`` is not there (any more); ``clip.changed``.
         """
         with opened(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             before = [_clip_row(db, clip_id) for clip_id in gone]
+            for clip, was in zip(before, seen, strict=False):
+                conflicts.check(clip, was)
             _swap(db, source_id, before, fresh)
             values = (source_id, what, _to_json(before), _to_json(fresh))
             number = db.execute(
@@ -261,20 +268,42 @@ class Store:
 
     # What a person changes in a clip
 
-    def edit_clip(self, clip_id: str, **changes: Any) -> Clip:
-        """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision."""
+    def edit_clip(
+        self, clip_id: str, *, seen: str | None = None, typed: str | None = None, heard: str = "", **changes: Any
+    ) -> Clip:
+        """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision.
+
+        Args:
+            clip_id: which clip.
+            seen: the clip's stamp as the person was shown it; ``typed``, ``heard``: see `core.conflicts.check`.
+            changes: the new values by field.
+
+        Raises:
+            UserError: ``clip.missing``, ``clip.changed``.
+        """
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(_EDITABLE))}")
         with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            status = str(changes.get("status", ""))
+            conflicts.check(_clip_row(db, clip_id), seen, typed=typed, status=status, heard=heard)
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
-            if row is not None:
-                _apply(db, row, changes, time.time())
+            _apply(db, row, changes, time.time())
         return self.clip(clip_id)
 
-    def edit_clips(self, chosen: ClipFilter | Sequence[str], **changes: Any) -> int:
+    def edit_clips(self, chosen: ClipFilter | Sequence[str], *, seen: str | None = None, **changes: Any) -> int:
         """The same change on every clip the filter leaves, or that has one of these ids, undone as one.
 
-        Returns how many.
+        Args:
+            chosen: which clips.
+            seen: their `stamp` as the person was shown it.
+            changes: the new values by field.
+
+        Returns:
+            how many.
+
+        Raises:
+            UserError: ``clips.changed``.
         """
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
@@ -284,10 +313,18 @@ class Store:
             those, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
         now = time.time()
         with opened(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            if seen is not None and isinstance(chosen, ClipFilter) and seen != _stamp(db, chosen):
+                raise conflicts.several_changed()
             rows = db.execute(f"SELECT * FROM {those}", values).fetchall()
             for row in rows:
                 _apply(db, row, changes, now)
         return len(rows)
+
+    def stamp(self, chosen: ClipFilter) -> str:
+        """Changes whenever other clips are left by the filter, or one of them is changed."""
+        with opened(self.path) as db:
+            return _stamp(db, chosen)
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
@@ -299,28 +336,43 @@ class Store:
         with opened(self.path) as db:
             return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
 
-    def undo_last(self) -> list[str]:
+    def last_change(self) -> tuple[str, str]:
+        """What `undo_last` would take back: its stamp, and the clip it is of; both empty if there is nothing."""
+        with opened(self.path) as db:
+            row = _last_change(db)
+        return (conflicts.digest(*row), row["clip_id"]) if row else ("", "")
+
+    def undo_last(self, seen: str | None = None) -> list[str]:
         """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
 
         Changes of clips that are gone are passed over, and kept.
+
+        Args:
+            seen: the stamp of the last change as the person was shown it.
+
+        Raises:
+            UserError: ``clip.changed``: another change came since.
         """
         there = "clip_id IN (SELECT id FROM clips)"
         with opened(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            last = db.execute(f"SELECT at FROM revisions WHERE {there} ORDER BY number DESC LIMIT 1").fetchone()
+            last = _last_change(db)
+            if seen is not None and seen != (conflicts.digest(*last) if last else ""):
+                raise conflicts.changed()
             if last is None:
                 return []
-            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", last).fetchall()
+            at = last["at"]
+            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", (at,)).fetchall()
             for name in _EDITABLE:
                 # Bounds are kept as text in a revision; the column's type makes them numbers again.
                 db.execute(
                     f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
-                    (last[0], name),
+                    (at, name),
                 )
             # Taking back is a change too: a dataset frozen before it is out of date.
             now = time.time()
             db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in found])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", last)
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", (at,))
         return [row[0] for row in found]
 
     # What models hear and measure of a clip
@@ -446,7 +498,12 @@ def _word_rows(source_id: str, words: Iterable[Word]) -> list[dict[str, Any]]:
 def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
     row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
     if row is None:
-        raise UserError("clip.missing", "The clip {id} is no longer there.", "Reload the page.", id=clip_id)
+        raise UserError(
+            "clip.missing",
+            "The clip {id} is no longer there: it was cut anew or removed, perhaps in another window.",
+            "Nothing was done. Look at the clips there are now.",
+            id=clip_id,
+        )
     return record(Clip, row)
 
 
@@ -459,6 +516,20 @@ def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], no
                 (row["id"], now, name, str(row[name]), str(value)),
             )
             db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
+
+
+def _last_change(db: sqlite3.Connection) -> sqlite3.Row | None:
+    sql = (
+        "SELECT number, at, clip_id FROM revisions WHERE clip_id IN (SELECT id FROM clips) ORDER BY number DESC LIMIT 1"
+    )
+    row: sqlite3.Row | None = db.execute(sql).fetchone()
+    return row
+
+
+def _stamp(db: sqlite3.Connection, chosen: ClipFilter) -> str:
+    those, values = clip_filter.rows(chosen)
+    facts = "count(*), total(rowid), max(edited_at), total(length(text)), count(nullif(status, 'new'))"
+    return conflicts.digest(*db.execute(f"SELECT {facts} FROM {those}", values).fetchone())
 
 
 def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:

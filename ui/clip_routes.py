@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
 from core.audio.window import Part, Window, window
+from core.conflicts import stamp
 from core.errors import UserError
 from core.records import Source
 from core.workspace import Project, Workspace
@@ -90,7 +91,7 @@ def as_json(found: Window) -> dict[str, Any]:
 
 def _part(part: Part) -> dict[str, Any]:
     clip = part.clip
-    about = {"id": clip.id, "text": clip.text, "status": clip.status} if clip else {}
+    about = {"id": clip.id, "text": clip.text, "status": clip.status, "seen": stamp(clip)} if clip else {}
     return {
         "start": round(part.start_s, _DECIMALS),
         "end": round(part.end_s, _DECIMALS),

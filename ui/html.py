@@ -42,6 +42,11 @@ def action(
     )
 
 
+def standing_on(seen: str, button: str) -> str:
+    """A button that sends along what its window shows (``evt.seen``), so that it is refused if that is so no more."""
+    return f'<span data-seen="{e(seen)}">{button}</span>'
+
+
 def why(reason: str) -> str:
     """Why the button beside it is off, as a small line; nothing if it is not."""
     return f'<p class="vw-dim vw-why">{e(reason)}</p>' if reason else ""

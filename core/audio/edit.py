@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from core import conflicts
 from core.audio import word_times
 from core.audio.clips import cut_clip, options_of_last_cut, text_between
 from core.audio.options import SegmentOptions
@@ -26,16 +27,18 @@ _DECIMALS = 4  # of a second, finer than one sample
 _PATIENCE_S = 10.0  # another edit takes a fraction of a second
 
 
-def move_border(project: Project, clip_id: str, start_s: float, end_s: float) -> Clip:
+def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *, seen: str | None = None) -> Clip:
     """Give a clip other bounds; the clip that takes its place has a new number and is to be reviewed anew.
 
-    Where it is known when words are said, those that come in or fall out change the text.
+    Where it is known when words are said, those that come in or fall out change the text. ``seen`` is the clip's stamp
+    as the person was shown it (see `core.conflicts`); so it is of `split`, `join` and `remove`.
 
     Raises:
-        UserError: ``clip.missing``, ``edit.overlap``, ``edit.too_short``, ``edit.too_long``, ``segment.unreadable``.
+        UserError: ``clip.missing``, ``clip.changed``, ``edit.overlap``, ``edit.too_short``, ``edit.too_long``,
+            ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id) as (source, old):
+    with _editing(project, clip_id, seen) as (source, old):
         start_s, end_s = _bounds(project, source, start_s, end_s, [old])
         if abs(start_s - old.start_s) < _SAME_S and abs(end_s - old.end_s) < _SAME_S:
             return old
@@ -45,14 +48,14 @@ def move_border(project: Project, clip_id: str, start_s: float, end_s: float) ->
         return _swap(project, source, "move", [old], [replace(fresh, forced=_ends(forced))])[0]
 
 
-def split(project: Project, clip_id: str, at_s: float) -> tuple[Clip, Clip]:
+def split(project: Project, clip_id: str, at_s: float, *, seen: str | None = None) -> tuple[Clip, Clip]:
     """Make two clips of one; each gets its part of the text.
 
     Raises:
-        UserError: ``clip.missing``, ``edit.too_short``, ``segment.unreadable``.
+        UserError: ``clip.missing``, ``clip.changed``, ``edit.too_short``, ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id) as (source, old):
+    with _editing(project, clip_id, seen) as (source, old):
         at_s = round(at_s, _DECIMALS)
         if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - _SAME_S:
             raise _too_short()
@@ -68,15 +71,19 @@ def split(project: Project, clip_id: str, at_s: float) -> tuple[Clip, Clip]:
         return first, second
 
 
-def join(project: Project, clip_id: str, next_clip_id: str) -> Clip:
+def join(
+    project: Project, clip_id: str, next_clip_id: str, *, seen: str | None = None, next_seen: str | None = None
+) -> Clip:
     """Make one clip of two neighbours and what lies between them.
 
     Raises:
-        UserError: ``clip.missing``, ``edit.not_neighbours``, ``edit.too_long``, ``segment.unreadable``.
+        UserError: ``clip.missing``, ``clip.changed``, ``edit.not_neighbours``, ``edit.too_long``,
+            ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id) as (source, first):
+    with _editing(project, clip_id, seen) as (source, first):
         second = project.store.clip(next_clip_id)
+        conflicts.check(second, next_seen)
         between = project.store.clips_between(source.id, first.start_s, second.end_s)
         if second.source_id != source.id or {clip.id for clip in between} != {first.id, second.id}:
             raise UserError(
@@ -88,14 +95,14 @@ def join(project: Project, clip_id: str, next_clip_id: str) -> Clip:
         return _swap(project, source, "join", [first, second], [replace(fresh, forced=_ends(forced))])[0]
 
 
-def remove(project: Project, clip_id: str) -> None:
+def remove(project: Project, clip_id: str, *, seen: str | None = None) -> None:
     """Leave a clip out. Its sound stays in the recording.
 
     Raises:
-        UserError: ``clip.missing``.
+        UserError: ``clip.missing``, ``clip.changed``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id) as (source, old):
+    with _editing(project, clip_id, seen) as (source, old):
         _swap(project, source, "remove", [old], [])
 
 
@@ -112,18 +119,21 @@ def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -
         return _swap(project, source, "bring_back", [], [_fresh(project, source, [], start_s, end_s)])[0]
 
 
-def undo(project: Project, source_id: str) -> str:
+def undo(project: Project, source_id: str, *, seen: str | None = None) -> str:
     """Take the last change of a recording's clips back and return what it was.
 
     Clips it made that a person wrote in or decided on since go to the project's trash, from where they come back.
+    ``seen`` is the change's `undo_stamp` as the person was shown it.
 
     Raises:
-        UserError: ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
+        UserError: ``clip.changed``, ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
         Busy: the project's recordings are being cut.
     """
     source = project.store.source(source_id)
     with alone(project):
         edit = undoable(project, source_id)
+        if seen is not None and seen != undo_stamp(project, edit):
+            raise conflicts.changed()
         if edit is None:
             raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
         for clip in edit.before:
@@ -154,6 +164,14 @@ def undoable(project: Project, source_id: str) -> Edit | None:
     return edit
 
 
+def undo_stamp(project: Project, edit: Edit | None) -> str:
+    """Changes whenever another change would be taken back, or a person has changed the clips it made."""
+    if edit is None:
+        return ""
+    made = [conflicts.stamp(project.store.clip(clip.id)) for clip in edit.after]
+    return conflicts.digest(edit.number, edit.what, [clip.id for clip in (*edit.before, *edit.after)], made)
+
+
 @contextlib.contextmanager
 def alone(project: Project) -> Iterator[None]:
     """One edit at a time, and none while clips are cut: both change which clips and files there are."""
@@ -172,10 +190,11 @@ def alone(project: Project) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _editing(project: Project, clip_id: str) -> Iterator[tuple[Source, Clip]]:
-    """The clip as it is now, and its recording, while nobody else changes it."""
+def _editing(project: Project, clip_id: str, seen: str | None) -> Iterator[tuple[Source, Clip]]:
+    """The clip as it is now, and its recording, while nobody else changes it; refused if it is not as it was seen."""
     with alone(project):
         clip = project.store.clip(clip_id)
+        conflicts.check(clip, seen)
         yield project.store.source(clip.source_id), clip
 
 
@@ -263,7 +282,9 @@ def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fres
         for clip in numbered:
             made.append(clip)
             made[-1] = _write(project, source, clip, options)
-        project.store.swap_clips(source.id, what, [clip.id for clip in old], made)
+        # The text of one may have been corrected while the sound was written.
+        seen = [conflicts.stamp(clip) for clip in old]
+        project.store.swap_clips(source.id, what, [clip.id for clip in old], made, seen)
     except BaseException:
         for clip in made:
             project.clip_file(clip.id).unlink(missing_ok=True)

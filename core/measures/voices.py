@@ -65,16 +65,23 @@ def several(project: Project) -> bool:
     return found is not None and len(found.centres) > 1
 
 
-def keep_voice(project: Project, voice: int) -> int:
+def voices_stamp(project: Project) -> str:
+    """Changes whenever the clips are measured anew, by which voices get other numbers; "" if none was."""
+    path = embeddings_file(project)
+    return f"{path.stat().st_mtime_ns}-{path.stat().st_size}" if path.exists() else ""
+
+
+def keep_voice(project: Project, voice: int, *, seen: str | None = None) -> int:
     """Reject the clips of all other voices, as one change that is undone as one; returns how many.
 
-    What likeness is measured against is then the voice that is kept.
+    What likeness is measured against is then the voice that is kept. ``seen`` is the `voices_stamp` as the
+    person was shown them.
 
     Raises:
         UserError: ``measure.voice_gone``: the clips were measured anew meanwhile.
     """
     found = voices(project)
-    if voice not in [one.number for one in found]:
+    if (seen is not None and seen != voices_stamp(project)) or voice not in [one.number for one in found]:
         raise UserError("measure.voice_gone", "This voice is no longer there.", "Reload the page.")
     others = [clip_id for one in found if one.number != voice for clip_id in one.clips]
     count = project.store.edit_clips(others, status="rejected", reason=OTHER_VOICE)

@@ -281,7 +281,9 @@ function send(what, id, value, then) {
   about();
   // The answer brings a new stamp; without one (a lost connection) the page can be used again all the same.
   later('pending', () => { answered = true; load(true); }, 10000);
-  trigger('act', { do: what, id: id || '', value: JSON.stringify(value || {}), view: location.search });
+  // What is changed, as it is shown here: the server refuses if another window has changed it since.
+  const seen = what === 'undo' ? config.undo_seen : clips().find((part) => part.id === id)?.seen || '';
+  trigger('act', { do: what, id: id || '', value: JSON.stringify({ ...value, seen }), view: location.search });
 }
 
 function edit(what) {
@@ -297,7 +299,7 @@ function edit(what) {
     return send('split', chosen.id, { at }, (chosen.start + at) / 2);
   }
   const next = what === 'join' && own && following();
-  if (next) return send('join', chosen.id, { next: next.id }, middle(chosen));
+  if (next) return send('join', chosen.id, { next: next.id, next_seen: next.seen }, middle(chosen));
   if (what === 'remove' && own) return send('remove', chosen.id, {}, middle(chosen));
   if (what === 'bring' && chosen && !own) send('bring', config.source, { start: chosen.start, end: chosen.end }, middle(chosen));
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.audio.edit import LONGEST_S, SHORTEST_S, undoable
+from core.audio.edit import LONGEST_S, SHORTEST_S, undo_stamp, undoable
 from core.audio.options import SegmentOptions
 from core.engines.registry import info
 from core.records import Source
@@ -44,7 +44,8 @@ def ClipEditor(t: Translator) -> gr.HTML:
     """The editor, shown by `editor_state`; ``editor.act(fn, …)`` gets what a person changes.
 
     ``evt.do`` is move, split, join, remove (``evt.id`` is a clip), bring or undo (a recording); ``evt.value`` is JSON
-    with the times in seconds. A function and no subclass, for the reason `Panel` is one.
+    with the times in seconds, and stamps of the clips as they were shown. A function and no subclass, for the reason
+    `Panel` is one.
     """
     return gr.HTML(
         "",
@@ -79,6 +80,7 @@ def editor_state(
         "options": preview.model_dump_json() if preview else "",
         "off": off,
         "undo": edit.what if edit else "",
+        "undo_seen": undo_stamp(project, edit),
         "limits": info(project.info.engine).clip_seconds,
         "shortest": SHORTEST_S,
         "longest": LONGEST_S,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from core.conflicts import stamp
 from core.records import Clip, Word
 from core.review import DOUBTFUL
 from core.transcription.wer import word_diff
@@ -17,7 +18,8 @@ _KEYS = {"raw_text": "1", "second_text": "2"}
 def heard_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
     """One line for each model whose text is not the clip's, or has doubtful words; each with a button to take it.
 
-    Its buttons send ``take_raw_text`` and ``take_second_text`` with the clip's id.
+    Its buttons send ``take_raw_text`` and ``take_second_text`` with the clip's id, what stands in the text field, and
+    the stamp of what is shown.
     """
     lines = ""
     if clip.raw_text and (clip.raw_text != clip.text or _doubts(clip.raw_text.split(), words)):
@@ -35,7 +37,11 @@ def _line(t: Translator, clip: Clip, which: str, label: str, heard: str, words: 
         take = html.action(t("review.take"), name, clip.id, **button)
     marked = _marked(t, word_diff(clip.text, heard, clip.language or "en"), words)
     said = f'<p><span class="vw-dim">{html.e(label)}</span> {marked}</p>'
-    return f'<div class="vw-spread vw-heard" data-key="{which}">{said}{take}</div>'
+    seen = html.e(stamp(clip, heard))
+    return (
+        f'<div class="vw-spread vw-heard" data-key="{which}" data-seen="{seen}" data-value-of="#review-text">'
+        f"{said}{take}</div>"
+    )
 
 
 def _marked(t: Translator, pieces: Sequence[tuple[str, str]], words: Sequence[Word]) -> str:

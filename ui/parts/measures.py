@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.measures.flags import Light, lights
-from core.measures.voices import Voice, several, voices
+from core.measures.voices import Voice, several, voices, voices_stamp
 from core.records import Clip, ClipFilter, Totals
 from core.workspace import Project
 from ui import html, plots
@@ -117,5 +117,5 @@ def _voice(t: Translator, project: Project, voice: Voice, place: int, total: int
     keep = html.action(t("review.voice_keep"), "keep_voice", str(voice.number), style="wide", confirm=question)
     return (
         f'<div class="vw-side vw-voice" data-key="voice-{voice.number}"><b>{html.e(name)}</b>'
-        f'<p class="vw-dim">{html.e(facts)}</p>{players}{keep}</div>'
+        f'<p class="vw-dim">{html.e(facts)}</p>{players}{html.standing_on(voices_stamp(project), keep)}</div>'
     )

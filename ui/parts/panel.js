@@ -56,13 +56,20 @@ function render() {
   if (!late) arrived = stamp;
 }
 
+const windowId = Math.random().toString(36).slice(2);
+const near = (target, name) => target.closest(`[${name}]`)?.getAttribute(name) || '';
 function send(target) {
   const { do: what, id } = target.dataset;
-  // data-value-of: a button that takes the content of a field along.
+  // data-value-of: a button (or what it stands in) that takes the content of a field along.
   // Not dataset.valueOf: every object has a function of that name.
-  const selector = target.getAttribute('data-value-of');
+  const selector = near(target, 'data-value-of');
   const field = selector ? root.querySelector(selector) : target;
-  trigger('act', { do: what, id: id || '', value: field && 'value' in field ? String(field.value) : '', view: location.search });
+  // data-seen: what the button stands on, as this window shows it.
+  const seen = near(target, 'data-seen');
+  trigger('act', {
+    do: what, id: id || '', value: field && 'value' in field ? String(field.value) : '', view: location.search,
+    seen, window: windowId,
+  });
 }
 
 element.addEventListener('click', (event) => {

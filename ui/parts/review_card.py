@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.audio.waveform import peaks
+from core.conflicts import stamp
 from core.records import Clip
 from core.review import Spot
 from core.workspace import Project
@@ -16,7 +17,7 @@ from ui.parts.model_reads import model_reads
 _BUCKETS = 400
 
 
-def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False) -> str:
+def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False, unsaved: str = "") -> str:
     """HTML of the card for a `Panel`.
 
     Its buttons send ``approved``, ``rejected`` (both with the text as it stands), ``undo`` and those of
@@ -24,13 +25,14 @@ def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = Fal
 
     Args:
         play: whether the clip begins to play as it is shown.
+        unsaved: what was typed and refused because the clip was changed elsewhere: offered to be used all the same.
     """
     clip = spot.clip
+    facts = f'data-key="{html.e(clip.id)}" data-seen="{html.e(stamp(clip))}"'
     return (
-        f'<article class="vw-card vw-review" data-key="{html.e(clip.id)}">{_head(t, spot)}'
-        f"{_why(t, clip)}{_sound(t, project, spot, play)}{clip_lights(t, clip)}"
-        f"{_text(t, project, spot)}{_buttons(t, spot)}"
-        "</article>"
+        f'<article class="vw-card vw-review" {facts}>{_head(t, spot)}{_why(t, clip)}{_sound(t, project, spot, play)}'
+        f"{clip_lights(t, clip)}{_text(t, project, spot)}{_unsaved(t, clip, unsaved)}"
+        f"{_buttons(t, project, spot)}</article>"
     )
 
 
@@ -87,13 +89,31 @@ def _text(t: Translator, project: Project, spot: Spot) -> str:
     )
 
 
-def _buttons(t: Translator, spot: Spot) -> str:
+def _unsaved(t: Translator, clip: Clip, text: str) -> str:
+    """The text that was typed on what the clip no longer is, with a button that takes it."""
+    if not text or text == clip.text:
+        return ""
+    use = html.action(t("review.use_typed"), "text", clip.id, style="quiet", elem_id="use-typed")
+    return (
+        f'<div class="vw-notice warn vw-spread" data-key="unsaved" data-value-of="#review-typed">'
+        f'<p><span class="vw-dim">{html.e(t("review.typed"))}</span> {html.e(text)}</p>'
+        f'<textarea id="review-typed" hidden>{html.e(text)}</textarea>{use}</div>'
+    )
+
+
+def undo_button(t: Translator, project: Project, clip_id: str = "") -> str:
+    """Takes the last change back, if it is still the one that was the last when this was shown."""
+    button = html.action(t("review.undo"), "undo", clip_id, style="quiet", keys="z Z", title="Z")
+    return html.standing_on(project.store.last_change()[0], button)
+
+
+def _buttons(t: Translator, project: Project, spot: Spot) -> str:
     clip = spot.clip
     approve = _decision(t("review.approve"), "approved", clip.id, "a A", "A", "primary")
     reject = _decision(t("review.reject"), "rejected", clip.id, "r R", "R", "danger")
     back = _move("←", t("review.back"), spot.previous_id, "ArrowLeft")
     forward = _move("→", t("review.forward"), spot.next_id, "ArrowRight")
-    undo = html.action(t("review.undo"), "undo", clip.id, style="quiet", keys="z Z", title="Z")
+    undo = undo_button(t, project, clip.id)
     return f'<div class="vw-row vw-decide">{back}{approve}{reject}{forward}<span class="grow"></span>{undo}</div>'
 
 

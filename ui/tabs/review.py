@@ -5,18 +5,21 @@ from __future__ import annotations
 import gradio as gr
 
 from core import review
+from core.errors import UserError
 from core.measures.start import start_measure
 from core.measures.voices import keep_voice
-from core.records import Clip, Totals
-from core.review import Spot
+from core.records import ClipFilter, Totals
+from core.text import clean
 from core.workspace import Project
 from ui import html
 from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.measures import sound_of_clips
-from ui.parts.review_card import review_card
+from ui.parts.review_card import review_card, undo_button
+from ui.parts.review_side import review_side
 
+_STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown anew after these
 _WITH_FLAGS = ("flagged", "approved")  # the lists that can be narrowed to a kind of flag
 
 
@@ -30,26 +33,22 @@ def build(page: Page) -> Tab:
     def tick(project: Project | None, _query: str) -> Updates:
         return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
 
+    made: dict[str, tuple[str, str]] = {}  # by project, the window that made its last change, and that change's stamp
+
     def act(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
             return None
         view = view_of(evt.view)
-        play = False
-        if evt.do in ("approved", "rejected"):
-            view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view))
-            play = view.get("play") != "no"
-        elif evt.do == "text":
-            review.correct(project, evt.id, evt.value)
-            if view.get("clip", evt.id) != evt.id:
-                return None  # the field was left by going on: the next clip is there already
-        elif evt.do.startswith("take_"):
-            view["clip"] = review.take(project, evt.id, evt.do.removeprefix("take_")).id
-        elif evt.do == "undo":
-            view["clip"] = review.undo(project)
-            return {panel: _review(page, project, view, evt.view), sound: _sound(page, project)}
-        else:
-            _many_at_once(page, project, evt.do, evt.id, view)
-        return {panel: _review(page, project, view, evt.view, play=play)}
+        try:
+            updates = _act(page, project, evt, view, made.get(project.slug, ("", "")))
+        except UserError as error:
+            if error.code not in _STALE:
+                raise
+            return {panel: _renewed(page, project, evt, view, error)}
+        made[project.slug] = (str(getattr(evt, "window", "")), project.store.last_change()[0])
+        if updates is None:
+            return None
+        return {panel: updates} | ({sound: _sound(page, project)} if evt.do == "undo" else {})
 
     def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
         if project is None:
@@ -57,7 +56,7 @@ def build(page: Page) -> Tab:
         if evt.do == "measure":
             start_measure(project)
         elif evt.do == "keep_voice":
-            _tell(page, "rejected_many", keep_voice(project, int(evt.id)))
+            _tell(page, "rejected_many", keep_voice(project, int(evt.id), seen=str(getattr(evt, "seen", ""))))
         else:
             act_on_job(project, evt.do, evt.id)
 
@@ -65,6 +64,41 @@ def build(page: Page) -> Tab:
     page.on(panel.act, act, [], [panel, sound], refresh=False, trigger_mode="multiple", concurrency_limit=1)
     page.on(sound.act, act_on_sound)
     return Tab("review", [panel, sound], refresh, tick, [page.view])
+
+
+def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], last: tuple[str, str]) -> str | None:
+    """Do what a button or field of the panel asks for; returns the panel's content, None if it stays as it is."""
+    seen = str(getattr(evt, "seen", ""))
+    play = False
+    if evt.do in ("approved", "rejected"):
+        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view), seen=seen)
+        play = view.get("play") != "no"
+    elif evt.do == "text":
+        review.correct(project, evt.id, evt.value, seen=seen)
+        if view.get("clip", evt.id) != evt.id:
+            return None  # the field was left by going on: the next clip is there already
+    elif evt.do.startswith("take_"):
+        which = evt.do.removeprefix("take_")
+        view["clip"] = review.take(project, evt.id, which, seen=seen, typed=evt.value).id
+    elif evt.do == "undo":
+        # What this very window has just done may be taken back before the panel shows it.
+        own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
+        view["clip"] = review.undo(project, seen=own if own == project.store.last_change()[0] else seen)
+    else:
+        _many_at_once(page, project, evt, view, seen)
+    return _review(page, project, view, evt.view, play=play)
+
+
+def _renewed(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], error: UserError) -> str:
+    """The panel as things are now, after something was asked for that another window's change has overtaken."""
+    gr.Warning(html.e(page.say(error)), title=page.t("common.not_done"), duration=12)
+    unsaved = ""
+    if evt.do == "undo":
+        view["clip"] = project.store.last_change()[1]
+    elif error.code == "clip.changed":
+        view["clip"] = evt.id
+        unsaved = clean(evt.value)
+    return _review(page, project, view, evt.view, unsaved=unsaved)
 
 
 def _chosen(view: dict[str, str]) -> dict[str, str]:
@@ -76,12 +110,12 @@ def _chosen(view: dict[str, str]) -> dict[str, str]:
     return chosen | ({"sort": view.get("sort", "time")} if state == "flagged" else {})
 
 
-def _many_at_once(page: Page, project: Project, do: str, value: str, view: dict[str, str]) -> None:
-    if do == "approve_sure":
-        count = review.approve_sure(project, float(value), flagged=view.get("flagged") == "yes")
+def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], seen: str) -> None:
+    if evt.do == "approve_sure":
+        count = review.approve_sure(project, float(evt.id), flagged=view.get("flagged") == "yes", seen=seen)
         _tell(page, "approved_many", count)
-    elif do == "reject_flagged":
-        _tell(page, "rejected_many", review.reject_flagged(project, value))
+    elif evt.do == "reject_flagged":
+        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, seen=seen))
         view |= {"clip": "", "flag": ""}  # that kind is gone
 
 
@@ -93,8 +127,13 @@ def _sound(page: Page, project: Project | None) -> str:
     return sound_of_clips(page.t, project, project.figures.totals()) if project else ""
 
 
-def _review(page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False) -> str:
-    """The tab's content for a place (``view``); ``query`` is the address it was asked from."""
+def _review(
+    page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False, unsaved: str = ""
+) -> str:
+    """The tab's content for a place (``view``); ``query`` is the address it was asked from.
+
+    ``unsaved`` is a text that was refused for the clip shown.
+    """
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
     if project is None:
@@ -108,10 +147,10 @@ def _review(page: Page, project: Project | None, view: dict[str, str], query: st
     parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
     parts.append(_kinds(page, project, state, view))
     if spot is None:
-        parts.append(_nothing(page, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
+        parts.append(_nothing(page, project, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
     else:
-        side = f"<aside>{_following(page, spot)}{_keys(page, view)}{_many(page, project, view)}</aside>"
-        card = review_card(t, project, spot, play=play)
+        side = review_side(t, project, spot, view)
+        card = review_card(t, project, spot, play=play, unsaved=unsaved)
         arrive = html.arrive(f"clip={spot.clip.id}&flag={flag}", made_for=query)
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
     return "".join(parts)
@@ -180,6 +219,7 @@ def _kinds(page: Page, project: Project, state: str, view: dict[str, str]) -> st
         elem_id="reject-flagged",
     )
     about = html.e(t(f"flags.{chosen}_about"))
+    reject = html.standing_on(project.store.stamp(ClipFilter("flagged", flag=chosen)), reject)
     return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
 
 
@@ -193,77 +233,10 @@ def _order(page: Page, view: dict[str, str]) -> str:
     return f'<label class="vw-sort">{label} <select data-view="clip=&amp;sort">{options}</select></label>'
 
 
-def _nothing(page: Page, counts: dict[str, int], state: str) -> str:
+def _nothing(page: Page, project: Project, counts: dict[str, int], state: str) -> str:
     t = page.t
     if state == "new" and not counts["new"]:
-        undo = html.action(t("review.undo"), "undo", style="quiet", keys="z Z", title="Z")
-        return html.empty(t("review.all_done"), html.go(t("review.to_dataset"), "dataset") + undo)
+        return html.empty(t("review.all_done"), html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))
     if state == "flagged" and not counts["flagged"]:
         return html.empty(t("review.flagged_done"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
     return html.empty(t("review.none_here"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
-
-
-def _following(page: Page, spot: Spot) -> str:
-    t = page.t
-    if not spot.following:
-        return ""
-    rows = "".join(_next(page, clip) for clip in spot.following)
-    return f'<div class="vw-card"><h3>{html.e(t("review.next"))}</h3><div class="vw-next">{rows}</div></div>'
-
-
-def _next(page: Page, clip: Clip) -> str:
-    t = page.t
-    text = clip.text or t("review.no_text")
-    flagged = clip.text_flags or clip.sound_flags
-    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "⚑ " if flagged else "◐ " if clip.is_doubtful else "")
-    return (
-        f'<button type="button" data-key="{html.e(clip.id)}" data-view="clip={html.e(clip.id)}">'
-        f"<span>{mark}{html.e(text)}</span></button>"
-    )
-
-
-def _keys(page: Page, view: dict[str, str]) -> str:
-    t = page.t
-    keys = (("A", "approve"), ("R", "reject"), ("←", "back"), ("→", "forward"), ("␣", "listen"), ("Z", "undo"))
-    shown = "".join(f"<span><kbd>{key}</kbd> {html.e(t('review.' + name))}</span>" for key, name in keys)
-    on = view.get("play") != "no"
-    auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), chosen=on)
-    return f'<div class="vw-card vw-keys"><div class="vw-keygrid">{shown}</div>{auto}</div>'
-
-
-def _many(page: Page, project: Project, view: dict[str, str]) -> str:
-    """Approving at once what looks right: the threshold is chosen, then asked once."""
-    t = page.t
-    too = view.get("flagged") == "yes"
-    found = review.sure_counts(project, flagged=too)
-    if not max(found.values()) and not too and not max(review.sure_counts(project, flagged=True).values()):
-        return ""
-    chosen = min(found, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
-    options = "".join(
-        f'<option value="{level}"{" selected" if level == chosen else ""}>'
-        f"{html.e(t('review.at_least', percent=f'{level:.0%}', count=t.number(count)))}</option>"
-        for level, count in found.items()
-    )
-    values = {"count": t.number(found[chosen]), "percent": f"{chosen:.0%}"}
-    off = "" if found[chosen] else t("review.none_so_sure")
-    button = html.action(
-        t("review.approve_many", **values),
-        "approve_sure",
-        str(chosen),
-        style="wide",
-        disabled=off,
-        confirm=t("review.approve_question", **values),
-        elem_id="approve-sure",
-    )
-    label = html.e(t("review.how_sure"))
-    choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
-    both = html.place(t(f"review.many_flagged_{'in' if too else 'out'}"), f"flagged={'' if too else 'yes'}", chosen=too)
-    body = f'{choice}<div class="vw-row">{both}{button}</div>{html.why(off)}'
-    return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
-
-
-def _number(text: str, fallback: float) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return fallback

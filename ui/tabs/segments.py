@@ -122,18 +122,19 @@ def _change(project: Project | None, evt: gr.EventData) -> None:
     if project is None:
         return
     value = json.loads(evt.value)
+    seen = str(value.get("seen", ""))
     if evt.do == "move":
-        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]))
+        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]), seen=seen)
     elif evt.do == "split":
-        edit.split(project, evt.id, float(value["at"]))
+        edit.split(project, evt.id, float(value["at"]), seen=seen)
     elif evt.do == "join":
-        edit.join(project, evt.id, str(value["next"]))
+        edit.join(project, evt.id, str(value["next"]), seen=seen, next_seen=str(value.get("next_seen", "")))
     elif evt.do == "remove":
-        edit.remove(project, evt.id)
+        edit.remove(project, evt.id, seen=seen)
     elif evt.do == "bring":
         edit.bring_back(project, evt.id, float(value["start"]), float(value["end"]))
     elif evt.do == "undo":
-        edit.undo(project, evt.id)
+        edit.undo(project, evt.id, seen=seen)
 
 
 def _heading(page: Page) -> str:

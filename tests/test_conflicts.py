@@ -1,0 +1,174 @@
+"""Two windows on one project: what another window has changed meanwhile is never overwritten by what one shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import review
+from core.audio import edit
+from core.audio.clips import cut_clip
+from core.audio.options import SegmentOptions
+from core.conflicts import stamp
+from core.errors import UserError
+from core.records import Clip, ClipFilter, Source
+from core.workspace import Project
+from tests.audio.sounds import tone, write
+from ui.i18n import Translator
+
+Act = Callable[[Project, dict[str, Any]], object]
+CORRECTED = "Corrected elsewhere."
+
+
+@pytest.fixture
+def clips(project: Project) -> list[str]:
+    """Three clips of a recording that lies on the disk; the first is flagged and heard otherwise by a second model."""
+    project.store.add_source(Source("aa", "AA", seconds=9.0, sample_rate=16_000))
+    project.sources.mkdir(exist_ok=True)
+    write(project.source_file("aa"), np.asarray(tone(9)))
+    made = [
+        Clip(f"aa-{n:04d}", "aa", n * 3.0, n * 3.0 + 2.5, f"Said {n}.", f"Heard {n}.", "en", confidence=0.95)
+        for n in range(3)
+    ]
+    source = project.store.source("aa")
+    project.store.replace_clips("aa", [cut_clip(project, source, clip, SegmentOptions()) for clip in made])
+    project.store.second_opinion("aa-0000", "Heard twice.", 0.5, "mismatch")
+    return [clip.id for clip in made]
+
+
+def shown(project: Project) -> dict[str, Any]:
+    """What a window shows of the project, as stamps."""
+    first, second = project.store.clips()[:2]
+    return {
+        "id": first.id,
+        "next": second.id,
+        "clip": stamp(first),
+        "raw": stamp(first, first.raw_text),
+        "second": stamp(first, first.second_text),
+        "next_clip": stamp(second),
+        "change": project.store.last_change()[0],
+        "sure": project.store.stamp(review.sure_filter(0.9, flagged=True)),
+        "flagged": project.store.stamp(ClipFilter("flagged", flag="mismatch")),
+        "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
+    }
+
+
+ACTS: dict[str, Act] = {
+    "approve": lambda p, was: review.decide(p, was["id"], "approved", "Said 0.", seen=was["clip"]),
+    "reject": lambda p, was: review.decide(p, was["id"], "rejected", "Said 0.", seen=was["clip"]),
+    "approve an emptied field": lambda p, was: review.decide(p, was["id"], "approved", "", seen=was["clip"]),
+    "edit": lambda p, was: review.correct(p, was["id"], "Typed here.", seen=was["clip"]),
+    "take what was heard": lambda p, was: review.take(p, was["id"], "raw_text", seen=was["raw"], typed="Said 0."),
+    "take the second": lambda p, was: review.take(p, was["id"], "second_text", seen=was["second"], typed="Said 0."),
+    "undo": lambda p, was: review.undo(p, seen=was["change"]),
+    "approve many": lambda p, was: review.approve_sure(p, 0.9, flagged=True, seen=was["sure"]),
+    "reject many": lambda p, was: review.reject_flagged(p, "mismatch", seen=was["flagged"]),
+    "move": lambda p, was: edit.move_border(p, was["id"], 0.2, 2.4, seen=was["clip"]),
+    "split": lambda p, was: edit.split(p, was["id"], 1.2, seen=was["clip"]),
+    "join": lambda p, was: edit.join(p, was["id"], was["next"], seen=was["clip"], next_seen=was["next_clip"]),
+    "remove": lambda p, was: edit.remove(p, was["id"], seen=was["clip"]),
+}
+ONE_CLIP = [name for name in ACTS if "many" not in name and name != "undo"]
+
+
+@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("other", ["corrected", "approved", "rejected"])
+def test_what_another_window_did_stays_and_a_stale_one_changes_nothing(
+    project: Project, clips: list[str], name: str, other: str
+) -> None:
+    if name.startswith(other.removesuffix("d")) or name == other.removesuffix("ed"):
+        return  # both windows mean the same
+    review.correct(project, clips[2], "A first change.")
+    was = shown(project)
+    if other == "corrected":
+        review.correct(project, clips[0], CORRECTED)
+    else:
+        review.decide(project, clips[0], other, "Said 0.")
+    before, changes = project.store.clips(), project.store.revisions(clips[0])
+    with pytest.raises(UserError) as refused:
+        ACTS[name](project, was)
+    assert refused.value.code == ("clips.changed" if "many" in name else "clip.changed")
+    assert project.store.clips() == before and project.store.revisions(clips[0]) == changes
+
+
+@pytest.mark.parametrize("name", ONE_CLIP)
+def test_a_clip_that_was_cut_anew_or_removed_meanwhile_is_named(project: Project, clips: list[str], name: str) -> None:
+    was = shown(project)
+    edit.split(project, clips[0], 1.2)
+    before = project.store.clips()
+    with pytest.raises(UserError) as refused:
+        ACTS[name](project, was)
+    assert refused.value.code == "clip.missing" and clips[0] in refused.value.text
+    assert project.store.clips() == before
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_what_nobody_else_changed_is_done(project: Project, clips: list[str], name: str) -> None:
+    review.correct(project, clips[2], "A first change.")
+    was, before = shown(project), project.store.clips()
+    if name == "approve an emptied field":
+        with pytest.raises(UserError) as refused:
+            ACTS[name](project, was)
+        assert refused.value.code == "review.no_text"
+    else:
+        ACTS[name](project, was)
+        assert project.store.clips() != before
+
+
+def test_a_window_may_go_on_with_what_it_has_itself_just_saved(project: Project, clips: list[str]) -> None:
+    was = shown(project)
+    review.correct(project, clips[0], "Typed here.", seen=was["clip"])  # the field was left for the button
+    review.take(project, clips[0], "second_text", seen=was["second"], typed="Typed  here.")
+    now = shown(project)
+    review.correct(project, clips[0], "Typed anew.", seen=now["clip"])
+    review.decide(project, clips[0], "approved", "Typed anew.", seen=now["clip"])
+    review.decide(project, clips[0], "approved", "Typed anew.", seen=now["clip"])  # pressed twice
+    assert (project.store.clip(clips[0]).text, project.store.clip(clips[0]).status) == ("Typed anew.", "approved")
+
+
+def test_a_reading_that_is_another_by_now_is_not_taken(project: Project, clips: list[str]) -> None:
+    was = shown(project)
+    project.store.second_opinion(clips[0], "Heard anew.", 0.4, "mismatch")
+    with pytest.raises(UserError) as refused:
+        review.take(project, clips[0], "second_text", seen=was["second"], typed="Said 0.")
+    assert refused.value.code == "clip.changed"
+    review.take(project, clips[0], "raw_text", seen=was["raw"], typed="Said 0.")
+
+
+def test_a_cut_by_hand_is_not_undone_in_a_window_that_shows_an_earlier_one(project: Project, clips: list[str]) -> None:
+    edit.split(project, clips[2], 7.2)
+    was = shown(project)
+    first, _ = edit.split(project, clips[0], 1.2)
+    before = project.store.clips()
+    for _ in range(2):
+        with pytest.raises(UserError) as refused:
+            edit.undo(project, "aa", seen=was["edit"])
+        assert refused.value.code == "clip.changed" and project.store.clips() == before
+    was = shown(project)
+    review.correct(project, first.id, CORRECTED)  # in what the cut made
+    with pytest.raises(UserError):
+        edit.undo(project, "aa", seen=was["edit"])
+    assert project.store.clip(first.id).text == CORRECTED
+    assert edit.undo(project, "aa", seen=shown(project)["edit"]) == "split"
+
+
+def test_a_text_corrected_while_the_sound_of_a_cut_is_written_is_not_lost(
+    project: Project, clips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*arguments: Any) -> Clip:
+        review.correct(project, clips[0], CORRECTED)
+        return cut_clip(*arguments)
+
+    monkeypatch.setattr(edit, "cut_clip", slow)
+    with pytest.raises(UserError) as refused:
+        edit.move_border(project, clips[0], 0.2, 2.4)
+    assert refused.value.code == "clip.changed" and project.store.clip(clips[0]).text == CORRECTED
+
+
+def test_it_is_said_in_both_languages() -> None:
+    error = UserError("clip.changed", "This clip was changed in another window; here is how it is now.")
+    assert Translator("en").error(error.code, error.text, "", {}) == error.text
+    assert "outra janela" in Translator("pt-BR").error(error.code, error.text, "", {})
