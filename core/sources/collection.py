@@ -20,8 +20,9 @@ from core.jobs.reporter import Reporter
 from core.records import DATA_SET, Clip, Source
 from core.sources.archive import Folder, Zip
 from core.sources.companions import title_of
-from core.sources.datasets import Reading, opened, read
+from core.sources.datasets import Reading, opened, read, refuse_unagreed
 from core.sources.joining import Placed, join
+from core.sources.list_texts import ListReport
 from core.sources.subtitles import evenly
 from core.sources.upload import forget_files, free_id, refuse_known, samples_md5
 from core.workspace import Project
@@ -60,11 +61,12 @@ def bring(
         UserError: ``archive.*``, ``collection.*``, ``audio.too_long``.
         Cancelled: stopped; nothing is left behind.
     """
-    place = opened(path, name)
+    place = opened(path, name, project.info.language)
     source_id = free_id(project)
     recording = project.source_file(source_id)
     try:
-        reading = reading or read(place, name)
+        reading = reading or read(place, name, language=project.info.language)
+        refuse_unagreed(reading)
         sha256 = _fingerprint(path, place, reading, reporter)
         known = project.store.sources()
         refuse_known((one for one in known if one.sha256 == sha256), name)
@@ -121,15 +123,47 @@ def _tell_halves(reading: Reading, reporter: Reporter) -> None:
             "collection.without_sound",
             "Texts of “{name}” without a sound ({count}): {members}.",
             "Nothing to do, unless the sounds should be there.",
-            count=len(reading.without_sound),
+            count=reading.without_sound.count,
             name=reading.name,
-            members=some(reading.without_sound),
+            members=some(reading.without_sound.names, reading.without_sound.count),
+        )
+    for report in reading.lists:
+        tell_list(report, reading.name, reporter)
+
+
+def tell_list(report: ListReport, name: str, reporter: Reporter) -> None:
+    """Name a list that is not used, and what is not plain in one that is."""
+    if report.state != "used":
+        reporter.warning(
+            "collection.list_not_used",
+            "The list “{list}” of “{name}” was not used.",
+            "If its texts are missing, add the data set again and look at what is said of that list.",
+            list=report.name,
+            name=name,
+        )
+    if report.differing:
+        reporter.warning(
+            "collection.differing_texts",
+            "“{list}” has another text for sounds that had one already ({count}): {members}. The first one was taken.",
+            "Compare the texts of these clips with what you hear.",
+            list=report.name,
+            count=report.differing.count,
+            members=some(report.differing.names, report.differing.count),
+        )
+    if report.merged:
+        reporter.warning(
+            "collection.merged_cells",
+            "In “{list}” some texts hold the sign that stands between columns ({count}): {members}. It stays in them.",
+            "Compare the texts of these clips with what you hear.",
+            list=report.name,
+            count=report.merged.count,
+            members=some(report.merged.names, report.merged.count),
         )
 
 
-def some(names: list[str], most: int = 8) -> str:
-    """The first names of a list, and a sign that there are more."""
-    return ", ".join(name[-80:] for name in names[:most]) + (" …" if len(names) > most else "")
+def some(names: list[str], count: int = 0, most: int = 8) -> str:
+    """The first of ``count`` names (all that are given), and a sign that there are more."""
+    return ", ".join(name[-80:] for name in names[:most]) + (" …" if max(count, len(names)) > most else "")
 
 
 def _cut(project: Project, source: Source, placed: list[Placed], reporter: Reporter) -> Iterator[Clip]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -13,17 +12,20 @@ import soundfile
 
 from core.errors import UserError
 from core.sources.archive import Folder, Zip
-from core.sources.subtitles import ENDINGS, decoded
+from core.sources.list_texts import MAYBE_LISTS, NOT_USED, ListReport, Tally, is_list_name, read_list
+from core.sources.sound_index import SOUNDS, SoundIndex, comparable, stem_of
+from core.sources.subtitles import ENDINGS
+from core.sources.text_files import TEXTS, read_texts
 
-SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".webm", ".mp4", ".mka")
-_TEXTS = (".txt", ".lab")
-_LISTS = (".csv", ".tsv", ".txt")
-_LIST_NAMES = ("metadata", "transcript", "transcripts", "transcription", "transcriptions", "train", "validated")
-_SOUND_COLUMNS = ("audio_file", "file_name", "filename", "audio", "path", "wav", "file", "id")
-_TEXT_COLUMNS = ("text", "transcription", "transcript", "sentence", "normalized_text", "normalized")
-_MOST_TEXT_BYTES = 200_000_000
+# Lists that hold what was found to be wrong, as Common Voice has them, and kinds of tables that are not read.
+_WRONG = ("invalidated", "rejected", "reported")
+_UNREADABLE = (".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".feather")
+_NO_LISTS = ("readme", "license", "licence", "copying", "notice", "changelog", "credits", "requirements")
+_MOST_LOOKED_AT = 200  # of files that may be lists, but are not called so
 _HEAD_BYTES = 65_536
 _MOST_HEADS = 1_000
+
+Choices = Mapping[str, int]  # by the name of a list: which column a person said is the text, or `NOT_USED`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +42,62 @@ class Reading:
 
     ``kind`` is ``list`` (a table of texts, as LJSpeech has it), ``pairs`` (a text file beside each sound) or ``sounds``
     (nothing but recordings). ``seconds`` is of the sounds whose headers say their length, ``rate`` the commonest of
-    theirs (0: none says). ``without_text`` and ``without_sound`` are names of what has no other half.
+    theirs (0: none says). ``without_text`` are sounds that have no text, ``without_sound`` what texts without a sound
+    name. ``lists`` says of each list what becomes of it.
     """
 
     name: str
     kind: str
     items: list[Item]
     without_text: list[str]
-    without_sound: list[str]
+    without_sound: Tally
     seconds: float
     rate: int
     files: list[str] = field(default_factory=list)  # of kind ``sounds``: recordings and their subtitles
+    lists: list[ListReport] = field(default_factory=list)
+
+    @property
+    def unused(self) -> list[ListReport]:
+        """Lists that bring no text though nobody said that they should not."""
+        return [report for report in self.lists if report.state not in ("used", "set_aside")]
 
 
-def opened(path: Path, name: str = "") -> Folder | Zip:
+def opened(path: Path, name: str = "", language: str = "en") -> Folder | Zip:
     """A folder or a zip file, looked through for what does not belong there.
 
     Raises:
         UserError: ``archive.*``, ``collection.missing``.
     """
     if path.is_dir():
-        return Folder(path)
+        return Folder(path, language=language)
     if not path.exists():
-        raise UserError("collection.missing", "There is nothing at {path}.", "Check the path.", path=str(path))
-    return Zip(path, name=name)
+        raise UserError("collection.missing", "There is nothing at {path}.", "Check the path.", path=name or path.name)
+    return Zip(path, name=name, language=language)
 
 
-def look(path: Path, name: str = "") -> Reading:
+def look(path: Path, name: str = "", *, language: str = "en", choices: Choices | None = None) -> Reading:
     """What a folder or zip would bring in; reads lists and headers, writes nothing.
+
+    Args:
+        path: of it.
+        name: what the person calls it.
+        language: of the project: says which older encodings lists and names may be in.
+        choices: what a person said of its lists.
 
     Raises:
         UserError: ``archive.*``, ``collection.missing``, ``collection.nothing``.
     """
-    place = opened(path, name)
+    place = opened(path, name, language)
     try:
-        return read(place, name or path.name)
+        return read(place, name or path.name, language=language, choices=choices)
     finally:
         place.close()
 
 
-def read(place: Folder | Zip, name: str) -> Reading:
+def read(place: Folder | Zip, name: str, *, language: str = "en", choices: Choices | None = None) -> Reading:
     """`look` at what is open already."""
     names = place.names()
-    sounds = [one for one in names if one.lower().endswith(SOUNDS)]
+    sounds = [file for file in names if file.lower().endswith(SOUNDS)]
     if not sounds:
         raise UserError(
             "collection.nothing",
@@ -90,103 +105,122 @@ def read(place: Folder | Zip, name: str) -> Reading:
             "It should hold sound files with their texts: a metadata.csv, or a text file beside each sound.",
             name=name,
         )
-    kind, texts, without_sound = _texts(place, names, sounds)
+    index = SoundIndex(sounds, place.aliases)
+    kind, texts, without_sound, lists = _texts(place, names, sounds, index, language, choices or {})
     if kind == "sounds":
-        subtitles = [one for one in names if one.lower().endswith(ENDINGS)]
-        return Reading(name, kind, [], [], [], *_measured(place, sounds), files=[*sounds, *subtitles])
+        subtitles = [file for file in names if file.lower().endswith(ENDINGS)]
+        measured = _measured(place, sounds)
+        return Reading(name, kind, [], [], without_sound, *measured, files=[*sounds, *subtitles], lists=lists)
     items = [Item(sound, texts[sound]) for sound in sounds if texts.get(sound)]
     without_text = [sound for sound in sounds if not texts.get(sound)]
-    return Reading(name, kind, items, without_text, without_sound, *_measured(place, [one.sound for one in items]))
+    measured = _measured(place, [item.sound for item in items])
+    return Reading(name, kind, items, without_text, without_sound, *measured, lists=lists)
 
 
-def _texts(place: Folder | Zip, names: list[str], sounds: list[str]) -> tuple[str, dict[str, str], list[str]]:
-    """The kind, the text of each sound, and the texts that have none."""
-    found: dict[str, str] = {}
-    lost: list[str] = []
-    finder = _Finder(sounds)
-    stems = {one.rpartition(".")[0]: one for one in sounds}
-    # What bears the name of a sound is that sound's text, though it may be called as lists are.
-    lists = [one for one in names if _is_list(one) and one.rpartition(".")[0] not in stems]
-    for one in lists:
-        for said, text in _rows(_text(place, one)):
-            if sound := finder.find(said, str(PurePosixPath(one).parent)):
-                found.setdefault(sound, text)
-            else:
-                lost.append(said)
-    if found:
-        return "list", found, lost
-    for one in names:
-        if one.lower().endswith(_TEXTS) and one not in lists:
-            if sound := stems.get(one.rpartition(".")[0]):
-                found[sound] = " ".join(_text(place, one).split())
-            else:
-                lost.append(one)
-    return ("pairs", found, lost) if any(found.values()) else ("sounds", {}, [])
+def refuse_unagreed(reading: Reading) -> None:
+    """Raise what keeps a list from being used, where no other text comes in and nobody agreed to go without.
 
-
-def _is_list(name: str) -> bool:
-    path = PurePosixPath(name)
-    stem = path.stem.lower()
-    return path.suffix.lower() in _LISTS and any(stem == one or stem.startswith(f"{one}_") for one in _LIST_NAMES)
-
-
-def _text(place: Folder | Zip, name: str) -> str:
-    return decoded(place.head(name, _MOST_TEXT_BYTES))
-
-
-class _Finder:
-    """Finds the sound a list means: by path, or by name with or without its ending."""
-
-    def __init__(self, sounds: Sequence[str]) -> None:
-        self.paths = {one.casefold(): one for one in sounds}
-        self.stems = {one.rpartition(".")[0].casefold(): one for one in sounds}
-        counts = Counter(PurePosixPath(one).stem.casefold() for one in sounds)
-        self.alone = {
-            stem: one for one in sounds if counts[stem := PurePosixPath(one).stem.casefold()] == 1
-        }  # fmt: skip
-
-    def find(self, said: str, folder: str) -> str | None:
-        said = said.strip().replace("\\", "/").removeprefix("./").casefold()
-        base = "" if folder == "." else f"{folder.casefold()}/"
-        for wanted in (f"{base}{said}", f"{base}wavs/{said}", f"{base}clips/{said}", said):
-            if sound := self.paths.get(wanted) or self.stems.get(wanted):
-                return sound
-        last = PurePosixPath(said).name
-        return self.alone.get(last) or self.alone.get(last.rpartition(".")[0])
-
-
-def _rows(text: str) -> Iterator[tuple[str, str]]:
-    """(sound, text) of each line of a list.
-
-    LJSpeech's has no head and no quotes: ``id|text|normalized text``. Others name their columns in the first line.
+    Raises:
+        UserError: ``collection.ask_column``, ``collection.no_match``, ``collection.unreadable_list``, ``list.*``.
     """
-    first = text.lstrip().partition("\n")[0]
-    mark = next((one for one in ("|", "\t", ";", ",") if one in first), "|")
-    csv.field_size_limit(10_000_000)
-    lines = io.StringIO(text.replace("\0", ""), newline="")
-    quoted = mark in ",;"
-    reader = csv.reader(lines, delimiter=mark) if quoted else csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE)
-    table = [[cell.strip() for cell in row] for row in reader if any(row)]
-    if not table:
+    if reading.items or not reading.unused:
         return
-    head = [cell.lower() for cell in table[0]]
-    sound = next((head.index(one) for one in _SOUND_COLUMNS if one in head), None)
-    said = [head.index(one) for one in _TEXT_COLUMNS if one in head]
-    if sound is not None and said:
-        table = table[1:]
-    else:
-        # The text as written: the voice model's tokenizer writes numbers out itself, and twice would corrupt it.
-        sound, said = 0, [1, 2]
-    for row in table:
-        texts = (row[one] for one in said if one < len(row))
-        if sound < len(row) and row[sound]:
-            yield row[sound], " ".join(next((one for one in texts if one), "").split())
+    report = reading.unused[0]
+    if report.error:
+        raise report.error
+    if report.state == "ask":
+        raise UserError(
+            "collection.ask_column",
+            "In “{list}” of “{name}” no column is sure to be the text.",
+            "Add it on the page Recordings and choose the column there.",
+            list=report.name,
+            name=reading.name,
+        )
+    if report.state == "unmatched":
+        raise UserError(
+            "collection.no_match",
+            "None of the {count} lines of “{list}” names a sound that is in “{name}”; the first: {members}.",
+            "Give the sounds the names in the list, or write their names into it.",
+            count=report.rows,
+            list=report.name,
+            name=reading.name,
+            members=", ".join(report.unmatched.names[:3]),
+        )
+    raise UserError(
+        "collection.unreadable_list",
+        "“{list}” in “{name}” may hold the texts, but is of a kind that is not read.",
+        "Save it as CSV (UTF-8), or add the sounds without it.",
+        list=report.name,
+        name=reading.name,
+    )
 
 
-def _measured(place: Folder | Zip, sounds: list[str]) -> tuple[float, int]:
+def _texts(
+    place: Folder | Zip, names: list[str], sounds: list[str], index: SoundIndex, language: str, choices: Choices
+) -> tuple[str, dict[str, str], Tally, list[ListReport]]:
+    """The kind, the text of each sound, what texts without a sound name, and what is to be told of each list."""
+    texts: dict[str, str] = {}
+    lost = Tally()
+    own = {comparable(stem_of(sound)) for sound in sounds}
+    # What bears the name of a sound is that sound's text, though it may be called as lists are.
+    files = [file for file in names if _may_be_list(file) and comparable(_stem(file)) not in own]
+    beside = [file for file in names if file.lower().endswith(TEXTS)]
+    reports: list[ListReport] = []
+    for file in _in_order(files, index):
+        report = _report(place, file, index, texts, language, choices)
+        if report and not (report.state == "unmatched" and index.find(_stem(file)) and file in beside):
+            reports.append(report)
+    used = {report.name for report in reports}
+    if any(report.state == "used" or report.matched for report in reports):
+        for report in reports:
+            if report.matched:
+                lost.extend(report.unmatched)
+        return "list", texts, lost, reports
+    pairs = read_texts(place, [file for file in beside if file not in used], index, language, choices)
+    texts, lost = pairs.texts, pairs.lost
+    reports += [pairs.report] if pairs.report else []
+    return ("pairs" if texts else "sounds"), texts, (lost if texts else Tally()), reports
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(PurePosixPath(name).suffix)
+
+
+def _may_be_list(name: str) -> bool:
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if path.name.lower().startswith(_NO_LISTS):
+        return False
+    return suffix in _UNREADABLE or suffix in MAYBE_LISTS or is_list_name(name)
+
+
+def _in_order(files: list[str], index: SoundIndex) -> list[str]:
+    """Those called as lists are, then some of the others that no sound is called after."""
+    called = [file for file in files if is_list_name(file) or file.lower().endswith(_UNREADABLE)]
+    known = set(called)
+    others = [file for file in files if file not in known and not index.find(_stem(file))]
+    return called + others[:_MOST_LOOKED_AT]
+
+
+def _report(
+    place: Folder | Zip, file: str, index: SoundIndex, texts: dict[str, str], language: str, choices: Choices
+) -> ListReport | None:
+    path = PurePosixPath(file)
+    if choices.get(file) == NOT_USED or path.stem.lower().startswith(_WRONG):
+        return ListReport(file, "set_aside")
+    if path.suffix.lower() in _UNREADABLE:
+        return ListReport(file, "unreadable")
+    try:
+        return read_list(place, file, index, texts, language, choices.get(file))
+    except UserError as error:
+        # What is not called a list, and is none that can be read, is something else.
+        return ListReport(file, "refused", error=error) if is_list_name(file) else None
+
+
+def _measured(place: Folder | Zip, sounds: Sequence[str]) -> tuple[float, int]:
     """Seconds of the sounds whose headers say so, and their commonest rate; of very many, judged by some of them."""
-    known = [one for one in sounds if one.lower().endswith((".wav", ".flac"))]
-    some = known[:: max(1, len(known) // _MOST_HEADS)]
+    measurable = [sound for sound in sounds if sound.lower().endswith((".wav", ".flac"))]
+    some = measurable[:: max(1, len(measurable) // _MOST_HEADS)]
     rates: Counter[int] = Counter()
     seconds = 0.0
     for sound in some:
@@ -201,6 +235,6 @@ def _measured(place: Folder | Zip, sounds: list[str]) -> tuple[float, int]:
         frame_bytes = max(1, len(head) // max(1, info.frames))
         seconds += info.duration + max(0, beyond) / frame_bytes / info.samplerate
     measured_bytes = sum(map(place.bytes_of, some))
-    if len(some) < len(known) and measured_bytes:
-        seconds *= sum(map(place.bytes_of, known)) / measured_bytes
+    if len(some) < len(measurable) and measured_bytes:
+        seconds *= sum(map(place.bytes_of, measurable)) / measured_bytes
     return seconds, rates.most_common(1)[0][0] if rates else 0

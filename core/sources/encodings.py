@@ -55,25 +55,34 @@ def decode_text(data: bytes, language: str, name: str = "") -> str:
     Raises:
         UserError: ``text.encoding``: in no encoding of that language does it look like it.
     """
+    return _reading(data, language, name)[0]
+
+
+def encoding_of(data: bytes, language: str, name: str = "") -> str:
+    """The encoding `decode_text` reads these bytes in, as Python calls it; arguments and errors are the same."""
+    return _reading(data, language, name)[1]
+
+
+def _reading(data: bytes, language: str, name: str) -> tuple[str, str]:
+    """The text and its encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             text = _decoded(data[len(mark) :], encoding)
             if text is None:
                 raise _unreadable(name, language)
-            return text
+            return text, {"utf-8": "utf-8-sig"}.get(encoding, encoding[:6])  # which pass over the mark
     writing = writing_of(language)
     plain = _decoded(data, "utf-8")
     if plain is not None and not _NO_TEXT.search(plain):
-        return plain
+        return plain, "utf-8"
     candidates = writing.encodings + _WIDE if plain is None or "\x1b$" in plain else _WIDE
     readings = [(text, encoding) for encoding in candidates if (text := _decoded(data, encoding)) is not None]
-    texts = [text for text, _ in readings]
     costs = [min(cost_of(text, writing), _cost_of_wide(text) if code in _WIDE else 2) for text, code in readings]
     if not costs or min(costs) > 1:
         if plain is not None and "\x1b" not in plain and plain.count("\0") <= _NULS * len(plain):
-            return plain.replace("\0", "")
+            return plain.replace("\0", ""), "utf-8"
         raise _unreadable(name, language)
-    return texts[costs.index(min(costs))]
+    return readings[costs.index(min(costs))]
 
 
 def cost_of(text: str, writing: Writing) -> float:

@@ -1,30 +1,57 @@
-"""Zip files that were uploaded and wait: what they would bring in is shown first, then brought in or put away."""
+"""Data sets that wait: what each would bring in is found out by a job, shown, and then brought in or put away."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
-from core.files import read_json, write_json
+from core.files import free_name, read_json, write_json
 from core.jobs.job import Job
 from core.sources import recordings
 from core.sources.collection import some
 from core.sources.companions import is_subtitles
 from core.sources.datasets import Reading, look
+from core.sources.list_texts import NOT_USED, ListReport, is_list_name
+from core.sources.sound_index import SOUNDS
 from core.workspace import Project
 
-_EXAMPLES = 3
+_WAITING = "held.json"  # what waits, and what a person said of it: written by the page
+_FACTS = "facts.json"  # what was found in it: written by the job
+_CONTENT = "content"
+_EXAMPLES = 4
 
 
 @dataclass(frozen=True)
-class Held:
-    """A zip that waits, with the facts of its `Reading`; ``examples`` are (name of a sound, its text)."""
+class ListFacts:
+    """A `ListReport` as it is kept, several lists of one shape together; ``examples`` are (sound, cells of its row)."""
 
-    id: str
-    name: str
+    names: list[str]
+    state: str
+    columns: list[list[str]]
+    texts: list[int]
+    is_sure: bool
+    rows: int
+    matched: int
+    encoding: str
+    examples: list[list[Any]]
+    speakers: list[list[Any]]
+    unmatched: dict[str, Any]
+    merged: dict[str, Any]
+    repeated: dict[str, Any]
+    differing: dict[str, Any]
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a data set would bring in: the facts of its `Reading`; ``examples`` are (name of a sound, its text)."""
+
     kind: str
     count: int
     seconds: float
@@ -33,6 +60,30 @@ class Held:
     some_without_text: str
     some_without_sound: str
     examples: list[list[str]]
+    lists: list[ListFacts] = field(default_factory=list)
+
+    @property
+    def question(self) -> ListFacts | None:
+        """The list of which a person has to say which column is the text, before anything can come in."""
+        asked = [facts for facts in self.lists if facts.state == "ask"]
+        return asked[0] if asked and self.kind == "list" and not self.count else None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A data set that waits.
+
+    ``state`` is ``looking`` (a job is finding out what is in it), ``ready`` (``facts`` say), ``refused`` (``error``
+    says why), or ``interrupted`` (the job ended before it was through). While it is looked at again ``facts`` are those
+    of before.
+    """
+
+    id: str
+    name: str
+    state: str
+    facts: Facts | None = None
+    error: dict[str, Any] | None = None
+    choices: dict[str, int] = field(default_factory=dict)
 
 
 def is_archive(name: str) -> bool:
@@ -41,87 +92,277 @@ def is_archive(name: str) -> bool:
 
 
 def hold(project: Project, path: Path, name: str) -> Held:
-    """Look through an uploaded zip and keep it until somebody decides; the file is moved away from where it lies.
+    """Keep an uploaded zip, or files that belong together, until somebody decides, and look through it by job.
 
-    Raises:
-        UserError: ``archive.*``, ``collection.nothing``; the file stays where it is.
+    Args:
+        project: where it would go.
+        path: a zip, or a folder of ours; it is moved away from where it lies.
+        name: what the person calls it.
     """
-    reading = look(path, name)
-    project.uploads.mkdir(parents=True, exist_ok=True)
-    id_ = f"held-{secrets.token_hex(6)}"
-    shutil.move(path, project.uploads / f"{id_}.zip")
-    held = _facts(id_, reading)
-    write_json(project.uploads / f"{id_}.json", held.__dict__)
-    return held
+    folder = _new_folder(project)
+    shutil.move(path, folder / (f"{_CONTENT}.zip" if is_archive(name) and not path.is_dir() else _CONTENT))
+    return _kept(project, folder, {"name": name})
+
+
+def hold_folder(project: Project, path: Path) -> Held:
+    """Look through a folder of this computer by job and wait for a decision; the folder stays where it is."""
+    return _kept(project, _new_folder(project), {"name": path.name, "folder": str(path)})
 
 
 def receive(
     project: Project, files: list[Path], rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
 ) -> list[UserError]:
-    """Take what was dropped: each zip is held on its own, the other files are added together.
+    """Take what was dropped: each zip waits on its own, sounds with a list together, the others are added at once.
 
     Returns:
         what was refused; the rest came in all the same.
     """
     refused: list[UserError] = []
-    plain = [(path, path.name) for path in files if not is_archive(path.name)]
+    plain = [path for path in files if not is_archive(path.name)]
     for path in files:
         if is_archive(path.name):
             try:
                 hold(project, path, path.name)
             except UserError as error:
                 refused.append(error)
-    if plain:
-        try:
-            recordings.add(project, plain, [], rights, max_hours=max_hours, max_mb=max_mb)
-        except UserError as error:
-            refused.append(error)
+    try:
+        if lists := _lists_among(plain):
+            _hold_together(project, plain, lists[0].stem)
+        elif plain:
+            named = [(path, path.name) for path in plain]
+            recordings.add(project, named, [], rights, max_hours=max_hours, max_mb=max_mb)
+    except UserError as error:
+        refused.append(error)
     return refused
 
 
-def _facts(id_: str, reading: Reading) -> Held:
-    return Held(
-        id=id_,
-        name=reading.name,
-        kind=reading.kind,
-        count=len(reading.items) or sum(not is_subtitles(one) for one in reading.files),
-        seconds=reading.seconds,
-        without_text=len(reading.without_text),
-        without_sound=len(reading.without_sound),
-        some_without_text=some(reading.without_text),
-        some_without_sound=some(reading.without_sound),
-        examples=[[one.sound, one.text] for one in reading.items[:_EXAMPLES]],
-    )
+def _lists_among(files: Sequence[Path]) -> list[Path]:
+    """Lists of texts that were dropped together with sounds; what bears the name of a sound is that sound's text."""
+    sounds = {path.stem.casefold() for path in files if path.name.lower().endswith(SOUNDS)}
+    return [path for path in files if sounds and is_list_name(path.name) and path.stem.casefold() not in sounds]
+
+
+def _hold_together(project: Project, files: Sequence[Path], name: str) -> None:
+    folder = _new_folder(project)
+    content = folder / _CONTENT
+    content.mkdir()
+    for path in files:
+        shutil.move(path, content / free_name(content, path.name))
+    _kept(project, folder, {"name": name})
+
+
+def _new_folder(project: Project) -> Path:
+    folder = project.uploads / f"held-{secrets.token_hex(6)}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _kept(project: Project, folder: Path, facts: dict[str, Any]) -> Held:
+    write_json(folder / _WAITING, {"at": time.time(), "choices": {}, **facts})
+    _look_by_job(project, folder.name)
+    return _one(project, folder.name)
+
+
+def _look_by_job(project: Project, id_: str) -> Job:
+    return project.start_job("scan_collection", {"held": id_}, wait=True)
+
+
+def look_again(project: Project, id_: str) -> Job:
+    """Look through one again, where that ended before it was through.
+
+    Raises:
+        UserError: ``collection.gone``.
+    """
+    return _look_by_job(project, _one(project, id_).id)
+
+
+def choose(project: Project, id_: str, number: int, column: int | None) -> Job:
+    """Say which column is the text, of the lists with this number among the facts; all is looked at anew.
+
+    Args:
+        project: where it would go.
+        id_: of what waits.
+        number: which of its `Facts.lists`.
+        column: the text; `NOT_USED`: they are not wanted; None: as before anybody said anything.
+
+    Raises:
+        UserError: ``collection.gone``.
+    """
+    waiting = _one(project, id_)
+    if waiting.facts is None or not 0 <= number < len(waiting.facts.lists):
+        raise _gone()
+    names = waiting.facts.lists[number].names
+    choices = {name: chosen for name, chosen in waiting.choices.items() if name not in names}
+    if column is not None:
+        choices.update(dict.fromkeys(names, column))
+    path = project.uploads / waiting.id / _WAITING
+    write_json(path, {**read_json(path), "choices": choices})
+    return _look_by_job(project, waiting.id)
+
+
+def find_facts(project: Project, id_: str) -> None:
+    """Look through what waits and keep what was found; the work of the job ``scan_collection``."""
+    folder = project.uploads / id_
+    waiting = read_json(folder / _WAITING)
+    found: dict[str, Any] = {"choices": waiting["choices"]}
+    try:
+        reading = look(
+            _content(folder, waiting), waiting["name"], language=project.info.language, choices=waiting["choices"]
+        )
+        found["facts"] = asdict(_facts(reading))
+    except UserError as error:
+        found["error"] = _plain(error)
+    except MemoryError:
+        found["error"] = _plain(_too_much(waiting["name"]))
+    if (folder / _WAITING).exists():  # nobody has put it away meanwhile
+        write_json(folder / _FACTS, found)
 
 
 def held(project: Project) -> list[Held]:
     """What waits, oldest first."""
-    files = sorted(project.uploads.glob("held-*.json"), key=lambda file: file.stat().st_mtime)
-    return [Held(**read_json(file)) for file in files if file.with_suffix(".zip").exists()]
+    _adopt(project)
+    waiting = [(read_json(file), file.parent) for file in project.uploads.glob(f"held-*/{_WAITING}")]
+    return [_held(project, folder, facts) for facts, folder in sorted(waiting, key=lambda pair: pair[0]["at"])]
+
+
+def _held(project: Project, folder: Path, waiting: dict[str, Any]) -> Held:
+    choices = waiting["choices"]
+    found = read_json(folder / _FACTS) if (folder / _FACTS).exists() else {}
+    facts, error = found.get("facts"), found.get("error")
+    if found and found["choices"] == choices:
+        state = "refused" if error else "ready"
+    else:
+        state = "looking" if _is_looked_at(project, folder.name) else "interrupted"
+        error = None
+    shown = Facts(**{**facts, "lists": [ListFacts(**one) for one in facts["lists"]]}) if facts else None
+    return Held(folder.name, waiting["name"], state, shown, error, choices)
+
+
+def _is_looked_at(project: Project, id_: str) -> bool:
+    jobs = (job for job in project.all_jobs() if job.alive())
+    return any(
+        spec["kind"] == "scan_collection" and spec["arguments"]["held"] == id_ for spec in (job.spec() for job in jobs)
+    )
+
+
+def _adopt(project: Project) -> None:
+    """Take over zips that wait since an earlier version, which kept them side by side; to be looked at when asked."""
+    for file in project.uploads.glob("held-*.json"):
+        content = file.with_suffix(".zip")
+        if content.exists():
+            folder = _new_folder(project)
+            content.rename(folder / f"{_CONTENT}.zip")
+            write_json(
+                folder / _WAITING, {"at": file.stat().st_mtime, "choices": {}, "name": read_json(file).get("name", "")}
+            )
+        file.unlink()
 
 
 def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float = 24.0) -> Job:
-    """Start the job that takes a zip in.
+    """Start the job that takes a data set in, as it was shown: lists that bring nothing are agreed to.
 
     Raises:
-        UserError: ``collection.gone``.
-        Busy: recordings are being added already; the zip goes on waiting.
+        UserError: ``collection.gone``, ``collection.not_ready``.
+        Busy: recordings are being added already; it goes on waiting.
     """
-    one = _one(project, id_)
-    job = recordings.add(project, [(project.uploads / f"{one.id}.zip", one.name)], [], rights, max_hours=max_hours)
-    (project.uploads / f"{one.id}.json").unlink(missing_ok=True)
+    held_ = _one(project, id_)
+    if held_.state != "ready" or held_.facts is None or held_.facts.question:
+        raise UserError(
+            "collection.not_ready",
+            "“{name}” cannot be added yet: what is in it is not known, or which column is the text.",
+            "Wait until it is looked through, and choose the column if it is asked for.",
+            name=held_.name,
+        )
+    folder = project.uploads / held_.id
+    waiting = read_json(folder / _WAITING)
+    unused = (facts for facts in held_.facts.lists if facts.state not in ("used", "set_aside"))
+    choices = {**held_.choices, **{name: NOT_USED for facts in unused for name in facts.names}}
+    path = _content(folder, waiting)
+    folders = [path] if "folder" in waiting else []
+    files = [] if folders else [(path, held_.name)]
+    job = recordings.add(project, files, [], rights, max_hours=max_hours, folders=folders, choices=choices)
+    shutil.rmtree(folder, ignore_errors=True)
     return job
 
 
 def put_away(project: Project, id_: str) -> None:
-    """Delete an uploaded zip that is not wanted; where it came from it still is."""
-    one = _one(project, id_)
-    for suffix in (".zip", ".json"):
-        (project.uploads / f"{one.id}{suffix}").unlink(missing_ok=True)
+    """Delete what was uploaded and is not wanted; where it came from it still is, and a folder of one's own stays."""
+    shutil.rmtree(project.uploads / _one(project, id_).id, ignore_errors=True)
+
+
+def _content(folder: Path, waiting: dict[str, Any]) -> Path:
+    if "folder" in waiting:
+        return Path(waiting["folder"])
+    archive = folder / f"{_CONTENT}.zip"
+    return archive if archive.exists() else folder / _CONTENT
 
 
 def _one(project: Project, id_: str) -> Held:
     for one in held(project):
         if one.id == id_:
             return one
-    raise UserError("collection.gone", "That zip file is no longer there.", "Reload the page and add it again.")
+    raise _gone()
+
+
+def _gone() -> UserError:
+    return UserError("collection.gone", "That data set is no longer there.", "Reload the page and add it again.")
+
+
+def _facts(reading: Reading) -> Facts:
+    lost = reading.without_sound
+    return Facts(
+        kind=reading.kind,
+        count=len(reading.items) or sum(not is_subtitles(file) for file in reading.files),
+        seconds=reading.seconds,
+        without_text=len(reading.without_text),
+        without_sound=lost.count,
+        some_without_text=some(reading.without_text),
+        some_without_sound=some(lost.names, lost.count),
+        examples=[[item.sound, item.text] for item in reading.items[:_EXAMPLES]],
+        lists=_together(reading.lists),
+    )
+
+
+def _together(reports: Sequence[ListReport]) -> list[ListFacts]:
+    """Lists of one shape that fare alike (train and validation) are shown and asked as one."""
+    groups: dict[Any, list[ListReport]] = {}
+    for report in reports:
+        key = (report.state, str(report.columns), tuple(report.texts), report.error and report.error.code)
+        groups.setdefault(key if report.state in ("used", "ask") else report.name, []).append(report)
+    return [_list_facts(group) for group in groups.values()]
+
+
+def _list_facts(group: list[ListReport]) -> ListFacts:
+    first = group[0]
+    for other in group[1:]:
+        first.rows, first.matched = first.rows + other.rows, first.matched + other.matched
+        first.examples = (first.examples + other.examples)[:_EXAMPLES]
+        for name in ("unmatched", "merged", "repeated", "differing"):
+            getattr(first, name).extend(getattr(other, name))
+    speakers: dict[str, int] = {}
+    for report in group:
+        for speaker, times in report.speakers:
+            speakers[speaker] = speakers.get(speaker, 0) + times
+    facts = asdict(first)
+    for name in ("name", "error", "speakers"):
+        del facts[name]
+    return ListFacts(
+        names=[report.name for report in group],
+        **facts,
+        speakers=[list(pair) for pair in speakers.items()],
+        error=_plain(first.error) if first.error else None,
+    )
+
+
+def _plain(error: UserError) -> dict[str, Any]:
+    values = {key: value if isinstance(value, str | int | float) else str(value) for key, value in error.values.items()}
+    return {"code": error.code, "text": error.text, "hint": error.hint, "values": values}
+
+
+def _too_much(name: str) -> UserError:
+    return UserError(
+        "collection.too_much",
+        "“{name}” needs more memory to be looked through than any data set should.",
+        "Split it into smaller parts.",
+        name=name,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _BLOCK_S = 10.0
 _NAMED = 40  # bad members that are named one by one; of the others how many
 _READ_DIRECTLY = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")  # by libsndfile: no process for each of thousands
 _SILENT = 1e-4  # of full scale
+_OTHER_LENGTH = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # libsndfile's word for such a WAV
+_NO_LENGTH = 0x7FFFF000  # and more: what programs write that do not know it yet
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
     return placed
 
 
-def bad_sound(member: str, what: str) -> UserError:
-    """A file of a folder or zip that cannot be read, and what says so."""
+def bad_sound(member: str, what: str | Exception) -> UserError:
+    """A file of a folder or zip that cannot be read, and what says so; never by a path of this computer."""
+    what = what if isinstance(what, str) else _what(what)
     return UserError(
         "collection.bad_sound",
         "“{member}” could not be read and was left out ({what}).",
@@ -78,6 +82,33 @@ def bad_sound(member: str, what: str) -> UserError:
         member=member[-120:],
         what=what[-160:],
     )
+
+
+def _share_there(file: IO[bytes]) -> float:
+    """How much of a sound libsndfile can read, 0 to 1; leaves the file at its beginning.
+
+    1 if it is all there, less if the header tells of more. 0 if it is no sound to libsndfile, or one whose header says
+    nothing of its length, as of sound that was written while it came in: there FFmpeg goes by what is in the file.
+    """
+    try:
+        with soundfile.SoundFile(file) as sound:
+            told = _OTHER_LENGTH.search(sound.extra_info)
+            if told and int(told[1]) >= _NO_LENGTH:
+                return 0.0
+            return min(1.0, int(told[2]) / max(1, int(told[1]))) if told else float(sound.frames > 0)
+    except soundfile.LibsndfileError:
+        return 0.0
+    finally:
+        file.seek(0)
+
+
+def _what(error: Exception) -> str:
+    """What went wrong, without the path of a file of ours."""
+    if isinstance(error, UserError):
+        return error.text
+    if isinstance(error, soundfile.LibsndfileError):
+        return str(error.error_string)
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("/")[0].strip()
 
 
 class _Joiner:
@@ -129,7 +160,7 @@ class _Joiner:
             except (soundfile.LibsndfileError, OSError, UserError) as error:
                 if is_full(error):
                     raise
-                return self._set_aside(item, str(error))
+                return self._set_aside(item, error)
             if not count and self.frames:
                 self.gap_frames += self._write(np.zeros(round(GAP_S * self.rate), np.float32))
             loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
@@ -146,25 +177,43 @@ class _Joiner:
             raise no_room(self.reading.name) from None
         return len(block)
 
-    def _set_aside(self, item: Item, what: str) -> int:
+    def _set_aside(self, item: Item, what: str | Exception) -> int:
         self.bad += 1
         if self.bad <= _NAMED:
-            self.reporter.set_aside(bad_sound(item.sound, what))
+            self.reporter.set_aside(bad_sound(PurePosixPath(item.sound).name, what))
         return 0
 
     def _blocks(self, sound: str) -> Iterator[Samples]:
-        """A sound at the joined rate, mono, in blocks."""
+        """A sound at the joined rate, mono, in blocks; what it is says its content, whatever its name says."""
         if sound.lower().endswith(_READ_DIRECTLY):
             with self.place.opened(sound) as file:
-                yield from self._resampled(file)
-            return
+                if share := _share_there(file):
+                    if share < 1:
+                        seconds = soundfile.info(file).duration
+                        self._tell_partly(PurePosixPath(sound).name, seconds, seconds / share)
+                        file.seek(0)
+                    yield from self._resampled(file)
+                    return
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=self.folder) as folder:
             flac = Path(folder) / "sound.flac"
+            name = PurePosixPath(sound).name
             with self.place.local(sound, Path(folder), self.reporter.check_stop) as path:
                 stop = self.reporter.stop_requested
-                decode_to_flac(path, flac, max_hours=self.max_hours, name=sound, should_stop=stop)
+                info = decode_to_flac(path, flac, max_hours=self.max_hours, name=name, should_stop=stop)
+            if info.lost_of_s is not None:
+                self._tell_partly(name, info.seconds or 0.0, info.lost_of_s)
             with open(flac, "rb") as file:
                 yield from self._resampled(file)
+
+    def _tell_partly(self, name: str, used_s: float, whole_s: float) -> None:
+        self.reporter.warning(
+            "collection.partly",
+            "“{name}” is damaged: {used} of {whole} could be used, and its text may say more than is heard.",
+            "Listen to its clip and correct the text, or put an undamaged copy in its place.",
+            name=name,
+            used=f"{used_s:.1f} s",
+            whole=f"{whole_s:.1f} s",
+        )
 
     def _resampled(self, file: IO[bytes]) -> Iterator[Samples]:
         with soundfile.SoundFile(file) as sound:

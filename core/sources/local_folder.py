@@ -1,27 +1,23 @@
-"""A folder of this computer, by the path a person typed: its sounds and texts come in, the folder stays as it is."""
+"""A folder of this computer, by the path a person typed: what it would bring in is shown; the folder stays as it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from core.errors import UserError
-from core.jobs.job import Job
-from core.sources import recordings
+from core.sources.held import Held, hold_folder
 from core.workspace import Project
 
 
-def add_folder(project: Project, typed: str, rights: str = "", *, max_hours: float = 24.0) -> Job:
-    """Start the job that takes a folder in (see `core.sources.datasets`).
+def add_folder(project: Project, typed: str) -> Held:
+    """Look through a folder by job (see `core.sources.datasets`); a person then brings it in or puts it away.
 
     Args:
         project: where to.
         typed: a whole path, or one that begins with ``~``.
-        rights: the person's note on why they may use it.
-        max_hours: longer recordings are refused.
 
     Raises:
         UserError: ``folder.not_one``, ``folder.own``.
-        Busy: recordings are being added already.
     """
     text = typed.strip().strip("\"'")
     try:
@@ -44,4 +40,4 @@ def add_folder(project: Project, typed: str, rights: str = "", *, max_hours: flo
             "Choose the folder your recordings are in.",
             path=text[:200],
         )
-    return recordings.add(project, [], [], rights, max_hours=max_hours, folders=[folder])
+    return hold_folder(project, folder)

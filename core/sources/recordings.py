@@ -61,6 +61,7 @@ def add(
     link: LinkOptions = LinkOptions(),
     titles: Mapping[str, str] | None = None,
     folders: Sequence[Path] = (),
+    choices: Mapping[str, int] | None = None,
 ) -> Job:
     """Start the job that decodes uploads and fetches addresses.
 
@@ -74,6 +75,7 @@ def add(
         link: what is wanted of the addresses: a part, the quality, subtitles.
         titles: what is behind an address, where that is known.
         folders: of this computer with sounds and their texts (see `core.sources.datasets`); they are left alone.
+        choices: what a person said of the lists in a data set, by their names (see `core.sources.datasets`).
 
     Raises:
         UserError: ``source.nothing``, or an address is none (see `check_url`).
@@ -100,6 +102,7 @@ def add(
             "max_mb": max_mb,
             "link": link.arguments(),
             "titles": dict(titles or {}),
+            "choices": dict(choices or {}),
         }
         started = project.start_job("import_sources", arguments)
     except BaseException:
@@ -108,8 +111,16 @@ def add(
         raise
     for job in stopped:  # who stopped it and goes on with something else does not come back to it
         for path in _files(job):
-            path.unlink(missing_ok=True)
+            discard(path)
     return started
+
+
+def discard(path: Path) -> None:
+    """Take away an upload: a file, or a folder of files that were dropped together."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def unfinished(job: Job) -> bool:

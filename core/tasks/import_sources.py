@@ -15,8 +15,8 @@ from core.jobs.reporter import Reporter
 from core.records import Source
 from core.sources import companions, recordings
 from core.sources.archive import Folder, Zip
-from core.sources.collection import bring
-from core.sources.datasets import look, opened
+from core.sources.collection import bring, tell_list
+from core.sources.datasets import look, opened, refuse_unagreed
 from core.sources.held import is_archive
 from core.sources.joining import bad_sound
 from core.sources.link_import import Taken, take_link
@@ -80,7 +80,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
                 done.add(*map(str, group.files()))
             for path in group.files():
                 if path not in folders:
-                    path.unlink(missing_ok=True)
+                    recordings.discard(path)
         for index, url in enumerate(urls, len(together)):
             if not done.before(url):
                 _take_link(project, url, job.path / "download", arguments, reporter, outcome, (index, count))
@@ -155,7 +155,8 @@ def _take_collection(
     """A folder or zip: with texts it becomes one recording with its clips, without them each sound becomes one."""
     hours = float(arguments.get("max_hours", 24.0))
     try:
-        reading = look(path, name)
+        reading = look(path, name, language=project.info.language, choices=arguments.get("choices"))
+        refuse_unagreed(reading)
         if reading.kind != "sounds":
             rights = arguments.get("rights", "")
             outcome.take(bring(project, path, name, reporter, rights=rights, max_hours=hours, reading=reading))
@@ -169,7 +170,9 @@ def _take_collection(
         if isinstance(error, DiskFull):
             raise
         return outcome.fail(name, error, reporter)
-    with contextlib.closing(opened(path, name)) as place:
+    for report in reading.lists:
+        tell_list(report, name, reporter)
+    with contextlib.closing(opened(path, name, project.info.language)) as place:
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as unpacked:
                 if own := _unpacked(place, group, unpacked, project, reporter, outcome):
@@ -193,7 +196,7 @@ def _unpacked(
         except OSError as error:
             if is_full(error):
                 raise
-            outcome.fail(file.name, bad_sound(str(file), str(error)), reporter)
+            outcome.fail(file.name, bad_sound(file.name, error), reporter)
     media = files.pop(group.media[0], None) if group.media else None
     if not media and (group.media or not files):
         return None

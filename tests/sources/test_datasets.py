@@ -7,6 +7,7 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,14 @@ def bring(project: Project, path: Path, **more: object) -> JobView:
     return recordings.add(project, [(copy, path.name)], []).wait()
 
 
+def looked_through(project: Project) -> list[held.Held]:
+    """What waits, once all of it is looked through."""
+    for job in project.all_jobs():
+        if job.spec()["kind"] == "scan_collection":
+            assert job.wait().status == "done", job.log_tail()
+    return held.held(project)
+
+
 def pitch(project: Project, clip_id: str) -> float:
     samples, rate = soundfile.read(project.clip_file(clip_id))
     spectrum = np.abs(np.fft.rfft(samples[:rate] * np.hanning(rate)))
@@ -69,7 +78,8 @@ def test_ljspeech_becomes_one_recording_with_its_clips_and_texts(
     found = look(path)
     assert (found.kind, len(found.items), found.rate) == ("list", 3, 22_050)
     assert found.seconds == pytest.approx(9, abs=0.1)
-    assert [Path(name).name for name in found.without_text] == ["LJ-extra.wav"] and found.without_sound == ["LJ-gone"]
+    assert [Path(name).name for name in found.without_text] == ["LJ-extra.wav"]
+    assert found.without_sound.names == ["LJ-gone"]
     view = bring(project, path)
     assert view.status == "done" and view.result["added"] == 1, view.text
     assert [one.code for one in view.warnings] == ["collection.without_text", "collection.without_sound"]
@@ -169,7 +179,7 @@ def member(name: str, mode: int = 0) -> zipfile.ZipInfo:
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_zip_with_what_does_not_belong_in_one_is_refused_before_anything_is_written(
-    project: Project, tmp_path: Path, members: list[zipfile.ZipInfo], code: str
+    project: Project, tmp_path: Path, members: list[zipfile.ZipInfo], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "odd.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -178,10 +188,15 @@ def test_a_zip_with_what_does_not_belong_in_one_is_refused_before_anything_is_wr
     with pytest.raises(UserError) as refused:
         look(path)
     assert refused.value.code == code and "odd.zip" in refused.value.text
-    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(Project, "start_job", lambda *_, **__: None)  # done here instead
+    waiting = held.hold(project, path, "odd.zip")
+    held.find_facts(project, waiting.id)
+    (waiting,) = held.held(project)
+    assert waiting.state == "refused" and waiting.error and waiting.error["code"] == code
     with pytest.raises(UserError):
-        held.hold(project, path, "odd.zip")
-    assert path.exists() and sorted(one for one in tmp_path.rglob("*") if one != project.uploads) == before
+        held.bring_in(project, waiting.id)
+    held.put_away(project, waiting.id)
+    assert held.held(project) == [] and not list(project.uploads.iterdir()) and not project.store.sources()
 
 
 def test_a_zip_bomb_and_a_zip_of_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,9 +271,14 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     first = zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip")
     second = Path(shutil.copy(first, tmp_path / "other.zip"))
     one, other = held.hold(project, first, "My set.zip"), held.hold(project, second, "Other.zip")
-    assert not first.exists() and held.held(project) == [one, other]
-    assert (one.kind, one.count, one.without_text, one.without_sound) == ("list", 3, 1, 1)
-    assert one.examples[0][1] == 'Page 0, "quoted.'
+    assert not first.exists() and [waiting.state for waiting in held.held(project)] == ["looking", "looking"]
+    with pytest.raises(UserError) as early:
+        held.bring_in(project, one.id)
+    assert early.value.code == "collection.not_ready"
+    one, other = looked_through(project)
+    facts = one.facts
+    assert facts and (facts.kind, facts.count, facts.without_text, facts.without_sound) == ("list", 3, 1, 1)
+    assert facts.examples[0][1] == facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
     held.put_away(project, other.id)
     assert held.held(project) == [one]
     view = held.bring_in(project, one.id, "my own").wait()
@@ -272,9 +292,11 @@ def test_one_refused_zip_takes_nothing_else_with_it(project: Project, tmp_path: 
     broken = tmp_path / "broken.zip"
     broken.write_text("no zip")
     files = [broken, zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip"), write(tmp_path / "a.wav", tone(1))]
-    refused = held.receive(project, files)
-    assert [error.code for error in refused] == ["archive.broken"]
-    assert [one.name for one in held.held(project)] == ["set.zip"]
+    assert held.receive(project, files) == []
+    waiting = looked_through(project)
+    assert [(one.name, one.state, bool(one.error)) for one in waiting] == [
+        ("broken.zip", "refused", True), ("set.zip", "ready", False),
+    ]  # fmt: skip
     job = project.latest("import_sources")
     assert job is not None and job.wait().result["added"] == 1
 
@@ -285,14 +307,17 @@ def test_two_that_add_at_one_moment_do_not_take_each_others_files(
     sounds = [write(tmp_path / f"{name}.wav", tone(1)) for name in ("a", "b")]
     zips = [zipped(ljspeech(tmp_path / name), tmp_path / f"{name}.zip") for name in ("c", "d")]
     started: list[str] = []
-    monkeypatch.setattr(Project, "start_job", lambda _, __, arguments: started.append(arguments["files"][0][0]))
-    # Each looks before the other has written.
-    monkeypatch.setattr("shutil.move", lambda path, target: None)
-    monkeypatch.setattr("core.sources.held.write_json", lambda path, value: None)
+
+    def start(_project: Project, _kind: str, arguments: dict[str, Any], **_options: bool) -> None:
+        started.append(arguments["files"][0][0] if "files" in arguments else arguments["held"])
+
+    monkeypatch.setattr(Project, "start_job", start)
+    for path in zips:
+        held.hold(project, path, path.name)
+    monkeypatch.setattr("shutil.move", lambda path, target: None)  # each looks before the other has written
     for path in sounds:
         recordings.add(project, [(path, path.name)], [])
-    assert len(set(started)) == 2
-    assert len({held.hold(project, path, path.name).id for path in zips}) == 2
+    assert len(set(started)) == 4
 
 
 def test_the_table_looks_through_the_jobs_once_however_many_recordings_there_are(
@@ -310,7 +335,7 @@ def test_a_text_named_as_its_sound_is_no_list_whatever_it_is_called(tmp_path: Pa
         write(tmp_path / f"{name}.wav", tone(1))
         (tmp_path / f"{name}.txt").write_text(text)
     found = look(tmp_path)
-    assert found.kind == "pairs" and found.without_sound == []
+    assert found.kind == "pairs" and not found.without_sound
     assert {item.sound: item.text for item in found.items} == {
         "train_1.wav": "The train | is late.", "transcript.wav": "Hello, there.", "other.wav": "Third.",
     }  # fmt: skip
@@ -329,7 +354,11 @@ def test_a_folder_comes_in_by_its_path_but_none_of_our_own(project: Project, tmp
         with pytest.raises(UserError) as refused:
             add_folder(project, typed)
         assert refused.value.code == code, typed
-    view = add_folder(project, f' "{folder}" ', "my own").wait()
+    waiting = add_folder(project, f' "{folder}" ')
+    (waiting,) = looked_through(project)
+    assert waiting.facts and waiting.facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
+    assert project.store.sources() == []
+    view = held.bring_in(project, waiting.id, "my own").wait()
     assert view.status == "done", view.text
     assert [(one.title, one.rights) for one in project.store.sources()] == [("My set", "my own")]
     assert len(project.store.clips()) == 3 and (folder / "metadata.csv").exists()

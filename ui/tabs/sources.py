@@ -16,7 +16,7 @@ from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.cleaned import act_on_cleaned, cleaned_job
-from ui.parts.collection_card import collection_cards
+from ui.parts.collection_card import act_on_collection, collection_cards
 from ui.parts.folder_bar import folder_bar
 from ui.parts.link_bar import LinkBar, act_on_link, link_bar
 from ui.parts.link_list import LinkList, act_on_list, link_list, list_moves
@@ -52,7 +52,8 @@ def build(page: Page) -> Tab:
         }
 
     def tick(project: Project | None) -> Updates:
-        jobs = (project.latest("import_sources", "list_link"), project.latest("clean")) if project else ()
+        kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",))
+        jobs = [project.latest(*names) for names in kinds] if project else []
         if project is None or not any(map(is_live, jobs)):
             return {}
         shown = refresh(project)
@@ -81,7 +82,7 @@ def build(page: Page) -> Tab:
         if act_on_link(page, project, evt, note) or act_on_list(page, project, evt, note):
             return None
         if evt.do == "folder":
-            add_folder(project, json.loads(evt.value)["path"], note, max_hours=page.settings.max_source_hours)
+            add_folder(project, json.loads(evt.value)["path"])
         elif evt.do == "title":
             if title := " ".join(evt.value.split()):  # a recording without a name keeps the one it had
                 project.store.change_source(evt.id, title=title)
@@ -93,10 +94,8 @@ def build(page: Page) -> Tab:
             recordings.restore(project, evt.id)
         elif evt.do == "resume":
             recordings.resume(project, evt.id)
-        elif evt.do == "bring-in":
-            held.bring_in(project, evt.id, note, max_hours=page.settings.max_source_hours)
-        elif evt.do == "put-away":
-            held.put_away(project, evt.id)
+        elif act_on_collection(page, project, evt, note):
+            return None
         elif not act_on_cleaned(project, evt.do, evt.id):
             act_on_job(project, evt.do, evt.id)
         return None

@@ -1,0 +1,108 @@
+"""Texts beside their sounds, one file each: ``a.txt`` or ``a.lab`` with ``a.wav``, also in a folder of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from core.errors import UserError
+from core.sources.archive import Folder, Zip
+from core.sources.columns import columns_of
+from core.sources.encodings import decode_text
+from core.sources.list_texts import NOT_USED, ListReport, Tally
+from core.sources.sound_index import SoundIndex
+from core.text import clean
+
+TEXTS = (".txt", ".lab")
+# As written before as spoken: the voice model's tokenizer writes numbers out itself.
+_KINDS = (".original.txt", ".txt", ".lab", ".normalized.txt")
+_MOST_BYTES = 1_000_000  # of one text
+_MOST_IN_ALL = 256_000_000
+_NO_TEXT = ("empty", "number", "path", "phonemes", "signs")
+_JUDGED = 500
+_EXAMPLES = 4
+_EXAMPLE_LETTERS = 240
+
+
+@dataclass
+class TextFiles:
+    """The text of each sound that has one beside it, texts without a sound, and what to tell; None: nothing."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    lost: Tally = field(default_factory=Tally)
+    report: ListReport | None = None
+
+
+def read_texts(
+    place: Folder | Zip, names: list[str], index: SoundIndex, language: str, choices: Mapping[str, int]
+) -> TextFiles:
+    """Read the texts among ``names`` that bear the name of a sound.
+
+    Where sounds have several (``.txt`` and ``.lab``) the kind that reads like text is taken; choices are by the name
+    ``*.txt``, the number being that of the kind.
+
+    Raises:
+        UserError: ``list.texts_too_large``.
+    """
+    result = TextFiles()
+    of_kind: dict[str, dict[str, str]] = {}
+    room = _MOST_IN_ALL
+    for name in names:
+        kind = next((kind for kind in _KINDS if name.lower().endswith(kind)), "")
+        sound = index.find(name[: -len(kind)]) if kind else None
+        if sound is None:
+            result.lost.add(name)
+            continue
+        room -= place.bytes_of(name)
+        if room < 0:
+            raise _too_large(len(names))
+        if text := _read(place, name, language, result.lost):
+            of_kind.setdefault(kind, {}).setdefault(sound, text)
+    kinds = [kind for kind in _KINDS if kind in of_kind]
+    if not kinds:
+        return result
+    report = _judged(of_kind, kinds)
+    chosen = choices.get(report.name)
+    if chosen == NOT_USED:
+        report.state, report.texts = "set_aside", []
+    elif chosen is not None and 0 < chosen <= len(kinds):
+        report.state, report.texts = "used", [chosen]
+    result.report = report
+    for column in report.texts:
+        for sound, text in of_kind[kinds[column - 1]].items():
+            result.texts.setdefault(sound, text)
+    return result
+
+
+def _read(place: Folder | Zip, name: str, language: str, lost: Tally) -> str:
+    """One text; "" if there is none, or none that can be read, which is counted then."""
+    try:
+        return clean(decode_text(place.head(name, _MOST_BYTES), language, PurePosixPath(name).name))
+    except UserError:
+        lost.add(name)
+        return ""
+
+
+def _judged(of_kind: dict[str, dict[str, str]], kinds: list[str]) -> ListReport:
+    sounds = sorted(set().union(*of_kind.values()))
+    rows = [[sound, *(of_kind[kind].get(sound, "") for kind in kinds)] for sound in sounds[:_JUDGED]]
+    columns = columns_of(rows, 0, ["", *kinds])
+    texts = [at for at, column in enumerate(columns) if at and column.role not in _NO_TEXT]
+    if len(sounds) > 2:  # one text for all of them is none of theirs
+        texts = [at for at in texts if columns[at].role != "constant"]
+    report = ListReport(f"*{kinds[0]}", "used" if texts else "ask", rows=len(sounds), matched=len(sounds))
+    report.columns = [(column.heading, column.role) for column in columns]
+    report.texts = texts
+    report.examples = [(row[0], [cell[:_EXAMPLE_LETTERS] for cell in row]) for row in rows[:_EXAMPLES]]
+    return report
+
+
+def _too_large(count: int) -> UserError:
+    return UserError(
+        "list.texts_too_large",
+        "The {count} text files hold more than {megabytes} MB: more than is said in any recordings.",
+        "Leave out those that are no texts of the sounds.",
+        count=count,
+        megabytes=_MOST_IN_ALL // 1_000_000,
+    )
