@@ -96,7 +96,7 @@ GOOD: dict[str, tuple[Any, ...]] = {
     "json": ("metadata.json", json.dumps([{"file": f"a{i}", "who": "m", "sentence": t} for i, t in enumerate(TEXTS)])),
     "json by name": ("data.json", json.dumps({f"a{i}.wav": text for i, text in enumerate(TEXTS)})),
     "json by record": ("data.json", json.dumps({f"a{i}": {"text": t, "lang": "en"} for i, t in enumerate(TEXTS)})),
-    "json within": ("data.json", json.dumps({"d": [{"audio": {"path": f"a{i}"}, "t": t} for i, t in enumerate(TEXTS)]})),
+    "inside": ("data.json", json.dumps({"d": [{"audio": {"path": f"a{i}"}, "t": t} for i, t in enumerate(TEXTS)]})),
     "kaldi": ("text", rows("a{i} {t}")),
     "name2text": ("2-name2text.txt", rows("a{i}.wav\tHH AH0 L OW1\t[2, 2]\t{t}")),
     "phonemes last": ("metadata.csv", rows(f"a{{i}}|{{t}}|{PHONEMES}")),
