@@ -1,8 +1,7 @@
-"""One language's page: header, steps, the tabs, and the one timer that keeps the open tab live."""
+"""One language's page: header, steps, the tabs; and showing the open one anew."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import gradio as gr
@@ -13,14 +12,12 @@ from core.workspace import Project, Workspace
 from ui import html
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_line
+from ui.live import Live
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
-TICK_S = 1.0
-log = logging.getLogger("voicewright")
-_said: set[str] = set()  # what ticks have complained about
 _READ_ADDRESS = (
     "(project, tab, view, ...rest) =>"
     " { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab(), location.search, ...rest]; }"
@@ -42,7 +39,11 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
             with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
                 tabs[name] = module.build(page)
         _refresh(page, tabs, header, steps, (blocks.load, refresh_button.click))
-        _tick(page, tabs, header, steps, gr.Timer(TICK_S))
+    frame = {
+        header: lambda project, _tab, _turn: _header(page, project),
+        steps: lambda project, tab, turn: _steps(page, project, tab, turn),
+    }
+    blocks.live = Live(page, tabs, frame)
     return blocks
 
 
@@ -57,8 +58,10 @@ def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, 
             given = dict(zip(inputs, values, strict=True))
             project, key = page.project(given[page.slug]), given[page.tab_key]
             shown: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
-            shown |= {page.view: given[page.view], header: _header(page, project), steps: _steps(page, project, key)}
             tab = tabs.get(key, tabs["home"])
+            turn = tab.turn(project) if tab.turn else ""
+            shown |= {page.view: given[page.view], header: _header(page, project)}
+            shown |= {steps: _steps(page, project, key, turn)}
             # Whatever the tab may come to: what is open is known from here on, else a click would act on what was.
             page.guarded(lambda: shown.update(tab.refresh(project, *[given[one] for one in tab.inputs])), [])
             return shown
@@ -77,49 +80,8 @@ def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, 
         )
 
 
-def _tick(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, timer: gr.Timer) -> None:
-    """Keep header, steps and what is live in the open tab up to date."""
-    outputs = [header, steps, *dict.fromkeys(o for tab in tabs.values() if tab.tick for o in tab.outputs)]
-
-    inputs = _inputs(page, tabs)
-
-    def tick(*values: Any) -> Any:
-        def updates() -> dict[Any, Any]:
-            given = dict(zip(inputs, values, strict=True))
-            project, key = page.project(given[page.slug]), given[page.tab_key]
-            shown: Updates = {header: _header(page, project), steps: _steps(page, project, key)}
-            tab = tabs.get(key)
-            if tab and tab.tick:
-                shown |= _ticked(tab, project, [given[one] for one in tab.inputs])
-            return shown
-
-        return page.guarded(updates, outputs)
-
-    timer.tick(
-        tick,
-        inputs,
-        outputs,
-        js=_READ_ADDRESS,
-        show_progress="hidden",
-        api_visibility="private",
-        trigger_mode="once",
-    )
-
-
-def _ticked(tab: Tab, project: Project | None, values: list[Any]) -> Updates:
-    """The tab's live parts. What goes wrong is logged once and shown nowhere: the next second would show it again."""
-    try:
-        return tab.tick(project, *values) if tab.tick else {}
-    except Exception as error:
-        said = f"{tab.key}: {type(error).__name__}: {error}"
-        if said not in _said:
-            _said.add(said)
-            log.exception("a tab could not be kept live: %s", said)
-        return {}
-
-
 def _inputs(page: Page, tabs: dict[str, Tab]) -> list[Any]:
-    """What refresh and tick need to know: what is open, and what the tabs ask for."""
+    """What refresh needs to know: what is open, and what the tabs ask for."""
     asked = [one for tab in tabs.values() for one in tab.inputs]
     return list(dict.fromkeys([page.slug, page.tab_key, page.view, *asked]))
 
@@ -138,6 +100,7 @@ def _header(page: Page, project: Project | None) -> str:
         '<button type="button" class="vw-brand" data-go="home">Voice<b>wright</b></button>'
         f'{switcher}{_running(t, project)}<span class="grow"></span>'
         f'<span class="vw-chip">{html.e(_card_line(t))}</span>{_languages(t)}</header>'
+        f'<div class="vw-notice warn vw-lost-server" role="alert">{html.e(t("app.lost"))}</div>'
     )
 
 
@@ -187,14 +150,15 @@ def _languages(t: Translator) -> str:
     return f'<nav class="vw-langs" aria-label="{html.e(t("app.language"))}">{links}</nav>'
 
 
-def _steps(page: Page, project: Project | None, open_key: str) -> str:
+def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str:
+    """The way through the tabs; ``turn`` tells the page's script for which one the open tab was refreshed."""
     t = page.t
     cells = [
         _step(one.key, f"{number} {t('tabs.' + one.key)}", _step_line(t, one), one.state, open_key)
         for number, one in enumerate(road.steps(project) if project else [], 1)
     ]
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
-    return f'<nav class="vw-steps">{"".join(cells)}</nav>'
+    return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
 
 
 def _step(key: str, name: str, line: str, style: str, open_key: str) -> str:

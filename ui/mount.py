@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.route_utils import _lifespan_handler
 from gradio.routes import App
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from core.workspace import Workspace
-from ui import address_check, upload_parser
+from ui import address_check, gradio_files, gradio_queue, gradio_session, live, upload_parser
 from ui.security import prefix
 
 if TYPE_CHECKING:
@@ -30,16 +32,16 @@ if TYPE_CHECKING:
 _BUILDING = threading.Lock()
 # Uploads and cached files are looked over once an hour and deleted after a day.
 _DELETE_CACHE_S = (3600, 86400)
-# What a page needs of Gradio's own routes. Left out: its proxy, file fetching from other servers, monitoring,
-# deep links, run history, code editing, its login, its API description.
+# What a page needs of Gradio's own routes. Left out: its proxy, monitoring, deep links, run history, code editing, its
+# login, its API description, streams, functions of components, and the processing of recordings, which decodes.
 _NEEDED = re.compile(
     r"/(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon)?/?"
     r"|/(static|assets|svelte)/.*"
-    r"|/gradio_api/(info|app_id|startup-events|cancel|reset|upload|upload_progress|process_recording|component_server)/?"
-    r"|/gradio_api/(queue/(join|data)|run/.+|heartbeat/[^/]+|stream/.+)"
-    r"|/gradio_api/file=(?!https?:).+",
+    r"|/gradio_api/(info|app_id|startup-events|cancel|reset|upload|upload_progress)/?"
+    r"|/gradio_api/(queue/(join|data)|run/.+|heartbeat/[^/]+)",
     re.IGNORECASE,
 )
+_FILE = "/gradio_api/file="
 
 
 @contextlib.contextmanager
@@ -99,6 +101,7 @@ class LanguagePage:
         self._living: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._stop = asyncio.Event()
+        self._live_page: live.Live | None = None
 
     @property
     def built(self) -> bool:
@@ -108,10 +111,14 @@ class LanguagePage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         path = scope["path"][len(scope.get("root_path", "")) :] if scope["type"] == "http" else ""
-        if scope["type"] != "http" or not _NEEDED.fullmatch(path):
+        upload = path.startswith(_FILE) and gradio_files.is_upload(path[len(_FILE) :])
+        if scope["type"] != "http" or not (upload or path == live.PATH or _NEEDED.fullmatch(path)):
             await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
             return
         app = await self._ready()
+        if path == live.PATH:
+            await self._live_answer(Request(scope, receive), scope, receive, send)
+            return
         # Gradio's app knows its public address and finds its routes below that, whatever the proxy left of it.
         full = f"{self.root}{path}"
         inner = {**scope, "root_path": self.root, "path": full, "raw_path": full.encode()}
@@ -123,6 +130,13 @@ class LanguagePage:
             if self._app is None:
                 self._app = self._built()
         return self._app
+
+    async def _live_answer(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._live_page is None or request.method != "POST":
+            await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
+            return
+        answer = await self._live_page.respond(request)
+        await answer(scope, receive, send)
 
     async def close(self) -> None:
         """End what the page runs in the background."""
@@ -136,26 +150,27 @@ class LanguagePage:
                 if self._living is None:
                     app = self._app or await asyncio.to_thread(self.build_now)
                     started = asyncio.Event()
-                    self._living = asyncio.create_task(self._live(app, started))
+                    self._living = asyncio.create_task(self._run(app, started))
                     await started.wait()
         assert self._app is not None
         return self._app
 
-    async def _live(self, app: Any, started: asyncio.Event) -> None:
+    async def _run(self, app: Any, started: asyncio.Event) -> None:
         """Gradio's start-up and clean-up around the page's life; one task, because it must leave where it entered."""
-        async with app.router.lifespan_context(app):
+        # Not its own lifespan: that also looks every second for state to delete, of which there is none.
+        async with _lifespan_handler(app, *_DELETE_CACHE_S):
             blocks = app.get_blocks()
             blocks.run_startup_events()
             await blocks.run_extra_startup_events()
             started.set()
             await self._stop.wait()
+            blocks._queue.close()
 
     def _built(self) -> Any:
         from ui import theme
 
         with _no_throwaway_apps():
             blocks = self.build(self.settings, self.workspace, self.lang)
-        blocks.delete_cache = _DELETE_CACHE_S
         upload_parser.install()
         path = f"/{self.lang}"
         # Gradio mounts the page into the app it is given; a scratch one keeps our own routes and their order. Where
@@ -172,7 +187,8 @@ class LanguagePage:
             max_file_size=f"{self.settings.max_upload_mb}mb",
             footer_links=[],
             run_history=False,
-            show_error=True,
+            # Gradio's own errors name paths; what we say to people comes as notices.
+            show_error=False,
             ssr_mode=False,
             mcp_server=False,
             pwa=False,
@@ -180,4 +196,12 @@ class LanguagePage:
             css=theme.css(),
             head=theme.head(),
         )
-        return next(route.app for route in scratch.routes if isinstance(route, Mount) and route.path == path)
+        app: Any = next(route.app for route in scratch.routes if isinstance(route, Mount) and route.path == path)
+        gradio_files.take_uploads_only(blocks)
+        gradio_queue.EventQueue.replace(blocks._queue)
+        gradio_session.pass_over_unchanged(blocks)
+        app.state_holder = gradio_session.Sessions(blocks)
+        self._live_page = getattr(blocks, "live", None)
+        if self._live_page:
+            self._live_page.version = live.version_of(blocks.config)
+        return app

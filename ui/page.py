@@ -24,17 +24,20 @@ Updates = dict[Any, Any]
 class Tab:
     """One tab as the shell sees it.
 
-    ``outputs`` are all components that ``refresh`` or ``tick`` may set; both take the open project (or None), then
-    the values of ``inputs``, and return ``{component: value}``. ``refresh`` runs when the tab is opened and after
-    every action; ``tick`` every second while the tab is open, so it must be cheap. A tab that keeps its place in
-    the address (chosen recording, page, filter) has ``page.view`` among its inputs and reads it with `view_of`.
+    ``outputs`` are all components that ``refresh`` or ``tick`` may set. ``refresh`` takes the open project (or None),
+    then the values of ``inputs``, and returns ``{component: value}``; it runs when the tab is opened and after every
+    action. ``tick`` takes the project and the query of the address and returns ``{panel: HTML}``; it runs every second
+    while the tab is open and can be seen, so it must be cheap. What it cannot show (what is visible, a form) is shown
+    by a refresh whenever ``turn``, a word for it, has changed. A tab that keeps its place in the address (chosen
+    recording, page, filter) has ``page.view`` among its inputs and reads it with `view_of`.
     """
 
     key: str
     outputs: list[Any]
     refresh: Callable[..., Updates]
-    tick: Callable[..., Updates] | None = None
+    tick: Callable[[Project | None, str], Updates] | None = None
     inputs: Sequence[Any] = ()
+    turn: Callable[[Project | None], str] | None = None
 
 
 def view_of(query: str) -> dict[str, str]:

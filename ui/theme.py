@@ -49,8 +49,8 @@ def css() -> str:
 
 
 def head() -> str:
-    """What goes into the document's head: viewport, icon, and the script that switches tabs."""
-    script = (_FOLDER / "shell.js").read_text(encoding="utf-8")
+    """What goes into the document's head: viewport, icon, and the scripts that switch tabs and keep them live."""
+    script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("shell.js", "live.js"))
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'

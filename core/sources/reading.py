@@ -25,6 +25,7 @@ from core.workspace import Project
 
 _FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
+_LONGEST_TAKE_MIN = 5  # of one sentence; taken in at once, so what is longer must not be decoded at all
 _BELOW_LOUDEST_DB = 35.0
 _EDGE_S = 0.12  # of quiet that stays around what is said
 
@@ -120,7 +121,7 @@ def take(
         on_warning: told ``reading.both_kept``.
 
     Raises:
-        UserError: ``reading.no_sentence``, and see `add_file`.
+        UserError: ``reading.no_sentence``, ``reading.too_long_take``, and see `add_file`.
         Busy: recordings are being added.
     """
     with _alone(project):
@@ -129,9 +130,7 @@ def take(
         if not 0 <= at < len(now.sentences):
             raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
         text = now.sentences[at]
-        source = add_file(
-            project, path, title=text, name=text[:60], origin=READ_ALOUD, rights=rights.strip(), max_hours=max_hours
-        )
+        source = _add_take(project, path, text, rights.strip(), max_hours)
         try:
             _give_clip(project, source, text)
         except BaseException:
@@ -171,6 +170,22 @@ def _forget(project: Project, source: Source) -> None:
     forget_files(project, source.id)
     for clip_file in project.clips.glob(f"{source.id}-*.wav"):
         clip_file.unlink(missing_ok=True)
+
+
+def _add_take(project: Project, path: Path, text: str, rights: str, max_hours: float) -> Source:
+    longest = min(max_hours, _LONGEST_TAKE_MIN / 60)
+    try:
+        return add_file(project, path, title=text, name=text[:60], origin=READ_ALOUD, rights=rights, max_hours=longest)
+    except UserError as error:
+        if error.code != "audio.too_long" or longest == max_hours:
+            raise
+        raise UserError(
+            "reading.too_long_take",
+            "The recording of “{name}” is longer than {minutes} minutes.",
+            "Read one sentence at a time, or add the whole recording as a file.",
+            name=text[:60],
+            minutes=_LONGEST_TAKE_MIN,
+        ) from None
 
 
 def _give_clip(project: Project, source: Source, text: str) -> None:

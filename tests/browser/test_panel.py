@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 
 from ui.html import arrive
-from ui.parts import script
+from ui.parts import script as part
 
 pytestmark = pytest.mark.browser
+
+
+def script(name: str) -> str:
+    """A part's script as the page runs it."""
+    return part("live_panel.js") + part(name)
+
 
 # Runs the panel's script as Gradio does, over a panel that shows `before`, then `after`.
 RUN = """([code, before, after, mark]) => {

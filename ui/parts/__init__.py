@@ -30,7 +30,7 @@ def Panel(value: str = "", *, more_script: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(
         value,
         html_template='<div class="vw-panel"></div>',
-        js_on_load=script("panel.js") + more_script,
+        js_on_load=script("live_panel.js") + script("panel.js") + more_script,
         apply_default_css=False,
         padding=False,
         **options,

@@ -470,4 +470,4 @@ function render() {
 }
 
 render();
-watch('value', render);
+onValue(render);

@@ -12,7 +12,7 @@ element.addEventListener('change', async (event) => {
 let typed = '', sent = '';
 element.addEventListener('input', (event) => { if (event.target.name === 'link') typed = event.target.value; });
 element.addEventListener('submit', () => { sent = typed; }, true);
-watch('value', () => {
+onValue(() => {
   const field = root.querySelector('input[name=link]');
   if (!field) return;
   if (!field.value && typed && typed !== sent) { field.value = typed; field.focus(); }

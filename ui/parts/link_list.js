@@ -34,4 +34,4 @@ element.addEventListener('click', (event) => {
   apply();
 });
 apply();
-watch('value', apply);
+onValue(apply);

@@ -135,4 +135,4 @@ element.addEventListener('play', (event) => {
 }, true);
 
 render();
-watch('value', render);
+onValue(render);

@@ -12,6 +12,7 @@ from core.workspace import Project
 from ui import html
 from ui.page import Page, Updates
 from ui.parts import Panel
+from ui.parts.microphone import Microphone
 
 _PLACE_ON_SCREEN = "() => document.querySelector('#reader .vw-sentence')?.dataset.place ?? ''"
 
@@ -24,9 +25,7 @@ class Reader:
         self.page = page
         with gr.Accordion(t("reading.title"), open=False, visible=False, elem_id="reader") as self.box:
             self.panel = Panel()
-            self.sound = gr.Audio(
-                label=t("reading.record"), sources=["microphone"], type="filepath", format="wav", elem_id="reader-sound"
-            )
+            self.sound = Microphone(page, t("reading.record"), elem_id="reader-sound")
             self.place = gr.Textbox(visible=False, elem_id="reader-place")
         self.outputs = [self.box, self.panel, self.sound]
         # What was on the screen when the recording began: the list may have moved on meanwhile, here or elsewhere.
@@ -43,6 +42,10 @@ class Reader:
             self.panel: reader_html(self.page, project, busy),
             self.sound: gr.update(visible=not busy and bool(reading.progress(project).sentence)),
         }
+
+    def live(self, project: Project, busy: bool) -> Updates:
+        """What of it moves by itself."""
+        return {self.panel: reader_html(self.page, project, busy)}
 
     def _recorded(self, project: Project | None, path: str | None, note: str, place: str) -> Updates:
         if project and path:

@@ -25,7 +25,7 @@ def build(page: Page) -> Tab:
     def refresh(_: Project | None) -> Updates:
         return {panel: _overview(page), trash: _trash(page)}
 
-    def tick(_: Project | None) -> Updates:
+    def tick(_: Project | None, _query: str) -> Updates:
         newest = (next(iter(one.all_jobs()), None) for one in page.workspace.projects())
         return {panel: _overview(page)} if any(is_live(job) for job in newest) else {}
 

@@ -77,12 +77,19 @@ def build(page: Page) -> Tab:
     def _nothing(page: Page, empty: str) -> Updates:
         return {top: _heading(page) + empty, editor: "", facts: "", panel: ""}
 
-    def tick(project: Project | None, query: str, _: str, *values: Any) -> Updates:
+    def tick(project: Project | None, query: str) -> Updates:
         job = project.latest("segment") if project else None
-        if project is None or job is None or not is_live(job):
+        if project is None or job is None or not is_live(job) or not (sources := project.store.sources()):
             return {}
+        view = view_of(query)
+        source = _chosen(sources, view)
+        if _is_preview(project, source, view):  # what settings would give does not move by itself
+            return {panel: _below(page, project, source, len(sources), view)}
         stamp = f"{job.id} {job.read().status} {project.figures.totals().clips}"
-        return shown(project, view_of(query), values, stamp)
+        return shown(project, view, (), stamp)
+
+    def turn(project: Project | None) -> str:
+        return "busy" if project and _off(page, project) else ""
 
     def show(project: Project | None, query: str, *values: Any) -> Updates:
         """Settings are being changed: what they would give is shown at once."""
@@ -114,7 +121,9 @@ def build(page: Page) -> Tab:
         page.on(one.act, act, form.inputs, outputs)
     # One change after the other, in the order they were made.
     page.on(editor.act, _change, [], [], concurrency_limit=1)
-    return Tab("segments", [*outputs, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs])
+    return Tab(
+        "segments", [*outputs, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs], turn
+    )
 
 
 def _change(project: Project | None, evt: gr.EventData) -> None:

@@ -20,6 +20,7 @@ from ui.parts.collection_card import act_on_collection, collection_cards
 from ui.parts.folder_bar import folder_bar
 from ui.parts.link_bar import LinkBar, act_on_link, link_bar
 from ui.parts.link_list import LinkList, act_on_list, link_list, list_moves
+from ui.parts.microphone import Microphone
 from ui.parts.reader import Reader
 from ui.parts.source_table import meter, source_table
 
@@ -31,9 +32,8 @@ def build(page: Page) -> Tab:
     with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
         # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
         files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
-        spoken = gr.Audio(
-            label=t("sources.record"), sources=["microphone"], type="filepath", format="wav", scale=2, min_width=260
-        )
+        with gr.Column(scale=2, min_width=260):
+            spoken = Microphone(page, t("sources.record"))
     rights = gr.Textbox(
         label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights", visible=False
     )
@@ -51,15 +51,18 @@ def build(page: Page) -> Tab:
             **reader.refresh(project, bool(project and _busy(project))),
         }
 
-    def tick(project: Project | None) -> Updates:
+    def tick(project: Project | None, _query: str) -> Updates:
         kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",))
         jobs = [project.latest(*names) for names in kinds] if project else []
         if project is None or not any(map(is_live, jobs)):
             return {}
-        shown = refresh(project)
-        if not list_moves(project):  # a long list is not sent every second
-            del shown[listing]
-        return shown
+        busy = _busy(project)
+        # A long list is not made every second.
+        moving = {listing: link_list(page, project, busy=busy)} if list_moves(project) else {}
+        return {top: _top(page, project), panel: _below(page, project), **moving, **reader.live(project, busy)}
+
+    def turn(project: Project | None) -> str:
+        return "busy" if project and _busy(project) else ""
 
     def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:
@@ -104,7 +107,7 @@ def build(page: Page) -> Tab:
     page.on(spoken.stop_recording, recorded, [spoken, rights], [spoken])
     for one in (top, listing, panel):
         page.on(one.act, act, [rights], [])
-    return Tab("sources", [top, listing, drop, rights, *reader.outputs, panel], refresh, tick)
+    return Tab("sources", [top, listing, drop, rights, *reader.outputs, panel], refresh, tick, turn=turn)
 
 
 def _busy(project: Project) -> bool:

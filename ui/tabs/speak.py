@@ -73,7 +73,7 @@ def build(page: Page) -> Tab:
     def _jobs(project: Project, query: str) -> Updates:
         return {actions: _speaking(t, project), exporting: _exporting(t, project, _chosen(project, query))}
 
-    def tick(project: Project | None, query: str, *_: Any) -> Updates:
+    def tick(project: Project | None, query: str) -> Updates:
         if project is None or _lead(t, project):
             return {}
         lists = {spoken: take_cards(t, project, takes(project)), exported: export_cards(t, project, exports(project))}

@@ -136,7 +136,7 @@ def build(page: Page) -> Tab:
             live: run_view(t, project, chosen.run),
         }
 
-    def tick(project: Project | None, query: str, *_: Any) -> Updates:
+    def tick(project: Project | None, query: str) -> Updates:
         if project is None or not datasets(project):
             return {}
         chosen = Chosen.read(project, query)

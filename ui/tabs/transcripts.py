@@ -40,7 +40,9 @@ def build(page: Page) -> Tab:
         }
 
     def tick(project: Project | None, query: str) -> Updates:
-        return refresh(project, query) if project and is_live(project.latest("transcribe")) else {}
+        if project is None or not is_live(project.latest("transcribe")):
+            return {}
+        return {panel: _top(page, project, view_of(query)), below: _below(page, project)}
 
     def act(project: Project | None, evt: gr.EventData, engine: str, model: str, *others: Any) -> None:
         if project is None:
