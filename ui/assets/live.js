@@ -20,7 +20,6 @@ window.vw.live = {
         method: 'POST', signal: asking.signal, cache: 'no-store', headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify({ project: window.vw.project(), tab: window.vw.tab(), view: place, seen: this.marks }),
       });
-      if (answer.status === 401) return location.reload();  // logged out meanwhile: leads to the password
       if (!answer.ok) throw new Error(answer.statusText);
       const now = await answer.json();
       // A server that was started anew is the same to an open page, unless the program has changed.
