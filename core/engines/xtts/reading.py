@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from core.engines.registry import info, language_code
 from core.engines.xtts.base_files import base_place, usual_base
-from core.engines.xtts.spelling import lowered, spell
+from core.engines.xtts.spelling import letters_of_numbers, lowered, spell
 from core.engines.xtts.starter_vocabulary import starter_vocabulary
 from core.errors import UserError
 from core.text import clean, named
@@ -40,6 +40,8 @@ _STANDS_FOR = {
 }
 _DASH = re.compile(r"\s*[–—―‒⸺~〜]+\s*")
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])[’‘‛ʼ′`´](?=[^\W\d_])")
+_WRITTEN_OUT = frozenset("0123456789%€$£")
+_LONGEST_WORD = 12  # no digit or sign becomes longer in any language
 _SHAPES = ("Ps", "Pe", "Pi", "Pf", "Cf")  # brackets and quotation marks make no sound
 
 
@@ -77,7 +79,7 @@ def _opened(path: str, _changed: int) -> Vocabulary:
 def letters_of(tokenizer: Tokenizer) -> frozenset[str]:
     """Letters, commas and stops that have a token of their own, and the space."""
     characters = (one for one in tokenizer.get_vocab() if len(one) == 1)
-    return frozenset(one for one in characters if one.isalpha() or one in ",.!?'-") | {" "}
+    return frozenset(one for one in characters if unicodedata.category(one)[0] in "LM" or one in ",.!?'-") | {" "}
 
 
 def code_for(tokenizer: Tokenizer, language: str) -> str:
@@ -150,35 +152,43 @@ def written(tokenizer: Tokenizer, text: str, language: str) -> str:
 
 def encoded(tokenizer: Tokenizer, text: str, language: str) -> list[int]:
     """Token numbers of a text, the language's tag first."""
-    code = language.split("-")[0]
-    reading = romanised(written(tokenizer, text, language), code)
-    tag = "zh-cn" if code == "zh" else code
-    return list(tokenizer.encode(f"[{tag}]{reading}".replace(" ", "[SPACE]")).ids)
+    return _tokens(tokenizer, written(tokenizer, text, language), language)
 
 
 def unknown_characters(tokenizer: Tokenizer, text: str, language: str) -> str:
     """The characters (each once) that the model has no sound for; empty if it can say everything."""
-    code = language.split("-")[0]
     reading = written(tokenizer, text, language)
-    if code == "ja" and (unread := _unread_japanese(reading)):
-        return unread
-    nothing = tokenizer.token_to_id("[UNK]")
-    if nothing not in encoded(tokenizer, text, language):
-        return ""
-    found = [
-        c for c in dict.fromkeys(romanised(reading, code)) if not c.isspace() and nothing in tokenizer.encode(c).ids
-    ]
-    return "".join(found) or "?"
+    return _unknown(tokenizer, reading, language, _tokens(tokenizer, reading, language))
 
 
 def problem(tokenizer: Tokenizer, text: str, language: str) -> Problem | None:
     """Why the model cannot read a text of a clip, or None."""
-    if not any(character.isalnum() for character in written(tokenizer, text, language)):
+    reading = written(tokenizer, text, language)
+    if not any(character.isalnum() for character in reading):
         return Problem("no_words", {"written": text})
-    if unknown := unknown_characters(tokenizer, text, language):
+    tokens = _tokens(tokenizer, reading, language)
+    if unknown := _unknown(tokenizer, reading, language, tokens):
         return Problem("unknown_characters", {"characters": named(unknown)})
-    count = len(encoded(tokenizer, text, language))
-    return Problem("too_many_tokens", {"tokens": count, "limit": MAX_TOKENS}) if count > MAX_TOKENS else None
+    return (
+        Problem("too_many_tokens", {"tokens": len(tokens), "limit": MAX_TOKENS}) if len(tokens) > MAX_TOKENS else None
+    )
+
+
+def _tokens(tokenizer: Tokenizer, reading: str, language: str) -> list[int]:
+    code = language.split("-")[0]
+    tag = "zh-cn" if code == "zh" else code
+    return list(tokenizer.encode(f"[{tag}]{romanised(reading, code)}".replace(" ", "[SPACE]")).ids)
+
+
+def _unknown(tokenizer: Tokenizer, reading: str, language: str, tokens: list[int]) -> str:
+    code = language.split("-")[0]
+    if code == "ja" and (unread := _unread_japanese(reading)):
+        return unread
+    nothing = tokenizer.token_to_id("[UNK]")
+    if nothing not in tokens:
+        return ""
+    characters = dict.fromkeys(romanised(reading, code).replace(" ", ""))
+    return "".join(one for one in characters if nothing in tokenizer.encode(one).ids) or "?"
 
 
 def romanised(text: str, code: str) -> str:
@@ -205,11 +215,14 @@ def _katsu() -> Any:
 
 
 def _is_plain(text: str, letters: frozenset[str], code: str) -> bool:
-    """Whether a text is surely read: short, of known letters alone. Spares a page most of the work."""
-    if len(text) > MAX_TOKENS // 2 or code.split("-")[0] in _ROMANISED:
+    """Whether a text is surely read: short, of known letters and what is written out in them. Spares work."""
+    longest = len(text) + sum(_LONGEST_WORD for one in text if one in _WRITTEN_OUT)
+    if longest > 0.9 * MAX_TOKENS or code.split("-")[0] in _ROMANISED:
         return False
-    low = text.lower()
-    return letters.issuperset(low) and any(map(str.isalpha, low))
+    strange = set(text.lower()) - letters
+    if strange and (not strange <= _WRITTEN_OUT or not letters >= letters_of_numbers(code)):
+        return False
+    return any(map(str.isalpha, text))
 
 
 def _is_sign(character: str) -> bool:

@@ -69,6 +69,20 @@ def _words() -> dict[str, dict[str, Any]]:
 
 
 @functools.lru_cache
+def letters_of_numbers(language: str) -> frozenset[str]:
+    """All characters that numbers and signs are written out in."""
+    code = language.split("-")[0]
+    if code not in _words():
+        return frozenset("0123456789%€$£")
+    counts = (*range(101), *range(200, 1000, 100), 1000, 2000, 10**6, 2 * 10**6, 10**9, 2 * 10**9, 10**12, 2 * 10**12)
+    said = [numbers.cardinal(count, code) for count in counts]
+    said += [spell(text, code) for text in ("1,5", "0,05", "12.75", "3.025", "-5", "10-12", "10:30", "10:00")]
+    said += [spell(f"{sign} {amount} %", code) for sign in "€$£" for amount in ("1,01", "2,02", "5,25", "1000000")]
+    said += [numbers.ordinal(count, code) for count in range(1, 101)]
+    return frozenset("".join(said))
+
+
+@functools.lru_cache
 def _speller(code: str) -> Speller:
     return Speller(code, _words()[code])
 
