@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from core.engines.registry import preload
 from core.workspace import Project, Workspace
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # As in the worker: spinning threads make each other slow. Set before anything imports torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Several processes that each use every core make each other slow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = [
@@ -55,6 +58,21 @@ def prompts() -> Prompts:
     with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     return Prompts(DEMO / "recording.flac", [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows])
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The small base with random weights: one for all tests, never written to (a test sees to it)."""
+    from core.engines.xtts.starter import make_starter
+
+    base = tmp_path_factory.getbasetemp()
+    return make_starter((base if worker_id == "master" else base.parent) / "starter")
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> None:
+    """Jobs that train or speak start as forks of a process that has imported the engine, as they do from the page."""
+    assert preload().wait_until_ready(180)
 
 
 @pytest.fixture(scope="session")

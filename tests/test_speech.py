@@ -49,13 +49,6 @@ def add_run(project: Project, base: Path) -> Job:
     return job
 
 
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from core.engines.xtts.starter import make_starter
-
-    return make_starter(tmp_path_factory.mktemp("models") / "starter")
-
-
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run in this process, which has torch imported already; that they run as children is proved elsewhere."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.engines.base import EngineInfo
 from core.errors import UserError
+from core.jobs import fork_server
+from core.jobs.job import worker_environment
 
 if TYPE_CHECKING:
     from core.engines.base import Engine
@@ -80,6 +82,11 @@ def get_engine(name: str = "xtts") -> Engine:
             packages=", ".join(absent),
         )
     return cast("Engine", importlib.import_module(f"core.engines.{name}.engine").ENGINE)
+
+
+def preload(name: str = "xtts") -> fork_server.ForkServer:
+    """Have the engine's libraries imported ahead of the jobs that will need them; returns at once."""
+    return fork_server.warm([f"core.engines.{info(name).name}.engine"], worker_environment())
 
 
 def language_code(language: str, name: str = "xtts") -> str:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from core.files import free_name, read_json, write_atomic, write_json
-from core.jobs import events, locks
+from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = fork_server.REPOSITORY
 _HIDDEN = ".tmp-"  # begins the name of a folder that is not whole yet
 # A job needs no password, and is one process: it would wait for others that a launcher had told of.
 _NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -171,17 +171,20 @@ class Job:
         """Start the child, which inherits the locks; for those that are ``wanted`` it waits first."""
         events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
-        command = [sys.executable, "-m", "core.jobs.worker", str(self.path), *map(str, held)]
+        arguments: list[str | int] = [str(self.path), *held]
         if line is not None and wanted:
             ticket, handle = waiting.draw(line, self._holder(), wanted)
             held.append(handle)
             events.append(self.events_path, events.State(state="waiting"))
-            command += ["--turn", str(ticket), str(handle), *map(str, wanted)]
+            arguments += ["--turn", str(ticket), handle, *map(str, wanted)]
+        environment = worker_environment()
         with open(self.log_path, "ab") as log:
+            if fork_server.fork(arguments, environment, log.fileno()):
+                return
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "core.jobs.worker", *map(str, arguments)],
                 cwd=REPOSITORY,
-                env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -247,6 +250,11 @@ class Job:
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
+
+
+def worker_environment() -> dict[str, str]:
+    """What a worker is told of this process's environment."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
 def jobs_in(*parents: Path) -> list[Job]:

@@ -13,7 +13,7 @@ from core import review
 from core.audio.clips import start_segment
 from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
-from core.engines.registry import bases
+from core.engines.registry import bases, preload
 from core.errors import Cancelled, UserError
 from core.files import replacing
 from core.jobs.job import Job, JobView
@@ -76,6 +76,7 @@ class _Walk:
 
     def all(self) -> dict[str, Any]:
         project = self.project
+        preload(project.info.engine)
         self._enter("demo_import")
         # Made beside the other stages: loading what it needs takes most of its time.
         starter = self._start(lambda: bases().start_download(project, bases().STARTER))

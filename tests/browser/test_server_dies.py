@@ -65,8 +65,6 @@ def serve(workspace: Path, monkeypatch: pytest.MonkeyPatch, port: int = 0) -> Se
 def test_a_training_loses_no_step_to_its_servers_death_and_the_open_page_shows_it_again_within_five_seconds(
     chromium: Any, ana: Project, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
 ) -> None:
-    # The training leaves the browser a core.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     server = serve(ana.workspace.path, monkeypatch)
     context = chromium.new_context(locale="en")
     context.set_default_timeout(1000 * PATIENCE_S)

@@ -1,4 +1,4 @@
-"""One starter base for all tests here; it is never written to (a test sees to it)."""
+"""Clips of real speech that a voice is heard from."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-
-
-@pytest.fixture(scope="session")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A starter base."""
-    from core.engines.xtts.starter import make_starter
-
-    return make_starter(tmp_path_factory.mktemp("models") / "starter")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,8 @@ def run(job, arguments, reporter):
     print("at work", flush=True)
     if arguments.get("where"):
         (job.path / "where").write_text(json.dumps([arguments["workspace"], arguments["project"]]))
+    if arguments.get("environment"):
+        (job.path / "environment").write_text(" ".join(os.environ))
     if arguments.get("child"):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         (job.path / "child").write_text(str(child.pid))

@@ -1,4 +1,4 @@
-"""A small frozen dataset of real speech and the starter base, made once for all training tests."""
+"""A small frozen dataset of real speech, made once for all training tests."""
 
 from __future__ import annotations
 
@@ -35,14 +35,6 @@ def write_dataset(folder: Path, prompts: Prompts, count: int = CLIPS, held_back:
     (folder / "metadata_val.csv").write_text("".join(lines[count - held_back :]))
     (folder / "dataset.json").write_text(json.dumps({"id": folder.name, "language": "en"}))
     return folder
-
-
-@pytest.fixture(scope="session")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small base model with random weights."""
-    from core.engines.xtts.starter import make_starter
-
-    return make_starter(tmp_path_factory.mktemp("base") / "starter")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,6 @@ def _run(
 ) -> Run:
     put_task(folder, monkeypatch, "train", Path(mishap_task.__file__))
     monkeypatch.setenv("MISHAP", mishap)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     job = start_training(project, "abc123", "xtts-cpu", {**SETTINGS, **changed}, "My voice", str(starter))
     job.wait(300)
     return Run(project, job.id)

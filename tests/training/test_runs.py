@@ -32,13 +32,7 @@ SMALL = {
 }
 LONG = {**SMALL, "max_steps": 5_000, "save_every": 3, "eval_every": 1_000, "sample_sentences": 0}
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Several workers that each spin on every core make each other slow.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
 
 
 def start(project: Project, starter: Path, settings: dict[str, Any]) -> Run:

@@ -39,7 +39,6 @@ Launch = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def launch(frozen: Project, starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     """``launch(launcher, settings or None, *arguments)`` starts a run; whatever it started is dead at the end."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     started: list[subprocess.Popen[str]] = []
 
     def begin(launcher: list[str], settings: dict[str, Any] | None, *arguments: str) -> subprocess.Popen[str]:

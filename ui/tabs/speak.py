@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.engines.registry import info, language_code
+from core.engines.registry import info, language_code, preload
 from core.jobs.job import Job
 from core.speech import best_references, exports, license_note, remove_take, start_export, start_speak, takes
 from core.voices import VoiceChoice, reference_clips, voice, voices
@@ -52,6 +52,7 @@ def build(page: Page) -> Tab:
         lead = _lead(t, project)
         if project is None or lead:
             return {top: heading + lead, body: gr.update(visible=False)}
+        preload(project.info.engine)
         clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
         offered = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
         kept = [clip_id for clip_id in chosen_clips or [] if any(clip_id == known for _, known in offered)]

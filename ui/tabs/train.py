@@ -10,7 +10,7 @@ import gradio as gr
 
 from core import hardware
 from core.dataset.freeze import DatasetInfo, datasets
-from core.engines.registry import bases
+from core.engines.registry import bases, preload
 from core.errors import UserError
 from core.training.config import TrainConfig
 from core.training.cost import estimate
@@ -107,6 +107,7 @@ def build(page: Page) -> Tab:
         lead = _lead(t, project)
         if project is None or lead:
             return {top: heading + lead, body: gr.update(visible=False)}
+        preload(project.info.engine)
         chosen = Chosen.read(project, query)
         updates: Updates = {top: heading, body: gr.update(visible=True)}
         key = f"{project.slug}/{chosen.preset.id}"
