@@ -86,8 +86,8 @@ class Sessions:
         self._salt = secrets.token_hex(16)
         self._fingerprints: dict[str, str] = {}
         with self._lock:
-            # Sessions of another password must not come back together with it.
-            if not self.needed or not self._load():
+            # Sessions of another password (none is another, too) must not come back together with it.
+            if not self._load():
                 self._path.unlink(missing_ok=True)
 
     def right(self, user: str, password: str) -> bool:
