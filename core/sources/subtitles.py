@@ -94,16 +94,6 @@ def read_text(path: Path, language: str, name: str = "") -> str:
     return decode_text(data, language, name)
 
 
-def decoded(data: bytes) -> str:
-    """Text in whichever encoding it is: UTF-8, UTF-16 with its mark, or Windows' western one."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
 def _plain(word: str) -> str:
     return "".join(letter for letter in word.casefold() if letter.isalnum())
 
