@@ -74,8 +74,8 @@ class Held:
     """A data set that waits.
 
     ``state`` is ``looking`` (a job is finding out what is in it), ``ready`` (``facts`` say), ``refused`` (``error``
-    says why), or ``interrupted`` (the job ended before it was through). While it is looked at again ``facts`` are those
-    of before.
+    says why), or ``interrupted`` (the job ended before it was through; ``error`` if it failed). While it is looked at
+    again ``facts`` are those of before.
     """
 
     id: str
@@ -203,6 +203,8 @@ def choose(project: Project, id_: str, number: int, column: int | None) -> Job:
 def find_facts(project: Project, id_: str) -> None:
     """Look through what waits and keep what was found; the work of the job ``scan_collection``."""
     folder = project.uploads / id_
+    if not (folder / _WAITING).exists():
+        return  # put away before its turn came
     waiting = read_json(folder / _WAITING)
     found: dict[str, Any] = {"choices": waiting["choices"]}
     try:
@@ -232,17 +234,22 @@ def _held(project: Project, folder: Path, waiting: dict[str, Any]) -> Held:
     if found and found["choices"] == choices:
         state = "refused" if error else "ready"
     else:
-        state = "looking" if _is_looked_at(project, folder.name) else "interrupted"
-        error = None
+        state, error = _state_of_job(project, folder.name)
     shown = Facts(**{**facts, "lists": [ListFacts(**one) for one in facts["lists"]]}) if facts else None
     return Held(folder.name, waiting["name"], state, shown, error, choices)
 
 
-def _is_looked_at(project: Project, id_: str) -> bool:
-    jobs = (job for job in project.all_jobs() if job.alive())
-    return any(
-        spec["kind"] == "scan_collection" and spec["arguments"]["held"] == id_ for spec in (job.spec() for job in jobs)
-    )
+def _state_of_job(project: Project, id_: str) -> tuple[str, dict[str, Any] | None]:
+    """Whether the newest job of what waits is still at work; how it failed if it did."""
+    for job in project.all_jobs():
+        spec = job.spec()
+        if spec["kind"] == "scan_collection" and spec["arguments"]["held"] == id_:
+            view = job.read()
+            if view.active or view.status == "new":
+                return "looking", None
+            failed = {"code": view.code, "text": view.text, "hint": view.hint, "values": view.values}
+            return "interrupted", failed if view.status == "failed" else None
+    return "interrupted", None
 
 
 def _adopt(project: Project) -> None:

@@ -24,6 +24,8 @@ from core.sources.sound_index import SoundIndex
 from core.workspace import Project
 from tests.audio.sounds import convert, tone, write
 from tests.sources.test_datasets import bring, looked_through, zipped
+from ui.i18n import Translator
+from ui.parts.collection_card import collection_cards
 
 CASES = Path(__file__).resolve().parents[1] / "data" / "lists"
 TEXTS = [
@@ -390,6 +392,27 @@ def test_a_person_chooses_the_column_and_that_one_comes_in(project: Project, tmp
     # Without anybody's word the same folder brings nothing.
     again = bring(project, folder)
     assert (again.status, again.code) == ("failed", "collection.ask_column")
+
+
+def test_a_look_that_was_broken_off_is_told_and_can_be_taken_up_again(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(tmp_path / "set", "metadata.csv", rows("a{i}|{t}"), WAVS)
+    start = Project.start_job
+    monkeypatch.setattr(Project, "start_job", lambda *_, **__: None)  # killed before it did anything
+    waiting = held.hold_folder(project, folder)
+    assert waiting.state == "interrupted"
+    card = collection_cards(Translator("en"), project)
+    assert "look-again" in card and "bring-in" not in card
+    monkeypatch.setattr(Project, "start_job", start)
+    held.look_again(project, waiting.id)
+    (waiting,) = looked_through(project)
+    assert waiting.state == "ready" and all(
+        text in collection_cards(Translator("pt-BR"), project) for text in TEXTS[:4]
+    )
+    held.put_away(project, waiting.id)
+    held.find_facts(project, waiting.id)  # of a job whose turn comes only now
+    assert not list(project.uploads.iterdir()) and folder.exists()
 
 
 def test_a_list_dropped_together_with_its_sounds_is_a_data_set(project: Project, tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ def _card(t: Translator, waiting: Held, busy: str) -> str:
     if waiting.state == "refused" and waiting.error:
         body, buttons = html.notice(_say(t, waiting.error), "bad"), away
     elif waiting.state == "interrupted":
+        said = _say(t, waiting.error) if waiting.error else t("collection.interrupted")
         again = html.action(t("collection.look_again"), "look-again", waiting.id)
-        body, buttons = html.notice(t("collection.interrupted"), "warn"), again + away
+        body, buttons = html.notice(said, "warn"), again + away
     elif waiting.facts is None:
         body, buttons = f'<p class="vw-dim" role="status">{html.e(t("collection.looking"))}</p>', away
     else:
