@@ -219,7 +219,9 @@ class XttsVoice:
                 "Leave these characters out, or write them as words.",
                 characters=named(unknown),
             )
-        return pieces(self.xtts.tokenizer, written(self.xtts.tokenizer, text, code), code), code
+        spelled = written(self.xtts.tokenizer, text, code)
+        # Where only capitals differ the person's own text is said: coqui lowers it the same way.
+        return pieces(self.xtts.tokenizer, text if text.lower() == spelled else spelled, code), code
 
     def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
         """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""
