@@ -14,59 +14,15 @@ from core.errors import UserError
 from core.files import free_name, read_json, write_json
 from core.jobs.job import Job
 from core.sources import recordings
-from core.sources.collection import some
-from core.sources.companions import is_subtitles
-from core.sources.datasets import Reading, look
-from core.sources.list_texts import NOT_USED, ListReport, is_list_name
+from core.sources.datasets import look
+from core.sources.held_facts import Facts, ListFacts, facts_of, plain_error
+from core.sources.list_texts import NOT_USED, is_list_name
 from core.sources.sound_index import SOUNDS
 from core.workspace import Project
 
 _WAITING = "held.json"  # what waits, and what a person said of it: written by the page
 _FACTS = "facts.json"  # what was found in it: written by the job
 _CONTENT = "content"
-_EXAMPLES = 4
-
-
-@dataclass(frozen=True)
-class ListFacts:
-    """A `ListReport` as it is kept, several lists of one shape together; ``examples`` are (sound, cells of its row)."""
-
-    names: list[str]
-    state: str
-    columns: list[list[str]]
-    texts: list[int]
-    is_sure: bool
-    rows: int
-    matched: int
-    encoding: str
-    examples: list[list[Any]]
-    speakers: list[list[Any]]
-    unmatched: dict[str, Any]
-    merged: dict[str, Any]
-    repeated: dict[str, Any]
-    differing: dict[str, Any]
-    error: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a data set would bring in: the facts of its `Reading`; ``examples`` are (name of a sound, its text)."""
-
-    kind: str
-    count: int
-    seconds: float
-    without_text: int
-    without_sound: int
-    some_without_text: str
-    some_without_sound: str
-    examples: list[list[str]]
-    lists: list[ListFacts] = field(default_factory=list)
-
-    @property
-    def question(self) -> ListFacts | None:
-        """The list of which a person has to say which column is the text, before anything can come in."""
-        asked = [facts for facts in self.lists if facts.state == "ask"]
-        return asked[0] if asked and self.kind == "list" and not self.count else None
 
 
 @dataclass(frozen=True)
@@ -211,11 +167,11 @@ def find_facts(project: Project, id_: str) -> None:
         reading = look(
             _content(folder, waiting), waiting["name"], language=project.info.language, choices=waiting["choices"]
         )
-        found["facts"] = asdict(_facts(reading))
+        found["facts"] = asdict(facts_of(reading))
     except UserError as error:
-        found["error"] = _plain(error)
+        found["error"] = plain_error(error)
     except MemoryError:
-        found["error"] = _plain(_too_much(waiting["name"]))
+        found["error"] = plain_error(_too_much(waiting["name"]))
     if (folder / _WAITING).exists():  # nobody has put it away meanwhile
         write_json(folder / _FACTS, found)
 
@@ -313,57 +269,6 @@ def _one(project: Project, id_: str) -> Held:
 
 def _gone() -> UserError:
     return UserError("collection.gone", "That data set is no longer there.", "Reload the page and add it again.")
-
-
-def _facts(reading: Reading) -> Facts:
-    lost = reading.without_sound
-    return Facts(
-        kind=reading.kind,
-        count=len(reading.items) or sum(not is_subtitles(file) for file in reading.files),
-        seconds=reading.seconds,
-        without_text=len(reading.without_text),
-        without_sound=lost.count,
-        some_without_text=some(reading.without_text),
-        some_without_sound=some(lost.names, lost.count),
-        examples=[[item.sound, item.text] for item in reading.items[:_EXAMPLES]],
-        lists=_together(reading.lists),
-    )
-
-
-def _together(reports: Sequence[ListReport]) -> list[ListFacts]:
-    """Lists of one shape that fare alike (train and validation) are shown and asked as one."""
-    groups: dict[Any, list[ListReport]] = {}
-    for report in reports:
-        key = (report.state, str(report.columns), tuple(report.texts), report.error and report.error.code)
-        groups.setdefault(key if report.state in ("used", "ask") else report.name, []).append(report)
-    return [_list_facts(group) for group in groups.values()]
-
-
-def _list_facts(group: list[ListReport]) -> ListFacts:
-    first = group[0]
-    for other in group[1:]:
-        first.rows, first.matched = first.rows + other.rows, first.matched + other.matched
-        first.examples = (first.examples + other.examples)[:_EXAMPLES]
-        for name in ("unmatched", "merged", "repeated", "differing"):
-            getattr(first, name).extend(getattr(other, name))
-    speakers: dict[str, int] = {}
-    for report in group:
-        for speaker, times in report.speakers:
-            speakers[speaker] = speakers.get(speaker, 0) + times
-    facts = asdict(first)
-    for name in ("name", "error", "speakers"):
-        del facts[name]
-    return ListFacts(
-        names=[report.name for report in group],
-        **facts,
-        speakers=[list(pair) for pair in speakers.items()],
-        error=_plain(first.error) if first.error else None,
-    )
-
-
-def _plain(error: UserError) -> dict[str, Any]:
-    values = {key: value if isinstance(value, str | int | float) else str(value) for key, value in error.values.items()}
-    return {"code": error.code, "text": error.text, "hint": error.hint, "values": values}
 
 
 def _too_much(name: str) -> UserError:

@@ -344,7 +344,7 @@ print(json.dumps([codes, grown // 1024]))
     assert done.returncode == 0, done.stderr[-2000:]
     codes, grown_mb = json.loads(done.stdout)
     assert codes == [code for _, code in hostile]
-    assert grown_mb < 700
+    assert grown_mb < 300
 
 
 def test_a_zip_lists_its_files_before_python_makes_an_object_of_each(

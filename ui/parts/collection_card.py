@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.sources import held
-from core.sources.held import Facts, Held, ListFacts
+from core.sources.held import Held
+from core.sources.held_facts import Facts, ListFacts
 from core.sources.list_texts import NOT_USED
 from core.workspace import Project
 from ui import html

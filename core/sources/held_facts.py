@@ -1,0 +1,110 @@
+"""What was found in a data set that waits, as it is kept and shown: its lists, rows to look at, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core.errors import UserError
+from core.sources.collection import some
+from core.sources.companions import is_subtitles
+from core.sources.datasets import Reading
+from core.sources.list_texts import ListReport
+
+_EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class ListFacts:
+    """A `ListReport` as it is kept, several lists of one shape together; ``examples`` are (sound, cells of its row)."""
+
+    names: list[str]
+    state: str
+    columns: list[list[str]]
+    texts: list[int]
+    is_sure: bool
+    rows: int
+    matched: int
+    encoding: str
+    examples: list[list[Any]]
+    speakers: list[list[Any]]
+    unmatched: dict[str, Any]
+    merged: dict[str, Any]
+    repeated: dict[str, Any]
+    differing: dict[str, Any]
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a data set would bring in: the facts of its `Reading`; ``examples`` are (name of a sound, its text)."""
+
+    kind: str
+    count: int
+    seconds: float
+    without_text: int
+    without_sound: int
+    some_without_text: str
+    some_without_sound: str
+    examples: list[list[str]]
+    lists: list[ListFacts] = field(default_factory=list)
+
+    @property
+    def question(self) -> ListFacts | None:
+        """The list of which a person has to say which column is the text, before anything can come in."""
+        asked = [facts for facts in self.lists if facts.state == "ask"]
+        return asked[0] if asked and self.kind == "list" and not self.count else None
+
+
+def facts_of(reading: Reading) -> Facts:
+    """What is kept and shown of a reading."""
+    lost = reading.without_sound
+    return Facts(
+        kind=reading.kind,
+        count=len(reading.items) or sum(not is_subtitles(file) for file in reading.files),
+        seconds=reading.seconds,
+        without_text=len(reading.without_text),
+        without_sound=lost.count,
+        some_without_text=some(reading.without_text),
+        some_without_sound=some(lost.names, lost.count),
+        examples=[[item.sound, item.text] for item in reading.items[:_EXAMPLES]],
+        lists=_together(reading.lists),
+    )
+
+
+def _together(reports: Sequence[ListReport]) -> list[ListFacts]:
+    """Lists of one shape that fare alike (train and validation) are shown and asked as one."""
+    groups: dict[Any, list[ListReport]] = {}
+    for report in reports:
+        key = (report.state, str(report.columns), tuple(report.texts), report.error and report.error.code)
+        groups.setdefault(key if report.state in ("used", "ask") else report.name, []).append(report)
+    return [_list_facts(group) for group in groups.values()]
+
+
+def _list_facts(group: list[ListReport]) -> ListFacts:
+    first = group[0]
+    for other in group[1:]:
+        first.rows, first.matched = first.rows + other.rows, first.matched + other.matched
+        first.examples = (first.examples + other.examples)[:_EXAMPLES]
+        for name in ("unmatched", "merged", "repeated", "differing"):
+            getattr(first, name).extend(getattr(other, name))
+    speakers: dict[str, int] = {}
+    for report in group:
+        for speaker, times in report.speakers:
+            speakers[speaker] = speakers.get(speaker, 0) + times
+    facts = asdict(first)
+    for name in ("name", "error", "speakers"):
+        del facts[name]
+    return ListFacts(
+        names=[report.name for report in group],
+        **facts,
+        speakers=[list(pair) for pair in speakers.items()],
+        error=plain_error(first.error) if first.error else None,
+    )
+
+
+def plain_error(error: UserError) -> dict[str, Any]:
+    """An error as it is kept: its code, sentences and values."""
+    values = {key: value if isinstance(value, str | int | float) else str(value) for key, value in error.values.items()}
+    return {"code": error.code, "text": error.text, "hint": error.hint, "values": values}
