@@ -22,6 +22,7 @@ class RealPage:
         self.client = client
         self.app = client.app.state.pages["en"].build_now()  # type: ignore[attr-defined]
         self.blocks = self.app.get_blocks()
+        self.notices: list[str] = []
 
     def join(self, event: int, data: Sequence[Any], session: str, event_data: Any = None) -> str:
         """Send an event into the queue; gives its id."""
@@ -31,9 +32,10 @@ class RealPage:
         return str(answer.json()["event_id"])
 
     def answers(self, session: str) -> dict[str, dict[str, Any]]:
-        """How all events of a session ended, by their id; waits for them."""
+        """How all events of a session ended, by their id; waits for them. Notices they gave are in `notices`."""
         stream = self.client.get("/en/gradio_api/queue/data", params={"session_hash": session}).text
         messages = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
+        self.notices = [message["log"] for message in messages if message["msg"] == "log"]
         return {message["event_id"]: message for message in messages if message["msg"] == "process_completed"}
 
     def run(self, event: int, data: Sequence[Any], session: str = "one", event_data: Any = None) -> dict[str, Any]:

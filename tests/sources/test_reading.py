@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,32 @@ def test_a_language_without_sentences_asks_for_some(workspace: Workspace, tmp_pa
     with pytest.raises(UserError) as refused:
         reading.take(project, spoken(tmp_path / "a.wav"))
     assert refused.value.code == "reading.no_sentence"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-c:a", "libopus", "-f", "webm"], ["-c:a", "aac", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov"]],
+    ids=["Chromium", "Safari"],
+)
+def test_what_browsers_record_comes_in_whatever_it_is_called(
+    project: Project, tmp_path: Path, arguments: list[str]
+) -> None:
+    # Recorded as a stream, so the header tells no length; a browser that cannot make a WAV sends it under that name.
+    sound = spoken(tmp_path / "in.wav")
+    with open(tmp_path / "audio.wav", "wb") as file:
+        subprocess.run(["ffmpeg", "-v", "error", "-i", sound, *arguments, "pipe:1"], check=True, stdout=file)
+    source = reading.take(project, tmp_path / "audio.wav")
+    assert source.seconds == pytest.approx(4.0, abs=0.1)
+    (clip,) = project.store.clips()
+    assert clip.text == reading.sentences_for("en")[0]
+
+
+def test_a_recording_of_minutes_is_no_sentence(project: Project, tmp_path: Path) -> None:
+    sound = write(tmp_path / "long.wav", tone(301, 8_000), 8_000)
+    with pytest.raises(UserError) as refused:
+        reading.take(project, sound)
+    assert refused.value.code == "reading.too_long_take"
+    assert reading.progress(project).place == 0 and project.store.sources() == []
 
 
 def test_a_failed_take_changes_nothing(project: Project, tmp_path: Path) -> None:

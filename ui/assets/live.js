@@ -9,6 +9,8 @@ window.vw.live = {
   // An event has filled the panel: what is on its way is older, and the next answer has to bring it again.
   renew(name) { delete this.marks[name]; this.filled[name] = performance.now(); },
   follow() {
+    // Without https, and from another computer, a browser has no microphone: the page says so.
+    document.body.classList.toggle('vw-no-mic', !window.isSecureContext);
     clearTimeout(this.timer);
     if (document.hidden) { this.asking?.abort(); return; }
     if (!this.asking) this.ask();
@@ -46,6 +48,4 @@ window.vw.live = {
   },
 };
 document.addEventListener('visibilitychange', () => window.vw.live.follow());
-window.vw.live.timer = setTimeout(() => window.vw.live.follow(), window.vw.live.EVERY_MS);
-// Without https, and from another computer, a browser has no microphone: the page says so.
-if (!window.isSecureContext) document.documentElement.classList.add('vw-no-mic');
+window.vw.live.timer = setTimeout(() => window.vw.live.follow(), 200);

@@ -1,0 +1,110 @@
+"""An open page follows what happens, asks nothing while hidden, and outlives its server; and one without https."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.workspace import Workspace
+from tests.browser.conftest import Server
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
+
+PATIENCE_MS = 30_000
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+HIDE = """hidden => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+@pytest.fixture
+def asked(page: Any) -> list[str]:
+    """The addresses that the page asks, one a request."""
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    return requests
+
+
+def test_a_page_follows_asks_nothing_while_hidden_and_catches_up_at_once(
+    page: Any, server: Server, asked: list[str]
+) -> None:
+    project = Workspace(server.workspace).create("Ana", "en")
+    page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
+    page.locator("#page-sources .vw-linkbar").wait_for()
+    name = page.locator("#vw-header select option:checked")
+    project.change(name="Bia")
+    page.wait_for_function("document.querySelector('#vw-header select').selectedOptions[0].text === 'Bia'")
+    page.wait_for_timeout(2500)  # what the opening brought has settled
+    del asked[:]
+    page.wait_for_timeout(3500)
+    assert asked and {url.rsplit("/", 1)[-1] for url in asked} == {"live"}, "an idle page asks one thing"
+    assert len(asked) <= 4
+
+    page.evaluate(HIDE, True)
+    page.wait_for_timeout(500)
+    del asked[:]
+    project.change(name="Cida")
+    page.wait_for_timeout(3500)
+    assert asked == [] and name.inner_text() == "Bia"
+    page.evaluate(HIDE, False)
+    page.wait_for_function("document.querySelector('#vw-header select').selectedOptions[0].text === 'Cida'")
+    first = asked[0]
+    assert first.endswith("/en/live")
+
+
+def test_a_server_that_is_started_anew_is_taken_up_and_what_was_typed_stays(page: Any, server: Server) -> None:
+    page.goto(f"{server.url}/en/")
+    field = page.locator("#page-home input[name=name]")
+    field.fill("Half typed")
+    lost = page.locator(".vw-lost-server")
+    assert not lost.is_visible()
+    server.stop()
+    lost.wait_for(state="visible")
+    again = Server(server.workspace, port=server.port)
+    try:
+        Workspace(server.workspace).create("Ana", "en")
+        page.locator("#vw-header select option", has_text="Ana").wait_for(state="attached")
+        assert field.input_value() == "Half typed" and not lost.is_visible()
+        page.locator("#create-project").click()
+        page.wait_for_url("**/*project=half-typed*")
+    finally:
+        again.stop()
+
+
+@pytest.fixture
+def by_name(chromium: Any) -> Iterator[Any]:
+    """A browser to which voice.lan is this computer, as one on another computer sees it: without https."""
+    rules = "--host-resolver-rules=MAP voice.lan 127.0.0.1"
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, rules])
+    yield browser
+    browser.close()
+
+
+def test_a_page_without_https_says_why_it_has_no_microphone_and_what_helps(
+    by_name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEWRIGHT_ALLOWED_HOSTS", "voice.lan")
+    server = Server(tmp_path / "workspace")
+    try:
+        Workspace(server.workspace).create("Ana", "en")
+        page = by_name.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        for language, word in (("en", "https"), ("pt-BR", "navegadores")):
+            page.goto(f"http://voice.lan:{server.port}/{language}/?project=ana&tab=sources")
+            why = page.locator("#add-files .vw-why-no-mic").first
+            why.wait_for(state="visible")
+            assert word in why.inner_text() and f"http://localhost:{server.port}" in why.inner_text()
+            assert page.locator("#add-files .record-button").count() in (0, 1)
+            assert not page.locator("#add-files .record-button").is_visible()
+            page.locator("#reader button").first.click()
+            page.locator("#reader .vw-why-no-mic").first.wait_for(state="visible")
+            assert not page.locator("#reader-sound").is_visible()
+        page.goto(f"{server.url}/en/?project=ana&tab=sources")
+        page.locator("#add-files .record-button").wait_for(state="visible")
+        assert not page.locator("#add-files .vw-why-no-mic").first.is_visible()
+    finally:
+        server.stop()
