@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+# An absolute path: within quotes its folders may hold spaces; else it begins a word and ends with one.
+_PATH = re.compile(r"(?P<quote>['\"])(?P<quoted>/[^'\"\n]+)(?P=quote)|(?<![\w.:/'\"])(?P<bare>/[^\s'\",;:()“”]+)")
+_ANCHORS = ("projects", "models")  # folders of a workspace, from which on a path says something to a person
 
 
 class UserError(Exception):
@@ -21,6 +26,30 @@ class UserError(Exception):
         self.text = text.format(**values)
         self.hint = hint.format(**values)
         super().__init__(f"{self.text} {self.hint}".strip())
+
+
+def described_bug(error: BaseException) -> str:
+    """An unexpected error in one line for a person: its kind and its words, without the folders of this computer."""
+    return without_folders(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
+
+
+def without_folders(text: str) -> str:
+    """A text in which each absolute path is told from the workspace on (``models/xtts-v2``), or by its last part.
+
+    A text that is a path as a whole may hold spaces.
+    """
+    if text.startswith("/") and "\n" not in text:
+        return _within(text)
+    return _PATH.sub(lambda match: f"“{_within(match['quoted'])}”" if match["quoted"] else _within(match["bare"]), text)
+
+
+def _within(path: str) -> str:
+    parts = [part for part in path.split("/") if part]
+    for anchor in _ANCHORS:
+        if anchor in parts[:-1]:
+            place = len(parts) - 1 - parts[::-1].index(anchor)
+            return "/".join(parts[place:])
+    return parts[-1] if parts else path
 
 
 class Cancelled(Exception):

@@ -14,7 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from core.errors import DiskFull
+
+HIDDEN = ".tmp-"  # begins the name of a file or folder that is not whole yet
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_TRIAL_BYTES = 1 << 16
 _FULL_WORDS = (*map(os.strerror, _FULL), "database or disk is full")
 
 
@@ -23,17 +27,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success fsync it and rename it to ``path``.
 
     On an exception the temporary file is removed and ``path`` keeps its old content.
-    The temporary name keeps the suffix, because some encoders choose the format by it.
+    The temporary name keeps the suffix, because some encoders choose the format by it. The file is its owner's alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=HIDDEN, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -82,7 +85,7 @@ def read_json(path: Path) -> Any:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line with a single ``O_APPEND`` write, so that lines of several writers never mix."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         data = line.rstrip("\n").encode() + b"\n"
         if os.write(handle, data) < len(data):
@@ -116,6 +119,24 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
+def disk_full() -> DiskFull:
+    """The one error of a disk without room."""
+    return DiskFull(
+        "disk.full",
+        "The disk is full, so what was to be saved could not be.",
+        "Free some space, then try again; a job that ended can be resumed.",
+    )
+
+
+def takes_nothing_more(folder: Path) -> bool:
+    """Whether a folder's disk, or this account's share of it, has not even room for a few kilobytes; tried out."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(os.urandom(_TRIAL_BYTES)) < _TRIAL_BYTES
+    except OSError as error:
+        return is_full(error)
+
+
 def sha256_file(path: Path, on_block: Callable[[], object] | None = None) -> str:
     """Hex SHA-256 of a file, read in blocks; ``on_block`` is called after each, and may raise to break off."""
     digest = hashlib.sha256()
@@ -139,6 +160,17 @@ def free_name(folder: Path, wanted: str) -> str:
     while (folder / name).exists():
         name, number = f"{wanted}-{number}", number + 1
     return name
+
+
+def rename_to_free(path: Path, wanted: str) -> Path:
+    """Give a folder that is whole a name beside it, or the next free one; two who wish the same at once get two."""
+    while True:
+        target = path.parent / free_name(path.parent, wanted)
+        try:
+            return path.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
 
 
 def inside(folder: Path, relative: str) -> Path:

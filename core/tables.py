@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.files import disk_full, is_full, takes_nothing_more
 from core.folding import fold_accents
 
 _T = TypeVar("_T")
@@ -84,8 +85,25 @@ SEARCHED = "coalesce(folded, text)"
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection with the tables as they are now; what is done in it is kept, unless it raises."""
-    fresh = not path.exists()
+    """A connection with the tables as they are now; what is done in it is kept, unless it raises.
+
+    Raises:
+        DiskFull: ``disk.full``.
+    """
+    try:
+        with _connected(path) as connection:
+            yield connection
+    except sqlite3.OperationalError as error:
+        # Without room for the files beside the database SQLite speaks of an I/O error, even where it only reads.
+        if is_full(error) or takes_nothing_more(path.parent):
+            raise disk_full() from error
+        raise
+
+
+@contextlib.contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    # An empty file is what a disk without room made of the first try.
+    fresh = not path.exists() or path.stat().st_size == 0
     connection = sqlite3.connect(path, timeout=30)
     try:
         if fresh:

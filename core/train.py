@@ -20,6 +20,7 @@ import yaml
 from core.dataset.freeze import latest
 from core.errors import UserError
 from core.jobs.job import Job, JobView
+from core.process import make_new_files_private, refuse_unsafe_loading
 from core.settings import Settings
 from core.training import several
 from core.training.presets import presets
@@ -36,6 +37,12 @@ _CODES = {"done": 0, "cancelled": 130}
 def main(given: list[str] | None = None) -> int:
     """Start or resume a run and follow it. Returns 0 when done, 130 when stopped, 1 when it failed, 2 if refused."""
     chosen = _arguments(given)
+    make_new_files_private()
+    try:
+        refuse_unsafe_loading()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
     settings = Settings(**({"workspace": chosen.workspace} if chosen.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
     rank, count = several.launched()

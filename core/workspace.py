@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.figures import Figures
-from core.files import free_name, inside, read_json, slug, write_json
+from core.files import HIDDEN, free_name, inside, read_json, rename_to_free, slug, write_json
 from core.jobs import locks, queue
 from core.jobs.job import Job, busy, jobs_in
 from core.records import Source
@@ -261,7 +263,8 @@ class Workspace:
 
     def projects(self) -> list[Project]:
         """All projects, newest first."""
-        found = [Project(self, file.parent.name) for file in self.projects_folder.glob("*/project.json")]
+        files = self.projects_folder.glob("*/project.json")
+        found = [Project(self, file.parent.name) for file in files if not file.parent.name.startswith(HIDDEN)]
         return sorted(found, key=lambda project: project.info.created, reverse=True)
 
     def project(self, slug_: str) -> Project:
@@ -282,14 +285,22 @@ class Workspace:
         return project
 
     def create(self, name: str, language: str = "en", engine: str = "xtts", *, demo: bool = False) -> Project:
-        """Make an empty project; two of the same name get different folders."""
+        """Make an empty project, whole or not at all; two of the same name get different folders.
+
+        Raises:
+            UserError: ``project.no_name``. OSError: it could not be written, and nothing is left of it.
+        """
         name = _name(name)
         self.projects_folder.mkdir(parents=True, exist_ok=True)
-        project = Project(self, free_name(self.projects_folder, slug(name, "project")))
-        project.path.mkdir()
         info = ProjectInfo(name=name, language=language, engine=engine, created=time.time(), demo=demo)
-        write_json(project.path / "project.json", info.__dict__)
-        return project
+        hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=self.projects_folder))
+        try:
+            write_json(hidden / "project.json", info.__dict__)
+            path = rename_to_free(hidden, slug(name, "project"))
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        return Project(self, path.name)
 
     def delete(self, project: Project) -> Path:
         """Move a project into the trash and return where it lies.

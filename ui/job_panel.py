@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from core.errors import without_folders
 from core.jobs.events import Warning as JobWarning
 from core.jobs.job import Job, JobView
 from core.workspace import Project
@@ -49,7 +50,7 @@ def job_panel(
         )
     parts.append(_warnings(t, view.warnings))
     if view.active or view.status in ("failed", "interrupted"):
-        tail = job.log_tail()
+        tail = "\n".join(map(without_folders, job.log_tail().splitlines()))
         if tail:
             parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
     return f'<section class="vw-job" data-key="{html.e(view.id)}">{"".join(parts)}</section>'

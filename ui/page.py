@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from core.errors import UserError
+from core.errors import UserError, described_bug
+from core.files import disk_full, is_full
 from core.settings import Settings
 from core.workspace import Project, Workspace
 from ui import html
@@ -75,9 +76,11 @@ class Page:
         except UserError as error:
             gr.Warning(html.e(self.say(error)), title=self.t("common.not_done"), duration=12)
         except Exception as error:
-            log.exception("a handler failed")
-            what = f"{type(error).__name__}: {error}"
-            gr.Warning(html.e(self.t("common.bug", what=what)), title=self.t("common.not_done"), duration=12)
+            text = self.say(disk_full())
+            if not is_full(error):
+                log.exception("a handler failed")
+                text = self.t("common.bug", what=described_bug(error))
+            gr.Warning(html.e(text), title=self.t("common.not_done"), duration=12)
         values = [(updates or {}).get(component, gr.skip()) for component in outputs]
         return values[0] if len(values) == 1 else (values or None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -12,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
+from core import sweep
 from core.connection import parse_trusted_proxies
 from core.errors import UserError
+from core.process import make_new_files_private, refuse_unsafe_loading
 from core.settings import Settings
 from core.training.auto_resume import resume_interrupted
 from core.workspace import Workspace
-from ui import audio_routes, clip_routes, connections, language, login, security, tensorboard
+from ui import audio_routes, clip_routes, connections, health, language, login, security, tensorboard
 from ui.body_limit import BodyLimit
 from ui.head_requests import HeadRequests
 from ui.proxy_headers import ProxyHeaders
@@ -43,6 +46,8 @@ def prepare(settings: Settings) -> None:
     temporary = settings.workspace_folder() / "tmp"
     for folder in (temporary, temporary / "gradio", temporary / "empty"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # a folder of another account, which may be written all the same
+        settings.workspace_folder().chmod(0o700)
     os.environ["GRADIO_TEMP_DIR"] = str(temporary / "gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_MCP_SERVER"] = "False"
@@ -74,16 +79,14 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if settings.resume_runs:
             threading.Thread(target=resume_interrupted, args=[workspace], daemon=True).start()
+        sweeping = asyncio.create_task(_sweep_now_and_then(workspace))
         yield
+        sweeping.cancel()
         for page in pages.values():
             await page.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     pages = {lang: LanguagePage(settings, workspace, lang, build or _page) for lang in language.LANGUAGES}
-
-    @app.get("/health")
-    def health() -> JSONResponse:
-        return JSONResponse({"status": "ok"})
 
     @app.get("/favicon.ico")
     def icon() -> FileResponse:
@@ -93,6 +96,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     def home(request: Request) -> RedirectResponse:
         return _to_page(root, language.choose(request, settings), request)
 
+    app.include_router(health.routes(workspace))
     app.include_router(login.routes(settings, sessions))
     app.include_router(audio_routes.routes(workspace))
     app.include_router(tensorboard.routes(workspace))
@@ -112,6 +116,12 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.add_middleware(HeadRequests)
     app.state.pages = pages
     return app
+
+
+async def _sweep_now_and_then(workspace: Workspace) -> None:
+    while True:
+        await asyncio.to_thread(sweep.sweep, workspace)
+        await asyncio.sleep(sweep.EVERY_S)
 
 
 def _page(settings: Settings, workspace: Workspace, lang: str) -> gr.Blocks:
@@ -179,6 +189,8 @@ def serve(settings: Settings) -> None:
     Raises:
         UserError: the settings or the machine do not allow it.
     """
+    make_new_files_private()
+    refuse_unsafe_loading()
     security.check_exposure(settings)
     parse_trusted_proxies(settings.trusted_proxies)
     settings = settings.model_copy(update={"workspace": _usable(settings)})

@@ -15,6 +15,7 @@ from core.audio.clips import cut_clip, options_of_last_cut, text_between
 from core.audio.options import SegmentOptions
 from core.audio.put_away import Trash, bring_sound_back, put_sound_away
 from core.errors import UserError
+from core.files import disk_full, is_full, takes_nothing_more
 from core.jobs import locks
 from core.jobs.job import busy
 from core.records import Clip, Edit, Source, Word
@@ -298,6 +299,8 @@ def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions
     try:
         return cut_clip(project, source, clip, options)
     except (OSError, RuntimeError) as error:  # RuntimeError: what libsndfile raises, as on a full disk
+        if is_full(error) or takes_nothing_more(project.clips):
+            raise disk_full() from error
         raise UserError(
             "edit.not_written",
             "The new clip could not be written: {reason}. Nothing was changed.",

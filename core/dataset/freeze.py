@@ -166,7 +166,6 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
         small = _facts(project, dataset_id, final)
         write_json(building / "dataset.json", small)
         write_json(building / "report.json", {**small, **_details(final, hashes)})
-        building.chmod(0o755)
         try:
             building.rename(target)
         except OSError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import free_name, read_json, write_atomic, write_json
+from core.files import HIDDEN, read_json, rename_to_free, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
@@ -26,7 +25,6 @@ from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
 
 REPOSITORY = fork_server.REPOSITORY
-_HIDDEN = ".tmp-"  # begins the name of a folder that is not whole yet
 # A job needs no password, and is one process: it would wait for others that a launcher had told of.
 _NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -68,7 +66,7 @@ class Job:
             files: further files of the folder, text by name.
         """
         draft = cls._draft(parent, kind, arguments, title, files or {})
-        return cls(_show(draft.path, _wanted(name, kind)))
+        return cls(rename_to_free(draft.path, _wanted(name, kind)))
 
     @classmethod
     def begin(
@@ -97,7 +95,7 @@ class Job:
         held: list[int] = []
         try:
             held, wanted = waiting.take(draft.path / "lock", list(others), draft._holder(), queue, wait)
-            job = cls(_show(draft.path, _wanted(name, kind)))
+            job = cls(rename_to_free(draft.path, _wanted(name, kind)))
         except BaseException:
             locks.let_go(held)
             shutil.rmtree(draft.path, ignore_errors=True)
@@ -118,11 +116,14 @@ class Job:
     def _draft(cls, parent: Path, kind: str, arguments: dict[str, Any], title: str, files: Mapping[str, str]) -> Job:
         """A whole job in a hidden folder."""
         parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=parent))
-        hidden.chmod(0o755)
-        for name, text in files.items():
-            write_atomic(hidden / name, text)
-        write_json(hidden / "job.json", {"kind": kind, "title": title, "at": time.time(), "arguments": arguments})
+        hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=parent))
+        try:
+            for name, text in files.items():
+                write_atomic(hidden / name, text)
+            write_json(hidden / "job.json", {"kind": kind, "title": title, "at": time.time(), "arguments": arguments})
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
         return cls(hidden)
 
     def spec(self) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def jobs_in(*parents: Path) -> list[Job]:
     """All jobs in these folders, newest first by when something in their folder last came or went."""
     found: list[tuple[float, Job]] = []
     for path in (path for parent in parents for path in parent.glob("*/job.json")):
-        if path.parent.name.startswith(_HIDDEN):
+        if path.parent.name.startswith(HIDDEN):
             continue
         with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
             found.append((path.parent.stat().st_mtime, Job(path.parent)))
@@ -270,14 +271,3 @@ def jobs_in(*parents: Path) -> list[Job]:
 
 def _wanted(name: str, kind: str) -> str:
     return name or f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
-
-
-def _show(hidden: Path, wanted: str) -> Path:
-    """Give a hidden folder its name, or the next free one; two who wish the same at once get two."""
-    while True:
-        path = hidden.parent / free_name(hidden.parent, wanted)
-        try:
-            return hidden.rename(path)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise

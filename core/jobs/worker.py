@@ -14,11 +14,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from core.errors import Cancelled, UserError
-from core.files import is_full
+from core.errors import Cancelled, UserError, described_bug
+from core.files import disk_full, is_full
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
+from core.process import make_new_files_private, refuse_unsafe_loading
 
 _RESERVE = 16_384  # bytes
 _LOOK_S = 0.3  # at the queue
@@ -30,6 +31,7 @@ def run(job: Job) -> events.Finished:
     reporter = Reporter(job)
     reporter.started()
     try:
+        refuse_unsafe_loading()
         task = importlib.import_module(f"core.tasks.{spec['kind']}")
         result: dict[str, Any] | None = task.run(job, {**spec["arguments"], **where(job)}, reporter)
         return events.Finished(outcome="done", result=result or {})
@@ -38,19 +40,18 @@ def run(job: Job) -> events.Finished:
         return events.Finished(outcome="cancelled", result=result)
     except UserError as error:
         _write_traceback()
-        return events.Finished(
-            outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
-        )
+        return _failed(error)
     except Exception as error:
         _write_traceback()
         if is_full(error):
-            return _disk_full(str(getattr(error, "filename", None) or job.path))
+            return _failed(disk_full())
         return _bug(job, error)
 
 
-def _disk_full(path: str) -> events.Finished:
-    text, hint = f"The disk is full: {path} could not be written.", "Free some space, then resume."
-    return events.Finished(outcome="failed", code="disk.full", text=text, hint=hint, values={"path": path})
+def _failed(error: UserError) -> events.Finished:
+    return events.Finished(
+        outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
+    )
 
 
 def _write_traceback() -> None:
@@ -72,7 +73,7 @@ def where(job: Job) -> dict[str, str]:
 
 
 def _bug(job: Job, error: Exception) -> events.Finished:
-    values = {"what": f"{type(error).__name__}: {error}"[:500], "log": str(job.log_path)}
+    values = {"what": described_bug(error), "log": str(job.log_path)}
     text = f"Something went wrong inside Voicewright ({values['what']})."
     return events.Finished(
         outcome="failed", code="bug", text=text, hint=f"The full story is in {values['log']}.", values=values
@@ -139,6 +140,7 @@ def _reserve(job: Job) -> Path:
 def main() -> None:
     """Run one job; exits 0 whenever the outcome could be written down."""
     faulthandler.enable()
+    make_new_files_private()
     # Before any task imports torch: OpenMP threads that spin while they wait make work on a busy machine six times
     # slower (measured: a training step of 1.5 s took 9.6 s), and cost little on an idle one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -92,6 +92,7 @@ def add(
             # Random: of two that add at one moment neither may take the other's file.
             target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
+            target.touch()  # its age counts from now on, see `core.sweep`
             moved.append((target, path, name or path.name))
         arguments = {
             "files": [[str(target), name] for target, _, name in moved],

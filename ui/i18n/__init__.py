@@ -9,7 +9,10 @@ from typing import Any
 
 import yaml
 
+from core.errors import without_folders
+
 LANGUAGES = {"en": "English", "pt-BR": "Português"}
+_TYPED_PATHS = ("collection.missing", "folder.not_one", "folder.own")  # errors that repeat what a person typed
 _FOLDER = Path(__file__).parent
 
 
@@ -48,7 +51,17 @@ class Translator:
         return self(key) if self.has(key) else fallback
 
     def error(self, code: str, text: str, hint: str, values: dict[str, Any]) -> str:
-        """What happened and what to do now, in this language; English as raised if it has no translation."""
+        """What happened and what to do now, in this language; English as raised if it has no translation.
+
+        Where this computer keeps its files is no business of a page: paths are told from the workspace on, but for
+        those that the person typed.
+        """
+        if code not in _TYPED_PATHS:
+            for name, value in values.items():
+                shown = without_folders(str(value))
+                if shown != str(value):
+                    text, hint = (sentence.replace(str(value), shown) for sentence in (text, hint))
+                    values = {**values, name: shown}
         if "kind" in values:
             values = {**values, "job": self.job_name(values["kind"], values.get("title", ""))}
         entry = self._tree.get("errors", {}).get(code)

@@ -131,7 +131,7 @@ def export(
         write_wav(temporary / "sample.wav", spoken, voice.sample_rate)
         manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
         _check_stop(should_stop)
-        _publish(temporary, folder)
+        os.rename(temporary, folder)
         return manifest
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -244,13 +244,6 @@ def _save(value: object, path: Path) -> None:
         torch.save(value, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _publish(temporary: Path, folder: Path) -> None:
-    temporary.chmod(0o755)
-    for path in temporary.iterdir():
-        path.chmod(0o644)
-    os.rename(temporary, folder)
 
 
 def _check_room(base: Path, parent: Path) -> None:

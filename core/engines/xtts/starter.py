@@ -49,7 +49,6 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-starter-", dir=folder.parent))
     try:
         _write(temporary, seed)
-        temporary.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         os.replace(temporary, folder)

@@ -75,7 +75,6 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
         torch.save({"model": _grown(base_state(base), len(new))}, temporary / "model.pth")
         facts = {"first_new": first_new(base) or first, "tokens": new, "of": sha256_file(base / "model.pth")}
         write_json(temporary / EXTENDED, facts)
-        temporary.chmod(0o755)
         os.rename(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
