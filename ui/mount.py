@@ -184,7 +184,6 @@ class LanguagePage:
             root_path=self.root,
             allowed_paths=[],
             blocked_paths=[],
-            max_file_size=f"{self.settings.max_upload_mb}mb",
             footer_links=[],
             run_history=False,
             # Gradio's own errors name paths; what we say to people comes as notices.

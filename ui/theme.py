@@ -49,8 +49,9 @@ def css() -> str:
 
 
 def head() -> str:
-    """What goes into the document's head: viewport, icon, and the scripts that switch tabs and keep them live."""
-    script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("shell.js", "live.js"))
+    """What goes into the document's head: viewport, icon, and the scripts of the page, its tabs and its uploads."""
+    names = ("upload.js", "shell.js", "live.js")
+    script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'
