@@ -30,7 +30,7 @@ def build(settings: Settings, workspace: Workspace, lang: str) -> gr.Blocks:
         button = gr.Button("Say", elem_id="say")
         slow = gr.Button("Count", elem_id="count")
         counted = gr.Textbox(label="Counted", elem_id="counted")
-        gr.File(label="File")
+        gr.File(label="File", file_count="multiple")
         button.click(lambda text: text.upper(), said, heard, api_name="say")
         slow.click(count, None, counted, api_name="count")
     return page

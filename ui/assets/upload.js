@@ -23,15 +23,17 @@
   // Gradio's notice begins with "HTTP 507: ".
   async function plainNotice(answer) {
     const text = await answer.clone().text();
-    const observer = new MutationObserver(() => {
+    const tidy = () => {
       const notices = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
       while (notices.nextNode()) {
         if (notices.currentNode.data.trim() !== `HTTP ${answer.status}: ${text}`) continue;
         notices.currentNode.data = text;
         observer.disconnect();
       }
-    });
-    observer.observe(document.body, { childList: true, subtree: true });
+    };
+    const observer = new MutationObserver(tidy);
+    observer.observe(document.body, { childList: true, characterData: true, subtree: true });
+    tidy();
     setTimeout(() => observer.disconnect(), 3000);
   }
 
