@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
 
 from core.errors import DiskFull
 
 HIDDEN = ".tmp-"  # begins the name of a file or folder that is not whole yet
+MOST_BYTES = 64 << 20  # of a file that is read as a whole; the words of a day of speech take a third of it
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _TRIAL_BYTES = 1 << 16
 _FULL_WORDS = (*map(os.strerror, _FULL), "database or disk is full")
@@ -78,9 +84,71 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+class TooLarge(ValueError):
+    """A file is larger than anything we would have written."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        super().__init__(f"larger than {most_bytes} bytes")
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """A file opened for reading.
+
+    Raises:
+        IsADirectoryError: it is no file: a folder, a pipe, a device.
+        OSError: it cannot be opened.
+    """
+    # Without O_NONBLOCK a pipe of that name would hold the reader for ever.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with open(handle, "rb") as file:
+        yield file
+
+
+def read_bounded(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """A whole file of at most so many bytes.
+
+    Raises:
+        TooLarge: it is larger, or grows beyond that; also what `open_regular` raises.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most_bytes:
+            raise TooLarge(most_bytes)
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise TooLarge(most_bytes)
+    return data
+
+
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
+    """A text file of at most so many bytes in UTF-8, with or without a byte order mark; raises as `read_bounded`."""
+    return read_bounded(path, most_bytes).decode("utf-8-sig")
+
+
+def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: it is no JSON, too deep, or too large; also what `read_bounded` raises.
+    """
+    return parse_json(read_bounded(path, most_bytes))
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON in UTF-8 as Python values; half characters, which could not be written out again, are refused.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    data.decode("utf-8")  # its own error, so that one can be told from the other
+    try:
+        return _JSON.validate_json(data.removeprefix(codecs.BOM_UTF8))
+    except ValidationError as error:
+        raise ValueError(error.errors(include_url=False, include_input=False)[0]["msg"]) from None
 
 
 def append_line(path: Path, line: str) -> None:
@@ -154,10 +222,33 @@ def slug(name: str, fallback: str = "item") -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48].strip("-") or fallback
 
 
+def subfolders(folder: Path) -> list[Path]:
+    """Visible folders of a folder, links among them, by name; none of a folder that is not there."""
+    try:
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            names = sorted(entry.name for entry in visible if entry.is_symlink() or entry.is_dir())
+    except OSError:
+        return []
+    return [folder / name for name in names]
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether there is nothing but what is hidden in a folder, or no folder at all."""
+    if folder.is_symlink() or not folder.is_dir():
+        return not os.path.lexists(folder)
+    try:
+        return all(name.startswith(".") for name in os.listdir(folder))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
 def free_name(folder: Path, wanted: str) -> str:
     """``wanted``, or ``wanted-2``, ``wanted-3`` … if that name is taken in ``folder``."""
     name, number = wanted, 2
-    while (folder / name).exists():
+    while os.path.lexists(folder / name):
         name, number = f"{wanted}-{number}", number + 1
     return name
 
@@ -173,10 +264,17 @@ def rename_to_free(path: Path, wanted: str) -> Path:
                 raise
 
 
+class Outside(ValueError):
+    """A path leads out of the folder it has to stay in, or nowhere."""
+
+
 def inside(folder: Path, relative: str) -> Path:
-    """``folder/relative`` resolved; raises ValueError if that leaves ``folder`` (``..``, absolute, symlink)."""
-    base = folder.resolve()
-    target = (base / relative).resolve()
+    """``folder/relative`` resolved; raises `Outside` if that leaves ``folder`` (``..``, absolute, symlink)."""
+    try:
+        base = folder.resolve()
+        target = (base / relative).resolve()
+    except (OSError, RuntimeError):  # links in a circle: RuntimeError before Python 3.13
+        raise Outside(f"{relative!r} leads in a circle") from None
     if not target.is_relative_to(base):
-        raise ValueError(f"{relative!r} is outside {folder}")
+        raise Outside(f"{relative!r} is outside {folder}")
     return target

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import inspection
+from core.damage import whole
 from core.dataset.freeze import latest
+from core.errors import UserError
 from core.jobs.job import JobView
 from core.records import Totals
 from core.workspace import Project, Workspace
@@ -45,12 +48,17 @@ class ProjectCard:
     reached: str
     next: str
     running: JobView | None
+    problem: UserError | None = None
+    """Why its records cannot be read."""
 
 
 def steps(project: Project) -> list[StepState]:
-    """All steps in order. Cheap enough for every tick of a page."""
-    totals = project.figures.totals()
-    votes = len(project.store.votes())
+    """All steps in order. Cheap enough for every tick of a page. Where the records cannot be read, all are empty."""
+    try:
+        totals = project.figures.totals()
+        votes = len(project.store.votes())
+    except UserError:
+        return [StepState(key, "empty") for key in KEYS]
     spoken = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
     return [
         StepState("sources", "done" if totals.sources else "empty", totals.sources, totals.sources, totals.source_s),
@@ -66,11 +74,12 @@ def steps(project: Project) -> list[StepState]:
 
 def project_cards(workspace: Workspace) -> list[ProjectCard]:
     """A card for each project, newest first."""
-    return [_card(project) for project in workspace.projects()]
+    return whole(workspace.projects(), _card)
 
 
 def _card(project: Project) -> ProjectCard:
     info, states, job = project.info, steps(project), project.running()
+    problem = inspection.records_error(project)
     return ProjectCard(
         slug=project.slug,
         name=info.name,
@@ -81,6 +90,7 @@ def _card(project: Project) -> ProjectCard:
         steps=tuple(states),
         reached=next((one.key for one in reversed(states) if one.state != "empty"), ""),
         next=next((one.key for one in states if one.state != "done"), ""),
+        problem=problem,
         running=job.read() if job else None,
     )
 

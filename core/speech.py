@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.damage import DamagedFile, Finite, UnixTime, read_record, reading, whole
 from core.engines.registry import bases, info, language_code
 from core.errors import UserError
-from core.files import free_name, inside, read_json, slug
+from core.files import free_name, inside, slug, subfolders
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter
 from core.text import clean
@@ -34,9 +35,9 @@ class Take:
     step: int
     seed: int
     reference_clip_ids: tuple[str, ...]
-    seconds: float
-    took_s: float
-    at: float
+    seconds: Finite
+    took_s: Finite
+    at: UnixTime
 
 
 @dataclass(frozen=True)
@@ -164,10 +165,10 @@ def start_export(
     return project.start_job("export", arguments, title=title, gpu=True)
 
 
-def takes(project: Project) -> list[Take]:
-    """Everything that was spoken, newest first."""
-    found = [_take(path) for path in project.takes.glob("*.json") if path.with_suffix(".wav").exists()]
-    return sorted(found, key=lambda take: take.at, reverse=True)
+def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:
+    """Everything that was spoken, newest first; damaged notes are passed over, and added to ``damage``."""
+    paths = [path for path in project.takes.glob("[!.]*.json") if path.with_suffix(".wav").exists()]
+    return sorted(whole(paths, _take, damage), key=lambda take: take.at, reverse=True)
 
 
 def remove_take(project: Project, take_id: str) -> None:
@@ -180,10 +181,9 @@ def remove_take(project: Project, take_id: str) -> None:
             path.rename(trash / f"{path.stem}-{secrets.token_hex(2)}{suffix}")
 
 
-def exports(project: Project) -> list[Export]:
-    """All exported voices, newest first."""
-    found = [_export(path.parent) for path in project.exports.glob("[!.]*/manifest.json")]
-    return sorted(found, key=lambda export: export.at, reverse=True)
+def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
+    """All exported voices, newest first; damaged ones are passed over, and added to ``damage``."""
+    return sorted(whole(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
 
 
 def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -> list[Path]:
@@ -240,22 +240,29 @@ def _voice_arguments(
     }
 
 
-def _run_sentences(run: Run) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Sentences:
+    texts: list[str] = field(default_factory=list)
+    language: str = ""
+    references: list[str] = field(default_factory=list)
+
+
+def _run_sentences(run: Run) -> _Sentences:
     path = run.path / "samples" / "sentences.json"
-    return dict(read_json(path)) if path.is_file() else {}
+    return read_record(path, _Sentences, "run", run.path) if path.is_file() else _Sentences()
 
 
 def _run_references(run: Run) -> list[str]:
     # Those its samples were spoken with, so that a checkpoint sounds here as it did there.
-    found = [str(clip_id) for clip_id in _run_sentences(run).get("references", [])]
+    found = _run_sentences(run).references
     return found if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in found) else []
 
 
 def _sample_text(project: Project, run_id: str | None, language: str) -> str:
     if run_id:
         spoken = _run_sentences(Run(project, run_id))
-        if spoken.get("texts") and spoken["language"] == language:
-            return str(spoken["texts"][0])
+        if spoken.texts and spoken.language == language:
+            return spoken.texts[0]
     from core.training.sentences import held_out
 
     # A language without bundled sentences: what the speaker has said is at least in it.
@@ -264,24 +271,40 @@ def _sample_text(project: Project, run_id: str | None, language: str) -> str:
 
 
 def _take(path: Path) -> Take:
-    raw = read_json(path)
-    known = {name: raw[name] for name in Take.__dataclass_fields__ if name in raw}
-    known["reference_clip_ids"] = tuple(known["reference_clip_ids"])
-    return Take(**{**known, "id": path.stem, "path": path.with_suffix(".wav")})
+    return read_record(path, Take, "take", path, more=_placed)
+
+
+def _placed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "id": path.stem, "path": path.with_suffix(".wav")}
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What has to stand in a ``manifest.json``; there is more."""
+
+    name: str
+    exported_at: UnixTime
+    manifest: dict[str, Any]
 
 
 def _export(folder: Path) -> Export:
-    manifest = read_json(folder / "manifest.json")
-    size = sum(path.stat().st_size for path in folder.iterdir())
+    path = folder / "manifest.json"
+    facts = read_record(path, _Manifest, "export", folder, more=_beside_itself)
+    with reading(path, "export", folder):
+        size = sum(file.lstat().st_size for file in folder.iterdir())
     return Export(
         id=folder.name,
-        name=str(manifest["name"]),
+        name=facts.name,
         folder=folder,
         sample=folder / "sample.wav",
         megabytes=round(size / 1e6),
-        at=float(manifest["exported_at"]),
-        manifest=manifest,
+        at=facts.exported_at,
+        manifest=facts.manifest,
     )
+
+
+def _beside_itself(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "manifest": raw}
 
 
 def license_note(project: Project) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.files import disk_full, is_full, takes_nothing_more
+from core import backups
+from core.damage import RECORDS, damaged, reading
+from core.errors import UserError
+from core.files import disk_full, is_full, replacing, takes_nothing_more
 from core.folding import fold_accents
 
 _T = TypeVar("_T")
@@ -44,7 +50,7 @@ CREATE TABLE IF NOT EXISTS edits (
   after TEXT);
 """
 FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
-_VERSION = 6  # of the tables; a database made by an older one is brought up to it
+VERSION = 6  # of the tables; a database made by an older one is brought up to it
 # Columns that came after the first tables, with what older rows get.
 _LATER_COLUMNS = {
     "clip_numbers": ("changed_at REAL",),
@@ -81,42 +87,120 @@ END;
 """
 # What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
 SEARCHED = "coalesce(folded, text)"
+_TABLES = ("sources", "clips", "revisions", "votes", "clip_numbers", "words", "edits")
+_PASSING = ("locked", "full", "readonly", "interrupted", "too many")  # in words of errors that are no damage
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection with the tables as they are now; what is done in it is kept, unless it raises.
 
+    The first that changes something on a day leaves a copy of that day (`core.backups`).
+
     Raises:
         DiskFull: ``disk.full``.
+        DamagedFile: the file cannot be read as what it should be.
+        UserError: ``records.newer``: a newer version has written it; it is left as it is.
     """
+    fresh = _look(path)
     try:
-        with _connected(path) as connection:
-            yield connection
-    except sqlite3.OperationalError as error:
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
+            if fresh:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.row_factory = sqlite3.Row
+            _add_functions(connection)
+            bring_up(connection, path)
+            with connection:
+                yield connection
+            if connection.total_changes:
+                backups.copy_of_the_day(connection, path)
+    except sqlite3.DatabaseError as error:
         # Without room for the files beside the database SQLite speaks of an I/O error, even where it only reads.
-        if is_full(error) or takes_nothing_more(path.parent):
+        if isinstance(error, sqlite3.OperationalError) and (is_full(error) or takes_nothing_more(path.parent)):
             raise disk_full() from error
-        raise
+        if not _is_damage(path, error):
+            raise
+        raise damaged(path, ValueError(str(error)), RECORDS) from error
 
 
-@contextlib.contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    # An empty file is what a disk without room made of the first try.
-    fresh = not path.exists() or path.stat().st_size == 0
-    connection = sqlite3.connect(path, timeout=30)
+def check(path: Path) -> None:
+    """Make sure that the records can be read.
+
+    Raises:
+        DamagedFile: they cannot.
+        UserError: ``records.newer``.
+    """
+    with opened(path) as db:
+        for table in _TABLES:
+            db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
+
+
+def begin_anew(path: Path) -> None:
+    """Make an empty database, for a new project or in the place of one that was put aside."""
+    with replacing(path) as temporary, contextlib.closing(sqlite3.connect(temporary)) as db:
+        _add_functions(db)
+        db.execute("PRAGMA synchronous=OFF")  # it is written out as a whole before it gets its name
+        bring_up(db)
+        db.execute("PRAGMA journal_mode=WAL")
+
+
+def _add_functions(db: sqlite3.Connection) -> None:
+    db.create_function("fold_accents", 1, fold_accents, deterministic=True)
+
+
+def _look(path: Path) -> bool:
+    """Whether the database has to be made; refuses what SQLite would take for a new one.
+
+    The file itself must not be opened here: closing it would take the locks away from every connection of this process
+    (https://www.sqlite.org/howtocorrupt.html).
+    """
+    with reading(path, RECORDS):
+        for place in (path, *(path.with_name(path.name + end) for end in backups.BESIDE)):
+            if not _is_file_or_absent(place):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        size = path.stat().st_size if path.exists() else 0
+        # Made anew only where nothing was: else all that was ever recorded would seem never to have been.
+        if size or not _had_records(path):
+            return not size
+        if path.exists():
+            raise ValueError("empty")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _is_file_or_absent(path: Path) -> bool:
     try:
-        if fresh:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.row_factory = sqlite3.Row
-        connection.create_function("fold_accents", 1, fold_accents, deterministic=True)
-        bring_up(connection)
-        with connection:
-            yield connection
-    finally:
-        connection.close()
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise
+        return True
+
+
+def _had_records(path: Path) -> bool:
+    """Whether something tells that there was a database once: recordings, or copies of it."""
+    return bool(backups.copies(path)) or any((path.parent / "sources").glob("*.flac"))
+
+
+def _newer(path: Path, version: int) -> UserError:
+    return UserError(
+        "records.newer",
+        "The records of this project were written by a newer version of Voicewright ({theirs}; this one reads {ours}).",
+        "Update Voicewright to open it. Nothing was changed.",
+        theirs=version,
+        ours=VERSION,
+    )
+
+
+def _is_damage(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Whether an error of SQLite comes from what is in the file, not from the disk, another process, or a bug."""
+    if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"
+        return True
+    words = str(error)
+    if not isinstance(error, sqlite3.OperationalError) or any(part in words for part in _PASSING):
+        return False
+    return "malformed" in words or "decode" in words or not backups.is_whole(path, _TABLES)
 
 
 def record(kind: type[_T], row: sqlite3.Row) -> _T:
@@ -132,10 +216,26 @@ def insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> No
         db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
-def bring_up(db: sqlite3.Connection) -> None:
-    """Make the tables, or bring those of an older version up to this one; at once where there is nothing to do."""
-    if db.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
+def bring_up(db: sqlite3.Connection, path: Path | None = None) -> None:
+    """Make the tables, or bring those of an older version up to this one; at once where there is nothing to do.
+
+    Args:
+        db: the database.
+        path: where it lies: a copy of it as it was is kept beside it; None where there is nothing to keep.
+
+    Raises:
+        UserError: ``records.newer``.
+    """
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
         return
+    if version > VERSION:
+        raise _newer(path or Path(), version)
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if there and not there & set(_TABLES):
+        raise sqlite3.DatabaseError("the tables of something else")
+    if there and path is not None:
+        backups.copy_before_migration(db, path, version)
     db.executescript(_SCHEMA)
     db.execute("BEGIN IMMEDIATE")  # two that open it at once: the second finds all done
     for table, columns in _LATER_COLUMNS.items():
@@ -148,4 +248,4 @@ def bring_up(db: sqlite3.Connection) -> None:
                     db.execute(_FILLED[name])
     db.commit()
     db.executescript(_LATER_INDEXES)
-    db.execute(f"PRAGMA user_version={_VERSION}")
+    db.execute(f"PRAGMA user_version={VERSION}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.engines.registry import bases
+from core.files import TooLarge, read_bounded
 from core.records import Clip, ClipFilter
 from core.speech import Export
 from core.training.run import runs
 from core.workspace import Project
 
 BASE = "base"
+_MOST_BYTES = 65_536  # of a README
 
 
 @dataclass(frozen=True)
@@ -53,4 +55,7 @@ def reference_clips(project: Project, ids: list[str]) -> list[Clip]:
 def how_to_load(export: Export) -> str:
     """What stands in the export's README: how plain coqui-tts loads it and says the sample."""
     readme = export.folder / "README.txt"
-    return readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    try:
+        return read_bounded(readme, _MOST_BYTES).decode(errors="replace")
+    except (OSError, TooLarge):
+        return ""

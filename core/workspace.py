@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from core.damage import DamagedFile, UnixTime, read_record, reading, whole
 from core.errors import UserError
 from core.figures import Figures
-from core.files import HIDDEN, free_name, inside, read_json, rename_to_free, slug, write_json
+from core.files import HIDDEN, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
 from core.jobs import locks, queue
 from core.jobs.job import Job, busy, jobs_in
 from core.records import Source
 from core.store import Store
+from core.tables import begin_anew
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,18 @@ class ProjectInfo:
     """What ``project.json`` says. ``created`` is Unix time in seconds."""
 
     name: str
-    language: str
-    engine: str
-    created: float
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
+    engine: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+    created: UnixTime
     rights: str = ""
     demo: bool = False
+
+
+_MOST_BYTES = 1 << 20  # of a project.json
+
+
+def _missing(slug_: str) -> UserError:
+    return UserError("project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=slug_)
 
 
 def _name(typed: str) -> str:
@@ -48,38 +60,46 @@ class Project:
 
     @property
     def info(self) -> ProjectInfo:
-        """Name, language, engine, as last written."""
-        try:
-            raw = read_json(self.path / "project.json")
-        except FileNotFoundError:
-            raise UserError(
-                "project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=self.slug
-            ) from None
-        return ProjectInfo(**{key: raw[key] for key in ProjectInfo.__dataclass_fields__ if key in raw})
+        """Name, language, engine, as last written.
+
+        Raises:
+            DamagedFile: ``project.json`` cannot be read.
+            UserError: ``project.missing``.
+        """
+        if not self.path.exists():
+            raise _missing(self.slug)
+        return read_record(self._file, ProjectInfo, "project", self.path, most_bytes=_MOST_BYTES)
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "project.json"
 
     def change(self, **fields: Any) -> ProjectInfo:
         """Rewrite ``project.json`` with some fields changed (rename, rights note).
+
+        What a newer version has written there stays.
 
         Raises:
             UserError: ``project.no_name``.
         """
         if "name" in fields:
             fields["name"] = _name(fields["name"])
-        write_json(self.path / "project.json", {**self.info.__dict__, **fields})
+        write_json(self._file, {**self.info.__dict__, **read_json(self._file), **fields})
         return self.info
 
     @property
     def store(self) -> Store:
         """What its database holds."""
-        return Store(self._database)
+        return Store(self.database)
 
     @property
     def figures(self) -> Figures:
         """The project in numbers."""
-        return Figures(self._database)
+        return Figures(self.database)
 
     @property
-    def _database(self) -> Path:
+    def database(self) -> Path:
+        """The file its records are in."""
         return self.path / "project.db"
 
     @property
@@ -209,9 +229,9 @@ class Project:
             if part.alive():
                 part.force_stop()
 
-    def all_jobs(self) -> list[Job]:
-        """Jobs and runs, newest first."""
-        return jobs_in(self.jobs, self.runs)
+    def all_jobs(self, damage: list[DamagedFile] | None = None) -> list[Job]:
+        """Jobs and runs, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""
+        return jobs_in(self.jobs, self.runs, damage=damage)
 
     def latest(self, *kinds: str) -> Job | None:
         """The newest job of one of these kinds."""
@@ -261,28 +281,33 @@ class Workspace:
         waiting = queue.tickets(self.queue, [self.gpu_lock])
         return waiting[0].holder if waiting else {}
 
-    def projects(self) -> list[Project]:
-        """All projects, newest first."""
-        files = self.projects_folder.glob("*/project.json")
-        found = [Project(self, file.parent.name) for file in files if not file.parent.name.startswith(HIDDEN)]
-        return sorted(found, key=lambda project: project.info.created, reverse=True)
+    def projects(self, damage: list[DamagedFile] | None = None) -> list[Project]:
+        """All projects, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""
+        found = whole(subfolders(self.projects_folder), self._dated, damage)
+        return [project for _, project in sorted(found, key=lambda dated: dated[0], reverse=True)]
 
     def project(self, slug_: str) -> Project:
         """A project by its folder name.
 
         Raises:
+            DamagedFile: its ``project.json`` cannot be read.
             UserError: ``project.missing``.
         """
-        try:
-            project = Project(self, slug_)
-        except ValueError:
-            project = None
-        if project is None or not slug_ or project.path == self.projects_folder.resolve():
-            raise UserError(
-                "project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=slug_
-            )
-        _ = project.info
-        return project
+        if not slug_ or slug_ != Path(slug_).name or slug_.startswith("."):
+            raise _missing(slug_)
+        path = self.projects_folder / slug_
+        if not os.path.lexists(path):
+            raise _missing(slug_)
+        return self._opened(path)
+
+    def _opened(self, path: Path) -> Project:
+        return self._dated(path)[1]
+
+    def _dated(self, path: Path) -> tuple[float, Project]:
+        with reading(path, "project", path):
+            path.stat()  # a link may lead nowhere
+            project = Project(self, path.name)
+        return project.info.created, project
 
     def create(self, name: str, language: str = "en", engine: str = "xtts", *, demo: bool = False) -> Project:
         """Make an empty project, whole or not at all; two of the same name get different folders.
@@ -295,6 +320,7 @@ class Workspace:
         info = ProjectInfo(name=name, language=language, engine=engine, created=time.time(), demo=demo)
         hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=self.projects_folder))
         try:
+            begin_anew(hidden / "project.db")
             write_json(hidden / "project.json", info.__dict__)
             path = rename_to_free(hidden, slug(name, "project"))
         except BaseException:

@@ -15,6 +15,7 @@ from ui.job_panel import job_line
 from ui.live import Live
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.damage import DamagePanel, is_blocked
 from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
@@ -32,13 +33,14 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         page = Page(settings, workspace, t, *hidden)
         header = Panel(elem_id="vw-header")
         steps = Panel(elem_id="vw-steps")
+        damage = DamagePanel(page)
         refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
         tabs: dict[str, Tab] = {}
         for module in TABS:
             name = module.__name__.rsplit(".", 1)[-1]
             with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
                 tabs[name] = module.build(page)
-        _refresh(page, tabs, header, steps, (blocks.load, refresh_button.click))
+        _refresh(page, tabs, header, steps, damage, (blocks.load, refresh_button.click))
     frame = {
         header: lambda project, _tab, _turn: _header(page, project),
         steps: lambda project, tab, turn: _steps(page, project, tab, turn),
@@ -47,9 +49,11 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
     return blocks
 
 
-def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, events: tuple[Any, ...]) -> None:
+def _refresh(
+    page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, damage: DamagePanel, events: tuple[Any, ...]
+) -> None:
     """Show header, steps and the open tab anew: on load, on a turn to another tab, after each action."""
-    outputs = [page.slug, page.tab_key, page.view, header, steps]
+    outputs = [page.slug, page.tab_key, page.view, header, steps, damage.panel]
     outputs += dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)
     inputs = _inputs(page, tabs)
 
@@ -58,10 +62,13 @@ def _refresh(page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, 
             given = dict(zip(inputs, values, strict=True))
             project, key = page.project(given[page.slug]), given[page.tab_key]
             shown: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
+            page.guarded(lambda: shown.update({damage.panel: damage.show(given[page.slug], project, key)}), [])
             tab = tabs.get(key, tabs["home"])
             turn = tab.turn(project) if tab.turn else ""
             shown |= {page.view: given[page.view], header: _header(page, project)}
             shown |= {steps: _steps(page, project, key, turn)}
+            if is_blocked(project, key):
+                return shown
             # Whatever the tab may come to: what is open is known from here on, else a click would act on what was.
             page.guarded(lambda: shown.update(tab.refresh(project, *[given[one] for one in tab.inputs])), [])
             return shown

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from core.workspace import Project
 from ui.page import Page, Tab, Updates
+from ui.parts.damage import is_blocked
 
 PATH = "/live"
 _LARGEST_BODY = 32 * 1024
@@ -57,6 +58,8 @@ class Live:
     def answer(self, asked: Asked) -> dict[str, Any]:
         """``panels``: HTML and mark of those that differ from what was seen; ``turn``: see `Tab.turn`; ``version``."""
         project, tab = self.page.project(asked.project), self.tabs.get(asked.tab)
+        if is_blocked(project, asked.tab):
+            tab = None
         turn = str(self._tried(asked.tab, lambda: tab.turn(project)) or "") if tab and tab.turn else ""
         shown: Updates = {}
         for panel, make in self.frame.items():

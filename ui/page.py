@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
+from core.damage import DamagedFile
 from core.errors import UserError, described_bug
 from core.files import disk_full, is_full
 from core.settings import Settings
@@ -66,6 +68,8 @@ class Page:
 
     def say(self, error: UserError) -> str:
         """An error in the page's language."""
+        if isinstance(error, DamagedFile):
+            error.within(self.workspace.path)
         return self.t.error(error.code, error.text, error.hint, error.values)
 
     def guarded(self, fn: Callable[[], Updates | None], outputs: list[Any]) -> Any:
@@ -110,7 +114,7 @@ class Page:
             return self.guarded(lambda: fn(self.project(slug), evt, *values), outputs)
 
         handler = plain
-        if fn.__code__.co_varnames[1:2] == ("evt",):
+        if list(inspect.signature(fn).parameters)[1:2] == ["evt"]:
             handler = with_event
             # A field that is left by clicking a button sends two events: Gradio would drop the second.
             options.setdefault("trigger_mode", "multiple")

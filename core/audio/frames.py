@@ -5,7 +5,11 @@ Measured while the recording is written (`Meter`), or, where that was not done, 
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +28,8 @@ FLOOR_DBFS = -120.0
 _BLOCK_FRAMES = 1000  # 10 s of sound in memory at a time
 _PIECE_FRAMES = 30_000  # a worker's share: 5 min
 _VERSION = 1
+# What reading a file of arrays raises that is not there, or holds something else.
+NOT_ARRAYS = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,20 @@ def frames_file(recording: Path) -> Path:
 def frames(recording: Path) -> Frames:
     """The frames of a recording, from the file beside it or, if that is missing, measured now and kept."""
     kept = frames_file(recording)
-    if not kept.exists():
+    try:
+        return _kept(kept)
+    except IsADirectoryError:
+        raise  # nothing could be written there either
+    except NOT_ARRAYS:
         measure(recording)
-    stat = kept.stat()
-    return _load(kept, stat.st_mtime_ns, stat.st_size)
+    return _kept(kept)
+
+
+def _kept(path: Path) -> Frames:
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return _load(path, about.st_mtime_ns, about.st_size)
 
 
 @lru_cache(maxsize=4)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from core.audio.frames import NOT_ARRAYS
 from core.audio.samples import Samples
 from core.audio.silence import Flags, LevelCurve, Runs, runs
 from core.errors import Cancelled
@@ -78,9 +79,9 @@ def known_speech(recording: Path) -> SpeechCurve | None:
     kept = speech_file(recording)
     try:
         stat = kept.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
-    return _load(kept, stat.st_mtime_ns, stat.st_size)
+    return _load(kept, stat.st_mtime_ns, stat.st_size) if kept.is_file() else None
 
 
 @lru_cache(maxsize=4)
@@ -89,7 +90,7 @@ def _load(path: Path, _changed_ns: int, _size: int) -> SpeechCurve | None:
         with np.load(path, allow_pickle=False) as file:
             if int(file["version"]) == _VERSION:
                 return SpeechCurve(file["probability"], float(file["seconds"]))
-    except (ValueError, KeyError, OSError):  # not what this or any version wrote: it is measured anew
+    except NOT_ARRAYS:  # not what this or any version wrote: it is measured anew
         pass
     return None
 

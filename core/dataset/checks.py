@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,13 @@ def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> D
     if problem := _length_problem(clip, clip.seconds, limits):
         return problem
     try:
-        empty = audio.stat().st_size <= _WAV_HEADER_BYTES
+        about = audio.stat()
+        usable = stat.S_ISREG(about.st_mode) and about.st_size > _WAV_HEADER_BYTES
     except FileNotFoundError:
         return _drop(clip, "dataset.no_audio", "The audio file of the clip is missing.")
-    return _drop(clip, "dataset.bad_audio", "The audio file of the clip cannot be read.") if empty else None
+    except OSError:  # a link in a circle
+        usable = False
+    return None if usable else _drop(clip, "dataset.bad_audio", "The audio file of the clip cannot be read.")
 
 
 def check_audio(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:

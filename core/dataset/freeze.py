@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -13,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.damage import Count, DamagedFile, Finite, put_aside, read_record, reading, whole
 from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
-from core.files import inside, read_json, sha256_file, write_atomic, write_json
+from core.files import inside, read_json, sha256_file, subfolders, write_atomic, write_json
 from core.records import Clip
 from core.workspace import Project
 
@@ -76,6 +76,8 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
         )
     dataset_id = _content_id(project.info.language, final, hashes)
     target = project.datasets / dataset_id
+    if os.path.lexists(target) and whole([target], _info) == []:
+        put_aside(project.workspace.path, target)  # what is made anew takes its place
     if not (target / "dataset.json").exists():
         _write(project, target, dataset_id, final, hashes)
     else:
@@ -83,10 +85,10 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
     return dataset(project, dataset_id)
 
 
-def datasets(project: Project) -> list[DatasetInfo]:
-    """All frozen datasets, the one frozen last first."""
-    files = sorted(project.datasets.glob("*/dataset.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return [_info(file.parent) for file in files if not file.parent.name.startswith(".")]
+def datasets(project: Project, damage: list[DamagedFile] | None = None) -> list[DatasetInfo]:
+    """All frozen datasets, the one frozen last first; damaged ones are passed over, and added to ``damage``."""
+    found = whole(subfolders(project.datasets), _info, damage)
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def latest(project: Project) -> DatasetInfo | None:
@@ -98,22 +100,28 @@ def dataset(project: Project, dataset_id: str) -> DatasetInfo:
     """A dataset by its id.
 
     Raises:
+        DamagedFile: its ``dataset.json`` cannot be read.
         UserError: ``dataset.missing``.
     """
     try:
-        return _info(inside(project.datasets, dataset_id))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        folder = inside(project.datasets, dataset_id)
+    except ValueError:
+        folder = None
+    if folder is None or folder.parent != project.datasets.resolve() or not folder.is_dir():
         raise UserError(
             "dataset.missing",
             "There is no dataset “{id}”.",
             "Freeze one on the Dataset page.",
             id=dataset_id,
-        ) from None
+        )
+    return _info(folder)
 
 
 def read_report(info: DatasetInfo) -> dict[str, Any]:
     """What ``report.json`` says: used and dropped clips with reasons, lengths, lights, split."""
-    return dict(read_json(info.path / "report.json"))
+    path = info.path / "report.json"
+    with reading(path, "dataset", info.path):
+        return dict(read_json(path))
 
 
 def is_current(info: DatasetInfo, now: Report) -> bool:
@@ -218,17 +226,21 @@ def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What ``dataset.json`` says, as far as a page shows it."""
+
+    clips: Count
+    seconds: Finite
+    train: Count
+    val: Count
+    dropped: Count
+    signature: str
+    language: str = ""
+
+
 def _info(folder: Path) -> DatasetInfo:
-    facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    return DatasetInfo(
-        id=folder.name,
-        path=folder,
-        clips=int(facts["clips"]),
-        seconds=float(facts["seconds"]),
-        train=int(facts["train"]),
-        val=int(facts["val"]),
-        dropped=int(facts["dropped"]),
-        at=(folder / "dataset.json").stat().st_mtime,
-        signature=str(facts["signature"]),
-        language=str(facts.get("language", "")),
-    )
+    path = folder / "dataset.json"
+    facts = read_record(path, _Facts, "dataset", folder)
+    with reading(path, "dataset", folder):
+        return DatasetInfo(id=folder.name, path=folder, at=path.stat().st_mtime, **facts.__dict__)

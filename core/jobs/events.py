@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from core.files import append_line
+from core.files import append_line, open_regular, parse_json
+
+_BLOCK = 1 << 20  # bytes that are read at a time
+_MOST = 1e15
+_LATEST = 250_000_000_000  # a moment that can be written as a date
 
 
 class Event(BaseModel):
@@ -152,19 +156,40 @@ class EventReader:
         self.offset = 0
 
     def read(self) -> list[AnyEvent]:
-        """New complete events; an unfinished last line waits, an unknown or broken line is skipped."""
+        """New complete events; an unfinished last line waits, an unknown or broken line is skipped.
+
+        Raises:
+            OSError: the log is there and cannot be opened.
+        """
+        events: list[AnyEvent] = []
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(self.offset)
-                block = file.read()
+                while block := file.read(_BLOCK):
+                    end = block.rfind(b"\n") + 1
+                    if not end and len(block) == _BLOCK:
+                        end = _BLOCK  # no event is so long: what was overwritten with something else is not kept
+                    if not end:
+                        break
+                    self.offset += end
+                    file.seek(self.offset)
+                    events += filter(None, map(parse, block[:end].splitlines()))
         except FileNotFoundError:
             return []
-        end = block.rfind(b"\n") + 1
-        self.offset += end
-        events: list[AnyEvent] = []
-        for line in block[:end].splitlines():
-            try:
-                events.append(_adapter.validate_python(json.loads(line)))
-            except (ValueError, ValidationError):
-                continue
         return events
+
+
+def parse(line: bytes) -> AnyEvent | None:
+    """The event of a line; None if it is none, or tells numbers that are none."""
+    try:
+        event = _adapter.validate_python(parse_json(line))
+    except ValueError:
+        return None
+    return event if all(map(_is_plausible, event.__dict__.values())) and event.at < _LATEST else None
+
+
+def _is_plausible(value: Any) -> bool:
+    """Whether a page can show it: no infinity, no number of a hundred digits."""
+    if isinstance(value, float | int):
+        return math.isfinite(value) and abs(value) <= _MOST if isinstance(value, float) else abs(value) <= _MOST
+    return all(map(_is_plausible, value.values())) if isinstance(value, dict) else True

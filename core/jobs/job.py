@@ -14,10 +14,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from core.files import HIDDEN, read_json, rename_to_free, write_atomic, write_json
+from pydantic import AfterValidator, BaseModel, Field
+
+from core.damage import DamagedFile, UnixTime, check_file, read_record, whole
+from core.files import HIDDEN, open_regular, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
@@ -27,6 +31,36 @@ from core.jobs.view import JobView as JobView  # a job hands it out, so it is fo
 REPOSITORY = fork_server.REPOSITORY
 # A job needs no password, and is one process: it would wait for others that a launcher had told of.
 _NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+_MOST_SPEC_BYTES = 16 << 20
+_MOST_LOG_BYTES = 1 << 30  # of events: a hundred times the longest training there may be
+
+
+class _Arguments(BaseModel):
+    """What arguments of whatever job are, as far as a page reads them; each kind has others besides."""
+
+    base: str = ""
+    dataset: Annotated[str, Field(pattern=r"^[^/]*$")] = ""
+    files: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    folders: list[str] = []
+    link: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    source_ids: list[str] | None = None
+    urls: list[str] = []
+
+
+def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
+    _Arguments.model_validate(arguments)
+    return arguments
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What ``job.json`` says: the task's module, what it is handed, the person's words for it, when it was made."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    arguments: Annotated[dict[str, Any], AfterValidator(_checked)]
+    title: str = ""
+    at: UnixTime = 0.0
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
@@ -127,8 +161,29 @@ class Job:
         return cls(hidden)
 
     def spec(self) -> dict[str, Any]:
-        """The content of ``job.json``."""
-        return dict(read_json(self.path / "job.json"))
+        """The content of ``job.json``.
+
+        Raises:
+            DamagedFile: it cannot be read.
+        """
+        path = self.path / "job.json"
+        return dict(read_record(path, Spec, self.what, self.path, most_bytes=_MOST_SPEC_BYTES).__dict__)
+
+    @property
+    def what(self) -> str:
+        """What it is to a person where it cannot be read: a run, or another job."""
+        return "run" if self.path.parent.name == "runs" else "job"
+
+    def check(self) -> Job:
+        """Make sure that what a page reads of it can be read; returns itself.
+
+        Raises:
+            DamagedFile: one of its files cannot.
+        """
+        self.spec()
+        for path, most in ((self.events_path, _MOST_LOG_BYTES), (self.path / "lock", _MOST_SPEC_BYTES)):
+            check_file(path, self.what, self.path, most_bytes=most)
+        return self
 
     @property
     def events_path(self) -> Path:
@@ -245,11 +300,11 @@ class Job:
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of the child's output."""
         try:
-            with open(self.log_path, "rb") as file:
+            with open_regular(self.log_path) as file:
                 file.seek(0, os.SEEK_END)
                 file.seek(max(0, file.tell() - 16_384))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-        except FileNotFoundError:
+        except OSError:
             return ""
 
 
@@ -258,15 +313,20 @@ def worker_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
-def jobs_in(*parents: Path) -> list[Job]:
-    """All jobs in these folders, newest first by when something in their folder last came or went."""
-    found: list[tuple[float, Job]] = []
-    for path in (path for parent in parents for path in parent.glob("*/job.json")):
-        if path.parent.name.startswith(HIDDEN):
-            continue
-        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-            found.append((path.parent.stat().st_mtime, Job(path.parent)))
-    return [job for _, job in sorted(found, key=lambda one: one[0], reverse=True)]
+def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None) -> list[Job]:
+    """All jobs in these folders, newest first by when something in their folder last came or went.
+
+    What is damaged is passed over, and added to ``damage`` if that is given.
+    """
+    folders = (path for parent in parents for path in subfolders(parent))
+    jobs = whole((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
+    return [job for _, job in sorted(jobs, key=lambda dated: dated[0], reverse=True)]
+
+
+def _changed_at(folder: Path) -> float:
+    with contextlib.suppress(OSError):  # deleted meanwhile
+        return folder.stat().st_mtime
+    return 0.0
 
 
 def _wanted(name: str, kind: str) -> str:

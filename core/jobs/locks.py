@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.damage import reading
 from core.errors import Busy
+from core.files import read_json
 
 _TRIES = 5
 _PAUSE_S = 0.01
+_MOST_BYTES = 65_536
 
 
 def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
@@ -20,9 +23,13 @@ def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
 
     Returns:
         An open descriptor (the lock lasts until its last copy is closed), or None if another process holds it.
+
+    Raises:
+        DamagedFile: something that is no file lies in its place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with reading(path, "lock"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _ in range(_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,8 +53,8 @@ def tell(handle: int, holder: dict[str, Any]) -> None:
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock. A shared lock is tried, so asking never takes it from anyone."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:  # not there, or nothing that anybody could have taken
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -61,7 +68,7 @@ def is_locked(path: Path) -> bool:
 def holder(path: Path) -> dict[str, Any]:
     """What the current or last holder wrote into the lock file; empty if unreadable."""
     try:
-        value = json.loads(path.read_text() or "{}")
+        value = read_json(path, _MOST_BYTES)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -6,6 +6,7 @@ restarted page finds it as it was, a killed job leaves it, and a killed holder l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Busy
-from core.files import read_json
 from core.jobs import locks
 
 _HIDDEN = ".tmp-"
@@ -32,7 +32,8 @@ class Ticket:
     @property
     def wants(self) -> set[str]:
         """Paths of the locks it waits for."""
-        return set(self.holder.get("wants", ()))
+        wants = self.holder.get("wants", ())
+        return set(map(str, wants)) if isinstance(wants, list) else set()
 
 
 def draw(queue: Path, holder: dict[str, Any], wanted: Iterable[Path]) -> tuple[Path, int]:
@@ -88,11 +89,11 @@ def tickets(queue: Path, wanted: Iterable[Path] = ()) -> list[Ticket]:
     found = []
     for path in sorted(queue.glob("[!.]*")):
         if not locks.is_locked(path):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what is no ticket is left alone
+                path.unlink(missing_ok=True)
             continue
-        try:
-            ticket = Ticket(path, dict(read_json(path)))
-        except (OSError, ValueError):
+        ticket = Ticket(path, locks.holder(path))
+        if not ticket.holder:
             continue  # gone meanwhile
         if not asked or ticket.wants & asked:
             found.append(ticket)

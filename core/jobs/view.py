@@ -52,6 +52,11 @@ class JobView:
         """Whether a process is there for it: at work, paused, or waiting for its turn."""
         return self.status in ("running", "paused", "waiting")
 
+    def count(self, name: str) -> float:
+        """A number of the result; 0 where it tells none of that name."""
+        value = self.result.get(name, 0)
+        return value if isinstance(value, int | float) else 0
+
     @property
     def fraction(self) -> float:
         """How much of the current stage is done, 0 to 1."""

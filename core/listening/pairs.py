@@ -6,14 +6,15 @@ import random
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.audio.loudness import match_loudness, reachable_lufs
 from core.audio.samples import read, write_wav
+from core.damage import Count, DamagedFile, UnixTime, read_record, whole
 from core.errors import UserError
-from core.files import read_json, write_json
+from core.files import write_json
 from core.listening.candidates import Candidate, Sentence, by_name, candidates, comparable
 from core.listening.ranking import suggest
 from core.records import Vote
@@ -44,6 +45,26 @@ class Reveal:
     left_label: str
     right_label: str
     winner: str
+
+
+@dataclass(frozen=True)
+class _Side:
+    run: str
+    step: Count
+    label: str
+    sound: str
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What lies on the disk of a pair."""
+
+    id: str
+    at: UnixTime
+    text: str
+    sentence: Count
+    left: _Side
+    right: _Side
 
 
 def next_pair(
@@ -250,15 +271,23 @@ def _folder(project: Project) -> Path:
 
 def _records(project: Project) -> list[dict[str, Any]]:
     """Newest first."""
-    files = (_folder(project) / "pairs").glob("*.json")
-    return sorted((dict(read_json(file)) for file in files), key=lambda record: float(record["at"]), reverse=True)
+    return sorted(notes(project), key=lambda record: float(record["at"]), reverse=True)
+
+
+def notes(project: Project, damage: list[DamagedFile] | None = None) -> list[dict[str, Any]]:
+    """What is noted of each pair; damaged notes are passed over, and added to ``damage`` if that is given."""
+    return whole((_folder(project) / "pairs").glob("[!.]*.json"), _note, damage)
+
+
+def _note(path: Path) -> dict[str, Any]:
+    return asdict(read_record(path, _Note, "pair", path))
 
 
 def _record(project: Project, pair_id: str) -> dict[str, Any]:
     path = _folder(project) / "pairs" / f"{pair_id}.json"
     if not _ID.fullmatch(pair_id) or not path.exists():
         raise UserError("listening.no_pair", "This pair is no longer there.", "Reload the page for a new one.")
-    return dict(read_json(path))
+    return _note(path)
 
 
 def _write(project: Project, record: dict[str, Any]) -> None:

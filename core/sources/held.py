@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import shutil
 import time
@@ -10,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.damage import DamagedFile, UnixTime, read_record, whole
 from core.errors import UserError
-from core.files import free_name, read_json, write_json
+from core.files import free_name, read_json, subfolders, write_json
 from core.jobs.job import Job
 from core.sources import recordings
 from core.sources.datasets import look
-from core.sources.held_facts import Facts, ListFacts, facts_of, plain_error
+from core.sources.held_facts import Facts, KeptError, facts_of, plain_error
 from core.sources.list_texts import NOT_USED, is_list_name
 from core.sources.sound_index import SOUNDS
 from core.workspace import Project
@@ -176,30 +179,50 @@ def find_facts(project: Project, id_: str) -> None:
         write_json(folder / _FACTS, found)
 
 
-def held(project: Project) -> list[Held]:
-    """What waits, oldest first."""
+def held(project: Project, damage: list[DamagedFile] | None = None) -> list[Held]:
+    """What waits, oldest first; damaged ones are passed over, and added to ``damage`` if that is given."""
     _adopt(project)
-    waiting = [(read_json(file), file.parent) for file in project.uploads.glob(f"held-*/{_WAITING}")]
-    return [_held(project, folder, facts) for facts, folder in sorted(waiting, key=lambda pair: pair[0]["at"])]
+    folders = [folder for folder in subfolders(project.uploads) if os.path.lexists(folder / _WAITING)]
+    waiting = whole(folders, lambda folder: _held(project, folder), damage)
+    return [one for _, one in sorted(waiting, key=lambda dated: dated[0])]
 
 
-def _held(project: Project, folder: Path, waiting: dict[str, Any]) -> Held:
-    choices = waiting["choices"]
-    found = read_json(folder / _FACTS) if (folder / _FACTS).exists() else {}
-    facts, error = found.get("facts"), found.get("error")
-    if found and found["choices"] == choices:
+@dataclass(frozen=True)
+class _Waiting:
+    """What stands in ``held.json``, as far as a page reads it."""
+
+    at: UnixTime
+    name: str
+    choices: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What stands in ``facts.json``."""
+
+    choices: dict[str, int] = field(default_factory=dict)
+    facts: Facts | None = None
+    error: KeptError | None = None
+
+
+def _held(project: Project, folder: Path) -> tuple[float, Held]:
+    waiting = read_record(folder / _WAITING, _Waiting, "upload", folder)
+    found = _Found({"": -1})  # nothing yet, so no choices of anybody's
+    if os.path.lexists(folder / _FACTS):
+        found = read_record(folder / _FACTS, _Found, "upload", folder)
+    error = found.error
+    if found.choices == waiting.choices:
         state = "refused" if error else "ready"
     else:
         state, error = _state_of_job(project, folder.name)
-    shown = Facts(**{**facts, "lists": [ListFacts(**one) for one in facts["lists"]]}) if facts else None
-    return Held(folder.name, waiting["name"], state, shown, error, choices)
+    return waiting.at, Held(folder.name, waiting.name, state, found.facts, error, waiting.choices)
 
 
 def _state_of_job(project: Project, id_: str) -> tuple[str, dict[str, Any] | None]:
     """Whether the newest job of what waits is still at work; how it failed if it did."""
     for job in project.all_jobs():
         spec = job.spec()
-        if spec["kind"] == "scan_collection" and spec["arguments"]["held"] == id_:
+        if spec["kind"] == "scan_collection" and spec["arguments"].get("held") == id_:
             view = job.read()
             if view.active or view.status == "new":
                 return "looking", None
@@ -215,10 +238,17 @@ def _adopt(project: Project) -> None:
         if content.exists():
             folder = _new_folder(project)
             content.rename(folder / f"{_CONTENT}.zip")
-            write_json(
-                folder / _WAITING, {"at": file.stat().st_mtime, "choices": {}, "name": read_json(file).get("name", "")}
-            )
-        file.unlink()
+            write_json(folder / _WAITING, {"at": time.time(), "choices": {}, "name": _earlier_name(file)})
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def _earlier_name(file: Path) -> str:
+    """What an earlier version noted of a zip; its content is looked at anew, so no more is needed."""
+    try:
+        return str(read_json(file)["name"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return file.stem
 
 
 def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float = 24.0) -> Job:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, Field
+
+from core.damage import Count, Finite
 from core.errors import UserError
 from core.sources.collection import some
 from core.sources.companions import is_subtitles
@@ -15,39 +18,58 @@ from core.sources.list_texts import ListReport
 _EXAMPLES = 4
 
 
+def _tally(value: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(value["count"], int) or not all(isinstance(name, str) for name in value["names"]):
+        raise ValueError("no count with names")
+    return value
+
+
+def _kept_error(value: dict[str, Any]) -> dict[str, Any]:
+    words = [value[part] for part in ("code", "text", "hint")]
+    if not all(isinstance(word, str) for word in words) or not isinstance(value["values"], dict):
+        raise ValueError("no error")
+    return value
+
+
+# What the files that are kept must hold; see `core.damage.read_record`.
+KeptError = Annotated[dict[str, Any], AfterValidator(_kept_error)]
+_Tally = Annotated[dict[str, Any], AfterValidator(_tally)]
+_Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 @dataclass(frozen=True)
 class ListFacts:
     """A `ListReport` as it is kept, several lists of one shape together; ``examples`` are (sound, cells of its row)."""
 
-    names: list[str]
-    state: str
-    columns: list[list[str]]
+    names: Annotated[list[str], Field(min_length=1)]
+    state: Annotated[str, Field(pattern="^(used|ask|refused|unmatched|unreadable|set_aside)$")]
+    columns: list[_Pair]
     texts: list[int]
     is_sure: bool
-    rows: int
-    matched: int
+    rows: Count
+    matched: Count
     encoding: str
-    examples: list[list[Any]]
-    speakers: list[list[Any]]
-    unmatched: dict[str, Any]
-    merged: dict[str, Any]
-    repeated: dict[str, Any]
-    differing: dict[str, Any]
-    error: dict[str, Any] | None = None
+    examples: list[tuple[str, list[str]]]
+    speakers: list[tuple[str, Count]]
+    unmatched: _Tally
+    merged: _Tally
+    repeated: _Tally
+    differing: _Tally
+    error: KeptError | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
     """What a data set would bring in: the facts of its `Reading`; ``examples`` are (name of a sound, its text)."""
 
-    kind: str
-    count: int
-    seconds: float
-    without_text: int
-    without_sound: int
+    kind: Annotated[str, Field(pattern="^(list|pairs|sounds)$")]
+    count: Count
+    seconds: Finite
+    without_text: Count
+    without_sound: Count
     some_without_text: str
     some_without_sound: str
-    examples: list[list[str]]
+    examples: list[_Pair]
     lists: list[ListFacts] = field(default_factory=list)
 
     @property
@@ -99,7 +121,7 @@ def _list_facts(group: list[ListReport]) -> ListFacts:
     return ListFacts(
         names=[report.name for report in group],
         **facts,
-        speakers=[list(pair) for pair in speakers.items()],
+        speakers=list(speakers.items()),
         error=plain_error(first.error) if first.error else None,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.files import write_private
+from core.files import read_text, write_private
 from core.workspace import Workspace
 
 MOST_LETTERS = 1_000_000
@@ -58,10 +58,11 @@ def keep_cookies(workspace: Workspace, content: str, name: str = "cookies.txt") 
 def cookies_kept(workspace: Workspace) -> Cookies | None:
     """Whether there are any."""
     path = cookies_file(workspace)
-    if not path.exists():
-        return None
-    count = sum(not line.startswith("# ") for line in path.read_text(encoding="utf-8").splitlines())
-    return Cookies(count, path.stat().st_mtime)
+    try:
+        count = sum(not line.startswith("# ") for line in read_text(path, 4 * MOST_LETTERS).splitlines())
+        return Cookies(count, path.stat().st_mtime)
+    except (OSError, ValueError):
+        return None  # not there, or not to be read
 
 
 def forget_cookies(workspace: Workspace) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from core.damage import Count, Finite, read_record
 from core.errors import UserError
-from core.files import read_json, write_json
+from core.files import write_json
 from core.jobs.job import Job
 from core.sources.address import check_url
 from core.sources.link_options import LinkOptions
@@ -28,7 +30,7 @@ class Entry:
 
     url: str
     title: str
-    seconds: float | None = None
+    seconds: Finite | None = None
     id: str = ""
     note: str = ""  # "private" where it cannot be fetched, "live" where it has not ended
 
@@ -40,7 +42,7 @@ class Listing:
     url: str
     title: str
     entries: tuple[Entry, ...]
-    count: int | None = None
+    count: Count | None = None
     more: bool = False
 
 
@@ -87,12 +89,15 @@ def keep_listing(job: Job, listing: Listing) -> None:
 
 
 def listing_of(job: Job) -> Listing | None:
-    """What the job found; None before it has."""
+    """What the job found; None before it has.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
     path = job.path / FOUND
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    raw = read_json(path)
-    return Listing(**{**raw, "entries": tuple(Entry(**entry) for entry in raw["entries"])})
+    return read_record(path, Listing, "list", path)
 
 
 def open_list(project: Project) -> Job | None:

@@ -13,8 +13,9 @@ import numpy as np
 from core.audio.clips import cut_clip
 from core.audio.frames import frames
 from core.audio.options import SegmentOptions
+from core.damage import Count, read_record
 from core.errors import UserError
-from core.files import read_json, write_json
+from core.files import write_json
 from core.jobs import locks
 from core.records import READ_ALOUD, Clip, Source
 from core.sources import recordings
@@ -35,7 +36,7 @@ class Progress:
     """``place`` is the index of the sentence that is read next; ``spoken`` maps indexes (as text) to recordings."""
 
     sentences: list[str]
-    place: int = 0
+    place: Count = 0
     spoken: dict[str, str] = field(default_factory=dict)
     own: bool = False
 
@@ -57,14 +58,27 @@ def sentences_for(language: str) -> list[str]:
 
 
 def progress(project: Project) -> Progress:
-    """Where the project stands; recordings that were removed meanwhile count as not read."""
-    path = _file(project)
-    if not path.exists():
+    """Where the project stands; recordings that were removed meanwhile count as not read.
+
+    Raises:
+        DamagedFile: what was noted cannot be read.
+    """
+    found = noted(project)
+    if found is None:
         return Progress(sentences_for(project.info.language))
-    found = Progress(**read_json(path))
     there = {source.id for source in project.store.sources()}
     spoken = {index: source for index, source in found.spoken.items() if source in there}
     return replace(found, spoken=spoken, place=min(found.place, max(0, len(found.sentences) - 1)))
+
+
+def noted(project: Project) -> Progress | None:
+    """What was noted of it; None before anything was.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    path = _file(project)
+    return read_record(path, Progress, "reading", path) if os.path.lexists(path) else None
 
 
 def move(project: Project, step: int) -> Progress:

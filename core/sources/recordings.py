@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core.audio.edit import alone
+from core.damage import DamagedFile, read_record, reading, whole
 from core.errors import UserError
-from core.files import free_name, inside, read_json, write_json
+from core.files import free_name, inside, read_json, subfolders, write_json
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
 from core.sources.address import check_url
@@ -151,8 +153,11 @@ def resume(project: Project, job_id: str) -> Job:
 
 def done_items(job: Job) -> list[str]:
     """The files and addresses an import has dealt with."""
-    path = job.path / DONE
-    return list(read_json(path)) if path.exists() else []
+    # A list that cannot be read is begun anew: what comes in twice is recognised by its hash.
+    try:
+        return list(map(str, read_json(job.path / DONE)))
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _files(job: Job) -> list[Path]:
@@ -214,20 +219,48 @@ def restore(project: Project, name: str) -> Source:
     folder = inside(project.path / "trash", name)
     if not (folder / "source.json").exists():
         raise UserError("source.not_in_trash", "“{name}” is not in the trash.", "Reload the page.", name=name)
-    kept = read_json(folder / "source.json")
-    source = Source(**kept["source"])
+    kept = read_record(folder / "source.json", _Removed, "removed", folder)
+    source = kept.source
     for parent in (project.sources, project.clips):
         parent.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name != "source.json":
             path.rename((project.clips if path.suffix == ".wav" else project.sources) / path.name)
-    words = [Word(**word) for word in kept.get("words", [])]  # removed by an older version, it has none with it
-    project.store.add_source(source, words, [Clip(**clip) for clip in kept["clips"]])
+    project.store.add_source(source, kept.words, kept.clips)
     shutil.rmtree(folder)
     return source
 
 
-def removed(project: Project) -> list[tuple[str, str]]:
-    """What lies in the project's trash, newest first: (folder name for `restore`, title)."""
-    found = sorted((project.path / "trash").glob("*/source.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return [(file.parent.name, str(read_json(file)["source"]["title"])) for file in found]
+@dataclass(frozen=True)
+class _Removed:
+    """What ``source.json`` in the trash says; removed by an older version, a recording has no words with it."""
+
+    source: Source
+    clips: list[Clip]
+    words: list[Word] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Title:
+    title: str
+
+
+@dataclass(frozen=True)
+class _Titled:
+    source: _Title
+
+
+def removed(project: Project, damage: list[DamagedFile] | None = None) -> list[tuple[str, str]]:
+    """What lies in the project's trash, newest first: (folder name for `restore`, title).
+
+    DamagedFile ones are passed over, and added to ``damage`` if that is given.
+    """
+    places = (folder / "source.json" for folder in subfolders(project.path / "trash"))
+    found = whole([place for place in places if os.path.lexists(place)], _titled, damage)
+    return [(name, title) for _, name, title in sorted(found, reverse=True)]
+
+
+def _titled(path: Path) -> tuple[float, str, str]:
+    title = read_record(path, _Titled, "removed", path.parent).source.title
+    with reading(path, "removed", path.parent):
+        return path.stat().st_mtime, path.parent.name, title

@@ -39,7 +39,7 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, ascending."""
         found = (path.parent.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*/{ADAPTER}"))
-        return sorted(int(step) for step in found if step.isdigit())
+        return sorted(int(step) for step in found if step.isascii() and step.isdigit())
 
     def resumable(self) -> list[int]:
         """Steps of the checkpoints that hold a `STATE`, ascending; nothing is read of them."""
@@ -179,8 +179,8 @@ class Checkpoints:
         """The step that a killed process was going back to."""
         try:
             return int(read_json(self.path / _BACK_TO)["step"])
-        except FileNotFoundError:
-            return None
+        except (OSError, ValueError, TypeError, LookupError):
+            return None  # not there, or not to be read: then what is saved last counts
 
     def _write(self, step: int, write: Callable[[Path], None]) -> None:
         target = self.folder(step)

@@ -11,8 +11,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import UserError
+from core.files import read_text
 
 MOST_STEPS = 100_000
+_MOST_BYTES = 1 << 16  # of a config
 
 
 def _form(group: str, unit: str = "", **more: Any) -> dict[str, Any]:
@@ -300,14 +302,33 @@ def make_config(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def config_text(config: TrainConfig, **about: Any) -> str:
-    """``config`` as YAML under ``settings``, beside facts ``about`` the run (dataset, base, preset …)."""
-    return str(yaml.safe_dump({**about, "settings": config.model_dump()}, sort_keys=False, allow_unicode=True))
+    """``config`` as YAML under ``settings``, beside facts ``about`` the run (dataset, base, preset …).
+
+    They come last: a file that breaks off lacks them, and is not taken for one with fewer settings.
+    """
+    return str(yaml.safe_dump({"settings": config.model_dump(), **about}, sort_keys=False, allow_unicode=True))
 
 
-def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """A file of `config_text`: the config and the facts about the run."""
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    settings = raw.pop("settings")
+def read_config(path: Path, *, newer: bool = False) -> tuple[TrainConfig, dict[str, Any]]:
+    """A file of `config_text`: the config and the facts about the run.
+
+    With ``newer``, settings that this version does not know are passed over: enough to show the run, not to go on.
+
+    Raises:
+        UserError: see `make_config`.
+        ValueError, TypeError, KeyError, OSError, yaml.YAMLError: it is no such file.
+    """
+    text = read_text(path, _MOST_BYTES)
+    if not text.endswith("\n"):
+        raise ValueError("it breaks off")
+    raw = dict(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    settings = dict(raw.pop("settings"))
+    for name, value in (*raw.items(), *settings.items()):
+        # References of YAML may stand for a tree of any size, which would be written out into a message.
+        if not isinstance(value, str | int | float | bool | None):
+            raise TypeError(name)
+    if newer:
+        settings = {name: value for name, value in settings.items() if name in TrainConfig.model_fields}
     # A run from before it was a setting was promised that everything stays.
     settings.setdefault("keep_checkpoints", 0)
     return make_config(settings), raw

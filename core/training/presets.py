@@ -8,11 +8,14 @@ from typing import Any
 
 import yaml
 
+from core.damage import DamagedFile, read_once, whole
 from core.errors import UserError
+from core.files import read_text
 from core.training.config import TrainConfig, make_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "presets"
 _NOT_PRESETS = {"sentences"}
+_MOST_BYTES = 1 << 16
 # A card of "8 GB" reports a little less, and the desktop keeps some.
 _REPORTED_SHARE = 0.92
 
@@ -45,15 +48,25 @@ class Preset:
         return make_config({**self.values, **(overrides or {})})
 
 
-def presets(engine: str = "xtts", folder: Path = FOLDER) -> list[Preset]:
-    """All presets of an engine, for the smallest card first."""
-    found = []
-    for path in (folder / engine).glob("*.yaml"):
-        if path.stem not in _NOT_PRESETS:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-            suggested = bool(raw.get("suggested", True))
-            found.append(Preset(f"{engine}-{path.stem}", float(raw["min_vram_gb"]), dict(raw["settings"]), suggested))
-    return sorted(found, key=lambda preset: (not preset.suggested, preset.min_vram_gb))
+def presets(engine: str = "xtts", folder: Path = FOLDER, damage: list[DamagedFile] | None = None) -> list[Preset]:
+    """All presets of an engine, for the smallest card first; unreadable ones are passed over, or into ``damage``."""
+    paths = [path for path in sorted((folder / engine).glob("*.yaml")) if path.stem not in _NOT_PRESETS]
+    return sorted(whole(paths, _read, damage), key=lambda preset: (not preset.suggested, preset.min_vram_gb))
+
+
+def _read(path: Path) -> Preset:
+    return read_once(_preset, path, kind="preset")
+
+
+def _preset(path: Path, _version: tuple[int, int, int]) -> Preset:
+    raw = yaml.safe_load(read_text(path, _MOST_BYTES))
+    values = dict(raw["settings"])
+    try:
+        make_config(values)
+    except UserError as error:
+        raise TypeError(str(error.values.get("key", "settings"))) from error
+    engine = path.parent.name
+    return Preset(f"{engine}-{path.stem}", float(raw["min_vram_gb"]), values, bool(raw.get("suggested", True)))
 
 
 def preset(preset_id: str) -> Preset:

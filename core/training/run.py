@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import shutil
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.damage import Count, DamagedFile, check_file, read_once, read_record, reading, whole
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
-from core.files import read_json, slug
+from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import TrainConfig, config_text, read_config
+from core.training.control import FILE as ASKS
 from core.training.control import kept_steps, planned_steps, unanswered
 from core.training.presets import preset
 from core.workspace import Project
 
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
+_MOST_CONFIG_BYTES, _MOST_ASKS_BYTES = 1 << 16, 16 << 20
 _ROOM_NEEDED = 500 * 1024 * 1024
 # What learns lies in a checkpoint once, in its state three times (two moments, the weights beside their mean); while
 # one is written the two states before it are still there.
@@ -90,6 +92,31 @@ class Run:
         job = project.job(run_id)
         if job.spec()["kind"] != "train":
             raise UserError("train.no_run", "“{id}” is not a training run.", "Reload the page.", id=run_id)
+        self._open(project, job)
+
+    @classmethod
+    def of(cls, project: Project, job: Job) -> Run:
+        """The run of a job, with all its files looked at.
+
+        Raises:
+            DamagedFile: one of them cannot be read.
+        """
+        run = cls.__new__(cls)
+        run._open(project, job)
+        about = job.spec()
+        with reading(job.path / "job.json", "run", job.path):
+            if about["kind"] != "train":
+                raise TypeError("kind")
+            _ = about["arguments"]["base"], about["arguments"]["dataset"]
+        for name, most in ((CONFIG, _MOST_CONFIG_BYTES), (ASKS, _MOST_ASKS_BYTES)):
+            check_file(job.path / name, "run", job.path, most_bytes=most)
+        _, frozen = _frozen(job.path / CONFIG)
+        with reading(job.path / CONFIG, "run", job.path):
+            _ = frozen["dataset"]
+        _fits(job.path)
+        return run
+
+    def _open(self, project: Project, job: Job) -> None:
         self.project = project
         self.job = job
         self.id = job.id
@@ -245,6 +272,8 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
             run=run.title,
             file=STATE,
         )
+    with reading(run.path / CONFIG, "run", run.path):
+        read_config(run.path / CONFIG)  # one of a newer version would be trained on with other settings than its own
     _check_room(project, view.config, run.base_id)
     if not view.job.active:
         # It has said its last word; its process may need another moment to go.
@@ -255,20 +284,33 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
 
 def as_trained(config: TrainConfig, run: Path) -> TrainConfig:
     """The config with the number of updates that was last asked for, and the batch that was found to fit."""
-    steps, found = planned_steps(run), None
-    with contextlib.suppress(FileNotFoundError):
-        found = read_json(run / FITS)
+    steps, found = planned_steps(run), _fits(run)
     changed: dict[str, Any] = {} if steps is None else {"max_steps": steps}
     if found:
-        changed |= {"batch_size": found["micro_batch"], "accumulation": found["accumulation"]}
-        changed |= {"gradient_checkpointing": found["checkpointing"]}
+        changed |= {"batch_size": found.micro_batch, "accumulation": found.accumulation}
+        changed |= {"gradient_checkpointing": found.checkpointing}
     return config.model_copy(update=changed) if changed else config
 
 
-def runs(project: Project) -> list[Run]:
-    """All training runs of a project, newest first."""
-    found = sorted(jobs_in(project.runs), key=lambda job: float(job.spec().get("at", 0)), reverse=True)
-    return [Run(project, job.id) for job in found]
+@dataclass(frozen=True)
+class _Fits:
+    """What a trial found to fit, as far as it changes the config."""
+
+    micro_batch: Count
+    accumulation: Count
+    checkpointing: bool
+
+
+def _fits(run: Path) -> _Fits | None:
+    path = run / FITS
+    return read_record(path, _Fits, "run", run) if os.path.lexists(path) else None
+
+
+def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]:
+    """All training runs of a project, newest first; damaged ones are passed over, and added to ``damage``."""
+    jobs = jobs_in(project.runs, damage=damage)
+    found = sorted(jobs, key=lambda job: float(job.spec()["at"]), reverse=True)
+    return whole(found, lambda job: Run.of(project, job), damage)
 
 
 def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
@@ -289,14 +331,14 @@ def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
 
 
 def _frozen(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    stat = path.stat()
-    return _config(path, stat.st_ino, stat.st_mtime_ns)
+    return read_once(_config, path, kind="run", thing=path.parent)
 
 
-@lru_cache(maxsize=64)
-def _config(path: Path, inode: int, mtime_ns: int) -> tuple[TrainConfig, dict[str, Any]]:
-    # A run never changes its config, but another run may come to lie under the same path.
-    return read_config(path)
+def _config(path: Path, _version: tuple[int, int, int]) -> tuple[TrainConfig, dict[str, Any]]:
+    try:
+        return read_config(path, newer=True)
+    except UserError as error:  # it was checked before it was frozen
+        raise TypeError(str(error.values.get("key", "settings"))) from error
 
 
 def _points(metrics: list[tuple[int, dict[str, float]]], name: str) -> Points:

@@ -380,7 +380,7 @@ def test_words_come_with_their_recording_or_not_at_all(
     assert project.store.clips() == [clip] and project.store.last_number("s") == 1
 
 
-def _without_words(db: sqlite3.Connection) -> None:
+def _without_words(db: sqlite3.Connection, path: Path) -> None:
     """Words are refused, as when the process ends before they are written."""
-    bring_up(db)
+    bring_up(db, path)
     db.execute("CREATE TEMP TRIGGER no_words BEFORE INSERT ON words BEGIN SELECT RAISE(ABORT, 'ended'); END")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from pathlib import Path
@@ -66,9 +67,15 @@ class Translator:
             values = {**values, "job": self.job_name(values["kind"], values.get("title", ""))}
         entry = self._tree.get("errors", {}).get(code)
         if entry:
-            text = str(entry["text"]).format(**values)
-            hint = str(entry.get("hint", "")).format(**values)
+            with contextlib.suppress(LookupError, ValueError, TypeError, AttributeError):
+                # Of another version, or from a damaged file, it may come without what the sentence is filled with.
+                text, hint = (str(entry.get(part, "")).format(**values) for part in ("text", "hint"))
         return f"{text} {hint}".strip()
+
+    def happened(self, code: str, text: str, values: dict[str, Any]) -> str:
+        """Only what happened, without what to do now."""
+        entry = self._tree.get("errors", {}).get(code)
+        return str(entry["text"]).format(**values) if entry else text
 
     def job_name(self, kind: str, title: str = "") -> str:
         """What a person calls a job: its kind, and their own words for it if they say more."""
@@ -110,6 +117,10 @@ class Translator:
     def left(self, eta_s: float | None) -> str:
         """Time left, in words, or nothing if unknown."""
         return self("common.time_left", time=self.length(max(1.0, eta_s))) if eta_s is not None else ""
+
+    def exactly(self, at: float) -> str:
+        """A point in time to the minute, with its day."""
+        return time.strftime("%d/%m/%Y %H:%M" if self.language == "pt-BR" else "%b %d, %Y, %H:%M", time.localtime(at))
 
     def moment(self, at: float) -> str:
         """A point in time for reading: the hour today, else the day."""

@@ -40,7 +40,7 @@ def cleaned_job(t: Translator, project: Project) -> str:
     job = project.latest("clean")
     if job is None or not is_live(job):
         return ""
-    return job_panel(t, job, done_text=t("cleaned.done", db=t.number(job.read().result.get("quieter_db", 0.0))))
+    return job_panel(t, job, done_text=t("cleaned.done", db=t.number(job.read().count("quieter_db"))))
 
 
 def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.damage import DamagedFile
 from core.jobs.job import Job
 from core.sources.link_list import Entry, Listing, close_list, listing_of, open_list
 from core.sources.link_options import LinkOptions
@@ -35,7 +36,7 @@ def link_list(page: Page, project: Project, *, busy: bool) -> str:
     t = page.t
     close = html.action(t("link.close"), "close-list", job.id, elem_id="close-list")
     view = job.read()
-    if view.status != "done" or (listing := listing_of(job)) is None:
+    if view.status != "done" or (listing := _listing(job)) is None:
         return job_panel(t, job) + ("" if view.active else f'<div class="vw-row">{close}</div>')
     known = {source.origin for source in project.store.sources()}
     rows = "".join(_row(t, number, entry, known) for number, entry in enumerate(listing.entries))
@@ -54,6 +55,14 @@ def link_list(page: Page, project: Project, *, busy: bool) -> str:
         f'<button type="submit" class="vw-btn primary" id="add-listed"{" data-off" if busy else ""} disabled>'
         f"{html.e(t('link.add_chosen'))}</button></div>{html.why(t('sources.busy') if busy else '')}</form></section>"
     )
+
+
+def _listing(job: Job) -> Listing | None:
+    """What the job found; None before that, and where it cannot be read, which is told above the tab."""
+    try:
+        return listing_of(job)
+    except DamagedFile:
+        return None
 
 
 def list_moves(project: Project) -> bool:
@@ -81,7 +90,7 @@ def act_on_list(page: Page, project: Project, evt: Any, note: str) -> bool:
 def _row(t: Translator, number: int, entry: Entry, known: set[str]) -> str:
     state = "known" if entry.url in known else entry.note
     off = " disabled" if state else ""
-    note = f' <span class="vw-chip">{html.e(t(f"link.entry_{state}"))}</span>' if state else ""
+    note = f' <span class="vw-chip">{html.e(t.get(f"link.entry_{state}", state))}</span>' if state else ""
     length = t.clock(entry.seconds) if entry.seconds else ""
     return (
         f'<label class="vw-tick" data-row="{html.e(entry.title)}" data-seconds="{entry.seconds or ""}">'

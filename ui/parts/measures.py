@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from core.jobs.job import JobView
 from core.measures.flags import Light, lights
 from core.measures.voices import Voice, several, voices, voices_stamp
 from core.records import Clip, ClipFilter, Totals
@@ -58,7 +57,7 @@ def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
     button = html.action(label, "measure", disabled=busy, elem_id="measure-clips") if left or busy else ""
     panel = ""
     if job and (is_live(job) or job.read().status != "done"):
-        panel = job_panel(t, job, done_text=_done(t, job.read().result), next_step=_to_flagged(t, project))
+        panel = job_panel(t, job, done_text=_done(t, job.read()), next_step=_to_flagged(t, project))
     return (
         f'<section><h3>{html.e(t("review.sound"))}</h3><p class="vw-dim">{html.e(t("review.sound_about"))}</p>'
         f'<div class="vw-spread">{numbers}<div>{button}{html.why(busy)}</div></div>{panel}'
@@ -66,9 +65,9 @@ def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
     )
 
 
-def _done(t: Translator, result: dict[str, Any]) -> str:
+def _done(t: Translator, view: JobView) -> str:
     """The closing sentence of the job."""
-    measured, flagged, failed = (int(result.get(name, 0)) for name in ("measured", "flagged", "failed"))
+    measured, flagged, failed = (int(view.count(name)) for name in ("measured", "flagged", "failed"))
     said = [t("review.measure_done", measured=t.number(measured), flagged=t.number(flagged))]
     if failed:
         said.append(t("review.measure_failed", count=t.number(failed)))

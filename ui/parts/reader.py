@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.damage import DamagedFile
 from core.errors import UserError
 from core.sources import reading
 from core.workspace import Project
@@ -35,12 +36,13 @@ class Reader:
 
     def refresh(self, project: Project | None, busy: bool) -> Updates:
         """What to show; ``busy`` says that recordings are being added."""
-        if project is None:
+        sentence = _sentence(project) if project else None
+        if project is None or sentence is None:
             return {self.box: gr.update(visible=False), self.panel: ""}
         return {
             self.box: gr.update(visible=True),
             self.panel: reader_html(self.page, project, busy),
-            self.sound: gr.update(visible=not busy and bool(reading.progress(project).sentence)),
+            self.sound: gr.update(visible=not busy and bool(sentence)),
         }
 
     def live(self, project: Project, busy: bool) -> Updates:
@@ -70,10 +72,21 @@ class Reader:
         return {self.panel: reader_html(self.page, project, False)}
 
 
+def _sentence(project: Project) -> str | None:
+    """What to read now; None where the place cannot be read, which is told above the tab."""
+    try:
+        return reading.progress(project).sentence
+    except DamagedFile:
+        return None
+
+
 def reader_html(page: Page, project: Project, busy: bool) -> str:
     """The sentence, how far it is, the ways to others. Its buttons send ``back``, ``next`` and ``own-sentences``."""
     t = page.t
-    now = reading.progress(project)
+    try:
+        now = reading.progress(project)
+    except DamagedFile:  # told above the tab
+        return ""
     parts = [f'<p class="vw-dim">{html.e(t("reading.help"))}</p>']
     if now.sentence:
         place = t("reading.place", number=t.number(now.place + 1), count=t.number(len(now.sentences)))

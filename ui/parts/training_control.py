@@ -92,4 +92,6 @@ def _said(t: Translator, view: RunView) -> str:
     if not shown:
         return ""
     last = shown[-1]
+    if not t.has(f"train.answer_{last.do}"):  # of another version
+        return ""
     return t(f"train.answer_{last.do}", step=t.number(last.step), steps=t.number(last.steps or 0))

@@ -131,8 +131,12 @@ def _demo_card(page: Page, running: bool, *, first: bool) -> str:
 
 def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
     t = page.t
-    facts = [t(f"languages.{card.language}"), t.minutes(card.seconds) if card.seconds else t("home.no_recordings")]
+    facts = [
+        t.get(f"languages.{card.language}", card.language),
+        t.minutes(card.seconds) if card.seconds else t("home.no_recordings"),
+    ]
     chip = f'<span class="vw-chip">{html.e(t("home.demo_chip"))}</span>' if card.demo else ""
+    chip += f' <span class="vw-chip warn">{html.e(t("damage.chip"))}</span>' if card.problem else ""
     tab = card.next or "speak"
     label = t("home.continue", tab=t(f"tabs.{tab}"))
     return (

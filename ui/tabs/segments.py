@@ -14,6 +14,7 @@ from core.audio.options import SegmentOptions
 from core.audio.trashed import restore_trashed_clips
 from core.audio.window import Summary, summary
 from core.errors import UserError
+from core.jobs.job import Job
 from core.records import Source
 from core.workspace import Project
 from ui import html, plots
@@ -245,12 +246,15 @@ def _below(page: Page, project: Project, source: Source, count: int, view: dict[
     """The job and the clips there are."""
     t = page.t
     job = project.latest("segment")
-    result = job.read().result if job else {}
     done = t(
         "segments.done",
-        clips=t.number(result.get("clips", 0)),
-        kept=t.minutes(result.get("kept_s", 0.0)),
-        lost=t.minutes(result.get("lost_s", 0.0)),
+        clips=t.number(_count(job, "clips")),
+        kept=t.minutes(_count(job, "kept_s")),
+        lost=t.minutes(_count(job, "lost_s")),
     )
     title = t("segments.list_of", title=source.title) if count > 1 else t("segments.list")
     return job_panel(t, job, done_text=done) + clip_list(t, project, source, title, view.get("page", ""))
+
+
+def _count(job: Job | None, name: str) -> float:
+    return job.read().count(name) if job else 0

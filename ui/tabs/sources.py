@@ -157,8 +157,7 @@ def _job(page: Page, project: Project, count: int) -> str:
     if job is None:
         return ""
     view = job.read()
-    result = view.result
-    added, set_aside = int(result.get("added", 0)), int(result.get("skipped", 0)) + int(result.get("failed", 0))
+    added, set_aside = int(view.count("added")), int(view.count("skipped") + view.count("failed"))
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
     done = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)

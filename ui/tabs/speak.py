@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.engines.registry import info, language_code, preload
+from core.errors import UserError
 from core.jobs.job import Job
 from core.speech import best_references, exports, license_note, remove_take, start_export, start_speak, takes
 from core.voices import VoiceChoice, reference_clips, voice, voices
@@ -120,7 +121,10 @@ def _chosen(project: Project, query: str) -> VoiceChoice | None:
 
 def _language(project: Project, query: str) -> str:
     wished, known = view_of(query).get("language", ""), info(project.info.engine).languages
-    return wished if wished in known else language_code(project.info.language, project.info.engine)
+    try:
+        return wished if wished in known else language_code(project.info.language, project.info.engine)
+    except UserError:  # one that this engine does not speak
+        return known[0]
 
 
 def _setup(t: Translator, project: Project, query: str) -> str:
@@ -162,10 +166,10 @@ def _panel(t: Translator, project: Project, job: Job | None, done_text: str, nex
 
 
 def _said(t: Translator, project: Project, job: Job | None) -> str:
-    result = job.read().result if job else {}
-    if not any(one.id == result.get("take") for one in takes(project)):
+    view = job.read() if job else None
+    if view is None or not any(one.id == view.result.get("take") for one in takes(project)):
         return ""
-    return t("speak.done_take", took=t.length(max(1.0, float(result.get("took_s", 0.0)))))
+    return t("speak.done_take", took=t.length(max(1.0, view.count("took_s"))))
 
 
 def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:

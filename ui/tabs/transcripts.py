@@ -8,6 +8,7 @@ import gradio as gr
 
 from core import review
 from core.engines.registry import info
+from core.jobs.job import JobView
 from core.records import ClipFilter, Totals
 from core.transcription import registry
 from core.transcription.flags import TEXT_FLAGS
@@ -189,7 +190,7 @@ def _below(page: Page, project: Project | None) -> str:
     job = project.latest("transcribe")
     parts = []
     if job:
-        parts.append(job_panel(t, job, done_text=_done(t, job.read().result)))
+        parts.append(job_panel(t, job, done_text=_done(t, job.read())))
     confidences = project.figures.confidences()
     if confidences:
         parts.append(_doubts(page, project))
@@ -214,12 +215,12 @@ def _doubts(page: Page, project: Project) -> str:
     return f"<h3>{html.e(t('transcripts.looks_wrong'))}</h3><p>{html.e(said)}</p>{row}"
 
 
-def _done(t: Translator, result: dict[str, Any]) -> str:
+def _done(t: Translator, view: JobView) -> str:
     """The closing sentence; what could not be heard and what was left as it is only where there is any."""
-    heard, low, failed, kept = (int(result.get(name, 0)) for name in ("heard", "low", "failed", "kept"))
+    heard, low, failed, kept = (int(view.count(name)) for name in ("heard", "low", "failed", "kept"))
     said = [t("transcripts_models.done", heard=t.number(heard), low=t.number(low))]
-    if int(result.get("second", 0)):
-        second, differ = (t.number(int(result[name])) for name in ("second", "differ"))
+    if view.count("second"):
+        second, differ = (t.number(view.count(name)) for name in ("second", "differ"))
         said.append(t("transcripts_models.done_second", second=second, differ=differ))
     if failed:
         said.append(t("transcripts_models.done_failed", failed=t.number(failed)))

@@ -12,6 +12,7 @@ from core.files import read_json, write_json
 from core.jobs.job import REPOSITORY, Job
 from core.workspace import Project, Workspace
 
+_MOST_BYTES = 1 << 20  # of what is noted beside a model
 FILES = ("config.json", "vocab.json", "mel_stats.pth", "speakers_xtts.pth", "dvae.pth", "model.pth")
 STARTER = "starter"
 XTTS_V2 = "xtts-v2"
@@ -67,8 +68,11 @@ def is_starter(folder: Path) -> bool:
 
 
 def starter_facts(folder: Path) -> dict[str, Any]:
-    """What ``starter.json`` says; ``trained`` is False where the weights are random."""
-    return dict(read_json(folder / "starter.json"))
+    """What ``starter.json`` says; ``trained`` is False where the weights are random. Empty if not to be read."""
+    try:
+        return dict(read_json(folder / "starter.json", _MOST_BYTES))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def base_place(workspace: Workspace, base_id: str) -> Path:
@@ -150,7 +154,7 @@ def check_folder(folder: Path) -> None:
             )
     try:
         model = read_json(folder / "config.json").get("model")
-    except (ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError):
         model = None
     if model != "xtts":
         raise UserError(
@@ -197,6 +201,18 @@ def partial_folder(workspace: Workspace, base_id: str) -> Path:
     return workspace.models / f".partial-{base_id}"
 
 
+def planned(partial: Path) -> tuple[str, list[tuple[str, int, str]]] | None:
+    """What a broken-off download noted: the revision, and (name, bytes, hash) of its files; None if not to be read."""
+    try:
+        plan = read_json(partial / "plan.json", _MOST_BYTES)
+        files = [(str(file["name"]), int(file["size"]), str(file["digest"])) for file in plan["files"]]
+        if {name for name, _, _ in files} != set(FILES):
+            return None
+        return str(plan["revision"]), files
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
 def state(workspace: Workspace, base_id: str = XTTS_V2) -> BaseState:
     """How far a base is; cheap, for a page."""
     base, folder, partial = BASES[base_id], base_place(workspace, base_id), partial_folder(workspace, base_id)
@@ -206,10 +222,10 @@ def state(workspace: Workspace, base_id: str = XTTS_V2) -> BaseState:
         done = total = sum((folder / name).stat().st_size for name in FILES)
     else:
         status = "partial" if partial.is_dir() else "missing"
-        done = sum(path.stat().st_size for path in partial.glob("*") if path.name != "plan.json")
+        done = sum(path.lstat().st_size for path in partial.glob("*") if path.name != "plan.json")
         total = base.size_mb * 1_000_000
-        if (partial / "plan.json").is_file():
-            total = sum(int(file["size"]) for file in read_json(partial / "plan.json")["files"])
+        if plan := planned(partial):
+            total = sum(size for _, size, _ in plan[1])
     trained = bool(starter_facts(folder).get("trained")) if is_starter(folder) else base_id != STARTER
     needs_license = bool(base.license_url)
     return BaseState(base, status, folder, done, total, needs_license, license_accepted(workspace, base_id), trained)

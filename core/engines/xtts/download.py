@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from core.engines.xtts.base_files import FILES, HUB, Base, partial_folder
+from core.engines.xtts.base_files import FILES, HUB, Base, partial_folder, planned
 from core.errors import DiskFull, UserError
-from core.files import read_json, sha256_file, write_json
+from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
 from core.workspace import Workspace
 
@@ -71,9 +71,8 @@ def download(workspace: Workspace, base: Base, reporter: Reporter, *, hub: str =
 
 def _plan(client: httpx.Client, base: Base, hub: str, partial: Path) -> tuple[str, list[Wanted]]:
     """The files and the exact revision; kept beside the files, so that a resumed download fetches the same ones."""
-    if (partial / "plan.json").is_file():
-        kept = read_json(partial / "plan.json")
-        return kept["revision"], [Wanted(**file) for file in kept["files"]]
+    if plan := planned(partial):
+        return plan[0], [Wanted(*file) for file in plan[1]]
     revision = str(_json(client, f"{hub}/api/models/{base.repository}/revision/{base.revision}")["sha"])
     listing = _json(client, f"{hub}/api/models/{base.repository}/tree/{revision}")
     found = {entry["path"]: entry for entry in listing if entry.get("type") == "file"}
