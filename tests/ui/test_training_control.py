@@ -118,7 +118,9 @@ def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
 
 
 def test_the_page_opens_at_the_run_at_work_not_at_a_newer_one_that_waits(run: Run) -> None:
-    later = Job.create(run.project.runs, "train", {"base": "starter", "dataset": "d"}, title="Later", name="later")
+    frozen = {"config.yaml": (run.path / "config.yaml").read_text()}
+    about = {"base": "starter", "dataset": "d"}
+    later = Job.create(run.project.runs, "train", about, title="Later", name="later", files=frozen)
     assert runs(run.project)[0].id == later.id
     at_work, asked_for = Chosen.read(run.project, "").run, Chosen.read(run.project, f"?run={later.id}").run
     assert at_work and at_work.id == run.id

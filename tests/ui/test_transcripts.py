@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from core.jobs.job import JobView
 from ui.i18n import Translator
 from ui.tabs.transcripts import _done
 
 T = Translator("en")
 
 
+def _told(**result: int) -> str:
+    return _done(T, JobView("t", "transcribe", "", Path(), result=dict(result)))
+
+
 def test_failed_and_kept_clips_are_told_only_where_there_are_any() -> None:
-    assert _done(T, {"heard": 9, "low": 1}) == T("transcripts_models.done", heard="9", low="1")
-    said = _done(T, {"heard": 9, "low": 1, "failed": 2, "kept": 3})
+    assert _told(heard=9, low=1) == T("transcripts_models.done", heard="9", low="1")
+    said = _told(heard=9, low=1, failed=2, kept=3)
     assert T("transcripts_models.done_failed", failed="2") in said
     assert T("transcripts_models.done_kept", kept="3") in said
