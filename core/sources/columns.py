@@ -58,6 +58,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _LANGUAGES_MOST = 20
 _IPA = re.compile("[ɐ-ʯˈˌːˑ̃θðŋɾβ]")
 _ARPABET = re.compile(r"[A-Z]{1,2}[0-2]?|sil|sp|spn|\W+")
+_TONED = re.compile(r"[a-zü]+[1-5]")
 _PINYIN = re.compile(r"[a-zü]+[1-5]|\W+")
 # Scripts that write words without spaces between them.
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -211,6 +212,8 @@ def _is_phonetic(cell: str) -> bool:
     if letters and len(_IPA.findall(cell)) >= 0.08 * letters:
         return True
     tokens = cell.split()
+    if len(tokens) > 3 and sum(bool(_TONED.fullmatch(token)) for token in tokens) * 5 >= 2 * len(tokens):
+        return True  # each character with its pinyin
     return len(tokens) > 1 and any(
         all(map(spelling.fullmatch, tokens)) and any(token[-1:].isdigit() for token in tokens)
         for spelling in (_ARPABET, _PINYIN)

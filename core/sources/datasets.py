@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import soundfile
 
 from core.errors import UserError
-from core.sources.archive import Folder, Zip
-from core.sources.list_texts import MAYBE_LISTS, NOT_USED, ListReport, Tally, is_list_name, read_list
+from core.sources.archive import MOST_MEMBERS, Folder, Zip
+from core.sources.list_texts import MAYBE_LISTS, NOT_USED, ListReport, Tally, is_list_name, is_unread_list, read_list
 from core.sources.sound_index import SOUNDS, SoundIndex, comparable, stem_of
 from core.sources.subtitles import ENDINGS
 from core.sources.text_files import TEXTS, read_texts
@@ -24,6 +24,7 @@ _NO_LISTS = ("readme", "license", "licence", "copying", "notice", "changelog", "
 _MOST_LOOKED_AT = 200  # of files that may be lists, but are not called so
 _HEAD_BYTES = 65_536
 _MOST_HEADS = 1_000
+_SCP_BYTES = 16_000_000
 
 Choices = Mapping[str, int]  # by the name of a list: which column a person said is the text, or `NOT_USED`
 
@@ -106,6 +107,7 @@ def read(place: Folder | Zip, name: str, *, language: str = "en", choices: Choic
             name=name,
         )
     index = SoundIndex(sounds, place.aliases)
+    _call_as_kaldi(place, names, index)
     kind, texts, without_sound, lists = _texts(place, names, sounds, index, language, choices or {})
     if kind == "sounds":
         subtitles = [file for file in names if file.lower().endswith(ENDINGS)]
@@ -164,7 +166,8 @@ def _texts(
     own = {comparable(stem_of(sound)) for sound in sounds}
     # What bears the name of a sound is that sound's text, though it may be called as lists are.
     files = [file for file in names if _may_be_list(file) and comparable(_stem(file)) not in own]
-    beside = [file for file in names if file.lower().endswith(TEXTS)]
+    beside = [file for file in names if file.lower().endswith(TEXTS) and _may_be_list(file)]
+    beside = [file for file in beside if not file.lower().endswith(".json") or comparable(_stem(file)) in own]
     reports: list[ListReport] = []
     for file in _in_order(files, index):
         report = _report(place, file, index, texts, language, choices)
@@ -179,7 +182,16 @@ def _texts(
     pairs = read_texts(place, [file for file in beside if file not in used], index, language, choices)
     texts, lost = pairs.texts, pairs.lost
     reports += [pairs.report] if pairs.report else []
-    return ("pairs" if texts else "sounds"), texts, (lost if texts else Tally()), reports
+    return ("pairs" if texts else "sounds"), texts, lost, reports
+
+
+def _call_as_kaldi(place: Folder | Zip, names: list[str], index: SoundIndex) -> None:
+    """Let the names that a ``wav.scp`` gives to sounds mean them."""
+    for scp in (name for name in names if PurePosixPath(name).name == "wav.scp"):
+        for line in place.head(scp, _SCP_BYTES).decode("utf-8", errors="replace").splitlines()[:MOST_MEMBERS]:
+            called, _, path = line.partition(" ")
+            if sound := index.find(path.strip(), str(PurePosixPath(scp).parent)):
+                index.call(sound, called)
 
 
 def _stem(name: str) -> str:
@@ -191,12 +203,14 @@ def _may_be_list(name: str) -> bool:
     suffix = path.suffix.lower()
     if path.name.lower().startswith(_NO_LISTS):
         return False
-    return suffix in _UNREADABLE or suffix in MAYBE_LISTS or is_list_name(name)
+    return suffix in _UNREADABLE or suffix in MAYBE_LISTS or is_list_name(name) or is_unread_list(name)
 
 
 def _in_order(files: list[str], index: SoundIndex) -> list[str]:
     """Those called as lists are, then some of the others that no sound is called after."""
-    called = [file for file in files if is_list_name(file) or file.lower().endswith(_UNREADABLE)]
+    called = [
+        file for file in files if is_list_name(file) or file.lower().endswith(_UNREADABLE) or is_unread_list(file)
+    ]
     known = set(called)
     others = [file for file in files if file not in known and not index.find(_stem(file))]
     return called + others[:_MOST_LOOKED_AT]
@@ -208,7 +222,7 @@ def _report(
     path = PurePosixPath(file)
     if choices.get(file) == NOT_USED or path.stem.lower().startswith(_WRONG):
         return ListReport(file, "set_aside")
-    if path.suffix.lower() in _UNREADABLE:
+    if path.suffix.lower() in _UNREADABLE or is_unread_list(file):
         return ListReport(file, "unreadable")
     try:
         return read_list(place, file, index, texts, language, choices.get(file))

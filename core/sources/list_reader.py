@@ -16,14 +16,12 @@ from typing import Any
 
 from core.errors import UserError
 from core.sources.archive import Folder, Zip
-from core.sources.columns import KNOWN_HEADINGS, plain_heading
 from core.sources.encodings import encoding_of
+from core.sources.list_records import MOST_CELLS, MOST_LETTERS, Record, flat, records_of
 
 MOST_LIST_BYTES = 128_000_000
 MOST_JSON_BYTES = 16_000_000  # of JSON that is one value: it is read as a whole, and takes up to twenty times the room
 MOST_ROWS = 500_000
-MOST_LETTERS = 65_536  # of a line
-MOST_CELLS = 256
 _SAMPLED = 2_000
 _FIRST = 200  # of the sample: the beginning of a list; the others come from all over it
 _BLOCK_BYTES = 1 << 16
@@ -32,7 +30,6 @@ _LINES_JOINED = 20  # a quoted text may go on over some lines
 _LOOKED_AT_BYTES = 1_000_000  # from the first letter on that is no ASCII
 
 Row = list[str]
-Record = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class ListFile:
             raise _too_large(self.name, MOST_JSON_BYTES)
         with self.place.stream(self.name) as file:
             text = file.read(MOST_JSON_BYTES + 1).decode(self.encoding, errors="replace")
-        records = _records(self._parsed(text))
+        records = records_of(self._parsed(text))
         for number, record in enumerate(records):
             if number >= MOST_ROWS:
                 raise too_many_rows(self.name)
@@ -189,16 +186,20 @@ def sample(rows: Iterator[Any]) -> tuple[list[Any], int]:
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
 
-_QUOTED = {
-    mark: re.compile(rf'[ ]*"((?:[^"]|"")*)"[ ]*(?=$|{re.escape(mark)})') for mark in ("|", "\t", ";", ",")
-}  # fmt: skip
+COLUMN_MARKS = ("|", "\t", ";", ",", "｜", "^", "~")
+# These stand once, between a name and its text, which may hold them again.
+NAME_MARKS = ("==", "=>", "->", " - ", " – ", " — ", "=", ":", "：", " ")
+_QUOTED = {mark: re.compile(rf'[ ]*"((?:[^"]|"")*)"[ ]*(?=$|{re.escape(mark)})') for mark in COLUMN_MARKS}
+_FESTIVAL = re.compile(r'\s*\(\s*(\S+)\s+"(.*)"\s*\)\s*')
 _OPEN = {mark: re.compile(rf'(?:^|{re.escape(mark)})[ ]*"(?:[^"]|"")*$') for mark in _QUOTED}
 
 
 def cells(line: str, mark: str) -> Row:
     """The cells of a line. Quotes are undone where they stand around a whole cell; any others are letters of it."""
-    if mark == " ":
-        return line.split(None, 1)
+    if mark in NAME_MARKS:
+        if mark == " " and (utterance := _FESTIVAL.fullmatch(line)):
+            return [utterance[1], utterance[2].replace('\\"', '"')]
+        return line.split(None if mark == " " else mark, 1)
     row: Row = []
     at = 0
     while len(row) < MOST_CELLS - 1:
@@ -246,44 +247,6 @@ def joined_lines(lines: Iterator[str], mark: str, begins_row: Callable[[str], bo
                         ahead.popleft()
                     break
         yield line
-
-
-# ---- records of JSON -------------------------------------------------------------------------------------------------
-
-
-def flat(record: dict[str, Any]) -> Record:
-    """A record with text for each key; of a sound that is told by parts its path."""
-    result: Record = {}
-    for key, value in list(record.items())[:MOST_CELLS]:
-        if isinstance(value, dict):
-            value = next((value[one] for one in ("path", "file", "bytes_path", "url") if one in value), "")
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            result[key] = str(value)[:MOST_LETTERS]
-    return result
-
-
-def _records(value: Any) -> Iterator[Record]:
-    """The records in a whole JSON value: a list of them, one under a key, or one that is told by name of the sound."""
-    if isinstance(value, dict):
-        lists = [
-            part for part in value.values() if isinstance(part, list) and part and isinstance(part[0], dict | list)
-        ]
-        if lists:
-            value = max(lists, key=len)
-        elif KNOWN_HEADINGS & set(map(plain_heading, value)):
-            value = [value]  # a single record
-        else:
-            for key, part in value.items():
-                if isinstance(part, dict):
-                    yield {"": key, **flat(part)}
-                elif isinstance(part, str):
-                    yield {"": key, "text": part[:MOST_LETTERS]}
-            return
-    for part in value if isinstance(value, list) else ():
-        if isinstance(part, dict):
-            yield flat(part)
-        elif isinstance(part, list):
-            yield flat({str(number): cell for number, cell in enumerate(part[:MOST_CELLS])})
 
 
 def too_many_rows(name: str) -> UserError:

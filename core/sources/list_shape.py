@@ -19,10 +19,11 @@ from core.sources.columns import (
     plain_heading,
     text_columns,
 )
-from core.sources.list_reader import Record, Row, cells
+from core.sources.list_reader import COLUMN_MARKS, NAME_MARKS, Row, cells
+from core.sources.list_records import Record
 from core.sources.sound_index import SOUNDS
 
-MARKS = ("|", "\t", ";", ",", " ")
+MARKS = (*COLUMN_MARKS, *NAME_MARKS)
 _JSON_MARK = ""
 _FILES = frozenset(map(plain_heading, FILE_HEADINGS))
 
@@ -52,7 +53,7 @@ class Shape:
         if isinstance(line, dict):
             return [line.get(key, "") for key in self.headings], False
         row = cells(line, self.mark)
-        spaced = self.mark == " " or (len(row) > 1 and row[1].startswith(" "))
+        spaced = self.mark in NAME_MARKS or (len(row) > 1 and row[1].startswith(" "))
         return _fit(row, self.mark, self.width, list(texts) or [self.width - 1], spaced)
 
 
@@ -73,7 +74,7 @@ def shape_of(sample: Sequence[str | Record], find: Find) -> Shape | None:
     if best is None or best.matched:
         return best
     # No name is known here: the table whose cells look most like names of sounds.
-    return max((shape for shape in shapes if shape.mark != " "), key=lambda shape: shape.named, default=None)
+    return max((shape for shape in shapes if shape.mark in COLUMN_MARKS), key=lambda shape: shape.named, default=None)
 
 
 def _of_records(records: Sequence[Record], find: Find) -> Shape | None:
@@ -108,7 +109,7 @@ def _headings(rows: Sequence[Row], mark: str, find: Find) -> tuple[str, ...]:
     is_known = len(plain & KNOWN_HEADINGS) > 1  # even where a sound is called “audio” or “text”
     if len(first) < 2 or not is_heading(first) or (any(map(find, first)) and not is_known):
         return ()
-    if mark == " " and not plain & _FILES:
+    if mark in NAME_MARKS and not plain & _FILES:
         return ()
     file, _ = _file_column(others, range(len(first)), (), find)
     names = [row[file].strip() for row in others[:50] if file < len(row)]
@@ -138,7 +139,7 @@ def _tight(row: Row) -> int:
 def _mostly_spaced(rows: Sequence[Row], mark: str) -> bool:
     """Whether marks are followed by a space also where they stand between columns."""
     several = [row for row in rows if len(row) > 1]
-    return mark == " " or sum(row[1].startswith(" ") for row in several) * 2 > len(several)
+    return mark in NAME_MARKS or sum(row[1].startswith(" ") for row in several) * 2 > len(several)
 
 
 def _file_column(

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from core.errors import UserError
 from core.sources.archive import Folder, Zip
 from core.sources.columns import speaker_column
-from core.sources.list_reader import ListFile, Record, Row, cells, joined_lines, open_list, sample
+from core.sources.list_reader import NAME_MARKS, ListFile, Row, cells, joined_lines, open_list, sample
+from core.sources.list_records import Record
 from core.sources.list_shape import Shape, shape_of
 from core.sources.sound_index import SoundIndex
 from core.text import clean
@@ -20,7 +21,7 @@ _NAMED = 8
 _EXAMPLES = 4
 _EXAMPLE_LETTERS = 240
 _MOST_SPEAKERS = 12
-_IN_SENTENCES = (",", ";", " ")  # nothing to tell of, where one of these stands within a text
+_IN_SENTENCES = (",", ";", *NAME_MARKS)  # nothing to tell of, where one of these stands within a text
 
 
 @dataclass
@@ -102,7 +103,7 @@ def read_list(
     some, count = sample(rows)
     shape = shape_of(some, find)
     if shape is None:
-        return None
+        return _without_shape(name, some, count)
     report = ListReport(name, "used", encoding=file.encoding)
     report.columns = [(one.heading, one.role) for one in shape.columns]
     chosen = shape.texts.columns if column is None else (column,)
@@ -118,6 +119,18 @@ def read_list(
     if not report.is_sure or not chosen:
         report.state = "ask"
     _take_rows(file, shape, report, find, texts)
+    return report
+
+
+def _without_shape(name: str, some: list[str] | list[Record], count: int) -> ListReport | None:
+    """What is called a list, but where no name stands apart from a text, is told; anything else is no list."""
+    lines = [line for line in some if isinstance(line, str)]
+    if not lines or not is_list_name(name):
+        return None
+    report = ListReport(name, "unmatched", rows=count)
+    for line in lines:
+        report.unmatched.add(line)
+    report.unmatched.count = count
     return report
 
 
@@ -183,13 +196,39 @@ def _without_comments(lines: Iterator[str]) -> Iterator[str]:
     return (line for line in lines if not line.startswith("#"))
 
 
-_LIST_ENDINGS = (".csv", ".tsv", ".psv", ".list", ".lst", ".jsonl", ".ndjson", ".manifest", ".tab", ".filelist")
+_LIST_ENDINGS = (
+    ".csv",
+    ".tsv",
+    ".psv",
+    ".list",
+    ".lst",
+    ".jsonl",
+    ".ndjson",
+    ".manifest",
+    ".tab",
+    ".filelist",
+    ".trans",
+)
 _LIST_STEMS = (
     *("metadata", "transcript", "transcripts", "transcription", "transcriptions", "list", "filelist", "file_list"),
-    *("manifest", "train", "val", "valid", "validation", "validated", "dev", "test", "eval", "line_index", "texts"),
+    *(
+        "manifest",
+        "train",
+        "val",
+        "valid",
+        "validation",
+        "validated",
+        "dev",
+        "test",
+        "eval",
+        "line_index",
+        "text",
+        "texts",
+    ),
     *("transcricao", "transcricoes", "lista", "sentences", "prompts", "wavs"),
 )
-MAYBE_LISTS = (*_LIST_ENDINGS, ".txt", ".json", ".cleaned", "")
+MAYBE_LISTS = (*_LIST_ENDINGS, ".txt", ".text", ".json", ".cleaned", ".data", "")
+_DOCUMENTS = (".docx", ".doc", ".odt", ".rtf", ".pdf", ".html", ".xml", ".yaml", ".yml", ".db", ".sqlite", ".pkl")
 
 
 def is_list_name(name: str) -> bool:
@@ -198,7 +237,15 @@ def is_list_name(name: str) -> bool:
     suffix, stem = path.suffix.lower(), path.name.lower().partition(".")[0]
     if suffix in _LIST_ENDINGS:
         return True
-    words = stem.replace("-", "_")
-    return suffix in MAYBE_LISTS and any(
-        words == one or words.startswith(f"{one}_") or words.endswith(f"_{one}") for one in _LIST_STEMS
-    )
+    return suffix in MAYBE_LISTS and _is_list_stem(stem)
+
+
+def is_unread_list(name: str) -> bool:
+    """Whether a file is called as lists are, but is of a kind that is not read."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in _DOCUMENTS and _is_list_stem(path.name.lower().partition(".")[0])
+
+
+def _is_list_stem(stem: str) -> bool:
+    words = stem.replace("-", "_").replace(" ", "_")
+    return any(words == one or words.startswith(f"{one}_") or words.endswith(f"_{one}") for one in _LIST_STEMS)

@@ -17,6 +17,8 @@ SOUNDS = (
 _SOUND_FOLDERS = ("wavs", "wav", "clips", "audio", "audios", "sounds")
 _NUMBER = re.compile(r"0*(\d{1,18})(?:\.0+)?")  # a spreadsheet makes 1, or 1.0, of 0001
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060"))
+_ENDING = re.compile(r"\.[a-z0-9]{0,6}$")  # of a file, be it of a kind that holds no sound
+_FIRST_MICROPHONE = "_mic1"
 _MOST_LETTERS = 1_000
 _Index = dict[str, list[str]]
 
@@ -61,8 +63,15 @@ class SoundIndex:
             (self._name_stems, stem),
         ):
             index[key].append(sound)
+        if stem.endswith(_FIRST_MICROPHONE):  # VCTK has one text for both
+            self._name_stems[stem.removesuffix(_FIRST_MICROPHONE)].append(sound)
         if number := _NUMBER.fullmatch(stem):
             self._numbers[number[1]].append(sound)
+
+    def call(self, sound: str, name: str) -> None:
+        """Let ``name`` mean ``sound``, too, where it means nothing yet."""
+        if self.find(name) is None:
+            self._add(sound, comparable(name))
 
     def find(self, name: str, folder: str = "") -> str | None:
         """The sound that a list in ``folder`` means by ``name``; None if it is none of them, or could be several."""
@@ -91,7 +100,7 @@ class SoundIndex:
             (self._names, last),
             (self._name_stems, last),
             (self._name_stems, stem_of(last)),
-            (self._name_stems, last.rpartition(".")[0]),
+            (self._name_stems, _ENDING.sub("", last)),
         ):
             if key and key in index:
                 return self._nearest(index[key], plain)

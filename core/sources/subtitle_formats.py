@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from core.errors import UserError
 from core.sources.captions import Caption, Damaged
+from core.sources.transcripts import kind_of_transcript, read_transcript
 from core.sources.ttml import timed_text
 
 READ = (".srt", ".vtt", ".ass", ".ssa", ".ttml", ".dfxp", ".sbv", ".lrc", ".sub")
@@ -29,9 +30,16 @@ UNREAD = (
     ".itt",
     ".jss",
     ".ttxt",
+    ".textgrid",
+    ".eaf",
+    ".srv1",
+    ".srv2",
+    ".srv3",
+    ".json3",
 )
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,9}))?"
-_TIMING = re.compile(rf"^\s*{_TIME}\s*-+>\s*{_TIME}(?:\s.*)?$")
+_ARROW = r"(?:[-–—−]+\s?>|[→⟶➔])"
+_TIMING = re.compile(rf"^\s*{_TIME}\s*{_ARROW}\s*{_TIME}(?:\s.*)?$")
 _COMMA_TIMING = re.compile(rf"^\s*{_TIME.replace(',:', ':')}\s*,\s*{_TIME.replace(',:', ':')}\s*$")
 INLINE = re.compile(rf"<{_TIME}>")
 _LRC_TIME = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
@@ -56,7 +64,7 @@ def captions(text: str, ending: str = "", name: str = "") -> Iterator[Caption | 
     """
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     kind = kind_of(text) or ending.lower().lstrip(".")
-    if kind in ("smi", "binary") or (f".{kind}" in UNREAD and not _has_timings(text)):
+    if kind in ("smi", "binary", "unread") or (f".{kind}" in UNREAD and not _has_timings(text)):
         raise unread(name)
     if kind == "sub":
         return _framed(text, name)
@@ -85,6 +93,10 @@ def kind_of(text: str) -> str:
         return "ttml"
     if "<sami" in head.lower():
         return "smi"
+    if "ooTextFile" in head[:200] or re.search(
+        r"<(ANNOTATION_DOCUMENT|timedtext)\b|^\{\s*\"(wireMagic|events)\"", head
+    ):
+        return "unread"  # of Praat, of ELAN, or as YouTube keeps them
     if "\0" in head[:100]:
         return "binary"
     lines = [line for line in head.splitlines() if line.strip()][:40]
@@ -94,7 +106,10 @@ def kind_of(text: str) -> str:
         return "srt"
     if any(_COMMA_TIMING.match(line) for line in lines):
         return "sbv"
-    return "lrc" if any(_LRC_TIME.match(line.lstrip()) for line in lines) else ""
+    is_lrc = any(_LRC_TIME.match(line.lstrip()) for line in lines) and not re.search(
+        r"^\s*\[\d+:\d\d:\d\d", text, re.MULTILINE
+    )
+    return "lrc" if is_lrc else kind_of_transcript(text)
 
 
 def seconds(parts: tuple[str | None, ...]) -> float:
@@ -132,7 +147,7 @@ def _without_blocks(lines: list[str]) -> list[str]:
 
 
 def _timed(lines: list[str], *, ends_at_empty: bool) -> Iterator[Caption | Damaged]:
-    timings = [number for number, line in enumerate(lines) if "->" in line and ("-->" in line or _TIMING.match(line))]
+    timings = [number for number, line in enumerate(lines) if "-->" in line or _TIMING.match(line)]
     for number, following in zip(timings, [*timings[1:], len(lines)], strict=False):
         match = _TIMING.match(lines[number])
         if not match or seconds(match.groups()[4:]) <= seconds(match.groups()[:4]):
@@ -246,4 +261,5 @@ def _dialogues(text: str) -> Iterator[Caption | Damaged]:
 _READERS: dict[str, Callable[[str], Iterator[Caption | Damaged]]] = {
     "srt": _timed_srt, "vtt": _timed_vtt, "ass": _dialogues, "ssa": _dialogues, "ttml": timed_text,
     "dfxp": timed_text, "sbv": _comma_timed, "lrc": _sung,
+    **{kind: read_transcript(kind) for kind in ("labels", "milliseconds", "bracketed", "stamped")},
 }  # fmt: skip

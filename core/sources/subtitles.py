@@ -11,6 +11,7 @@ from core.records import Word
 from core.sources.captions import Damaged
 from core.sources.encodings import decode_text
 from core.sources.subtitle_formats import READ, UNREAD, captions, unread
+from core.sources.subtitle_speakers import without_names
 from core.sources.subtitle_text import WORD, spoken
 
 ENDINGS = (*READ, *UNREAD)  # of files that hold subtitles, be it such as are refused
@@ -55,7 +56,7 @@ def words_of(
     name = name or (text_or_path.name if isinstance(text_or_path, Path) else "")
     text = read_text(text_or_path, language, name) if isinstance(text_or_path, Path) else text_or_path
     cues: list[_Cue] = []
-    for caption in captions(text, kind, name):
+    for caption in without_names(list(captions(text, kind, name))):
         if isinstance(caption, Damaged):
             if on_damaged:
                 on_damaged(caption)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from core.errors import UserError
 from core.sources.archive import Folder, Zip
-from core.sources.columns import columns_of
+from core.sources.columns import TEXT, columns_of, plain_heading
 from core.sources.encodings import decode_text
+from core.sources.list_records import flat
 from core.sources.list_texts import NOT_USED, ListReport, Tally
 from core.sources.sound_index import SoundIndex
+from core.sources.subtitle_formats import kind_of
+from core.sources.subtitles import words_of
 from core.text import clean
 
-TEXTS = (".txt", ".lab")
+TEXTS = (".txt", ".lab", ".json")
 # As written before as spoken: the voice model's tokenizer writes numbers out itself.
-_KINDS = (".original.txt", ".txt", ".lab", ".normalized.txt")
+_KINDS = (".original.txt", ".txt", ".lab", ".normalized.txt", ".json")
 _MOST_BYTES = 1_000_000  # of one text
 _MOST_IN_ALL = 256_000_000
 _NO_TEXT = ("empty", "number", "path", "phonemes", "signs")
@@ -78,10 +82,25 @@ def read_texts(
 def _read(place: Folder | Zip, name: str, language: str, lost: Tally) -> str:
     """One text; "" if there is none, or none that can be read, which is counted then."""
     try:
-        return clean(decode_text(place.head(name, _MOST_BYTES), language, PurePosixPath(name).name))
-    except UserError:
+        text = decode_text(place.head(name, _MOST_BYTES), language, PurePosixPath(name).name)
+        if name.lower().endswith(".json"):
+            text = _recognised(text)
+        elif kind_of(text):  # with times, as labels of Audacity
+            text = " ".join(word.text for word in words_of(text, name=name))
+        return clean(text)
+    except (UserError, RecursionError):
         lost.add(name)
         return ""
+
+
+def _recognised(text: str) -> str:
+    """The text of a JSON file as recognition writes one for each sound; "" if it has none."""
+    try:
+        record = json.loads(text.lstrip("\ufeff"))
+    except ValueError:
+        return ""
+    found = flat(record) if isinstance(record, dict) else {}
+    return next((found[key] for key in found if plain_heading(key) in TEXT), "")
 
 
 def _judged(of_kind: dict[str, dict[str, str]], kinds: list[str]) -> ListReport:

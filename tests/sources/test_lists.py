@@ -119,6 +119,25 @@ GOOD: dict[str, tuple[Any, ...]] = {
     "prefix of another computer": ("metadata.csv", rows("/content/drive/My Drive/voz/wavs/a{i}.wav|{t}")),
     "windows paths, capitals": ("metadata.csv", rows("D:\\Voz\\WAVS\\A{i}.WAV|{t}")),
     "another ending": ("metadata.csv", rows("wavs/a{i}.flac|{t}")),
+    "two equals signs": ("texts.csv", rows("wavs/a{i}.wav=={t}")),
+    "colon": ("transcript_utf8.txt", rows("a{i}:{t}")),
+    "dash": ("list.txt", rows("a{i}.wav - {t}")),
+    "wide bar": ("metadata.csv", rows("a{i}｜{t}")),
+    "festival": ("etc/txt.done.data", rows('( a{i} "{t}" )')),
+    "json by column": ("data.json", json.dumps({"file": [f"a{i}.wav" for i in range(5)], "text": TEXTS})),
+    "json of pandas": (
+        "data.json",
+        json.dumps({"file": {i: f"a{i}.wav" for i in range(5)}, "text": dict(enumerate(TEXTS))}),
+    ),
+    "label studio": (
+        "project.json",
+        json.dumps(
+            [
+                {"annotations": [{"result": [{"value": {"text": [t]}}]}], "data": {"audio": f"/data/upload/1/a{i}.wav"}}
+                for i, t in enumerate(TEXTS)
+            ]
+        ),
+    ),
     "address": ("metadata.csv", rows("file://wavs/%61{i}.wav|{t}")),
 }  # fmt: skip
 
@@ -157,6 +176,7 @@ ASK = {
     "two languages": ("metadata.csv", "\n".join(f"a{i}|{text}|{PORTUGUESE[i]}" for i, text in enumerate(TEXTS))),
     "phonemes alone": ("my_filelist.txt.cleaned", rows(f"wavs/a{{i}}.wav|{PHONEMES} {{i}}")),
     "numbers": ("metadata.csv", rows("a{i}.wav,{i},3.5")),
+    "characters with pinyin": ("content.txt", rows("a{i}.wav\t广 guang3 州 zhou1 女 nv{i}")),
 }  # fmt: skip
 
 
@@ -180,7 +200,9 @@ def test_where_no_column_is_sure_to_be_the_text_a_person_is_asked(tmp_path: Path
     [
         ("metadata.csv", rows("other_{i}.wav|{t}"), "collection.no_match"),
         ("names of mine.txt", rows("other_{i}.wav|{t}"), "collection.no_match"),
+        ("metadata.csv", "\n".join(TEXTS), "collection.no_match"),
         ("metadata.xlsx", b"PK", "collection.unreadable_list"),
+        ("transcript.docx", b"PK", "collection.unreadable_list"),
         ("metadata.csv", rows("a{i}|Сегодня утром гавань была {i}.").encode("cp1251"), "text.encoding"),
     ],
 )
@@ -201,6 +223,32 @@ def test_a_list_that_brings_nothing_is_never_passed_over(
 def test_what_is_no_list_is_not_taken_for_one(tmp_path: Path, name: str, content: str) -> None:
     reading = look(folder_of(tmp_path, name, content, WAVS))
     assert (reading.kind, reading.lists) == ("sounds", [])
+
+
+def test_names_of_kaldi_mean_the_sounds_that_its_list_gives_them(tmp_path: Path) -> None:
+    folder_of(tmp_path, "wav.scp", rows("utt{i} /data/wavs/a{i}.wav"), WAVS)
+    reading = look(folder_of(tmp_path, "text", rows("utt{i} {t}"), []))
+    assert [item.text for item in reading.items] == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        ("txt", "0.000000\t1.500000\t{t}\n"),
+        ("txt", "[00:00.000 --> 00:02.000]  {t}\n"),
+        ("json", '{{"text": " {t}", "segments": [{{"start": 0, "text": "x"}}], "language": "en"}}'),
+    ],
+)
+def test_texts_beside_sounds_may_be_labels_or_what_recognition_wrote(tmp_path: Path, ending: str, content: str) -> None:
+    for number, text in enumerate(TEXTS):
+        folder_of(tmp_path, f"wavs/a{number}.{ending}", content.format(t=text), [WAVS[number]])
+    assert [item.text for item in look(tmp_path).items] == TEXTS
+
+
+def test_texts_of_which_none_belongs_to_a_sound_are_told(tmp_path: Path) -> None:
+    folder_of(tmp_path, "README.txt", "About this.", WAVS)
+    reading = look(folder_of(tmp_path, "txt/b0.txt", TEXTS[0], []))
+    assert (reading.kind, reading.without_sound.names) == ("sounds", ["txt/b0.txt"])
 
 
 def test_lists_of_one_set_are_joined_and_what_differs_between_them_is_told(tmp_path: Path) -> None:
@@ -225,6 +273,7 @@ def test_lists_of_one_set_are_joined_and_what_differs_between_them_is_told(tmp_p
     [
         ("a", "set/wavs/a.wav"), ("./wavs/a.WAV", "set/wavs/a.wav"), ("x/y/wavs/a.flac", "set/wavs/a.wav"),
         ("1", "set/wavs/0001.wav"), ("1.0", "set/wavs/0001.wav"), ("0001.wav", "set/wavs/0001.wav"),
+        ("p225_001", "vctk/p225_001_mic1.flac"), ("a.wav:", None),
         ("7", None), ("spk1/same", "spk1/same.wav"), ("data/spk2/same.wav", "spk2/same.wav"), ("same", None),
         ("Big", "set/Big.wav"), ("BIG", "set/BIG.wav"), ("big", None), ("both", "set/both.wav"), ("", None),
         ("ação", "set/ac\u0327a\u0303o.wav"), ("talk.2", "set/talk.2.wav"), ("../a.wav", "set/wavs/a.wav"),
@@ -234,6 +283,7 @@ def test_a_name_means_one_sound_or_none(name: str, sound: str | None) -> None:
     sounds = [
         "set/wavs/a.wav", "set/wavs/0001.wav", "set/7.wav", "other/07.wav", "spk1/same.wav", "spk2/same.wav",
         "set/Big.wav", "set/BIG.wav", "set/both.flac", "set/both.wav", "set/ac\u0327a\u0303o.wav", "set/talk.2.wav",
+        "vctk/p225_001_mic1.flac", "vctk/p225_001_mic2.flac",
     ]  # fmt: skip
     if name == "7":
         sounds[2] = "set/007.wav"
@@ -310,7 +360,7 @@ def _hostile(folder: Path) -> list[tuple[Path, str]]:
         (pack("metadata.csv", b"x" * 1_000_000, 60), "list.long_line"),
         (pack("metadata.csv", b"a|b\n" * 1_000_000, 10), "list.too_many_rows"),
         (pack("metadata.csv", b"|" * 60_000 + b"\n", 1_000), "collection.no_match"),
-        (pack("metadata.csv", b'"\n' * 100_000, 4), ""),
+        (pack("metadata.csv", b'"\n' * 100_000, 4), "collection.no_match"),
         (pack("metadata.json", b"[" * 100_000), "list.json"),
         (pack("metadata.jsonl", b'{"a":' * 12_000 + b"\n", 4), "list.json"),
         (pack("metadata.json", b"[" + b"[]," * 2_000_000), "list.json"),

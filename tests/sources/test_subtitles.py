@@ -107,6 +107,18 @@ yes
 """
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["Maria Silva: Bom dia.", "João: Oi.", "e mais"], "Bom dia. Oi. e mais"),
+        (["Ana: Oi.", "Sim?", "Ana: Sim.", "Rui: Não.", "x", "y", "Ana: Foi."], "Oi. Sim? Sim. Rui: Não. x y Foi."),
+        (["Lembre: é hoje.", "Certo.", "Fim."], "Lembre: é hoje. Certo. Fim."),
+    ],
+)
+def test_names_that_a_meeting_puts_before_what_is_said_are_not_spoken(lines: list[str], text: str) -> None:
+    assert said(words_of("WEBVTT\n\n" + cues(*lines).replace(",", "."))) == text
+
+
 def test_rolling_captions_say_each_line_once_with_the_times_of_its_words() -> None:
     words = words_of(YOUTUBE, "vtt")
     assert said(words) == "so here we are at the beginning yes"
@@ -257,6 +269,11 @@ TTML = """<?xml version="1.0" encoding="UTF-8"?>
         ("ttml", TTML, "Good morning, all & one Kenobi Word times", 1.5, 1),
         ("dfxp", TTML.replace("ns/ttml\"", "2006/10/ttaf1\""), "Good morning, all & one Kenobi Word times", 1.5, 1),
         ("vtt", cues("Named wrongly."), "Named wrongly.", 0.0, 0),
+        ("srt", "1\n00:00:01,500 → 00:00:02,500\nHi\n2\n00:00:03,000 –> 00:00:04,000\nYou\n", "Hi You", 1.5, 0),
+        ("txt", "1.500000\t2.000000\tHi\n\\\t100.0\t200.0\n3.0\t4.0\tyou\n", "Hi you", 1.5, 0),
+        ("txt", "start\tend\ttext\n1500\t2000\tHi you\n", "Hi you", 1.5, 0),
+        ("txt", "[00:01.500 --> 00:02.000]  Hi\n[00:03.000 --> 00:04.000]  you\n", "Hi you", 1.5, 0),
+        ("txt", "0:02\nbom dia\n0:04 pessoal\n1:00:09\nfim\n", "bom dia pessoal fim", 2.0, 0),
         ("srt", "00:00:01:500 -> 00:00:02:500  X1:10 X2:20\nHi\n", "Hi", 1.5, 0),
     ],
 )  # fmt: skip
@@ -281,6 +298,9 @@ def test_times_of_single_words_count_in_every_kind_that_has_them() -> None:
         ("a.smi", b"<SAMI><BODY><SYNC Start=0><P>Hi</BODY></SAMI>", "subtitles.format"),
         ("a.sub", b"\0\0\1\xba\x44\0\4\0\4\1\0\0", "subtitles.format"), ("a.sup", b"PG\0\0\x12", "subtitles.format"),
         ("a.sub", b"{25}{50}Hello\n{60}{80}you\n", "subtitles.no_rate"),
+        ("a.txt", b"Speaker 1  0:05\nHi there\nSpeaker 2  0:09\nYou\n", "subtitles.format"),
+        ("a.txt", b"00:00:01:10 - 00:00:03:05\nAna\nHi.\n\n00:00:03:05 - 00:00:05:05\nYou.\n", "subtitles.format"),
+        ("a.TextGrid", b'File type = "ooTextFile"\nObject class = "TextGrid"\n', "subtitles.format"),
         ("a.scc", b"Scenarist_SCC V1.0\n", "subtitles.format"),
         ("a.ttml", b'<!DOCTYPE tt [<!ENTITY a "b">]><tt><body/></tt>', "subtitles.none"),
         ("a.ttml", b"<tt><body>", "subtitles.none"),

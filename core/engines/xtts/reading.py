@@ -22,7 +22,7 @@ from core.errors import UserError
 from core.text import clean, named
 from core.workspace import Project
 
-VERSION = 1  # raise when the same text comes to be read otherwise
+VERSION = 2  # raise when the same text comes to be read otherwise
 MAX_TOKENS = info("xtts").max_text_tokens
 _ROMANISED = ("zh", "ja", "ko")
 # Signs that only shape a sentence, and what stands for them where a vocabulary lacks them.

@@ -24,8 +24,15 @@ _SIGN_FIRST = ("tr", "zh")  # say "percent" before the number
 _WIDE = re.compile("<(wide|narrow|font|circle|square|sub|super|fraction|isolated|initial|medial|final|noBreak)>")
 _ITS_OWN = set("ªº²³½¼¾™，")  # have a meaning here, or none to hear
 _SILENT = re.compile(r"[\"*_~^|\\`<>{}\[\]®™©]+")
+_NUMBER_WORDS = {"es": "número", "fr": "numéro", "it": "numero"}  # nº 5
 _DOMAINS = r"com|org|net|edu|gov|info|io|app|eu|uk|br|de|fr|es|it|pt|pl|tr|ru|nl|cz|hu|jp|kr|cn|in|us"
 _DECLINED = re.compile(r"\b(?:am|vom|zum|beim|im|den|dem|des|ab|bis|seit)\s$", re.IGNORECASE)
+# A time with a point is one only beside the word for it.
+_POINT_TIME = re.compile(
+    r"(?<![\d.,])(?:[01]?\d|2[0-4])\.[0-5]\d(?=\s?(?:Uhr|uur|h|hod)\b)"
+    r"|(?<=\bore )(?:[01]?\d|2[0-4])\.[0-5]\d(?![\d.,])",
+    re.IGNORECASE,
+)
 _KOREAN_HOURS = ["한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열", "열한", "열두"]
 _ORDINALS = {
     "en": r"(\d+)(?:st|nd|rd|th)\b",
@@ -119,7 +126,9 @@ class Speller(Amounts):
         scale = rf"(?:\s?({scale}){edge}{of})?"
         self.sign_first = re.compile(rf"({sign})\s?(?:({NUMBER})\s?[-–]\s?)?({NUMBER}){scale}", re.IGNORECASE)
         # A minus may stand before the sign or after it.
-        self.minus = re.compile(rf"(?<![\w.,)\-])-\s?({sign})?\s?(?={NUMBER})|({sign})\s?-(?={NUMBER})", re.IGNORECASE)
+        self.minus = re.compile(
+            rf"(?<![\w.,)\-%‰°])-\s?({sign})?\s?(?={NUMBER})|({sign})\s?-(?={NUMBER})", re.IGNORECASE
+        )
         self.sign_last = re.compile(rf"(?<![\d.,])({NUMBER}){scale}\s?({sign})(?![^\W\d_])", re.IGNORECASE)
         self.ordinal = re.compile(_ORDINALS[code], re.IGNORECASE if code != "de" else 0) if code in _ORDINALS else None
         short = [*words.get("short", ())]
@@ -151,6 +160,10 @@ class Speller(Amounts):
             text = re.sub(groups, _joined, text)
         text = re.sub(r"(?<![\d.,])\d{1,3}(?: \d{3})* 000(?!\d)", _joined, text)
         text = self._phones(text)
+        if self.code in _NUMBER_WORDS:
+            text = re.sub(
+                r"(?<!\w)n(?:[°º]|\.[°º])\s?(?=\d)", f"{_NUMBER_WORDS[self.code]} ", text, flags=re.IGNORECASE
+            )
         minus = f"{self.words['minus']}{self.gap}"
         text = self.minus.sub(lambda found: f"{minus}{found[1] or found[2] or ''}", text)
         text = re.sub(r"(?<=\d)\s?[xX]\s?(?=\d)", " × ", text)
@@ -190,6 +203,7 @@ class Speller(Amounts):
         after = rf"(?:\s?{self.words['after']}\b)?" if "after" in self.words else ""
         hours = r"h" if self.code in ("fr", "es", "it") else r"(?!)"
         pattern = rf"(?<![\d:.,])([01]?\d|2[0-4])(?:\s?{hours}\s?([0-5]\d)?\b|:([0-5]\d))(?![\d:]){after}"
+        text = _POINT_TIME.sub(lambda found: found[0].replace(".", ":"), text)
         text = re.sub(r"(?<![\d:])\d{1,2}:[0-5]\d:[0-5]\d(?![\d:])", lambda found: self._pieces(found[0]), text)
         return re.sub(pattern, self._time, text, flags=re.IGNORECASE)
 
