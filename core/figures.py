@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import TypeVar, cast
 
 from core import clip_filter
 from core.records import MEASURES, ClipFilter, Totals
 from core.tables import opened
 
+_T = TypeVar("_T")
+# A file's time tells two changes apart only if there is this much between them.
+_SETTLES_S = 0.1
+_MOST_KEPT = 256
+_kept: OrderedDict[tuple[Path, str], tuple[Hashable, object]] = OrderedDict()
+
 
 class Figures:
-    """Opens the project's database for each call, as `Store` does."""
+    """Opens the project's database for each call, as `Store` does; what each page asks every second is kept."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def totals(self) -> Totals:
-        """Counts and seconds of the whole project in one query each."""
+        """Counts and seconds of the whole project."""
+        return self._kept_while_unchanged("totals", self._totals)
+
+    def vote_count(self) -> int:
+        """How many votes there are."""
+        return self._kept_while_unchanged("vote_count", self._vote_count)
+
+    def _kept_while_unchanged(self, name: str, read: Callable[[], _T]) -> _T:
+        state = _state(self.path)
+        if state is None:
+            return read()
+        last = _kept.get((self.path, name))
+        if last is not None and last[0] == state:
+            return cast(_T, last[1])
+        value = read()
+        _kept[self.path, name] = (state, value)
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+        return value
+
+    def _vote_count(self) -> int:
+        with opened(self.path) as db:
+            return int(db.execute("SELECT count(*) FROM votes").fetchone()[0])
+
+    def _totals(self) -> Totals:
         with opened(self.path) as db:
             sources = db.execute("SELECT count(*), coalesce(sum(seconds), 0) FROM sources").fetchone()
             clips = db.execute(
@@ -65,3 +98,18 @@ class Figures:
         """Length in seconds of each clip that is not rejected, by id."""
         with opened(self.path) as db:
             return dict(db.execute("SELECT id, end_s - start_s FROM clips WHERE status != 'rejected'").fetchall())
+
+
+def _state(path: Path) -> Hashable | None:
+    """What tells a changed database from an unchanged one; None if it is missing or has changed too lately to tell."""
+    marks: list[tuple[int, int, int] | None] = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            found = file.stat()
+        except OSError:
+            marks.append(None)
+            continue
+        if time.time() - found.st_mtime < _SETTLES_S:
+            return None
+        marks.append((found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(marks) if marks[0] else None

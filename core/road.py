@@ -56,7 +56,7 @@ def steps(project: Project) -> list[StepState]:
     """All steps in order. Cheap enough for every tick of a page. Where the records cannot be read, all are empty."""
     try:
         totals = project.figures.totals()
-        votes = len(project.store.votes())
+        votes = project.figures.vote_count()
     except UserError:
         return [StepState(key, "empty") for key in KEYS]
     spoken = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")

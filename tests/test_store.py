@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -281,6 +282,31 @@ def test_totals_count_the_whole_project(store: Store) -> None:
     totals = figures.Figures(store.path).totals()
     assert (totals.sources, totals.source_s, totals.clips, totals.transcribed) == (2, 90.0, 7, 6)
     assert (totals.approved, totals.approved_s, totals.rejected, totals.segmented) == (2, 13.0, 1, 2)
+
+
+def test_totals_are_never_older_than_the_last_change(store: Store) -> None:
+    # As quickly as they come: what is kept between two changes must not outlive the second.
+    numbers = figures.Figures(store.path)
+    for number in range(60):
+        store.add_source(Source(f"s-{number}", "One more", seconds=1.0))
+        store.add_vote(Vote(f"p{number}", "x", "y", "left", 1.0))
+        assert (numbers.totals().sources, numbers.vote_count()) == (3 + number, 1 + number)
+        if number % 20 == 19:
+            time.sleep(figures._SETTLES_S + 0.05)
+            assert numbers.totals() == numbers.totals() and numbers.totals().sources == 3 + number
+
+
+def test_totals_of_an_unchanged_project_cost_no_look_into_its_database(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = figures.Figures(store.path)
+    time.sleep(figures._SETTLES_S + 0.05)
+    first = numbers.totals()
+    opens: list[Path] = []
+    monkeypatch.setattr(figures, "opened", lambda path: opens.append(path) or opened(path))
+    assert all(numbers.totals() == first for _ in range(50)) and opens == []
+    store.edit_clip("a-4", text="Something else.")
+    assert numbers.totals().edited_at > first.edited_at and len(opens) == 1
 
 
 def test_removing_a_recording_removes_its_clips(store: Store) -> None:
