@@ -21,6 +21,7 @@ class EventQueue(Queue):
     def replace(cls, queue: Queue) -> None:
         """Make a queue that `Blocks` has already made one of these."""
         queue.__class__ = cls
+        queue.ANALYTICS_MAX_EVENTS = 1  # kept of events that have ended, for the same page as below
 
     @property
     def stopped(self) -> bool:
