@@ -134,4 +134,4 @@ def test_a_run_of_the_real_model_on_a_full_disk_fails_with_its_name(
     run.job.wait(120)
     view = run.read()
     assert (view.job.status, view.job.code) == ("failed", "disk.full"), run.job.log_tail()
-    assert view.job.values["path"] == str(run.checkpoints.folder(2)) and run.checkpoints.steps() == [0]
+    assert run.checkpoints.steps() == [0]

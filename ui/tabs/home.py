@@ -7,6 +7,7 @@ import json
 import gradio as gr
 
 from core import road
+from core.damage import DamagedFile
 from core.engines import registry
 from core.jobs.job import Job
 from core.road import ProjectCard
@@ -136,7 +137,9 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
         t.minutes(card.seconds) if card.seconds else t("home.no_recordings"),
     ]
     chip = f'<span class="vw-chip">{html.e(t("home.demo_chip"))}</span>' if card.demo else ""
-    chip += f' <span class="vw-chip warn">{html.e(t("damage.chip"))}</span>' if card.problem else ""
+    if card.problem:
+        key = "damage.chip" if isinstance(card.problem, DamagedFile) else "damage.chip_newer"
+        chip += f' <span class="vw-chip warn">{html.e(t(key))}</span>'
     tab = card.next or "speak"
     label = t("home.continue", tab=t(f"tabs.{tab}"))
     return (
@@ -161,6 +164,8 @@ def _state(page: Page, card: ProjectCard) -> str:
     t = page.t
     if card.running:
         return job_line(t, card.running)
+    if card.problem:
+        return t("damage.card")
     if not card.reached:
         return t("home.just_begun")
     step = next(one for one in card.steps if one.key == card.reached)
