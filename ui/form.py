@@ -53,13 +53,19 @@ class Form:
         if field.annotation in (int, float) and low is not None and high is not None and "log" not in extra:
             step = extra.get("step", 1 if field.annotation is int else (high - low) / 100)
             return gr.Slider(low, high, value=value, step=step, **shared)
+        if field.annotation == float | None:
+            # A gr.Number cannot be empty: it shows 0.
+            return gr.Textbox(value=_typed(value), max_lines=1, placeholder=self.t("form.automatic"), **shared)
         if field.annotation in (int, float):
             return gr.Number(value=value, minimum=low, maximum=high, **shared)
         return gr.Textbox(value=str(value), **shared)
 
     def values(self, given: Sequence[Any]) -> dict[str, Any]:
         """The inputs' values by field name."""
-        return dict(zip(self.names, given, strict=True))
+        optional = {name for name in self.names if self.model.model_fields[name].annotation == float | None}
+        return {
+            name: _untyped(value) if name in optional else value for name, value in zip(self.names, given, strict=True)
+        }
 
     def parse(self, given: Sequence[Any]) -> BaseModel:
         """A checked model made from the inputs.
@@ -113,14 +119,25 @@ class Form:
     def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""
         fields = self.model.model_fields
+        wanted = {name: values.get(name, fields[name].get_default(call_default_factory=True)) for name in self.names}
         return {
-            component: values.get(name, fields[name].get_default(call_default_factory=True))
+            component: _typed(wanted[name]) if fields[name].annotation == float | None else wanted[name]
             for name, component in zip(self.names, self.inputs, strict=True)
         }
 
     def differing(self, wanted: dict[Any, Any], given: Sequence[Any]) -> dict[Any, Any]:
         """Those updates of `fill` that change an input. The rest would undo what is typed before the answer comes."""
         return {one: wanted[one] for one, now in zip(self.inputs, given, strict=True) if wanted[one] != now}
+
+
+def _typed(value: float | None) -> str:
+    """A number that may be left out, as it is typed."""
+    return "" if value is None else f"{value:g}"
+
+
+def _untyped(value: Any) -> Any:
+    """What was typed as a number, with a comma or a true minus too; nothing is None, and what is no number stays."""
+    return str(value).strip().replace(",", ".").replace("\u2212", "-") or None if value is not None else None
 
 
 def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:

@@ -8,16 +8,19 @@ import itertools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from core.audio.loudness import loudness_lufs, reachable_lufs, true_peak_dbfs
-from core.audio.options import SegmentOptions
+from core.audio.options import SegmentOptions, level
 from core.audio.plan import LeftOut, plan
 from core.audio.quality import clipped_fraction, quiet_ends
+from core.audio.rumble import MARGIN_S, without_rumble
 from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.silence import Span, levels
 from core.audio.speech import known_speech
+from core.audio.threshold import Advice, advise
 from core.errors import UserError
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
@@ -34,6 +37,7 @@ class Preview:
     ``lost`` are the spans left out, each with its reason: ``pause``, ``short`` (too short to be a clip) or
     ``not_speech``. ``speech_known`` is false while it has not been measured what is speech: the preview then goes by
     level alone, and the job that cuts measures it first. ``words_known`` says whether times of words are used.
+    ``advice`` is on the threshold for pauses.
     """
 
     spans: list[Span]
@@ -42,6 +46,7 @@ class Preview:
     lost_s: float
     source_s: float
     lengths: list[float]
+    advice: Advice
     speech_known: bool = False
     words_known: bool = False
 
@@ -57,6 +62,7 @@ def preview(project: Project, source_id: str, options: SegmentOptions) -> Previe
     kept_s = sum(lengths)
     return Preview(
         found.spans, found.lost, kept_s, curve.seconds - kept_s, curve.seconds, lengths,
+        advise(curve, options),
         speech_known=speech is not None, words_known=bool(words),
     )  # fmt: skip
 
@@ -115,6 +121,7 @@ def _bounds(start_s: float, end_s: float) -> tuple[int, int]:
 def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
     """Write the audio of a clip: its piece of the recording as mono 16 bit WAV at `CLIP_RATE_HZ`.
 
+    An offset or hum below the voice is taken away.
     It is faded at both ends and, if the options say so, brought to their loudness by gain alone: where its true peak
     would pass -1 dBTP it stays quieter.
 
@@ -126,18 +133,18 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
         UserError: ``segment.unreadable``, with the recording's title.
     """
     try:
-        piece, rate = read(project.sound_file(source), clip.start_s, clip.end_s)
+        piece, clear, rate = _read_clear(project.sound_file(source), clip)
     except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
         raise unreadable(source) from None
     samples = faded(
-        resample(piece, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else piece, CLIP_RATE_HZ, options.fade_ms
+        resample(clear, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else clear, CLIP_RATE_HZ, options.fade_ms
     )
     loudness = loudness_lufs(samples, CLIP_RATE_HZ)
     gain_db = 0.0
     if options.same_loudness and np.isfinite(loudness):
         gain_db = reachable_lufs(samples, CLIP_RATE_HZ, options.loudness_lufs, known_lufs=loudness) - loudness
     write_wav(project.clip_file(clip.id), np.multiply(samples, 10 ** (gain_db / 20), dtype=np.float32), CLIP_RATE_HZ)
-    lead_s, tail_s = quiet_ends(piece, rate, options.threshold_dbfs)
+    lead_s, tail_s = quiet_ends(clear, rate, level(options))
     return replace(
         clip,
         loudness_lufs=_finite(loudness),
@@ -147,6 +154,15 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
         lead_s=lead_s,
         tail_s=tail_s,
     )
+
+
+def _read_clear(recording: Path, clip: Clip) -> tuple[Samples, Samples, int]:
+    """A clip's piece of a recording, the same without what lies below a voice, and their rate."""
+    wide, rate = read(recording, clip.start_s - MARGIN_S, clip.end_s + MARGIN_S)
+    begin = max(0, round(clip.start_s * rate))
+    first = begin - max(0, round((clip.start_s - MARGIN_S) * rate))
+    inside = slice(first, max(first, first + round(clip.end_s * rate) - begin))
+    return wide[inside], without_rumble(wide, rate)[inside], rate
 
 
 def unreadable(source: Source) -> UserError:

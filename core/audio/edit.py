@@ -14,6 +14,7 @@ from core.audio import word_times
 from core.audio.clips import cut_clip, options_of_last_cut, text_between
 from core.audio.options import SegmentOptions
 from core.audio.put_away import Trash, bring_sound_back, put_sound_away
+from core.audio.threshold import for_recording
 from core.errors import UserError
 from core.files import disk_full, is_full, takes_nothing_more
 from core.jobs import locks
@@ -297,7 +298,7 @@ def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fres
 def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
     """Write a clip's sound; returns it with what was measured."""
     try:
-        return cut_clip(project, source, clip, options)
+        return cut_clip(project, source, clip, for_recording(options, project.sound_file(source)))
     except (OSError, RuntimeError) as error:  # RuntimeError: what libsndfile raises, as on a full disk
         if is_full(error) or takes_nothing_more(project.clips):
             raise disk_full() from error

@@ -1,5 +1,7 @@
 """Level, lowest and highest sample of every 10 ms of a recording, kept in a small file beside it.
 
+Where an offset, hum of the mains or rumble fills the pauses, levels are measured without it.
+
 Measured while the recording is written (`Meter`), or, where that was not done, in one pass over it (`measure`).
 """
 
@@ -20,14 +22,18 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from core.audio.rumble import LowCut
 from core.errors import Cancelled
 from core.files import replacing
 
+# Of frames: level, level without what is below a voice, lowest and highest sample.
+_Measures = tuple[npt.NDArray[np.float16], npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]
 FRAME_MS = 10
 FLOOR_DBFS = -120.0
 _BLOCK_FRAMES = 1000  # 10 s of sound in memory at a time
 _PIECE_FRAMES = 30_000  # a worker's share: 5 min
-_VERSION = 1
+_RUMBLE_DB, _NEAR_DB = 3.0, 45.0  # louder by so much with it, and no further below the voice: pauses are full of it
+_VERSION = 2  # of levels; older ones are of all that is in the recording
 # What reading a file of arrays raises that is not there, or holds something else.
 NOT_ARRAYS = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -36,9 +42,9 @@ NOT_ARRAYS = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zl
 class Frames:
     """What was measured of a recording.
 
-    ``dbfs`` is the RMS level of each frame (float16, ``FLOOR_DBFS`` for silence); ``low`` and ``high`` are its
-    extreme samples in 1/127 of full scale (int8). ``frame_s`` is a whole number of samples near 10 ms; the last
-    frame may be shorter. ``seconds`` is the exact length.
+    ``dbfs`` is the RMS level of each frame (float16, ``FLOOR_DBFS`` for silence), without what lies below a voice where
+    that is loud. ``low`` and ``high`` are its extreme samples in 1/127 of full scale (int8). ``frame_s`` is a whole
+    number of samples near 10 ms; the last frame may be shorter. ``seconds`` is the exact length.
     """
 
     dbfs: npt.NDArray[np.float16]
@@ -70,6 +76,15 @@ def _kept(path: Path) -> Frames:
     if not stat.S_ISREG(about.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     return _load(path, about.st_mtime_ns, about.st_size)
+
+
+def is_current(recording: Path) -> bool:
+    """Whether the frames beside a recording are there and measured as this version does."""
+    try:
+        with np.load(frames_file(recording), allow_pickle=False) as file:
+            return int(file["version"]) == _VERSION
+    except NOT_ARRAYS:
+        return False
 
 
 @lru_cache(maxsize=4)
@@ -104,7 +119,7 @@ def keep(recording: Path, found: Frames) -> None:
     """Write what was measured of a recording beside it."""
     with replacing(frames_file(recording)) as temporary, open(temporary, "wb") as file:
         times = np.array([found.frame_s, found.seconds])
-        np.savez(file, dbfs=found.dbfs, low=found.low, high=found.high, times=times)
+        np.savez(file, dbfs=found.dbfs, low=found.low, high=found.high, times=times, version=_VERSION)
 
 
 def keep_measured(recording: Path, meter: Meter, should_stop: Callable[[], bool] | None = None) -> None:
@@ -131,21 +146,27 @@ def scan(
     length = _length(info.samplerate)
     count = -(-info.frames // length)
     frame_s = length / info.samplerate
-    dbfs = np.empty(count, np.float16)
+    dbfs, voice = np.empty(count, np.float16), np.empty(count, np.float16)
     low, high = np.empty(count, np.int8), np.empty(count, np.int8)
     done = 0
 
     def piece(first: int) -> int:
         last: int = min(first + _PIECE_FRAMES, count)
         with soundfile.SoundFile(recording) as file:
-            file.seek(first * length)
+            low_cut = LowCut(info.samplerate, length)
+            begin = max(0, first - low_cut.behind)
+            file.seek(begin * length)
+            if begin < first:  # heard, so that it is as if the recording had been heard from its beginning
+                before = file.read((first - begin) * length, dtype="float32", always_2d=True)
+                low_cut.powers(_mono(before).reshape(-1, length))
             room = np.empty((_BLOCK_FRAMES * length, file.channels), np.float32)  # new memory for each costs 3 %
             for at in range(first, last, _BLOCK_FRAMES):
                 if should_stop and should_stop():
                     raise Cancelled
                 until = min(at + _BLOCK_FRAMES, last)
                 block = file.read(out=room[: (until - at) * length])
-                dbfs[at:until], low[at:until], high[at:until] = _frames_of(block, length, until - at)
+                found = _frames_of(_mono(block), low_cut, until - at)
+                dbfs[at:until], voice[at:until], low[at:until], high[at:until] = found
         return last - first
 
     # libsndfile and numpy let go of the interpreter: two threads decode twice as fast.
@@ -154,7 +175,7 @@ def scan(
             done += size
             if on_progress:
                 on_progress(min(done * frame_s, info.duration), info.duration)
-    return Frames(dbfs, low, high, frame_s, info.frames / info.samplerate)
+    return Frames(_fitting(dbfs, voice), low, high, frame_s, info.frames / info.samplerate)
 
 
 class Meter:
@@ -168,8 +189,9 @@ class Meter:
     def __init__(self, rate: int, bits: int) -> None:
         self.rate, self.bits, self.samples = rate, bits, 0
         self._length = _length(rate)
+        self._low_cut = LowCut(rate, self._length)
         self._rest = b""
-        self._found: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]] = []
+        self._found: list[_Measures] = []
 
     def add(self, raw: bytes | memoryview) -> float:
         """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
@@ -184,9 +206,9 @@ class Meter:
         """What was measured, once all has gone by."""
         self._measure(memoryview(self._rest))
         self._rest = b""
-        nothing = np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
-        dbfs, low, high = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
-        return Frames(dbfs, low, high, self._length / self.rate, self.samples / self.rate)
+        nothing = np.empty(0, np.float16), np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
+        dbfs, voice, low, high = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
+        return Frames(_fitting(dbfs, voice), low, high, self._length / self.rate, self.samples / self.rate)
 
     def _measure(self, data: memoryview) -> None:
         if not data:
@@ -197,7 +219,7 @@ class Meter:
         else:
             samples = np.multiply(np.frombuffer(data, np.dtype("<i2")), np.float32(2.0**-15), dtype=np.float32)
         self.samples += len(samples)
-        self._found.append(_frames_of(samples[:, None], self._length, -(-len(samples) // self._length)))
+        self._found.append(_frames_of(samples, self._low_cut, -(-len(samples) // self._length)))
 
 
 def _length(rate: int) -> int:
@@ -205,23 +227,39 @@ def _length(rate: int) -> int:
     return max(1, round(rate * FRAME_MS / 1000))
 
 
-def _frames_of(
-    block: npt.NDArray[np.float32], length: int, count: int
-) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """Level, lowest and highest of each frame in ``block`` of shape (samples, channels)."""
-    samples = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+def _mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Samples of a block of shape (samples, channels)."""
+    return block[:, 0] if block.shape[1] == 1 else np.asarray(block.mean(axis=1), np.float32)
+
+
+def _frames_of(samples: npt.NDArray[np.float32], low_cut: LowCut, count: int) -> _Measures:
+    """What is measured of each of the next frames."""
+    length = low_cut.length
     whole = len(samples) // length
     table = samples[: whole * length].reshape(whole, length)
-    power = np.full(count, 0.0)
+    power, voice = np.full(count, 0.0), np.full(count, 0.0)
     low, high = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    power[:whole] = np.vecdot(table, table) / length
+    power[:whole], voice[:whole] = low_cut.powers(table)
     low[:whole], high[:whole] = table.min(axis=1), table.max(axis=1)
     rest = samples[whole * length :]
     if len(rest):
-        power[whole] = float(np.mean(np.square(rest)))
+        power[whole], voice[whole] = low_cut.powers_of_rest(rest)
         low[whole], high[whole] = rest.min(), rest.max()
-    dbfs = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10)))
-    return dbfs.astype(np.float16), _to_int8(low), _to_int8(high)
+    return _dbfs(power), _dbfs(voice), _to_int8(low), _to_int8(high)
+
+
+def _dbfs(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float16]:
+    return (10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10)))).astype(np.float16)
+
+
+def _fitting(dbfs: npt.NDArray[np.float16], voice: npt.NDArray[np.float16]) -> npt.NDArray[np.float16]:
+    """Levels of all there is, or of the voice alone where what lies below it fills the pauses."""
+    heard = dbfs > FLOOR_DBFS + 5
+    if not heard.any():
+        return dbfs
+    room, clear = (float(np.percentile(level[heard].astype(np.float32), 10)) for level in (dbfs, voice))
+    loudest = float(np.percentile(voice[heard].astype(np.float32), 99))
+    return voice if room - clear >= _RUMBLE_DB and loudest - room < _NEAR_DB else dbfs
 
 
 def _to_int8(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:

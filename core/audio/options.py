@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+USUAL_DBFS = -40.0  # a threshold that fits speech recorded as it should be
+
 
 class SegmentOptions(BaseModel):
     """How a recording is cut. The defaults suit speech recorded without much noise, and XTTS."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold_dbfs: float = Field(
-        default=-40.0, ge=-80, le=-10, description="What is quieter than this counts as a pause.",
+    threshold_dbfs: float | None = Field(
+        default=None, ge=-80, le=-10,
+        description="What is quieter than this counts as a pause; none: proposed from each recording's own levels.",
         json_schema_extra={"unit": "dBFS", "step": 1},
     )  # fmt: skip
     # Not shorter: within words it is silent for up to 0.15 s, before the b of “October” for one.
@@ -62,3 +65,8 @@ class SegmentOptions(BaseModel):
         if self.min_clip_s >= self.max_clip_s:
             raise ValueError("min_clip_s must be smaller than max_clip_s")
         return self
+
+
+def level(options: SegmentOptions) -> float:
+    """The threshold in dBFS; the usual one where none is set and no recording is at hand to propose one."""
+    return USUAL_DBFS if options.threshold_dbfs is None else options.threshold_dbfs

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.cuts import Places, after, divide, settled, valleys, with_words, word_gaps
-from core.audio.options import SegmentOptions
+from core.audio.options import SegmentOptions, level
 from core.audio.silence import Flags, LevelCurve, Runs, Span, left_out, runs, smooth, stretches
 from core.audio.speech import SpeechCurve
+from core.audio.threshold import with_threshold
 from core.records import Word
 
 _QUIET_S = 0.1  # an end with less quiet around it was cut without a pause
@@ -61,6 +62,7 @@ def plan(
     """
     if not len(curve.dbfs):
         return Plan([], [])
+    options = with_threshold(options, curve)
     curve = replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
     known = speech if options.only_speech else None
     words = words if options.use_words else ()
@@ -190,11 +192,12 @@ def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set
 
 def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
     """Frames that belong to a quiet long enough to be one between words, with those at the recording's ends."""
-    level = np.asarray(curve.dbfs, np.float32)
-    room = float(np.percentile(level[:: max(1, len(level) // 50_000)], 3)) + _ABOVE_ROOM_DB
-    starts, ends = runs(level < max(options.threshold_dbfs - _FAINT_DB, min(room, options.threshold_dbfs + 20)))
-    counts = (ends - starts >= round(_QUIET_S / curve.frame_s)) | (starts == 0) | (ends == len(level))
-    steps = np.zeros(len(level) + 2, np.int8)
+    dbfs = np.asarray(curve.dbfs, np.float32)
+    room = float(np.percentile(dbfs[:: max(1, len(dbfs) // 50_000)], 3)) + _ABOVE_ROOM_DB
+    threshold = level(options)
+    starts, ends = runs(dbfs < max(threshold - _FAINT_DB, min(room, threshold + 20)))
+    counts = (ends - starts >= round(_QUIET_S / curve.frame_s)) | (starts == 0) | (ends == len(dbfs))
+    steps = np.zeros(len(dbfs) + 2, np.int8)
     steps[starts[counts]] += 1
     steps[ends[counts] + 1] -= 1  # a cut at the last border of a quiet is still in it
     return np.cumsum(steps, dtype=np.int8)[:-1] > 0  # neighbours overlap by one frame at most
@@ -211,7 +214,7 @@ def _kinds(curve: LevelCurve, options: SegmentOptions, speech: Flags | None) -> 
     """Of each frame why it would be left out, as long as no piece covers it: a pause, or sound that is no speech."""
     kinds = np.full(len(curve.dbfs), _PAUSE, np.int8)
     if speech is not None:
-        sound = (curve.dbfs >= options.threshold_dbfs).astype(np.float32)
+        sound = (curve.dbfs >= level(options)).astype(np.float32)
         mostly = smooth(sound, 2 * round(_NOTICED_S / curve.frame_s / 2) + 1) > 0.5
         kinds[mostly & ~speech] = _NOT_SPEECH
     return kinds

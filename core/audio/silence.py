@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.frames import frames
-from core.audio.options import SegmentOptions
+from core.audio.options import USUAL_DBFS, SegmentOptions, level
 
 _ROUND = 4  # decimals of a second, finer than one sample
 _FAINT_S = 0.25  # how long a word may go on, or begin before, below the threshold
 _FAINT_DB = 20.0  # how far below it
-_BLIND_S = 0.1  # kept of a room that is louder than that: it would drown what is faint
+_BLIND_S = 0.1  # kept of a room that is louder than that: it would drown what is faint; above `USUAL_DBFS`, `_FAINT_S`
 _ABOVE_ROOM_DB = 3.0  # what is this close to the quietest nearby is the room
 
 Frames = npt.NDArray[np.floating]
@@ -79,15 +79,15 @@ def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None =
     A word that fades below the threshold, or begins under it, is followed down to the level of the room; in doubt a
     clip has more of the pause.
     """
-    dbfs = curve.dbfs
-    loud = dbfs >= options.threshold_dbfs
+    dbfs, threshold_dbfs = curve.dbfs, level(options)
+    loud = dbfs >= threshold_dbfs
     starts, ends = runs(loud if speech is None else loud & speech)
     if not len(starts):
         return []
     pause = max(1, round(options.min_silence_ms / 1000 / curve.frame_s))
     apart = starts[1:] - ends[:-1] >= pause
     starts, ends = starts[np.r_[True, apart]], ends[np.r_[apart, True]]
-    early, late = _followed(curve, starts, ends, options.threshold_dbfs)
+    early, late = _followed(curve, starts, ends, threshold_dbfs)
     pad = round(options.pad_ms / 1000 / curve.frame_s)
     early, late = early - pad, late + pad
     for index in np.flatnonzero(late[:-1] > early[1:]):  # two neighbours would share a part of their pause
@@ -100,6 +100,7 @@ def _followed(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The same stretches with what is faint at their ends: an f before them, or a th that follows a silence."""
     dbfs = curve.dbfs
+    blind_s = _BLIND_S if threshold_dbfs <= USUAL_DBFS else _FAINT_S
     reach = np.arange(round(_FAINT_S / curve.frame_s))
     around = np.arange(-2, 3)  # the median of 50 ms: steady, and not blurred by the loud side of an edge
     found = []
@@ -114,7 +115,7 @@ def _followed(
         # Other sound that is none of this (music after a word) is no pause: there is nothing to follow.
         faint[dbfs[np.clip(edges, 0, len(dbfs) - 1)] >= threshold_dbfs] = False
         most = np.where(faint, reach + 1, 0).max(axis=1, initial=0)
-        blind = np.where(room > threshold_dbfs - _FAINT_DB + _ABOVE_ROOM_DB, round(_BLIND_S / curve.frame_s), 0)
+        blind = np.where(room > threshold_dbfs - _FAINT_DB + _ABOVE_ROOM_DB, round(blind_s / curve.frame_s), 0)
         found.append(np.maximum(most, np.minimum(blind, inside.sum(axis=1))))
     return starts - found[0], ends + found[1]
 

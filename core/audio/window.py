@@ -16,6 +16,7 @@ from core.audio.clips import Preview, options_of_last_cut, preview
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
 from core.audio.silence import Span
+from core.audio.threshold import Advice
 from core.audio.waveform import Peaks, peaks
 from core.engines.registry import info
 from core.records import Clip, Source
@@ -68,13 +69,15 @@ class Window:
 class Summary:
     """A recording in numbers: seconds in clips and left out, the length of each clip, and each part left out.
 
-    ``by_level`` is true of a preview that had to go by level alone: what is speech is measured when it is cut.
+    Of a preview: ``advice`` is on its threshold, and ``by_level`` is true where it had to go by level alone, because
+    what is speech is measured when it is cut.
     """
 
     kept_s: float
     lost_s: float
     lengths: list[float]
     left_out: list[Part]
+    advice: Advice | None = None
     by_level: bool = False
 
 
@@ -88,7 +91,7 @@ def summary(project: Project, source: Source, options: SegmentOptions | None = N
         found = previewed(project, source.id, options)
         lost = [Part(*_pair(span), span.reason) for span in found.lost]
         by_level = options.only_speech and not found.speech_known
-        return Summary(found.kept_s, found.lost_s, found.lengths, lost, by_level)
+        return Summary(found.kept_s, found.lost_s, found.lengths, lost, found.advice, by_level)
     lengths = [end - start for start, end in project.store.bounds(source.id)]
     lost = left_out_parts(project, source)
     return Summary(sum(lengths), sum(part.seconds for part in lost), lengths, lost)

@@ -15,6 +15,7 @@ import soundfile
 from core.audio.clips import cut_clip
 from core.audio.frames import measure
 from core.audio.options import SegmentOptions
+from core.audio.threshold import for_recording
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
 from core.records import DATA_SET, Clip, Source
@@ -168,7 +169,8 @@ def some(names: list[str], count: int = 0, most: int = 8) -> str:
 
 def _cut(project: Project, source: Source, placed: list[Placed], reporter: Reporter) -> Iterator[Clip]:
     """Write the clips where the sounds lie, on two threads; yields them in order."""
-    options, language = SegmentOptions(), project.info.language
+    options = for_recording(SegmentOptions(), project.sound_file(source))
+    language = project.info.language
     waiting: deque[Future[Clip]] = deque()
     done = 0
 

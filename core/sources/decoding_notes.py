@@ -71,7 +71,7 @@ def _tell_damage(info: MediaInfo, notes: list[str], name: str, reporter: Reporte
     elif HOLES in notes:
         reporter.warning(
             "audio.holes",
-            "Pieces of “{name}” are missing: {missing} in all, in {count} places. Silence stands for them.",
+            "Pieces of “{name}” are missing ({count}), {missing} in all. Silence stands for them.",
             "Texts with times still fit. If you have a whole copy, remove this recording and add the copy.",
             name=name,
             missing=clock(info.holes_s),

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from core.audio.channels import Balance
 from core.audio.decode import MediaInfo, check_room, decode_to_flac, no_room, too_long
 from core.audio.samples import Samples
 from core.errors import DiskFull, UserError
@@ -220,10 +221,21 @@ class _Joiner:
             own = int(sound.samplerate)
             stream = soxr.ResampleStream(own, self.rate, 1, dtype="float32") if own != self.rate else None
             length = round(_BLOCK_S * own)
+            channel = self._single(sound, length) if sound.channels == 2 else None
             while True:
                 self.reporter.check_stop()
-                block = sound.read(length, dtype="float32", always_2d=True).mean(axis=1)
+                block = sound.read(length, dtype="float32", always_2d=True)
+                block = block.mean(axis=1) if channel is None else block[:, channel].copy()
                 last = len(block) < length
                 yield stream.resample_chunk(block, last=last) if stream else block
                 if last:
                     return
+
+    def _single(self, sound: soundfile.SoundFile, length: int) -> int | None:
+        """Which of two channels is to be taken alone, because the sum of both would lose the voice."""
+        balance = Balance()
+        while len(block := sound.read(length, dtype="float32", always_2d=True)):
+            self.reporter.check_stop()
+            balance.add(block)
+        sound.seek(0)
+        return balance.single()[0]

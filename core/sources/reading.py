@@ -13,6 +13,7 @@ import numpy as np
 from core.audio.clips import cut_clip
 from core.audio.frames import frames
 from core.audio.options import SegmentOptions
+from core.audio.threshold import for_recording
 from core.damage import Count, read_record
 from core.errors import UserError
 from core.files import write_json
@@ -215,7 +216,8 @@ def _give_clip(project: Project, source: Source, text: str) -> None:
         language=project.info.language,
         given=1,
     )
-    project.store.replace_clips(source.id, [cut_clip(project, source, clip, SegmentOptions())])
+    options = for_recording(SegmentOptions(), project.sound_file(source))
+    project.store.replace_clips(source.id, [cut_clip(project, source, clip, options)])
 
 
 def _said(project: Project, source: Source) -> tuple[float, float]:

@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.audio.clips import cut_clip, plan_clips, unreadable
-from core.audio.frames import frames_file, measure
+from core.audio.clips import cut_clip, options_of_last_cut, plan_clips, unreadable
+from core.audio.frames import frames_file, is_current, measure
 from core.audio.options import SegmentOptions
 from core.audio.plan import REASONS, LeftOut, plan
 from core.audio.put_away import Trash
 from core.audio.silence import levels
 from core.audio.speech import known_speech, measure_speech
+from core.audio.threshold import Advice, advise, with_threshold
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -63,6 +64,8 @@ class _Planned:
     source: Source
     clips: list[Clip]
     lost: list[LeftOut]
+    options: SegmentOptions  # with the threshold of this recording
+    advice: Advice
 
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     sources = [source for source in project.store.sources() if wanted is None or source.id in wanted]
     outcome = _Outcome()
     try:
-        _cut_all(project, _plans(project, sources, options, reporter), options, reporter, outcome)
+        _cut_all(project, _plans(project, sources, options, reporter), reporter, outcome)
     except Cancelled:
         raise Cancelled(outcome.result()) from None
     return outcome.result()
@@ -106,28 +109,23 @@ def _plans(project: Project, sources: list[Source], options: SegmentOptions, rep
     return plans
 
 
-def _cut_all(
-    project: Project, plans: list[_Planned], options: SegmentOptions, reporter: Reporter, outcome: _Outcome
-) -> None:
+def _cut_all(project: Project, plans: list[_Planned], reporter: Reporter, outcome: _Outcome) -> None:
     """Cut what was planned, counting it up in ``outcome``."""
     total = sum(len(planned.clips) for planned in plans)
     if not total:
-        raise UserError(
-            "segment.no_clips",
-            "No clip could be cut.",
-            "Lower the shortest clip length, or change the threshold for pauses.",
-        )
+        raise _no_clips([planned.advice for planned in plans])
     for planned in plans:
+        tell_threshold(planned.source, planned.advice, reporter)
         if not planned.clips:
             reporter.warning(
                 "segment.nothing_found",
                 "No clip could be cut from “{title}”; clips it had stay as they are.",
-                "Lower the shortest clip length, or change the threshold for pauses.",
+                "Lower the shortest clip length.",
                 title=planned.source.title,
             )
             continue
         try:
-            _write(project, planned, options, reporter, outcome, total)
+            _write(project, planned, planned.options, reporter, outcome, total)
         except UserError as error:
             reporter.set_aside(error)
             if len(plans) == 1:
@@ -135,12 +133,51 @@ def _cut_all(
             continue
 
 
+def tell_threshold(source: Source, advice: Advice, reporter: Reporter) -> None:
+    """Say which way to turn a threshold that does not fit a recording."""
+    values = {"title": source.title, "threshold": f"{advice.threshold_dbfs:g}", "proposed": f"{advice.proposed_dbfs:g}"}
+    if advice.way == "lower":
+        reporter.warning(
+            "segment.threshold_too_high",
+            "Most of “{title}” is quieter than the pause threshold of {threshold} dBFS and counts as a pause.",
+            "Set it lower: {proposed} dBFS fits, or leave it empty to have it chosen for each recording.",
+            **values,
+        )
+    elif advice.way == "higher":
+        reporter.warning(
+            "segment.threshold_too_low",
+            "Hardly anything in “{title}” is quieter than the pause threshold of {threshold} dBFS: no pause is found.",
+            "Set it higher: {proposed} dBFS fits, or leave it empty to have it chosen for each recording.",
+            **values,
+        )
+
+
+def _no_clips(advices: Sequence[Advice]) -> UserError:
+    """The error that says why there is nothing, with the way to turn the threshold if that is why."""
+    ways = {advice.way for advice in advices}
+    if ways in ({"lower"}, {"higher"}):
+        proposed = {f"{advice.proposed_dbfs:g}" for advice in advices}
+        way = ways.pop()
+        return UserError(
+            f"segment.no_clips_{way}",
+            "No clip could be cut: the pause threshold of {threshold} dBFS is too high, speech counts as a pause."
+            if way == "lower"
+            else "No clip could be cut: the pause threshold of {threshold} dBFS is too low, no pause is found.",
+            "Set it lower: {proposed} dBFS fits, or leave it empty."
+            if way == "lower"
+            else "Set it higher: {proposed} dBFS fits, or leave it empty.",
+            threshold=f"{advices[0].threshold_dbfs:g}",
+            proposed=", ".join(sorted(proposed)),
+        )
+    return UserError("segment.no_clips", "No clip could be cut.", "Lower the shortest clip length.")
+
+
 def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> _Planned:
     """The clips of a recording and what is left out of them; what is not known of it yet is measured first."""
     recording = project.sound_file(source)
     stop = reporter.stop_requested
     try:
-        if not frames_file(recording).exists():
+        if not frames_file(recording).exists() or _is_measured_anew(project, source, options):
             tell = _teller(reporter, "measure", source)
             measure(recording, on_progress=tell, should_stop=stop)
         curve = levels(recording)
@@ -154,7 +191,13 @@ def _plan(project: Project, source: Source, options: SegmentOptions, reporter: R
     found = plan(curve, options, speech, words)
     existing = project.store.clips(ClipFilter(source_id=source.id))
     clips = plan_clips(source.id, found.spans, existing, project.store.last_number(source.id), words)
-    return _Planned(source, clips, found.lost)
+    return _Planned(source, clips, found.lost, with_threshold(options, curve), advise(curve, options))
+
+
+def _is_measured_anew(project: Project, source: Source, options: SegmentOptions) -> bool:
+    """Whether levels of an older version are renewed: not where cutting as before must give the same clips."""
+    same = options == options_of_last_cut(project, source.id) and project.store.count(ClipFilter(source_id=source.id))
+    return not same and not is_current(project.sound_file(source))
 
 
 def _teller(reporter: Reporter, stage: str, source: Source) -> Callable[[float, float], None]:

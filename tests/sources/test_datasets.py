@@ -106,7 +106,7 @@ def test_sounds_with_a_text_file_each_in_any_format_and_depth(project: Project, 
     (folder / "deep").mkdir(parents=True)
     write(folder / "a.wav", tone(2, 44_100), 44_100)
     convert(write(tmp_path / "b.wav", tone(2, 44_100, 600), 44_100), folder / "b.m4a")
-    write(folder / "deep" / "c.flac", np.stack([tone(2, 44_100, 800)] * 2, axis=1), 44_100, "PCM_24")
+    write(folder / "deep" / "c.flac", np.stack([tone(2, 44_100, 800), -tone(2, 44_100, 800)], axis=1), 44_100, "PCM_24")
     (folder / "bad.wav").write_text("no sound at all")
     write(folder / "quiet.wav", silence(2, 44_100), 44_100)
     for name, text in (("a", "Olá,\nmundo."), ("b", "Segundo."), ("deep/c", "Três."), ("bad", "?"), ("quiet", "…")):

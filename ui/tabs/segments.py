@@ -11,6 +11,7 @@ import gradio as gr
 from core.audio import edit
 from core.audio.clips import options_of_last_cut, start_segment, to_cut, uncut
 from core.audio.options import SegmentOptions
+from core.audio.threshold import Advice
 from core.audio.trashed import restore_trashed_clips
 from core.audio.window import Summary, summary
 from core.errors import UserError
@@ -99,6 +100,13 @@ def build(page: Page) -> Tab:
         updates = shown(project, view_of(query) | {"show": "preview"}, values, str(time.time_ns()))
         return updates | {top: updates[top] + html.arrive("show=preview", str(values))}
 
+    def leave(project: Project | None, query: str, *values: Any) -> Updates:
+        """A field is left: what it changes is shown; clips stay in view where it changes nothing."""
+        if project is None:
+            return {}
+        same = form.differing(form.fill(options_of_last_cut(project).model_dump()), values) == {}
+        return shown(project, view_of(query), values, str(time.time_ns())) if same else show(project, query, *values)
+
     def act(project: Project | None, evt: gr.EventData, *values: Any) -> Updates | None:
         if project and evt.do == "cut":
             start_segment(project, uncut(project) if evt.id == "new" else None, _options(form, values))
@@ -117,6 +125,9 @@ def build(page: Page) -> Tab:
     outputs = [top, editor, facts, panel]
     for component in form.inputs:
         page.on(component.input, show, [page.view, *form.inputs], outputs, refresh=False, trigger_mode="always_last")
+        if isinstance(component, gr.Textbox):  # Gradio says nothing of what is deleted or pasted
+            for event in (component.blur, component.submit):
+                page.on(event, leave, [page.view, *form.inputs], outputs, refresh=False, trigger_mode="always_last")
     page.on(reset.click, lambda _: form.fill({}), [], form.inputs)
     for one in (facts, panel):
         page.on(one.act, act, form.inputs, outputs)
@@ -201,14 +212,32 @@ def _facts(
         html.number(t.number(len(found.lengths)), t("segments.count")),
         html.number(t.minutes(found.kept_s), t("segments.kept"), "good" if share > 0.5 else "warn"),
         html.number(t.minutes(found.lost_s), t("segments.lost")),
+        *_threshold(page, found.advice, options),
     )
     bounds = options or options_of_last_cut(project)
     lost = left_out(t, project, source, found.left_out, cut=options is None, off=off)
     title = t("segments.lengths" if options else "segments.lengths_now")
     return (
         f'<div class="vw-spread">{numbers}{_button(page, project, options is not None)}</div>'
-        f"{html.details(title, _histogram(page, found.lengths, bounds))}{lost}{put_away(t, project, source, off)}"
+        f"{_direction(page, found.advice)}{html.details(title, _histogram(page, found.lengths, bounds))}"
+        f"{lost}{put_away(t, project, source, off)}"
     )
+
+
+def _threshold(page: Page, advice: Advice | None, options: SegmentOptions | None) -> list[str]:
+    """Where pauses begin in a preview, and whether that was chosen by hand."""
+    if advice is None or options is None:
+        return []
+    key = "threshold" if options.threshold_dbfs is not None else "threshold_automatic"
+    return [html.number(page.t.number(round(advice.threshold_dbfs)), page.t(f"segments.{key}"))]
+
+
+def _direction(page: Page, advice: Advice | None) -> str:
+    """Which way to turn a threshold that does not fit."""
+    if advice is None or not advice.way:
+        return ""
+    values = {"threshold": page.t.plain(advice.threshold_dbfs), "proposed": page.t.plain(advice.proposed_dbfs)}
+    return html.notice(page.t(f"segments.turn_{advice.way}", **values), "warn")
 
 
 def _button(page: Page, project: Project, preview: bool = False) -> str:
