@@ -107,6 +107,24 @@ def test_a_recording_is_cut_and_its_preview_becomes_its_clips(ana: Project, serv
     page.wait_for_selector("[aria-pressed=true]:has-text('Your clips')")
 
 
+def test_the_pause_threshold_is_automatic_and_one_of_ones_own_is_told_which_way_to_turn(
+    ana: Project, server: Any, quiet: Any
+) -> None:
+    page = quiet
+    page.goto(f"{server.url}/en/?project=ana&tab=segments")
+    numbers = page.locator("#page-segments .vw-numbers")
+    numbers.get_by_text("pause threshold (dBFS), automatic").wait_for()
+    page.locator("#page-segments").get_by_text("More settings").click()
+    threshold = page.locator("#page-segments").get_by_label("Pause threshold (dBFS)")
+    assert threshold.input_value() == "" and threshold.get_attribute("placeholder") == "automatic"
+    threshold.fill("-12")
+    threshold.press("Tab")  # pasted or deleted: told when the field is left
+    page.locator("#page-segments .vw-notice").get_by_text("Set it lower").wait_for()
+    threshold.fill("")
+    threshold.press("Enter")
+    numbers.get_by_text("pause threshold (dBFS), automatic").wait_for()
+
+
 def test_clips_are_heard_dragged_split_joined_left_out_and_brought_back(cut: Project, server: Any, quiet: Any) -> None:
     page = quiet
     (source,) = cut.store.sources()
