@@ -156,18 +156,22 @@ def _no_clips(advices: Sequence[Advice]) -> UserError:
     """The error that says why there is nothing, with the way to turn the threshold if that is why."""
     ways = {advice.way for advice in advices}
     if ways in ({"lower"}, {"higher"}):
-        proposed = {f"{advice.proposed_dbfs:g}" for advice in advices}
-        way = ways.pop()
+        threshold = f"{advices[0].threshold_dbfs:g}"
+        proposed = ", ".join(sorted({f"{advice.proposed_dbfs:g}" for advice in advices}))
+        if ways == {"lower"}:
+            return UserError(
+                "segment.no_clips_lower",
+                "No clip could be cut: the pause threshold of {threshold} dBFS is too high, speech counts as a pause.",
+                "Set it lower: {proposed} dBFS fits, or leave it empty.",
+                threshold=threshold,
+                proposed=proposed,
+            )
         return UserError(
-            f"segment.no_clips_{way}",
-            "No clip could be cut: the pause threshold of {threshold} dBFS is too high, speech counts as a pause."
-            if way == "lower"
-            else "No clip could be cut: the pause threshold of {threshold} dBFS is too low, no pause is found.",
-            "Set it lower: {proposed} dBFS fits, or leave it empty."
-            if way == "lower"
-            else "Set it higher: {proposed} dBFS fits, or leave it empty.",
-            threshold=f"{advices[0].threshold_dbfs:g}",
-            proposed=", ".join(sorted(proposed)),
+            "segment.no_clips_higher",
+            "No clip could be cut: the pause threshold of {threshold} dBFS is too low, no pause is found.",
+            "Set it higher: {proposed} dBFS fits, or leave it empty.",
+            threshold=threshold,
+            proposed=proposed,
         )
     return UserError("segment.no_clips", "No clip could be cut.", "Lower the shortest clip length.")
 
