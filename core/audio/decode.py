@@ -162,20 +162,21 @@ class _Decoding:
 
     def _graph(self) -> str:
         info = self.info
-        graph = f"[0:a:{info.track}]{follow()},"
+        graph = f"[0:a:{info.track}]" + (f"{follow()}," if info.is_stamped else "")
         if self.balance is not None:
-            every = 4 if info.seconds is None else max(1, min(32, round(info.seconds / 150)))
+            every = 4 if info.seconds is None else max(1, min(64, round(info.seconds / 100)))
             chosen = f"aselect='not(mod(n,{every}))',aformat=sample_fmts=s16:channel_layouts=stereo"
             graph += f"asplit[mix][both];[both]{chosen}[pair];[mix]"
         if info.channel is not None:
             graph += f"pan=mono|c0=c{info.channel},"
-        graph += f"{sample_form(self.meter)},{FILL},"
+        if info.is_stamped:
+            graph += f"{sample_form(self.meter)},{FILL},"
         if info.lead_s:
             # An input of its own, for that ends: filters begin anew where the format changes on the way.
             graph += f"anull[sound];[1:a]{sample_form(self.meter)}[lead];"
             graph += "[lead][sound]concat=n=2:v=0:a=1,"
         # From here on one sample follows the other: a stamp behind them, after a change of the format, costs samples.
-        return graph + "asetpts=NAN,"
+        return graph + ("asetpts=NAN," if info.is_stamped else "")
 
 
 def _lead(decoding: _Decoding, earlier_s: float) -> float:

@@ -67,8 +67,9 @@ def run_ffmpeg(
                 os.close(writing)
         assert process.stdout is not None
         receivers = {process.stdout.fileno(): on_output, **dict(more.values())}
-        with contextlib.suppress(OSError):  # a system may allow less, which is slower and no more
-            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        for pipe in receivers:
+            with contextlib.suppress(OSError):  # a system may allow less, which is slower and no more
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             for pipe, block in _blocks(tuple(receivers), should_stop):
                 receivers[pipe](block)

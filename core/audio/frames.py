@@ -190,25 +190,36 @@ class Meter:
         self.rate, self.bits, self.samples = rate, bits, 0
         self._length = _length(rate)
         self._low_cut = LowCut(rate, self._length)
-        self._rest = b""
+        self._waiting: list[
+            bytes
+        ] = []  # what comes in small pieces is measured in large ones: each costs as much again
+        self._waiting_bytes = self._bytes = 0
         self._found: list[_Measures] = []
 
     def add(self, raw: bytes | memoryview) -> float:
         """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
-        data = memoryview(b"".join((self._rest, raw)))
-        frame_bytes = self._length * (4 if self.bits > 16 else 2)
-        whole = len(data) // frame_bytes * frame_bytes
-        self._measure(data[:whole])
-        self._rest = bytes(data[whole:])
-        return self.samples / self.rate
+        self._waiting.append(bytes(raw))
+        self._waiting_bytes += len(raw)
+        self._bytes += len(raw)
+        width = 4 if self.bits > 16 else 2
+        frame_bytes = self._length * width
+        if self._waiting_bytes >= _BLOCK_FRAMES * frame_bytes:
+            data = memoryview(b"".join(self._waiting))
+            whole = len(data) // frame_bytes * frame_bytes
+            self._measure(data[:whole])
+            self._wait_for(bytes(data[whole:]))
+        return self._bytes // width / self.rate
 
     def frames(self) -> Frames:
         """What was measured, once all has gone by."""
-        self._measure(memoryview(self._rest))
-        self._rest = b""
+        self._measure(memoryview(b"".join(self._waiting)))
+        self._wait_for(b"")
         nothing = np.empty(0, np.float16), np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
         dbfs, voice, low, high = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
         return Frames(_fitting(dbfs, voice), low, high, self._length / self.rate, self.samples / self.rate)
+
+    def _wait_for(self, rest: bytes) -> None:
+        self._waiting, self._waiting_bytes = [rest], len(rest)
 
     def _measure(self, data: memoryview) -> None:
         if not data:

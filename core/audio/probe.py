@@ -19,6 +19,8 @@ _ABSOLUTE = ("mov", "matroska")
 _MOST_ABSOLUTE_S = 60.0  # a piece of a longer stream begins later than that, and nobody counts from its beginning
 # Their length is reckoned from the first and the last stamp, which says nothing where stamps begin anew between them.
 _ESTIMATED, _LEAST_BYTES_S = ("mpegts", "mpeg"), 1000
+# Nothing but samples: FFmpeg counts their times itself, and need not follow them.
+_COUNTED = ("mp3", "wav", "w64", "aiff", "au", "voc", "aac", "ac3", "eac3", "dts", "amr")
 _ENTRIES = (
     "stream=codec_name,codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,start_time,duration"
     ":stream_disposition:stream_tags=language,title:format=format_name,start_time,duration"
@@ -30,8 +32,9 @@ class MediaInfo:
     """What a file holds. ``seconds`` is None where the container does not say; ``bits`` is 16 or 24.
 
     ``track`` of ``tracks`` sound tracks is the one to take, ``track_name`` what the file calls it. Its sound begins at
-    ``lead_s`` by the container's clock, whose zero FFmpeg reckons ``shift_s`` too early. ``is_exact`` says whether
-    ``seconds`` is the length of its sound and no estimate.
+    ``lead_s`` by the container's clock, whose zero FFmpeg reckons ``shift_s`` too early. ``is_stamped`` says whether
+    it has such a clock, or its times are only counted from its samples. ``is_exact`` says whether ``seconds`` is the
+    length of its sound and no estimate.
 
     Of what was decoded: ``lost_of_s`` is how long it would have been had the file not been damaged, None if it was not.
     Of its time ``holes_s`` are silence in the place of ``holes`` missing pieces. ``jump_s`` is where its time stamps
@@ -52,6 +55,7 @@ class MediaInfo:
     track_name: str = ""
     lead_s: float = 0.0
     shift_s: float = 0.0
+    is_stamped: bool = True
     holes: int = 0
     holes_s: float = 0.0
     jump_s: float | None = None
@@ -110,6 +114,7 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
         track_name=describe_track(stream),
         lead_s=lead_s,
         shift_s=shift_s,
+        is_stamped=str(container.get("format_name")) not in _COUNTED,
     )
 
 

@@ -19,7 +19,7 @@ _LEAST_SHARE_DB, _STEADY_S = -40.0, 0.1  # what is that far below a clip is left
 _LEAST_OFFSET = 1e-4  # of full scale
 _MEANS_HZ = 2000.0  # how finely the low part of a clip is found
 _MIRROR_S = 0.5
-_ONE_THREAD = 200_000  # multiplications that OpenBLAS does by itself
+_ONE_THREAD_ROWS = 400  # times a matrix of 20 by 20: OpenBLAS does up to 600 by itself
 MARGIN_S = 0.25  # of sound on either side of a clip that `without_rumble` should have
 
 
@@ -59,8 +59,7 @@ class LowCut:
             self._before = np.full((_BEHIND, self.groups), means[0].mean())
         means = np.concatenate((self._before, means))
         self._before = means[-_BEHIND:]
-        rows = np.lib.stride_tricks.sliding_window_view(means.reshape(-1), (_BEHIND + 1) * self.groups)
-        low = _multiply(rows[:: self.groups], self._weights)
+        low = self._low(means, len(table))
         self._last = float(low[-1, -1])
         power = total - 2 * np.vecdot(low, sums) + np.vecdot(low * self._sizes, low)
         # Less is never more: after a sound the filter rings on in silence.
@@ -71,6 +70,17 @@ class LowCut:
         total = float(np.mean(np.square(samples)))
         return total, min(total, float(np.mean(np.square(samples - np.float32(self._last)))))
 
+    def _low(self, means: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+        """The low part in each group of ``count`` frames, from their means and those of the frames behind them."""
+        low = np.empty((count, self.groups))
+        # In pieces so small that no other thread is woken for them: waiting for the next would cost that one more.
+        for first in range(0, count, _ONE_THREAD_ROWS):
+            part = low[first : first + _ONE_THREAD_ROWS]
+            np.matmul(means[first : first + len(part)], self._weights[0], out=part)
+            for behind in range(1, _BEHIND + 1):
+                part += means[first + behind : first + behind + len(part)] @ self._weights[behind]
+        return low
+
     def _sums(self, table: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         if self._even:
             parts = table.reshape(len(table), self.groups, -1)
@@ -78,20 +88,14 @@ class LowCut:
         return np.asarray(np.add.reduceat(table, self._edges, axis=1), np.float64)
 
 
-def _multiply(rows: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Their product, in pieces so small that no other thread is woken for it: waiting for the next costs them more."""
-    step = max(1, _ONE_THREAD // weights.size)
-    return np.concatenate([rows[first : first + step] @ weights for first in range(0, len(rows), step)])
-
-
 @lru_cache(maxsize=16)
 def _low_weights(rate: float, groups: int) -> npt.NDArray[np.float64]:
-    """What each group of this frame and those behind adds to the low part of this one's groups."""
+    """What each group of a frame, and of those behind, adds to its low part: shape (frames, groups, groups)."""
     length = (_BEHIND + 1) * groups
     low = -_high_pass(rate, length)
     low[0] += 1.0  # what a high-pass takes away
     delay = np.arange(length - groups, length)[None, :] - np.arange(length)[:, None]
-    return np.where(delay >= 0, low[np.clip(delay, 0, length - 1)], 0.0)
+    return np.where(delay >= 0, low[np.clip(delay, 0, length - 1)], 0.0).reshape(-1, groups, groups)
 
 
 def _high_pass(rate: float, length: int) -> npt.NDArray[np.float64]:
