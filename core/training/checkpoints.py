@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import UserError
-from core.files import is_full, read_json, sha256_file, write_json
+from core.files import fsync, is_full, read_json, sha256_file, write_json
 from core.training.finite import check_finite
 
 ADAPTER = "adapter.json"
@@ -190,12 +190,12 @@ class Checkpoints:
         try:
             write(temporary)
             for path in (*temporary.rglob("*"), temporary):
-                _fsync(path)
+                fsync(path)
             aside = self.path / f"{_ASIDE}{target.name}"
             if target.exists():
                 target.rename(aside)  # `mend` brings it back if nothing takes its place
             temporary.rename(target)
-            _fsync(self.path)
+            fsync(self.path)
             shutil.rmtree(aside, ignore_errors=True)
         except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -225,11 +225,3 @@ def damaged_file(folder: Path) -> str:
         except OSError:
             return str(name)
     return ""
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
