@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from core import clip_filter
 from core.records import MEASURES, ClipFilter, Totals
-from core.tables import opened
+from core.tables import check, opened
 
 _T = TypeVar("_T")
 # A file's time tells two changes apart only if there is this much between them.
@@ -32,6 +32,15 @@ class Figures:
     def vote_count(self) -> int:
         """How many votes there are."""
         return self._kept_while_unchanged("vote_count", self._vote_count)
+
+    def check(self) -> None:
+        """Make sure that the records can be read; looked at again only when they have changed.
+
+        Raises:
+            DamagedFile: they cannot.
+            UserError: ``records.newer``.
+        """
+        self._kept_while_unchanged("check", lambda: check(self.path))
 
     def _kept_while_unchanged(self, name: str, read: Callable[[], _T]) -> _T:
         state = _state(self.path)
@@ -102,7 +111,7 @@ class Figures:
 
 def _state(path: Path) -> Hashable | None:
     """What tells a changed database from an unchanged one; None if it is missing or has changed too lately to tell."""
-    marks: list[tuple[int, int, int] | None] = []
+    marks: list[tuple[int, ...] | None] = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         try:
             found = file.stat()
@@ -111,5 +120,5 @@ def _state(path: Path) -> Hashable | None:
             continue
         if time.time() - found.st_mtime < _SETTLES_S:
             return None
-        marks.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        marks.append((found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     return tuple(marks) if marks[0] else None

@@ -52,7 +52,7 @@ def of_project(project: Project) -> list[DamagedFile]:
 def records_error(project: Project) -> UserError | None:
     """Why the project's records cannot be read: damaged, or of a newer version; None if they can."""
     try:
-        tables.check(project.database)
+        project.figures.check()
     except UserError as error:
         return error
     return None
