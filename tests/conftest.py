@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Several processes that each use every core make each other slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+Mount = Callable[[Path, int], Path]
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -89,3 +92,21 @@ def chromium() -> Iterator[object]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """``mount(folder, size)`` puts a file system of that many bytes there."""
+    mounted: list[Path] = []
+
+    def put(folder: Path, size: int) -> Path:
+        folder.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a file system can only be mounted by root")
+        mounted.append(folder)
+        return folder
+
+    yield put
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

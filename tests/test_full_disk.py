@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,7 @@ from core.records import Clip, Source, Vote
 from core.settings import Settings
 from core.sources import reading
 from core.workspace import Project, Workspace
+from tests.conftest import Mount
 from ui.i18n import Translator
 from ui.page import Page
 from ui.tabs import home
@@ -28,16 +28,9 @@ LONG = "sentence " * 20_000
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Workspace]:
+def small(mount: Mount, tmp_path: Path) -> Workspace:
     """A workspace on a file system of 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no file system can be mounted here")
-    yield Workspace(folder)
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    return Workspace(mount(tmp_path / "disk", 4 << 20))
 
 
 def fill(workspace: Workspace) -> None:

@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.conftest import Mount
 from tests.server.conftest import Client, running, wait_for
 from ui import body_limit, upload_parser, upload_room
 
@@ -159,16 +159,9 @@ def test_a_damaged_form_is_no_crash_and_leaves_nothing(server: tuple[str, Path],
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(mount: Mount, tmp_path: Path) -> Path:
     """A file system of 32 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", str(folder)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    return mount(tmp_path / "disk", 32 << 20)
 
 
 def test_an_upload_is_refused_by_its_head_where_there_is_no_room(small_disk: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from core.training.config import TrainConfig
 from core.training.run import Run, start_training
 from core.training.samples import SampleSpeaker, Sentences
 from core.workspace import Project
+from tests.conftest import Mount
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
 
@@ -33,24 +32,6 @@ CONFIG = TrainConfig(
 _ROOM = 64 * 2**20
 
 
-@pytest.fixture
-def mount() -> Iterator[Callable[[Path, int], Path]]:
-    """``mount(folder, size)`` puts a file system of that many bytes there."""
-    mounted: list[Path] = []
-
-    def put(folder: Path, size: int) -> Path:
-        folder.mkdir(parents=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("a file system can only be mounted by root")
-        mounted.append(folder)
-        return folder
-
-    yield put
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def fill(folder: Path, left: int) -> None:
     """Leave so many bytes free."""
     with open(folder / "filler", "wb") as file:
@@ -59,7 +40,7 @@ def fill(folder: Path, left: int) -> None:
 
 @pytest.mark.parametrize("part", ["weights", "state", "end of the state"])
 def test_saving_the_real_model_on_a_full_disk_says_so_and_the_last_checkpoint_loads(
-    features: Any, starter: Path, tmp_path: Path, mount: Callable[[Path, int], Path], part: str
+    features: Any, starter: Path, tmp_path: Path, mount: Mount, part: str
 ) -> None:
     disk = mount(tmp_path / "disk", _ROOM)
     checkpoints = Checkpoints(disk)
@@ -92,9 +73,7 @@ def test_a_full_disk_is_known_by_what_was_raised_before_or_by_its_words() -> Non
     assert not is_full(chained(OSError(errno.EACCES, "not yours"))) and not is_full(RuntimeError("unexpected pos"))
 
 
-def test_a_sound_that_finds_no_room_says_so_and_leaves_nothing(
-    tmp_path: Path, mount: Callable[[Path, int], Path]
-) -> None:
+def test_a_sound_that_finds_no_room_says_so_and_leaves_nothing(tmp_path: Path, mount: Mount) -> None:
     disk = mount(tmp_path / "disk", 2**20)
     write_wav(disk / "one.wav", np.zeros(24_000, np.float32), 24_000)
     before = (disk / "one.wav").read_bytes()
@@ -105,9 +84,7 @@ def test_a_sound_that_finds_no_room_says_so_and_leaves_nothing(
     assert [path.name for path in disk.iterdir()] == ["one.wav"] and (disk / "one.wav").read_bytes() == before
 
 
-def test_a_checkpoint_that_speaks_on_a_full_disk_says_so(
-    recorded: Recorded, tmp_path: Path, mount: Callable[[Path, int], Path]
-) -> None:
+def test_a_checkpoint_that_speaks_on_a_full_disk_says_so(recorded: Recorded, tmp_path: Path, mount: Mount) -> None:
     class Long(MakeBelieve):
         def speak(self, *given: Any, **options: Any) -> tuple[Any, int]:
             return np.zeros(2_000_000, np.float32), 24_000
@@ -122,7 +99,7 @@ def test_a_checkpoint_that_speaks_on_a_full_disk_says_so(
 
 @pytest.mark.slow
 def test_a_run_of_the_real_model_on_a_full_disk_fails_with_its_name(
-    frozen: Project, features: Any, starter: Path, tmp_path: Path, mount: Callable[[Path, int], Path]
+    frozen: Project, features: Any, starter: Path, tmp_path: Path, mount: Mount
 ) -> None:
     session = start(CONFIG, features, starter, None)
     session.step()
