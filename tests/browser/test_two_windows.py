@@ -134,4 +134,4 @@ def test_a_stale_clip_editor_cuts_nothing_that_was_corrected(page: Any, server: 
     assert project.store.count() == 4
     page.click('[data-edit="split"]')
     page.wait_for_function("() => document.querySelectorAll('.vw-ed-part.clip[data-seconds]').length >= 5")
-    assert project.store.count() == 5
+    until(lambda: project.store.count() == 5)

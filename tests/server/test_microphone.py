@@ -14,6 +14,7 @@ from gradio import processing_utils
 from gradio.components import Component
 from gradio.data_classes import FileData
 
+from core.jobs import fork_server
 from core.jobs.job import Job
 from core.workspace import Project, Workspace
 from tests.audio.sounds import tone, write
@@ -82,6 +83,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raise AssertionError("decoded in the page's process")
 
     monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(fork_server, "_server", None)  # a job is a program of its own, whatever ran before
     for name in ("audio_from_file", "audio_to_file", "convert_video_to_playable_mp4"):
         monkeypatch.setattr(processing_utils, name, refuse)
     return started

@@ -37,8 +37,9 @@ def broken(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def start(project: Project) -> Run:
     config = TrainConfig(max_steps=200, save_every=5, eval_every=1000, sample_sentences=1)
-    about = {"base": "starter", "dataset": "none", "pace_s": 0.01}
-    job = project.start_job("train", about, title="My voice", gpu=True, files={CONFIG: config_text(config)}, wait=True)
+    about = {"base": "starter", "dataset": "none"}
+    files = {CONFIG: config_text(config, **about)}
+    job = project.start_job("train", about | {"pace_s": 0.01}, title="My voice", gpu=True, files=files, wait=True)
     return Run(project, job.id)
 
 

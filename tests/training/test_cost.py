@@ -17,7 +17,8 @@ CONFIGURED = TrainConfig(max_steps=100, batch_size=2, accumulation=1)
 
 
 def _ran(project: Project, base: str, steps_per_s: float, **more: float) -> Job:
-    job = Job.create(project.runs, "train", {"base": base, "dataset": "d"}, files={CONFIG: config_text(CONFIGURED)})
+    about = {"base": base, "dataset": "d"}
+    job = Job.create(project.runs, "train", about, files={CONFIG: config_text(CONFIGURED, **about)})
     values = {"steps_per_s": steps_per_s, "memory_mb": 2048.0, **more}
     events.append(job.events_path, events.Metrics(step=1, values=values))
     return job

@@ -28,14 +28,14 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize(
     ("settings", "copies"),
-    [({}, 0), ({"train_what": "full"}, 7), ({"train_what": "last_layers", "last_layers": 1}, None)],
+    [({}, 0), ({"train_what": "full"}, 10), ({"train_what": "last_layers", "last_layers": 1}, None)],
 )
 def test_the_room_asked_for_follows_what_learns(
     frozen: Project, starter: Path, disk: Any, settings: dict[str, Any], copies: float | None
 ) -> None:
     weights = (starter / "model.pth").stat().st_size
     layers = read_json(starter / "config.json")["model_args"]["gpt_layers"]
-    needed = 500 * 2**20 + weights * (7 * min(1, 2 / layers) if copies is None else copies)
+    needed = 500 * 2**20 + weights * (10 * min(1, 2 / layers) if copies is None else copies)
     disk(needed + 10)
     assert start_training(frozen, "abc123", "xtts-cpu", settings, base_id=str(starter)) == "started"
     disk(needed - 2**20)
@@ -47,6 +47,6 @@ def test_the_room_asked_for_follows_what_learns(
 def test_going_on_needs_the_same_room(frozen: Project, starter: Path, disk: Any) -> None:
     files = {CONFIG: config_text(TrainConfig(train_what="full"))}
     job = Job.create(frozen.runs, "train", {"base": str(starter), "dataset": "abc123"}, files=files)
-    disk(500 * 2**20 + 6 * (starter / "model.pth").stat().st_size)
+    disk(500 * 2**20 + 9 * (starter / "model.pth").stat().st_size)
     with pytest.raises(DiskFull):
         resume(frozen, job.id)
