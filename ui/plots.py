@@ -42,7 +42,7 @@ def lines(
     parts = [_axes(x_low, x_high, y_low, y_high, x_label, y_label, place, write)]
     taken: list[float] = []
     for one in series:
-        good = [place(x, y) for x, y in one.points if math.isfinite(y)]
+        good = [place(x, y) for x, y in thin([point for point in one.points if math.isfinite(point[1])])]
         if not good:
             continue
         path = " ".join(f"{x},{y}" for x, y in good)
@@ -55,6 +55,18 @@ def lines(
             f'<text class="label-{one.style}" x="{WIDTH - RIGHT + 6}" y="{taken[-1] + 4:g}">{e(one.label)}</text>'
         )
     return _svg("".join(parts), description or y_label)
+
+
+def thin(points: Sequence[Point], most: int = 600) -> Sequence[Point]:
+    """At most about ``most`` points, in order: both ends, and of each stretch its lowest and highest."""
+    if len(points) <= most:
+        return points
+    bounds = [len(points) * part // (most // 2) for part in range(most // 2 + 1)]
+    picked = {0, len(points) - 1}
+    for begin, end in zip(bounds, bounds[1:], strict=False):
+        values = [value for _, value in points[begin:end]]
+        picked |= {begin + values.index(min(values)), begin + values.index(max(values))}
+    return [points[index] for index in sorted(picked)]
 
 
 def _beside(y: float, taken: Sequence[float]) -> float:

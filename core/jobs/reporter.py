@@ -9,7 +9,8 @@ from typing import Any
 
 from core.errors import Cancelled, UserError
 from core.jobs import events
-from core.jobs.job import Job
+from core.jobs.job import Job, JobView
+from core.jobs.view import Fold
 
 
 class Reporter:
@@ -25,13 +26,24 @@ class Reporter:
         self._last_sent = 0.0
         self._last_look = 0.0
         self._stop = False
+        self._fold: Fold | None = None
         self.on_event: Callable[[events.Event], None] = lambda event: None  # who else wants to know what was said
         self.on_look: Callable[[], None] = lambda: None  # called whenever the task looks for Stop: it is alive
 
     def emit(self, event: events.Event) -> None:
         """Append any event."""
         events.append(self.job.events_path, event)
+        if self._fold:
+            self._fold.apply(event)
         self.on_event(event)
+
+    @property
+    def view(self) -> JobView:
+        """What was told of the job, by earlier processes too: the log is read once, then what is emitted is added."""
+        if self._fold is None:
+            self._fold = Fold(self.job.path, self.job.spec())
+            self._fold.update()
+        return self._fold.view
 
     def started(self, step: int | None = None) -> None:
         """Say that work is under way; with ``step``, that it takes up there: readers drop what came after it."""

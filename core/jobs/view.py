@@ -79,7 +79,7 @@ class Fold:
     def update(self) -> None:
         """Take in what was appended."""
         for event in self.reader.read():
-            self._apply(event)
+            self.apply(event)
 
     def snapshot(self) -> JobView:
         """A copy that a page can go through while another thread reads on."""
@@ -94,7 +94,8 @@ class Fold:
             answers=list(view.answers),
         )
 
-    def _apply(self, event: events.Event) -> None:
+    def apply(self, event: events.Event) -> None:
+        """Take in one event."""
         view = self.view
         if isinstance(event, events.Launched):
             self._launched(event.at)

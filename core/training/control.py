@@ -5,12 +5,14 @@ Asked by appending a line to ``control.jsonl`` in the run's folder, answered by 
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.damage import read_once
 from core.errors import UserError
 from core.files import append_line
 from core.training.config import MOST_STEPS
@@ -92,17 +94,17 @@ def stop_and_keep(run: Run, step: int) -> None:
 
 def unanswered(run: Path, since: float, answered: int) -> list[Do]:
     """What was asked of the process launched at ``since`` and is still to be done; it answers in order."""
-    return [ask.do for ask in _read(run)[0] if ask.at >= since][answered:]
+    return [ask.do for ask in _asks(run) if ask.at >= since][answered:]
 
 
 def planned_steps(run: Path) -> int | None:
     """The length last asked for; None if it is the config's."""
-    return next((ask.steps for ask in reversed(_read(run)[0]) if ask.do == "steps"), None)
+    return next((ask.steps for ask in reversed(_asks(run)) if ask.do == "steps"), None)
 
 
 def kept_steps(run: Path) -> set[int]:
     """Checkpoints that a person wants kept."""
-    return {ask.steps for ask in _read(run)[0] if ask.do == "keep"}
+    return {ask.steps for ask in _asks(run) if ask.do == "keep"}
 
 
 class Control:
@@ -122,7 +124,7 @@ class Control:
         if now - self._looked < _LOOK_S:
             return []
         self._looked = now
-        asks, self.offset = _read(self.run, self.offset)
+        asks, self.offset = _read(self.run / FILE, self.offset)
         return [ask for ask in asks if ask.at >= self.since]
 
 
@@ -140,10 +142,19 @@ def _append(run: Path, ask: Ask) -> None:
     append_line(run / FILE, ask.model_dump_json())
 
 
-def _read(run: Path, offset: int = 0) -> tuple[list[Ask], int]:
+def _asks(run: Path) -> list[Ask]:
+    path = run / FILE
+    return read_once(_all, path, kind="run", thing=run) if os.path.lexists(path) else []
+
+
+def _all(path: Path, _version: tuple[int, int, int]) -> list[Ask]:
+    return _read(path)[0]
+
+
+def _read(path: Path, offset: int = 0) -> tuple[list[Ask], int]:
     """Complete lines from ``offset`` on, and where the next one will begin; a broken line is passed over."""
     try:
-        with open(run / FILE, "rb") as file:
+        with open(path, "rb") as file:
             file.seek(offset)
             block = file.read()
     except FileNotFoundError:

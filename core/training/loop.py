@@ -40,7 +40,7 @@ class Loop:
     """Clears away checkpoints that are too many; returns their steps."""
 
     def __post_init__(self) -> None:
-        self.control = Control(self.reporter.job.path, self.reporter.job.read().launched_at)
+        self.control = Control(self.reporter.job.path, self.reporter.view.launched_at)
         self.watchdog = Watchdog(self.reporter, self.config.hang_minutes)
         self.recovery = Recovery(self.session, self.reporter, self.watchdog)
         self.pace = Pace()
@@ -81,11 +81,11 @@ class Loop:
         else:
             self.saved = step
             # Killed in the middle of clearing away, it had no time to say so.
-            for gone in self.reporter.job.read().checkpoints.keys() - set(self.checkpoints.steps()):
+            for gone in self.reporter.view.checkpoints.keys() - set(self.checkpoints.steps()):
                 self.reporter.emit(events.Pruned(step=gone))
             # Killed right after saving it may have had no time to say so, nor to evaluate.
             self._announce(step)
-            if "val_loss_mel_ce" in self.reporter.job.read().metrics.get(step, {}):
+            if "val_loss_mel_ce" in self.reporter.view.metrics.get(step, {}):
                 self.evaluated = step
             elif step % self.config.eval_every == 0:
                 self._evaluate()
@@ -179,7 +179,7 @@ class Loop:
             return
         if step % self.config.eval_every == 0:
             self._evaluate()
-            self.early = self.config.early_stop and out_of_patience(self.reporter.job, self.config.patience)
+            self.early = self.config.early_stop and out_of_patience(self.reporter.view.metrics, self.config.patience)
         # Weights amid bad updates may be what broke: the next good update's are saved when it is time again.
         if step % self.config.save_every == 0 and self._catch_up() and not self.recovery.bad and self._save():
             self._sample()

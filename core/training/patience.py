@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from core.jobs.job import Job
+from collections.abc import Mapping, Sequence
 
 SAME = 0.002  # a share of the error; what falls by less has not fallen
 
@@ -24,9 +22,7 @@ def waited(measured: Sequence[tuple[int, float]]) -> int:
     return 0 if best is None else len(measured) - 1 - best
 
 
-def out_of_patience(job: Job, patience: int) -> bool:
-    """Whether a run has waited so many measures for its error on unseen sentences to fall."""
-    told = sorted(job.read().metrics.items())
-    return (
-        waited([(step, values["val_loss_mel_ce"]) for step, values in told if "val_loss_mel_ce" in values]) >= patience
-    )
+def out_of_patience(metrics: Mapping[int, Mapping[str, float]], patience: int) -> bool:
+    """Whether a run has waited so many measures for its error on unseen sentences to fall; ``metrics`` by step."""
+    errors = ((step, values.get("val_loss_mel_ce")) for step, values in sorted(metrics.items()))
+    return waited([(step, error) for step, error in errors if error is not None]) >= patience

@@ -73,7 +73,7 @@ class SampleSpeaker:
 
         Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
         """
-        announced = self.reporter.job.read().samples
+        announced = self.reporter.view.samples
         missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in announced]
         if not missing:
             return

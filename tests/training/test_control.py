@@ -134,6 +134,16 @@ def test_a_broken_or_unfinished_line_is_passed_over(tmp_path: Path) -> None:
     assert control.planned_steps(tmp_path) == 70
 
 
+def test_what_was_asked_is_read_anew_only_when_more_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, read = [], control._read
+    monkeypatch.setattr(control, "_read", lambda path, offset=0: reads.append(path) or read(path, offset))  # type: ignore[func-returns-value]
+    assert control.planned_steps(tmp_path) is None and control.kept_steps(tmp_path) == set() and not reads
+    for step in (30, 60):
+        control._append(tmp_path, control.Ask(do="keep", at=1.0, steps=step))
+        assert all(step in control.kept_steps(tmp_path) for _ in range(3))
+    assert control.unanswered(tmp_path, 0.0, 1) == ["keep"] and len(reads) == 2
+
+
 def test_a_run_that_hangs_is_ended_with_a_reason_and_its_locks_are_free(start: Start, project: Project) -> None:
     run = start({"max_steps": 20, "save_every": 5, "hang_minutes": 0.01}, hang_at=8, pace_s=0.01)
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -219,6 +220,18 @@ def test_whether_a_state_fits_is_asked_no_more_often_than_one_is_remembered(
     assert asked == [0, 0, 20, 40, 50]
 
 
+def test_a_run_reads_its_log_once_however_long_it_trains(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, read = [], events.EventReader.read
+    monkeypatch.setattr(events.EventReader, "read", lambda reader: reads.append(reader) or read(reader))  # type: ignore[func-returns-value]
+    config = LONG.model_copy(update={"early_stop": True, "patience": 5})
+    session = MakeBelieve(lasting(lambda step: 1.0, times=1), val=lambda step: 4.0 + abs(step - 10))
+    # Back from update 13 to 4 what was measured of 6 to 12 is void, in what the run knows as well.
+    assert make_loop(recorded, session, config).run()["step"] == 24
+    assert len(reads) == 1
+    monkeypatch.undo()
+    assert recorded.reporter.view == dataclasses.replace(recorded.job.read(), status="new")
+
+
 def press_stop(recorded: Recorded) -> None:
     recorded.job.stop()
     recorded.reporter._last_look = 0.0
@@ -312,9 +325,9 @@ def test_a_resumed_run_says_what_was_left_unsaid(recorded: Recorded) -> None:
     *lines, last, pace = recorded.job.events_path.read_text().splitlines(keepends=True)
     assert "sample_real_time_factor" in pace and '"sample"' in last and "second one" in last
     recorded.job.events_path.write_text("".join(lines))
-    resumed = MakeBelieve(step_number=4)
-    recorded.reporter.started(step=4)
-    make_loop(recorded, resumed).run()
+    resumed, again = MakeBelieve(step_number=4), Recorded(Reporter(recorded.job), recorded.job)
+    again.reporter.started(step=4)
+    make_loop(again, resumed).run()
     assert [(step, text.split()[0]) for step, text, _ in resumed.spoken] == [
         *((4, "second"), (8, "first"), (8, "second"), (9, "first"), (9, "second"))
     ]

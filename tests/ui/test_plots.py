@@ -34,6 +34,17 @@ def test_a_single_point_is_visible() -> None:
     assert "<circle" in plots.lines([Series("training", [(5, 2.5)])], "step", "loss")
 
 
+def test_a_long_series_is_thinned_to_what_can_be_seen_and_keeps_its_ends_and_extremes() -> None:
+    points = [(float(step), 3.0 + math.sin(step / 40)) for step in range(100_000)]
+    points[12_345], points[67_890] = (12_345.0, 9.0), (67_890.0, -5.0)
+    kept = plots.thin(points)
+    assert 300 <= len(kept) <= 602 and kept == sorted(set(points) & set(kept))
+    assert {points[0], points[-1], points[12_345], points[67_890]} <= set(kept)
+    assert plots.thin(points[:600]) == points[:600]
+    line = _parse(plots.lines([Series("training", points)], "step", "loss")).find("polyline")
+    assert line is not None and len(line.attrib["points"].split()) == len(kept)
+
+
 def test_every_value_lies_in_one_bar_of_the_histogram() -> None:
     picture = _parse(plots.histogram([3.0, 3.5, 4.0, 11.0], [3, 4, 5, 11], "s", "clips"))
     counts = [int(rect.findtext("title", "").split(": ")[1]) for rect in picture.findall("rect")]
