@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
@@ -25,9 +25,7 @@ from core.workspace import Workspace
 from ui import address_check, gradio_files, gradio_queue, gradio_session, live, upload_parser
 from ui.security import prefix
 
-if TYPE_CHECKING:
-    from ui.server import Build
-
+Build = Callable[[Settings, Workspace, str], gr.Blocks]
 # Gradio keeps the page being built in a global, so two must never be built at once.
 _BUILDING = threading.Lock()
 # Uploads and cached files are looked over once an hour and deleted after a day.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import gradio as gr
     import uvicorn
 
-    Build = Callable[[Settings, Workspace, str], "gr.Blocks"]
+    from ui.mount import Build
 
 # A stream that a closed laptop left open must not keep the server from stopping.
 _SHUTDOWN_S = 3

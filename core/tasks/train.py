@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.settings import Settings
+from core.speech import exports
 from core.training import card, several
 from core.training.boards import boards_of
 from core.training.checkpoints import Checkpoints
+from core.training.commentary import best_checkpoint
 from core.training.config import TrainConfig, read_config
+from core.training.control import kept_steps
 from core.training.fits import Fits
 from core.training.loop import Loop
-from core.training.pruning import prune
 from core.training.run import CONFIG, FITS, Run, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
@@ -80,7 +83,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
                 reporter.started(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)
                 speaker = _speaker(job.path, config, features, dataset, session, reporter)
-                clear = functools.partial(_prune, project, job, reporter)
+                clear = functools.partial(_clear, project, job, reporter)
                 return Loop(session, config, checkpoints, speaker, reporter, clear).run()
             finally:
                 boards.close()
@@ -127,7 +130,7 @@ def _try(
     )
 
 
-def _prune(project: Project, job: Job, reporter: Reporter) -> list[int]:
+def _clear(project: Project, job: Job, reporter: Reporter) -> list[int]:
     """Clear away checkpoints that are too many. What is needed cannot be known with a broken database: then none."""
     try:
         return prune(Run(project, job.id))
@@ -139,6 +142,46 @@ def _prune(project: Project, job: Job, reporter: Reporter) -> list[int]:
             what=f"{type(error).__name__}: {error}"[:200],
         )
         return []
+
+
+def crowded(steps: Sequence[int], most: int, needed: Collection[int]) -> list[int]:
+    """Steps to remove so that ``most`` are left, those that lie closest between their neighbours first.
+
+    What is left so stays spread over the whole run, and the ears have something to compare. The base (0), the first
+    and the last never go, nor what is ``needed``; 0 keeps all.
+    """
+    left = sorted(step for step in steps if step > 0)
+    gone: list[int] = []
+    while most and len(left) > most:
+        gaps = [(left[n + 1] - left[n - 1], left[n]) for n in range(1, len(left) - 1) if left[n] not in needed]
+        if not gaps:
+            break
+        gone.append(min(gaps)[1])
+        left.remove(gone[-1])
+    return gone
+
+
+def _needed(run: Run) -> set[int]:
+    """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
+    project = run.project
+    names = {name for vote in project.store.votes() for name in (vote.left, vote.right)}
+    names |= {f"{one.manifest.get('run_id')}:{one.manifest.get('step')}" for one in exports(project)}
+    for job in project.all_jobs():
+        if job.id != run.id and job.alive():
+            asked = job.spec()["arguments"]
+            names.add(f"{asked.get('run_id')}:{asked.get('step')}")
+    found = {step for step in run.checkpoints.steps() if f"{run.id}:{step}" in names} | kept_steps(run.path)
+    found |= set(run.checkpoints.resumable())
+    best = best_checkpoint(run.read())
+    return found | ({best} if best is not None else set())
+
+
+def prune(run: Run) -> list[int]:
+    """Remove what is too many; returns the steps. What they said stays on the disk and on the Train page."""
+    gone = crowded(run.checkpoints.steps(), run.read().config.keep_checkpoints, _needed(run))
+    for step in gone:
+        run.checkpoints.remove(step)
+    return gone
 
 
 def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Reporter) -> None:

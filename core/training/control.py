@@ -1,4 +1,4 @@
-"""What a person asks of a training that runs: sample or save now, pause, go on, another number of updates.
+"""What a person asks of a training that runs (see the verbs of `core.training.run.Run`).
 
 Asked by appending a line to ``control.jsonl`` in the run's folder, answered by the loop with an event.
 """
@@ -8,17 +8,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.damage import read_once
-from core.errors import UserError
 from core.files import append_line
-from core.training.config import MOST_STEPS
-
-if TYPE_CHECKING:
-    from core.training.run import Run
 
 FILE = "control.jsonl"
 _LOOK_S = 0.25
@@ -35,61 +30,9 @@ class Ask(BaseModel):
     steps: int = 0
 
 
-def sample_now(run: Run) -> None:
-    """Have the voice as it is now saved and speak the test sentences."""
-    _ask(run, "sample")
-
-
-def save_now(run: Run) -> None:
-    """Have a checkpoint saved after the update at work."""
-    _ask(run, "save")
-
-
-def pause(run: Run) -> None:
-    """Have it wait after the update at work; it keeps the card's memory."""
-    _ask(run, "pause")
-
-
-def go_on(run: Run) -> None:
-    """End a pause."""
-    _ask(run, "go_on")
-
-
-def change_steps(run: Run, steps: int) -> None:
-    """Train to another length, running or when it is resumed; the learning rate's decline follows.
-
-    Raises:
-        UserError: ``train.bad_steps``.
-    """
-    view = run.read()
-    had = max(view.step, max(run.checkpoints.steps(), default=0)) if view.job.active else _kept(run)
-    if not had < steps <= MOST_STEPS:
-        raise UserError(
-            "train.bad_steps",
-            "“{run}” cannot end at update {steps}: it has had {had} already, and may have at most {most}.",
-            "Choose a number between the two.",
-            run=run.title,
-            steps=steps,
-            had=had,
-            most=MOST_STEPS,
-        )
-    _append(run.path, Ask(do="steps", at=time.time(), steps=steps))
-
-
-def keep(run: Run, step: int) -> None:
-    """Never let the checkpoint of a step be cleared away.
-
-    Raises:
-        UserError: ``train.no_checkpoint``.
-    """
-    run.checkpoint(step)
-    _append(run.path, Ask(do="keep", at=time.time(), steps=step))
-
-
-def stop_and_keep(run: Run, step: int) -> None:
-    """End the run, with everything saved, and never let the checkpoint of ``step`` be cleared away."""
-    keep(run, step)
-    run.stop()
+def append(run: Path, do: Do, steps: int = 0) -> None:
+    """Ask something of the run in this folder; see `Ask`."""
+    append_line(run / FILE, Ask(do=do, at=time.time(), steps=steps).model_dump_json())
 
 
 def unanswered(run: Path, since: float, answered: int) -> list[Do]:
@@ -126,20 +69,6 @@ class Control:
         self._looked = now
         asks, self.offset = _read(self.run / FILE, self.offset)
         return [ask for ask in asks if ask.at >= self.since]
-
-
-def _kept(run: Run) -> int:
-    return max(run.checkpoints.steps(), default=0)
-
-
-def _ask(run: Run, do: Do) -> None:
-    if not run.job.alive():
-        raise UserError("train.not_running", "“{run}” is not running.", "Resume it first.", run=run.title)
-    _append(run.path, Ask(do=do, at=time.time()))
-
-
-def _append(run: Path, ask: Ask) -> None:
-    append_line(run / FILE, ask.model_dump_json())
 
 
 def _asks(run: Path) -> list[Ask]:

@@ -13,10 +13,9 @@ from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
+from core.training import control
 from core.training.checkpoints import STATE, Checkpoints
-from core.training.config import TrainConfig, config_text, read_config
-from core.training.control import FILE as ASKS
-from core.training.control import kept_steps, planned_steps, unanswered
+from core.training.config import MOST_STEPS, TrainConfig, config_text, read_config
 from core.training.presets import preset
 from core.workspace import Project
 
@@ -108,7 +107,7 @@ class Run:
             if about["kind"] != "train":
                 raise TypeError("kind")
             _ = about["arguments"]["base"], about["arguments"]["dataset"]
-        for name, most in ((CONFIG, _MOST_CONFIG_BYTES), (ASKS, _MOST_ASKS_BYTES)):
+        for name, most in ((CONFIG, _MOST_CONFIG_BYTES), (control.FILE, _MOST_ASKS_BYTES)):
             check_file(job.path / name, "run", job.path, most_bytes=most)
         _, frozen = _frozen(job.path / CONFIG)
         with reading(job.path / CONFIG, "run", job.path):
@@ -158,6 +157,60 @@ class Run:
         """Ask it to save and end."""
         self.job.stop()
 
+    def sample(self) -> None:
+        """Have the voice as it is now saved and speak the test sentences.
+
+        Raises:
+            UserError: ``train.not_running``; `save`, `pause` and `resume` as well.
+        """
+        self._ask("sample")
+
+    def save(self) -> None:
+        """Have a checkpoint saved after the update at work."""
+        self._ask("save")
+
+    def pause(self) -> None:
+        """Have it wait after the update at work; it keeps the card's memory."""
+        self._ask("pause")
+
+    def resume(self) -> None:
+        """End a pause; a run that has ended goes on with the function `resume`."""
+        self._ask("go_on")
+
+    def change_steps(self, steps: int) -> None:
+        """Train to another length, running or when it is resumed; the learning rate's decline follows.
+
+        Raises:
+            UserError: ``train.bad_steps``.
+        """
+        view = self.read()
+        had = max([view.step if view.job.active else 0, *self.checkpoints.steps()])
+        if not had < steps <= MOST_STEPS:
+            raise UserError(
+                "train.bad_steps",
+                "“{run}” cannot end at update {steps}: it has had {had} already, and may have at most {most}.",
+                "Choose a number between the two.",
+                run=self.title,
+                steps=steps,
+                had=had,
+                most=MOST_STEPS,
+            )
+        control.append(self.path, "steps", steps)
+
+    def keep(self, step: int) -> None:
+        """Never let the checkpoint of a step be cleared away.
+
+        Raises:
+            UserError: ``train.no_checkpoint``.
+        """
+        self.checkpoint(step)
+        control.append(self.path, "keep", step)
+
+    def _ask(self, do: control.Do) -> None:
+        if not self.job.alive():
+            raise UserError("train.not_running", "“{run}” is not running.", "Resume it first.", run=self.title)
+        control.append(self.path, do)
+
     def read(self) -> RunView:
         """The run as it stands; costs what was appended since the last call."""
         job = self.job.read()
@@ -183,8 +236,8 @@ class Run:
             memory_mb=_last(metrics, "memory_mb"),
             real_time_factor=_last(metrics, "sample_real_time_factor"),
             eta_s=job.eta_s if job.active else None,
-            asked=[*unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
-            kept=kept_steps(self.path),
+            asked=[*control.unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
+            kept=control.kept_steps(self.path),
             state_lost=not job.active and self.checkpoints.state_lost(),
         )
 
@@ -284,7 +337,7 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
 
 def as_trained(config: TrainConfig, run: Path) -> TrainConfig:
     """The config with the number of updates that was last asked for, and the batch that was found to fit."""
-    steps, found = planned_steps(run), _fits(run)
+    steps, found = control.planned_steps(run), _fits(run)
     changed: dict[str, Any] = {} if steps is None else {"max_steps": steps}
     if found:
         changed |= {"batch_size": found.micro_batch, "accumulation": found.accumulation}

@@ -21,11 +21,9 @@ from core.jobs.job import REPOSITORY, Job
 from core.listening.candidates import candidates
 from core.records import Vote
 from core.tasks import export as export_task
-from core.tasks.train import resume_from
-from core.training import control
+from core.tasks.train import crowded, prune, resume_from
 from core.training.checkpoints import ADAPTER, HASHES, STATE, Checkpoints
 from core.training.config import TrainConfig, config_text
-from core.training.pruning import crowded, prune
 from core.training.run import CONFIG, Run
 from core.workspace import Project
 from tests.training.conftest import Recorded
@@ -190,7 +188,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from core.training.checkpoints import Checkpoints, STATE
-from core.training.pruning import crowded
+from core.tasks.train import crowded
 
 checkpoints = Checkpoints(Path(sys.argv[1]))
 
@@ -283,7 +281,7 @@ def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Proj
     project.store.add_vote(Vote("p", f"{run.id}:30", f"{run.id}:0", "left", 1.0))
     project.store.add_vote(Vote("q", "other:80", "other:90", "same", 1.0))
     write_json(project.exports / "ana" / "manifest.json", {"name": "Ana", "run_id": run.id, "step": 40, **AT})
-    control.keep(run, 50)
+    run.keep(50)
     asked = {"run_id": run.id, "step": 60}
     waiting = Job.create(project.jobs, "synthesize", asked)
     handle = locks.try_lock(waiting.path / "lock", {})

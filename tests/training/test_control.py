@@ -56,11 +56,11 @@ def answers(run: Run, do: str) -> list[events.Answer]:
 def test_save_now_and_sample_now_are_done_and_answered(start: Start) -> None:
     run = start({"max_steps": 10_000}, pace_s=0.01)
     wait_for(run, lambda view: view.step >= 2)
-    control.save_now(run)
+    run.save()
     until(lambda: answers(run, "save"))
     saved = answers(run, "save")[0].step
     assert run.checkpoint(saved).exists() and saved not in {one.step for one in run.read().samples.get(0, [])}
-    control.sample_now(run)
+    run.sample()
     until(lambda: answers(run, "sample"))
     spoken = answers(run, "sample")[0].step
     assert spoken > saved and run.read().samples[0][-1].step == spoken
@@ -70,15 +70,15 @@ def test_save_now_and_sample_now_are_done_and_answered(start: Start) -> None:
 def test_paused_it_stands_still_until_it_may_go_on_and_stop_ends_a_pause(start: Start, project: Project) -> None:
     run = start({"max_steps": 10_000}, pace_s=0.01)
     wait_for(run, lambda view: view.step >= 2)
-    control.pause(run)
+    run.pause()
     view = wait_for(run, lambda view: view.job.status == "paused")
     assert view.job.active and project.running() is not None
-    control.save_now(run)  # is done in a pause too
+    run.save()  # is done in a pause too
     until(lambda: answers(run, "save"))
     assert run.read().step == view.step == answers(run, "save")[0].step
-    control.go_on(run)
+    run.resume()
     wait_for(run, lambda now: now.job.status == "running" and now.step > view.step + 2)
-    control.pause(run)
+    run.pause()
     wait_for(run, lambda view: view.job.status == "paused")
     run.stop()
     view = wait_for(run, lambda view: not view.job.active)
@@ -93,9 +93,9 @@ def test_the_number_of_updates_can_be_changed_while_it_runs_and_afterwards(start
     view = wait_for(run, lambda view: view.step >= 2)
     for wrong in (1, 100_001):
         with pytest.raises(UserError) as caught:
-            control.change_steps(run, wrong)
+            run.change_steps(wrong)
         assert caught.value.code == "train.bad_steps"
-    control.change_steps(run, view.step + 30)
+    run.change_steps(view.step + 30)
     until(lambda: not run.job.alive())
     ended = run.read()
     assert (ended.job.status, ended.step, ended.total) == ("done", view.step + 30, view.step + 30)
@@ -103,7 +103,7 @@ def test_the_number_of_updates_can_be_changed_while_it_runs_and_afterwards(start
     with pytest.raises(UserError) as caught:
         resume(project, run.id)
     assert caught.value.code == "train.already_done"
-    control.change_steps(run, ended.total + 5)
+    run.change_steps(ended.total + 5)
     assert run.read().resumable
     resume(project, run.id)
     again = wait_for(run, lambda view: view.job.status == "done")
@@ -114,9 +114,9 @@ def test_the_number_of_updates_can_be_changed_while_it_runs_and_afterwards(start
 def test_nothing_can_be_asked_of_a_run_that_is_over(start: Start) -> None:
     run = start({"max_steps": 2})
     until(lambda: not run.job.alive())
-    for ask in (control.save_now, control.sample_now, control.pause, control.go_on):
+    for ask in (run.save, run.sample, run.pause, run.resume):
         with pytest.raises(UserError) as caught:
-            ask(run)
+            ask()
         assert caught.value.code == "train.not_running"
     assert not (run.path / control.FILE).exists()
 
@@ -139,7 +139,7 @@ def test_what_was_asked_is_read_anew_only_when_more_is_asked(tmp_path: Path, mon
     monkeypatch.setattr(control, "_read", lambda path, offset=0: reads.append(path) or read(path, offset))  # type: ignore[func-returns-value]
     assert control.planned_steps(tmp_path) is None and control.kept_steps(tmp_path) == set() and not reads
     for step in (30, 60):
-        control._append(tmp_path, control.Ask(do="keep", at=1.0, steps=step))
+        control.append(tmp_path, "keep", step)
         assert all(step in control.kept_steps(tmp_path) for _ in range(3))
     assert control.unanswered(tmp_path, 0.0, 1) == ["keep"] and len(reads) == 2
 

@@ -6,19 +6,13 @@ import json
 from typing import Any
 
 from core.errors import UserError
-from core.training import control
 from core.training.config import MOST_STEPS
 from core.training.run import Run, RunView, resume
 from core.workspace import Project
 from ui import html
 from ui.i18n import Translator
 
-_ASKS = {
-    "sample": control.sample_now,
-    "save": control.save_now,
-    "pause": control.pause,
-    "go_on": control.go_on,
-}
+_VERBS = {"sample": Run.sample, "save": Run.save, "pause": Run.pause, "go_on": Run.resume}
 
 
 def controls(t: Translator, view: RunView) -> str:
@@ -52,13 +46,15 @@ def act_on_run(project: Project, evt: Any) -> bool:
     """
     if evt.do == "resume":
         resume(project, evt.id, wait=True)
-    elif evt.do in _ASKS:
-        _ASKS[evt.do](Run(project, evt.id))
+    elif evt.do in _VERBS:
+        _VERBS[evt.do](Run(project, evt.id))
     elif evt.do == "steps":
-        control.change_steps(Run(project, evt.id), _typed(evt.value))
+        Run(project, evt.id).change_steps(_typed(evt.value))
     elif evt.do == "keep":
         run_id, _, step = evt.id.rpartition(":")
-        control.stop_and_keep(Run(project, run_id), int(step))
+        run = Run(project, run_id)
+        run.keep(int(step))
+        run.stop()
     else:
         return False
     return True
