@@ -19,7 +19,7 @@ from benchmarks.events import median_ms
 from core.figures import Figures
 from core.records import Clip, ClipFilter, Source
 from core.store import Store
-from core.tables import opened
+from core.tables import connect
 
 STATES, SORTS = ("all", "new", "approved", "low"), ("time", "confidence", "length")
 SOURCES, PAGE = 20, 20
@@ -72,7 +72,7 @@ def main() -> None:
             for sort in SORTS
         }
         # A text with letters beyond ASCII in every other clip, and a search that goes through all of them.
-        with opened(store.path) as db:
+        with connect(store.path) as db:
             db.execute("UPDATE clips SET text = replace(text, 'sentence', 'oração é Água') WHERE rowid % 2")
         searches = {
             text: median_ms(partial(store.clips, ClipFilter(search=text), 0, PAGE), 5)

@@ -25,7 +25,7 @@ PLACE = {
 }
 
 
-def rows(chosen: ClipFilter) -> tuple[str, list[Any]]:
+def from_clause(chosen: ClipFilter) -> tuple[str, list[Any]]:
     """The clips the filter leaves: what follows FROM, conditions and all, and what fills it."""
     parts: list[str] = ["1=1"]
     values: list[Any] = []

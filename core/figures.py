@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from core import clip_filter
 from core.records import MEASURES, ClipFilter, Totals
-from core.tables import check, opened
+from core.tables import check, connect
 
 _T = TypeVar("_T")
 # A file's time tells two changes apart only if there is this much between them.
@@ -56,11 +56,11 @@ class Figures:
         return value
 
     def _vote_count(self) -> int:
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return int(db.execute("SELECT count(*) FROM votes").fetchone()[0])
 
     def _totals(self) -> Totals:
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             sources = db.execute("SELECT count(*), coalesce(sum(seconds), 0) FROM sources").fetchone()
             clips = db.execute(
                 "SELECT count(*), coalesce(sum(end_s - start_s), 0), coalesce(sum(text != ''), 0), "
@@ -74,17 +74,17 @@ class Figures:
     def sure_counts(self, levels: Sequence[float], *, unflagged: bool = False) -> dict[float, int]:
         """How many new clips have a text and at least each of these confidences, in one query."""
         sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
-        those, values = clip_filter.rows(ClipFilter("new", unflagged=unflagged))
-        with opened(self.path) as db:
+        those, values = clip_filter.from_clause(ClipFilter("new", unflagged=unflagged))
+        with connect(self.path) as db:
             row = db.execute(f"SELECT {sums} FROM {those} AND text != ''", (*levels, *values)).fetchone()
         return dict(zip(levels, row, strict=True))
 
     def flag_counts(self, state: str = "flagged") -> dict[str, int]:
         """How many clips of a state (see `ClipFilter`) have each flag."""
         counts: dict[str, int] = {}
-        those, values = clip_filter.rows(ClipFilter(state))
+        those, values = clip_filter.from_clause(ClipFilter(state))
         sql = f"SELECT text_flags, sound_flags, count(*) FROM {those} GROUP BY 1, 2"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             for text_flags, sound_flags, count in db.execute(sql, values):
                 for code in (*text_flags.split(), *sound_flags.split()):
                     counts[code] = counts.get(code, 0) + count
@@ -94,18 +94,18 @@ class Figures:
         """One measure of all clips that are not rejected, for its histogram."""
         if name not in MEASURES:
             raise ValueError(f"no measure: {name}; there are {', '.join(sorted(MEASURES))}")
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             sql = f"SELECT {name} FROM clips WHERE {name} IS NOT NULL AND status != 'rejected'"
             return [row[0] for row in db.execute(sql)]
 
     def confidences(self) -> list[float]:
         """How sure recognition was of each clip it heard, 0 to 1, for the histogram."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [row[0] for row in db.execute("SELECT confidence FROM clips WHERE confidence IS NOT NULL")]
 
     def clip_seconds(self) -> dict[str, float]:
         """Length in seconds of each clip that is not rejected, by id."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return dict(db.execute("SELECT id, end_s - start_s FROM clips WHERE status != 'rejected'").fetchall())
 
 

@@ -144,13 +144,18 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A blind choice. ``pair`` names what was compared; ``choice`` is left, right or same."""
+    """A blind choice between two that said the same ``sentence``; ``choice`` is left, right or same.
+
+    ``pair`` names what was compared. ``listener`` is a login's short name; empty where nobody logs in.
+    """
 
     pair: str
     left: str
     right: str
     choice: str
     at: float
+    sentence: str = ""
+    listener: str = ""
 
 
 @dataclass(frozen=True, slots=True)

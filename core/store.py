@@ -9,19 +9,20 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
 from core import clip_filter, conflicts
 from core.errors import UserError
 from core.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
-from core.tables import insert, opened, record
+from core.tables import connect, insert, record
 from core.text import clean
 
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
 _LONGEST_S = 120.0
+_VOTE = "pair, left_name, right_name, choice, at, sentence, listener"  # the fields of a `Vote`, in order
 _REACHING_INTO = "source_id=? AND start_s > ? AND start_s < ? AND end_s > ?"
 
 
@@ -37,7 +38,7 @@ class Store:
         """Add a recording with the words and clips that come with it, all of it or nothing."""
         spoken = _word_rows(source.id, words)
         cut = _clip_rows(clips)
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
             insert(db, "words", spoken)
             if cut:
@@ -47,7 +48,7 @@ class Store:
 
     def sources(self) -> list[Source]:
         """All recordings in the order they came."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [record(Source, row) for row in db.execute("SELECT * FROM sources ORDER BY added_at, id")]
 
     def source(self, source_id: str) -> Source:
@@ -56,7 +57,7 @@ class Store:
         Raises:
             UserError: ``source.missing``.
         """
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             row = db.execute("SELECT * FROM sources WHERE id=?", (source_id,)).fetchone()
         if row is None:
             raise UserError(
@@ -68,14 +69,14 @@ class Store:
         self, source_id: str, *, title: str | None = None, rights: str | None = None, use: str | None = None
     ) -> None:
         """Set the title, the rights note, or which sound of a recording is used."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             for name, value in (("title", title), ("rights", rights), ("use", use)):
                 if value is not None:
                     db.execute(f"UPDATE sources SET {name}=? WHERE id=?", (value, source_id))
 
     def remove_source(self, source_id: str) -> None:
         """Remove a recording and its clips from the database (files are the caller's)."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("DELETE FROM sources WHERE id=?", (source_id,))
 
     # Their words
@@ -83,13 +84,13 @@ class Store:
     def words(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[Word]:
         """The words known of a recording that begin from ``start_s`` on and before ``end_s``, in order."""
         sql = "SELECT * FROM words WHERE source_id=? AND start_s >= ? AND start_s < ? ORDER BY start_s, rowid"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [record(Word, row) for row in db.execute(sql, (source_id, start_s, end_s))]
 
     def replace_words(self, source_id: str, start_s: float, end_s: float, words: Iterable[Word]) -> None:
         """Put these words in the place of those known of a stretch of a recording."""
         rows = _word_rows(source_id, words)
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             sql = "DELETE FROM words WHERE source_id=? AND start_s >= ? AND start_s < ?"
             db.execute(sql, (source_id, start_s, end_s))
@@ -98,50 +99,50 @@ class Store:
     def words_stamp(self, source_id: str) -> tuple[float, ...]:
         """Changes whenever the words of a recording do; quick for hundreds of thousands of them."""
         sql = "SELECT count(*), coalesce(max(rowid), 0), total(start_s) FROM words WHERE source_id=?"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return tuple(db.execute(sql, (source_id,)).fetchone())
 
     # Clips that a filter leaves
 
     def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
         """A page of clips; a negative limit means all."""
-        those, values = clip_filter.rows(chosen)
+        those, values = clip_filter.from_clause(chosen)
         order = clip_filter.ORDER[chosen.sort]
         # Rows are chosen by what the indexes hold; only those of the page are read whole.
         page = f"SELECT rowid FROM {those} ORDER BY {order} LIMIT ? OFFSET ?"
         sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
 
     def count(self, chosen: ClipFilter = ClipFilter()) -> int:
         """How many clips the filter leaves."""
-        those, values = clip_filter.rows(chosen)
-        with opened(self.path) as db:
+        those, values = clip_filter.from_clause(chosen)
+        with connect(self.path) as db:
             return int(db.execute(f"SELECT count(*) FROM {those}", values).fetchone()[0])
 
     def holds(self, chosen: ClipFilter, clip_id: str) -> bool:
         """Whether the filter leaves this clip."""
-        those, values = clip_filter.rows(chosen)
-        with opened(self.path) as db:
+        those, values = clip_filter.from_clause(chosen)
+        with connect(self.path) as db:
             return db.execute(f"SELECT 1 FROM {those} AND id=?", (*values, clip_id)).fetchone() is not None
 
     def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
         """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
-        those, values = clip_filter.rows(chosen)
+        those, values = clip_filter.from_clause(chosen)
         place = clip_filter.PLACE[chosen.sort]
         sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{one} DESC" for one in place))
         here, its = clip_filter.place_of(chosen, clip)
         near = f"SELECT rowid FROM {those} AND ({', '.join(place)}) {sign} {here}"
         sql = f"SELECT * FROM clips WHERE rowid IN ({near} ORDER BY {order} LIMIT ?) ORDER BY {order}"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [record(Clip, row) for row in db.execute(sql, (*values, *its, limit))]
 
     def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
         """How many clips the filter leaves before this one in the filter's order."""
-        those, values = clip_filter.rows(chosen)
+        those, values = clip_filter.from_clause(chosen)
         here, its = clip_filter.place_of(chosen, clip)
         sql = f"SELECT count(*) FROM {those} AND ({', '.join(clip_filter.PLACE[chosen.sort])}) < {here}"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return int(db.execute(sql, (*values, *its)).fetchone()[0])
 
     # Clips by id, or by where they lie in their recording
@@ -152,13 +153,13 @@ class Store:
         Raises:
             UserError: ``clip.missing``.
         """
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return _clip_row(db, clip_id)
 
     def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
         """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""
         sql = f"SELECT * FROM clips WHERE {_REACHING_INTO} ORDER BY start_s LIMIT ?"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [
                 record(Clip, row) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s, limit))
             ]
@@ -166,14 +167,14 @@ class Store:
     def bounds(self, source_id: str, start_s: float = 0.0, end_s: float = 1e9) -> list[tuple[float, float]]:
         """Where the clips that reach into a stretch of a recording begin and end, in order."""
         sql = f"SELECT start_s, end_s FROM clips WHERE {_REACHING_INTO} ORDER BY start_s"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
 
     def around(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
         """Where the last clip before a stretch ends (0 if there is none), and where the next after it begins."""
         before = "SELECT end_s FROM clips WHERE source_id=? AND start_s <= ? ORDER BY start_s DESC LIMIT 1"
         after = "SELECT start_s FROM clips WHERE source_id=? AND start_s >= ? ORDER BY start_s LIMIT 1"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             last = db.execute(before, (source_id, start_s)).fetchone()
             following = db.execute(after, (source_id, end_s)).fetchone()
         return (last[0] if last else 0.0), (following[0] if following else float("inf"))
@@ -195,7 +196,7 @@ class Store:
                 raises, nothing is changed.
         """
         wanted = {clip.id: clip for clip in clips}
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_number(db, source_id, wanted)
             rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
@@ -211,7 +212,7 @@ class Store:
 
     def last_number(self, source_id: str) -> int:
         """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return _last_number(db, source_id)
 
     def swap_clips(
@@ -225,7 +226,7 @@ class Store:
         Raises:
             UserError: ``clip.missing``: one of ``gone`` is not there (any more); ``clip.changed``.
         """
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             before = [_clip_row(db, clip_id) for clip_id in gone]
             for clip, was in zip(before, seen, strict=False):
@@ -248,7 +249,7 @@ class Store:
             keep: handed those of them as they are now that a person decided on or changed, and their revisions,
                 before they go; if it raises, nothing is changed.
         """
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             edit = _last_edit(db, source_id)
             if edit is None:
@@ -263,7 +264,7 @@ class Store:
 
     def last_edit(self, source_id: str) -> Edit | None:
         """What `undo_edit` would take back."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return _last_edit(db, source_id)
 
     # What a person changes in a clip
@@ -283,7 +284,7 @@ class Store:
         """
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(_EDITABLE))}")
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             status = str(changes.get("status", ""))
             conflicts.check(_clip_row(db, clip_id), seen, typed=typed, status=status, heard=heard)
@@ -308,11 +309,11 @@ class Store:
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
         if isinstance(chosen, ClipFilter):
-            those, values = clip_filter.rows(chosen)
+            those, values = clip_filter.from_clause(chosen)
         else:
             those, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
         now = time.time()
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             if seen is not None and isinstance(chosen, ClipFilter) and seen != _stamp(db, chosen):
                 raise conflicts.several_changed()
@@ -323,22 +324,22 @@ class Store:
 
     def stamp(self, chosen: ClipFilter) -> str:
         """Changes whenever other clips are left by the filter, or one of them is changed."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return _stamp(db, chosen)
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return _revisions(db, clip_id)
 
     def written(self) -> set[str]:
         """Ids of the clips whose text a person changed."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
 
     def last_change(self) -> tuple[str, str]:
         """What `undo_last` would take back: its stamp, and the clip it is of; both empty if there is nothing."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             row = _last_change(db)
         return (conflicts.digest(*row), row["clip_id"]) if row else ("", "")
 
@@ -354,7 +355,7 @@ class Store:
             UserError: ``clip.changed``: another change came since.
         """
         there = "clip_id IN (SELECT id FROM clips)"
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_change(db)
             if seen is not None and seen != (conflicts.digest(*last) if last else ""):
@@ -414,7 +415,7 @@ class Store:
             "compression_ratio": compression_ratio,
             "text_flags": text_flags,
         }
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             row = db.execute(sql, values).fetchone()
             return None if row is None else record(Clip, row)
 
@@ -441,12 +442,12 @@ class Store:
             f"text_flags=CASE WHEN {same} THEN :text_flags ELSE text_flags END WHERE id=:id"
         )
         values = {"id": clip_id, "second_text": clean(second_text), "mismatch": mismatch, "text_flags": text_flags}
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute(sql, {**values, "text": text, "checked": int(checked)})
 
     def flag_texts(self, flags: Mapping[str, str]) -> None:
         """Set the flags of clips' texts by id, all at once."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             rows = [(codes, clip_id) for clip_id, codes in flags.items()]
             db.executemany("UPDATE clips SET text_flags=? WHERE id=?", rows)
 
@@ -456,7 +457,7 @@ class Store:
 
     def measure_clips(self, measures: Mapping[str, Mapping[str, float | str | None]]) -> None:
         """Store what was measured of several clips, by id, in one transaction."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             for clip_id, found in measures.items():
                 if unknown := found.keys() - MEASURES:
                     raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {sorted(MEASURES)}")
@@ -467,22 +468,18 @@ class Store:
 
     def add_vote(self, vote: Vote) -> None:
         """Keep a vote; a second one on the same pair (a double click) is ignored."""
-        with opened(self.path) as db:
-            db.execute(
-                "INSERT OR IGNORE INTO votes (pair, left_name, right_name, choice, at) VALUES (?, ?, ?, ?, ?)",
-                (vote.pair, vote.left, vote.right, vote.choice, vote.at),
-            )
+        with connect(self.path) as db:
+            db.execute(f"INSERT OR IGNORE INTO votes ({_VOTE}) VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(vote))
 
     def undo_vote(self) -> None:
         """Take the last vote back."""
-        with opened(self.path) as db:
+        with connect(self.path) as db:
             db.execute("DELETE FROM votes WHERE number = (SELECT max(number) FROM votes)")
 
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""
-        with opened(self.path) as db:
-            rows = db.execute("SELECT pair, left_name, right_name, choice, at FROM votes ORDER BY number")
-            return [Vote(*row) for row in rows]
+        with connect(self.path) as db:
+            return [Vote(*row) for row in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")]
 
 
 def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:
@@ -527,7 +524,7 @@ def _last_change(db: sqlite3.Connection) -> sqlite3.Row | None:
 
 
 def _stamp(db: sqlite3.Connection, chosen: ClipFilter) -> str:
-    those, values = clip_filter.rows(chosen)
+    those, values = clip_filter.from_clause(chosen)
     facts = "count(*), total(rowid), max(edited_at), total(length(text)), count(nullif(status, 'new'))"
     return conflicts.digest(*db.execute(f"SELECT {facts} FROM {those}", values).fetchone())
 

@@ -1,9 +1,10 @@
-"""A project's database: opening it, its tables, bringing those of an older version up to them. SQLite in WAL mode."""
+"""A project's database: its schema, the migrations of older versions, and connections. SQLite in WAL mode."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import sqlite3
 import stat
@@ -15,12 +16,68 @@ from typing import Any, TypeVar
 from core import backups
 from core.damage import RECORDS, damaged, reading
 from core.errors import UserError
-from core.files import disk_full, is_full, replacing, takes_nothing_more
+from core.files import disk_full, inside, is_full, read_json, replacing, takes_nothing_more
 from core.folding import fold_accents
 
 _T = TypeVar("_T")
 
+FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
+_BEYOND_ASCII = "'*[^ -~]*'"
+VERSION = 7  # of the tables; a database of an older version is migrated when it is opened
 _SCHEMA = """
+CREATE TABLE sources (
+  id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
+  added_at REAL, audio_md5 TEXT DEFAULT '', note TEXT DEFAULT '', use TEXT DEFAULT 'original');
+CREATE TABLE clips (
+  id TEXT PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
+  start_s REAL, end_s REAL, text TEXT, raw_text TEXT, language TEXT, status TEXT, reason TEXT, confidence REAL,
+  mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL,
+  avg_logprob REAL, no_speech_prob REAL, compression_ratio REAL, naturalness REAL, peak_dbfs REAL, gain_db REAL,
+  bandwidth_hz REAL, lead_s REAL, tail_s REAL, second_text TEXT DEFAULT '', text_flags TEXT DEFAULT '',
+  sound_flags TEXT DEFAULT '', forced TEXT DEFAULT '', given INTEGER DEFAULT 0, checked INTEGER DEFAULT 0,
+  folded TEXT);
+CREATE TABLE revisions (number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
+CREATE TABLE clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL, changed_at REAL);
+CREATE TABLE words (
+  source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, start_s REAL, end_s REAL, text TEXT,
+  probability REAL);
+CREATE TABLE edits (
+  number INTEGER PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, what TEXT, before TEXT,
+  after TEXT);
+CREATE TABLE votes (
+  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL,
+  sentence TEXT DEFAULT '', listener TEXT DEFAULT '');
+"""
+# Made anew after a migration, so that no older one of the same name stays.
+_INDEXES = f"""
+CREATE INDEX clips_by_time ON clips (source_id, start_s);
+CREATE INDEX clips_by_status ON clips (status, source_id, start_s);
+CREATE INDEX clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX clips_by_length ON clips (end_s - start_s, source_id, start_s);
+CREATE INDEX clips_by_status_confidence ON clips (status, confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
+CREATE INDEX clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
+CREATE INDEX clips_flagged ON clips (
+  source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
+CREATE INDEX revisions_by_clip ON revisions (clip_id, number);
+CREATE INDEX words_by_time ON words (source_id, start_s);
+CREATE TRIGGER fold_new_text AFTER INSERT ON clips WHEN NEW.text GLOB {_BEYOND_ASCII} BEGIN
+  UPDATE clips SET folded = fold_accents(NEW.text) WHERE id = NEW.id;
+END;
+CREATE TRIGGER fold_changed_text AFTER UPDATE OF text ON clips WHEN NEW.text IS NOT OLD.text BEGIN
+  UPDATE clips SET folded = CASE WHEN NEW.text GLOB {_BEYOND_ASCII} THEN fold_accents(NEW.text) END WHERE id = NEW.id;
+END;
+"""
+
+
+def _columns(table: str, *columns: str) -> str:
+    return "".join(f"ALTER TABLE {table} ADD COLUMN {column};\n" for column in columns)
+
+
+# What makes of the tables of the version before those of each version. Before 2 they had no number, and may lack some;
+# 3 had other indexes only.
+_MIGRATIONS = {
+    2: """
 CREATE TABLE IF NOT EXISTS sources (
   id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
   added_at REAL);
@@ -28,63 +85,48 @@ CREATE TABLE IF NOT EXISTS clips (
   id TEXT PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE,
   start_s REAL, end_s REAL, text TEXT, raw_text TEXT, language TEXT, status TEXT, reason TEXT, confidence REAL,
   mismatch REAL, snr_db REAL, loudness_lufs REAL, clipped_fraction REAL, speaker_similarity REAL, edited_at REAL);
-CREATE INDEX IF NOT EXISTS clips_by_time ON clips (source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status ON clips (status, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_length ON clips (end_s - start_s, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status_confidence ON clips (
-  status, confidence IS NULL, confidence, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
 CREATE TABLE IF NOT EXISTS revisions (
   number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
-CREATE INDEX IF NOT EXISTS revisions_by_clip ON revisions (clip_id, number);
 CREATE TABLE IF NOT EXISTS votes (
-  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
+  number INTEGER PRIMARY KEY, pair TEXT, left_name TEXT, right_name TEXT, choice TEXT, at REAL);
 CREATE TABLE IF NOT EXISTS clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS words (
   source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, start_s REAL, end_s REAL, text TEXT,
   probability REAL);
-CREATE INDEX IF NOT EXISTS words_by_time ON words (source_id, start_s);
 CREATE TABLE IF NOT EXISTS edits (
   number INTEGER PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, what TEXT, before TEXT,
   after TEXT);
 """
-FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
-VERSION = 6  # of the tables; a database made by an older one is brought up to it
-# Columns that came after the first tables, with what older rows get.
-_LATER_COLUMNS = {
-    "clip_numbers": ("changed_at REAL",),
-    "sources": ("audio_md5 TEXT DEFAULT ''", "note TEXT DEFAULT ''", "use TEXT DEFAULT 'original'"),
-    "clips": (
-        *(f"{name} REAL" for name in ("avg_logprob", "no_speech_prob", "compression_ratio", "naturalness")),
-        *(f"{name} REAL" for name in ("peak_dbfs", "gain_db", "bandwidth_hz", "lead_s", "tail_s")),
-        *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced")),
-        "given INTEGER DEFAULT 0",
-        "checked INTEGER DEFAULT 0",
-        "folded TEXT",
+    + _columns("sources", "audio_md5 TEXT DEFAULT ''", "note TEXT DEFAULT ''", "use TEXT DEFAULT 'original'")
+    + _columns("clips", "avg_logprob REAL", "no_speech_prob REAL", "compression_ratio REAL", "naturalness REAL")
+    + _columns("clips", "peak_dbfs REAL", "gain_db REAL", "bandwidth_hz REAL", "lead_s REAL", "tail_s REAL")
+    + _columns(
+        "clips", *(f"{name} TEXT DEFAULT ''" for name in ("second_text", "text_flags", "sound_flags", "forced"))
     ),
+    4: _columns("clip_numbers", "changed_at REAL"),
+    5: """
+ALTER TABLE clips ADD COLUMN given INTEGER DEFAULT 0;
+UPDATE clips SET given = 1 WHERE text != ''
+  AND (text != raw_text OR source_id IN (SELECT id FROM sources WHERE origin IN ('reading', 'dataset')))
+  AND NOT EXISTS (SELECT 1 FROM revisions WHERE clip_id = clips.id AND field = 'text');
+ALTER TABLE clips ADD COLUMN checked INTEGER DEFAULT 0;
+UPDATE clips SET checked = 1 WHERE second_text != '' OR (given = 0 AND mismatch IS NOT NULL);
+""",
+    6: f"""
+ALTER TABLE clips ADD COLUMN folded TEXT;
+UPDATE clips SET folded = fold_accents(text) WHERE text GLOB {_BEYOND_ASCII};
+""",
+    # The first tables took a second vote on a pair; the first one counts.
+    7: """
+ALTER TABLE votes RENAME TO older;
+CREATE TABLE votes (
+  number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL,
+  sentence TEXT DEFAULT '', listener TEXT DEFAULT '');
+INSERT OR IGNORE INTO votes (number, pair, left_name, right_name, choice, at, sentence)
+  SELECT number, pair, left_name, right_name, choice, at, sentence_of(pair) FROM older ORDER BY number;
+DROP TABLE older;
+""",
 }
-_BEYOND_ASCII = "'*[^ -~]*'"
-# What rows of an older version tell of a new column.
-_FILLED = {
-    "given": """UPDATE clips SET given = 1 WHERE text != ''
-      AND (text != raw_text OR source_id IN (SELECT id FROM sources WHERE origin IN ('reading', 'dataset')))
-      AND NOT EXISTS (SELECT 1 FROM revisions WHERE clip_id = clips.id AND field = 'text')""",
-    "checked": "UPDATE clips SET checked = 1 WHERE second_text != '' OR (given = 0 AND mismatch IS NOT NULL)",
-    "folded": f"UPDATE clips SET folded = fold_accents(text) WHERE text GLOB {_BEYOND_ASCII}",
-}
-_LATER_INDEXES = f"""
-CREATE INDEX IF NOT EXISTS clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
-CREATE INDEX IF NOT EXISTS clips_flagged ON clips (
-  source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
-DROP INDEX IF EXISTS clips_by_flags;
-CREATE TRIGGER IF NOT EXISTS fold_new_text AFTER INSERT ON clips WHEN NEW.text GLOB {_BEYOND_ASCII} BEGIN
-  UPDATE clips SET folded = fold_accents(NEW.text) WHERE id = NEW.id;
-END;
-CREATE TRIGGER IF NOT EXISTS fold_changed_text AFTER UPDATE OF text ON clips WHEN NEW.text IS NOT OLD.text BEGIN
-  UPDATE clips SET folded = CASE WHEN NEW.text GLOB {_BEYOND_ASCII} THEN fold_accents(NEW.text) END WHERE id = NEW.id;
-END;
-"""
 # What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
 SEARCHED = "coalesce(folded, text)"
 _TABLES = ("sources", "clips", "revisions", "votes", "clip_numbers", "words", "edits")
@@ -92,7 +134,7 @@ _PASSING = ("locked", "full", "readonly", "interrupted", "too many")  # in words
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def connect(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection with the tables as they are now; what is done in it is kept, unless it raises.
 
     The first that changes something on a day leaves a copy of that day (`core.backups`).
@@ -111,7 +153,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA foreign_keys=ON")
             connection.row_factory = sqlite3.Row
             _add_functions(connection)
-            bring_up(connection, path)
+            migrate(connection, path)
             with connection:
                 yield connection
             if connection.total_changes:
@@ -132,7 +174,7 @@ def check(path: Path) -> None:
         DamagedFile: they cannot.
         UserError: ``records.newer``.
     """
-    with opened(path) as db:
+    with connect(path) as db:
         for table in _TABLES:
             db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
 
@@ -142,7 +184,7 @@ def begin_anew(path: Path) -> None:
     with replacing(path) as temporary, contextlib.closing(sqlite3.connect(temporary)) as db:
         _add_functions(db)
         db.execute("PRAGMA synchronous=OFF")  # it is written out as a whole before it gets its name
-        bring_up(db)
+        migrate(db)
         db.execute("PRAGMA journal_mode=WAL")
 
 
@@ -216,8 +258,8 @@ def insert(db: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> No
         db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
 
 
-def bring_up(db: sqlite3.Connection, path: Path | None = None) -> None:
-    """Make the tables, or bring those of an older version up to this one; at once where there is nothing to do.
+def migrate(db: sqlite3.Connection, path: Path | None = None) -> None:
+    """Make the tables, or those of an older version into this one's; all of it or nothing.
 
     Args:
         db: the database.
@@ -226,26 +268,62 @@ def bring_up(db: sqlite3.Connection, path: Path | None = None) -> None:
     Raises:
         UserError: ``records.newer``.
     """
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(db)
     if version == VERSION:
         return
     if version > VERSION:
         raise _newer(path or Path(), version)
-    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if there and not there & set(_TABLES):
+    tables = _names(db, "table")
+    if tables and not tables & set(_TABLES):
         raise sqlite3.DatabaseError("the tables of something else")
-    if there and path is not None:
+    if tables and path is not None:
         backups.copy_before_migration(db, path, version)
-    db.executescript(_SCHEMA)
-    db.execute("BEGIN IMMEDIATE")  # two that open it at once: the second finds all done
-    for table, columns in _LATER_COLUMNS.items():
-        there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
-        for column in columns:
-            name = column.split()[0]
-            if name not in there:
-                db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-                if name in _FILLED:
-                    db.execute(_FILLED[name])
-    db.commit()
-    db.executescript(_LATER_INDEXES)
-    db.execute(f"PRAGMA user_version={VERSION}")
+    db.create_function("sentence_of", 1, functools.partial(_sentence_of, (path or Path()).parent))
+    db.execute("BEGIN IMMEDIATE")
+    with db:
+        if _version(db) != version:
+            return  # another process was first
+        scripts = [script for number, script in _MIGRATIONS.items() if number > version] if tables else [_SCHEMA]
+        for statement in _statements("".join(scripts)):
+            _execute(db, statement)
+        for kind in ("index", "trigger"):
+            for name in _names(db, kind):
+                db.execute(f'DROP {kind} "{name}"')
+        for statement in _statements(_INDEXES):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _execute(db: sqlite3.Connection, statement: str) -> None:
+    try:
+        db.execute(statement)
+    except sqlite3.OperationalError as error:
+        # Earlier versions noted their number last: one that was killed right before it had added the column.
+        if "duplicate column" not in str(error):
+            raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: ``executescript`` would end the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _names(db: sqlite3.Connection, kind: str) -> set[str]:
+    """Tables, indexes or triggers that statements made; not what SQLite made by itself."""
+    return {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = ? AND sql IS NOT NULL", (kind,))}
+
+
+def _sentence_of(project: Path, pair: str) -> str:
+    """What was said in a pair, from its note; empty where there is none that can be read."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        return str(read_json(inside(project / "listening" / "pairs", f"{pair}.json"))["text"])
+    return ""

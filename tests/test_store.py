@@ -18,7 +18,7 @@ from core import store as store_module
 from core.errors import UserError
 from core.records import Clip, ClipFilter, Source, Vote, Word
 from core.store import Store
-from core.tables import opened
+from core.tables import connect
 from core.workspace import Project
 
 # Going through all 50,000 clips without the indexes takes from 340,000 (a page) and 1,330,000 (a review) on.
@@ -303,7 +303,7 @@ def test_totals_of_an_unchanged_project_cost_no_look_into_its_database(
     time.sleep(figures._SETTLES_S + 0.05)
     first = numbers.totals()
     opens: list[Path] = []
-    monkeypatch.setattr(figures, "opened", lambda path: opens.append(path) or opened(path))
+    monkeypatch.setattr(figures, "connect", lambda path: opens.append(path) or connect(path))
     assert all(numbers.totals() == first for _ in range(50)) and opens == []
     store.edit_clip("a-4", text="Something else.")
     assert numbers.totals().edited_at > first.edited_at and len(opens) == 1
@@ -338,12 +338,12 @@ def test_a_page_of_fifty_thousand_clips_is_found_by_the_indexes(
 
     @contextlib.contextmanager
     def counting(path: Path) -> Iterator[sqlite3.Connection]:
-        with opened(path) as db:
+        with connect(path) as db:
             db.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1000), 1000)
             yield db
 
     for module in (store_module, figures):
-        monkeypatch.setattr(module, "opened", counting)
+        monkeypatch.setattr(module, "connect", counting)
     for state, sort, offset in itertools.product(STATES, SORTS, (0, 12_000)):
         steps[0] = 0
         assert len(store.clips(ClipFilter(state, sort=sort), offset, 20)) == 20

@@ -94,8 +94,10 @@ def next_pair(
     return _pair(opened or _make(project, *_choose(project, run_id, left, right, sentence)))
 
 
-def vote(project: Project, pair_id: str, choice: str) -> Reveal:
+def vote(project: Project, pair_id: str, choice: str, listener: str = "") -> Reveal:
     """Keep the vote and tell the names. A second vote on a pair changes nothing: the first one counts.
+
+    ``listener`` names who heard it; empty where nobody logs in.
 
     Raises:
         UserError: ``listening.no_pair``.
@@ -104,7 +106,8 @@ def vote(project: Project, pair_id: str, choice: str) -> Reveal:
     if choice not in CHOICES:
         raise ValueError(f"{choice!r} is none of {', '.join(CHOICES)}")
     record = _record(project, pair_id)
-    project.store.add_vote(Vote(pair_id, _name(record["left"]), _name(record["right"]), choice, time.time()))
+    names = _name(record["left"]), _name(record["right"])
+    project.store.add_vote(Vote(pair_id, *names, choice, time.time(), record["text"], listener))
     return reveal(project, pair_id)
 
 
@@ -164,8 +167,7 @@ def _choose(
     must = frozenset({left, right} - {""})
     # Two named checkpoints may come from two runs, whichever run the page is looking at.
     known = _known(project, "" if must else run_id, number)
-    spoken = {record["id"]: int(record["sentence"]) for record in _records(project)}
-    chosen = suggest(known, project.store.votes(), spoken, random.SystemRandom(), must)
+    chosen = suggest(known, project.store.votes(), random.SystemRandom(), must)
     if chosen is None or (left and left == right):
         raise _nothing_to_compare(by_name(candidates(project)), sorted(must) if left and right else [], number)
     return chosen

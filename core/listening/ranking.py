@@ -73,7 +73,6 @@ def table(project: Project, run_id: str = "") -> Ranking:
 def suggest(
     known: Sequence[Candidate],
     votes: Sequence[Vote],
-    spoken: dict[str, int],
     chance: random.Random,
     must: frozenset[str] = frozenset(),
 ) -> tuple[Candidate, Candidate, Sentence] | None:
@@ -82,7 +81,6 @@ def suggest(
     Args:
         known: what can be compared.
         votes: all votes so far.
-        spoken: sentence number of each voted pair's id, so that a pair is heard on every sentence in turn.
         chance: where equals are drawn from.
         must: names that have to be in the pair.
 
@@ -106,21 +104,16 @@ def suggest(
             chance.random(),
         ),
     )
-    return left, right, _least_heard(left, right, shared, votes, spoken, chance)
+    return left, right, _least_heard(left, right, shared, votes, chance)
 
 
 def _least_heard(
-    left: Candidate,
-    right: Candidate,
-    shared: Sequence[Sentence],
-    votes: Sequence[Vote],
-    spoken: dict[str, int],
-    chance: random.Random,
+    left: Candidate, right: Candidate, shared: Sequence[Sentence], votes: Sequence[Vote], chance: random.Random
 ) -> Sentence:
     """The sentence on which these two were compared least often."""
     names = {left.name, right.name}
-    heard = Counter(spoken.get(vote.pair) for vote in votes if {vote.left, vote.right} == names)
-    return min(shared, key=lambda sentence: (heard[sentence.number], chance.random()))
+    heard = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == names)
+    return min(shared, key=lambda sentence: (heard[sentence.text], chance.random()))
 
 
 def _share(won: int, lost: int, tied: int) -> float | None:

@@ -14,7 +14,7 @@ from core.dataset.report import report
 from core.engines.xtts.base_files import FILES
 from core.errors import UserError
 from core.files import sha256_file
-from core.tables import opened
+from core.tables import connect
 from core.workspace import Project
 from tests.dataset.conftest import MakeClips
 
@@ -78,7 +78,7 @@ def test_a_text_that_an_older_version_kept_is_cleaned_when_it_is_frozen(
     project: Project, make_clips: MakeClips
 ) -> None:
     clips = make_clips("a", 5)
-    with opened(project.store.path) as db:
+    with connect(project.store.path) as db:
         db.execute("UPDATE clips SET text='Zero\u200bwidth\u00a0and \ufeffmore.' WHERE id=?", (clips[0].id,))
     rows = {row[0]: row[1] for row in _rows(freeze(project).path / "metadata.csv")}
     assert rows[clips[0].id] == "Zerowidth and more."
@@ -189,7 +189,7 @@ def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Pro
 
     clips = make_clips("a", 8 + sum(map(len, NASTY.values())))
     texts = [text for kind in NASTY.values() for text in kind]
-    with opened(project.store.path) as db:  # as a version before cleaning kept them
+    with connect(project.store.path) as db:  # as a version before cleaning kept them
         db.executemany("UPDATE clips SET text=? WHERE id=?", [(t, c.id) for t, c in zip(texts, clips, strict=False)])
     for clip, frames in zip(clips[-4:], (11_003, 11_000, 255_802, 255_850), strict=True):  # about both limits
         soundfile.write(project.clip_file(clip.id), np.full(frames, 0.1, np.float32), 22_050, subtype="PCM_16")

@@ -124,9 +124,11 @@ def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_
     _run(project, "run", (0, 10, 20))
     for _ in range(6):
         pair = next_pair(project)
-        vote(project, pair.id, "same")
+        vote(project, pair.id, "same", "ana's browser")
+        assert (project.store.votes()[-1].sentence, project.store.votes()[-1].listener) == (pair.text, "ana's browser")
     pairs = Counter(frozenset((one.left, one.right)) for one in project.store.votes())
     assert len(pairs) == 3 and set(pairs.values()) == {2}
+    assert len({(frozenset((one.left, one.right)), one.sentence) for one in project.store.votes()}) == 6
     ranking = table(project)
     assert (ranking.votes, ranking.compared, ranking.pairs) == (6, 3, 3)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from gradio.context import LocalContext
 
 from core.settings import Settings
 from tests.server.conftest import Client, serving
 from ui import sessions as module
-from ui.sessions import MOST_SESSIONS, SESSION_S, Sessions
+from ui import visitor
+from ui.login import SESSION
+from ui.sessions import MOST_SESSIONS, SESSION_S, Session, Sessions
 
 PASSWORD = "ein gutes Passwort €"
 RIGHT = {"user": "voicewright", "password": PASSWORD}
@@ -308,3 +312,13 @@ def test_the_system_page_lists_who_is_logged_in_and_ends_one_or_all(tmp_path: Pa
         here.click("#log-out-everywhere")
         here.wait_for_selector("#password")
         there.wait_for_selector("#password", timeout=20_000)
+
+
+def test_who_listens_is_told_apart_by_login_and_is_nobody_without_one() -> None:
+    assert visitor.login_name() == ""
+    session = Session("ab" * 32, 1.0, 1.0, "10.0.0.1")
+    token = LocalContext.request.set(SimpleNamespace(scope={SESSION: session}))
+    try:
+        assert visitor.login_name() == "abababababab"
+    finally:
+        LocalContext.request.reset(token)

@@ -26,7 +26,7 @@ from core.sources.link_import import Taken, origin_of, take_link
 from core.sources.link_options import LinkOptions
 from core.sources.upload import Duplicate, add_file
 from core.sources.youtube import Downloaded
-from core.tables import bring_up
+from core.tables import migrate
 from core.tasks import import_sources
 from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
@@ -366,7 +366,7 @@ def test_words_come_with_their_recording_or_not_at_all(
     path = write(tmp_path / "a.wav", tone(2))
     word = Word(0.5, 1.0, "hello")
     with monkeypatch.context() as patch:
-        patch.setattr("core.tables.bring_up", _without_words)
+        patch.setattr("core.tables.migrate", _without_words)
         with pytest.raises(sqlite3.IntegrityError):
             add_file(project, path, words=lambda source: [word])
     assert project.store.sources() == []
@@ -382,5 +382,5 @@ def test_words_come_with_their_recording_or_not_at_all(
 
 def _without_words(db: sqlite3.Connection, path: Path) -> None:
     """Words are refused, as when the process ends before they are written."""
-    bring_up(db, path)
+    migrate(db, path)
     db.execute("CREATE TEMP TRIGGER no_words BEFORE INSERT ON words BEGIN SELECT RAISE(ABORT, 'ended'); END")

@@ -9,7 +9,7 @@ import pytest
 from core.audio.clips import plan_clips
 from core.audio.silence import Span
 from core.records import MISMATCH, Word
-from core.tables import opened
+from core.tables import connect
 from core.transcription.base import Heard
 from core.transcription.opinions import flag_all, retimed, store_heard, store_second, unchecked
 from core.transcription.wer import cer, word_diff
@@ -40,7 +40,7 @@ def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Pro
 
 def test_a_given_text_is_kept_and_checked_against_what_was_heard(project: Project, make_clips: MakeClips) -> None:
     right, wrong = make_clips(2)
-    with opened(project.store.path) as db:  # as subtitles leave it: a text that nobody heard or wrote here
+    with connect(project.store.path) as db:  # as subtitles leave it: a text that nobody heard or wrote here
         db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", (SAID.lower(), right.id))
         db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", ("Something else was meant.", wrong.id))
     for clip in project.store.clips():

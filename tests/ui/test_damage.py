@@ -444,5 +444,5 @@ def test_a_database_of_something_else_is_not_filled_with_our_tables(workspace: W
 
 
 def test_a_bug_in_a_question_to_whole_records_is_not_called_damage(workspace: Workspace) -> None:
-    with pytest.raises(sqlite3.OperationalError), tables.opened(workspace.project("ana").database) as db:
+    with pytest.raises(sqlite3.OperationalError), tables.connect(workspace.project("ana").database) as db:
         db.execute("SELECT nothing FROM clips")

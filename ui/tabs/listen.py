@@ -9,7 +9,7 @@ from core.listening.candidates import candidates, sentences
 from core.listening.pairs import CHOICES, Pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.workspace import Project
-from ui import html
+from ui import html, visitor
 from ui.i18n import Translator
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
@@ -38,7 +38,7 @@ def build(page: Page) -> Tab:
         if project is None:
             return None
         if evt.do in CHOICES:
-            vote(project, evt.id, evt.do)
+            vote(project, evt.id, evt.do, visitor.login_name())
             return {mover: html.arrive(f"judged={evt.id}", evt.id)}
         if evt.do == "undo":
             undo(project)
