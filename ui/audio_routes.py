@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
+from zipstream import ZipStream
 
 from core.errors import UserError
 from core.files import inside
@@ -20,7 +18,6 @@ from core.workspace import Project, Workspace
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
 _EXPORT_AUDIO = ("sample.wav", "reference.wav")
-_BLOCK = 1 << 20
 
 
 def audio_url(project: str, kind: str, *ids: str | int) -> str:
@@ -87,12 +84,13 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
         folder = _export_folder(_project(workspace, slug), name)
+        archive = zipped(folder)
         return StreamingResponse(
-            zipped(folder),
+            archive,
             media_type="application/zip",
             headers={
                 "Content-Disposition": f'attachment; filename="{name}.zip"',
-                "Content-Length": str(zipped_bytes(folder)),
+                "Content-Length": str(len(archive)),
                 "Cache-Control": "private, no-store",
             },
         )
@@ -153,60 +151,10 @@ def _audio(request: Request, file: Path) -> Response:
     return answer
 
 
-class _Outlet:
-    """What the zip writer writes to: keeps the bytes until they are sent. It cannot seek, so nothing is rewritten."""
-
-    def __init__(self) -> None:
-        self.waiting: list[bytes] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        sent = bytes(data)
-        self.waiting.append(sent)
-        return len(sent)
-
-    def flush(self) -> None:
-        """Nothing to do."""
-
-    def take(self) -> bytes:
-        data = b"".join(self.waiting)
-        self.waiting.clear()
-        return data
-
-
-def _members(folder: Path) -> list[tuple[Path, str]]:
-    """What goes into the zip: (file, name in it). Links are left out."""
-    return [
-        (file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.is_symlink() and file.resolve().is_relative_to(folder.resolve())
-    ]
-
-
-def zipped(folder: Path) -> Iterator[bytes]:
-    """A folder as a zip file, stored and made while it is sent: no second copy on disk."""
-    outlet = _Outlet()
-    with zipfile.ZipFile(cast(IO[bytes], outlet), "w", zipfile.ZIP_STORED) as archive:
-        for file, name in _members(folder):
-            info = zipfile.ZipInfo.from_file(file, name)
-            with open(file, "rb") as reading, archive.open(info, "w", force_zip64=True) as writing:
-                while block := reading.read(_BLOCK):
-                    writing.write(block)
-                    yield outlet.take()
-            yield outlet.take()
-    yield outlet.take()
-
-
-def zipped_bytes(folder: Path) -> int:
-    """How long `zipped` will be, so that a browser can show how far the download is.
-
-    The sizes of the records are those of PKWARE's APPNOTE.TXT, 4.3: each file has a local header with a ZIP64 field
-    (30 + name + 20) and a descriptor (24), and a central header (46 + name), longer where a number passes 2 GiB.
-    """
-    limit = zipfile.ZIP64_LIMIT
-    place = directory = 0
-    for file, name in _members(folder):
-        size, letters = file.stat().st_size, len(name.encode())
-        large = (16 if size > limit else 0) + (8 if place > limit else 0)
-        directory += 46 + letters + (4 + large if large else 0)
-        place += 30 + letters + 20 + size + 24
-    return place + directory + 22 + (76 if place > limit or directory > limit else 0)
+def zipped(folder: Path) -> ZipStream:
+    """A folder as a zip file, stored and made while it is sent; its length is known before. Links are left out."""
+    archive = ZipStream(sized=True)
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink() and file.resolve().is_relative_to(folder.resolve()):
+            archive.add_path(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+    return archive

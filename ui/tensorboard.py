@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import re
-import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
+from a2wsgi import WSGIMiddleware
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
 from core.errors import UserError
 from core.workspace import Workspace
@@ -26,7 +23,8 @@ _QUESTION = re.compile(
     r"(experiment/\w+/)?data/plugin/(timeseries/timeSeries|scalars/scalars_multirun|hparams/(experiment|session_groups))"
 )
 _LONGEST = 1 << 20  # bytes of a question
-_SENT = ("content-type", "content-encoding", "cache-control", "expires", "location")
+_ASKED = (b"content-type", b"content-length", b"accept-encoding")
+_SENT = (b"content-type", b"content-length", b"content-encoding", b"cache-control", b"expires", b"location")
 
 
 def installed() -> bool:
@@ -59,28 +57,26 @@ def routes(workspace: Workspace) -> APIRouter:
         return RedirectResponse(f"./{slug}/", status_code=307)
 
     @router.get("/tensorboard/{slug}/{path:path}")
-    def page(request: Request, slug: str, path: str) -> Response:
-        return give(request, slug, path)
+    def page(slug: str, path: str) -> Response:
+        return give(slug, path)
 
     @router.post("/tensorboard/{slug}/{path:path}")
-    async def ask(request: Request, slug: str, path: str) -> Response:
+    def ask(request: Request, slug: str, path: str) -> Response:
         # Questions too long for an address; they change nothing.
         if not _QUESTION.fullmatch(path):
             return PlainTextResponse("Only reading.", status_code=405)
-        length = int(request.headers.get("content-length") or 0)
-        if length > _LONGEST:
+        if int(request.headers.get("content-length") or 0) > _LONGEST:
             return PlainTextResponse("Too long.", status_code=413)
-        body = await request.body()
-        return await run_in_threadpool(give, request, slug, path, body)
+        return give(slug, path)
 
-    def give(request: Request, slug: str, path: str, body: bytes = b"") -> Response:
+    def give(slug: str, path: str) -> Response:
         if not installed():
             return PlainTextResponse("The package “tensorboard” is not installed.", status_code=501)
         try:
             workspace.project(slug)
         except UserError as error:
             return PlainTextResponse(error.text, status_code=404)
-        return board(slug).answer(f"/{path}", request, body)
+        return board(slug).answer(f"/{path}")
 
     return router
 
@@ -105,18 +101,19 @@ class _Board:
         board.configure(argv=["tensorboard", "--logdir", str(folder), "--window_title", "Voicewright"])
         source = LocalDataIngester(board.flags)
         self.folder, self.runs = folder, source.deprecated_multiplexer
-        self.app: Callable[..., Iterable[bytes]] = application.TensorBoardWSGIApp(
-            board.flags, board.plugin_loaders, source.data_provider, board.assets_zip_provider, self.runs
+        self.app = WSGIMiddleware(
+            application.TensorBoardWSGIApp(
+                board.flags, board.plugin_loaders, source.data_provider, board.assets_zip_provider, self.runs
+            )
         )
         self.read_at = -_FRESH_S
         self.lock = threading.Lock()
 
-    def answer(self, path: str, request: Request, body: bytes) -> Response:
+    def answer(self, path: str) -> Response:
         """What TensorBoard says."""
         if "data/" in path:
             self._read()
-        status, headers, said = _call(self.app, path, request, body)
-        return Response(said, status, {name: value for name, value in headers if name.lower() in _SENT})
+        return _Answer(self.app, path)
 
     def _read(self) -> None:
         with self.lock:
@@ -126,40 +123,21 @@ class _Board:
                 self.read_at = time.monotonic()
 
 
-def _call(
-    app: Callable[..., Iterable[bytes]], path: str, request: Request, sent: bytes
-) -> tuple[int, list[tuple[str, str]], bytes]:
-    """One request by the rules of WSGI (PEP 3333)."""
-    said: dict[str, Any] = {}
+class _Answer(Response):
+    """An application's own answer at ``path``: it is told no cookies and no addresses, and its headers are sifted."""
 
-    def start(status: str, headers: list[tuple[str, str]], problem: object = None) -> Callable[[bytes], object]:
-        said.update(status=int(status.split()[0]), headers=headers)
-        return lambda block: None
+    def __init__(self, app: WSGIMiddleware, path: str) -> None:
+        super().__init__()
+        self.app, self.path = app, path
 
-    environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": request.url.query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_ACCEPT_ENCODING": request.headers.get("accept-encoding", ""),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "CONTENT_TYPE": request.headers.get("content-type", ""),
-        "CONTENT_LENGTH": str(len(sent)),
-        "wsgi.input": io.BytesIO(sent),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    blocks = app(environ, start)
-    try:
-        body = b"".join(blocks)
-    finally:
-        close = getattr(blocks, "close", None)
-        if close:
-            close()
-    return said["status"], said["headers"], body
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sifted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [header for header in message["headers"] if header[0] in _SENT]
+            await send(message)
+
+        asked = [header for header in scope["headers"] if header[0] in _ASKED]
+        inner = {"type": "http", "path": self.path, "headers": asked}
+        for name in ("method", "query_string", "http_version"):
+            inner[name] = scope[name]
+        await self.app(inner, receive, sifted)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ class NotFinite(Exception):
 def check_finite(folder: Path) -> None:
     """Look through every ``*.safetensors`` of a folder.
 
+    Not through `safetensors.safe_open`: it copies every tensor (1.6 times the time) and, without torch, knows no BF16.
     The format (https://github.com/huggingface/safetensors): eight bytes with the length of a JSON header, the header,
     and the values, each tensor at the offsets that the header gives.
 

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from rapidfuzz.distance import Levenshtein
+
 # fmt: off
 _ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -49,7 +51,7 @@ def wer(reference: str, hypothesis: str, language: str = "en") -> float:
 
 def edits(reference: str, hypothesis: str, language: str = "en") -> int:
     """How many words must be put in, taken out or replaced (Levenshtein distance over normalized words)."""
-    return _distance(normalize(reference, language).split(), normalize(hypothesis, language).split())
+    return Levenshtein.distance(normalize(reference, language).split(), normalize(hypothesis, language).split())
 
 
 def cer(reference: str, hypothesis: str, language: str = "en") -> float:
@@ -60,7 +62,7 @@ def cer(reference: str, hypothesis: str, language: str = "en") -> float:
     said, heard = (normalize(text, language).replace(" ", "") for text in (reference, hypothesis))
     if not said:
         return float(bool(heard))
-    return min(1.0, _distance(said, heard) / len(said))
+    return min(1.0, Levenshtein.distance(said, heard) / len(said))
 
 
 def word_diff(one: str, other: str, language: str = "en") -> list[tuple[str, str]]:
@@ -92,16 +94,6 @@ def _written(text: str) -> list[str]:
 def _joined(words: Sequence[str]) -> str:
     text = " ".join(words)
     return re.sub(rf"(?<={_UNSPACED.pattern[1:-1]}) (?={_UNSPACED.pattern[1:-1]})", "", text)
-
-
-def _distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-    return row[-1]
 
 
 def _is_word(char: str) -> bool:
