@@ -21,9 +21,10 @@ from benchmarks import RESULTS, machine
 
 def write_run(workspace: Path, lines: int) -> Any:
     """A run whose log holds ``lines`` events, half of them metrics, half progress, as a training writes them."""
+    from core.engines.options import TrainConfig
     from core.jobs import events
     from core.jobs.job import Job
-    from core.training.config import TrainConfig, config_text
+    from core.training.config import config_text
     from core.training.run import CONFIG, Run
     from core.workspace import Workspace
 

@@ -32,8 +32,8 @@ from core.engines.xtts import precision, trunk
 from core.engines.xtts import session as sessions
 from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.feed import Part
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.references import Piece
-from core.training.config import TrainConfig
 from core.training.presets import presets
 
 GB = 2**30
@@ -86,7 +86,7 @@ class Living(TorchDispatchMode):
         self.now -= size
 
 
-def fake_session(config: TrainConfig) -> sessions.XttsSession:
+def fake_session(config: XttsTrainConfig) -> sessions.XttsSession:
     """A session over a model of the published sizes without its vocoder; call within a `FakeTensorMode`."""
     with (
         mock.patch.object(coqui, "HifiDecoder", lambda **_: nn.Identity()),
@@ -134,7 +134,7 @@ def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
 
 def counted(settings: dict[str, Any]) -> dict[str, float]:
     """Gigabytes that two updates need at most: weights (the vocoder's too) and everything that comes to them."""
-    config, vocoder = TrainConfig(**{"precision": "bfloat16", **settings}), _vocoder_bytes()
+    config, vocoder = XttsTrainConfig(**{"precision": "bfloat16", **settings}), _vocoder_bytes()
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(config)
         before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.mean.values]
@@ -156,7 +156,7 @@ def flops(settings: dict[str, Any]) -> tuple[float, float]:
     Attention is left out of both: torch counts none of the processor's.
     """
     with FakeTensorMode(allow_non_fake_inputs=True):
-        session = fake_session(TrainConfig(**settings))
+        session = fake_session(XttsTrainConfig(**settings))
         rows = longest(session.config.batch_size)
         with FlopCounterMode(display=False) as counter:
             update(session, rows)
@@ -167,7 +167,7 @@ def computed(settings: dict[str, Any]) -> dict[str, float]:
     """Operations of an update of sixteen usual clips, and how many kernels its losses and gradients launch."""
     clips = rows_of(16, **USUAL)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        session = fake_session(TrainConfig(**{"batch_size": 16, "precision": "bfloat16", **settings}))
+        session = fake_session(XttsTrainConfig(**{"batch_size": 16, "precision": "bfloat16", **settings}))
         session._mode(training=True)
         part = Part(collate(clips, Signs.of(session.xtts.gpt)), [row.piece for row in clips])
         # On a card dropout is one kernel.

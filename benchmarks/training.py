@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import RESULTS, machine
-from core.training.config import TrainConfig
+from core.engines.xtts.options import XttsTrainConfig
 from core.training.presets import presets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -181,7 +181,7 @@ def summary(result: dict[str, Any], run_updates: int) -> dict[str, float]:
             found[f"ratio_{name}_with_features"] = run_updates * one["codes"] / one["updates"] / run_s / best
         if speaking_s:
             # Of a run whose checkpoints come, and say as many sentences, as they do by default.
-            run_s = speaking_s + TrainConfig().save_every * one["update_s"]
+            run_s = speaking_s + XttsTrainConfig().save_every * one["update_s"]
             found[f"stopped_for_samples_{name}"] = speaking_s / run_s
     found |= {
         f"ratio_samples_{count}": one["ratio"] for count, one in result.get("samples", {}).items() if "ratio" in one

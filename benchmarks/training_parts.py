@@ -21,11 +21,11 @@ from core.audio.samples import read, write_wav
 from core.engines.xtts import starter
 from core.engines.xtts.features import Features, prepare
 from core.engines.xtts.model import load_base, load_dvae, load_mel_stats, new_dvae
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.voice import Conditioning, XttsVoice
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training.config import TrainConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "presets" / "demo"
@@ -255,7 +255,7 @@ def _features(options: dict[str, Any]) -> Features:
 
 def _session(options: dict[str, Any], resume_from: Path | None = None) -> XttsSession:
     settings = {"max_steps": options.get("max_steps", 1000), **options["settings"]}
-    return start(TrainConfig(**settings), _features(options), Path(options["base"]), resume_from, options["device"])
+    return start(XttsTrainConfig(**settings), _features(options), Path(options["base"]), resume_from, options["device"])
 
 
 def _rows(session: XttsSession, update: int) -> list[Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from core.dataset.freeze import latest
+from core.engines.distributed import launched
 from core.errors import UserError
 from core.jobs.job import Job, JobView
 from core.process import make_new_files_private, refuse_unsafe_loading
@@ -27,7 +28,7 @@ from core.training.presets import presets
 from core.training.run import resume, start_training
 from core.workspace import Project, Workspace
 
-KEYS = ("project", "name", "dataset", "base", "preset", "device", "settings", "language")
+KEYS = ("project", "name", "engine", "dataset", "base", "preset", "device", "settings", "language")
 _LOOK_S = 0.5
 _TELL_S = 10.0  # between two lines while nothing but numbers change
 _ONE_PRESS_S = 1.0
@@ -45,7 +46,7 @@ def main(given: list[str] | None = None) -> int:
         return 2
     settings = Settings(**({"workspace": chosen.workspace} if chosen.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
-    rank, count = several.launched()
+    rank, count = launched()
     if rank:
         return several.follow()
     if count > 1:
@@ -112,7 +113,7 @@ def follow(job: Job, say: Callable[[str], object] = print) -> int:
 
     def press(*_: object) -> None:
         now = time.monotonic()
-        if presses and several.launched()[1] > 1 and now - presses[-1] < _ONE_PRESS_S:
+        if presses and launched()[1] > 1 and now - presses[-1] < _ONE_PRESS_S:
             return  # a launcher passes on what the terminal has told all its processes already
         presses.append(now)
         job.stop() if len(presses) == 1 else job.force_stop()

@@ -1,19 +1,33 @@
-"""What every engine promises. Light: imports no model library."""
+"""What every engine promises, as it is called: its facts, features, training and voices. Light: no model library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from core.audio.samples import Samples
+from core.engines.options import TrainConfig
 from core.jobs.reporter import Reporter
+from core.workspace import Workspace
 
-Samples = npt.NDArray[np.float32]
-OnClip = Callable[[int, int, str], None]  # how many clips of how many are seen, and the next one's id
+ADAPTER = "adapter.json"
+STATE = "state.pt"  # of a checkpoint's files, what a training goes on from
+
+OnClip: TypeAlias = Callable[[int, int, str], object]  # how many clips of how many are seen, and the next one's id
+ShouldStop: TypeAlias = Callable[[], bool]
+Snapshot: TypeAlias = dict[str, Any]  # a state dict, as torch has them
+
+
+def never() -> bool:
+    """For `ShouldStop`, where nobody can."""
+    return False
+
+
+def tell_nobody(*_: object) -> None:
+    """For callbacks, where nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -49,95 +63,298 @@ class DatasetReport:
     seconds: float
 
 
-class Voice(Protocol):
-    """A model that speaks. One that can say several texts at once has ``speak_many`` too (see `XttsVoice`)."""
+@dataclass(frozen=True)
+class Fits:
+    """The batch that fits: ``micro_batch`` clips at once, ``accumulation`` times an update.
 
-    def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Samples, int]:
-        """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
+    ``memory_mb`` is the most that was used, ``step_s`` what an update of average clips should take.
+    """
 
-        ``reference`` is a list of WAV paths of the speaker, or conditioning computed from them before.
-        The option ``should_stop`` is asked many times a second; if it says yes, `Cancelled` is raised.
-        """
+    micro_batch: int
+    accumulation: int
+    checkpointing: bool
+    memory_mb: float
+    step_s: float
+
+    def hours(self, updates: int) -> float:
+        """How long so many updates should take, in hours."""
+        return updates * self.step_s / 3600
+
+
+class TrainingClip(Protocol):
+    """A clip that is trained on."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the dataset."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is said in it."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
         ...
 
 
-class TrainSession(Protocol):
+class Features(Protocol):
+    """A dataset as an engine trains on it; what else there is of it only the engine knows."""
+
+    @property
+    def language(self) -> str:
+        """The engine's code of it."""
+        ...
+
+    @property
+    def train(self) -> Sequence[TrainingClip]:
+        """The clips that are learnt from."""
+        ...
+
+    @property
+    def val(self) -> Sequence[TrainingClip]:
+        """The clips that are kept back for checking."""
+        ...
+
+
+Config = TypeVar("Config", bound=TrainConfig)
+Prepared = TypeVar("Prepared", bound=Features)
+Reference = TypeVar("Reference")
+"""What a voice knows of a speaker, heard once."""
+
+
+class Voice(ABC, Generic[Reference]):
+    """A model that speaks."""
+
+    speaks_together: ClassVar[bool] = False
+    """Whether several texts said at once take little longer than one."""
+
+    @abstractmethod
+    def condition(self, reference_wavs: Sequence[Path]) -> Reference:
+        """Listen to a speaker once, for all that will be said.
+
+        Raises:
+            UserError: ``speak.no_reference``, ``speak.reference_unreadable``, ``speak.reference_short``.
+        """
+
+    @abstractmethod
+    def speak(
+        self,
+        text: str,
+        language: str,
+        reference: Reference,
+        seed: int,
+        *,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = tell_nobody,
+        **settings: float,
+    ) -> tuple[Samples, int]:
+        """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
+
+        The same seed says the same and leaves the process's own random state as it was.
+
+        Args:
+            text: what to say, raw.
+            language: one of the engine's languages, or a code with a region.
+            reference: of the speaker, from `condition` of any voice of the engine.
+            seed: of the random choices.
+            should_stop: asked many times a second.
+            on_progress: told how many parts of how many are said.
+            settings: of the engine's own, by name.
+
+        Raises:
+            Cancelled: ``should_stop`` said so.
+            UserError: the text cannot be said.
+        """
+
+    def speak_many(
+        self,
+        texts: Sequence[str],
+        language: str,
+        reference: Reference,
+        seeds: Sequence[int],
+        *,
+        should_stop: ShouldStop = never,
+        **settings: float,
+    ) -> list[tuple[Samples, int]]:
+        """Say several texts, each as `speak` says it with its seed but for rounding; one that cannot be fails all."""
+        return [
+            self.speak(text, language, reference, seed, should_stop=should_stop, on_progress=tell_nobody, **settings)
+            for text, seed in zip(texts, seeds, strict=True)
+        ]
+
+
+class TrainSession(ABC, Generic[Reference]):
     """A model being trained. The loop in ``core/training/loop.py`` drives it."""
 
     step_number: int
-    # Where `step` returns values of an earlier update, ``values_step`` says which, and ``last_values()`` waits for the
-    # newest (None if they were returned already). Sessions that always wait have neither. ``snapshot_bytes``, if there,
-    # is what a `snapshot` takes of the computer's memory.
+    """How many updates it has had."""
 
-    def step(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
+    @property
+    def values_step(self) -> int:
+        """The update that the values which `step` returned last belong to: an earlier one, where it does not wait."""
+        return self.step_number
+
+    def last_values(self) -> dict[str, float] | None:
+        """Wait for the newest update's values; None if `step` has returned them."""
+        return None
+
+    @property
+    def snapshot_bytes(self) -> int:
+        """What a `snapshot` takes of the computer's memory; 0 where that is nothing to speak of."""
+        return 0
+
+    @abstractmethod
+    def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
         """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.
 
-        Raises `Cancelled` if ``should_stop`` says so on the way, and the library's own error when memory runs out;
-        then it is as if the update had never begun.
+        Where the loss or its gradient is no number nothing is learnt, and ``skipped`` is 1.
+
+        Raises:
+            Cancelled: ``should_stop`` said so on the way.
+            RuntimeError, MemoryError: the library's own, among others where memory ran out.
+            After all of them it is as if the update had never begun.
         """
-        ...
 
-    def evaluate(self, should_stop: Callable[[], bool] = ...) -> dict[str, float]:
-        """Validation loss with fixed references; returns ``val_loss_mel_ce``. Raises `Cancelled` as `step` does."""
-        ...
+    @abstractmethod
+    def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
+        """Validation loss with fixed references: ``val_loss_mel_ce``, or nothing where no clip is kept back.
 
+        Raises:
+            Cancelled: ``should_stop`` said so on the way.
+        """
+
+    @abstractmethod
     def halve_batch(self) -> bool:
         """After running out of memory: compute half as much at once and twice as often, the same update otherwise.
 
-        `step` leaves the update as if it had never begun. False: it is already as small as it gets.
+        False: it is already as small as it gets.
         """
-        ...
 
     def save_memory(self) -> bool:
-        """After running out of memory with one clip at once: keep less and compute it twice. False: it does already."""
-        ...
+        """After running out of memory with one clip at once: keep less and compute it twice. False: no less can be."""
+        return False
 
-    def snapshot(self) -> Any:
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
         """A copy in memory of what is learnt and where the training stands."""
-        ...
 
-    def restore(self, snapshot: Any) -> None:
-        """Go back to a `snapshot`; a lowered rate stays lowered."""
-        ...
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a `snapshot` of this session; a lowered rate stays lowered."""
 
+    @abstractmethod
     def lower_rate(self, factor: float) -> None:
         """Multiply the learning rate of the updates to come."""
-        ...
 
+    @abstractmethod
     def set_max_steps(self, steps: int) -> None:
         """Train to another length."""
-        ...
 
+    @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write the adapter and, apart from it, the state to resume from."""
-        ...
+        """Write what is learnt as ``*.safetensors`` and `ADAPTER`, and apart from them `STATE` to resume from."""
 
-    def voice(self) -> Voice:
-        """A voice over the live weights; nothing is reloaded."""
-        ...
+    @abstractmethod
+    def voice(self) -> Voice[Reference]:
+        """A voice over the live weights; nothing is copied or reloaded."""
 
 
-class Engine(Protocol):
-    """One kind of model."""
+class Engine(ABC, Generic[Config, Prepared, Reference]):
+    """One kind of model; ``device`` is ``auto``, ``cuda`` or ``cpu`` throughout."""
 
     info: EngineInfo
 
-    def check(self, dataset: Path, base: Path, on_clip: OnClip = ...) -> DatasetReport:
+    @abstractmethod
+    def base_folder(self, workspace: Workspace, base_id: str) -> Path:
+        """The folder of a base that is there in full; one that the engine makes itself is made if it is not there yet.
+
+        Raises:
+            UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``, ``base.broken``.
+        """
+
+    @abstractmethod
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
         """Check a frozen dataset against the real tokenizer and limits."""
-        ...
 
-    def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter) -> Any:
-        """Compute training features of what `check` lets pass, once; cached under ``cache`` by content, resumable."""
-        ...
+    @abstractmethod
+    def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter, *, device: str = "auto") -> Prepared:
+        """Compute training features of what `check` lets pass, once; cached under ``cache`` by content, resumable.
 
-    def start(self, config: Any, features: Any, base: Path, resume_from: Path | None) -> TrainSession:
-        """Begin or resume training."""
-        ...
+        Raises:
+            UserError: ``train.too_few_clips``.
+            Cancelled: Stop was pressed.
+        """
 
-    def load_voice(self, base: Path, checkpoint: Path | None) -> Voice:
-        """A voice from a base folder (or an export) and an adapter folder; None speaks with the base alone."""
-        ...
+    @abstractmethod
+    def start(
+        self, config: Config, prepared: Prepared, base: Path, resume_from: Path | None, *, device: str = "auto"
+    ) -> TrainSession[Reference]:
+        """Begin, or go on from a checkpoint folder that holds a `STATE`.
 
-    def export(self, base: Path, checkpoint: Path | None, folder: Path, **options: Any) -> None:
-        """Write a folder that plain coqui-tts loads."""
-        ...
+        Raises:
+            UserError: ``train.state_broken``; ``adapter.foreign`` if it was made on another base.
+        """
+
+    def fits(
+        self,
+        config: Config,
+        prepared: Prepared,
+        base: Path,
+        *,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Fits | None:
+        """The largest batch that fits, found by trying; None where the engine does not try.
+
+        Raises:
+            Cancelled: ``should_stop`` said so between two tries.
+            UserError: ``train.nothing_fits``.
+        """
+        return None
+
+    @abstractmethod
+    def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> Voice[Reference]:
+        """A voice from a base folder (or an export) and a checkpoint folder; None speaks with the base alone."""
+
+    @abstractmethod
+    def export(
+        self,
+        base: Path,
+        checkpoint: Path | None,
+        folder: Path,
+        *,
+        name: str,
+        reference_wavs: Sequence[Path],
+        text: str,
+        language: str,
+        seed: int = 0,
+        device: str = "auto",
+        facts: Mapping[str, object] | None = None,
+        on_stage: Callable[[str], object] = tell_nobody,
+        should_stop: ShouldStop = never,
+    ) -> Mapping[str, object]:
+        """Write a folder that others can speak with, and return its manifest.
+
+        The folder appears when it is complete and has spoken ``text``.
+
+        Args:
+            base: folder of the base model; only read.
+            checkpoint: None, or that of step 0, exports the base with the new speaker.
+            folder: where to; must not exist.
+            name: of the speaker.
+            reference_wavs: recordings of the speaker.
+            text: what the sample says.
+            language: of the sample.
+            seed: of the sample.
+            device: see above.
+            facts: what else the manifest should say (project, run, step, licence …).
+            on_stage: told each stage (``load_base``, ``merge``, ``verify``); may raise to stop.
+            should_stop: asked while it speaks and before the folder appears.
+
+        Raises:
+            Cancelled: ``should_stop`` said so; nothing is left.
+            DiskFull: there is no room.
+        """

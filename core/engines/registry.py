@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from core.engines.base import EngineInfo
+from core.engines.base import Engine, EngineInfo, Features
+from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import fork_server
 from core.jobs.job import worker_environment
 
-if TYPE_CHECKING:
-    from core.engines.base import Engine
-
+FIRST = "xtts"  # the engine of all that was written before its engine was written beside it
 XTTS_LANGUAGES = (
     *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi"),
 )
@@ -67,8 +66,15 @@ def texts(name: str = "xtts") -> Any:
     return importlib.import_module(f"core.engines.{info(name).name}.reading")
 
 
-def get_engine(name: str = "xtts") -> Engine:
+def train_config(name: str) -> type[TrainConfig]:
+    """The model of an engine's training settings; light, so that a page makes its form of it."""
+    return cast("type[TrainConfig]", importlib.import_module(f"core.engines.{info(name).name}.options").OPTIONS)
+
+
+def get_engine(name: str = "xtts") -> Engine[TrainConfig, Features, object]:
     """The engine itself. Heavy: imports its model library.
+
+    What it makes (features, what a voice knows of a speaker) is for itself alone, so nobody else needs its type.
 
     Raises:
         UserError: ``engine.unknown``, ``engine.not_installed``.
@@ -81,7 +87,7 @@ def get_engine(name: str = "xtts") -> Engine:
             name=name,
             packages=", ".join(absent),
         )
-    return cast("Engine", importlib.import_module(f"core.engines.{name}.engine").ENGINE)
+    return cast("Engine[TrainConfig, Features, object]", importlib.import_module(f"core.engines.{name}.engine").ENGINE)
 
 
 def preload(name: str = "xtts") -> fork_server.ForkServer:

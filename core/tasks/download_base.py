@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from core.engines.xtts.base_files import BASES, base_place, require_license, state
+from core.engines.registry import get_engine
+from core.engines.xtts.base_files import BASES, require_license, state
 from core.engines.xtts.download import download
 from core.errors import Busy
 from core.jobs import locks
@@ -33,10 +34,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             if base.repository:
                 download(workspace, base, reporter, hub=arguments["hub"])
             else:
-                from core.engines.xtts.starter import make_starter
-
                 reporter.progress("make_starter", 0, 1)
-                make_starter(base_place(workspace, base.id))
+                get_engine("xtts").base_folder(workspace, base.id)
         ready = state(workspace, base.id)
         return {"base": base.label, "megabytes": ready.total_bytes // 1_000_000, "folder": str(ready.folder)}
     finally:

@@ -23,9 +23,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     if arguments["run_id"]:
         Checkpoints(project.job(arguments["run_id"]).path).verify(int(arguments["step"]))
     reporter.progress("load_engine", 0, 1)
-    engine: Any = get_engine(project.info.engine)
-    files = bases(project.info.engine)
-    base = files.base_folder(project.workspace, arguments["base"])
+    engine = get_engine(project.info.engine)
+    base = engine.base_folder(project.workspace, arguments["base"])
     for left in project.exports.glob(".tmp-*"):
         # What a killed export left behind; only one runs at a time.
         shutil.rmtree(left)
@@ -35,7 +34,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         reporter.check_stop()
         reporter.progress(stage, _STAGES.index(stage), len(_STAGES))
 
-    known = files.BASES.get(arguments["base"])
+    known = bases(project.info.engine).BASES.get(arguments["base"])
     facts = {
         "project": project.info.name,
         "run": arguments["voice"].rsplit(" · ", 1)[0] if run_id else None,
@@ -47,7 +46,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         "languages": list(info(project.info.engine).languages),
         "license": _license(known, project.info.engine),
     }
-    manifest = engine.export(
+    engine.export(
         base,
         project.job(run_id).path / arguments["checkpoint"] if run_id else None,
         target,
@@ -62,7 +61,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         should_stop=reporter.stop_requested,
     )
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
-    return {"name": manifest["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}
+    return {"name": arguments["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}
 
 
 def _license(known: Any, engine: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audio.samples import write_wav
-from core.engines.registry import bases, get_engine
+from core.engines.registry import get_engine
 from core.files import write_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -19,8 +19,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     """Write ``takes/<job id>.wav`` and, when it is whole, ``takes/<job id>.json``."""
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     reporter.progress("load_voice", 0, 1)
-    engine: Any = get_engine(project.info.engine)
-    base = bases(project.info.engine).base_folder(project.workspace, arguments["base"])
+    engine = get_engine(project.info.engine)
+    base = engine.base_folder(project.workspace, arguments["base"])
     run_id, relative = arguments["run_id"], arguments["checkpoint"]
     checkpoint = project.job(run_id).path / relative if run_id else None
     voice = engine.load_voice(base, checkpoint, device=arguments["device"])

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import Engine, TrainSession
-from core.engines.registry import bases, get_engine
+from core.engines.base import Engine, Features, TrainSession
+from core.engines.options import TrainConfig
+from core.engines.registry import get_engine
 from core.files import write_json
 from core.hardware import out_of_memory
 from core.jobs import events
@@ -18,13 +19,13 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.settings import Settings
 from core.speech import exports
-from core.training import card, several
+from core.system import cuda_errors
+from core.training import several
 from core.training.boards import boards_of
 from core.training.checkpoints import Checkpoints
 from core.training.commentary import best_checkpoint
-from core.training.config import TrainConfig, read_config
+from core.training.config import read_config
 from core.training.control import kept_steps
-from core.training.fits import Fits
 from core.training.loop import Loop
 from core.training.run import CONFIG, FITS, Run, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
@@ -51,14 +52,14 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     config, _ = read_config(job.path / CONFIG)
     dataset = project.datasets / arguments["dataset"]
     engine_name = project.info.engine
-    base = bases(engine_name).base_folder(project.workspace, arguments["base"])
     checkpoints = Checkpoints(job.path)
     checkpoints.mend()
     state = resume_from(checkpoints, reporter)
 
     with several.gathered() as others:
         reporter.progress("load_engine", 0, 1)
-        engine: Any = get_engine(engine_name)
+        engine = get_engine(engine_name)
+        base = engine.base_folder(project.workspace, arguments["base"])
         device = str(arguments.get("device", "auto"))
         _check(job, engine, dataset, base, reporter)
         try:
@@ -88,7 +89,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             finally:
                 boards.close()
         except (RuntimeError, MemoryError) as error:
-            known = card.too_small() if out_of_memory(error) else card.translated(error)
+            known = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translated(error)
             if known is None:
                 raise
             raise known from error
@@ -110,14 +111,22 @@ def resume_from(checkpoints: Checkpoints, reporter: Reporter) -> Path | None:
 
 
 def _try(
-    run: Path, engine: Any, config: TrainConfig, features: Any, base: Path, device: str, reporter: Reporter
+    run: Path,
+    engine: Engine[TrainConfig, Features, object],
+    config: TrainConfig,
+    features: Features,
+    base: Path,
+    device: str,
+    reporter: Reporter,
 ) -> None:
     """Try what fits, if that is wished: once, before the run begins, so that a resumed one goes on with the same."""
     if not config.auto_batch or (run / FITS).exists():
         return
     reporter.progress("fits", 0, 1)
-    found: Fits = engine.fits(config, features, base, device, reporter.stop_requested)
-    card.free_memory()
+    found = engine.fits(config, features, base, device=device, should_stop=reporter.stop_requested)
+    cuda_errors.free_memory()
+    if found is None:
+        return
     write_json(run / FITS, asdict(found))
     reporter.warning(
         "train.fitted",
@@ -184,7 +193,9 @@ def prune(run: Run) -> list[int]:
     return gone
 
 
-def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Reporter) -> None:
+def _check(
+    job: Job, engine: Engine[TrainConfig, Features, object], dataset: Path, base: Path, reporter: Reporter
+) -> None:
     """Name every clip that cannot be learnt from, before anything slow begins, and write the report down."""
     path = job.path / CHECK
     if path.exists():
@@ -204,9 +215,9 @@ def _check(job: Job, engine: Engine, dataset: Path, base: Path, reporter: Report
 def _speaker(
     run_folder: Path,
     config: TrainConfig,
-    features: Any,
+    features: Features,
     dataset: Path,
-    session: TrainSession,
+    session: TrainSession[object],
     reporter: Reporter,
 ) -> SampleSpeaker:
     """Fix the sentences and references when a run begins, and listen to the references once."""
@@ -218,6 +229,5 @@ def _speaker(
 
     reporter.progress("conditioning", 0, 1)
     sentences = Sentences.frozen(run_folder, choose)
-    voice: Any = session.voice()
-    conditioning = voice.condition([dataset / "wavs" / f"{clip_id}.wav" for clip_id in sentences.references])
+    conditioning = session.voice().condition([dataset / "wavs" / f"{clip_id}.wav" for clip_id in sentences.references])
     return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.audio.samples import read
+from core.engines.options import TrainConfig
 from core.files import slug
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training.config import TrainConfig
 
 FOLDER = "tensorboard"
 

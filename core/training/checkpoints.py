@@ -9,12 +9,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.engines.base import ADAPTER, STATE
 from core.errors import UserError
 from core.files import fsync, is_full, read_json, sha256_file, write_json
 from core.training.finite import check_finite
 
-ADAPTER = "adapter.json"
-STATE = "state.pt"
 HASHES = "hashes.json"
 _STATES = 2  # kept: should the newest be damaged, the one before it is taken
 _PREFIX = "step-"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from core.training.config import TrainConfig
+from core.engines.options import TrainConfig
 from core.training.pace import Pace
 from core.training.run import RunView, runs
 from core.workspace import Project

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.engines.base import TrainSession
+from core.engines.options import TrainConfig
 from core.errors import Cancelled
 from core.hardware import out_of_memory
 from core.jobs import events
 from core.jobs.reporter import Reporter
 from core.training.checkpoints import Checkpoints
-from core.training.config import TrainConfig
 from core.training.control import Ask, Control
 from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
@@ -31,7 +31,7 @@ _PAUSE_LOOK_S = 1.0
 class Loop:
     """Drives a session to ``config.max_steps``, or to where a person wishes meanwhile."""
 
-    session: TrainSession
+    session: TrainSession[object]
     config: TrainConfig
     checkpoints: Checkpoints
     speaker: Speaker
@@ -134,7 +134,7 @@ class Loop:
         Those of an earlier update are told at once; those of the latest are returned, to be told with its time.
         """
         step = self.session.step_number
-        of_step = int(getattr(self.session, "values_step", step))
+        of_step = self.session.values_step
         if of_step == self.heard:
             return {}
         self.heard = of_step
@@ -154,9 +154,8 @@ class Loop:
 
     def _catch_up(self) -> bool:
         """Hear what the last update came to, where nobody waited for it; False if the run had to go back."""
-        last = getattr(self.session, "last_values", lambda: None)
         with self.watchdog.watch("update"):
-            values = last()
+            values = self.session.last_values()
         finite = {} if values is None else self._hear(values)
         if finite:
             self.reporter.metrics(self.session.step_number, **finite)

@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from dataclasses import dataclass, field
 
-from core.training.config import TrainConfig
+from core.engines.options import TrainConfig
 
 _REMEMBERED = 21  # times; half as many odd ones in a row change nothing
 

@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from core.damage import DamagedFile, read_once, whole
+from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_text
-from core.training.config import TrainConfig, make_config
+from core.training.config import make_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "presets"
 _NOT_PRESETS = {"sentences"}
@@ -45,7 +46,7 @@ class Preset:
 
     def config(self, overrides: dict[str, Any] | None = None) -> TrainConfig:
         """Its settings with some changed."""
-        return make_config({**self.values, **(overrides or {})})
+        return make_config({**self.values, **(overrides or {})}, self.id.partition("-")[0])
 
 
 def presets(engine: str = "xtts", folder: Path = FOLDER, damage: list[DamagedFile] | None = None) -> list[Preset]:
@@ -61,11 +62,11 @@ def _read(path: Path) -> Preset:
 def _preset(path: Path, _version: tuple[int, int, int]) -> Preset:
     raw = yaml.safe_load(read_text(path, _MOST_BYTES))
     values = dict(raw["settings"])
+    engine = path.parent.name
     try:
-        make_config(values)
+        make_config(values, engine)
     except UserError as error:
         raise TypeError(str(error.values.get("key", "settings"))) from error
-    engine = path.parent.name
     return Preset(f"{engine}-{path.stem}", float(raw["min_vram_gb"]), values, bool(raw.get("suggested", True)))
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
-from core.engines.base import TrainSession
+from core.engines.base import Snapshot, TrainSession
 from core.errors import UserError
 from core.hardware import free_memory
 from core.jobs.reporter import Reporter
-from core.training import card
+from core.system import cuda_errors
 from core.training.watchdog import Watchdog
 
 _IN_A_ROW = 5  # bad updates until the last good state is taken up again
@@ -26,7 +25,7 @@ class Remembered:
     """A state in memory and the step it belongs to."""
 
     step: int
-    state: Any
+    state: Snapshot
 
 
 @dataclass
@@ -37,7 +36,7 @@ class Recovery:
     it, not what it has made of them.
     """
 
-    session: TrainSession
+    session: TrainSession[object]
     reporter: Reporter
     watchdog: Watchdog
     bad: int = 0
@@ -59,7 +58,7 @@ class Recovery:
                 "The training goes on. Only if its numbers break it will end there instead of going back by itself; "
                 "free memory and resume to change that.",
                 free=round((free_memory() or 0) / 2**30, 1),
-                needed=round(self._bytes() / 2**30, 1),
+                needed=round(self.session.snapshot_bytes / 2**30, 1),
             )
 
     def sound(self, step: int) -> None:
@@ -148,7 +147,7 @@ class Recovery:
         Raises:
             UserError: ``train.out_of_memory`` when it is one clip already and no less can be kept.
         """
-        card.free_memory()
+        cuda_errors.free_memory()
         step = self.session.step_number + 1
         if self.session.halve_batch():
             self.reporter.warning(
@@ -167,16 +166,13 @@ class Recovery:
                 step=step,
             )
         else:
-            raise card.too_small()
-
-    def _bytes(self) -> int:
-        return getattr(self.session, "snapshot_bytes", 0)
+            raise cuda_errors.too_small()
 
     def _remember(self) -> Remembered | None:
         """The state as it is now; None where it would not fit into the computer's memory."""
         self.due = self.session.step_number + _APART
         free = free_memory()
-        if free is not None and self._bytes() > _ROOM * free:
+        if free is not None and self.session.snapshot_bytes > _ROOM * free:
             return None
         began = time.monotonic()
         with self.watchdog.watch("remember"):

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from core.damage import Count, DamagedFile, check_file, read_once, read_record, reading, whole
+from core.engines.base import STATE
+from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import slug
 from core.jobs.job import Job, JobView, jobs_in
 from core.training import control
-from core.training.checkpoints import STATE, Checkpoints
-from core.training.config import MOST_STEPS, TrainConfig, config_text, read_config
+from core.training.checkpoints import Checkpoints
+from core.training.config import config_text, read_config
 from core.training.presets import preset
 from core.workspace import Project
 
@@ -285,7 +287,7 @@ def start_training(
     _check_room(project, config, base_id)
     title = " ".join(name.split())[:80] or preset_id
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
-    frozen = config_text(config, **about, language=project.info.language)
+    frozen = config_text(config, engine=engine, **about, language=project.info.language)
     return project.start_job(
         "train",
         {**about, "device": device},
@@ -367,11 +369,9 @@ def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]
 
 
 def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
-    needed = _ROOM_NEEDED
-    if config.train_what != "lora":
-        layers = config.last_layers if config.train_what == "last_layers" else None
-        engine = bases(project.info.engine)
-        needed += _ROOM_COPIES * engine.weights_bytes(engine.base_place(project.workspace, base_id), layers)
+    engine = bases(project.info.engine)
+    weights = engine.weights_bytes(engine.base_place(project.workspace, base_id), config)
+    needed = _ROOM_NEEDED + _ROOM_COPIES * weights
     free = shutil.disk_usage(project.path).free
     if free < needed:
         raise DiskFull(

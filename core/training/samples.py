@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from core.audio.samples import write_wav
-from core.engines.base import Samples, Voice
+from core.audio.samples import Samples, write_wav
+from core.engines.base import ShouldStop, Voice
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
-from core.training import card
+from core.system import cuda_errors
 from core.training.pace import usual
 
 FILE = "sentences.json"
@@ -56,8 +55,8 @@ class SampleSpeaker:
 
     run: Path
     sentences: Sentences
-    conditioning: Any
-    voice: Callable[[], Voice]
+    conditioning: object
+    voice: Callable[[], Voice[object]]
     reporter: Reporter
     cost_s: float = field(default=0.0)
     _costs: deque[float] = field(default_factory=deque, init=False)
@@ -83,7 +82,7 @@ class SampleSpeaker:
             return self.reporter.stop_requested() if most_s is None else time.monotonic() - began > most_s
 
         # All at once costs little more than one alone; after Stop only if it surely ends in time.
-        many = hasattr(voice, "speak_many") and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
+        many = voice.speaks_together and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
         self._took_s = self._said_s = 0.0
         try:
             if not (many and self._speak_many(voice, step, missing, should_stop, left_s)):
@@ -98,16 +97,16 @@ class SampleSpeaker:
         self.cost_s = usual(self._costs, (time.monotonic() - began) / len(missing) * len(self.sentences.texts))
 
     def _speak_many(
-        self, voice: Any, step: int, numbers: Sequence[int], should_stop: Callable[[], bool], left_s: float
+        self, voice: Voice[object], step: int, numbers: Sequence[int], should_stop: ShouldStop, left_s: float
     ) -> bool:
         """Speak sentences in one go; False if that failed: each is then tried alone, to tell which cannot be said."""
         began = time.monotonic()
         self._progress(0, len(numbers), numbers[0], left_s)
-        texts, seeds = ([of(number) for number in numbers] for of in (self._text, self.sentences.seed_of))
+        texts, seeds = [self._text(n) for n in numbers], [self.sentences.seed_of(n) for n in numbers]
         try:
             said = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
-            if card.translated(error) is not None:
+            if cuda_errors.translated(error) is not None:
                 raise  # without a card nothing goes on
             return False
         took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in said)
@@ -115,7 +114,7 @@ class SampleSpeaker:
             self._announce(step, number, samples, rate, took_s * len(samples) / max(1, length))
         return True
 
-    def _speak(self, voice: Voice, step: int, number: int, should_stop: Callable[[], bool]) -> None:
+    def _speak(self, voice: Voice[object], step: int, number: int, should_stop: ShouldStop) -> None:
         if should_stop():
             raise Cancelled
         began, text, seed = time.monotonic(), self._text(number), self.sentences.seed_of(number)
@@ -123,7 +122,7 @@ class SampleSpeaker:
         try:
             samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
-            if card.translated(error) is not None:
+            if cuda_errors.translated(error) is not None:
                 raise
             self.reporter.warning(
                 "train.sample_failed",

@@ -8,93 +8,36 @@ share of the clips (`core/engines/xtts/ranks.py`). So neither loop nor recovery 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import signal
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import TrainSession
+from core.engines.base import ShouldStop, Snapshot, TrainSession, Voice, never
+from core.engines.distributed import Apart, join, launched, leave, work_together
+from core.engines.options import TrainConfig
 from core.engines.registry import get_engine
 from core.errors import Cancelled, UserError
 from core.hardware import out_of_memory
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training.config import TrainConfig
 
 LAUNCHED = "VOICEWRIGHT_LAUNCHED"
 # What torch.distributed reads to find the others.
 _NAMES = [*("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")]
 _NAMES += ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"]
-_PATIENCE = datetime.timedelta(days=7)  # features may take long, and so may a pause
-_MEETING = datetime.timedelta(minutes=5)  # for the first one to find the launcher that started it
 _GONE = ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "gloo", "nccl")
-
-_together = False
-
-
-class Apart(RuntimeError):
-    """Processes that share a run are no longer at the same place."""
-
-
-def launched() -> tuple[int, int]:
-    """This process's rank and how many a launcher has started; (0, 1) without one."""
-    given = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE")]
-    if all(one.isdigit() for one in given) and int(given[1]) > 1:
-        return int(given[0]), int(given[1])
-    return 0, 1
 
 
 def hand_on() -> None:
     """Let the job that this process starts take its place among the others."""
     os.environ[LAUNCHED] = json.dumps({name: os.environ[name] for name in _NAMES if name in os.environ})
-
-
-def world() -> int:
-    """How many processes work on an update."""
-    if not _together:
-        return 1
-    import torch.distributed as dist
-
-    return dist.get_world_size()
-
-
-def rank() -> int:
-    """Which of them this one is; 0 leads."""
-    if not _together:
-        return 0
-    import torch.distributed as dist
-
-    return dist.get_rank()
-
-
-def join() -> None:
-    """Meet the other processes; a process's card is that of its local rank. Each still works alone."""
-    import torch
-    import torch.distributed as dist
-    from torch.distributed.rendezvous import rendezvous
-
-    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if cards:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % cards)
-    # The launcher kills who waits in vain; the first one is nobody's child but the job's.
-    meeting = _PATIENCE if launched()[0] else _MEETING
-    store, number, count = next(iter(rendezvous("env://", timeout=meeting)))
-    store.set_timeout(_PATIENCE)
-    backend = "cpu:gloo,cuda:nccl" if cards else "gloo"
-    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_PATIENCE)
-
-
-def work_together(yes: bool = True) -> None:
-    """From here on updates are shared with all who joined."""
-    global _together
-    _together = yes
 
 
 @dataclass(frozen=True)
@@ -116,7 +59,7 @@ class Alone:
     def begin(self, what: Loading) -> None:
         """Nobody needs to be told."""
 
-    def lead(self, session: TrainSession) -> Any:
+    def lead(self, session: TrainSession[object]) -> TrainSession[object]:
         """The session itself."""
         return session
 
@@ -129,7 +72,7 @@ class Leader(Alone):
         _say(("load", what))
         work_together()
 
-    def lead(self, session: TrainSession) -> Any:
+    def lead(self, session: TrainSession[object]) -> TrainSession[object]:
         """The session, whose calls the others make with it; waits until they have it too."""
         _meet()
         return _Led(session)
@@ -167,7 +110,7 @@ def gathered() -> Iterator[Alone]:
         if clean:
             with contextlib.suppress(RuntimeError):
                 _say(("end",))
-            _leave()
+            leave()
         # Else the others may wait in the middle of an update: they see this process end.
 
 
@@ -180,24 +123,38 @@ def _lost(error: Exception) -> UserError:
     )
 
 
-def _leave() -> None:
-    import torch.distributed as dist
-
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-class _Led:
+class _Led(TrainSession[object]):
     """A session whose calls are made by all processes; what only looks at it or writes it down stays here."""
 
-    def __init__(self, session: TrainSession) -> None:
+    def __init__(self, session: TrainSession[object]) -> None:
         self._session, self._number = session, 0
-        self._alive: weakref.WeakSet[_Kept] = weakref.WeakSet()
+        self._alive: weakref.WeakValueDictionary[int, _Kept] = weakref.WeakValueDictionary()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+    @property
+    def step_number(self) -> int:  # type: ignore[override]  # only read here
+        return self._session.step_number
 
-    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+    @property
+    def values_step(self) -> int:
+        return self._session.values_step
+
+    def last_values(self) -> dict[str, float] | None:
+        return self._session.last_values()
+
+    @property
+    def snapshot_bytes(self) -> int:
+        return self._session.snapshot_bytes
+
+    def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
+        return self._session.evaluate(should_stop)
+
+    def save(self, folder: Path) -> None:
+        self._session.save(folder)
+
+    def voice(self) -> Voice[object]:
+        return self._session.voice()
+
+    def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
         _say(("step", self._session.step_number))
         return self._session.step(should_stop)
 
@@ -217,23 +174,20 @@ class _Led:
         _say(("set_max_steps", steps))
         self._session.set_max_steps(steps)
 
-    def snapshot(self) -> _Kept:
+    def snapshot(self) -> Snapshot:
         self._number += 1
-        _say(("snapshot", self._number, [one.number for one in self._alive]))
-        kept = _Kept(self._number, self._session.snapshot())
-        self._alive.add(kept)
+        _say(("snapshot", self._number, [*self._alive]))
+        kept = _Kept(self._session.snapshot(), number=self._number)
+        self._alive[self._number] = kept
         return kept
 
-    def restore(self, snapshot: _Kept) -> None:
-        _say(("restore", snapshot.number))
-        self._session.restore(snapshot.state)
+    def restore(self, snapshot: Snapshot) -> None:
+        _say(("restore", snapshot["number"]))
+        self._session.restore(snapshot)
 
 
-class _Kept:
-    """A snapshot of the first process, and the number by which the others know theirs."""
-
-    def __init__(self, number: int, state: Any) -> None:
-        self.number, self.state = number, state
+class _Kept(Snapshot):
+    """A snapshot of the first process, with the ``number`` by which the others know theirs."""
 
 
 def follow() -> int:
@@ -251,24 +205,23 @@ def follow() -> int:
     except (RuntimeError, MemoryError, OSError, UserError) as error:
         print(f"process {launched()[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)  # leaving the others in order would wait for them
-    _leave()
+    leave()
     return 0
 
 
-def _loaded(what: Loading) -> TrainSession:
+def _loaded(what: Loading) -> TrainSession[object]:
     """The session that the first process has."""
-    engine: Any = get_engine(what.engine)
+    engine = get_engine(what.engine)
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job.create(Path(folder), "train", {}))  # nobody listens: the first one has said it all
         features = engine.prepare(what.dataset, what.base, what.cache, reporter, device=what.device)
     work_together()
-    session: TrainSession = engine.start(what.config, features, what.base, what.state, device=what.device)
-    return session
+    return engine.start(what.config, features, what.base, what.state, device=what.device)
 
 
-def _obey(session: TrainSession) -> None:
+def _obey(session: TrainSession[object]) -> None:
     """Make the calls that the first process makes."""
-    kept: dict[int, Any] = {}
+    kept: dict[int, Snapshot] = {}
     while True:
         call, *given = _heard()
         if call == "end":

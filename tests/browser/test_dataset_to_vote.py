@@ -10,12 +10,13 @@ import pytest
 
 from core.audio.samples import write_wav
 from core.dataset.freeze import latest
+from core.engines.options import TrainConfig
 from core.files import write_json
 from core.jobs import events
 from core.jobs.job import Job
 from core.records import Clip, Source
 from core.training.checkpoints import Checkpoints
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser

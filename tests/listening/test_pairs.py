@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from core.audio.loudness import loudness_lufs
+from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs import events
@@ -20,7 +21,7 @@ from core.jobs.job import Job
 from core.listening.candidates import candidates, sentences
 from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
 from core.listening.ranking import table
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.workspace import Project
 
 RATE = 24_000
@@ -30,7 +31,9 @@ TEXTS = ["The first sentence.", "Is this the second?"]
 def _run(project: Project, name: str, steps: tuple[int, ...], *, dataset: str = "d1", gains: float = 0.02) -> str:
     """A finished run whose checkpoints have spoken; each sample has its own pitch and a loudness that grows."""
     job = Job.create(project.runs, "train", {"dataset": dataset, "base": "starter"}, title=name.title(), name=name)
-    (job.path / "config.yaml").write_text(config_text(TrainConfig(), dataset=dataset, base="starter", language="en"))
+    (job.path / "config.yaml").write_text(
+        config_text(XttsTrainConfig(), dataset=dataset, base="starter", language="en")
+    )
     for order, step in enumerate(steps):
         for number, text in enumerate(TEXTS):
             path = job.path / "samples" / str(step) / f"{number}.wav"

@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.audio.samples import write_wav
+from core.engines.options import TrainConfig
 from core.jobs import events
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.boards import Boards, boards_of
-from core.training.config import TrainConfig
 from core.workspace import Project, Workspace
 
 Client = Callable[..., TestClient]

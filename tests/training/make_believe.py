@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from core.engines.base import Snapshot, TrainSession, Voice
 from core.errors import Cancelled
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -25,7 +26,7 @@ from core.training.samples import SampleSpeaker, Sentences
 
 
 @dataclass
-class MakeBelieve:
+class MakeBelieve(TrainSession[None], Voice[None]):
     """A session whose loss is what a function of the step says."""
 
     loss: Callable[[int], float] = lambda step: 5.0 / step
@@ -61,14 +62,11 @@ class MakeBelieve:
         self.micro_batch //= 2
         return True
 
-    def save_memory(self) -> bool:
-        return False
+    def snapshot(self) -> Snapshot:
+        return {"step": self.step_number, "weight": self.weight}
 
-    def snapshot(self) -> Any:
-        return self.step_number, self.weight
-
-    def restore(self, snapshot: Any) -> None:
-        self.step_number, self.weight = snapshot
+    def restore(self, snapshot: Snapshot) -> None:
+        self.step_number, self.weight = snapshot["step"], snapshot["weight"]
 
     def lower_rate(self, factor: float) -> None:
         self.rate *= factor
@@ -89,6 +87,9 @@ class MakeBelieve:
 
     def voice(self) -> MakeBelieve:
         return self
+
+    def condition(self, reference_wavs: Sequence[Path]) -> None:
+        return None
 
     def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Any, int]:
         if options["should_stop"]():

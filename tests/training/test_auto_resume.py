@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from core.engines.options import TrainConfig
 from core.jobs import events
 from core.settings import Settings
 from core.training.auto_resume import MOST_LAUNCHES, resume_interrupted
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.training.run import CONFIG, Run
 from core.workspace import Project
 from tests.jobs.conftest import put_task, until

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from core.engines.options import TrainConfig
 from core.jobs.job import Job
 from core.training.boards import WeightsAndBiases
-from core.training.config import TrainConfig
 from core.workspace import Workspace
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
+from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import events, locks
@@ -23,7 +24,7 @@ from core.records import Vote
 from core.tasks import export as export_task
 from core.tasks.train import crowded, prune, resume_from
 from core.training.checkpoints import ADAPTER, HASHES, STATE, Checkpoints
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.training.run import CONFIG, Run
 from core.workspace import Project
 from tests.training.conftest import Recorded

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.jobs.job import Job
-from core.training.config import TrainConfig, config_text, make_config, read_config
+from core.training.config import config_text, make_config, read_config
 from core.training.presets import choose, preset, presets
 from core.training.run import CONFIG, Run
 from core.training.sentences import held_out
@@ -21,10 +22,10 @@ I18N = Path(__file__).resolve().parents[2] / "ui" / "i18n"
 
 def test_an_unknown_setting_is_refused_with_the_valid_ones() -> None:
     with pytest.raises(UserError) as caught:
-        make_config({"learning_rat": 1e-4})
+        make_config({"learning_rat": 1e-4}, "xtts")
     assert caught.value.code == "train.unknown_setting"
     assert caught.value.values["close"] == "learning_rate"
-    assert all(name in caught.value.hint for name in TrainConfig.model_fields)
+    assert all(name in caught.value.hint for name in XttsTrainConfig.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -33,26 +34,26 @@ def test_an_unknown_setting_is_refused_with_the_valid_ones() -> None:
 )
 def test_a_setting_out_of_range_is_named(values: dict[str, Any]) -> None:
     with pytest.raises(UserError) as caught:
-        make_config(values)
+        make_config(values, "xtts")
     assert caught.value.code == "train.bad_setting"
     assert caught.value.values["key"] in values
 
 
 def test_a_frozen_config_reads_back(tmp_path: Path) -> None:
-    config = TrainConfig(max_steps=7, learning_rate=3e-4)
+    config = XttsTrainConfig(max_steps=7, learning_rate=3e-4)
     (tmp_path / "config.yaml").write_text(config_text(config, preset="xtts-cpu", language="pt"))
     assert read_config(tmp_path / "config.yaml") == (config, {"preset": "xtts-cpu", "language": "pt"})
 
 
 def test_a_run_from_before_checkpoints_were_cleared_away_keeps_them_all(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("preset: xtts-cpu\nsettings:\n  max_steps: 7\n")
-    assert read_config(tmp_path / "config.yaml")[0] == TrainConfig(max_steps=7, keep_checkpoints=0)
+    assert read_config(tmp_path / "config.yaml")[0] == XttsTrainConfig(max_steps=7, keep_checkpoints=0)
 
 
 def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config(workspace: Workspace) -> None:
     def read(steps: int) -> int:
         project = workspace.create("Anna")
-        files = {CONFIG: config_text(TrainConfig(max_steps=steps))}
+        files = {CONFIG: config_text(XttsTrainConfig(max_steps=steps))}
         job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, name="run", files=files)
         total = Run(project, job.id).read().total
         assert project.slug == "anna"
@@ -93,7 +94,7 @@ def test_the_whole_model_learns_slowly_and_only_if_wished() -> None:
 
 
 def test_every_setting_has_a_range_and_a_group() -> None:
-    for name, field in TrainConfig.model_fields.items():
+    for name, field in XttsTrainConfig.model_fields.items():
         extra = field.json_schema_extra
         assert isinstance(extra, dict) and extra["group"], name
         assert field.description, name
@@ -113,7 +114,7 @@ def merged(language: str) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_every_setting_and_preset_is_labelled(language: str) -> None:
     texts = merged(language)
-    for name in TrainConfig.model_fields:
+    for name in XttsTrainConfig.model_fields:
         assert texts["training"][name] and texts["training"][f"{name}_help"], name
     for one in presets():
         assert texts["presets"][f"{one.id}.label"] and texts["presets"][f"{one.id}.description"], one.id

@@ -6,9 +6,10 @@ import os
 
 import pytest
 
+from core.engines.options import TrainConfig
 from core.jobs import events, locks
 from core.jobs.job import Job
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.training.cost import estimate
 from core.training.run import CONFIG
 from core.workspace import Project

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
 from core.files import is_full
 from core.training.checkpoints import STATE, Checkpoints
-from core.training.config import TrainConfig
 from core.training.run import Run, start_training
 from core.training.samples import SampleSpeaker, Sentences
 from core.workspace import Project
@@ -24,7 +24,7 @@ from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
 
 # An adapter so large that its state is most of what a run writes.
-CONFIG = TrainConfig(
+CONFIG = XttsTrainConfig(
     **{"batch_size": 2, "accumulation": 1, "max_steps": 20, "lora_rank": 128, "warmup_steps": 0},
     precision="float32",
     reference_pool=8,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from core.engines.options import TrainConfig
 from core.errors import Cancelled
 from core.jobs import events
 from core.training.checkpoints import STATE, Checkpoints
-from core.training.config import TrainConfig
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
 from tests.training.test_loop import lasting, make_loop, press_stop

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from core.engines.options import TrainConfig
 from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.reporter import Reporter
 from core.training import recovery
 from core.training.checkpoints import Checkpoints
-from core.training.config import TrainConfig
 from core.training.loop import Loop
 from core.training.samples import SampleSpeaker, Sentences, references
 from tests.training.conftest import Recorded

@@ -9,7 +9,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from benchmarks.memory import counted, fake_session, flops, longest, update
-from core.training.config import TrainConfig
+from core.engines.xtts.options import XttsTrainConfig
 from core.training.presets import presets
 
 CARDS = [one for one in presets() if one.min_vram_gb]
@@ -31,7 +31,7 @@ def test_one_clip_at_once_fits_six_gigabytes_and_all_weights_fit_sixteen() -> No
 def test_nothing_in_an_update_waits_for_a_value() -> None:
     """What has no contents cannot be looked at: an update that asked a card for a number would fail."""
     with FakeTensorMode(allow_non_fake_inputs=True):
-        session = fake_session(TrainConfig(batch_size=2, ema_decay=0.9))
+        session = fake_session(XttsTrainConfig(batch_size=2, ema_decay=0.9))
         update(session, longest(2))
         session.mean.follow(1)
         with pytest.raises(DataDependentOutputException):

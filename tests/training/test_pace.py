@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.training.config import TrainConfig
+from core.engines.options import TrainConfig
 from core.training.pace import Pace
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve

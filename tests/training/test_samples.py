@@ -15,6 +15,7 @@ from tests.training.test_loop import make_loop
 class Choir(MakeBelieve):
     """Says several sentences at once, and remembers how often it was asked."""
 
+    speaks_together = True
     breath = 0
 
     def speak_many(self, texts: Any, language: str, reference: Any, seeds: Any, **options: Any) -> list[Any]:
@@ -61,4 +62,5 @@ def test_how_long_speaking_takes_for_a_second_of_sound_is_told_with_each_checkpo
     for step, factor in told:
         of_step = [one for one in recorded.of(events.Sample) if one.step == step]
         expected = sum(one.took_s for one in of_step) / sum(one.seconds for one in of_step)
-        assert factor == pytest.approx(expected, abs=0.01) and factor >= 0
+        # Times are told in whole milliseconds, of sounds of ten.
+        assert factor == pytest.approx(expected, abs=0.05) and factor >= 0

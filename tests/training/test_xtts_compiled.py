@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import start
-from core.training.config import TrainConfig
 
-CONFIG = TrainConfig(batch_size=2, accumulation=1, precision="float32", reference_pool=8, dropout=0, lora_dropout=0)
+CONFIG = XttsTrainConfig(batch_size=2, accumulation=1, precision="float32", reference_pool=8, dropout=0, lora_dropout=0)
 
 
 @pytest.fixture
@@ -45,6 +45,8 @@ def test_blocks_are_compiled_into_one_graph_with_and_without_gradients(
 
 @pytest.mark.usefixtures("traced")
 def test_dropout_is_traced(features: Any, starter: Path) -> None:
-    session = start(TrainConfig(batch_size=2, accumulation=1, reference_pool=8, compile=True), features, starter, None)
+    session = start(
+        XttsTrainConfig(batch_size=2, accumulation=1, reference_pool=8, compile=True), features, starter, None
+    )
     session.step()
     assert counters["stats"]["unique_graphs"] and not counters["graph_break"]

@@ -11,15 +11,16 @@ import torch
 
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.loss import losses
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession
+from core.engines.xtts.trial import candidates
 from core.errors import Cancelled, UserError
 from core.tasks import train
-from core.training.config import TrainConfig, config_text
-from core.training.fits import candidates
+from core.training.config import config_text
 from core.workspace import Project
 from tests.training.conftest import Recorded
 
-CONFIG = TrainConfig(batch_size=6, accumulation=2, precision="float32", reference_pool=8, lora_rank=4)
+CONFIG = XttsTrainConfig(batch_size=6, accumulation=2, precision="float32", reference_pool=8, lora_rank=4)
 
 
 def card_with_room_for(
@@ -51,7 +52,7 @@ def test_the_largest_batch_that_fits_is_chosen(
     features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch, room: dict[bool, int], expected: tuple[int, ...]
 ) -> None:
     tried = card_with_room_for(room, monkeypatch)
-    found = ENGINE.fits(CONFIG, features, starter, "cpu")
+    found = ENGINE.fits(CONFIG, features, starter, device="cpu")
     assert (found.micro_batch, found.accumulation, found.checkpointing) == expected
     assert tried.count((found.micro_batch, found.checkpointing)) == 2, "two real updates"
     assert found.memory_mb > 50 and found.hours(1000) == pytest.approx(found.step_s / 3.6)
@@ -69,13 +70,13 @@ def test_what_does_not_fit_before_the_first_batch_is_tried_with_less_kept(
         session.config = session.config.model_copy(update={"gradient_checkpointing": on})
 
     monkeypatch.setattr(XttsSession, "set_checkpointing", limited)
-    assert ENGINE.fits(CONFIG, features, starter, "cpu").checkpointing
+    assert ENGINE.fits(CONFIG, features, starter, device="cpu").checkpointing
 
 
 def test_nothing_fits_is_said(features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card_with_room_for({False: 0, True: 0}, monkeypatch)
     with pytest.raises(UserError) as caught:
-        ENGINE.fits(CONFIG, features, starter, "cpu")
+        ENGINE.fits(CONFIG, features, starter, device="cpu")
     assert caught.value.code == "train.nothing_fits"
 
 
@@ -91,7 +92,7 @@ def test_memory_runs_out_in_more_than_one_way(
     features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     card_with_room_for({False: 4, True: 4}, monkeypatch, error)
-    assert ENGINE.fits(CONFIG, features, starter, "cpu").micro_batch == 4
+    assert ENGINE.fits(CONFIG, features, starter, device="cpu").micro_batch == 4
 
 
 def test_what_is_not_about_memory_is_not_taken_for_it(
@@ -99,31 +100,33 @@ def test_what_is_not_about_memory_is_not_taken_for_it(
 ) -> None:
     card_with_room_for({False: 4, True: 4}, monkeypatch, RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
-        ENGINE.fits(CONFIG, features, starter, "cpu")
+        ENGINE.fits(CONFIG, features, starter, device="cpu")
 
 
 def test_stop_is_seen_between_two_tries(features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = card_with_room_for({False: 0, True: 0}, monkeypatch)
     with pytest.raises(Cancelled):
-        ENGINE.fits(CONFIG, features, starter, "cpu", lambda: len(tried) == 2)
+        ENGINE.fits(CONFIG, features, starter, device="cpu", should_stop=lambda: len(tried) == 2)
     assert tried == [(6, False), (4, False)]
 
 
 def test_the_task_passes_stop_on_and_tells_of_too_little_memory(
     frozen: Project, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = config_text(TrainConfig(auto_batch=True))
+    config = config_text(XttsTrainConfig(auto_batch=True))
     (recorded.job.path / "config.yaml").write_text(config)
     (recorded.job.path / train.CHECK).write_text("{}")
     asked: list[Any] = []
 
-    def fits(*given: Any) -> None:
-        asked.append(given[-1])
+    def fits(*_: Any, should_stop: Any, **__: Any) -> None:
+        asked.append(should_stop)
         raise MemoryError
 
-    engine = SimpleNamespace(prepare=lambda *_, **__: SimpleNamespace(val=[1]), fits=fits)
+    engine = SimpleNamespace(
+        base_folder=lambda *_: Path("base"), prepare=lambda *_, **__: SimpleNamespace(val=[1]), fits=fits
+    )
     monkeypatch.setattr(train, "get_engine", lambda _: engine)
-    monkeypatch.setattr(train, "bases", lambda _: SimpleNamespace(base_folder=lambda *_: Path("base")))
+
     arguments = {
         **{"workspace": str(frozen.workspace.path), "project": frozen.slug},
         **{"dataset": "abc123", "base": "starter", "device": "cpu"},

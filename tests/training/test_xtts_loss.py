@@ -13,13 +13,13 @@ import torch
 from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.feed import Feed
 from core.engines.xtts.loss import Losses, losses
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.references import Latents
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.trunk import drop
 from core.errors import Cancelled
-from core.training.config import TrainConfig
 
-CONFIG = TrainConfig(
+CONFIG = XttsTrainConfig(
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 8, "learning_rate": 3e-3, "warmup_steps": 2},
     precision="float32",
     reference_pool=24,

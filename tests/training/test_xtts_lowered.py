@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.memory import fake_session, longest, update
 from core.engines.xtts import precision
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
-from core.training.config import TrainConfig
 
 BFLOAT16 = {"batch_size": 1, "precision": "bfloat16"}
 
@@ -34,7 +34,7 @@ class Conversions(TorchDispatchMode):
 def converted(settings: dict[str, Any], memory_is_short: bool = False) -> int:
     """Frozen matrices of the transformer that an update converts."""
     with FakeTensorMode(allow_non_fake_inputs=True):
-        session: XttsSession = fake_session(TrainConfig(**BFLOAT16, **settings))
+        session: XttsSession = fake_session(XttsTrainConfig(**BFLOAT16, **settings))
         if memory_is_short:
             assert session.save_memory()
         frozen = [one for one in session.xtts.gpt.gpt.parameters() if not one.requires_grad and one.ndim == 2]
@@ -58,7 +58,7 @@ def test_kept_weights_change_no_loss_and_are_in_no_saved_state(
     features: Any, starter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
-    session = start(TrainConfig(**BFLOAT16), features, starter, None)
+    session = start(XttsTrainConfig(**BFLOAT16), features, starter, None)
     kept = session.evaluate()
     assert any("lowered" in name for name, _ in session.xtts.named_buffers())
     assert not any("lowered" in name for name in session.xtts.state_dict())

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import start
 from core.jobs.job import REPOSITORY
-from core.training.config import TrainConfig
 
 SETTINGS = {
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
@@ -30,14 +30,14 @@ from core.engines.xtts.session import start
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.hardware import out_of_memory
-from core.training.config import TrainConfig
-from core.training.several import join, rank, work_together, world
+from core.engines.xtts.options import XttsTrainConfig
+from core.engines.distributed import join, rank, work_together, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])
 job = Job.create(out / os.environ["RANK"], "train", {})
 features = prepare(dataset, base, cache, Reporter(job))
 join()
 work_together()
-session = start(TrainConfig(**json.loads(sys.argv[5])), features, base, None)
+session = start(XttsTrainConfig(**json.loads(sys.argv[5])), features, base, None)
 assert world() == 2
 told = [session.step() for _ in range(2)]
 # Memory runs out in one of them alone: both hear of it, and take less at once.
@@ -78,7 +78,7 @@ def test_two_processes_give_the_losses_of_one(features: Any, dataset: Path, star
     both = [
         subprocess.Popen(command, cwd=REPOSITORY, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}) for n in (0, 1)
     ]
-    alone = start(TrainConfig(**SETTINGS), features, starter, None)
+    alone = start(XttsTrainConfig(**SETTINGS), features, starter, None)
     expected = [alone.step() for _ in range(4)]
     try:
         assert [one.wait(240) for one in both] == [0, 0]

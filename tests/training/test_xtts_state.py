@@ -14,14 +14,14 @@ import torch
 
 from core.engines.xtts import session as sessions
 from core.engines.xtts.loss import losses
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.references import References
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.told import Told
 from core.errors import UserError
 from core.training.checkpoints import STATE
-from core.training.config import TrainConfig
 
-CONFIG = TrainConfig(
+CONFIG = XttsTrainConfig(
     **{"batch_size": 4, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
     precision="float32",
     reference_pool=8,

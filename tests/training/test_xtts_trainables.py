@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from core.engines.xtts import lora, model
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
-from core.training.config import TrainConfig
 from tests.engines.test_xtts_model import logits, merged
 
-CONFIG = TrainConfig(
+CONFIG = XttsTrainConfig(
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
     precision="float32",
     reference_pool=16,

@@ -14,13 +14,13 @@ from core.engines.xtts.batches import collate
 from core.engines.xtts.export import export, load_plain
 from core.engines.xtts.features import check, load_tokenizer, prepare
 from core.engines.xtts.loss import losses
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.vocabulary import extend, first_new, main
 from core.errors import UserError
-from core.training.config import TrainConfig
 from tests.training.conftest import Recorded
 
-CONFIG = TrainConfig(
+CONFIG = XttsTrainConfig(
     **{"batch_size": 4, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 1e-2, "warmup_steps": 2},
     precision="float32",
     reference_pool=8,

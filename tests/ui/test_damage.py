@@ -19,6 +19,7 @@ import pytest
 from core import backups, inspection, tables
 from core.audio.samples import write_wav
 from core.dataset.freeze import freeze
+from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
@@ -26,7 +27,7 @@ from core.jobs.job import Job
 from core.records import Clip, Source
 from core.settings import Settings
 from core.sources.link_cookies import keep_cookies
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.workspace import Project, Workspace
 from ui import app
 from ui.i18n import Translator
@@ -105,7 +106,7 @@ def _fill(project: Project) -> None:
     dataset = freeze(project)
     dataset.path.rename(project.datasets / "first")
     about = {"base": "starter", "dataset": "first"}
-    config = config_text(TrainConfig(), **about, preset="xtts-cpu", language="en")
+    config = config_text(XttsTrainConfig(), **about, preset="xtts-cpu", language="en")
     run = Job.create(project.runs, "train", about, title="First", name="first", files={"config.yaml": config})
     write_json(run.path / "fits.json", {"micro_batch": 1, "accumulation": 2, "checkpointing": False})
     (run.path / "control.jsonl").write_text('{"do": "steps", "at": 1.0, "steps": 900}\n')

@@ -6,8 +6,8 @@ import gradio as gr
 import pytest
 
 from core.audio.options import SegmentOptions
+from core.engines.options import TrainConfig
 from core.errors import UserError
-from core.training.config import TrainConfig
 from ui.form import Form
 from ui.i18n import Translator
 

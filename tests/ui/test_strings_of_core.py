@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.engines.xtts.options import XttsTrainConfig
 from core.settings import Settings
-from core.training.config import TrainConfig
 from core.training.presets import presets
 from ui.i18n import LANGUAGES, Translator
 
@@ -60,5 +60,5 @@ def test_every_light_and_reason_of_a_dataset(language: str) -> None:
 def test_every_setting_and_preset(language: str) -> None:
     t = Translator(language)
     assert not [name for name in Settings.model_fields if not t.has(f"setting.{name}")]
-    assert not [name for name in TrainConfig.model_fields if not t.has(f"training.{name}_help")]
+    assert not [name for name in XttsTrainConfig.model_fields if not t.has(f"training.{name}_help")]
     assert not [one.id for one in presets() if not (t.has(one.label_key) and t.has(one.description_key))]

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import events, locks
 from core.jobs.job import Job
-from core.training.config import TrainConfig, config_text
+from core.training.config import config_text
 from core.training.control import FILE, kept_steps, planned_steps
 from core.training.run import CONFIG, Run, runs
 from core.workspace import Project

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from core.engines.options import MOST_STEPS
 from core.errors import UserError
-from core.training.config import MOST_STEPS
 from core.training.run import Run, RunView, resume
 from core.workspace import Project
 from ui import html

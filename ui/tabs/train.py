@@ -10,9 +10,8 @@ import gradio as gr
 
 from core import hardware
 from core.dataset.freeze import DatasetInfo, datasets
-from core.engines.registry import bases, preload
+from core.engines.registry import FIRST, bases, preload, train_config
 from core.errors import UserError
-from core.training.config import TrainConfig
 from core.training.cost import estimate
 from core.training.presets import Preset, choose, preset, presets
 from core.training.run import Run, runs, start_training
@@ -95,7 +94,8 @@ def build(page: Page) -> Tab:
             cost = Panel()
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
-                form = Form(t, TrainConfig, "training", typed=True)
+                model = train_config(FIRST)
+                form = Form(t, model, "training", model.form_fields(), typed=True)
             filled = gr.Textbox(visible=False)
             actions = Panel()
         with gr.Column(scale=3, min_width=320):
@@ -230,7 +230,7 @@ def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, An
 def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -> str:
     if not changed:
         return ""
-    defaults = TrainConfig().model_dump() | chosen.values
+    defaults = chosen.config().model_dump()
     lines = "".join(
         f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
         f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(t, defaults[name])))}</span></span>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core.engines.xtts import numbers, portuguese
+from core.engines.xtts import numbers
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 SOLID = ("zh", "ja")  # write without spaces
@@ -105,5 +105,5 @@ def _before(words: str, noun: str, code: str) -> str:
     if code == "it" and words == "uno" or code == "de" and words == "eins":
         return "una" if feminine else words[:-1]
     if code == "pt":
-        return portuguese.agreed(words, feminine=feminine)
+        return numbers.inflected(words, feminine=feminine)
     return words

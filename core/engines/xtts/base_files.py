@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs.job import REPOSITORY, Job
@@ -101,40 +102,36 @@ def usual_base(project: Project) -> str:
 
 
 def base_folder(workspace: Workspace, base_id: str) -> Path:
-    """The folder of a base that is there in full; the starter is made if it is not there yet.
-
-    For jobs: making the starter imports torch. A page asks `state`.
+    """The folder of a base that is there in full. Makes nothing: jobs ask the engine, which makes the starter.
 
     Raises:
         UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``, ``base.broken``.
     """
     folder = base_place(workspace, base_id)
     if base_id in BASES and not (folder / "model.pth").is_file():
-        if base_id != STARTER:
-            raise UserError(
-                "base.not_downloaded",
-                "The base model {label} is not on this computer yet.",
-                "Download it on the Train page, or choose a local folder.",
-                label=BASES[base_id].label,
-            )
-        from core.engines.xtts.starter import make_starter
-
-        make_starter(folder)
+        raise UserError(
+            "base.not_downloaded",
+            "The base model {label} is not on this computer yet.",
+            "Download it on the Train page, or choose a local folder.",
+            label=BASES[base_id].label,
+        )
     check_folder(folder)
     return folder
 
 
-def weights_bytes(folder: Path, layers: int | None = None) -> int:
-    """About how much the weights take that learn: nearly all of a base is its GPT. 0 if the base is not there yet.
+def weights_bytes(folder: Path, config: XttsTrainConfig) -> int:
+    """About how much the base's own weights take that learn: nearly all of it is its GPT.
 
-    ``layers`` are how many of the last ones learn, and the heads with them; None means all.
+    0 where only an adapter learns, or the base is not there yet. With the last layers learn the heads.
     """
+    if config.train_what == "lora":
+        return 0
     try:
         whole = (folder / "model.pth").stat().st_size
         of = int(read_json(folder / "config.json")["model_args"]["gpt_layers"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-    return whole if layers is None else int(whole * min(1.0, (layers + 1) / max(1, of)))
+    return whole if config.train_what == "full" else int(whole * min(1.0, (config.last_layers + 1) / max(1, of)))
 
 
 def check_folder(folder: Path) -> None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from core.engines.base import DatasetReport, EngineInfo, OnClip
+from core.engines.base import DatasetReport, Engine, Fits, OnClip, ShouldStop, never, tell_nobody
 from core.engines.registry import info
-from core.engines.xtts import export as exporting
-from core.engines.xtts import features, session, trial, voice
+from core.engines.xtts import base_files, features, session, trial, voice
+from core.engines.xtts.export import export
 from core.engines.xtts.model import device_for
+from core.engines.xtts.options import XttsTrainConfig
+from core.engines.xtts.starter import make_starter
 from core.jobs.reporter import Reporter
-from core.training.config import TrainConfig
-from core.training.fits import Fits
+from core.workspace import Workspace
 
 
-class XttsEngine:
-    """See `core.engines.base.Engine`; ``device`` is ``auto``, ``cuda`` or ``cpu`` throughout."""
+class XttsEngine(Engine[XttsTrainConfig, features.Features, voice.Conditioning]):
+    """See `core.engines.base.Engine`."""
 
-    info: EngineInfo = info("xtts")
+    info = info("xtts")
+    export = staticmethod(export)
 
-    def check(self, dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
+    def base_folder(self, workspace: Workspace, base_id: str) -> Path:
+        """The folder of a base; the starter is made if it is not there yet."""
+        place = base_files.base_place(workspace, base_id)
+        if base_id == base_files.STARTER and not (place / "model.pth").is_file():
+            make_starter(place)
+        return base_files.base_folder(workspace, base_id)
+
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
         """Check a frozen dataset against the base's tokenizer and limits."""
         return features.check(dataset, base, on_clip)
 
@@ -33,7 +40,7 @@ class XttsEngine:
 
     def start(
         self,
-        config: TrainConfig,
+        config: XttsTrainConfig,
         prepared: features.Features,
         base: Path,
         resume_from: Path | None,
@@ -45,22 +52,19 @@ class XttsEngine:
 
     def fits(
         self,
-        config: TrainConfig,
+        config: XttsTrainConfig,
         prepared: features.Features,
         base: Path,
+        *,
         device: str = "auto",
-        should_stop: Callable[[], bool] = lambda: False,
+        should_stop: ShouldStop = never,
     ) -> Fits:
-        """The largest batch that fits, found by two real updates on the longest clips; `Cancelled` between tries."""
+        """The largest batch that fits, found by two real updates on the longest clips."""
         return trial.fits(config, prepared, base, device_for(device), should_stop)
 
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> voice.XttsVoice:
         """A voice from a base folder and an adapter folder."""
         return voice.load_voice(base, checkpoint, device)
-
-    def export(self, base: Path, checkpoint: Path | None, folder: Path, **options: Any) -> dict[str, Any]:
-        """Write a folder that plain coqui-tts loads; returns its manifest."""
-        return exporting.export(base, checkpoint, folder, **options)
 
 
 ENGINE = XttsEngine()

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 import core
-from core.audio.samples import read, write_wav
-from core.engines.base import Samples
+from core.audio.samples import Samples, read, write_wav
+from core.engines.base import ShouldStop, never, tell_nobody
 from core.engines.registry import info
 from core.engines.xtts.base_files import is_starter
 from core.engines.xtts.lora import merged_weights
@@ -67,7 +67,7 @@ Speak with a person's voice only if that person agreed.
 
 def export(
     base: Path,
-    adapter: Path | None,
+    checkpoint: Path | None,
     folder: Path,
     *,
     name: str,
@@ -76,28 +76,17 @@ def export(
     language: str,
     seed: int = 0,
     device: str = "auto",
-    facts: dict[str, Any] | None = None,
-    on_stage: Callable[[str], None] = lambda stage: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    facts: Mapping[str, object] | None = None,
+    on_stage: Callable[[str], object] = tell_nobody,
+    should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Merge an adapter into its base and write the whole voice into ``folder``; returns the manifest.
 
     The folder appears only when it is complete and plain coqui-tts has loaded it and spoken ``text`` with the very
     samples our own voice speaks (base and adapter apart, the same seed).
 
-    Args:
-        base: folder of the base model; only read.
-        adapter: folder of a checkpoint; None, or that of step 0, exports the base with the new speaker.
-        folder: where to; must not exist.
-        name: of the speaker, as coqui's ``speakers_xtts.pth`` lists it.
-        reference_wavs: recordings of the speaker.
-        text: what the sample says; of one that is too long to be said at once, the first part.
-        language: of the sample.
-        seed: of the sample.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        facts: what else the manifest should say (project, run, step, licence …).
-        on_stage: told each stage (``load_base``, ``merge``, ``verify``); may raise to stop.
-        should_stop: asked while it speaks and before the folder appears.
+    Arguments are those of `core.engines.base.Engine.export`; of a ``text`` that is too long to be said at once the
+    sample says the first part. Coqui's ``speakers_xtts.pth`` lists ``name``.
 
     Raises:
         Cancelled: ``should_stop`` said so; nothing is left.
@@ -110,7 +99,7 @@ def export(
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
         on_stage("load_base")
-        voice = load_voice(base, adapter, device)
+        voice = load_voice(base, checkpoint, device)
         parts, language = voice.parts(text, language)
         if language not in info("xtts").languages:
             raise UserError(
@@ -170,7 +159,7 @@ def _verify(
     text: str,
     language: str,
     seed: int,
-    should_stop: Callable[[], bool],
+    should_stop: ShouldStop,
 ) -> tuple[Samples, int]:
     """Let plain coqui-tts load and speak; returns what it said and the seed with which both said the same."""
     try:
@@ -207,13 +196,13 @@ def _verify(
     )
 
 
-def _check_stop(should_stop: Callable[[], bool]) -> None:
+def _check_stop(should_stop: ShouldStop) -> None:
     if should_stop():
         raise Cancelled
 
 
 def _describe(
-    folder: Path, voice: XttsVoice, name: str, text: str, language: str, seed: int, facts: dict[str, Any]
+    folder: Path, voice: XttsVoice, name: str, text: str, language: str, seed: int, facts: Mapping[str, object]
 ) -> dict[str, Any]:
     """Write README.txt and, last, manifest.json."""
     speaking = {"text": text, "language": language, "seed": seed, "settings": voice.settings()}

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import soundfile
 from torch import Tensor
 
-from core.engines.base import DatasetReport, Dropped, OnClip
+from core.engines.base import DatasetReport, Dropped, OnClip, tell_nobody
 from core.engines.xtts import reading
 from core.engines.xtts.cache import Computed, FeatureCache
 from core.engines.xtts.encode import RATE, Encoded, Encoder, read_audio
@@ -29,7 +29,7 @@ from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.hardware import out_of_memory
 from core.jobs.reporter import Reporter
-from core.training import card
+from core.system import cuda_errors
 
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = round(0.499 * RATE)  # half a second; cutting rounds to whole samples
@@ -107,7 +107,7 @@ def language_of(dataset: Path, tokenizer: Tokenizer) -> str:
     return code_of(tokenizer, str(read_json(dataset / "dataset.json")["language"]))
 
 
-def check(dataset: Path, base: Path, on_clip: OnClip = lambda seen, total, clip_id: None) -> DatasetReport:
+def check(dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
     """What of a frozen dataset can be trained on, judged by the base's own tokenizer, and why the rest cannot."""
     parts, dropped = _inspect_all(dataset, base, on_clip)
     used = [*parts["train"], *parts["val"]]
@@ -256,7 +256,7 @@ def _encoded(encoder: Encoder, waves: list[Tensor]) -> list[Encoded]:
     except (RuntimeError, MemoryError) as error:
         if len(waves) == 1 or not out_of_memory(error):
             raise
-    card.free_memory()  # out of the handler, whose error holds what fills the memory
+    cuda_errors.free_memory()  # out of the handler, whose error holds what fills the memory
     half = len(waves) // 2
     return _encoded(encoder, waves[:half]) + _encoded(encoder, waves[half:])
 

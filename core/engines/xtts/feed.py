@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from core.engines.xtts.batches import Batch, Item, Signs, collate, items
 from core.engines.xtts.features import ClipFeatures, Features
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.order import Order
 from core.engines.xtts.references import Piece, References
-from core.training.config import TrainConfig
 
 # More say little new about the error on unseen sentences and cost time.
 _MOST_VALIDATION_CLIPS = 64
@@ -30,7 +30,7 @@ class Feed:
     For a card the next update's batches are prepared in a thread, in memory it can fetch by itself.
     """
 
-    def __init__(self, config: TrainConfig, features: Features, signs: Signs, device: str) -> None:
+    def __init__(self, config: XttsTrainConfig, features: Features, signs: Signs, device: str) -> None:
         self.config, self.features, self.signs = config, features, signs
         costs = [_OVERHEAD + len(clip.tokens) + clip.samples // 1024 for clip in features.train]
         self.order = Order(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def decimal(whole: str, fraction: str, language: str, point: str) -> str:
     if language in ("zh", "ja"):
         return f"{before}{point}{after}"
     return f"{before} {point} {after}"
+
+
+def inflected(words: str, *, feminine: bool) -> str:
+    """A number in Portuguese words, in the form it has before a noun of this gender."""
+    if not feminine:
+        return words
+    words = re.sub(r"\bum$", "uma", words)
+    words = re.sub(r"\bdois\b(?= mil\b|$)", "duas", words)
+    return re.sub(r"(duz|trez|quatroc|quinh|seisc|setec|oitoc|novec)entos\b", r"\1entas", words)
 
 
 def _hindi(number: int) -> str:

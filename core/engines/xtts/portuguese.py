@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from core.engines.xtts import numbers
-
-if TYPE_CHECKING:
-    from core.engines.xtts.amounts import Amounts
+from core.engines.xtts.amounts import Amounts
 
 _MONTHS = (
     *("janeiro", "fevereiro", "março", "abril", "maio", "junho"),
@@ -117,15 +114,6 @@ def spell(text: str, amounts: Amounts) -> str:
     return text
 
 
-def agreed(words: str, *, feminine: bool) -> str:
-    """A number in words before a noun of this gender."""
-    if not feminine:
-        return words
-    words = re.sub(r"\bum$", "uma", words)
-    words = re.sub(r"\bdois\b(?= mil\b|$)", "duas", words)
-    return re.sub(r"(duz|trez|quatroc|quinh|seisc|setec|oitoc|novec)entos\b", r"\1entas", words)
-
-
 def _digits(found: re.Match[str]) -> str:
     """Digit by digit; two years with a stroke between them are no number of a telephone."""
     groups = re.findall(r"\d+", found[0])
@@ -149,7 +137,7 @@ def _date(found: re.Match[str]) -> str:
 
 def _hour(found: re.Match[str]) -> str:
     hours, minutes = int(found[1]), int(found[2] or found[3] or 0)
-    words = f"{agreed(numbers.cardinal(hours, 'pt'), feminine=True)} {'hora' if hours == 1 else 'horas'}"
+    words = f"{numbers.inflected(numbers.cardinal(hours, 'pt'), feminine=True)} {'hora' if hours == 1 else 'horas'}"
     return f"{words} e {numbers.cardinal(minutes, 'pt')}" if minutes else words
 
 
@@ -157,7 +145,7 @@ def _lasting(found: re.Match[str]) -> str:
     """Hours, minutes and seconds of something that lasts."""
     names = (("hora", "horas"), ("minuto", "minutos"), ("segundo", "segundos"))
     parts = [
-        f"{agreed(numbers.cardinal(int(count), 'pt'), feminine=name == names[0])} {name[int(count) != 1]}"
+        f"{numbers.inflected(numbers.cardinal(int(count), 'pt'), feminine=name == names[0])} {name[int(count) != 1]}"
         for count, name in zip(found.groups(), names, strict=True)
     ]
     return f"{parts[0]}, {parts[1]} e {parts[2]}"
@@ -189,7 +177,7 @@ def _counted(found: re.Match[str]) -> str:
     if len(plain) > 6 or (plain[0] == "0") or (plain == found[1] and 1900 <= int(plain) < 2100):
         return found[1]  # a string of digits, or a year
     words = numbers.cardinal(int(plain), "pt")
-    changed = agreed(words, feminine=True)
+    changed = numbers.inflected(words, feminine=True)
     return changed if changed != words else found[1]
 
 

@@ -1,6 +1,6 @@
 """Several processes on one update: each computes its share of the parts, gradients are summed, all take the same step.
 
-See `core.training.several` for how they come together. What an update sees is a function of
+See `core.engines.distributed` for how they meet. What an update sees is a function of
 its number, so processes agree on it without a word; every share is weighted by the targets of the *whole* update, so
 the sum of gradients is the gradient one process alone would have found.
 """
@@ -15,8 +15,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from core.engines.distributed import Apart, rank, world
 from core.hardware import out_of_memory
-from core.training.several import Apart, rank, world
 
 T = TypeVar("T")
 

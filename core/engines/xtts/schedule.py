@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from core.training.config import TrainConfig
+from core.engines.options import TrainConfig
 
 _FLOOR = 0.1  # of the learning rate, where the cosine ends
 

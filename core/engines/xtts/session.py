@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from core.engines import distributed
+from core.engines.base import STATE, ShouldStop, Snapshot, TrainSession, never
 from core.engines.xtts import ranks
 from core.engines.xtts.batches import Signs
 from core.engines.xtts.features import Features
@@ -17,6 +19,7 @@ from core.engines.xtts.feed import Feed, Part
 from core.engines.xtts.lora import load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.loss import Losses, losses
 from core.engines.xtts.model import load_base
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
 from core.engines.xtts.schedule import learning_rate
@@ -24,26 +27,20 @@ from core.engines.xtts.state import UNREADABLE, broken, copied, copy_into, fused
 from core.engines.xtts.told import Told
 from core.engines.xtts.trainables import Mean, choose, groups
 from core.engines.xtts.trunk import compile_blocks, keep_lowered
+from core.engines.xtts.voice import Conditioning, XttsVoice
 from core.errors import Cancelled
-from core.training import several
-from core.training.checkpoints import STATE
-from core.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from core.engines.xtts.voice import XttsVoice
-
 
 _KEPT = 3  # of each parameter by AdamW: two moments and the number of updates
 
 
-class XttsSession:
+class XttsSession(TrainSession[Conditioning]):
     """Trains what the settings name of ``xtts``; everything else stays frozen.
 
     What an update sees depends on the seed and its number alone, so a position is enough to go on exactly.
     """
 
     def __init__(
-        self, xtts: Xtts, config: TrainConfig, features: Features, device: str, base: Path | None = None
+        self, xtts: Xtts, config: XttsTrainConfig, features: Features, device: str, base: Path | None = None
     ) -> None:
         self.xtts, self.config, self.features, self.device = xtts, config, features, device
         self.step_number = 0
@@ -51,7 +48,7 @@ class XttsSession:
         self.rate_factor = 1.0
         torch.manual_seed(config.seed)  # every process begins with the same weights
         self.lora = choose(xtts, config, base)
-        torch.manual_seed(config.seed + several.rank())  # and leaves out other things at random
+        torch.manual_seed(config.seed + distributed.rank())  # and leaves out other things at random
         self.parameters = lora_parameters(xtts)
         if config.compile:
             compile_blocks(xtts.gpt.gpt)
@@ -72,7 +69,7 @@ class XttsSession:
         """Clips computed at once."""
         return -(-max(self.config.batch_size, self.feed.order.largest) // self.division)
 
-    def step(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+    def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
         """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
 
         If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
@@ -81,7 +78,7 @@ class XttsSession:
 
         Raises:
             Cancelled: ``should_stop`` said so between two of its batches.
-            RuntimeError, MemoryError: among others where the batch is too large; see `card.out_of_memory` and
+            RuntimeError, MemoryError: among others where the batch is too large; see `core.hardware.out_of_memory` and
                 `halve_batch`.
             After all of them it is as if the update had never begun.
         """
@@ -92,9 +89,9 @@ class XttsSession:
         random = random_state(self.device)
         try:
             # Processes that share an update cannot leave it one by one.
-            asked = should_stop if several.world() == 1 else _never
+            asked = should_stop if distributed.world() == 1 else never
             try:
-                parts = self.feed.update(self.step_number, self.division * several.world())
+                parts = self.feed.update(self.step_number, self.division * distributed.world())
                 mel, text = self._backward(parts, asked)
                 together = ranks.flat(self.parameters, torch.stack([mel, text]))
             except Exception as error:
@@ -149,7 +146,7 @@ class XttsSession:
         """The update that the values `step` returned last belong to."""
         return self.told.step
 
-    def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
+    def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
         """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any.
 
         Raises:
@@ -209,13 +206,13 @@ class XttsSession:
         """Train to another length; the rate's decline follows from the next update on."""
         self.config = self.config.model_copy(update={"max_steps": steps})
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
         self.mean.show(False)
         weights: list[Tensor] = copied([*self.parameters, *self.mean.hidden()])
         return {"weights": weights, **copied(self._state())}
 
-    def restore(self, snapshot: dict[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
         self.mean.show(False)
         copy_into([*self.parameters, *self.mean.hidden()], snapshot["weights"])
@@ -254,15 +251,13 @@ class XttsSession:
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
-            if several.rank():  # the state is the first process's; the others leave out other things at random
-                torch.manual_seed(self.config.seed + several.rank() + self.step_number)
+            if distributed.rank():  # the state is the first process's; the others leave out other things at random
+                torch.manual_seed(self.config.seed + distributed.rank() + self.step_number)
         except UNREADABLE as error:
             raise broken(folder, error) from error
 
     def voice(self) -> XttsVoice:
         """A voice over the live weights; nothing is copied or reloaded."""
-        from core.engines.xtts.voice import XttsVoice
-
         self._mode(training=False)
         return XttsVoice(self.xtts)
 
@@ -289,9 +284,7 @@ class XttsSession:
                 self.xtts.gpt, part.batch.to(self.device), latents, dropout=dropout, checkpointing=checkpointing
             )
 
-    def _backward(
-        self, parts: Sequence[Part], should_stop: Callable[[], bool] = lambda: False
-    ) -> tuple[Tensor, Tensor]:
+    def _backward(self, parts: Sequence[Part], should_stop: ShouldStop = never) -> tuple[Tensor, Tensor]:
         """This process's share of the gradients of the mean over *all* codes of the update, however it is cut."""
         codes = sum(part.batch.code_targets for part in parts)
         tokens = sum(part.batch.text_targets for part in parts)
@@ -314,7 +307,7 @@ class XttsSession:
 
 
 def start(
-    config: TrainConfig, features: Features, base: Path, resume_from: Path | None, device: str = "cpu"
+    config: XttsTrainConfig, features: Features, base: Path, resume_from: Path | None, device: str = "cpu"
 ) -> XttsSession:
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
     if device.startswith("cuda"):
@@ -325,7 +318,3 @@ def start(
     if resume_from is not None:
         session.load(resume_from)
     return session
-
-
-def _never() -> bool:
-    return False

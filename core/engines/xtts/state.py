@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.engines.base import STATE
 from core.errors import UserError
-from core.training.checkpoints import STATE
 
 UNREADABLE = (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError)
 

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.xtts.lora import LoraOptions, free, inject, own
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.vocabulary import first_new
-from core.training.config import TrainConfig
 
 # What a speaker is heard with stays as it is: latents are computed once, and an export's speakers stay valid.
 _FROZEN = ("conditioning_encoder.", "conditioning_perceiver.", "conditioning_dropout.")
 _TEXT = ("text_embedding.weight", "text_head.weight", "text_head.bias")
 
 
-def choose(xtts: Xtts, config: TrainConfig, base: Path | None = None) -> LoraOptions | None:
+def choose(xtts: Xtts, config: XttsTrainConfig, base: Path | None = None) -> LoraOptions | None:
     """Let learn what the settings name; returns the adapter's sizes, None without one.
 
     On a base whose vocabulary was extended, the rows of the new tokens learn too, whatever else does: nobody else
@@ -55,7 +55,7 @@ def groups(xtts: Xtts, weight_decay: float) -> list[dict[str, Any]]:
     return [group for group in found if group["params"]]
 
 
-def _names(xtts: Xtts, config: TrainConfig) -> list[str]:
+def _names(xtts: Xtts, config: XttsTrainConfig) -> list[str]:
     names = [name for name, _ in xtts.gpt.named_parameters() if not name.startswith(_FROZEN)]
     if config.train_what == "full":
         return names

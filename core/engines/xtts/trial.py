@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from core.engines.base import Fits, ShouldStop, never
 from core.engines.xtts.batches import items
 from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Part
+from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
 from core.errors import Cancelled, UserError
 from core.hardware import out_of_memory
-from core.training import card
-from core.training.config import TrainConfig
-from core.training.fits import Fits, candidates
+from core.system import cuda_errors
 
 _SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and drivers keep some
 _WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
 
 
 def fits(
-    config: TrainConfig,
+    config: XttsTrainConfig,
     features: Features,
     base: Path,
     device: str,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: ShouldStop = never,
 ) -> Fits:
     """The largest batch that fits, with as many clips an update as ``config`` has.
 
@@ -63,9 +62,14 @@ def fits(
     return best
 
 
+def candidates(clips: int, most: int) -> list[tuple[int, int]]:
+    """``(micro_batch, accumulation)`` from ``most`` clips at once down to one, each making exactly ``clips``."""
+    return [(size, clips // size) for size in range(min(most, clips), 0, -1) if clips % size == 0]
+
+
 def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
     on_card = session.device.startswith("cuda")
-    card.free_memory()
+    cuda_errors.free_memory()
     try:
         session.set_checkpointing(checkpointing)
         part, share = _longest(session, size)

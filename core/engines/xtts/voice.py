@@ -17,7 +17,8 @@ from torch import Tensor
 from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.base import Samples
+from core.audio.samples import Samples
+from core.engines.base import ShouldStop, Voice, never, tell_nobody
 from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
@@ -41,8 +42,10 @@ class Conditioning:
     speaker_embedding: Tensor
 
 
-class XttsVoice:
+class XttsVoice(Voice[Conditioning]):
     """A model that speaks. Keeps no copy of any weight: training may go on between two sentences."""
+
+    speaks_together = True
 
     def __init__(self, xtts: Xtts) -> None:
         self.xtts = xtts
@@ -83,9 +86,9 @@ class XttsVoice:
         seed: int = 0,
         *,
         max_seconds: float | None = None,
-        should_stop: Callable[[], bool] = lambda: False,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-        **settings: Any,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = tell_nobody,
+        **settings: float,
     ) -> tuple[Samples, int]:
         """Say ``text``: exactly what coqui's ``Xtts.inference`` says after ``torch.manual_seed(seed)``.
 
@@ -129,8 +132,8 @@ class XttsVoice:
         seeds: Sequence[int],
         *,
         max_seconds: float | None = None,
-        should_stop: Callable[[], bool] = lambda: False,
-        **settings: Any,
+        should_stop: ShouldStop = never,
+        **settings: float,
     ) -> list[tuple[Samples, int]]:
         """Say several texts at once: each as `speak` says it with its seed but for rounding, in a fraction of the time.
 

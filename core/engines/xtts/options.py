@@ -1,0 +1,110 @@
+"""The settings that only XTTS has: its losses, its adapter, and what it is conditioned on while learning. Light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from core.engines.options import TrainConfig, form
+
+
+class XttsTrainConfig(TrainConfig):
+    """Everything an XTTS run is trained with."""
+
+    text_loss_weight: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="How much predicting the text counts beside predicting the sound.",
+        json_schema_extra=form("learning", after="grad_clip"),
+    )
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of what each layer adds that is left out at random while learning, against learning by "
+        "heart.",
+        json_schema_extra=form("learning", step=0.01),
+    )
+    train_what: Literal["lora", "last_layers", "full"] = Field(
+        "lora",
+        description="What learns: a small adapter, the last layers, or the whole model. More learns faster, by "
+        "heart too, and needs memory and disk.",
+        json_schema_extra=form("adapter", after="compile"),
+    )
+    last_layers: int = Field(
+        6,
+        ge=1,
+        le=30,
+        description="How many layers learn, counted from the last, if only the last layers do.",
+        json_schema_extra=form("adapter", "layers"),
+    )
+    lora_rank: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_alpha: float = Field(
+        32.0,
+        gt=0,
+        le=1024,
+        description="How strongly the adapter acts; usually twice its rank.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dropout: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of the adapter that is left out at random while learning, against learning by heart.",
+        json_schema_extra=form("adapter", step=0.01),
+    )
+    lora_rslora: bool = Field(
+        False,
+        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dora: bool = Field(
+        False,
+        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
+        "clearly slower.",
+        json_schema_extra=form("adapter"),
+    )
+    conditioning: Literal["other", "masked"] = Field(
+        "other",
+        description="What a clip is copied from while learning: another clip, as when speaking, or a piece of "
+        "itself that is then not learnt.",
+        json_schema_extra=form("listening"),
+    )
+    reference_min_s: float = Field(
+        3.0,
+        ge=1,
+        le=11,
+        description="Shortest piece of another clip that the voice is copied from while learning.",
+        json_schema_extra=form("listening", "s"),
+    )
+    reference_max_s: float = Field(
+        6.0,
+        ge=1,
+        le=11,
+        description="Longest piece of another clip that the voice is copied from while learning.",
+        json_schema_extra=form("listening", "s"),
+    )
+    reference_pool: int = Field(
+        512,
+        ge=2,
+        le=20_000,
+        description="How many different pieces the voice is copied from in a run; each is computed once.",
+        json_schema_extra=form("listening", "pieces"),
+    )
+
+    @model_validator(mode="after")
+    def _lengths_in_order(self) -> XttsTrainConfig:
+        if self.reference_min_s > self.reference_max_s:
+            raise ValueError("reference_min_s must not be longer than reference_max_s")
+        return self
+
+
+OPTIONS = XttsTrainConfig

@@ -1,0 +1,1 @@
+"""The machine: its cards, and what goes wrong with them."""
