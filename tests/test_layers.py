@@ -69,6 +69,63 @@ def flat(entries: dict[str, Any], before: str = "") -> dict[str, str]:
 # ---- who may import whom ---------------------------------------------------------------------------------------------
 
 
+def module(file: Path) -> str:
+    """A file's name as it is imported."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@functools.cache
+def arrows() -> dict[str, set[str]]:
+    """Which modules of ours each module of ours imports, be it inside a function or for its types alone."""
+    ours = {module(file) for file in CODE}
+    return {module(file): (set(imports(file)) & ours) - {module(file)} for file in CODE}
+
+
+def below(name: str, rooms: tuple[str, ...]) -> bool:
+    """Whether a module is one of these, or lies in one."""
+    return any(f"{name}.".startswith(f"{room}.") for room in rooms)
+
+
+def test_no_file_imports_another_that_imports_it_back() -> None:
+    remaining = {name: set(others) for name, others in arrows().items()}
+    while done := {name for name, others in remaining.items() if not others & remaining.keys()}:
+        remaining = {name: others for name, others in remaining.items() if name not in done}
+    in_circles = {name: sorted(others & remaining.keys()) for name, others in remaining.items()}
+    assert not in_circles
+
+
+def test_engines_know_nothing_of_how_a_run_is_led() -> None:
+    closed = ("core.training", "core.tasks", "core.speech", "core.listening", "core.dataset", "core.train")
+    wrong = {(name, one) for name, others in arrows().items() for one in others if below(one, closed)}
+    assert not {pair for pair in wrong if below(pair[0], ("core.engines",))}
+
+
+def test_what_opens_a_base_makes_none() -> None:
+    assert {name for name, others in arrows().items() if "core.engines.xtts.starter" in others} == {
+        "core.engines.xtts.engine"
+    }
+
+
+# They know clips and their project: their place is a room of their own beside the sound.
+OF_CLIPS = {"clips", "cuts", "edit", "plan", "put_away", "trashed", "window", "word_times"}
+
+
+def test_sound_knows_no_project() -> None:
+    closed = (
+        "core.workspace",
+        "core.store",
+        "core.tables",
+        "core.records",
+        "core.jobs",
+        "core.engines",
+        "core.sources",
+    )
+    sound = {name: others for name, others in arrows().items() if below(name, ("core.audio",))}
+    assert {f"core.audio.{name}" for name in OF_CLIPS} <= sound.keys()
+    wrong = {(name, one) for name, others in sound.items() for one in others if below(one, closed)}
+    assert not {pair for pair in wrong if pair[0].rpartition(".")[2] not in OF_CLIPS}
+
+
 @pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(ROOT)))
 def test_core_never_imports_the_page(file: Path) -> None:
     wrong = [name for name in imports(file) if name.split(".")[0] in ("gradio", "ui", "fastapi", "webui")]

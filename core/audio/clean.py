@@ -17,8 +17,6 @@ from core.audio.samples import Samples, read, write_wav
 from core.audio.speech import speech_file
 from core.errors import UserError
 from core.files import replacing
-from core.jobs.job import Job
-from core.workspace import Project
 
 STRENGTHS = {"gentle": 10.0, "strong": 24.0}  # dB that the noise is lowered by, at most
 _SAMPLE_S = 4.0  # of noise, from which the filter learns how it sounds
@@ -29,36 +27,6 @@ _QUIET_PERCENTILE = 10
 _INAUDIBLE_DBFS = -78.0
 _BELOW_SPEECH_DB = 10.0
 _ABOVE_NOISE_DB = 3.0  # noise wavers; its floor is set this far above its mean
-
-
-def start_clean(project: Project, source_id: str, strength: str = "gentle") -> Job:
-    """Start the job that makes the cleaned copy of a recording; the recording itself stays as it is.
-
-    Args:
-        project: whose recording.
-        source_id: which.
-        strength: ``gentle`` or ``strong``.
-
-    Raises:
-        UserError: ``source.missing``.
-        Busy: one is being made.
-    """
-    source = project.store.source(source_id)
-    if strength not in STRENGTHS:
-        raise ValueError(f"no strength: {strength}; there are {', '.join(STRENGTHS)}")
-    return project.start_job("clean", {"source_id": source_id, "strength": strength}, title=source.title)
-
-
-def choose_sound(project: Project, source_id: str, use: str) -> None:
-    """Say which sound of a recording clips are cut from: ``original`` or ``cleaned``.
-
-    Raises:
-        UserError: ``source.missing``, ``clean.no_copy``.
-    """
-    source = project.store.source(source_id)
-    if use == "cleaned" and not project.cleaned_file(source_id).exists():
-        raise UserError("clean.no_copy", "“{title}” has no cleaned copy.", "Make one first.", title=source.title)
-    project.store.change_source(source_id, use="cleaned" if use == "cleaned" else "original")
 
 
 def clean(

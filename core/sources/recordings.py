@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from core.audio.clean import STRENGTHS
 from core.audio.edit import alone
 from core.damage import DamagedFile, read_record, reading, whole
 from core.errors import UserError
@@ -258,6 +259,36 @@ def removed(project: Project, damage: list[DamagedFile] | None = None) -> list[t
     places = (folder / "source.json" for folder in subfolders(project.path / "trash"))
     found = whole([place for place in places if os.path.lexists(place)], _titled, damage)
     return [(name, title) for _, name, title in sorted(found, reverse=True)]
+
+
+def start_clean(project: Project, source_id: str, strength: str = "gentle") -> Job:
+    """Start the job that makes the cleaned copy of a recording; the recording itself stays as it is.
+
+    Args:
+        project: whose recording.
+        source_id: which.
+        strength: ``gentle`` or ``strong``.
+
+    Raises:
+        UserError: ``source.missing``.
+        Busy: one is being made.
+    """
+    source = project.store.source(source_id)
+    if strength not in STRENGTHS:
+        raise ValueError(f"no strength: {strength}; there are {', '.join(STRENGTHS)}")
+    return project.start_job("clean", {"source_id": source_id, "strength": strength}, title=source.title)
+
+
+def choose_sound(project: Project, source_id: str, use: str) -> None:
+    """Say which sound of a recording clips are cut from: ``original`` or ``cleaned``.
+
+    Raises:
+        UserError: ``source.missing``, ``clean.no_copy``.
+    """
+    source = project.store.source(source_id)
+    if use == "cleaned" and not project.cleaned_file(source_id).exists():
+        raise UserError("clean.no_copy", "“{title}” has no cleaned copy.", "Make one first.", title=source.title)
+    project.store.change_source(source_id, use="cleaned" if use == "cleaned" else "original")
 
 
 def _titled(path: Path) -> tuple[float, str, str]:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clean import choose_sound, clean, start_clean
+from core.audio.clean import clean
 from core.audio.frames import frames_file, measure
 from core.errors import Cancelled, UserError
 from core.records import Source
 from core.sources import recordings
+from core.sources.recordings import choose_sound, start_clean
 from core.sources.upload import add_file
 from core.workspace import Project
 from tests.audio.sounds import silence, tone, write

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clean import start_clean
 from core.sources.reading import move, sentences_for
+from core.sources.recordings import start_clean
 from core.sources.upload import add_file
 from core.workspace import Workspace
 from tests.browser.conftest import Server

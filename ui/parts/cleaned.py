@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from core.audio.clean import STRENGTHS, choose_sound, start_clean
+from core.audio.clean import STRENGTHS
 from core.records import ClipFilter, Source
+from core.sources.recordings import choose_sound, start_clean
 from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url
