@@ -34,7 +34,7 @@ def write_run(workspace: Path, lines: int) -> Any:
     with open(job.events_path, "w", encoding="utf-8") as log:
         log.write(events.Launched().model_dump_json() + "\n")
         for step in range(1, lines // 2 + 1):
-            values = {"loss_mel_ce": 5 / step, "lr": 1e-4, "steps_per_s": 2.0, "memory_mb": 6000.0}
+            values = {"loss": 5 / step, "lr": 1e-4, "steps_per_s": 2.0, "memory_mb": 6000.0}
             log.write(events.Metrics(step=step, values=values).model_dump_json() + "\n")
             log.write(events.Progress(stage="train", done=step, total=100_000).model_dump_json() + "\n")
     return Run(project, job.id)
@@ -62,7 +62,7 @@ def measure(lines: int) -> dict[str, Any]:
         def grow() -> None:
             nonlocal step
             step += 1
-            events.append(path, events.Metrics(step=step, values={"loss_mel_ce": 1.0, "lr": 1e-4}))
+            events.append(path, events.Metrics(step=step, values={"loss": 1.0, "lr": 1e-4}))
             events.append(path, events.Progress(stage="train", done=step, total=2 * lines))
 
         whole = median_ms(lambda: events.EventReader(path).read(), 5, grow)

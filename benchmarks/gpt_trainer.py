@@ -154,7 +154,7 @@ def main() -> None:
         "batch_s": seconds / steps,
         "peak_mb": peak_mb,
         "threads": torch.get_num_threads(),
-        "loss_mel_ce": float(trainer.keep_avg_train.avg_values.get("avg_loss_mel_ce", math.nan)),
+        "loss": float(trainer.keep_avg_train.avg_values.get("avg_loss_mel_ce", math.nan)),
         "options": {name: options[name] for name in ("batch_size", "accumulation", "precision", "threads", "workers")},
     }
     print(json.dumps(result), flush=True)

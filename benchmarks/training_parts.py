@@ -128,7 +128,7 @@ def ours(options: dict[str, Any]) -> dict[str, Any]:
         "clips": len(rows),
         "codes": codes,
         "update_s": seconds / steps,
-        "loss_mel_ce": values["loss_mel_ce"],
+        "loss": values["loss"],
         "precision": str(session.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }
@@ -187,7 +187,7 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
     channels, texts, said_s = session.xtts.gpt.model_dim, SENTENCES[:4], options["sentence_s"]
     speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
     for number in range(1, steps + 1):
-        losses.append(session.step()["loss_mel_ce"])
+        losses.append(session.step()["loss"])
         due = {
             "evaluate": (often, session.evaluate),
             "speak": (every, lambda: session.voice().speak_many(texts, "en", speaker, range(4), max_seconds=said_s)),
@@ -244,7 +244,7 @@ def train_until_killed(options: dict[str, Any]) -> dict[str, Any]:
 
 def _step(session: XttsSession) -> float:
     session.told.forget()  # its own value, not that of the update before
-    return session.step()["loss_mel_ce"]
+    return session.step()["loss"]
 
 
 def _features(options: dict[str, Any]) -> Features:

@@ -168,7 +168,7 @@ def _line(view: JobView) -> str:
     if view.stage != "train":
         return f"{view.stage or 'starting'} · {view.done:g}/{view.total:g}"
     values = view.metrics.get(int(view.done), {})
-    losses = "".join(f" · {name} {values[name]:.3f}" for name in ("loss_mel_ce", "val_loss_mel_ce") if name in values)
+    losses = "".join(f" · {name} {values[name]:.3f}" for name in ("loss", "val_loss") if name in values)
     left = f" · {view.eta_s / 60:.0f} min left" if view.eta_s is not None else ""
     return f"train · {view.done:g}/{view.total:g}{losses}{left}"
 

@@ -32,7 +32,10 @@ def tell_nobody(*_: object) -> None:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Facts about an engine. ``clip_seconds`` is (shortest, longest); ``sample_rate`` is of what it speaks, in Hz."""
+    """Facts about an engine. ``clip_seconds`` is (shortest, longest); ``sample_rate`` is of what it speaks, in Hz.
+
+    ``loss_unit`` is what its losses are the mean over, such as ``code``.
+    """
 
     name: str
     label: str
@@ -40,6 +43,7 @@ class EngineInfo:
     sample_rate: int
     clip_seconds: tuple[float, float]
     max_text_tokens: int
+    loss_unit: str
     requires: tuple[str, ...]
     license_note: str
 
@@ -82,41 +86,25 @@ class Fits:
 
 
 class TrainingClip(Protocol):
-    """A clip that is trained on."""
+    """A clip that is trained on: its id in the dataset, what is said in it, and how long it is."""
 
     @property
-    def id(self) -> str:
-        """Its name in the dataset."""
-        ...
-
+    def id(self) -> str: ...
     @property
-    def text(self) -> str:
-        """What is said in it."""
-        ...
-
+    def text(self) -> str: ...
     @property
-    def seconds(self) -> float:
-        """How long it is."""
-        ...
+    def seconds(self) -> float: ...
 
 
 class Features(Protocol):
-    """A dataset as an engine trains on it; what else there is of it only the engine knows."""
+    """A dataset as an engine trains on it: clips learnt from, clips kept back, the engine's code of their language."""
 
     @property
-    def language(self) -> str:
-        """The engine's code of it."""
-        ...
-
+    def train(self) -> Sequence[TrainingClip]: ...
     @property
-    def train(self) -> Sequence[TrainingClip]:
-        """The clips that are learnt from."""
-        ...
-
+    def val(self) -> Sequence[TrainingClip]: ...
     @property
-    def val(self) -> Sequence[TrainingClip]:
-        """The clips that are kept back for checking."""
-        ...
+    def language(self) -> str: ...
 
 
 Config = TypeVar("Config", bound=TrainConfig)
@@ -208,7 +196,7 @@ class TrainSession(ABC, Generic[Reference]):
 
     @abstractmethod
     def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
-        """One optimizer update; returns at least ``loss_mel_ce`` (per code) and ``lr``.
+        """One optimizer update; returns at least ``loss`` (the mean over `EngineInfo.loss_unit`) and ``lr``.
 
         Where the loss or its gradient is no number nothing is learnt, and ``skipped`` is 1.
 
@@ -220,7 +208,7 @@ class TrainSession(ABC, Generic[Reference]):
 
     @abstractmethod
     def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
-        """Validation loss with fixed references: ``val_loss_mel_ce``, or nothing where no clip is kept back.
+        """Validation loss with fixed references: ``val_loss``, or nothing where no clip is kept back.
 
         Raises:
             Cancelled: ``should_stop`` said so on the way.

@@ -25,6 +25,7 @@ _ENGINES = {
         sample_rate=24_000,
         clip_seconds=(0.5, 11.6),
         max_text_tokens=200,
+        loss_unit="code",
         requires=("torch", "TTS", "peft"),
         license_note="Coqui Public Model License: for non-commercial use only, and so is what it speaks.",
     )

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from core.files import append_line, open_regular, parse_json
 
 _BLOCK = 1 << 20  # bytes that are read at a time
+_FORMER_NAMES = {"loss_mel_ce": "loss", "val_loss_mel_ce": "val_loss", "loss_text_ce": "text_loss"}
 _MOST = 1e15
 _LATEST = 250_000_000_000  # a moment that can be written as a date
 
@@ -50,11 +51,19 @@ class Progress(Event):
 
 
 class Metrics(Event):
-    """Numbers of a training step or an evaluation (loss_mel_ce, lr, steps_per_s, memory_mb …)."""
+    """Numbers of a training step or an evaluation (loss, val_loss, lr, steps_per_s, memory_mb …)."""
 
     type: Literal["metrics"] = "metrics"
     step: int
     values: dict[str, float]
+
+    @field_validator("values")
+    @classmethod
+    def _renamed(cls, values: dict[str, float]) -> dict[str, float]:
+        """Logs of version 0.2 and before have losses under other names."""
+        if _FORMER_NAMES.keys().isdisjoint(values):
+            return values
+        return {_FORMER_NAMES.get(name, name): value for name, value in values.items()}
 
 
 class Checkpoint(Event):

@@ -85,7 +85,7 @@ class Loop:
                 self.reporter.emit(events.Pruned(step=gone))
             # Killed right after saving it may have had no time to say so, nor to evaluate.
             self._announce(step)
-            if "val_loss_mel_ce" in self.reporter.view.metrics.get(step, {}):
+            if "val_loss" in self.reporter.view.metrics.get(step, {}):
                 self.evaluated = step
             elif step % self.config.eval_every == 0:
                 self._evaluate()
@@ -139,8 +139,8 @@ class Loop:
             return {}
         self.heard = of_step
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
-        if "loss_mel_ce" in finite and not values.get("skipped"):
-            self.losses["loss_mel_ce"] = finite["loss_mel_ce"]
+        if "loss" in finite and not values.get("skipped"):
+            self.losses["loss"] = finite["loss"]
             self.recovery.sound(of_step)
         elif self.recovery.unsound(of_step):
             self._went_back()

@@ -24,5 +24,5 @@ def waited(measured: Sequence[tuple[int, float]]) -> int:
 
 def out_of_patience(metrics: Mapping[int, Mapping[str, float]], patience: int) -> bool:
     """Whether a run has waited so many measures for its error on unseen sentences to fall; ``metrics`` by step."""
-    errors = ((step, values.get("val_loss_mel_ce")) for step, values in sorted(metrics.items()))
+    errors = ((step, values.get("val_loss")) for step, values in sorted(metrics.items()))
     return waited([(step, error) for step, error in errors if error is not None]) >= patience

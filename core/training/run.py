@@ -31,7 +31,7 @@ _ROOM_COPIES = 10
 _LEAVING_S = 20.0
 
 # Said of every update: its time at once, its loss perhaps an update later.
-_TOLD = {"loss_mel_ce", "steps_per_s"}
+_TOLD = {"loss", "steps_per_s"}
 
 Points = list[tuple[int, float]]
 
@@ -228,8 +228,8 @@ class Run:
             config=config,
             about=about,
             step=max((step for step, values in metrics if not _TOLD.isdisjoint(values)), default=0),
-            train=_points(metrics, "loss_mel_ce"),
-            val=_points(metrics, "val_loss_mel_ce"),
+            train=_points(metrics, "loss"),
+            val=_points(metrics, "val_loss"),
             lr=_points(metrics, "lr"),
             checkpoints=[(step, self.path / path) for step, path in sorted(job.checkpoints.items())],
             samples=samples,

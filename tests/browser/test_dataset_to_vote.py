@@ -57,7 +57,7 @@ def _run(project: Project) -> None:
         path = f"samples/{folder.name}/0.wav"
         write_wav(job.path / path, _noise(1.0, 24_000), 24_000)
         events.append(job.events_path, events.Sample(step=step, sentence=0, text=SENTENCE, path=path))
-        values = {"loss_mel_ce": 3.0 - step / 20, "val_loss_mel_ce": 3.0 - step / 40, "lr": 1e-4}
+        values = {"loss": 3.0 - step / 20, "val_loss": 3.0 - step / 40, "lr": 1e-4}
         events.append(job.events_path, events.Metrics(step=step, values=values))
     events.append(job.events_path, events.Finished(outcome="done"))
 

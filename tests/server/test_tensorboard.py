@@ -30,11 +30,11 @@ def job(tmp_path: Path) -> Job:
     reporter.on_event = boards.take
     reporter.started(step=0)
     for step in range(1, 15):
-        reporter.metrics(step, loss_mel_ce=5.0 / step)
+        reporter.metrics(step, loss=5.0 / step)
     write_wav(job.path / "samples" / "0.wav", np.zeros(2400, np.float32), 24_000)
     reporter.emit(events.Sample(step=5, sentence=0, text="Hello.", path="samples/0.wav"))
     reporter.started(step=10)
-    reporter.metrics(11, loss_mel_ce=9.0)
+    reporter.metrics(11, loss=9.0)
     boards.close()
     assert not job.read().warnings
     return job
@@ -47,9 +47,9 @@ def test_numbers_and_sounds_of_a_run_are_shown_and_what_was_repeated_once(job: J
     assert front.headers["x-content-type-options"] == "nosniff"
     assert page.get("/tensorboard/ana").headers["location"] == "./ana/"
     data = "/tensorboard/ana/data/plugin"
-    points = page.get(f"{data}/scalars/scalars?run=calm/tensorboard&tag=loss_mel_ce").json()
+    points = page.get(f"{data}/scalars/scalars?run=calm/tensorboard&tag=loss").json()
     assert [(step, round(value, 3)) for _, step, value in points][-2:] == [(10, 0.5), (11, 9.0)]
-    question = {"requests": '[{"plugin": "scalars", "tag": "loss_mel_ce"}]'}
+    question = {"requests": '[{"plugin": "scalars", "tag": "loss"}]'}
     mine = "/tensorboard/ana/experiment/defaultExperimentId/data/plugin"  # as its own page asks
     (asked,) = page.post(f"{mine}/timeseries/timeSeries", data=question).json()
     assert len(asked["runToSeries"]["calm/tensorboard"]) == 11
@@ -88,7 +88,7 @@ def test_a_board_that_fails_is_told_of_and_costs_the_training_nothing(project: P
     boards.add("Broken", "json", Broken)
     reporter.on_event = boards.take
     for step in (1, 2):
-        reporter.metrics(step, loss_mel_ce=1.0)
+        reporter.metrics(step, loss=1.0)
     boards.close()
     (warning,) = job.read().warnings
     assert warning.code == "train.board_failed" and "no network" in warning.text
@@ -121,8 +121,8 @@ def test_weights_and_biases_gets_the_numbers_where_a_project_is_named(
     monkeypatch.syspath_prepend(tmp_path / "packages")
     boards = boards_of(job.path, TrainConfig(max_steps=7), "voices", reporter)
     reporter.on_event = boards.take
-    reporter.metrics(3, loss_mel_ce=1.5)
+    reporter.metrics(3, loss=1.5)
     boards.close()
     asked, told, end = (job.path / "told.jsonl").read_text().splitlines()
     assert '"project": "voices"' in asked and '"max_steps": 7' in asked and '"resume": "allow"' in asked
-    assert (told, end) == ('[3, {"loss_mel_ce": 1.5}]', "finished")
+    assert (told, end) == ('[3, {"loss": 1.5}]', "finished")

@@ -52,9 +52,9 @@ class MakeBelieve(TrainSession[None], Voice[None]):
         self.step_number += 1
         loss = self.loss(self.step_number)
         if not math.isfinite(loss):
-            return {"loss_mel_ce": loss, "lr": self.rate, "skipped": 1.0}
+            return {"loss": loss, "lr": self.rate, "skipped": 1.0}
         self.weight += self.rate
-        return {"loss_mel_ce": loss, "lr": self.rate}
+        return {"loss": loss, "lr": self.rate}
 
     def halve_batch(self) -> bool:
         if self.micro_batch == 1:
@@ -77,7 +77,7 @@ class MakeBelieve(TrainSession[None], Voice[None]):
     def evaluate(self, should_stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
         if should_stop():
             raise Cancelled
-        return {"val_loss_mel_ce": self.val(self.step_number)}
+        return {"val_loss": self.val(self.step_number)}
 
     def save(self, folder: Path) -> None:
         (folder / "adapter.json").write_text(json.dumps({"step": self.step_number}))

@@ -278,7 +278,7 @@ def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Proj
         run.checkpoints.save(step, lambda folder, step=step: write(step, folder))
         events.append(job.events_path, events.Checkpoint(step=step, path=f"checkpoints/step-{step:06d}"))
         # Lowest at 70.
-        events.append(job.events_path, events.Metrics(step=step, values={"val_loss_mel_ce": 3 + abs(step - 70) / 100}))
+        events.append(job.events_path, events.Metrics(step=step, values={"val_loss": 3 + abs(step - 70) / 100}))
     project.store.add_vote(Vote("p", f"{run.id}:30", f"{run.id}:0", "left", 1.0))
     project.store.add_vote(Vote("q", "other:80", "other:90", "same", 1.0))
     write_json(project.exports / "ana" / "manifest.json", {"name": "Ana", "run_id": run.id, "step": 40, **AT})

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.jobs.job import Job
@@ -126,3 +128,29 @@ def test_held_out_sentences_come_from_the_language_then_from_the_validation_set(
     assert three[3].startswith("A sentence") and three[4] == "Yes."
     assert held_out("pt-BR", [], 3)[0].startswith("O trem")
     assert held_out("hi", ["एक वाक्य"], 3) == ["एक वाक्य"]
+
+
+EARLIER = Path(__file__).resolve().parents[1] / "data" / "runs" / "calm-0.2"
+
+
+def test_a_run_of_version_0_2_reads_as_it_was(workspace: Workspace) -> None:
+    project = workspace.create("Anna")
+    about = {"base": "xtts-v2", "dataset": "abc123"}
+    job = Job.create(project.runs, "train", about, files={CONFIG: (EARLIER / CONFIG).read_text()})
+    job.events_path.write_bytes((EARLIER / "events.jsonl").read_bytes())
+    view = Run(project, job.id).read()
+    assert isinstance(view.config, XttsTrainConfig)
+    assert view.config.model_dump() == yaml.safe_load((EARLIER / CONFIG).read_text())["settings"]
+    assert view.train == [(step, pytest.approx(4.0 - step / 10)) for step in range(1, 11)]
+    assert view.val == [(0, 4.5), (10, 3.5)] and view.job.metrics[10]["text_loss"] == 5.0
+    assert view.step == 10 and view.about["base"] == "xtts-v2"
+
+
+def test_the_form_keeps_the_order_in_which_people_know_the_settings() -> None:
+    assert XttsTrainConfig.form_fields() == list(yaml.safe_load((EARLIER / CONFIG).read_text())["settings"])
+    assert TrainConfig.form_fields() == list(TrainConfig.model_fields)
+
+
+def test_settings_of_one_engine_are_refused_where_an_engine_has_them_not() -> None:
+    with pytest.raises(ValidationError, match="lora_rank"):
+        TrainConfig.model_validate({"lora_rank": 8})

@@ -59,10 +59,10 @@ def test_killed_in_the_middle_and_resumed_a_run_is_bit_for_bit_the_one_that_noth
     assert [event.step for event in events_of(killed.job, events.Started)] == [None, 0, None, SAVE_EVERY]
 
     expected, told = _told(whole), _told(killed)
-    assert [step for step, name in expected if name == "loss_mel_ce"] == list(range(1, STEPS + 1))
-    assert [step for step, name in expected if name == "val_loss_mel_ce"] == list(range(0, STEPS + 1, EVAL_EVERY))
+    assert [step for step, name in expected if name == "loss"] == list(range(1, STEPS + 1))
+    assert [step for step, name in expected if name == "val_loss"] == list(range(0, STEPS + 1, EVAL_EVERY))
     assert all(len(values) == 1 for values in expected.values())
-    assert all(len(told[step, "loss_mel_ce"]) == 2 for step in lost), "an update that was lost was not done again"
+    assert all(len(told[step, "loss"]) == 2 for step in lost), "an update that was lost was not done again"
     # Before the kill and after it: to be equal they must be the same bits, for they are written down in full.
     assert {key: set(values) for key, values in told.items()} == {key: set(values) for key, values in expected.items()}
 

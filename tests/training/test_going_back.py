@@ -133,12 +133,12 @@ def test_the_last_updates_values_are_told_at_the_end_and_at_stop(recorded: Recor
     session = Waiting(loss)
     with pytest.raises(Cancelled) as caught:
         make_loop(recorded, session, CONFIG).run()
-    assert caught.value.args[0]["loss_mel_ce"] == round(5 / 7, 4)
+    assert caught.value.args[0]["loss"] == round(5 / 7, 4)
     recorded.job.stop_path.unlink()
     recorded.reporter._stop = False
     make_loop(recorded, Waiting(lambda step: 5.0 / step, step_number=7), CONFIG).run()
     told = recorded.job.read().metrics
-    assert [told[step]["loss_mel_ce"] for step in range(1, 41)] == [5.0 / step for step in range(1, 41)]
+    assert [told[step]["loss"] for step in range(1, 41)] == [5.0 / step for step in range(1, 41)]
 
 
 def test_a_bad_update_is_counted_once_however_often_its_values_come(recorded: Recorded) -> None:

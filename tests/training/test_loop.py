@@ -38,12 +38,12 @@ def make_loop(recorded: Recorded, session: MakeBelieve, config: TrainConfig = CO
 def test_saves_evaluates_and_speaks_at_its_steps_and_at_both_ends(recorded: Recorded) -> None:
     session = MakeBelieve()
     facts = make_loop(recorded, session).run()
-    assert facts == {"step": 9, "steps": 9, "checkpoints": 4, "loss_mel_ce": 0.5556, "val_loss_mel_ce": 6.0}
+    assert facts == {"step": 9, "steps": 9, "checkpoints": 4, "loss": 0.5556, "val_loss": 6.0}
     assert [event.step for event in recorded.of(events.Checkpoint)] == [0, 4, 8, 9]
     metrics = recorded.of(events.Metrics)
-    assert [m.step for m in metrics if {"val_loss_mel_ce", "eval_s"} <= m.values.keys()] == [0, 3, 6, 9]
-    assert [m.step for m in metrics if "loss_mel_ce" in m.values] == list(range(1, 10))
-    assert all({"lr", "steps_per_s", "memory_mb"} <= m.values.keys() for m in metrics if "loss_mel_ce" in m.values)
+    assert [m.step for m in metrics if {"val_loss", "eval_s"} <= m.values.keys()] == [0, 3, 6, 9]
+    assert [m.step for m in metrics if "loss" in m.values] == list(range(1, 10))
+    assert all({"lr", "steps_per_s", "memory_mb"} <= m.values.keys() for m in metrics if "loss" in m.values)
     assert [(step, seed) for step, _, seed in session.spoken] == [(s, n) for s in (0, 4, 8, 9) for n in (7, 8)]
     samples = recorded.of(events.Sample)
     assert samples[2].path == "samples/step-000004/0.wav" and (recorded.job.path / samples[2].path).exists()
@@ -52,7 +52,7 @@ def test_saves_evaluates_and_speaks_at_its_steps_and_at_both_ends(recorded: Reco
 def test_a_loss_that_is_not_a_number_is_warned_about_and_left_out(recorded: Recorded) -> None:
     make_loop(recorded, MakeBelieve(lambda step: math.nan if step == 5 else 1.0)).run()
     assert [w.values["step"] for w in recorded.of(events.Warning) if w.code == "train.nan_loss"] == [5]
-    told = [m.step for m in recorded.of(events.Metrics) if "loss_mel_ce" in m.values]
+    told = [m.step for m in recorded.of(events.Metrics) if "loss" in m.values]
     assert told == [1, 2, 3, 4, 6, 7, 8, 9]
 
 
@@ -82,7 +82,7 @@ def test_several_bad_updates_in_a_row_lead_back_to_the_last_good_state_at_half_t
     # Twelve whole updates less those taken back, the others at half the rate.
     assert session.weight == 4 * 1.0 + 36 * 0.5
     view = recorded.job.read()
-    assert sorted(step for step, values in view.metrics.items() if "loss_mel_ce" in values) == list(range(1, 41))
+    assert sorted(step for step, values in view.metrics.items() if "loss" in values) == list(range(1, 41))
     assert [e.step for e in recorded.of(events.Started)] == [4]
     # The checkpoint of update 8 was written anew on the new course.
     assert float(load_file(recorded.job.path / view.checkpoints[8] / "adapter.safetensors")["weight"][0]) == 6.0
@@ -120,8 +120,8 @@ class Late(MakeBelieve):
 def test_values_that_come_an_update_late_belong_to_theirs(recorded: Recorded) -> None:
     make_loop(recorded, Late(), LONG).run()
     metrics = recorded.job.read().metrics
-    assert [metrics[step]["loss_mel_ce"] for step in range(1, 40)] == [5.0 / step for step in range(1, 40)]
-    assert max(metrics) == 40 and "loss_mel_ce" not in metrics[40] and metrics[40]["steps_per_s"] > 0
+    assert [metrics[step]["loss"] for step in range(1, 40)] == [5.0 / step for step in range(1, 40)]
+    assert max(metrics) == 40 and "loss" not in metrics[40] and metrics[40]["steps_per_s"] > 0
 
 
 def test_a_state_is_not_proved_by_values_from_before_it(recorded: Recorded) -> None:
@@ -251,12 +251,12 @@ def test_stop_saves_lets_the_checkpoint_speak_and_tells_what_was_kept(recorded: 
     assert loop.checkpoints.newest_state() == loop.checkpoints.folder(3)
     assert [text for step, text, _ in session.spoken if step == 3] == ["first one", "second one"]
     # An evaluation was due and was left out; a resume makes up for it, and says nothing twice.
-    assert "val_loss_mel_ce" not in recorded.job.read().metrics[3]
+    assert "val_loss" not in recorded.job.read().metrics[3]
     recorded.job.stop_path.unlink()
     again = Recorded(Reporter(recorded.job), recorded.job)
     resumed = MakeBelieve(step_number=3)
     make_loop(again, resumed).run()
-    assert recorded.job.read().metrics[3]["val_loss_mel_ce"] == 6.0
+    assert recorded.job.read().metrics[3]["val_loss"] == 6.0
     assert {step for step, _, _ in resumed.spoken} == {4, 8, 9}
 
 

@@ -110,7 +110,7 @@ def _fill(project: Project) -> None:
     run = Job.create(project.runs, "train", about, title="First", name="first", files={"config.yaml": config})
     write_json(run.path / "fits.json", {"micro_batch": 1, "accumulation": 2, "checkpointing": False})
     (run.path / "control.jsonl").write_text('{"do": "steps", "at": 1.0, "steps": 900}\n')
-    for event in (events.Launched(), events.Started(pid=1), events.Metrics(step=1, values={"loss_mel_ce": 3.0})):
+    for event in (events.Launched(), events.Started(pid=1), events.Metrics(step=1, values={"loss": 3.0})):
         events.append(run.events_path, event)
     for step in (0, 20):
         write_json(run.path / "checkpoints" / f"step-{step:06d}" / "adapter.json", {"step": step})

@@ -35,7 +35,7 @@ def run(project: Project) -> Iterator[Run]:
     (job.path / CONFIG).write_text(config_text(TrainConfig(max_steps=100, eval_every=2), base="starter", dataset="d"))
     events.append(job.events_path, events.Launched())
     for step in range(1, 21):
-        values = {"loss_mel_ce": 3.0, **({"val_loss_mel_ce": 3 + abs(step - 8) / 100} if step % 2 == 0 else {})}
+        values = {"loss": 3.0, **({"val_loss": 3 + abs(step - 8) / 100} if step % 2 == 0 else {})}
         events.append(job.events_path, events.Metrics(step=step, values=values))
     run = Run(project, job.id)
     run.checkpoints.save(8, lambda folder: (folder / "adapter.json").write_text("{}") and None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.engines.registry import info
 from core.training.boards import FOLDER
 from core.training.commentary import best_checkpoint, remarks
 from core.training.run import Run, RunView, SampleView
@@ -82,10 +83,11 @@ def _numbers(t: Translator, view: RunView) -> str:
 
 
 def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
+    unit = info(project.info.engine).loss_unit
     errors = plots.lines(
         [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
         t("train.axis_updates"),
-        t("train.axis_error"),
+        t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
         description=t("train.curve_about"),
         write=t.plain,
     )

@@ -70,17 +70,13 @@ class XttsSession(TrainSession[Conditioning]):
         return -(-max(self.config.batch_size, self.feed.order.largest) // self.division)
 
     def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
-        """One update; returns ``loss_mel_ce`` per code, ``loss_text_ce`` per token, ``lr`` and ``grad_norm``.
+        """One update; returns ``loss`` per code, ``text_loss`` per token, ``lr`` and ``grad_norm``.
 
         If the loss or its gradient is not a number the weights stay as they are and ``skipped`` is 1.
         On a card the values are those of the update before (`values_step`): waiting for this one's would leave the
         card idle. The first update waits.
 
-        Raises:
-            Cancelled: ``should_stop`` said so between two of its batches.
-            RuntimeError, MemoryError: among others where the batch is too large; see `core.hardware.out_of_memory` and
-                `halve_batch`.
-            After all of them it is as if the update had never begun.
+        Stop is looked for between two of its batches.
         """
         self._mode(training=True)
         lr = self.rate_factor * learning_rate(self.config, self.step_number)
@@ -147,11 +143,7 @@ class XttsSession(TrainSession[Conditioning]):
         return self.told.step
 
     def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
-        """``val_loss_mel_ce`` per code over the validation clips, each with its fixed reference; empty without any.
-
-        Raises:
-            Cancelled: ``should_stop`` said so between two batches.
-        """
+        """``val_loss`` per code over the validation clips; Stop is looked for between two batches."""
         parts = self.feed.validation(self.division)
         if not parts:
             return {}
@@ -163,13 +155,10 @@ class XttsSession(TrainSession[Conditioning]):
                     raise Cancelled
                 total += self._losses(part).mel.float() * part.batch.code_targets
                 codes += part.batch.code_targets
-        return {"val_loss_mel_ce": total.item() / codes}
+        return {"val_loss": total.item() / codes}
 
     def halve_batch(self) -> bool:
-        """After running out of memory: half as many clips at once, twice as often, so that an update stays the same.
-
-        It keeps the clips, the references and the random state it began with. False if one clip at once is too much.
-        """
+        """Half as many clips at once, twice as often; an update keeps its clips, references and random state."""
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
         if self.micro_batch == 1:
@@ -178,10 +167,7 @@ class XttsSession(TrainSession[Conditioning]):
         return True
 
     def save_memory(self) -> bool:
-        """After running out of memory with one clip at once: keep only what goes into each block, from now on.
-
-        False if that is done already.
-        """
+        """Keep only what goes into each block, from now on."""
         if self.config.gradient_checkpointing:
             return False
         self.set_checkpointing(True)

@@ -53,7 +53,7 @@ class Told:
     def _values(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
         self.step = step
         mel, text, norm = values.tolist()
-        found = {"loss_mel_ce": mel, "loss_text_ce": text, "lr": lr, "grad_norm": norm}
+        found = {"loss": mel, "text_loss": text, "lr": lr, "grad_norm": norm}
         self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
         sound = math.isfinite(mel) and self._overflows <= (_BY_DESIGN if self.scaled else 0)
         return found if sound else {**found, "skipped": 1.0}

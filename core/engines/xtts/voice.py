@@ -52,11 +52,7 @@ class XttsVoice(Voice[Conditioning]):
         self.sample_rate: int = xtts.args.output_sample_rate
 
     def condition(self, reference_wavs: Sequence[Path]) -> Conditioning:
-        """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not).
-
-        Raises:
-            UserError: ``speak.no_reference``, ``speak.reference_unreadable``, ``speak.reference_short``.
-        """
+        """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not)."""
         if not reference_wavs:
             raise UserError(
                 "speak.no_reference",
@@ -92,20 +88,14 @@ class XttsVoice(Voice[Conditioning]):
     ) -> tuple[Samples, int]:
         """Say ``text``: exactly what coqui's ``Xtts.inference`` says after ``torch.manual_seed(seed)``.
 
-        Only a text over the model's limits is cut into parts, each said under the same seed's stream.
+        Only a text over the model's limits is cut into parts, each said under the same seed's stream; Stop is looked
+        for at every audio code.
 
         Args:
-            text: what to say, raw; the tokenizer cleans it.
-            language: one of the engine's languages, or a code with a region.
+            text, language, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`.
             reference: conditioning, or WAV files of the speaker.
-            seed: of the random choices; leaves the process's own random state as it was.
             max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
-            should_stop: asked at every audio code; `Cancelled` is raised if it says yes.
-            on_progress: told how many parts of how many are said.
             settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
-
-        Returns:
-            float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
 
         Raises:
             UserError: ``speak.empty``, ``speak.too_long``, ``speak.unknown_characters``, ``speak.language_package``,
