@@ -250,12 +250,14 @@ def _step(session: XttsSession) -> float:
 def _features(options: dict[str, Any]) -> Features:
     folder = Path(options["features"])
     reporter = Reporter(Job.create(_made(folder / "jobs"), "train", {}))
-    return prepare(Path(options["dataset"]), Path(options["base"]), folder, reporter, options["device"])
+    return prepare(Path(options["dataset"]), Path(options["base"]), folder, reporter, device=options["device"])
 
 
 def _session(options: dict[str, Any], resume_from: Path | None = None) -> XttsSession:
     settings = {"max_steps": options.get("max_steps", 1000), **options["settings"]}
-    return start(XttsTrainConfig(**settings), _features(options), Path(options["base"]), resume_from, options["device"])
+    return start(
+        XttsTrainConfig(**settings), _features(options), Path(options["base"]), resume_from, device=options["device"]
+    )
 
 
 def _rows(session: XttsSession, update: int) -> list[Any]:

@@ -278,7 +278,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
 
     @abstractmethod
     def start(
-        self, config: Config, prepared: Prepared, base: Path, resume_from: Path | None, *, device: str = "auto"
+        self, config: Config, features: Prepared, base: Path, resume_from: Path | None, *, device: str = "auto"
     ) -> TrainSession[Reference]:
         """Begin, or go on from a checkpoint folder that holds a `STATE`.
 
@@ -289,7 +289,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
     def fits(
         self,
         config: Config,
-        prepared: Prepared,
+        features: Prepared,
         base: Path,
         *,
         device: str = "auto",

@@ -56,7 +56,7 @@ def test_full_memory_and_losses_that_are_no_numbers_cost_a_run_nothing_but_time(
     assert codes["train.batch_halved"]["step"] == 3
     assert (codes["train.went_back"]["step"], codes["train.went_back"]["to"]) == (10, 4)
     assert [step for step, _ in view.train] == list(range(1, 13))
-    undisturbed = start(view.config, features, starter, None, "cpu")
+    undisturbed = start(view.config, features, starter, None)
     expected = [undisturbed.step()["loss"] for _ in range(4)]
     np.testing.assert_allclose([loss for _, loss in view.train][:4], expected, rtol=2e-4)
     rates = dict(view.lr)

@@ -22,7 +22,7 @@ from core.engines.base import DatasetReport, Dropped, OnClip, tell_nobody
 from core.engines.xtts import reading
 from core.engines.xtts.cache import Computed, FeatureCache
 from core.engines.xtts.encode import RATE, Encoded, Encoder, read_audio
-from core.engines.xtts.model import load_dvae, load_mel_stats
+from core.engines.xtts.model import device_for, load_dvae, load_mel_stats
 from core.engines.xtts.text import Tokenizer, code_of, text_problem
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import UserError
@@ -119,7 +119,7 @@ def load_tokenizer(base: Path) -> Tokenizer:
     return Tokenizer(vocab_file=str(base / "vocab.json"))
 
 
-def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: str = "cpu") -> Features:
+def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, *, device: str = "cpu") -> Features:
     """Compute what is missing of the features and return all; stopped half way, the next call goes on there.
 
     Clips that `check` drops are left out. A sound that another dataset has too is computed once.
@@ -144,7 +144,7 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, device: 
     told = read_json(index)
     train, val = _clips(told["train"]), _clips(told["val"])
     keys = _keys(dataset, [*train, *val], reporter)
-    _compute([*train, *val], keys, dataset, base, stored, reporter, device)
+    _compute([*train, *val], keys, dataset, base, stored, reporter, device_for(device))
     return Features(stored, language, train, val, keys)
 
 

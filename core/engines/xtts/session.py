@@ -18,7 +18,7 @@ from core.engines.xtts.features import Features
 from core.engines.xtts.feed import Feed, Part
 from core.engines.xtts.lora import load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.loss import Losses, losses
-from core.engines.xtts.model import load_base
+from core.engines.xtts.model import device_for, load_base
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.precision import autocast, autocast_dtype
 from core.engines.xtts.references import Latents
@@ -293,9 +293,10 @@ class XttsSession(TrainSession[Conditioning]):
 
 
 def start(
-    config: XttsTrainConfig, features: Features, base: Path, resume_from: Path | None, device: str = "cpu"
+    config: XttsTrainConfig, features: Features, base: Path, resume_from: Path | None, *, device: str = "cpu"
 ) -> XttsSession:
     """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
+    device = device_for(device)
     if device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")
         # It would plan attention anew for every number of rows and length, which takes longer than the updates.

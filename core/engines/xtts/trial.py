@@ -26,7 +26,8 @@ def fits(
     config: XttsTrainConfig,
     features: Features,
     base: Path,
-    device: str,
+    *,
+    device: str = "cpu",
     should_stop: ShouldStop = never,
 ) -> Fits:
     """The largest batch that fits, with as many clips an update as ``config`` has.
@@ -39,8 +40,8 @@ def fits(
         UserError: ``train.nothing_fits``.
     """
     clips = config.batch_size * config.accumulation
-    most = clips if device.startswith("cuda") else config.batch_size
-    session = start(config, features, base, None, device)
+    session = start(config, features, base, None, device=device)
+    most = clips if session.device.startswith("cuda") else config.batch_size
     best: Fits | None = None
     for checkpointing in (config.gradient_checkpointing, True):
         for size, accumulation in candidates(clips, most):
