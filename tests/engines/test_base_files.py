@@ -143,7 +143,7 @@ def test_a_download_broken_off_goes_on_later_with_the_same_revision(
     hub.cut = {"dvae.pth": [50_000, 0, 0, 0, 0, 0, 0]}
     with pytest.raises(UserError) as caught:
         fetch(workspace, hub, reporter)
-    assert caught.value.code == "base.no_network"
+    assert caught.value.code == "download.no_network"
     state = base_files.state(workspace)
     assert state.status == "partial" and 50_000 < state.done_bytes < state.total_bytes
     hub.cut, hub.asked = {}, []
@@ -165,7 +165,7 @@ def test_a_damaged_file_is_refused_and_only_it_is_fetched_anew(
     hub.files[name] = b"?" + good[1:]
     with pytest.raises(UserError, match=re.escape(name)) as caught:
         fetch(workspace, hub, reporter)
-    assert caught.value.code == "base.download_damaged"
+    assert caught.value.code == "download.damaged"
     assert base_files.state(workspace).status == "partial" and not (workspace.models / XTTS_V2).exists()
     kept = {path.name for path in base_files.partial_folder(workspace, XTTS_V2).iterdir()} - {"plan.json"}
     assert name not in kept
@@ -186,14 +186,14 @@ def test_without_a_network_the_host_is_named(workspace: Workspace, hub: Hub, rep
     hub.server.server_close()
     with pytest.raises(UserError, match=r"127\.0\.0\.1") as caught:
         fetch(workspace, hub, reporter)
-    assert caught.value.code == "base.no_network"
+    assert caught.value.code == "download.no_network"
 
 
 def test_a_refusing_hub_is_named(workspace: Workspace, hub: Hub, reporter: Reporter) -> None:
     del hub.listed["dvae.pth"]
     with pytest.raises(UserError, match=r"dvae\.pth") as caught:
         fetch(workspace, hub, reporter)
-    assert caught.value.code == "base.download_refused"
+    assert caught.value.code == "download.refused"
 
 
 def test_a_full_disk_is_seen_before_the_download(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from core.download import Downloader, RemoteFile
 from core.errors import Cancelled, UserError
 from core.transcription import download, registry
 from core.transcription.start import start_transcribe
@@ -23,7 +24,7 @@ from tests.transcription.conftest import MakeClips
 
 @dataclass
 class Hub:
-    """A model hub with one model; ``cut_at`` ends answers early, ``spoil`` changes a byte."""
+    """A model hub with one model; ``cut_at`` is where every answer breaks off, ``spoil`` changes a byte."""
 
     files: dict[str, bytes]
     cut_at: int = 0
@@ -51,15 +52,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, builtin: Path) -> Iterator[Hub]:
                     begin = int(wanted.removeprefix("bytes=").rstrip("-"))
                 if shelf.spoil and name == "model.bin":
                     data = data[:-1] + b"?"
-                self.answer(206 if begin else 200, data[begin:], shelf.cut_at if name == "model.bin" else 0)
+                self.answer(206 if begin else 200, data, begin, shelf.cut_at if name == "model.bin" else 0)
             else:
                 self.send_error(404)
 
-        def answer(self, status: int, data: bytes, cut_at: int = 0) -> None:
+        def answer(self, status: int, data: bytes, begin: int = 0, cut_at: int = 0) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(len(data) - begin))
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
             self.end_headers()
-            self.wfile.write(data[: cut_at or None])
+            self.wfile.write(data[begin : cut_at or None])
 
         def log_message(self, *_: object) -> None:
             return
@@ -68,6 +71,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, builtin: Path) -> Iterator[Hub]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("core.download.time.sleep", lambda seconds: None)
     yield shelf
     server.shutdown()
     server.server_close()
@@ -108,30 +112,30 @@ def test_a_line_that_breaks_is_told_and_taken_up(hub: Hub, workspace: Workspace)
     hub.cut_at = 5_000_000
     with pytest.raises(UserError) as caught:
         fetch(workspace)
-    assert caught.value.code == "asr.no_network" and there(workspace) is None
+    assert caught.value.code == "download.no_network" and there(workspace) is None
     hub.cut_at = 0
     fetch(workspace)
-    assert there(workspace) and hub.ranges == ["model.bin bytes=5000000-"]
+    assert there(workspace) and set(hub.ranges) == {"model.bin bytes=5000000-"}
 
 
 def test_a_line_that_breaks_costs_nothing_where_only_the_answer_tells_the_size(hub: Hub, tmp_path: Path) -> None:
     data = hub.files["model.bin"]
     address = f"{os.environ['HF_ENDPOINT']}/faster-whisper-tiny.en/model.bin"
-    file = download.Remote(address, "tiny.pt", 0, hashlib.sha256(data).hexdigest())
+    file = RemoteFile(address, "tiny.pt", 0, f"sha256:{hashlib.sha256(data).hexdigest()}")
     hub.cut_at = 5_000_000
     with pytest.raises(UserError) as caught:
-        download.fetch(file, tmp_path / "tiny.pt", "tiny", lambda done, total: None, lambda: False)
-    assert caught.value.code == "asr.no_network" and (tmp_path / "tiny.pt.part").stat().st_size == 5_000_000
+        download.fetch_all([file], tmp_path, Downloader("tiny", lambda: None), lambda done, total: None)
+    assert caught.value.code == "download.no_network" and (tmp_path / "tiny.pt.part").stat().st_size == 5_000_000
     hub.cut_at = 0
-    download.fetch(file, tmp_path / "tiny.pt", "tiny", lambda done, total: None, lambda: False)
-    assert (tmp_path / "tiny.pt").read_bytes() == data and hub.ranges == ["model.bin bytes=5000000-"]
+    download.fetch_all([file], tmp_path, Downloader("tiny", lambda: None), lambda done, total: None)
+    assert (tmp_path / "tiny.pt").read_bytes() == data and set(hub.ranges) == {"model.bin bytes=5000000-"}
 
 
 def test_a_changed_file_is_thrown_away(hub: Hub, workspace: Workspace) -> None:
     hub.spoil = True
     with pytest.raises(UserError) as caught:
         fetch(workspace)
-    assert caught.value.code == "asr.broken_download" and there(workspace) is None
+    assert caught.value.code == "download.damaged" and there(workspace) is None
     hub.spoil = False
     fetch(workspace)
     assert there(workspace)
@@ -144,7 +148,7 @@ def test_no_network_is_one_sentence(workspace: Workspace, monkeypatch: pytest.Mo
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         with pytest.raises(UserError) as caught:
             fetch(workspace)
-    assert caught.value.code == "asr.no_network" and "tiny.en" in caught.value.text
+    assert caught.value.code == "download.no_network" and "tiny.en" in caught.value.text
 
 
 @pytest.mark.slow
