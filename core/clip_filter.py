@@ -10,6 +10,17 @@ from core.tables import FLAGGED, SEARCHED
 from core.text import clean
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
+_STATES = {
+    "new": "status = 'new'",
+    "approved": "status = 'approved'",
+    "rejected": "status = 'rejected'",
+    "usable": "status != 'rejected'",
+    "low": f"confidence < {LOW_CONFIDENCE}",
+    "untranscribed": "text = '' AND status != 'rejected'",
+    "unheard": "confidence IS NULL AND status != 'rejected'",
+    "unmeasured": "snr_db IS NULL AND status != 'rejected'",
+    "flagged": FLAGGED,
+}
 ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
@@ -27,22 +38,8 @@ PLACE = {
 
 def from_clause(chosen: ClipFilter) -> tuple[str, list[Any]]:
     """The clips the filter leaves: what follows FROM, conditions and all, and what fills it."""
-    parts: list[str] = ["1=1"]
+    parts = [_STATES.get(chosen.state, "1=1")]
     values: list[Any] = []
-    if chosen.state in ("new", "approved", "rejected"):
-        parts.append("status=?")
-        values.append(chosen.state)
-    elif chosen.state == "low":
-        parts.append("confidence < ?")
-        values.append(LOW_CONFIDENCE)
-    elif chosen.state == "untranscribed":
-        parts.append("text = '' AND status != 'rejected'")
-    elif chosen.state == "unheard":
-        parts.append("confidence IS NULL AND status != 'rejected'")
-    elif chosen.state == "unmeasured":
-        parts.append("snr_db IS NULL AND status != 'rejected'")
-    elif chosen.state == "flagged":
-        parts.append(FLAGGED)
     if chosen.unflagged:
         parts.append("text_flags = '' AND sound_flags = ''")
     if chosen.flag:

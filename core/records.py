@@ -160,8 +160,9 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class ClipFilter:
-    """Which clips are meant. ``state`` is all, new, approved, rejected, low (confidence), untranscribed, unheard
-    (by recognition), unmeasured (their sound) or flagged (new ones whose text or sound is worth a second look)."""
+    """Which clips are meant. ``state`` is all, new, approved, rejected, usable (not rejected), low (confidence),
+    untranscribed, unheard (by recognition), unmeasured (their sound) or flagged (new ones whose text or sound is worth
+    a second look)."""
 
     state: str = "all"
     source_id: str = ""

@@ -70,8 +70,7 @@ def best_references(project: Project, count: int = REFERENCES) -> list[str]:
         doubt = -round(clip.confidence or 0.0, 1)
         return clip.status != "approved", unfit, doubt, abs(clip.seconds - _WANTED_S), clip.id
 
-    usable = [clip for clip in project.store.clips(ClipFilter()) if clip.status != "rejected"]
-    return [clip.id for clip in sorted(usable, key=rank)[:count]]
+    return [clip.id for clip in sorted(project.store.clips(ClipFilter("usable")), key=rank)[:count]]
 
 
 def start_speak(

@@ -142,6 +142,16 @@ def test_what_a_person_worked_on_is_handed_out_before_it_goes(store: Store) -> N
     assert store.count(ClipFilter(source_id="a")) == 1
 
 
+def test_what_is_not_rejected_is_usable_and_every_state_is_one_condition(store: Store) -> None:
+    store.edit_clip("a-2", status="rejected")
+    store.edit_clip("a-3", status="approved")
+    every = {clip.id for clip in store.clips()}
+    assert {clip.id for clip in store.clips(ClipFilter("usable"))} == every - {"a-2"}
+    by_status = [{clip.id for clip in store.clips(ClipFilter(state))} for state in ("new", "approved", "rejected")]
+    assert "a-3" in by_status[1] and by_status[2] == {"a-2"}
+    assert set.union(*by_status) == every == {clip.id for clip in store.clips(ClipFilter("all"))}
+
+
 def test_a_number_is_never_used_again(store: Store) -> None:
     assert (store.last_number("a"), store.last_number("b"), store.last_number("new")) == (6, 1, 0)
     store.replace_clips("a", [store.clip("a-1")])

@@ -21,7 +21,7 @@ from core.measures.likeness import Embedding
 from core.measures.sound import bandwidth_hz, snr_db
 from core.measures.start import left_to_measure
 from core.measures.voices import rate, voices
-from core.records import Clip, Source
+from core.records import Clip, ClipFilter, Source
 from core.transcription.background import each
 from core.workspace import Project
 
@@ -44,7 +44,7 @@ class Tally:
     def result(self, project: Project) -> dict[str, Any]:
         """Facts for the closing sentence; ``voices`` is 0 where they were not told apart."""
         facts: dict[str, Any] = {name: getattr(self, name) for name in ("measured", "failed", "left", "missing")}
-        flagged = sum(bool(clip.sound_flags) for clip in project.store.clips() if clip.status != "rejected")
+        flagged = sum(bool(clip.sound_flags) for clip in project.store.clips(ClipFilter("usable")))
         return {**facts, "flagged": flagged, "voices": len(voices(project))}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.errors import UserError
 from core.jobs.job import Job
 from core.measures import likeness, naturalness
-from core.records import Clip
+from core.records import Clip, ClipFilter
 from core.workspace import Project
 
 
@@ -28,7 +28,7 @@ def start_measure(project: Project) -> Job:
         UserError: no clips, or nothing left to measure.
         Busy: it is running already.
     """
-    clips = [clip for clip in project.store.clips() if clip.status != "rejected"]
+    clips = project.store.clips(ClipFilter("usable"))
     if not clips:
         raise UserError(
             "measure.no_clips", "There are no clips to measure.", "Add a recording and cut it into clips first."

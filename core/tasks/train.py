@@ -15,7 +15,7 @@ from core.engines.registry import get_engine
 from core.files import write_json
 from core.hardware import out_of_memory
 from core.jobs import events
-from core.jobs.job import Job
+from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.settings import Settings
 from core.speech import exports
@@ -27,7 +27,7 @@ from core.training.commentary import best_checkpoint
 from core.training.config import read_config
 from core.training.control import kept_steps
 from core.training.loop import Loop
-from core.training.run import CONFIG, FITS, Run, as_trained
+from core.training.run import CONFIG, FITS, Run, RunView, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.workspace import Project, Workspace
@@ -142,7 +142,7 @@ def _try(
 def _clear(project: Project, job: Job, reporter: Reporter) -> list[int]:
     """Clear away checkpoints that are too many. What is needed cannot be known with a broken database: then none."""
     try:
-        return prune(Run(project, job.id))
+        return prune(Run(project, job.id), reporter.view)
     except (OSError, ValueError, LookupError, sqlite3.Error) as error:
         reporter.warning(
             "train.not_pruned",
@@ -170,7 +170,7 @@ def crowded(steps: Sequence[int], most: int, needed: Collection[int]) -> list[in
     return gone
 
 
-def _needed(run: Run) -> set[int]:
+def _needed(run: Run, view: RunView) -> set[int]:
     """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
     project = run.project
     names = {name for vote in project.store.votes() for name in (vote.left, vote.right)}
@@ -181,13 +181,17 @@ def _needed(run: Run) -> set[int]:
             names.add(f"{asked.get('run_id')}:{asked.get('step')}")
     found = {step for step in run.checkpoints.steps() if f"{run.id}:{step}" in names} | kept_steps(run.path)
     found |= set(run.checkpoints.resumable())
-    best = best_checkpoint(run.read())
+    best = best_checkpoint(view)
     return found | ({best} if best is not None else set())
 
 
-def prune(run: Run) -> list[int]:
-    """Remove what is too many; returns the steps. What they said stays on the disk and on the Train page."""
-    gone = crowded(run.checkpoints.steps(), run.read().config.keep_checkpoints, _needed(run))
+def prune(run: Run, job: JobView | None = None) -> list[int]:
+    """Remove what is too many; returns the steps. What they said stays on the disk and on the Train page.
+
+    ``job`` is what is known of the run already; else its log is read.
+    """
+    view = run.read(job)
+    gone = crowded(run.checkpoints.steps(), view.config.keep_checkpoints, _needed(run, view))
     for step in gone:
         run.checkpoints.remove(step)
     return gone

@@ -12,7 +12,7 @@ from typing import Any
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import LOW_CONFIDENCE, MISMATCH, Clip
+from core.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
 from core.transcription.base import Asked, Heard
 from core.transcription.hearing import FAULTS, hear_clips
 from core.transcription.opening import Choice, open_model
@@ -55,7 +55,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     """
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     again = bool(arguments.get("again"))
-    clips = [clip for clip in project.store.clips() if clip.status != "rejected" and (again or clip.confidence is None)]
+    clips = project.store.clips(ClipFilter("usable" if again else "unheard"))
     tally, device = Tally(left=len(clips)), ""
     model = str(arguments["model"])
     try:
@@ -181,8 +181,7 @@ def _measure(project: Project, reporter: Reporter) -> None:
         return
     from core.measures.run import measure_clips
 
-    clips = [clip for clip in project.store.clips() if clip.status != "rejected"]
-    measure_clips(project, clips, reporter)
+    measure_clips(project, project.store.clips(ClipFilter("usable")), reporter)
 
 
 def _choice(arguments: dict[str, Any], which: str, language: str) -> Choice:

@@ -213,9 +213,9 @@ class Run:
             raise UserError("train.not_running", "“{run}” is not running.", "Resume it first.", run=self.title)
         control.append(self.path, do)
 
-    def read(self) -> RunView:
-        """The run as it stands; costs what was appended since the last call."""
-        job = self.job.read()
+    def read(self, job: JobView | None = None) -> RunView:
+        """The run as it stands; costs what was appended since the last call, or nothing where ``job`` is known."""
+        job = job or self.job.read()
         config, about = _frozen(self.path / CONFIG)
         config = as_trained(config, self.path)
         metrics = sorted(job.metrics.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.errors import UserError
 from core.jobs.job import Job
+from core.records import ClipFilter
 from core.transcription import opinions
 from core.transcription.registry import has_card, locate, same_weights
 from core.workspace import Project
@@ -11,7 +12,7 @@ from core.workspace import Project
 
 def missing(project: Project) -> list[str]:
     """Ids of clips that no model has heard yet, in order; rejected ones are left alone."""
-    return [clip.id for clip in project.store.clips() if clip.confidence is None and clip.status != "rejected"]
+    return [clip.id for clip in project.store.clips(ClipFilter("unheard"))]
 
 
 def unchecked(project: Project) -> list[str]:
