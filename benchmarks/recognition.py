@@ -118,18 +118,18 @@ def one_by_one(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
 
 def in_batches(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
     """Ours, as the job does it."""
-    from core.transcription.background import each
-    from core.transcription.base import Asked
+    from core.transcription.background import map_in_threads
+    from core.transcription.base import DecodeOptions
     from core.transcription.batches import batches
 
-    asked = Asked("en", words="words" in what)
+    options = DecodeOptions("en", words="words" in what)
     plan = batches([len(sound) / RATE_HZ for sound in sounds], loaded.batch_size)
     texts = [""] * len(sounds)
 
     def work(number: int) -> list[Any]:
-        return list(loaded.hear([sounds[index] for index in plan[number]], asked))
+        return list(loaded.transcribe([sounds[index] for index in plan[number]], options))
 
-    for number, heard in each(range(len(plan)), work, loaded.at_once, lambda: None):
+    for number, heard in map_in_threads(range(len(plan)), work, loaded.at_once, lambda: None):
         if isinstance(heard, Exception):
             raise heard
         for index, one in zip(plan[number], heard, strict=True):

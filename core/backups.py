@@ -35,12 +35,12 @@ class Copy:
 
 def copies(database: Path) -> list[Copy]:
     """The copies of a database, the newest first."""
-    found = []
+    entries = []
     for path in (database.parent / FOLDER).glob(f"{database.stem}-*.db"):
         with contextlib.suppress(OSError):
             if path.is_file():
-                found.append(Copy(path, path.stat().st_mtime))
-    return sorted(found, key=lambda copy: copy.at, reverse=True)
+                entries.append(Copy(path, path.stat().st_mtime))
+    return sorted(entries, key=lambda copy: copy.at, reverse=True)
 
 
 def copy_of_the_day(db: sqlite3.Connection, database: Path) -> None:
@@ -69,11 +69,11 @@ def copy_before_migration(db: sqlite3.Connection, database: Path, version: int) 
 def is_whole(database: Path, tables: Iterable[str] = ()) -> bool:
     """Whether SQLite finds nothing wrong with a database file, and these tables are in it. Changes nothing."""
     try:
-        with contextlib.closing(_unchanged(database)) as db:
+        with contextlib.closing(_read_only(database)) as db:
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 return False
-            there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            return set(tables) <= there
+            names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return set(tables) <= names
     except (sqlite3.Error, OSError):
         return False
 
@@ -87,7 +87,7 @@ def put_back(copy: Copy, database: Path) -> None:
     """Put a copy in the place of the database, which was moved away with all that belongs to it."""
     with (
         replacing(database) as temporary,
-        contextlib.closing(_unchanged(copy.path)) as source,
+        contextlib.closing(_read_only(copy.path)) as source,
         contextlib.closing(sqlite3.connect(temporary)) as target,
     ):
         source.backup(target, pages=_PAGES_AT_ONCE)
@@ -100,7 +100,7 @@ def parts(database: Path) -> list[Path]:
     return [path for name in names if os.path.lexists(path := database.with_name(name))]
 
 
-def _unchanged(database: Path) -> sqlite3.Connection:
+def _read_only(database: Path) -> sqlite3.Connection:
     """A connection that only reads the file itself: no log, no lock, nothing made beside it."""
     return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
@@ -113,7 +113,7 @@ def _copy(db: sqlite3.Connection, target: Path) -> None:
             raise sqlite3.DatabaseError("the copy is not whole")
 
 
-def _prune(database: Path, mark: str, marked: bool, most: int) -> None:
+def _prune(database: Path, mark: str, has_mark: bool, limit: int) -> None:
     """Of the copies with (or without) a mark in their names the newest stay."""
-    for copy in [copy for copy in copies(database) if (mark in copy.name) is marked][most:]:
+    for copy in [copy for copy in copies(database) if (mark in copy.name) is has_mark][limit:]:
         copy.path.unlink(missing_ok=True)

@@ -36,30 +36,30 @@ PLACE = {
 }
 
 
-def from_clause(chosen: ClipFilter) -> tuple[str, list[Any]]:
+def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
     """The clips the filter leaves: what follows FROM, conditions and all, and what fills it."""
-    parts = [_STATES.get(chosen.state, "1=1")]
+    parts = [_STATES.get(clip_filter.state, "1=1")]
     values: list[Any] = []
-    if chosen.unflagged:
+    if clip_filter.without_flags:
         parts.append("text_flags = '' AND sound_flags = ''")
-    if chosen.flag:
+    if clip_filter.flag:
         parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
-        values.append(f"% {chosen.flag} %")
-    if chosen.source_id:
+        values.append(f"% {clip_filter.flag} %")
+    if clip_filter.source_id:
         parts.append("source_id=?")
-        values.append(chosen.source_id)
-    if chosen.sure:
+        values.append(clip_filter.source_id)
+    if clip_filter.sure:
         parts.append("confidence >= ? AND text != ''")
-        values.append(chosen.sure)
-    if chosen.search:
+        values.append(clip_filter.sure)
+    if clip_filter.search:
         parts.append(f"{SEARCHED} LIKE ? ESCAPE '\\'")
-        escaped = fold_accents(clean(chosen.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values.append(f"%{escaped}%")
-    table = _FLAGGED_CLIPS if chosen.state == "flagged" else "clips"
+        pattern = fold_accents(clean(clip_filter.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{pattern}%")
+    table = _FLAGGED_CLIPS if clip_filter.state == "flagged" else "clips"
     return f"{table} WHERE {' AND '.join(parts)}", values
 
 
-def place_of(chosen: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
+def place_of(clip_filter: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
     """A clip's place in the filter's order as a row of SQL values, and what fills it."""
     last = [clip.source_id, clip.start_s, clip.id]
     first = {
@@ -67,5 +67,5 @@ def place_of(chosen: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
         "length": clip.end_s - clip.start_s,
         "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
     }
-    its = last if chosen.sort == "time" else [first[chosen.sort], *last]
-    return f"({', '.join('?' for _ in its)})", its
+    place = last if clip_filter.sort == "time" else [first[clip_filter.sort], *last]
+    return f"({', '.join('?' for _ in place)})", place

@@ -15,34 +15,34 @@ def digest(*values: Any) -> str:
     return hashlib.sha256(repr(values).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def stamp(clip: Clip, heard: str = "") -> str:
-    """A clip as a window shows it: its text and status, and with ``heard`` the reading that may become its text."""
-    return ".".join((digest(clip.text), clip.status, digest(heard) if heard else ""))
+def stamp(clip: Clip, replacement: str = "") -> str:
+    """A clip as a window shows it: its text and status, and with ``replacement`` the reading that may become it."""
+    return ".".join((digest(clip.text), clip.status, digest(replacement) if replacement else ""))
 
 
-def check(clip: Clip, seen: str | None, *, typed: str | None = None, status: str = "", heard: str = "") -> None:
+def check(clip: Clip, version: str | None, *, draft: str | None = None, status: str = "", new_text: str = "") -> None:
     """Refuse a change of a clip that is not what it was when it was shown.
 
     Args:
         clip: as it is now.
-        seen: its `stamp` when it was shown; None: nobody was shown it.
-        typed: the text in the window's field: a clip that has it by now was changed from that window.
+        version: its `stamp` when it was shown; None: nobody was shown it.
+        draft: the text in the window's field: a clip that has it by now was changed from that window.
         status: what the clip is to become: a clip that is it already agrees.
-        heard: the reading that is to become the text.
+        new_text: the reading that is to become the text.
 
     Raises:
         UserError: ``clip.changed``.
     """
-    if seen is None:
+    if version is None:
         return
-    text, was, reading = (*seen.split("."), "", "", "")[:3]
-    same_text = text == digest(clip.text) or (typed is not None and clip.text == clean(typed))
+    text, was, reading = (*version.split("."), "", "", "")[:3]
+    same_text = text == digest(clip.text) or (draft is not None and clip.text == clean(draft))
     same_status = clip.status in (was, status)
-    if not (same_text and same_status and reading in ("", digest(heard))):
-        raise changed()
+    if not (same_text and same_status and reading in ("", digest(new_text))):
+        raise stale_error()
 
 
-def changed() -> UserError:
+def stale_error() -> UserError:
     """The refusal of a change of one clip."""
     return UserError(
         "clip.changed",
@@ -51,7 +51,7 @@ def changed() -> UserError:
     )
 
 
-def several_changed() -> UserError:
+def stale_errors() -> UserError:
     """The refusal of a change of many clips at once."""
     return UserError(
         "clips.changed",

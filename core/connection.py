@@ -42,8 +42,8 @@ class Connection:
     host: str
     hosts: tuple[str, ...] = ()
     forwarded_hosts: tuple[str, ...] = ()
-    forwarded: frozenset[str] = frozenset()
-    trusted: bool = False
+    forwarding_headers: frozenset[str] = frozenset()
+    via_proxy: bool = False
 
 
 def parse_address(text: str) -> Address | None:
@@ -105,9 +105,9 @@ def _network(entry: str) -> Network:
     return network
 
 
-def is_trusted(address: Address | None, trusted: Sequence[Network]) -> bool:
+def is_trusted(address: Address | None, networks: Sequence[Network]) -> bool:
     """Whether a proxy with this address is believed."""
-    return address is not None and any(address in network for network in trusted)
+    return address is not None and any(address in network for network in networks)
 
 
 def is_forwarding(name: str) -> bool:
@@ -115,7 +115,7 @@ def is_forwarding(name: str) -> bool:
     return name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip")
 
 
-def resolve(peer: str, scheme: str, headers: Mapping[str, Sequence[str]], trusted: Sequence[Network]) -> Connection:
+def resolve(peer: str, scheme: str, headers: Mapping[str, Sequence[str]], networks: Sequence[Network]) -> Connection:
     """Who asks, and how, by the forwarding headers as far as trusted proxies wrote them.
 
     Each proxy adds the address it was asked from at the right end of X-Forwarded-For. Read from there, the first
@@ -126,28 +126,28 @@ def resolve(peer: str, scheme: str, headers: Mapping[str, Sequence[str]], truste
         peer: address the connection comes from.
         scheme: of the connection.
         headers: all values of each header, by lower-case name.
-        trusted: from `parse_trusted_proxies`.
+        networks: from `parse_trusted_proxies`.
     """
     hosts = tuple(headers.get("host", ()))
     forwarded_hosts = tuple(_parts(headers.get("x-forwarded-host", ())))
-    forwarded = frozenset(filter(is_forwarding, headers))
+    forwarding_headers = frozenset(filter(is_forwarding, headers))
     address = parse_address(peer)
     client = str(address or peer)
     host = hosts[0] if hosts else ""
-    believed = is_trusted(address, trusted)
-    if believed:
+    via_proxy = is_trusted(address, networks)
+    if via_proxy:
         hops = 0
         for entry in reversed(_parts(headers.get("x-forwarded-for", ()))):
             address = parse_address(entry)
             if address is None:
                 break
             client, hops = str(address), hops + 1
-            if not is_trusted(address, trusted):
+            if not is_trusted(address, networks):
                 break
-        told = _nth_from_right(_parts(headers.get("x-forwarded-proto", ())), hops).lower()
-        scheme = told if told in ("http", "https") else scheme
+        proto = _nth_from_right(_parts(headers.get("x-forwarded-proto", ())), hops).lower()
+        scheme = proto if proto in ("http", "https") else scheme
         host = _nth_from_right(forwarded_hosts, hops) or host
-    return Connection(peer, client, scheme, host, hosts, forwarded_hosts, forwarded, believed)
+    return Connection(peer, client, scheme, host, hosts, forwarded_hosts, forwarding_headers, via_proxy)
 
 
 def _parts(values: Sequence[str]) -> list[str]:
@@ -167,26 +167,26 @@ def examine(connection: Connection, origin: str, trusted_proxies: str) -> list[F
         origin: its Origin header, in which a browser tells its address bar's scheme and host.
         trusted_proxies: the setting as it is, to which a proxy may have to be added.
     """
-    seen, peer = origin.partition("://")[0].lower(), connection.peer
+    page_scheme, peer = origin.partition("://")[0].lower(), connection.peer
     values = {"peer": peer, "client": connection.client, "host": connection.host}
-    if connection.forwarded and not connection.trusted:
+    if connection.forwarding_headers and not connection.via_proxy:
         line = ",".join(filter(None, (trusted_proxies.strip(" ,"), str(parse_address(peer) or peer))))
         return [Finding("proxy_untrusted", "bad", {**values, "line": line}, "proxy_untrusted")]
     findings = []
-    if seen == "https" and connection.scheme != "https":
+    if page_scheme == "https" and connection.scheme != "https":
         findings.append(Finding("https_unseen", "bad", values, "https_unseen"))
-    if connection.trusted and _proxied(connection) and "x-forwarded-for" not in connection.forwarded:
+    if connection.via_proxy and _is_proxied(connection) and "x-forwarded-for" not in connection.forwarding_headers:
         findings.append(Finding("client_unseen", "bad", values, "client_unseen"))
     if findings:
         return findings
-    if not _proxied(connection):
+    if not _is_proxied(connection):
         return [Finding("direct", "good", values)]
     return [Finding("proxied_https" if connection.scheme == "https" else "proxied", "good", values)]
 
 
-def _proxied(connection: Connection) -> bool:
+def _is_proxied(connection: Connection) -> bool:
     """Whether a proxy stands between; one that tells nothing is known by a name that isn't this computer's."""
-    if connection.forwarded:
+    if connection.forwarding_headers:
         return True
     name = urlsplit(f"//{connection.host}").hostname or ""
     address = parse_address(connection.peer)

@@ -66,11 +66,11 @@ class DamagedFile(UserError):
         return self
 
 
-def damaged(path: Path, error: BaseException, kind: str = "file", thing: Path | None = None) -> DamagedFile:
+def damage_from(path: Path, error: BaseException, kind: str = "file", thing: Path | None = None) -> DamagedFile:
     """What a person is told of a file that could not be read because of ``error``."""
-    told = error if isinstance(error, DamagedFile) else _described(path, error)
-    told.path, told.thing, told.kind = path, thing or path, kind
-    return told
+    message = error if isinstance(error, DamagedFile) else _unreadable(path, error)
+    message.path, message.thing, message.kind = path, thing or path, kind
+    return message
 
 
 def read_record(
@@ -80,7 +80,7 @@ def read_record(
     thing: Path | None = None,
     *,
     most_bytes: int = MOST_BYTES,
-    more: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda _, raw: raw,
+    complete: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda _, raw: raw,
 ) -> T:
     """Read a JSON file as a dataclass or model; what it does not know of is passed over.
 
@@ -91,20 +91,20 @@ def read_record(
         shape: what its content has to be.
         kind, thing: see `DamagedFile`.
         most_bytes: a larger file is not read.
-        more: completes the object before it is checked; a function of a module, as the value is kept with it.
+        complete: completes the object before it is checked; a function of a module, as the value is kept with it.
 
     Raises:
         DamagedFile: it is missing, or cannot be read as that.
     """
-    record: T = read_once(_record, path, shape, more, most_bytes, kind=kind, thing=thing)
+    record: T = read_once(_record, path, shape, complete, most_bytes, kind=kind, thing=thing)
     return record
 
 
-def _record(path: Path, shape: Any, more: Any, most_bytes: int, _version: tuple[int, int, int]) -> Any:
+def _record(path: Path, shape: Any, complete: Any, most_bytes: int, _version: tuple[int, int, int]) -> Any:
     raw = parse_json(read_bounded(path, most_bytes))
     if not isinstance(raw, dict):
         raise TypeError(f"{type(raw).__name__} instead of an object")
-    return _adapter(shape).validate_python(more(path, raw))
+    return _adapter(shape).validate_python(complete(path, raw))
 
 
 def read_once(read: Callable[..., T], path: Path, *arguments: Any, kind: str = "file", thing: Path | None = None) -> T:
@@ -119,7 +119,7 @@ def read_once(read: Callable[..., T], path: Path, *arguments: Any, kind: str = "
         about = os.stat(path)
         outcome = _outcome(read, path, arguments, (about.st_ino, about.st_mtime_ns, about.st_size))
     if isinstance(outcome, _Failure):
-        raise damaged(path, outcome.error, kind, thing)
+        raise damage_from(path, outcome.error, kind, thing)
     value: T = outcome
     return value
 
@@ -153,7 +153,7 @@ def reading(path: Path, kind: str = "file", thing: Path | None = None) -> Iterat
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
             raise
-        raise damaged(path, error, kind, thing) from error
+        raise damage_from(path, error, kind, thing) from error
 
 
 def check_file(path: Path, kind: str = "file", thing: Path | None = None, *, most_bytes: int = MOST_BYTES) -> None:
@@ -177,19 +177,19 @@ def check_file(path: Path, kind: str = "file", thing: Path | None = None, *, mos
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
-def whole(items: Iterable[Item], read: Callable[[Item], T], damage: list[DamagedFile] | None = None) -> list[T]:
+def read_all(items: Iterable[Item], read: Callable[[Item], T], damage: list[DamagedFile] | None = None) -> list[T]:
     """What can be read of ``items``; what cannot is passed over, and added to ``damage`` if that is given.
 
     What went away meanwhile, or is only being made or removed (an empty folder), is in neither.
     """
-    found = []
+    results = []
     for item in items:
         try:
-            found.append(read(item))
+            results.append(read(item))
         except DamagedFile as error:
             if damage is not None and (error.kind == RECORDS or not is_empty(error.thing)):
                 damage.append(error)
-    return found
+    return results
 
 
 def put_aside(root: Path, thing: Path) -> Path:
@@ -206,7 +206,7 @@ def put_aside(root: Path, thing: Path) -> Path:
     return target
 
 
-def _described(path: Path, error: BaseException) -> DamagedFile:
+def _unreadable(path: Path, error: BaseException) -> DamagedFile:
     name = "/".join(path.parts[-_SHOWN_PARTS:])
     if isinstance(error, FileNotFoundError):
         if path.is_symlink():
@@ -222,8 +222,8 @@ def _described(path: Path, error: BaseException) -> DamagedFile:
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return DamagedFile("damaged.link", "{path} is a link that leads nowhere.", _HINT, path=name)
     if isinstance(error, OSError):
-        why = error.strerror or type(error).__name__
-        return DamagedFile("damaged.unreadable", "{path} could not be opened ({why}).", _HINT, path=name, why=why)
+        reason = error.strerror or type(error).__name__
+        return DamagedFile("damaged.unreadable", "{path} could not be opened ({why}).", _HINT, path=name, why=reason)
     return _content(path, name, error)
 
 
@@ -246,8 +246,8 @@ def _content(path: Path, name: str, error: BaseException) -> DamagedFile:
     return _wrong(name, str(error).strip("'\"")[:80] or type(error).__name__)
 
 
-def _wrong(name: str, what: str) -> DamagedFile:
-    return DamagedFile("damaged.shape", "{path} does not say what it should ({what}).", _HINT, path=name, what=what)
+def _wrong(name: str, reason: str) -> DamagedFile:
+    return DamagedFile("damaged.shape", "{path} does not say what it should ({what}).", _HINT, path=name, what=reason)
 
 
 def _first(error: ValidationError) -> str:

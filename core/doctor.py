@@ -69,19 +69,19 @@ def examine(workspace: Path) -> list[Finding]:
 
 def version() -> str:
     """Voicewright's own version."""
-    found = re.search(r'^version = "([^"]+)"', (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"), re.M)
-    return found.group(1) if found else ""
+    match = re.search(r'^version = "([^"]+)"', (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"), re.M)
+    return match.group(1) if match else ""
 
 
-def described(settings: Settings) -> list[SettingLine]:
+def setting_lines(settings: Settings) -> list[SettingLine]:
     """All settings with the environment variable that sets each."""
     prefix = settings.model_config.get("env_prefix", "")
     lines = []
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         secret = name == "password" or isinstance(value, SecretStr)
-        shown = ("•••••" if value else "") if secret else str(value)
-        lines.append(SettingLine(name, f"{prefix}{name.upper()}", shown, secret))
+        text = ("•••••" if value else "") if secret else str(value)
+        lines.append(SettingLine(name, f"{prefix}{name.upper()}", text, secret))
     return lines
 
 
@@ -94,43 +94,43 @@ def _python() -> Finding:
 
 @lru_cache
 def _packages(pins: Path) -> Finding:
-    wanted = _pinned(pins)
-    missing, other = [], []
-    for name, pinned in wanted.items():
+    pins_by_name = _pins(pins)
+    missing, mismatches = [], []
+    for name, pin in pins_by_name.items():
         try:
-            installed = metadata.version(name)
+            present = metadata.version(name)
         except metadata.PackageNotFoundError:
             missing.append(name)
             continue
         # "2.11.0+cpu" is the same release as "2.11.0", built for another machine.
-        if installed.split("+")[0] != pinned.split("+")[0]:
-            other.append(f"{name} {installed} ({pinned})")
+        if present.split("+")[0] != pin.split("+")[0]:
+            mismatches.append(f"{name} {present} ({pin})")
     if missing:
         return Finding("packages_missing", "bad", {"names": ", ".join(missing)}, "launch")
-    if other:
-        return Finding("packages_other", "fair", {"names": ", ".join(other)}, "launch")
-    return Finding("packages", "good", {"count": len(wanted)})
+    if mismatches:
+        return Finding("packages_other", "fair", {"names": ", ".join(mismatches)}, "launch")
+    return Finding("packages", "good", {"count": len(pins_by_name)})
 
 
-def _pinned(pins: Path) -> dict[str, str]:
+def _pins(pins: Path) -> dict[str, str]:
     """Package names and versions that a requirements file asks of this Python."""
     lines = (line.split("#")[0].strip() for line in _text(pins).splitlines())
-    asked = [Requirement(line) for line in lines if "==" in line]
-    return {one.name: next(iter(one.specifier)).version for one in asked if one.marker is None or one.marker.evaluate()}
+    requirements = [Requirement(line) for line in lines if "==" in line]
+    return {r.name: next(iter(r.specifier)).version for r in requirements if r.marker is None or r.marker.evaluate()}
 
 
 def _ffmpeg() -> Finding:
     if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
         return Finding("ffmpeg_missing", "bad", fix="ffmpeg")
-    first = _once("ffmpeg", "-hide_banner", "-version")
-    found = re.search(r"version (\S+)", first)
-    return Finding("ffmpeg", "good", {"version": found.group(1) if found else "?"})
+    first = _output_of("ffmpeg", "-hide_banner", "-version")
+    match = re.search(r"version (\S+)", first)
+    return Finding("ffmpeg", "good", {"version": match.group(1) if match else "?"})
 
 
 def _graphics() -> list[Finding]:
     """Card, driver, and whether the installed PyTorch can use them."""
-    torch = _installed("torch")
-    built = torch_cuda()
+    torch = _version_of("torch")
+    cuda_version = torch_cuda()
     cards = hardware.cards()
     if not torch:
         return [Finding("torch_missing", "bad", fix="launch")]
@@ -138,14 +138,14 @@ def _graphics() -> list[Finding]:
         return [Finding("no_card", "fair", fix="card"), Finding("torch", "good", {"version": torch})]
     card = cards[0]
     lines = [Finding("card", "good", {"name": card.name, "gb": round(card.total_gb, 1), "capability": card.capability})]
-    if built is None:
+    if cuda_version is None:
         return [*lines, Finding("torch_no_cuda", "bad", {"version": torch}, "launch_again")]
-    return [*lines, _fits(torch, built, card.capability, _driver())]
+    return [*lines, _fits(torch, cuda_version, card.capability, _driver())]
 
 
-def _fits(torch: str, built: tuple[int, int], capability: float, driver: str) -> Finding:
-    cuda = f"{built[0]}.{built[1]}"
-    _, (low, high), oldest = next(row for row in reversed(_CUDA) if row[0] <= max(built, _CUDA[0][0]))
+def _fits(torch: str, cuda_version: tuple[int, int], capability: float, driver: str) -> Finding:
+    cuda = f"{cuda_version[0]}.{cuda_version[1]}"
+    _, (low, high), oldest = next(row for row in reversed(_CUDA) if row[0] <= max(cuda_version, _CUDA[0][0]))
     values = {"version": torch, "cuda": cuda, "capability": capability, "driver": driver, "oldest": oldest}
     if capability < low:
         return Finding("card_too_old", "bad", values, "older_torch")
@@ -162,12 +162,12 @@ def torch_cuda() -> tuple[int, int] | None:
     spec = find_spec("torch")
     if spec is None or not spec.origin:
         return None
-    found = re.search(r"^cuda\b[^=]*=\s*['\"](\d+)\.(\d+)", _text(Path(spec.origin).with_name("version.py")), re.M)
-    return (int(found.group(1)), int(found.group(2))) if found else None
+    match = re.search(r"^cuda\b[^=]*=\s*['\"](\d+)\.(\d+)", _text(Path(spec.origin).with_name("version.py")), re.M)
+    return (int(match.group(1)), int(match.group(2))) if match else None
 
 
 def _driver() -> str:
-    return _once("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader").split("\n")[0].strip()
+    return _output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader").split("\n")[0].strip()
 
 
 def _memory() -> Finding:
@@ -201,7 +201,7 @@ def _tone(value: float, limits: tuple[float, float]) -> str:
     return "good" if value >= good else "fair" if value >= fair else "bad"
 
 
-def _installed(name: str) -> str:
+def _version_of(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -218,7 +218,7 @@ def _text(path: Path) -> str:
 _answers: dict[tuple[str, ...], str] = {}
 
 
-def _once(*command: str) -> str:
+def _output_of(*command: str) -> str:
     """What a program answers, asked until it does and then kept: starting one takes tenths of a second."""
     if command not in _answers and (answer := _output(*command)):
         _answers[command] = answer

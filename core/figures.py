@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 # A file's time tells two changes apart only if there is this much between them.
 _SETTLES_S = 0.1
 _MOST_KEPT = 256
-_kept: OrderedDict[tuple[Path, str], tuple[Hashable, object]] = OrderedDict()
+_cache: OrderedDict[tuple[Path, str], tuple[Hashable, object]] = OrderedDict()
 
 
 class Figures:
@@ -46,13 +46,13 @@ class Figures:
         state = _state(self.path)
         if state is None:
             return read()
-        last = _kept.get((self.path, name))
+        last = _cache.get((self.path, name))
         if last is not None and last[0] == state:
             return cast(_T, last[1])
         value = read()
-        _kept[self.path, name] = (state, value)
-        while len(_kept) > _MOST_KEPT:
-            _kept.popitem(last=False)
+        _cache[self.path, name] = (state, value)
+        while len(_cache) > _MOST_KEPT:
+            _cache.popitem(last=False)
         return value
 
     def _vote_count(self) -> int:
@@ -71,26 +71,26 @@ class Figures:
             ).fetchone()
         return Totals(*sources, *clips)
 
-    def sure_counts(self, levels: Sequence[float], *, unflagged: bool = False) -> dict[float, int]:
+    def sure_counts(self, levels: Sequence[float], *, without_flags: bool = False) -> dict[float, int]:
         """How many new clips have a text and at least each of these confidences, in one query."""
         sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
-        those, values = clip_filter.from_clause(ClipFilter("new", unflagged=unflagged))
+        from_clause, values = clip_filter.from_clause(ClipFilter("new", without_flags=without_flags))
         with connect(self.path) as db:
-            row = db.execute(f"SELECT {sums} FROM {those} AND text != ''", (*levels, *values)).fetchone()
+            row = db.execute(f"SELECT {sums} FROM {from_clause} AND text != ''", (*levels, *values)).fetchone()
         return dict(zip(levels, row, strict=True))
 
     def flag_counts(self, state: str = "flagged") -> dict[str, int]:
         """How many clips of a state (see `ClipFilter`) have each flag."""
         counts: dict[str, int] = {}
-        those, values = clip_filter.from_clause(ClipFilter(state))
-        sql = f"SELECT text_flags, sound_flags, count(*) FROM {those} GROUP BY 1, 2"
+        from_clause, values = clip_filter.from_clause(ClipFilter(state))
+        sql = f"SELECT text_flags, sound_flags, count(*) FROM {from_clause} GROUP BY 1, 2"
         with connect(self.path) as db:
             for text_flags, sound_flags, count in db.execute(sql, values):
                 for code in (*text_flags.split(), *sound_flags.split()):
                     counts[code] = counts.get(code, 0) + count
         return counts
 
-    def measured(self, name: str) -> list[float]:
+    def measure_values(self, name: str) -> list[float]:
         """One measure of all clips that are not rejected, for its histogram."""
         if name not in MEASURES:
             raise ValueError(f"no measure: {name}; there are {', '.join(sorted(MEASURES))}")
@@ -114,11 +114,11 @@ def _state(path: Path) -> Hashable | None:
     marks: list[tuple[int, ...] | None] = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         try:
-            found = file.stat()
+            status = file.stat()
         except OSError:
             marks.append(None)
             continue
-        if time.time() - found.st_mtime < _SETTLES_S:
+        if time.time() - status.st_mtime < _SETTLES_S:
             return None
-        marks.append((found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+        marks.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
     return tuple(marks) if marks[0] else None

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.errors import DiskFull
 
-HIDDEN = ".tmp-"  # begins the name of a file or folder that is not whole yet
+TEMP_PREFIX = ".tmp-"  # begins the name of a file or folder that is not whole yet
 MOST_BYTES = 64 << 20  # of a file that is read as a whole; the words of a day of speech take a third of it
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -36,13 +36,13 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, because some encoders choose the format by it. The file is its owner's alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=HIDDEN, suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=TEMP_PREFIX, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -177,14 +177,14 @@ def is_full(error: BaseException) -> bool:
     Libraries that write through their own code say it in words of theirs (safetensors, SQLite), or have it only as
     what happened before (``torch.save``: "unexpected pos 704 vs 598").
     """
-    one: BaseException | None = error
-    while one is not None:
-        if isinstance(one, OSError):
-            if one.errno in _FULL:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            if cause.errno in _FULL:
                 return True
-        elif any(words in str(one) for words in _FULL_WORDS):
+        elif any(words in str(cause) for words in _FULL_WORDS):
             return True
-        one = one.__cause__ or one.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
@@ -246,18 +246,18 @@ def is_empty(folder: Path) -> bool:
         return False
 
 
-def free_name(folder: Path, wanted: str) -> str:
-    """``wanted``, or ``wanted-2``, ``wanted-3`` … if that name is taken in ``folder``."""
-    name, number = wanted, 2
+def free_name(folder: Path, base: str) -> str:
+    """``base``, or ``base-2``, ``base-3`` … if that name is taken in ``folder``."""
+    name, number = base, 2
     while os.path.lexists(folder / name):
-        name, number = f"{wanted}-{number}", number + 1
+        name, number = f"{base}-{number}", number + 1
     return name
 
 
-def rename_to_free(path: Path, wanted: str) -> Path:
+def rename_to_free(path: Path, name: str) -> Path:
     """Give a folder that is whole a name beside it, or the next free one; two who wish the same at once get two."""
     while True:
-        target = path.parent / free_name(path.parent, wanted)
+        target = path.parent / free_name(path.parent, name)
         try:
             return path.rename(target)
         except OSError as error:

@@ -14,13 +14,13 @@ def fold(text: str) -> str:
     """The text without case, composed: two that differ in these alone become one. ``İ`` and ``ı`` are ``i``."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFD", text).casefold().translate(_DOTS)
-    return unicodedata.normalize("NFC", folded)
+    letters = unicodedata.normalize("NFD", text).casefold().translate(_DOTS)
+    return unicodedata.normalize("NFC", letters)
 
 
 def fold_accents(text: str) -> str:
     """`fold`, and without accents: ``agua`` finds ``Água``. Marks of scripts beyond the European ones stay."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFD", fold(text)).translate(_PLAIN)
-    return unicodedata.normalize("NFC", "".join(sign for sign in folded if not "\u0300" <= sign <= "\u036f"))
+    letters = unicodedata.normalize("NFD", fold(text)).translate(_PLAIN)
+    return unicodedata.normalize("NFC", "".join(sign for sign in letters if not "\u0300" <= sign <= "\u036f"))

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.files import HIDDEN, is_full
+from core.files import TEMP_PREFIX, is_full
 from core.workspace import Workspace
 
 LOW_BYTES = 5 << 30  # below it a training may not end
@@ -43,9 +43,9 @@ class HealthCheck:
         """The state now."""
         with self._lock:
             checks = {name: self._result(name) for name in _FRESH_S}
-        failed = checks["workspace"] != "ok" or checks["disk"] in ("full", "unreadable")
+        is_down = checks["workspace"] != "ok" or checks["disk"] in ("full", "unreadable")
         well = all(result == "ok" for result in checks.values())
-        return Health("failed" if failed else "ok" if well else "degraded", checks)
+        return Health("failed" if is_down else "ok" if well else "degraded", checks)
 
     def _result(self, name: str) -> str:
         at, result = self._results.get(name, (float("-inf"), ""))
@@ -74,12 +74,12 @@ def _workspace(workspace: Workspace) -> str:
 
 def _database(workspace: Workspace) -> str:
     """Whether the databases of the projects used last can be read; one that cannot is named on its page."""
-    used: list[tuple[float, Path]] = []
+    by_age: list[tuple[float, Path]] = []
     for path in workspace.projects_folder.glob("*/project.db"):
         with contextlib.suppress(OSError):
-            if not path.parent.name.startswith(HIDDEN) and (status := path.stat()).st_size:
-                used.append((status.st_mtime, path))
-    for _, path in sorted(used, reverse=True)[:_DATABASES]:
+            if not path.parent.name.startswith(TEMP_PREFIX) and (status := path.stat()).st_size:
+                by_age.append((status.st_mtime, path))
+    for _, path in sorted(by_age, reverse=True)[:_DATABASES]:
         try:
             with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

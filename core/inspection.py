@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core import backups, speech, tables
 from core.backups import Copy
-from core.damage import RECORDS, DamagedFile, check_file, put_aside, reading, whole
+from core.damage import RECORDS, DamagedFile, check_file, put_aside, read_all, reading
 from core.dataset.freeze import datasets
 from core.errors import UserError
 from core.files import read_text
@@ -23,30 +23,30 @@ from core.workspace import Project, Workspace
 
 def of_workspace(workspace: Workspace) -> list[DamagedFile]:
     """Projects that cannot be opened, records among them, and what all projects share."""
-    found: list[DamagedFile] = []
-    projects = workspace.projects(found)
-    whole(projects, _check_records, found)
-    whole([cookies_file(workspace)], _check_cookies, found)
-    presets(damage=found)
-    return found
+    damage: list[DamagedFile] = []
+    projects = workspace.projects(damage)
+    read_all(projects, _check_records, damage)
+    read_all([cookies_file(workspace)], _check_cookies, damage)
+    presets(damage=damage)
+    return damage
 
 
 def of_project(project: Project) -> list[DamagedFile]:
     """Everything in a project that cannot be read. Looks at every file a page reads: not for every second."""
-    found: list[DamagedFile] = []
-    whole([project], _check_records, found)
-    jobs = jobs_in(project.jobs, damage=found)
-    runs(project, found)
-    whole([job for job in jobs if job.spec()["kind"] == "list_link"], link_list.listing_of, found)
-    datasets(project, found)
-    speech.takes(project, found)
-    speech.exports(project, found)
-    held.held(project, found)
-    pairs.notes(project, found)
-    whole([project], reading_aloud.noted, found)
-    recordings.removed(project, found)
-    whole(project.sources.glob("*.npz"), check_file, found)
-    return found
+    damage: list[DamagedFile] = []
+    read_all([project], _check_records, damage)
+    jobs = jobs_in(project.jobs, damage=damage)
+    runs(project, damage)
+    read_all([job for job in jobs if job.spec()["kind"] == "list_link"], link_list.listing_of, damage)
+    datasets(project, damage)
+    speech.takes(project, damage)
+    speech.exports(project, damage)
+    held.pending_datasets(project, damage)
+    pairs.notes(project, damage)
+    read_all([project], reading_aloud.stored_progress, damage)
+    recordings.removed(project, damage)
+    read_all(project.sources.glob("*.npz"), check_file, damage)
+    return damage
 
 
 def records_error(project: Project) -> UserError | None:
@@ -77,7 +77,7 @@ def put_thing_aside(workspace: Workspace, place: str) -> Path:
         Busy: a job of it is running.
         UserError: ``damaged.gone``.
     """
-    error = _meant(workspace, place)
+    error = _damage_at(workspace, place)
     if error.kind == RECORDS:
         target = _records_aside(Project(workspace, error.thing.parent.name))
         tables.begin_anew(error.thing)
@@ -96,7 +96,7 @@ def restore_records(project: Project) -> Copy:
         UserError: ``records.no_copy``, ``damaged.gone``: nothing is wrong with them.
     """
     if not isinstance(records_error(project), DamagedFile):
-        raise _gone(project.database.name)
+        raise _not_found(project.database.name)
     copy = copy_offered(project)
     if copy is None:
         raise UserError(
@@ -115,11 +115,11 @@ def _records_aside(project: Project) -> Path:
     if running := project.running():
         raise busy(running.spec())
     # The database last: until then its log still lies beside it.
-    moved = [put_aside(project.workspace.path, part) for part in reversed(backups.parts(project.database))]
-    return moved[-1] if moved else project.database
+    targets = [put_aside(project.workspace.path, part) for part in reversed(backups.parts(project.database))]
+    return targets[-1] if targets else project.database
 
 
-def _meant(workspace: Workspace, place: str) -> DamagedFile:
+def _damage_at(workspace: Workspace, place: str) -> DamagedFile:
     path = workspace.path / place
     parts = Path(place).parts
     candidates = of_workspace(workspace)
@@ -129,10 +129,10 @@ def _meant(workspace: Workspace, place: str) -> DamagedFile:
     for error in candidates:
         if error.thing == path or error.thing.absolute() == path.absolute():
             return error
-    raise _gone(place)
+    raise _not_found(place)
 
 
-def _gone(place: str) -> UserError:
+def _not_found(place: str) -> UserError:
     return UserError(
         "damaged.gone", "Nothing is wrong with {path}, or it is no longer there.", "Reload the page.", path=place
     )

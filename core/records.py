@@ -170,7 +170,7 @@ class ClipFilter:
     sort: str = "time"  # time, confidence, length, mismatch
     sure: float = 0.0  # only clips with text and at least this confidence
     flag: str = ""  # only clips with this code among their flags
-    unflagged: bool = False  # only clips without any flag
+    without_flags: bool = False  # only clips without any flag
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import inspection
-from core.damage import whole
+from core.damage import read_all
 from core.dataset.freeze import latest
 from core.errors import UserError
 from core.jobs.job import JobView
@@ -18,7 +18,7 @@ KEYS = ("sources", "segments", "transcripts", "review", "dataset", "train", "lis
 
 @dataclass(frozen=True)
 class StepState:
-    """One step. ``state`` is empty, partial or done; ``done`` of ``total`` items; ``seconds`` of material.
+    """One step. ``state`` is empty, partial or done; ``count`` of ``total`` items; ``seconds`` of material.
 
     Items are recordings, clips, clips with text, reviewed clips, clips in the newest dataset, runs, votes, and takes
     with exports.
@@ -26,14 +26,14 @@ class StepState:
 
     key: str
     state: str
-    done: int = 0
+    count: int = 0
     total: int = 0
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """A project on the Home page. ``reached`` is the furthest step begun, ``next`` the first that is not done.
+    """A project on the Home page. ``furthest`` is the furthest step begun, ``next`` the first that is not done.
 
     Either is empty if there is none. ``seconds`` is the length of its recordings, ``created`` Unix time.
     """
@@ -45,7 +45,7 @@ class ProjectCard:
     created: float
     seconds: float
     steps: tuple[StepState, ...]
-    reached: str
+    furthest: str
     next: str
     running: JobView | None
     problem: UserError | None = None
@@ -59,7 +59,7 @@ def steps(project: Project) -> list[StepState]:
         votes = project.figures.vote_count()
     except UserError:
         return [StepState(key, "empty") for key in KEYS]
-    spoken = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
+    speech_count = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
     return [
         StepState("sources", "done" if totals.sources else "empty", totals.sources, totals.sources, totals.source_s),
         StepState("segments", _segments(totals), totals.clips, totals.clips, totals.clip_s),
@@ -68,13 +68,13 @@ def steps(project: Project) -> list[StepState]:
         _dataset(project, totals),
         _train(project),
         StepState("listen", "done" if votes else "empty", votes, votes),
-        StepState("speak", "done" if spoken else "empty", spoken, spoken),
+        StepState("speak", "done" if speech_count else "empty", speech_count, speech_count),
     ]
 
 
 def project_cards(workspace: Workspace) -> list[ProjectCard]:
     """A card for each project, newest first."""
-    return whole(workspace.projects(), _card)
+    return read_all(workspace.projects(), _card)
 
 
 def _card(project: Project) -> ProjectCard:
@@ -88,16 +88,16 @@ def _card(project: Project) -> ProjectCard:
         created=info.created,
         seconds=states[0].seconds,
         steps=tuple(states),
-        reached=next((one.key for one in reversed(states) if one.state != "empty"), ""),
-        next=next((one.key for one in states if one.state != "done"), ""),
+        furthest=next((step.key for step in reversed(states) if step.state != "empty"), ""),
+        next=next((step.key for step in states if step.state != "done"), ""),
         problem=problem,
         running=job.read() if job else None,
     )
 
 
-def _of(key: str, done: int, total: int, seconds: float) -> StepState:
-    state = "empty" if not done else "done" if done >= total else "partial"
-    return StepState(key, state, done, total, seconds if done else 0.0)
+def _of(key: str, count: int, total: int, seconds: float) -> StepState:
+    state = "empty" if not count else "done" if count >= total else "partial"
+    return StepState(key, state, count, total, seconds if count else 0.0)
 
 
 def _segments(totals: Totals) -> str:

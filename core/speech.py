@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.damage import DamagedFile, Finite, UnixTime, read_record, reading, whole
+from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record, reading
 from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug, subfolders
@@ -167,7 +167,7 @@ def start_export(
 def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:
     """Everything that was spoken, newest first; damaged notes are passed over, and added to ``damage``."""
     paths = [path for path in project.takes.glob("[!.]*.json") if path.with_suffix(".wav").exists()]
-    return sorted(whole(paths, _take, damage), key=lambda take: take.at, reverse=True)
+    return sorted(read_all(paths, _take, damage), key=lambda take: take.at, reverse=True)
 
 
 def remove_take(project: Project, take_id: str) -> None:
@@ -182,7 +182,7 @@ def remove_take(project: Project, take_id: str) -> None:
 
 def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
     """All exported voices, newest first; damaged ones are passed over, and added to ``damage``."""
-    return sorted(whole(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
+    return sorted(read_all(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
 
 
 def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -> list[Path]:
@@ -270,7 +270,7 @@ def _sample_text(project: Project, run_id: str | None, language: str) -> str:
 
 
 def _take(path: Path) -> Take:
-    return read_record(path, Take, "take", path, more=_placed)
+    return read_record(path, Take, "take", path, complete=_placed)
 
 
 def _placed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
@@ -288,7 +288,7 @@ class _Manifest:
 
 def _export(folder: Path) -> Export:
     path = folder / "manifest.json"
-    facts = read_record(path, _Manifest, "export", folder, more=_beside_itself)
+    facts = read_record(path, _Manifest, "export", folder, complete=_beside_itself)
     with reading(path, "export", folder):
         size = sum(file.lstat().st_size for file in folder.iterdir())
     return Export(

@@ -287,7 +287,7 @@ class Store:
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             status = str(changes.get("status", ""))
-            conflicts.check(_clip_row(db, clip_id), seen, typed=typed, status=status, heard=heard)
+            conflicts.check(_clip_row(db, clip_id), seen, draft=typed, status=status, new_text=heard)
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
             _apply(db, row, changes, time.time())
         return self.clip(clip_id)
@@ -316,7 +316,7 @@ class Store:
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             if seen is not None and isinstance(chosen, ClipFilter) and seen != _stamp(db, chosen):
-                raise conflicts.several_changed()
+                raise conflicts.stale_errors()
             rows = db.execute(f"SELECT * FROM {those}", values).fetchall()
             for row in rows:
                 _apply(db, row, changes, now)
@@ -359,7 +359,7 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             last = _last_change(db)
             if seen is not None and seen != (conflicts.digest(*last) if last else ""):
-                raise conflicts.changed()
+                raise conflicts.stale_error()
             if last is None:
                 return []
             at = last["at"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import HIDDEN, read_json
+from core.files import TEMP_PREFIX, read_json
 from core.jobs import locks
 from core.jobs.job import Job
 from core.sources.recordings import unfinished
@@ -90,21 +90,21 @@ def _in_temporary(workspace: Workspace, age: _Age) -> Iterator[Path]:
 
 def _in_workspace(workspace: Workspace, age: _Age) -> Iterator[Path]:
     folders = (workspace.path, workspace.path / "private", workspace.queue, workspace.trash, workspace.projects_folder)
-    for path in (path for folder in folders for path in folder.glob(f"{HIDDEN}*")):
+    for path in (path for folder in folders for path in folder.glob(f"{TEMP_PREFIX}*")):
         if age.over(path, HALF_MADE_S):
             yield path
-    for path in workspace.models.glob(f"{HIDDEN}*"):
+    for path in workspace.models.glob(f"{TEMP_PREFIX}*"):
         if age.over(path, _OTHER_S):
             yield path
 
 
 def _in_projects(workspace: Workspace, age: _Age) -> Iterator[Path]:
     for folder in _entries(workspace.projects_folder):
-        if folder.name.startswith(HIDDEN) or folder.is_symlink() or not folder.is_dir():
+        if folder.name.startswith(TEMP_PREFIX) or folder.is_symlink() or not folder.is_dir():
             continue
         if not (folder / "project.json").exists():
             # What an earlier version left of a project that it could not write; one with anything in it is kept.
-            if all(file.name.startswith(HIDDEN) for file in folder.rglob("*")) and age.over(folder, HALF_MADE_S):
+            if all(file.name.startswith(TEMP_PREFIX) for file in folder.rglob("*")) and age.over(folder, HALF_MADE_S):
                 yield folder
             continue
         project = Project(workspace, folder.name)
@@ -115,19 +115,19 @@ def _in_projects(workspace: Workspace, age: _Age) -> Iterator[Path]:
 
 
 def _hidden_jobs(project: Project, age: _Age) -> Iterator[Path]:
-    for folder in (path for parent in (project.jobs, project.runs) for path in parent.glob(f"{HIDDEN}*")):
+    for folder in (path for parent in (project.jobs, project.runs) for path in parent.glob(f"{TEMP_PREFIX}*")):
         if not locks.is_locked(folder / "lock") and age.over(folder, HALF_MADE_S):
             yield folder
 
 
 def _at_work(project: Project) -> bool:
-    locked = (path for parent in (project.jobs, project.runs) for path in parent.glob("*/lock"))
-    return any(map(locks.is_locked, locked))
+    lock_files = (path for parent in (project.jobs, project.runs) for path in parent.glob("*/lock"))
+    return any(map(locks.is_locked, lock_files))
 
 
 def _half_made(folder: Path, age: _Age, depth: int) -> Iterator[Path]:
     for path in _entries(folder):
-        if path.name.startswith(HIDDEN):
+        if path.name.startswith(TEMP_PREFIX):
             if age.over(path, HALF_MADE_S):
                 yield path
         elif depth and path.is_dir() and not path.is_symlink():
@@ -168,7 +168,7 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
         job = Job(file.parent)
         arguments: dict[str, Any] = spec["arguments"]
         names = {job.id, arguments.get("held", ""), *(Path(path).name for path, _ in arguments.get("files", []))}
-        if job.alive() or job.id.startswith(HIDDEN):
+        if job.alive() or job.id.startswith(TEMP_PREFIX):
             at_work |= names
         elif spec["kind"] == "import_sources" and unfinished(job):
             resumable |= names

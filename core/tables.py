@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core import backups
-from core.damage import RECORDS, damaged, reading
+from core.damage import RECORDS, damage_from, reading
 from core.errors import UserError
 from core.files import disk_full, inside, is_full, read_json, replacing, takes_nothing_more
 from core.folding import fold_accents
@@ -164,7 +164,7 @@ def connect(path: Path) -> Iterator[sqlite3.Connection]:
             raise disk_full() from error
         if not _is_damage(path, error):
             raise
-        raise damaged(path, ValueError(str(error)), RECORDS) from error
+        raise damage_from(path, ValueError(str(error)), RECORDS) from error
 
 
 def check(path: Path) -> None:

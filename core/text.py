@@ -32,18 +32,18 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    seen = "".join(map(_seen, text))
-    if any(joiner in seen for joiner in _JOINERS):
-        seen = _without_stray_joiners(seen)
-    return " ".join(unicodedata.normalize("NFC", seen).split())
+    visible = "".join(map(_visible, text))
+    if any(joiner in visible for joiner in _JOINERS):
+        visible = _without_stray_joiners(visible)
+    return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
-def named(characters: Iterable[str]) -> str:
+def describe_characters(characters: Iterable[str]) -> str:
     """Characters for a message, each with its code and name: ``“K” (U+004B LATIN CAPITAL LETTER K)``."""
-    return ", ".join(f"“{_shown(one)}” (U+{ord(one):04X} {unicodedata.name(one, 'unnamed')})" for one in characters)
+    return ", ".join(f"“{_printable(c)}” (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})" for c in characters)
 
 
-def _seen(character: str) -> str:
+def _visible(character: str) -> str:
     """The character, a space in its place, or nothing."""
     if character.isascii():
         return character if character.isprintable() else " "
@@ -60,7 +60,7 @@ def _without_stray_joiners(text: str) -> str:
     result = ""
     for index, character in enumerate(text):
         if character in _JOINERS:
-            following = next((one for one in text[index + 1 :] if one not in _JOINERS), "")
+            following = next((sign for sign in text[index + 1 :] if sign not in _JOINERS), "")
             if not (result and result[-1] not in _JOINERS and _is_joined(result[-1]) and _is_joined(following)):
                 continue
         result += character
@@ -73,7 +73,7 @@ def _is_joined(character: str) -> bool:
     )
 
 
-def _shown(character: str) -> str:
+def _printable(character: str) -> str:
     """What can be seen of it: a mark on a ring, and nothing of what would turn or break the message."""
     category = unicodedata.category(character)
     if category[0] == "M":

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from core.damage import DamagedFile, UnixTime, read_record, reading, whole
+from core.damage import DamagedFile, UnixTime, read_all, read_record, reading
 from core.errors import UserError
 from core.figures import Figures
-from core.files import HIDDEN, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
+from core.files import TEMP_PREFIX, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
 from core.jobs import locks, queue
 from core.jobs.job import Job, busy, jobs_in
 from core.records import Source
@@ -283,7 +283,7 @@ class Workspace:
 
     def projects(self, damage: list[DamagedFile] | None = None) -> list[Project]:
         """All projects, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""
-        found = whole(subfolders(self.projects_folder), self._dated, damage)
+        found = read_all(subfolders(self.projects_folder), self._dated, damage)
         return [project for _, project in sorted(found, key=lambda dated: dated[0], reverse=True)]
 
     def project(self, slug_: str) -> Project:
@@ -318,7 +318,7 @@ class Workspace:
         name = _name(name)
         self.projects_folder.mkdir(parents=True, exist_ok=True)
         info = ProjectInfo(name=name, language=language, engine=engine, created=time.time(), demo=demo)
-        hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=self.projects_folder))
+        hidden = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=self.projects_folder))
         try:
             begin_anew(hidden / "project.db")
             write_json(hidden / "project.json", info.__dict__)

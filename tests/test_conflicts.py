@@ -50,26 +50,26 @@ def shown(project: Project) -> dict[str, Any]:
         "second": stamp(first, first.second_text),
         "next_clip": stamp(second),
         "change": project.store.last_change()[0],
-        "sure": project.store.stamp(review.sure_filter(0.9, flagged=True)),
+        "sure": project.store.stamp(review.sure_filter(0.9, with_flags=True)),
         "flagged": project.store.stamp(ClipFilter("flagged", flag="mismatch")),
         "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
     }
 
 
 ACTS: dict[str, Act] = {
-    "approve": lambda p, was: review.decide(p, was["id"], "approved", "Said 0.", seen=was["clip"]),
-    "reject": lambda p, was: review.decide(p, was["id"], "rejected", "Said 0.", seen=was["clip"]),
-    "approve an emptied field": lambda p, was: review.decide(p, was["id"], "approved", "", seen=was["clip"]),
-    "edit": lambda p, was: review.correct(p, was["id"], "Typed here.", seen=was["clip"]),
-    "take what was heard": lambda p, was: review.take(p, was["id"], "raw_text", seen=was["raw"], typed="Said 0."),
-    "take the second": lambda p, was: review.take(p, was["id"], "second_text", seen=was["second"], typed="Said 0."),
-    "undo": lambda p, was: review.undo(p, seen=was["change"]),
-    "approve many": lambda p, was: review.approve_sure(p, 0.9, flagged=True, seen=was["sure"]),
-    "reject many": lambda p, was: review.reject_flagged(p, "mismatch", seen=was["flagged"]),
-    "move": lambda p, was: edit.move_border(p, was["id"], 0.2, 2.4, seen=was["clip"]),
-    "split": lambda p, was: edit.split(p, was["id"], 1.2, seen=was["clip"]),
-    "join": lambda p, was: edit.join(p, was["id"], was["next"], seen=was["clip"], next_seen=was["next_clip"]),
-    "remove": lambda p, was: edit.remove(p, was["id"], seen=was["clip"]),
+    "approve": lambda p, was: review.decide(p, was["id"], "approved", "Said 0.", stamp=was["clip"]),
+    "reject": lambda p, was: review.decide(p, was["id"], "rejected", "Said 0.", stamp=was["clip"]),
+    "approve an emptied field": lambda p, was: review.decide(p, was["id"], "approved", "", stamp=was["clip"]),
+    "edit": lambda p, was: review.correct(p, was["id"], "Typed here.", stamp=was["clip"]),
+    "take what was heard": lambda p, was: review.adopt(p, was["id"], "raw_text", stamp=was["raw"], draft="Said 0."),
+    "take the second": lambda p, was: review.adopt(p, was["id"], "second_text", stamp=was["second"], draft="Said 0."),
+    "undo": lambda p, was: review.undo(p, stamp=was["change"]),
+    "approve many": lambda p, was: review.approve_sure(p, 0.9, with_flags=True, stamp=was["sure"]),
+    "reject many": lambda p, was: review.reject_flagged(p, "mismatch", stamp=was["flagged"]),
+    "move": lambda p, was: edit.move_border(p, was["id"], 0.2, 2.4, stamp=was["clip"]),
+    "split": lambda p, was: edit.split(p, was["id"], 1.2, stamp=was["clip"]),
+    "join": lambda p, was: edit.join(p, was["id"], was["next"], stamp=was["clip"], next_stamp=was["next_clip"]),
+    "remove": lambda p, was: edit.remove(p, was["id"], stamp=was["clip"]),
 }
 ONE_CLIP = [name for name in ACTS if "many" not in name and name != "undo"]
 
@@ -120,12 +120,12 @@ def test_what_nobody_else_changed_is_done(project: Project, clips: list[str], na
 
 def test_a_window_may_go_on_with_what_it_has_itself_just_saved(project: Project, clips: list[str]) -> None:
     was = shown(project)
-    review.correct(project, clips[0], "Typed here.", seen=was["clip"])  # the field was left for the button
-    review.take(project, clips[0], "second_text", seen=was["second"], typed="Typed  here.")
+    review.correct(project, clips[0], "Typed here.", stamp=was["clip"])  # the field was left for the button
+    review.adopt(project, clips[0], "second_text", stamp=was["second"], draft="Typed  here.")
     now = shown(project)
-    review.correct(project, clips[0], "Typed anew.", seen=now["clip"])
-    review.decide(project, clips[0], "approved", "Typed anew.", seen=now["clip"])
-    review.decide(project, clips[0], "approved", "Typed anew.", seen=now["clip"])  # pressed twice
+    review.correct(project, clips[0], "Typed anew.", stamp=now["clip"])
+    review.decide(project, clips[0], "approved", "Typed anew.", stamp=now["clip"])
+    review.decide(project, clips[0], "approved", "Typed anew.", stamp=now["clip"])  # pressed twice
     assert (project.store.clip(clips[0]).text, project.store.clip(clips[0]).status) == ("Typed anew.", "approved")
 
 
@@ -133,9 +133,9 @@ def test_a_reading_that_is_another_by_now_is_not_taken(project: Project, clips: 
     was = shown(project)
     project.store.second_opinion(clips[0], "Heard anew.", 0.4, "mismatch")
     with pytest.raises(UserError) as refused:
-        review.take(project, clips[0], "second_text", seen=was["second"], typed="Said 0.")
+        review.adopt(project, clips[0], "second_text", stamp=was["second"], draft="Said 0.")
     assert refused.value.code == "clip.changed"
-    review.take(project, clips[0], "raw_text", seen=was["raw"], typed="Said 0.")
+    review.adopt(project, clips[0], "raw_text", stamp=was["raw"], draft="Said 0.")
 
 
 def test_a_cut_by_hand_is_not_undone_in_a_window_that_shows_an_earlier_one(project: Project, clips: list[str]) -> None:
@@ -145,14 +145,14 @@ def test_a_cut_by_hand_is_not_undone_in_a_window_that_shows_an_earlier_one(proje
     before = project.store.clips()
     for _ in range(2):
         with pytest.raises(UserError) as refused:
-            edit.undo(project, "aa", seen=was["edit"])
+            edit.undo(project, "aa", stamp=was["edit"])
         assert refused.value.code == "clip.changed" and project.store.clips() == before
     was = shown(project)
     review.correct(project, first.id, CORRECTED)  # in what the cut made
     with pytest.raises(UserError):
-        edit.undo(project, "aa", seen=was["edit"])
+        edit.undo(project, "aa", stamp=was["edit"])
     assert project.store.clip(first.id).text == CORRECTED
-    assert edit.undo(project, "aa", seen=shown(project)["edit"]) == "split"
+    assert edit.undo(project, "aa", stamp=shown(project)["edit"]) == "split"
 
 
 def test_a_text_corrected_while_the_sound_of_a_cut_is_written_is_not_lost(

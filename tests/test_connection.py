@@ -37,7 +37,7 @@ def resolved(peer: str, **headers: str) -> Connection:
 )
 def test_only_loopback_and_the_proxies_of_the_setting_are_believed(peer: str, trusted: bool) -> None:
     connection = resolved(peer, x_forwarded_for="203.0.113.7", x_forwarded_proto="https", x_forwarded_host="a.example")
-    assert connection.trusted is trusted
+    assert connection.via_proxy is trusted
     if trusted:
         assert (connection.client, connection.scheme, connection.host) == ("203.0.113.7", "https", "a.example")
     else:
@@ -170,4 +170,4 @@ def test_the_line_that_is_told_is_a_setting_that_helps(setting: str, peer: str, 
     (finding,) = examine(connection, "", setting)
     assert finding.values["line"] == line
     headers = {"host": ["h"], "x-forwarded-for": ["203.0.113.7"]}
-    assert resolve(peer, "http", headers, parse_trusted_proxies(line)).trusted
+    assert resolve(peer, "http", headers, parse_trusted_proxies(line)).via_proxy

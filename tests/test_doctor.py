@@ -64,7 +64,7 @@ def test_little_room_on_the_disk_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_the_password_is_never_told() -> None:
     settings = Settings(password=SecretStr("sesame-open"), _env_file=None)  # type: ignore[call-arg]
-    lines = doctor.described(settings)
+    lines = doctor.setting_lines(settings)
     assert "sesame" not in repr(lines)
     assert next(line for line in lines if line.name == "password").variable == "VOICEWRIGHT_PASSWORD"
     assert {line.name for line in lines} == set(Settings.model_fields)

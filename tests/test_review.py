@@ -162,21 +162,21 @@ def test_a_decided_clip_leaves_the_flagged_ones_and_the_next_by_difference_comes
 
 
 def test_what_a_model_heard_is_taken_as_the_text_and_taken_back(project: Project, flagged: list[str]) -> None:
-    assert review.take(project, flagged[3], "second_text").text == "sad day"
-    assert review.take(project, flagged[3], "raw_text").text == "said"
+    assert review.adopt(project, flagged[3], "second_text").text == "sad day"
+    assert review.adopt(project, flagged[3], "raw_text").text == "said"
     assert review.undo(project) == flagged[3]
     assert project.store.clip(flagged[3]).text == "sad day"
     with pytest.raises(UserError) as raised:
-        review.take(project, flagged[2], "second_text")
+        review.adopt(project, flagged[2], "second_text")
     assert raised.value.code == "review.nothing_heard"
 
 
 def test_flagged_clips_are_not_approved_at_once_unless_asked_for(project: Project, flagged: list[str]) -> None:
-    assert (review.sure_counts(project)[0.85], review.sure_counts(project, flagged=True)[0.85]) == (1, 3)
+    assert (review.sure_counts(project)[0.85], review.sure_counts(project, with_flags=True)[0.85]) == (1, 3)
     assert review.approve_sure(project, 0.85) == 1
     assert project.store.clip(flagged[2]).status == "approved"
     review.undo(project)
-    assert review.approve_sure(project, 0.85, flagged=True) == 3
+    assert review.approve_sure(project, 0.85, with_flags=True) == 3
 
 
 def test_all_of_a_kind_are_rejected_at_once_and_come_back_as_one(project: Project, flagged: list[str]) -> None:

@@ -44,15 +44,15 @@ def test_the_road_from_an_empty_project_to_a_spoken_take(project: Project) -> No
 
     store.hear_clip("a-0000", "Hello there.", 0.9, "en")
     transcripts = steps(project)[2]
-    assert (transcripts.state, transcripts.done, transcripts.total) == ("partial", 1, 12)
+    assert (transcripts.state, transcripts.count, transcripts.total) == ("partial", 1, 12)
     for clip in store.clips():
         store.edit_clip(clip.id, text=f"This is {clip.id}.", status="approved" if clip.source_id == "a" else "new")
     assert _states(project)["transcripts"] == "done"
     review = steps(project)[3]
-    assert (review.state, review.done, review.total, review.seconds) == ("partial", 10, 12, 50.0)
+    assert (review.state, review.count, review.total, review.seconds) == ("partial", 10, 12, 50.0)
 
     freeze(project)
-    assert steps(project)[4].done == 10 and _states(project)["dataset"] == "done"
+    assert steps(project)[4].count == 10 and _states(project)["dataset"] == "done"
     store.edit_clip("b-0000", status="approved")
     assert _states(project)["dataset"] == "partial"
     freeze(project)
@@ -75,6 +75,6 @@ def test_a_card_tells_how_far_a_project_is(workspace: Workspace, project: Projec
     other = workspace.create("Second", "pt", demo=True)
     cards = {card.slug: card for card in project_cards(workspace)}
     assert cards[project.slug].seconds == 120.0
-    assert (cards[project.slug].reached, cards[project.slug].next) == ("segments", "transcripts")
-    assert (cards[other.slug].reached, cards[other.slug].next, cards[other.slug].demo) == ("", "sources", True)
+    assert (cards[project.slug].furthest, cards[project.slug].next) == ("segments", "transcripts")
+    assert (cards[other.slug].furthest, cards[other.slug].next, cards[other.slug].demo) == ("", "sources", True)
     assert cards[other.slug].running is None

@@ -243,7 +243,7 @@ def test_a_second_opinion_flags_and_measures_are_kept_and_found(store: Store) ->
     assert [clip.id for clip in store.clips(ClipFilter("flagged", sort="mismatch"))] == ["a-3", "a-4"]
     assert figures.Figures(store.path).flag_counts("flagged") == {"mismatch": 1, "noisy": 1, "clipped": 1}
     assert figures.Figures(store.path).flag_counts("approved") == {"noisy": 1}
-    assert [clip.id for clip in store.clips(ClipFilter("new", unflagged=True))] == ["a-5", "b-1"]
+    assert [clip.id for clip in store.clips(ClipFilter("new", without_flags=True))] == ["a-5", "b-1"]
     assert [clip.id for clip in store.clips(ClipFilter(flag="clipped"))] == ["a-4"]
     assert "a-4" not in [clip.id for clip in store.clips(ClipFilter("unmeasured"))]
     with pytest.raises(ValueError, match="no measures"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text import clean, named
+from core.text import clean, describe_characters
 
 UNSEEN = [
     *("\u200b", "\u00ad", "\ufeff", "\u2060", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e"),
@@ -68,8 +68,8 @@ def test_cleaning_twice_changes_nothing() -> None:
 
 
 def test_a_character_is_named_so_that_it_can_be_seen() -> None:
-    assert named("K") == "“K” (U+004B LATIN CAPITAL LETTER K)"
-    assert named("\u200b🍕") == "“ ” (U+200B ZERO WIDTH SPACE), “🍕” (U+1F355 SLICE OF PIZZA)"
-    assert named("\u0307") == "“\u25cc\u0307” (U+0307 COMBINING DOT ABOVE)"
-    assert named("\u202e") == "“ ” (U+202E RIGHT-TO-LEFT OVERRIDE)"
-    assert named("\ue000") == "“ ” (U+E000 unnamed)"
+    assert describe_characters("K") == "“K” (U+004B LATIN CAPITAL LETTER K)"
+    assert describe_characters("\u200b🍕") == "“ ” (U+200B ZERO WIDTH SPACE), “🍕” (U+1F355 SLICE OF PIZZA)"
+    assert describe_characters("\u0307") == "“\u25cc\u0307” (U+0307 COMBINING DOT ABOVE)"
+    assert describe_characters("\u202e") == "“ ” (U+202E RIGHT-TO-LEFT OVERRIDE)"
+    assert describe_characters("\ue000") == "“ ” (U+E000 unnamed)"

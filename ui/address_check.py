@@ -22,7 +22,7 @@ def script(scope: Scope, language: str) -> str:
     """The script for the document that answers this request, to stand within ``<script>``."""
     t = Translator(language)
     connection = connection_of(scope)
-    ignored = connection.forwarded_hosts and not connection.trusted
+    ignored = connection.forwarded_hosts and not connection.via_proxy
     lines = [t("server.address_differs"), t("server.address_line")]
     if ignored:
         lines = [t("server.address_differs"), t("server.address_untrusted", peer=connection.peer)]

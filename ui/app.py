@@ -182,6 +182,6 @@ def _step_line(t: Translator, step: road.StepState) -> str:
         return t.minutes(step.seconds) + mark
     if step.state == "empty":
         return "–"
-    if step.total and step.done != step.total:
-        return t("job.of", done=t.number(step.done), total=t.number(step.total))
-    return t.number(step.done) + mark if step.done else mark or "–"
+    if step.total and step.count != step.total:
+        return t("job.of", done=t.number(step.count), total=t.number(step.total))
+    return t.number(step.count) + mark if step.count else mark or "–"

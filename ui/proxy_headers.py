@@ -37,7 +37,7 @@ class ProxyHeaders:
             headers[name.decode("latin-1").lower()].append(value.decode("latin-1"))
         peer, port = scope.get("client") or ("", 0)
         connection = resolve(peer, scope.get("scheme", "http"), headers, self.trusted)
-        if connection.forwarded and not connection.trusted:
+        if connection.forwarding_headers and not connection.via_proxy:
             self._name(connection.peer)
         remaining = [pair for pair in scope["headers"] if not is_forwarding(pair[0].decode("latin-1").lower())]
         if connection.hosts != (connection.host,) and connection.forwarded_hosts:

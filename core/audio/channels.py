@@ -25,9 +25,9 @@ class Balance:
     def add_raw(self, raw: bytes | memoryview) -> None:
         """The next piece as little-endian whole numbers of 16 bit, left and right in turn, of any number of bytes."""
         data = b"".join((self._odd, raw))
-        whole = len(data) // 4 * 4
-        self._odd = data[whole:]
-        pairs = np.frombuffer(data[:whole], np.dtype("<i2")).reshape(-1, 2)
+        full_bytes = len(data) // 4 * 4
+        self._odd = data[full_bytes:]
+        pairs = np.frombuffer(data[:full_bytes], np.dtype("<i2")).reshape(-1, 2)
         self.add(np.multiply(pairs, np.float32(2.0**-15), dtype=np.float32))
 
     def add(self, samples: npt.NDArray[np.float32]) -> None:
@@ -41,20 +41,20 @@ class Balance:
         """Which channel is to be taken alone (0 is left), and why: ``inverted`` or ``silent``; None for both."""
         if len(self._rest) and (len(self._rest) > _BLOCK // 4 or not self._powers):
             self._measure(self._rest[None])
-        left, right, both = np.concatenate((np.empty((0, 3), np.float32), *self._powers)).astype(np.float64).T
+        left, right, mid = np.concatenate((np.empty((0, 3), np.float32), *self._powers)).astype(np.float64).T
         louder = np.maximum(left, right)
         if not len(louder) or (loud := float(np.percentile(louder, 95))) <= 0:
             return None, ""
-        heard = louder > loud * _ratio(_HEARD_DB)
-        left, right, both, louder = left[heard], right[heard], both[heard], louder[heard]
+        audible = louder > loud * _ratio(_HEARD_DB)
+        left, right, mid, louder = left[audible], right[audible], mid[audible], louder[audible]
         order = (0, 1) if left.sum() * _ALIKE >= right.sum() else (1, 0)
         channels = (left, right)
-        taken, other = channels[order[0]], channels[order[1]]
-        if np.percentile(other, 99.5) < np.percentile(taken, 95) * _ratio(_SILENT_DB):
+        preferred, rest = channels[order[0]], channels[order[1]]
+        if np.percentile(rest, 99.5) < np.percentile(preferred, 95) * _ratio(_SILENT_DB):
             return order[0], "silent"
         sizes = np.sqrt(left * right)
-        correlation = both.sum() / max(1e-20, float(np.sqrt(left.sum() * right.sum())))
-        share = louder[both < _CANCELS * np.maximum(sizes, 1e-20)].sum() / louder.sum()
+        correlation = mid.sum() / max(1e-20, float(np.sqrt(left.sum() * right.sum())))
+        share = louder[mid < _CANCELS * np.maximum(sizes, 1e-20)].sum() / louder.sum()
         if correlation > _CANCELS and share < _SHARE:
             return None, ""
         for channel in order:

@@ -94,8 +94,8 @@ def clean(
                 what=complaints[-1] if complaints else "FFmpeg gave another length",
             )
         # What was measured of an earlier copy would be taken for the new one's.
-        for measured in (frames_file(target), speech_file(target)):
-            measured.unlink(missing_ok=True)
+        for stale in (frames_file(target), speech_file(target)):
+            stale.unlink(missing_ok=True)
     keep_measured(target, meter, should_stop)
     return noise_dbfs - _level_of(frames(target).dbfs)
 
@@ -111,12 +111,12 @@ def _level_of(dbfs: np.ndarray) -> float:  # type: ignore[type-arg]
 
 def _noise_of(recording: Path, name: str) -> tuple[Samples, float]:
     """Some seconds of nothing but the room, one stretch after the other, and their level."""
-    found = frames(recording)
-    dbfs = found.dbfs.astype(np.float32)
-    heard = dbfs[dbfs > _INAUDIBLE_DBFS]
-    level = _level_of(heard) if len(heard) else _INAUDIBLE_DBFS
+    levels = frames(recording)
+    dbfs = levels.dbfs.astype(np.float32)
+    audible = dbfs[dbfs > _INAUDIBLE_DBFS]
+    level = _level_of(audible) if len(audible) else _INAUDIBLE_DBFS
     quiet = (dbfs <= level + _ABOVE_QUIETEST_DB) & (dbfs > _INAUDIBLE_DBFS)
-    if len(heard) and level > np.percentile(heard, 90) - _BELOW_SPEECH_DB:
+    if len(audible) and level > np.percentile(audible, 90) - _BELOW_SPEECH_DB:
         quiet[:] = False  # that is no pause: the pauses are silent, or there are none
     steps = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False])).astype(np.int8)))
     runs = sorted(zip(steps[::2], steps[1::2], strict=True), key=lambda run: run[0] - run[1])  # the longest first
@@ -126,8 +126,8 @@ def _noise_of(recording: Path, name: str) -> tuple[Samples, float]:
         if last - first < _LEAST_RUN or seconds >= _SAMPLE_S:
             break
         # A frame less at both ends: sound begins and ends within one.
-        start_s = (first + 1) * found.frame_s
-        end_s = min((last - 1) * found.frame_s, start_s + _SAMPLE_S - seconds)
+        start_s = (first + 1) * levels.frame_s
+        end_s = min((last - 1) * levels.frame_s, start_s + _SAMPLE_S - seconds)
         piece, rate = read(recording, start_s, end_s)
         pieces.append(piece)
         seconds += end_s - start_s
@@ -151,8 +151,8 @@ def _delay(rate: int) -> int:
         "-af", "afftdn=nr=10:nf=-80", "-f", "f32le", "pipe:1",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, input=click.tobytes(), capture_output=True, timeout=60, check=True)
+        process = subprocess.run(command, input=click.tobytes(), capture_output=True, timeout=60, check=True)
     except FileNotFoundError:
         raise no_ffmpeg() from None
-    out = np.frombuffer(done.stdout, np.float32)
+    out = np.frombuffer(process.stdout, np.float32)
     return max(0, int(np.argmax(np.abs(out))) - rate // 8)

@@ -34,14 +34,14 @@ _SAME_S = 0.005  # bounds this close are the same clip: its text stays
 class Preview:
     """What cutting would give: seconds kept, left out and in all, and the length of each clip in seconds.
 
-    ``lost`` are the spans left out, each with its reason: ``pause``, ``short`` (too short to be a clip) or
+    ``left_out`` are the spans left out, each with its reason: ``pause``, ``short`` (too short to be a clip) or
     ``not_speech``. ``speech_known`` is false while it has not been measured what is speech: the preview then goes by
     level alone, and the job that cuts measures it first. ``words_known`` says whether times of words are used.
     ``advice`` is on the threshold for pauses.
     """
 
     spans: list[Span]
-    lost: list[LeftOut]
+    left_out: list[LeftOut]
     kept_s: float
     lost_s: float
     source_s: float
@@ -57,11 +57,11 @@ def preview(project: Project, source_id: str, options: SegmentOptions) -> Previe
     curve = levels(recording)
     speech = known_speech(recording)
     words = project.store.words(source_id) if options.use_words else []
-    found = plan(curve, options, speech, words)
-    lengths = [span.seconds for span in found.spans]
+    cutting = plan(curve, options, speech, words)
+    lengths = [span.seconds for span in cutting.spans]
     kept_s = sum(lengths)
     return Preview(
-        found.spans, found.lost, kept_s, curve.seconds - kept_s, curve.seconds, lengths,
+        cutting.spans, cutting.left_out, kept_s, curve.seconds - kept_s, curve.seconds, lengths,
         advise(curve, options),
         speech_known=speech is not None, words_known=bool(words),
     )  # fmt: skip
@@ -79,11 +79,11 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
         UserError: ``segment.no_sources``.
         Busy: it is running already.
     """
-    wanted = to_cut(project) if source_ids is None else source_ids
-    if not wanted:
+    ids = to_cut(project) if source_ids is None else source_ids
+    if not ids:
         raise UserError("segment.no_sources", "There is no recording to cut yet.", "Add a recording first.")
-    chosen = (options or SegmentOptions()).model_dump()
-    return project.start_job("segment", {"source_ids": wanted, "options": chosen})
+    settings = (options or SegmentOptions()).model_dump()
+    return project.start_job("segment", {"source_ids": ids, "options": settings})
 
 
 def plan_clips(
@@ -98,20 +98,20 @@ def plan_clips(
     numbers = itertools.count(last + 1)
     old = {_bounds(clip.start_s, clip.end_s): clip for clip in existing}
     middles = [(word.start_s + word.end_s) / 2 for word in words]
-    planned = []
+    clips = []
     for span in spans:
         same = old.get(_bounds(span.start_s, span.end_s))
         if same is None:
             name = f"{source_id}-{next(numbers):04d}"
             first, end = (bisect.bisect_left(middles, at) for at in (span.start_s, span.end_s))
             text = text_between(words[first:end], span.start_s, span.end_s)
-            given = any(word.probability is None for word in words[first:end])
+            is_given = any(word.probability is None for word in words[first:end])
             same = Clip(
-                name, source_id, span.start_s, span.end_s, text=text, raw_text="" if given else text, given=int(given),
-                forced=span.forced,
+                name, source_id, span.start_s, span.end_s, text=text, raw_text="" if is_given else text,
+                given=int(is_given), forced=span.forced,
             )  # fmt: skip
-        planned.append(same)
-    return planned
+        clips.append(same)
+    return clips
 
 
 def _bounds(start_s: float, end_s: float) -> tuple[int, int]:
@@ -136,7 +136,7 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
         piece, clear, rate = _read_clear(project.sound_file(source), clip)
     except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
         raise unreadable(source) from None
-    samples = faded(
+    samples = fade(
         resample(clear, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else clear, CLIP_RATE_HZ, options.fade_ms
     )
     loudness = loudness_lufs(samples, CLIP_RATE_HZ)
@@ -189,11 +189,11 @@ def text_between(words: Sequence[Word], start_s: float, end_s: float) -> str:
     inside = [word.text for word in words if start_s <= (word.start_s + word.end_s) / 2 < end_s and word.text.strip()]
     if any(text[0].isspace() for text in inside):
         return " ".join("".join(inside).split())
-    joined = ""
+    line = ""
     for text in (text.strip() for text in inside):
-        glued = not joined or (_is_dense(joined[-1]) and (_is_dense(text[0]) or _is_dense(joined[-1]) > 1))
-        joined += text if glued or _is_dense(text[0]) > 1 else f" {text}"
-    return joined
+        is_glued = not line or (_is_dense(line[-1]) and (_is_dense(text[0]) or _is_dense(line[-1]) > 1))
+        line += text if is_glued or _is_dense(text[0]) > 1 else f" {text}"
+    return line
 
 
 def _is_dense(letter: str) -> int:
@@ -204,7 +204,7 @@ def _is_dense(letter: str) -> int:
     return int(name.startswith(("CJK UNIFIED", "HIRAGANA", "KATAKANA")))
 
 
-def faded(samples: Samples, rate: int, fade_ms: float) -> Samples:
+def fade(samples: Samples, rate: int, fade_ms: float) -> Samples:
     """The same sound rising from and falling to nothing in ``fade_ms``, along a raised cosine."""
     length = min(round(rate * fade_ms / 1000), len(samples) // 2)
     if length == 0:
@@ -221,16 +221,16 @@ def to_cut(project: Project) -> list[str]:
     return [source.id for source in project.store.sources() if not source.came_cut]
 
 
-def uncut(project: Project) -> list[str]:
+def not_cut(project: Project) -> list[str]:
     """Ids of the recordings that have no clips and that no finished job has tried to cut."""
     jobs = (job for job in project.all_jobs() if job.spec()["kind"] == "segment")
-    tried = {
-        one for job in jobs if job.read().status == "done" for one in job.spec()["arguments"].get("source_ids", [])
+    cut_ids = {
+        id_ for job in jobs if job.read().status == "done" for id_ in job.spec()["arguments"].get("source_ids", [])
     }
     return [
         source.id
         for source in project.store.sources()
-        if source.id not in tried and not project.store.count(ClipFilter(source_id=source.id))
+        if source.id not in cut_ids and not project.store.count(ClipFilter(source_id=source.id))
     ]
 
 
@@ -243,8 +243,8 @@ def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions
         spec = job.spec()
         if spec["kind"] != "segment" or job.read().status != "done":
             continue
-        wanted = spec["arguments"].get("source_ids")
-        if not source_id or wanted is None or source_id in wanted:
+        source_ids = spec["arguments"].get("source_ids")
+        if not source_id or source_ids is None or source_id in source_ids:
             with contextlib.suppress(ValueError):
                 return SegmentOptions(**spec["arguments"].get("options", {}))
             break

@@ -69,12 +69,12 @@ def divide(first: int, last: int, places: Places, shortest: int, longest: int) -
         least = int(np.argmin(total))
         best[index] = total[least] + (inside.costs[index - 1] + _CUT if index < len(at) - 1 else 0.0)
         before[index] = start + least
-    found: list[int] = []
+    cuts: list[int] = []
     index = int(before[-1])
     while index > 0:
-        found.append(int(at[index]))
+        cuts.append(int(at[index]))
         index = int(before[index])
-    return found[::-1]
+    return cuts[::-1]
 
 
 def valleys(curve: LevelCurve, first: int, last: int, play: int) -> Places:
@@ -94,11 +94,11 @@ def valleys(curve: LevelCurve, first: int, last: int, play: int) -> Places:
     # Of a plateau the middle: its first and its last frame are as near to a word as can be.
     near = table <= table.min(axis=1, keepdims=True) + 1.0
     middle = np.cumsum(near, axis=1) == (near.sum(axis=1, keepdims=True) + 1) // 2
-    chosen = np.flatnonzero((middle & near).ravel())
-    return Places(first + chosen, costs[chosen])
+    lowest = np.flatnonzero((middle & near).ravel())
+    return Places(first + lowest, costs[lowest])
 
 
-def settled(curve: LevelCurve, cut: int) -> int:
+def centre_in_quiet(curve: LevelCurve, cut: int) -> int:
     """The middle of the quiet that a cut lies in or beside: what smoothing blurred is looked at closely."""
     first = max(0, cut - _CLOSE_FRAMES)
     level = np.maximum(np.asarray(curve.dbfs[first : cut + _CLOSE_FRAMES + 1], np.float32), _LOWEST_DBFS)
@@ -110,9 +110,9 @@ def settled(curve: LevelCurve, cut: int) -> int:
 def _middle_of_quiet(level: npt.NDArray[np.floating], lowest: int) -> int:
     """The middle of what is about as quiet as the lowest place, and joined to it."""
     near = level <= level[lowest] + _ALIKE_DB
-    left = lowest - int(np.argmin(near[lowest::-1])) + 1 if not near[: lowest + 1].all() else 0
-    right = lowest + int(np.argmin(near[lowest:])) - 1 if not near[lowest:].all() else len(near) - 1
-    return (left + right + 1) // 2
+    start = lowest - int(np.argmin(near[lowest::-1])) + 1 if not near[: lowest + 1].all() else 0
+    end = lowest + int(np.argmin(near[lowest:])) - 1 if not near[lowest:].all() else len(near) - 1
+    return (start + end + 1) // 2
 
 
 def after(word: str, following: str) -> str:
@@ -165,9 +165,9 @@ def with_words(places: Places, gaps: Places, words: Sequence[Word], frame_s: flo
     following = np.searchsorted(starts, places.frames)
     # In the gap between two words that are near each other, the gap's own place is the one.
     near = _LONG_GAP_S / frame_s
-    left = places.frames - ends[np.maximum(index, 0)]
-    right = starts[np.minimum(following, len(starts) - 1)] - places.frames
-    close = ~inside & (((index >= 0) & (left < near)) | ((following < len(starts)) & (right < near)))
+    since_word = places.frames - ends[np.maximum(index, 0)]
+    until_word = starts[np.minimum(following, len(starts) - 1)] - places.frames
+    close = ~inside & (((index >= 0) & (since_word < near)) | ((following < len(starts)) & (until_word < near)))
     costs = places.costs + np.where(inside, _INSIDE_WORD, _NO_WORDS)
     frames = np.concatenate((places.frames[~close], gaps.frames))
     order = np.argsort(frames, kind="stable")

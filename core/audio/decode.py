@@ -81,10 +81,10 @@ def decode_to_flac(
         DiskFull: ``audio.no_room``.
         Cancelled: stopped; nothing is left behind.
     """
-    shown = name or source.name
-    info = _part(probe(source, name=shown, is_wanted=is_wanted), start_s, end_s, shown)
-    check_length(info, name=shown, max_hours=max_hours)
-    check_room(info, target.parent, shown)
+    label = name or source.name
+    info = _part(probe(source, name=label, is_wanted=is_wanted), start_s, end_s, label)
+    check_length(info, name=label, max_hours=max_hours)
+    check_room(info, target.parent, label)
     limit_s = max_hours * 3600
     length_s = limit_s + 1 if end_s is None else min(limit_s + 1, end_s - start_s)
     seek_s = max(0.0, start_s - info.shift_s)
@@ -99,18 +99,18 @@ def decode_to_flac(
             decoding = _Decoding(inputs, better, length_s, on_progress, should_stop)
             decoding.run(temporary)
         if any(full in line for line in decoding.complaints for full in FULL):
-            raise no_room(shown)
-        written = _written(temporary)
+            raise no_room(label)
+        output = _output_info(temporary)
         # A negative code is a signal: it was killed, which says nothing about the file.
-        if decoding.code < 0 or written is None:
-            raise _damaged(shown, decoding.complaints)
-        if written.seconds is not None and written.seconds > limit_s:
-            raise too_long(shown, max_hours)
+        if decoding.code < 0 or output is None:
+            raise _decode_error(label, decoding.complaints)
+        if output.seconds is not None and output.seconds > limit_s:
+            raise too_long(label, max_hours)
     keep_measured(target, decoding.meter, should_stop)
     timeline = decoding.timeline
     return replace(
-        written,
-        lost_of_s=_lost_of(info, written, bool(decoding.code or decoding.complaints), timeline),
+        output,
+        lost_of_s=_lost_of(info, output, bool(decoding.code or decoding.complaints), timeline),
         track=info.track,
         tracks=info.tracks,
         track_name=info.track_name,
@@ -164,9 +164,9 @@ class _Decoding:
         info = self.info
         graph = f"[0:a:{info.track}]" + (f"{follow()}," if info.is_stamped else "")
         if self.balance is not None:
-            every = 4 if info.seconds is None else max(1, min(64, round(info.seconds / 100)))
-            chosen = f"aselect='not(mod(n,{every}))',aformat=sample_fmts=s16:channel_layouts=stereo"
-            graph += f"asplit[mix][both];[both]{chosen}[pair];[mix]"
+            step = 4 if info.seconds is None else max(1, min(64, round(info.seconds / 100)))
+            thinned = f"aselect='not(mod(n,{step}))',aformat=sample_fmts=s16:channel_layouts=stereo"
+            graph += f"asplit[mix][both];[both]{thinned}[pair];[mix]"
         if info.channel is not None:
             graph += f"pan=mono|c0=c{info.channel},"
         if info.is_stamped:
@@ -208,26 +208,26 @@ def _part(info: MediaInfo, start_s: float, end_s: float | None, name: str) -> Me
     return replace(info, seconds=seconds, lead_s=max(0.0, info.lead_s - start_s))
 
 
-def _lost_of(info: MediaInfo, written: MediaInfo, complained: bool, timeline: Timeline) -> float | None:
+def _lost_of(info: MediaInfo, output: MediaInfo, has_complaints: bool, timeline: Timeline) -> float | None:
     """How long the sound should have been, if less came out; FFmpeg also complains of what costs nothing.
 
     Holes are damage if it complains, else the file was made so. Of stamps that jump no length can be told.
     """
-    if info.seconds is None or written.seconds is None or timeline.jump_s is not None:
+    if info.seconds is None or output.seconds is None or timeline.jump_s is not None:
         return None
-    missing_s = info.seconds - written.seconds + (timeline.holes_s if complained else 0.0)
+    missing_s = info.seconds - output.seconds + (timeline.holes_s if has_complaints else 0.0)
     is_less = missing_s > max(_LOST_S, _LOST_SHARE * info.seconds)
-    return info.seconds if is_less and (info.is_exact or complained) else None
+    return info.seconds if is_less and (info.is_exact or has_complaints) else None
 
 
 def clock(seconds: float) -> str:
     """``1:02:03`` or ``2:03``."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    total = round(seconds)
+    hours, minutes = divmod(total // 60, 60)
+    return f"{hours}:{minutes:02}:{total % 60:02}" if hours else f"{minutes}:{total % 60:02}"
 
 
-def _written(path: Path) -> MediaInfo | None:
+def _output_info(path: Path) -> MediaInfo | None:
     """What came out, or None if that is no sound at all."""
     try:
         info = soundfile.info(path)
@@ -241,10 +241,10 @@ def _written(path: Path) -> MediaInfo | None:
 
 def check_room(info: MediaInfo, folder: Path, name: str) -> None:
     """FLAC of speech is about half of the plain samples; ask for all of them, and some more to breathe."""
-    needed = (info.seconds or 0) * min(info.sample_rate, _RATE_KEPT_HZ) * info.bits / 8 + 100e6
+    bytes_needed = (info.seconds or 0) * min(info.sample_rate, _RATE_KEPT_HZ) * info.bits / 8 + 100e6
     folder.mkdir(parents=True, exist_ok=True)
     room = os.statvfs(folder)
-    if room.f_bavail * room.f_frsize < needed:
+    if room.f_bavail * room.f_frsize < bytes_needed:
         raise no_room(name)
 
 
@@ -255,7 +255,7 @@ def no_room(name: str) -> DiskFull:
     )  # fmt: skip
 
 
-def _damaged(name: str, complaints: list[str]) -> UserError:
+def _decode_error(name: str, complaints: list[str]) -> UserError:
     return UserError(
         "audio.damaged",
         "“{name}” could not be decoded ({what}).",

@@ -29,10 +29,10 @@ _DECIMALS = 4  # of a second, finer than one sample
 _PATIENCE_S = 10.0  # another edit takes a fraction of a second
 
 
-def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *, seen: str | None = None) -> Clip:
+def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *, stamp: str | None = None) -> Clip:
     """Give a clip other bounds; the clip that takes its place has a new number and is to be reviewed anew.
 
-    Where it is known when words are said, those that come in or fall out change the text. ``seen`` is the clip's stamp
+    Where it is known when words are said, those that come in or fall out change the text. ``stamp`` is the clip's stamp
     as the person was shown it (see `core.conflicts`); so it is of `split`, `join` and `remove`.
 
     Raises:
@@ -40,41 +40,41 @@ def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *,
             ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id, seen) as (source, old):
+    with _editing(project, clip_id, stamp) as (source, old):
         start_s, end_s = _bounds(project, source, start_s, end_s, [old])
         if abs(start_s - old.start_s) < _SAME_S and abs(end_s - old.end_s) < _SAME_S:
             return old
-        forced = [name for name, was, now in (("start", old.start_s, start_s), ("end", old.end_s, end_s))
+        ends = [name for name, was, now in (("start", old.start_s, start_s), ("end", old.end_s, end_s))
                   if old.forced in (name, "both") and abs(was - now) < _SAME_S]  # fmt: skip
         fresh = _fresh(project, source, [old], start_s, end_s)
-        return _swap(project, source, "move", [old], [replace(fresh, forced=_ends(forced))])[0]
+        return _swap(project, source, "move", [old], [replace(fresh, forced=_ends(ends))])[0]
 
 
-def split(project: Project, clip_id: str, at_s: float, *, seen: str | None = None) -> tuple[Clip, Clip]:
+def split(project: Project, clip_id: str, at_s: float, *, stamp: str | None = None) -> tuple[Clip, Clip]:
     """Make two clips of one; each gets its part of the text.
 
     Raises:
         UserError: ``clip.missing``, ``clip.changed``, ``edit.too_short``, ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id, seen) as (source, old):
+    with _editing(project, clip_id, stamp) as (source, old):
         at_s = round(at_s, _DECIMALS)
         if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - _SAME_S:
             raise _too_short()
         words = project.store.words(source.id, old.start_s - 5, old.end_s)
-        said = word_times.spoken(old, words)
+        timed_words = word_times.timed_words(old, words)
         fresh = []
         for begin, end, name in ((old.start_s, at_s, "start"), (at_s, old.end_s, "end")):
-            text = text_between(said or words, begin, end)
-            kept = name if old.forced in (name, "both") else ""
-            given = _is_given(project, [old], words, begin, end)
-            fresh.append(replace(_clip(source, [old], begin, end, text, given), forced=kept))
+            text = text_between(timed_words or words, begin, end)
+            end_mark = name if old.forced in (name, "both") else ""
+            is_given = _is_given(project, [old], words, begin, end)
+            fresh.append(replace(_clip(source, [old], begin, end, text, is_given), forced=end_mark))
         first, second = _swap(project, source, "split", [old], fresh)
         return first, second
 
 
 def join(
-    project: Project, clip_id: str, next_clip_id: str, *, seen: str | None = None, next_seen: str | None = None
+    project: Project, clip_id: str, next_clip_id: str, *, stamp: str | None = None, next_stamp: str | None = None
 ) -> Clip:
     """Make one clip of two neighbours and what lies between them.
 
@@ -83,28 +83,28 @@ def join(
             ``segment.unreadable``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id, seen) as (source, first):
+    with _editing(project, clip_id, stamp) as (source, first):
         second = project.store.clip(next_clip_id)
-        conflicts.check(second, next_seen)
+        conflicts.check(second, next_stamp)
         between = project.store.clips_between(source.id, first.start_s, second.end_s)
         if second.source_id != source.id or {clip.id for clip in between} != {first.id, second.id}:
             raise UserError(
                 "edit.not_neighbours", "These two clips are not next to each other.", "Join a clip with the next one."
             )
         start_s, end_s = _bounds(project, source, first.start_s, second.end_s, [first, second])
-        forced = [name for name, clip in (("start", first), ("end", second)) if clip.forced in (name, "both")]
+        ends = [name for name, clip in (("start", first), ("end", second)) if clip.forced in (name, "both")]
         fresh = _fresh(project, source, [first, second], start_s, end_s)
-        return _swap(project, source, "join", [first, second], [replace(fresh, forced=_ends(forced))])[0]
+        return _swap(project, source, "join", [first, second], [replace(fresh, forced=_ends(ends))])[0]
 
 
-def remove(project: Project, clip_id: str, *, seen: str | None = None) -> None:
+def remove(project: Project, clip_id: str, *, stamp: str | None = None) -> None:
     """Leave a clip out. Its sound stays in the recording.
 
     Raises:
         UserError: ``clip.missing``, ``clip.changed``.
         Busy: the project's recordings are being cut.
     """
-    with _editing(project, clip_id, seen) as (source, old):
+    with _editing(project, clip_id, stamp) as (source, old):
         _swap(project, source, "remove", [old], [])
 
 
@@ -116,26 +116,26 @@ def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -
         Busy: the project's recordings are being cut.
     """
     source = project.store.source(source_id)
-    with alone(project):
+    with clip_lock(project):
         start_s, end_s = _bounds(project, source, start_s, end_s, [])
         return _swap(project, source, "bring_back", [], [_fresh(project, source, [], start_s, end_s)])[0]
 
 
-def undo(project: Project, source_id: str, *, seen: str | None = None) -> str:
+def undo(project: Project, source_id: str, *, stamp: str | None = None) -> str:
     """Take the last change of a recording's clips back and return what it was.
 
     Clips it made that a person wrote in or decided on since go to the project's trash, from where they come back.
-    ``seen`` is the change's `undo_stamp` as the person was shown it.
+    ``stamp`` is the change's `undo_stamp` as the person was shown it.
 
     Raises:
         UserError: ``clip.changed``, ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
         Busy: the project's recordings are being cut.
     """
     source = project.store.source(source_id)
-    with alone(project):
+    with clip_lock(project):
         edit = undoable(project, source_id)
-        if seen is not None and seen != undo_stamp(project, edit):
-            raise conflicts.changed()
+        if stamp is not None and stamp != undo_stamp(project, edit):
+            raise conflicts.stale_error()
         if edit is None:
             raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
         for clip in edit.before:
@@ -159,9 +159,9 @@ def undoable(project: Project, source_id: str) -> Edit | None:
         return edit
     before, after = sorted(edit.before, key=lambda clip: clip.start_s), {clip.id for clip in edit.after}
     starts = [clip.start_s for clip in before]
-    for there in project.store.clips_between(source_id, starts[0], max(clip.end_s for clip in before)):
-        index = bisect.bisect_left(starts, there.end_s - _SAME_S) - 1  # the last to begin before it ends
-        if there.id not in after and index >= 0 and before[index].end_s - _SAME_S > there.start_s:
+    for present in project.store.clips_between(source_id, starts[0], max(clip.end_s for clip in before)):
+        index = bisect.bisect_left(starts, present.end_s - _SAME_S) - 1  # the last to begin before it ends
+        if present.id not in after and index >= 0 and before[index].end_s - _SAME_S > present.start_s:
             return None
     return edit
 
@@ -170,12 +170,12 @@ def undo_stamp(project: Project, edit: Edit | None) -> str:
     """Changes whenever another change would be taken back, or a person has changed the clips it made."""
     if edit is None:
         return ""
-    made = [conflicts.stamp(project.store.clip(clip.id)) for clip in edit.after]
-    return conflicts.digest(edit.number, edit.what, [clip.id for clip in (*edit.before, *edit.after)], made)
+    stamps = [conflicts.stamp(project.store.clip(clip.id)) for clip in edit.after]
+    return conflicts.digest(edit.number, edit.what, [clip.id for clip in (*edit.before, *edit.after)], stamps)
 
 
 @contextlib.contextmanager
-def alone(project: Project) -> Iterator[None]:
+def clip_lock(project: Project) -> Iterator[None]:
     """One edit at a time, and none while clips are cut: both change which clips and files there are."""
     path = project.path / "locks" / "segment"
     until, cutting = time.monotonic() + _PATIENCE_S, 0
@@ -192,11 +192,11 @@ def alone(project: Project) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _editing(project: Project, clip_id: str, seen: str | None) -> Iterator[tuple[Source, Clip]]:
+def _editing(project: Project, clip_id: str, stamp: str | None) -> Iterator[tuple[Source, Clip]]:
     """The clip as it is now, and its recording, while nobody else changes it; refused if it is not as it was seen."""
-    with alone(project):
+    with clip_lock(project):
         clip = project.store.clip(clip_id)
-        conflicts.check(clip, seen)
+        conflicts.check(clip, stamp)
         yield project.store.source(clip.source_id), clip
 
 
@@ -213,14 +213,14 @@ def _bounds(project: Project, source: Source, start_s: float, end_s: float, old:
             seconds=round(end_s - start_s, 1),
             longest=round(LONGEST_S),
         )
-    gone = {clip.id for clip in old}
-    for other in project.store.clips_between(source.id, start_s + _SAME_S, end_s - _SAME_S):
-        if other.id not in gone:
+    old_ids = {clip.id for clip in old}
+    for neighbour in project.store.clips_between(source.id, start_s + _SAME_S, end_s - _SAME_S):
+        if neighbour.id not in old_ids:
             raise UserError(
                 "edit.overlap",
                 "This piece would reach into the clip {id}.",
                 "End it before the other begins, or join the two.",
-                id=other.id,
+                id=neighbour.id,
             )
     return start_s, end_s
 
@@ -243,7 +243,7 @@ def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float
     low = min([start_s, *(clip.start_s for clip in old)])
     high = max([end_s, *(clip.end_s for clip in old)])
     words = project.store.words(source.id, low - 5, high)
-    text = word_times.said_between(old, words, start_s, end_s)
+    text = word_times.text_spoken_between(old, words, start_s, end_s)
     if not words:
         text = text_between([Word(clip.start_s, clip.end_s, clip.text.strip()) for clip in old], low, high)
     return _clip(source, old, start_s, end_s, text, _is_given(project, old, words, start_s, end_s))
@@ -251,48 +251,48 @@ def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float
 
 def _is_given(project: Project, old: Sequence[Clip], words: Sequence[Word], start_s: float, end_s: float) -> bool:
     """Whether what is said in a stretch was brought along or is a person's, at least in part; else a model heard it."""
-    written = [clip for clip in old if clip.text]
-    for clip in written:
+    with_text = [clip for clip in old if clip.text]
+    for clip in with_text:
         changes = project.store.revisions(clip.id)
-        if clip.given or clip.text != clip.raw_text or any(one.field == "text" for one in changes):
+        if clip.given or clip.text != clip.raw_text or any(change.field == "text" for change in changes):
             return True
     return any(
-        word.probability is None and not any(word_times.within([word], clip.start_s, clip.end_s) for clip in written)
+        word.probability is None and not any(word_times.within([word], clip.start_s, clip.end_s) for clip in with_text)
         for word in word_times.within(words, start_s, end_s)
     )
 
 
-def _clip(source: Source, old: Sequence[Clip], start_s: float, end_s: float, text: str, given: bool) -> Clip:
+def _clip(source: Source, old: Sequence[Clip], start_s: float, end_s: float, text: str, is_given: bool) -> Clip:
     """A new clip that has not been reviewed; its id is given when it is stored.
 
     What a model heard and nobody corrected may be replaced when the new clip is heard; a given text stays.
     """
     language = next((clip.language for clip in old if clip.language), "")
     return Clip(
-        "", source.id, start_s, end_s, text=text, raw_text="" if given else text, language=language,
-        given=int(given and bool(text)), edited_at=time.time(),
+        "", source.id, start_s, end_s, text=text, raw_text="" if is_given else text, language=language,
+        given=int(is_given and bool(text)), edited_at=time.time(),
     )  # fmt: skip
 
 
-def _swap(project: Project, source: Source, what: str, old: Sequence[Clip], fresh: Sequence[Clip]) -> list[Clip]:
+def _swap(project: Project, source: Source, kind: str, old: Sequence[Clip], fresh: Sequence[Clip]) -> list[Clip]:
     """Write the sound of the new clips, put them in the place of the old ones, and keep what those had."""
     last = project.store.last_number(source.id)
-    numbered = [replace(clip, id=f"{source.id}-{last + n:04d}") for n, clip in enumerate(fresh, 1)]
+    new_clips = [replace(clip, id=f"{source.id}-{last + n:04d}") for n, clip in enumerate(fresh, 1)]
     options = options_of_last_cut(project, source.id)
-    made: list[Clip] = []
+    ready: list[Clip] = []
     try:
-        for clip in numbered:
-            made.append(clip)
-            made[-1] = _write(project, source, clip, options)
+        for clip in new_clips:
+            ready.append(clip)
+            ready[-1] = _write(project, source, clip, options)
         # The text of one may have been corrected while the sound was written.
-        seen = [conflicts.stamp(clip) for clip in old]
-        project.store.swap_clips(source.id, what, [clip.id for clip in old], made, seen)
+        stamps = [conflicts.stamp(clip) for clip in old]
+        project.store.swap_clips(source.id, kind, [clip.id for clip in old], ready, stamps)
     except BaseException:
-        for clip in made:
+        for clip in ready:
             project.clip_file(clip.id).unlink(missing_ok=True)
         raise
     put_sound_away(project, old)
-    return made
+    return ready
 
 
 def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:

@@ -38,7 +38,7 @@ def run_ffmpeg(
     command: list[str],
     on_output: Callable[[memoryview], object],
     should_stop: Callable[[], bool] | None,
-    more: Mapping[int, tuple[int, Callable[[memoryview], object]]] | None = None,
+    pipes: Mapping[int, tuple[int, Callable[[memoryview], object]]] | None = None,
 ) -> tuple[int, list[str]]:
     """Run FFmpeg; returns its exit code and the last lines it complained with, after all that its filters printed.
 
@@ -46,27 +46,27 @@ def run_ffmpeg(
         command: the whole command line, no shell.
         on_output: called with what it writes to ``pipe:1``, in pieces as they come; a piece is gone after the call.
         should_stop: asked several times a second; on True FFmpeg is killed.
-        more: further pipes the command writes to: their writing end (which is closed here) to the reading end and
+        pipes: further pipes the command writes to: their writing end (which is closed here) to the reading end and
             what is called with what comes.
 
     Raises:
         Cancelled: stopped.
         UserError: ``audio.no_ffmpeg``.
     """
-    more = more or {}
+    pipes = pipes or {}
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0,
-                pass_fds=tuple(more),
+                pass_fds=tuple(pipes),
             )  # fmt: skip
         except FileNotFoundError:
             raise no_ffmpeg() from None
         finally:
-            for writing in more:
+            for writing in pipes:
                 os.close(writing)
         assert process.stdout is not None
-        receivers = {process.stdout.fileno(): on_output, **dict(more.values())}
+        receivers = {process.stdout.fileno(): on_output, **dict(pipes.values())}
         for pipe in receivers:
             with contextlib.suppress(OSError):  # a system may allow less, which is slower and no more
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -80,15 +80,15 @@ def run_ffmpeg(
             process.wait()
             process.stdout.close()
         complaints.seek(0)
-        printed: list[str] = []
+        events: list[str] = []
         last: deque[str] = deque(maxlen=_LINES)
         for raw in complaints:
             line = raw.decode(errors="replace").strip()[-200:]
             if is_event(line):
-                printed.append(line)
+                events.append(line)
             elif line:
                 last.append(line)
-    return code, [*printed, *last]
+    return code, [*events, *last]
 
 
 def write_measured(

@@ -61,17 +61,17 @@ def frames_file(recording: Path) -> Path:
 
 def frames(recording: Path) -> Frames:
     """The frames of a recording, from the file beside it or, if that is missing, measured now and kept."""
-    kept = frames_file(recording)
+    path = frames_file(recording)
     try:
-        return _kept(kept)
+        return _load_file(path)
     except IsADirectoryError:
         raise  # nothing could be written there either
     except NOT_ARRAYS:
         measure(recording)
-    return _kept(kept)
+    return _load_file(path)
 
 
-def _kept(path: Path) -> Frames:
+def _load_file(path: Path) -> Frames:
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -110,16 +110,16 @@ def measure(
     Raises:
         Cancelled: stopped; nothing is kept.
     """
-    found = scan(recording, on_progress=on_progress, should_stop=should_stop)
-    keep(recording, found)
-    return found
+    levels = scan(recording, on_progress=on_progress, should_stop=should_stop)
+    keep(recording, levels)
+    return levels
 
 
-def keep(recording: Path, found: Frames) -> None:
-    """Write what was measured of a recording beside it."""
+def keep(recording: Path, levels: Frames) -> None:
+    """Write the frames of a recording beside it."""
     with replacing(frames_file(recording)) as temporary, open(temporary, "wb") as file:
-        times = np.array([found.frame_s, found.seconds])
-        np.savez(file, dbfs=found.dbfs, low=found.low, high=found.high, times=times, version=_VERSION)
+        times = np.array([levels.frame_s, levels.seconds])
+        np.savez(file, dbfs=levels.dbfs, low=levels.low, high=levels.high, times=times, version=_VERSION)
 
 
 def keep_measured(recording: Path, meter: Meter, should_stop: Callable[[], bool] | None = None) -> None:
@@ -128,9 +128,9 @@ def keep_measured(recording: Path, meter: Meter, should_stop: Callable[[], bool]
     Raises:
         Cancelled: stopped; nothing is kept.
     """
-    found = meter.frames()
+    levels = meter.frames()
     if meter.samples == soundfile.info(recording).frames:
-        keep(recording, found)
+        keep(recording, levels)
     else:
         measure(recording, should_stop=should_stop)
 
@@ -148,7 +148,7 @@ def scan(
     frame_s = length / info.samplerate
     dbfs, voice = np.empty(count, np.float16), np.empty(count, np.float16)
     low, high = np.empty(count, np.int8), np.empty(count, np.int8)
-    done = 0
+    frames_done = 0
 
     def piece(first: int) -> int:
         last: int = min(first + _PIECE_FRAMES, count)
@@ -165,16 +165,16 @@ def scan(
                     raise Cancelled
                 until = min(at + _BLOCK_FRAMES, last)
                 block = file.read(out=room[: (until - at) * length])
-                found = _frames_of(_mono(block), low_cut, until - at)
-                dbfs[at:until], voice[at:until], low[at:until], high[at:until] = found
+                measures = _frames_of(_mono(block), low_cut, until - at)
+                dbfs[at:until], voice[at:until], low[at:until], high[at:until] = measures
         return last - first
 
     # libsndfile and numpy let go of the interpreter: two threads decode twice as fast.
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         for size in pool.map(piece, range(0, count, _PIECE_FRAMES)):
-            done += size
+            frames_done += size
             if on_progress:
-                on_progress(min(done * frame_s, info.duration), info.duration)
+                on_progress(min(frames_done * frame_s, info.duration), info.duration)
     return Frames(_fitting(dbfs, voice), low, high, frame_s, info.frames / info.samplerate)
 
 
@@ -194,7 +194,7 @@ class Meter:
             bytes
         ] = []  # what comes in small pieces is measured in large ones: each costs as much again
         self._waiting_bytes = self._bytes = 0
-        self._found: list[_Measures] = []
+        self._measures: list[_Measures] = []
 
     def add(self, raw: bytes | memoryview) -> float:
         """Measure the next piece, of any number of bytes; returns how many seconds went by in all."""
@@ -205,17 +205,17 @@ class Meter:
         frame_bytes = self._length * width
         if self._waiting_bytes >= _BLOCK_FRAMES * frame_bytes:
             data = memoryview(b"".join(self._waiting))
-            whole = len(data) // frame_bytes * frame_bytes
-            self._measure(data[:whole])
-            self._wait_for(bytes(data[whole:]))
+            full_bytes = len(data) // frame_bytes * frame_bytes
+            self._measure(data[:full_bytes])
+            self._wait_for(bytes(data[full_bytes:]))
         return self._bytes // width / self.rate
 
     def frames(self) -> Frames:
         """What was measured, once all has gone by."""
         self._measure(memoryview(b"".join(self._waiting)))
         self._wait_for(b"")
-        nothing = np.empty(0, np.float16), np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
-        dbfs, voice, low, high = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
+        empty = np.empty(0, np.float16), np.empty(0, np.float16), np.empty(0, np.int8), np.empty(0, np.int8)
+        dbfs, voice, low, high = (np.concatenate(parts) for parts in zip(empty, *self._measures, strict=True))
         return Frames(_fitting(dbfs, voice), low, high, self._length / self.rate, self.samples / self.rate)
 
     def _wait_for(self, rest: bytes) -> None:
@@ -230,7 +230,7 @@ class Meter:
         else:
             samples = np.multiply(np.frombuffer(data, np.dtype("<i2")), np.float32(2.0**-15), dtype=np.float32)
         self.samples += len(samples)
-        self._found.append(_frames_of(samples, self._low_cut, -(-len(samples) // self._length)))
+        self._measures.append(_frames_of(samples, self._low_cut, -(-len(samples) // self._length)))
 
 
 def _length(rate: int) -> int:
@@ -246,16 +246,16 @@ def _mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _frames_of(samples: npt.NDArray[np.float32], low_cut: LowCut, count: int) -> _Measures:
     """What is measured of each of the next frames."""
     length = low_cut.length
-    whole = len(samples) // length
-    table = samples[: whole * length].reshape(whole, length)
+    full = len(samples) // length
+    table = samples[: full * length].reshape(full, length)
     power, voice = np.full(count, 0.0), np.full(count, 0.0)
     low, high = np.zeros(count, np.float32), np.zeros(count, np.float32)
-    power[:whole], voice[:whole] = low_cut.powers(table)
-    low[:whole], high[:whole] = table.min(axis=1), table.max(axis=1)
-    rest = samples[whole * length :]
+    power[:full], voice[:full] = low_cut.powers(table)
+    low[:full], high[:full] = table.min(axis=1), table.max(axis=1)
+    rest = samples[full * length :]
     if len(rest):
-        power[whole], voice[whole] = low_cut.powers_of_rest(rest)
-        low[whole], high[whole] = rest.min(), rest.max()
+        power[full], voice[full] = low_cut.powers_of_rest(rest)
+        low[full], high[full] = rest.min(), rest.max()
     return _dbfs(power), _dbfs(voice), _to_int8(low), _to_int8(high)
 
 
@@ -265,11 +265,11 @@ def _dbfs(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float16]:
 
 def _fitting(dbfs: npt.NDArray[np.float16], voice: npt.NDArray[np.float16]) -> npt.NDArray[np.float16]:
     """Levels of all there is, or of the voice alone where what lies below it fills the pauses."""
-    heard = dbfs > FLOOR_DBFS + 5
-    if not heard.any():
+    audible = dbfs > FLOOR_DBFS + 5
+    if not audible.any():
         return dbfs
-    room, clear = (float(np.percentile(level[heard].astype(np.float32), 10)) for level in (dbfs, voice))
-    loudest = float(np.percentile(voice[heard].astype(np.float32), 99))
+    room, clear = (float(np.percentile(level[audible].astype(np.float32), 10)) for level in (dbfs, voice))
+    loudest = float(np.percentile(voice[audible].astype(np.float32), 99))
     return voice if room - clear >= _RUMBLE_DB and loudest - room < _NEAR_DB else dbfs
 
 

@@ -33,7 +33,7 @@ _PHASE_1 = (
 )
 _PHASES = np.array([_PHASE_0, _PHASE_1, _PHASE_1[::-1], _PHASE_0[::-1]], np.float32)
 _TAPS = _PHASES.shape[1]
-_MOST = float(np.abs(_PHASES).sum(axis=1).max())  # no sample between others is higher than this times the highest
+_MAX_GAIN = float(np.abs(_PHASES).sum(axis=1).max())  # no sample between others is higher than this times the highest
 
 
 def loudness_lufs(samples: Samples, rate: int) -> float:
@@ -48,9 +48,9 @@ def loudness_lufs(samples: Samples, rate: int) -> float:
     """
     if not len(samples):
         return float("-inf")
-    weighted = _k_weighted(samples, rate)
+    filtered_samples = _k_weighted(samples, rate)
     length, step = round(_BLOCK_S * rate), round(_STEP_S * rate)
-    sums = np.concatenate(([0.0], np.cumsum(np.square(weighted))))
+    sums = np.concatenate(([0.0], np.cumsum(np.square(filtered_samples))))
     starts = np.arange(0, max(1, len(samples) - length + 1), step)
     power = (sums[np.minimum(starts + length, len(samples))] - sums[starts]) / min(length, len(samples))
     loud = power[_lufs(power) > _GATE_LUFS]
@@ -75,11 +75,11 @@ def true_peak_dbfs(samples: Samples) -> float:
         return float("-inf")
     # Only where a window of taps could pass the highest sample is it worth being filtered: a few places in speech.
     blocks = np.maximum.reduceat(size, np.arange(0, len(size), _TAPS))
-    near = np.maximum(blocks, np.concatenate((blocks[1:], [0.0]))) * _MOST > peak
-    padded = np.concatenate((samples, np.zeros(3 * _TAPS, np.float32)))
+    near = np.maximum(blocks, np.concatenate((blocks[1:], [0.0]))) * _MAX_GAIN > peak
+    signal = np.concatenate((samples, np.zeros(3 * _TAPS, np.float32)))
     firsts = np.concatenate(([-1], np.flatnonzero(near))) * _TAPS  # -1: the filter's way in
-    padded = np.concatenate((np.zeros(_TAPS, np.float32), padded))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _TAPS - 1)[firsts + _TAPS]
+    signal = np.concatenate((np.zeros(_TAPS, np.float32), signal))
+    windows = np.lib.stride_tricks.sliding_window_view(signal, 2 * _TAPS - 1)[firsts + _TAPS]
     between = np.lib.stride_tricks.sliding_window_view(windows, _TAPS, axis=1) @ _PHASES.T
     return 20 * float(np.log10(max(peak, float(np.abs(between).max()))))
 
@@ -126,9 +126,9 @@ def _k_weighted(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
     They are applied as the frequency response that the standard's 48 kHz coefficients have, so that 16 kHz speech
     is weighted as if it were brought to 48 kHz first; zero-padded, so that nothing wraps around.
     """
-    needed = len(samples) + round(_TAIL_S * rate)
-    eighth = 1 << max(0, (needed - 1).bit_length() - 3)  # few lengths, so that responses can be kept; all quick ones
-    length = next(eighth * parts for parts in (5, 6, 8) if eighth * parts >= needed)
+    size = len(samples) + round(_TAIL_S * rate)
+    eighth = 1 << max(0, (size - 1).bit_length() - 3)  # few lengths, so that responses can be kept; all quick ones
+    length = next(eighth * parts for parts in (5, 6, 8) if eighth * parts >= size)
     spectrum = np.fft.rfft(samples, length)  # single precision, as the samples are
     spectrum *= _response(length, rate)
     return np.asarray(np.fft.irfft(spectrum, length)[: len(samples)], dtype=np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.cuts import Places, after, divide, settled, valleys, with_words, word_gaps
+from core.audio.cuts import Places, after, centre_in_quiet, divide, valleys, with_words, word_gaps
 from core.audio.options import SegmentOptions, level
 from core.audio.silence import Flags, LevelCurve, Runs, Span, left_out, runs, smooth, stretches
 from core.audio.speech import SpeechCurve
@@ -35,7 +35,7 @@ class Plan:
     """Spans that become clips, and those left out: together the whole recording, each in order."""
 
     spans: list[Span]
-    lost: list[LeftOut]
+    left_out: list[LeftOut]
 
 
 def segment(
@@ -64,20 +64,20 @@ def plan(
         return Plan([], [])
     options = with_threshold(options, curve)
     curve = replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
-    known = speech if options.only_speech else None
+    vad = speech if options.only_speech else None
     words = words if options.use_words else ()
-    wide = known.wide(options.speech_threshold, curve) if known else None
+    wide = vad.wide(options.speech_threshold, curve) if vad else None
     gaps = word_gaps(curve, words) if len(words) > 1 else None
-    whole = _with_whole_words(_sew(stretches(curve, options, wide), words, curve.frame_s), words, curve)
-    pieces = _cut_long(curve, whole, options, words, gaps)
-    joined = _join_short(pieces, curve, options, words)
+    sound = _with_whole_words(_sew(stretches(curve, options, wide), words, curve.frame_s), words, curve)
+    pieces = _cut_long(curve, sound, options, words, gaps)
+    merged = _join_short(pieces, curve, options, words)
     shortest = options.min_clip_s / curve.frame_s - 1e-6
-    long = [(first, last) for first, last in joined if last - first >= shortest]
-    kept = known.enough(long, curve, options.speech_threshold, options.min_speech_percent / 100) if known else long
+    long = [(first, last) for first, last in merged if last - first >= shortest]
+    clips = vad.with_speech(long, curve, options.speech_threshold, options.min_speech_percent / 100) if vad else long
     quiet = _quiet(curve, options)
-    spans = [_span(curve, piece, quiet) for piece in kept]
+    spans = [_span(curve, piece, quiet) for piece in clips]
     kinds = _kinds(curve, options, wide)
-    for piece in joined:
+    for piece in merged:
         kinds[slice(*piece)] = _NOT_SPEECH if piece[1] - piece[0] >= shortest else _SHORT
     return Plan(spans, _reasons(curve, spans, kinds))
 
@@ -134,18 +134,18 @@ def _cut_long(
         places = valleys(curve, first, last, longest - shortest)
         if gaps is not None:
             places = with_words(places, gaps.between(first, last), words, curve.frame_s)
-        chosen = divide(first, last, places, shortest, longest)
+        cuts = divide(first, last, places, shortest, longest)
         if gaps is None:
-            chosen = _settled(curve, [first, *chosen, last], longest)
-        edges = [first, *chosen, last]
+            cuts = _centred(curve, [first, *cuts, last], longest)
+        edges = [first, *cuts, last]
         cut += zip(edges, edges[1:], strict=False)
     return cut
 
 
-def _settled(curve: LevelCurve, edges: list[int], longest: int) -> list[int]:
+def _centred(curve: LevelCurve, edges: list[int], longest: int) -> list[int]:
     """Cuts moved to the middle of their quiet, where no piece gets too long by it."""
     for index in range(1, len(edges) - 1):
-        place = settled(curve, edges[index])
+        place = centre_in_quiet(curve, edges[index])
         if edges[index - 1] < place < edges[index + 1]:
             longer = max(place - edges[index - 1], edges[index + 1] - place)
             edges[index] = place if longer <= longest else edges[index]
@@ -165,16 +165,16 @@ def _join_short(pieces: Runs, curve: LevelCurve, options: SegmentOptions, words:
     gaps = [after[0] - before[1] for before, after in zip(pieces, pieces[1:], strict=False)]
     within = _within_sentence(pieces, words, curve.frame_s)
     for index in sorted((i for i in range(len(gaps)) if gaps[i] <= widest), key=gaps.__getitem__):
-        left, right = head[index], tail[index + 1]
-        start, middle, resume, end = pieces[left][0], pieces[index][1], pieces[index + 1][0], pieces[right][1]
-        wanted = middle - start < shortest or end - resume < shortest or (index in within and gaps[index] > 0)
-        if end - start <= longest and wanted:
-            tail[left], head[right] = right, left
-    joined, index = [], 0
+        a, b = head[index], tail[index + 1]
+        start, middle, resume, end = pieces[a][0], pieces[index][1], pieces[index + 1][0], pieces[b][1]
+        is_needed = middle - start < shortest or end - resume < shortest or (index in within and gaps[index] > 0)
+        if end - start <= longest and is_needed:
+            tail[a], head[b] = b, a
+    merged, index = [], 0
     while index < len(pieces):
-        joined.append((pieces[index][0], pieces[tail[index]][1]))
+        merged.append((pieces[index][0], pieces[tail[index]][1]))
         index = tail[index] + 1
-    return joined
+    return merged
 
 
 def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set[int]:
@@ -182,12 +182,12 @@ def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set
     if len(words) < 2:
         return set()
     middles = np.array([(word.start_s + word.end_s) / 2 for word in words])
-    found = set()
+    indices = set()
     for index, (before, following) in enumerate(zip(pieces, pieces[1:], strict=False)):
         number = int(np.searchsorted(middles, (before[1] + following[0]) / 2 * frame_s))
         if 0 < number < len(words) and after(words[number - 1].text, words[number].text) != "sentence":
-            found.add(index)
-    return found
+            indices.add(index)
+    return indices
 
 
 def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
@@ -205,9 +205,9 @@ def _quiet(curve: LevelCurve, options: SegmentOptions) -> npt.NDArray[np.bool_]:
 
 def _span(curve: LevelCurve, piece: tuple[int, int], quiet: npt.NDArray[np.bool_]) -> Span:
     first, last = piece
-    forced = (first > 0 and not quiet[first], last < len(curve.dbfs) and not quiet[last])
+    ends = (first > 0 and not quiet[first], last < len(curve.dbfs) and not quiet[last])
     names = {(True, True): "both", (True, False): "start", (False, True): "end"}
-    return Span(curve.at(first), curve.at(last), names.get(forced, ""))
+    return Span(curve.at(first), curve.at(last), names.get(ends, ""))
 
 
 def _kinds(curve: LevelCurve, options: SegmentOptions, speech: Flags | None) -> npt.NDArray[np.int8]:
@@ -222,26 +222,26 @@ def _kinds(curve: LevelCurve, options: SegmentOptions, speech: Flags | None) -> 
 
 def _reasons(curve: LevelCurve, spans: list[Span], kinds: npt.NDArray[np.int8]) -> list[LeftOut]:
     """What no span covers, in pieces by why it is left out."""
-    lost: list[LeftOut] = []
+    reasons: list[LeftOut] = []
     least = round(_NOTICED_S / curve.frame_s)
     changes = np.zeros(len(kinds), np.int32)
     np.cumsum(kinds[1:] != kinds[:-1], out=changes[1:])
-    for one in left_out(spans, curve.seconds):
-        first, last = round(one.start_s / curve.frame_s), round(one.end_s / curve.frame_s)
+    for gap in left_out(spans, curve.seconds):
+        first, last = round(gap.start_s / curve.frame_s), round(gap.end_s / curve.frame_s)
         last = max(last, first + 1)
         first = min(first, last - 1, len(kinds) - 1)
         alike = changes[min(last, len(kinds)) - 1] == changes[first]
-        parts = [(0, int(kinds[first]))] if alike else _noticed(kinds[first:last], least)
-        times = [one.start_s, *(curve.at(first + edge) for edge, _ in parts[1:]), one.end_s]
-        lost += [LeftOut(a, b, "", REASONS[kind]) for a, b, (_, kind) in zip(times, times[1:], parts, strict=False)]
-    return lost
+        parts = [(0, int(kinds[first]))] if alike else _runs_of_kind(kinds[first:last], least)
+        times = [gap.start_s, *(curve.at(first + edge) for edge, _ in parts[1:]), gap.end_s]
+        reasons += [LeftOut(a, b, "", REASONS[kind]) for a, b, (_, kind) in zip(times, times[1:], parts, strict=False)]
+    return reasons
 
 
-def _noticed(kinds: npt.NDArray[np.int8], least: int) -> list[tuple[int, int]]:
+def _runs_of_kind(kinds: npt.NDArray[np.int8], least: int) -> list[tuple[int, int]]:
     """Where runs of a kind begin, and the kind; runs shorter than ``least`` count to the one before them."""
     edges = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
-    found: list[tuple[int, int]] = []
+    starts: list[tuple[int, int]] = []
     for first, last in zip(edges, edges[1:], strict=False):
-        if last - first >= least and (not found or found[-1][1] != kinds[first]):
-            found.append((first if found else 0, int(kinds[first])))
-    return found or [(0, int(np.bincount(kinds).argmax()))]
+        if last - first >= least and (not starts or starts[-1][1] != kinds[first]):
+            starts.append((first if starts else 0, int(kinds[first])))
+    return starts or [(0, int(np.bincount(kinds).argmax()))]

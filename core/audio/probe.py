@@ -18,9 +18,9 @@ _PROBE_TIMEOUT_S = 60.0
 _ABSOLUTE = ("mov", "matroska")
 _MOST_ABSOLUTE_S = 60.0  # a piece of a longer stream begins later than that, and nobody counts from its beginning
 # Their length is reckoned from the first and the last stamp, which says nothing where stamps begin anew between them.
-_ESTIMATED, _LEAST_BYTES_S = ("mpegts", "mpeg"), 1000
+_BITRATE_FORMATS, _LEAST_BYTES_S = ("mpegts", "mpeg"), 1000
 # Nothing but samples: FFmpeg counts their times itself, and need not follow them.
-_COUNTED = ("mp3", "wav", "w64", "aiff", "au", "voc", "aac", "ac3", "eac3", "dts", "amr")
+_FRAME_FORMATS = ("mp3", "wav", "w64", "aiff", "au", "voc", "aac", "ac3", "eac3", "dts", "amr")
 _ENTRIES = (
     "stream=codec_name,codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,start_time,duration"
     ":stream_disposition:stream_tags=language,title:format=format_name,start_time,duration"
@@ -75,19 +75,19 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
         UserError: ``audio.empty``, ``audio.not_audio`` (not a media file, or a playlist), ``audio.cut_short`` (the list
             of what is in it is missing), ``audio.no_ffmpeg``.
     """
-    shown = name or path.name
+    label = name or path.name
     if path.stat().st_size == 0:
-        raise UserError("audio.empty", "“{name}” is empty.", "Copy or download it again.", name=shown)
+        raise UserError("audio.empty", "“{name}” is empty.", "Copy or download it again.", name=label)
     command = ["ffprobe", "-v", "warning", *SAFE_INPUT, "-show_entries", _ENTRIES, "-of", "json", f"file:{path}"]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_TIMEOUT_S)
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_TIMEOUT_S)
     except FileNotFoundError:
         raise no_ffmpeg() from None
     except subprocess.TimeoutExpired:
-        raise _not_audio(shown) from None
-    if done.returncode != 0:
-        raise _cut_short(shown) if b"moov atom not found" in done.stderr else _not_audio(shown)
-    media = json.loads(done.stdout or b"{}")
+        raise _not_audio(label) from None
+    if process.returncode != 0:
+        raise _cut_short(label) if b"moov atom not found" in process.stderr else _not_audio(label)
+    media = json.loads(process.stdout or b"{}")
     container = media.get("format", {})
     streams = [stream for stream in media.get("streams", []) if stream.get("codec_type") == "audio"]
     if not streams:
@@ -95,10 +95,10 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
     track = choose_track(streams, is_wanted)
     stream = streams[track]
     own_s = _seconds(stream)
-    alone = len(media["streams"]) == 1
+    is_only_stream = len(media["streams"]) == 1
     lead_s, shift_s = _lead(stream, container)
     whole_s = _seconds(container)
-    if str(container.get("format_name")) in _ESTIMATED and (whole_s or 0) > path.stat().st_size / _LEAST_BYTES_S:
+    if str(container.get("format_name")) in _BITRATE_FORMATS and (whole_s or 0) > path.stat().st_size / _LEAST_BYTES_S:
         own_s = whole_s = None
     return MediaInfo(
         seconds=own_s + lead_s if own_s else whole_s,
@@ -108,13 +108,13 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
         has_audio=True,
         bits=_bits(stream),
         # A picture may go on when the sound has ended.
-        is_exact=(alone or own_s is not None) and b"Estimating duration" not in done.stderr,
+        is_exact=(is_only_stream or own_s is not None) and b"Estimating duration" not in process.stderr,
         track=track,
         tracks=len(streams),
         track_name=describe_track(stream),
         lead_s=lead_s,
         shift_s=shift_s,
-        is_stamped=str(container.get("format_name")) not in _COUNTED,
+        is_stamped=str(container.get("format_name")) not in _FRAME_FORMATS,
     )
 
 
@@ -147,8 +147,8 @@ def _seconds(part: dict[str, Any]) -> float | None:
 
 def _bits(stream: dict[str, Any]) -> int:
     """24 for lossless sound deeper than 16 bit; lossy codecs have no depth of their own."""
-    said = (str(stream.get(key, "")) for key in ("bits_per_raw_sample", "bits_per_sample"))
-    return 24 if max(int(value) if value.isdigit() else 0 for value in said) > 16 else 16
+    depths = (str(stream.get(key, "")) for key in ("bits_per_raw_sample", "bits_per_sample"))
+    return 24 if max(int(value) if value.isdigit() else 0 for value in depths) > 16 else 16
 
 
 def _cut_short(name: str) -> UserError:

@@ -28,8 +28,8 @@ class Trash:
         parent = self.project.path / "trash"
         parent.mkdir(parents=True, exist_ok=True)
         self.folder = parent / free_name(parent, f"{self.source.id}-clips")
-        kept = {"clips": [asdict(clip) for clip in clips], "revisions": [asdict(one) for one in revisions]}
-        write_json(self.folder / LIST, {"source": asdict(self.source), **kept})
+        record = {"clips": [asdict(clip) for clip in clips], "revisions": [asdict(revision) for revision in revisions]}
+        write_json(self.folder / LIST, {"source": asdict(self.source), **record})
         self.ids = [clip.id for clip in clips]
 
     def undo(self) -> None:

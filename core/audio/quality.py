@@ -36,26 +36,26 @@ class Quality:
 
 def quality(recording: Path) -> Quality:
     """The lights of a recording; kept in memory until its frames change."""
-    kept = frames_file(recording)
-    return _quality(recording, kept.stat().st_mtime_ns if kept.exists() else 0)
+    path = frames_file(recording)
+    return _quality(recording, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @lru_cache(maxsize=512)
 def _quality(recording: Path, _changed_ns: int) -> Quality:
-    found = frames(recording)
-    dbfs = found.dbfs.astype(np.float32)
-    heard = dbfs[dbfs > _AUDIBLE_DBFS]
-    if not len(heard):
+    levels = frames(recording)
+    dbfs = levels.dbfs.astype(np.float32)
+    audible = dbfs[dbfs > _AUDIBLE_DBFS]
+    if not len(audible):
         return Quality(-120.0, 0.0, 0.0, "bad", "bad", "good")
-    level, noise = (float(np.percentile(heard, at)) for at in (_SPEECH_PERCENTILE, _NOISE_PERCENTILE))
-    clipped = float(np.mean((found.high >= _LOUDEST) | (found.low <= -_LOUDEST)))
+    level, noise = (float(np.percentile(audible, at)) for at in (_SPEECH_PERCENTILE, _NOISE_PERCENTILE))
+    clipped_share = float(np.mean((levels.high >= _LOUDEST) | (levels.low <= -_LOUDEST)))
     return Quality(
         level_dbfs=level,
         noise_db=level - noise,
-        clipped_fraction=clipped,
+        clipped_fraction=clipped_share,
         level=_light(level, fair=-45, good=-32),
         noise=_light(level - noise, fair=18, good=28),
-        clipping=_light(-clipped, fair=-0.01, good=-0.001),
+        clipping=_light(-clipped_share, fair=-0.01, good=-0.001),
     )
 
 
@@ -79,10 +79,10 @@ def quiet_ends(samples: Samples, rate: int, threshold_dbfs: float = -40.0) -> tu
     """
     length = max(1, round(rate * _LOOK_S))
     seconds = len(samples) / rate
-    whole = samples[: len(samples) // length * length].reshape(-1, length)
-    if not len(whole):
+    blocks = samples[: len(samples) // length * length].reshape(-1, length)
+    if not len(blocks):
         return 0.0, 0.0
-    dbfs = 10 * np.log10(np.einsum("ij,ij->i", whole, whole) / length + 1e-12)
+    dbfs = 10 * np.log10(np.einsum("ij,ij->i", blocks, blocks) / length + 1e-12)
     floor, speech = (float(np.percentile(dbfs, at)) for at in (5, 95))
     noisy = min(floor + _ABOVE_FLOOR_DB, speech - _BELOW_SPEECH_DB)
     loud = np.flatnonzero(dbfs >= max(threshold_dbfs, noisy))

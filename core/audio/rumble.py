@@ -128,13 +128,13 @@ def without_rumble(samples: Samples, rate: int) -> Samples:
         return samples
     means = np.einsum("gm->g", samples[: count * size].reshape(count, size)) / np.float32(size)
     mirror = min(count - 1, round(_MIRROR_S * rate / size))
-    padded = np.pad(means, mirror, mode="reflect")
-    length = 1 << (len(padded) - 1).bit_length()
-    padded = np.pad(padded, (0, length - len(padded)), mode="edge")
+    signal = np.pad(means, mirror, mode="reflect")
+    length = 1 << (len(signal) - 1).bit_length()
+    signal = np.pad(signal, (0, length - len(signal)), mode="edge")
     hz = np.fft.rfftfreq(length, size / rate)
     share = np.clip((_PASS_HZ - hz) / (_PASS_HZ - _STOP_HZ), 0.0, 1.0)
     keep = 0.5 - 0.5 * np.cos(np.pi * share)
-    low = np.fft.irfft(np.fft.rfft(padded) * keep, length)[mirror : mirror + count]
+    low = np.fft.irfft(np.fft.rfft(signal) * keep, length)[mirror : mirror + count]
     offset = means.mean()
     if _steady(low - offset, size, rate) <= np.var(samples) * 10 ** (_LEAST_SHARE_DB / 10):
         return samples if abs(offset) < _LEAST_OFFSET else samples - np.float32(offset)
@@ -145,5 +145,5 @@ def without_rumble(samples: Samples, rate: int) -> Samples:
 def _steady(low: npt.NDArray[np.float64], size: int, rate: int) -> float:
     """The power of a low part that is there all the time: a thump or the breath of a p is not."""
     window = max(1, round(_STEADY_S * rate / size))
-    whole = low[: len(low) // window * window].reshape(-1, window)
-    return float(np.percentile(np.mean(np.square(whole), axis=1), 20)) if len(whole) else 0.0
+    windows = low[: len(low) // window * window].reshape(-1, window)
+    return float(np.percentile(np.mean(np.square(windows), axis=1), 20)) if len(windows) else 0.0

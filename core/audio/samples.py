@@ -48,11 +48,11 @@ def read(
     return samples, rate
 
 
-def resample(samples: Samples, rate: int, wanted: int) -> Samples:
+def resample(samples: Samples, rate: int, target_rate: int) -> Samples:
     """Change the sample rate; returns float32 mono of shape ``(about len * wanted / rate,)``."""
     import soxr
 
-    return np.asarray(soxr.resample(samples, rate, wanted, "HQ"), dtype=np.float32)
+    return np.asarray(soxr.resample(samples, rate, target_rate, "HQ"), dtype=np.float32)
 
 
 def write_wav(path: Path, samples: Samples, rate: int) -> None:
@@ -62,9 +62,9 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
         OSError: with ``ENOSPC`` where there is no room.
     """
     # In memory first: libsndfile says "System error." of a full disk.
-    encoded = io.BytesIO()
-    soundfile.write(encoded, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    write_atomic(path, encoded.getbuffer())
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    write_atomic(path, buffer.getbuffer())
 
 
 def _mono(block: npt.NDArray[np.float32]) -> Samples:

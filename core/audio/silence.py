@@ -56,8 +56,8 @@ class LevelCurve:
 
 def levels(path: Path) -> LevelCurve:
     """The level curve of a recording, kept in the file beside it; measured in one pass if that is missing."""
-    found = frames(path)
-    return LevelCurve(found.dbfs, found.frame_s, found.seconds)
+    measured_frames = frames(path)
+    return LevelCurve(measured_frames.dbfs, measured_frames.frame_s, measured_frames.seconds)
 
 
 def left_out(spans: list[Span], seconds: float) -> list[Span]:
@@ -85,9 +85,9 @@ def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None =
     if not len(starts):
         return []
     pause = max(1, round(options.min_silence_ms / 1000 / curve.frame_s))
-    apart = starts[1:] - ends[:-1] >= pause
-    starts, ends = starts[np.r_[True, apart]], ends[np.r_[apart, True]]
-    early, late = _followed(curve, starts, ends, threshold_dbfs)
+    has_pause = starts[1:] - ends[:-1] >= pause
+    starts, ends = starts[np.r_[True, has_pause]], ends[np.r_[has_pause, True]]
+    early, late = _with_faint_ends(curve, starts, ends, threshold_dbfs)
     pad = round(options.pad_ms / 1000 / curve.frame_s)
     early, late = early - pad, late + pad
     for index in np.flatnonzero(late[:-1] > early[1:]):  # two neighbours would share a part of their pause
@@ -95,29 +95,29 @@ def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None =
     return list(zip(np.maximum(early, 0).tolist(), np.minimum(late, len(dbfs)).tolist(), strict=True))
 
 
-def _followed(
+def _with_faint_ends(
     curve: LevelCurve, starts: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], threshold_dbfs: float
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The same stretches with what is faint at their ends: an f before them, or a th that follows a silence."""
     dbfs = curve.dbfs
     blind_s = _BLIND_S if threshold_dbfs <= USUAL_DBFS else _FAINT_S
     reach = np.arange(round(_FAINT_S / curve.frame_s))
-    around = np.arange(-2, 3)  # the median of 50 ms: steady, and not blurred by the loud side of an edge
-    found = []
+    window = np.arange(-2, 3)  # the median of 50 ms: steady, and not blurred by the loud side of an edge
+    lengths = []
     limits = (np.concatenate(([-1], ends[:-1] - 1)), np.concatenate((starts[1:], [len(dbfs)])))
     for edges, step, until in ((starts - 1, -1, limits[0]), (ends, 1, limits[1])):
         places = edges[:, None] + step * reach
         inside = (places > until[:, None]) if step < 0 else (places < until[:, None])
-        near = np.clip(places[:, :, None] + around, 0, len(dbfs) - 1)
+        near = np.clip(places[:, :, None] + window, 0, len(dbfs) - 1)
         table = np.where(inside, np.median(dbfs[near].astype(np.float32), axis=2), np.nan)
         room = np.fmin.reduce(table, axis=1) + _ABOVE_ROOM_DB
         faint = table > np.maximum(room, threshold_dbfs - _FAINT_DB)[:, None]
         # Other sound that is none of this (music after a word) is no pause: there is nothing to follow.
         faint[dbfs[np.clip(edges, 0, len(dbfs) - 1)] >= threshold_dbfs] = False
-        most = np.where(faint, reach + 1, 0).max(axis=1, initial=0)
+        reach_found = np.where(faint, reach + 1, 0).max(axis=1, initial=0)
         blind = np.where(room > threshold_dbfs - _FAINT_DB + _ABOVE_ROOM_DB, round(blind_s / curve.frame_s), 0)
-        found.append(np.maximum(most, np.minimum(blind, inside.sum(axis=1))))
-    return starts - found[0], ends + found[1]
+        lengths.append(np.maximum(reach_found, np.minimum(blind, inside.sum(axis=1))))
+    return starts - lengths[0], ends + lengths[1]
 
 
 def quietest(dbfs: Frames, first: int, last: int) -> int:
@@ -129,5 +129,5 @@ def quietest(dbfs: Frames, first: int, last: int) -> int:
 
 def smooth(values: Frames, width: int) -> Frames:
     """The mean of ``width`` (odd) values around each, the ends repeated."""
-    padded = np.pad(np.asarray(values, np.float32), width // 2, mode="edge")
-    return np.asarray(np.convolve(padded, np.full(width, 1 / width, np.float32), mode="valid"))
+    row = np.pad(np.asarray(values, np.float32), width // 2, mode="edge")
+    return np.asarray(np.convolve(row, np.full(width, 1 / width, np.float32), mode="valid"))

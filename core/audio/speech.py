@@ -63,10 +63,10 @@ class SpeechCurve:
         np.add.at(steps, high, -1)
         return np.asarray(np.cumsum(steps)[:-1] > 0)
 
-    def enough(self, pieces: Runs, curve: LevelCurve, threshold: float, share: float) -> Runs:
+    def with_speech(self, pieces: Runs, curve: LevelCurve, threshold: float, share: float) -> Runs:
         """The pieces (in frames) of which at least this share is speech."""
-        counted = np.concatenate(([0], np.cumsum(self.of_frames(curve) >= threshold)))
-        return [(a, b) for a, b in pieces if counted[b] - counted[a] >= share * (b - a)]
+        counts = np.concatenate(([0], np.cumsum(self.of_frames(curve) >= threshold)))
+        return [(a, b) for a, b in pieces if counts[b] - counts[a] >= share * (b - a)]
 
 
 def speech_file(recording: Path) -> Path:
@@ -76,12 +76,12 @@ def speech_file(recording: Path) -> Path:
 
 def known_speech(recording: Path) -> SpeechCurve | None:
     """What was measured of a recording, or None if that has not been done, or by another version."""
-    kept = speech_file(recording)
+    path = speech_file(recording)
     try:
-        stat = kept.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return _load(kept, stat.st_mtime_ns, stat.st_size) if kept.is_file() else None
+    return _load(path, stat.st_mtime_ns, stat.st_size) if path.is_file() else None
 
 
 @lru_cache(maxsize=4)
@@ -111,10 +111,10 @@ def measure_speech(
     Raises:
         Cancelled: stopped; nothing is kept.
     """
-    found = scan_speech(recording, on_progress=on_progress, should_stop=should_stop)
+    curve = scan_speech(recording, on_progress=on_progress, should_stop=should_stop)
     with replacing(speech_file(recording)) as temporary, open(temporary, "wb") as file:
-        np.savez(file, probability=found.probability, seconds=found.seconds, version=_VERSION)
-    return found
+        np.savez(file, probability=curve.probability, seconds=curve.seconds, version=_VERSION)
+    return curve
 
 
 def scan_speech(
@@ -129,26 +129,26 @@ def scan_speech(
     count = -(-round(info.frames * RATE_HZ / info.samplerate) // CHUNK)
     probability = np.zeros(count, np.float16)
     session = _session()
-    done = 0
+    chunks_done = 0
 
     def piece(first: int) -> int:
         last: int = min(first + _PIECE, count)
         at = max(0, first - _WARM_UP)
-        for judged in _judge(session, _chunks(recording, at, last)):
+        for probabilities in _judge(session, _chunks(recording, at, last)):
             if should_stop and should_stop():
                 raise Cancelled
             low = max(at, first)
-            if at + len(judged) > low:
-                probability[low : at + len(judged)] = judged[low - at :]
-            at += len(judged)
+            if at + len(probabilities) > low:
+                probability[low : at + len(probabilities)] = probabilities[low - at :]
+            at += len(probabilities)
         return last - first
 
     # The model, libsndfile and soxr let go of the interpreter.
     with ThreadPoolExecutor(workers or min(2, os.cpu_count() or 1)) as pool:
         for size in pool.map(piece, range(0, count, _PIECE)):
-            done += size
+            chunks_done += size
             if on_progress:
-                on_progress(min(done * CHUNK_S, info.duration), info.duration)
+                on_progress(min(chunks_done * CHUNK_S, info.duration), info.duration)
     return SpeechCurve(probability, info.frames / info.samplerate)
 
 
@@ -174,13 +174,13 @@ def _session() -> onnxruntime.InferenceSession:
 def _judge(session: Any, rows: Iterator[Samples]) -> Iterator[npt.NDArray[np.float32]]:
     """Probabilities of rows of chunks, shape (chunks, CHUNK) each; the model remembers one row in the next."""
     context = np.zeros((1, CONTEXT), np.float32)
-    hidden = cell = np.zeros((1, 1, 128), np.float32)
+    state = cell = np.zeros((1, 1, 128), np.float32)
     for row in rows:
         before = np.concatenate((context, row[:-1, -CONTEXT:]))
         context = row[-1:, -CONTEXT:]
-        heard = {"input": np.concatenate((before, row), axis=1), "h": hidden, "c": cell}
-        judged, hidden, cell = session.run(["speech_probs", "hn", "cn"], heard)
-        yield np.asarray(judged, np.float32).reshape(-1)
+        inputs = {"input": np.concatenate((before, row), axis=1), "h": state, "c": cell}
+        output, state, cell = session.run(["speech_probs", "hn", "cn"], inputs)
+        yield np.asarray(output, np.float32).reshape(-1)
 
 
 def _chunks(recording: Path, first: int, last: int) -> Iterator[Samples]:
@@ -190,23 +190,23 @@ def _chunks(recording: Path, first: int, last: int) -> Iterator[Samples]:
     with soundfile.SoundFile(recording) as file:
         rate = int(file.samplerate)
         file.seek(min(file.frames, round(first * CHUNK * rate / RATE_HZ)))
-        left = min(file.frames, round(last * CHUNK * rate / RATE_HZ)) - file.tell()
+        remaining = min(file.frames, round(last * CHUNK * rate / RATE_HZ)) - file.tell()
         stream = soxr.ResampleStream(rate, RATE_HZ, 1, dtype="float32", quality="LQ") if rate != RATE_HZ else None
         rest = np.zeros(0, np.float32)
         due = last - first
         while due > 0:
-            block = file.read(min(left, _AT_ONCE * CHUNK * rate // RATE_HZ), dtype="float32", always_2d=True)
-            left -= len(block)
+            block = file.read(min(remaining, _AT_ONCE * CHUNK * rate // RATE_HZ), dtype="float32", always_2d=True)
+            remaining -= len(block)
             samples = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
             if stream:
-                samples = stream.resample_chunk(samples, last=left <= 0 or not len(block))
+                samples = stream.resample_chunk(samples, last=remaining <= 0 or not len(block))
             rest = np.concatenate((rest, samples))
-            ended = left <= 0 or not len(block)
-            whole = min(due, -(-len(rest) // CHUNK) if ended else len(rest) // CHUNK)
-            if ended:
-                whole = due
-                rest = np.pad(rest, (0, max(0, whole * CHUNK - len(rest))))
-            if whole:
-                yield np.asarray(rest[: whole * CHUNK], np.float32).reshape(whole, CHUNK)
-                rest = rest[whole * CHUNK :]
-                due -= whole
+            at_end = remaining <= 0 or not len(block)
+            rows = min(due, -(-len(rest) // CHUNK) if at_end else len(rest) // CHUNK)
+            if at_end:
+                rows = due
+                rest = np.pad(rest, (0, max(0, rows * CHUNK - len(rest))))
+            if rows:
+                yield np.asarray(rest[: rows * CHUNK], np.float32).reshape(rows, CHUNK)
+                rest = rest[rows * CHUNK :]
+                due -= rows

@@ -38,16 +38,16 @@ def propose(curve: LevelCurve) -> float:
     if levels is None:
         return USUAL_DBFS
     room, speech = levels
-    wanted = min(USUAL_DBFS, speech - _BELOW_SPEECH_DB)
-    if wanted < room + _NEAR_ROOM_DB:
-        wanted = max(wanted, min(room + _ABOVE_ROOM_DB, (room + speech) / 2))
-    return float(np.clip(round(wanted), LOWEST_DBFS, HIGHEST_DBFS))
+    level = min(USUAL_DBFS, speech - _BELOW_SPEECH_DB)
+    if level < room + _NEAR_ROOM_DB:
+        level = max(level, min(room + _ABOVE_ROOM_DB, (room + speech) / 2))
+    return float(np.clip(round(level), LOWEST_DBFS, HIGHEST_DBFS))
 
 
 def for_recording(options: SegmentOptions, recording: Path) -> SegmentOptions:
     """`with_threshold` by the frames beside a recording."""
-    found = frames(recording)
-    return with_threshold(options, LevelCurve(found.dbfs, found.frame_s, found.seconds))
+    levels = frames(recording)
+    return with_threshold(options, LevelCurve(levels.dbfs, levels.frame_s, levels.seconds))
 
 
 def with_threshold(options: SegmentOptions, curve: LevelCurve) -> SegmentOptions:
@@ -71,15 +71,15 @@ def advise(curve: LevelCurve, options: SegmentOptions) -> Advice:
 def _levels_of(curve: LevelCurve) -> tuple[float, float] | None:
     """Levels of the room and of the speech in dBFS; None if there is no sound, or nothing louder than the rest."""
     is_silent = curve.dbfs <= FLOOR_DBFS + 5
-    every = max(1, len(is_silent) // _MOST_FRAMES)
-    heard: npt.NDArray[np.float32] = np.asarray(curve.dbfs[::every], np.float32)[~is_silent[::every]]
-    if not len(heard):
+    step = max(1, len(is_silent) // _MOST_FRAMES)
+    audible: npt.NDArray[np.float32] = np.asarray(curve.dbfs[::step], np.float32)[~is_silent[::step]]
+    if not len(audible):
         return None
-    loudest = float(np.percentile(heard, _LOUDEST_PERCENTILE))
-    speech = float(np.percentile(heard[heard > loudest - _ACTIVE_DB], _SPEECH_PERCENTILE))
+    loudest = float(np.percentile(audible, _LOUDEST_PERCENTILE))
+    speech = float(np.percentile(audible[audible > loudest - _ACTIVE_DB], _SPEECH_PERCENTILE))
     starts, ends = runs(is_silent)
     gates = int(np.sum(ends - starts >= _GATE_S / curve.frame_s))
     if gates >= _GATES_PER_MINUTE * len(is_silent) * curve.frame_s / 60:
         return FLOOR_DBFS, speech
-    room = float(np.percentile(heard, _ROOM_PERCENTILE))
+    room = float(np.percentile(audible, _ROOM_PERCENTILE))
     return (room, speech) if speech - room >= _LEAST_CONTRAST_DB else None

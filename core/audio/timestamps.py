@@ -41,16 +41,16 @@ def follow() -> str:
     # 1: where the sound so far ends, in samples; 2: this frame's stamp; 3: what is added to stamps; 4: by how much the
     # frame is late; 5: silence so far; 6: where the frame goes; 7: events printed; 8: an event, printed with the next
     # frame: FFmpeg also asks for the stamp of the end, which is none.
-    hole, back, most = f"{LEAST_HOLE_S}*SR", f"-{_BACK_S}*SR", f"{MOST_HOLE_S}*SR"
-    bounded = f"lte(ld(4),{most})*lte(ld(5)+ld(4),{most}+ld(1))"
+    hole, back, longest = f"{LEAST_HOLE_S}*SR", f"-{_BACK_S}*SR", f"{MOST_HOLE_S}*SR"
+    is_bounded = f"lte(ld(4),{longest})*lte(ld(5)+ld(4),{longest}+ld(1))"
     follows = f"st(5,ld(5)+ld(4));{_event('ld(1)', 'ld(4)', _HOLE)};st(1,ld(2))"
-    stays = f"{_event('ld(1)', most, _FORWARD)};st(3,ld(3)-ld(4))"
+    stays = f"{_event('ld(1)', longest, _FORWARD)};st(3,ld(3)-ld(4))"
     restarts = f"{_event('ld(1)', '0', _BACK)};st(3,ld(3)-ld(4))"
     expression = (
         f"if(ld(8),if(lt(st(7,ld(7)+1),{_MOST_EVENTS}),print(ld(8),16));st(8,0));"  # 16: FFmpeg's level of errors
         f"if(eq(N,0),st(1,PTS*TB*SR);{_event('max(0,ld(1))', '0', _FIRST)});"
         "st(2,PTS*TB*SR+ld(3));st(4,ld(2)-ld(1));"
-        f"if(gt(ld(4),{hole}),if({bounded},{follows},{stays}),if(lt(ld(4),{back}),{restarts}));"
+        f"if(gt(ld(4),{hole}),if({is_bounded},{follows},{stays}),if(lt(ld(4),{back}),{restarts}));"
         "st(6,ld(1));st(1,ld(1)+NB_SAMPLES);ld(6)/SR/TB"
     )
     return f"asetpts='{expression}'"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 IsLanguage = Callable[[str], bool]
-_ASIDE = ("comment", "hearing_impaired", "visual_impaired", "descriptions", "karaoke", "clean_effects")
+_SIDE_TRACKS = ("comment", "hearing_impaired", "visual_impaired", "descriptions", "karaoke", "clean_effects")
 _ASIDE_TITLE = re.compile(r"comment|coment[aá]|kommentar|descri|beschreib|karaoke|director|isolated", re.I)
 
 
@@ -22,8 +22,8 @@ def choose_track(streams: Sequence[Mapping[str, Any]], is_wanted: IsLanguage) ->
     def rank(index: int) -> tuple[bool, bool, bool, bool, int]:
         stream = streams[index]
         unreadable = not int(stream.get("sample_rate") or 0)
-        other = not is_wanted(str(stream.get("tags", {}).get("language", "")))
-        return (unreadable, _is_aside(stream), not _disposed(stream, "default"), other, index)
+        is_foreign = not is_wanted(str(stream.get("tags", {}).get("language", "")))
+        return (unreadable, _is_aside(stream), not _has_disposition(stream, "default"), is_foreign, index)
 
     return min(range(len(streams)), key=rank)
 
@@ -38,8 +38,8 @@ def describe_track(stream: Mapping[str, Any]) -> str:
 
 def _is_aside(stream: Mapping[str, Any]) -> bool:
     title = str(stream.get("tags", {}).get("title", ""))
-    return any(_disposed(stream, name) for name in _ASIDE) or _ASIDE_TITLE.search(title) is not None
+    return any(_has_disposition(stream, name) for name in _SIDE_TRACKS) or _ASIDE_TITLE.search(title) is not None
 
 
-def _disposed(stream: Mapping[str, Any], name: str) -> bool:
+def _has_disposition(stream: Mapping[str, Any], name: str) -> bool:
     return bool(stream.get("disposition", {}).get(name))

@@ -24,15 +24,15 @@ def peaks(path: Path, buckets: int, start_s: float = 0.0, end_s: float | None = 
     Returns:
         Float32 in [-1, 1], shape ``(buckets, 2)``: lowest, highest.
     """
-    whole = frames(path)
-    count = len(whole.low)
-    first = min(max(0, int(start_s / whole.frame_s)), max(0, count - 1))
-    last = count if end_s is None else min(max(first + 1, round(end_s / whole.frame_s)), count)
+    recording = frames(path)
+    count = len(recording.low)
+    first = min(max(0, int(start_s / recording.frame_s)), max(0, count - 1))
+    last = count if end_s is None else min(max(first + 1, round(end_s / recording.frame_s)), count)
     parts = min(max(1, buckets), last - first)
     if parts <= 0:
         return np.zeros((0, 2), np.float32)
     edges = first + (np.arange(parts) * (last - first)) // parts
-    lowest = np.minimum.reduceat(whole.low[:last], edges)
-    highest = np.maximum.reduceat(whole.high[:last], edges)
+    lowest = np.minimum.reduceat(recording.low[:last], edges)
+    highest = np.maximum.reduceat(recording.high[:last], edges)
     outline = np.stack([lowest, highest], axis=1).astype(np.float32)
     return np.divide(outline, 127, dtype=np.float32)

@@ -25,7 +25,7 @@ from core.workspace import Project, Workspace
 _S = TypeVar("_S", bound=Span)
 _Reason = tuple[float, float, str]  # where a piece begins and ends, and why no clip covers it
 
-CROWDED = 300  # more clips than this in one picture cannot be told apart: their share of each column is given
+MAX_CLIPS_SHOWN = 300  # more clips than this in one picture cannot be told apart: their share of each column is given
 COLUMNS = 400
 _FINE_S = 20.0  # a stretch this short is drawn from its samples, a longer one from the frames of 10 ms
 _SLIVER_S = 0.3  # what is shorter than any clip is counted to what it lies beside
@@ -55,7 +55,7 @@ class Window:
     """A stretch of a recording as it is drawn.
 
     ``outline`` is float32 in [-1, 1], shape (columns, 2): lowest and highest sample. Where there are more than
-    `CROWDED` clips, ``parts`` is empty and ``shares`` says how much of each column is clips, 0 to 1.
+    `MAX_CLIPS_SHOWN` clips, ``parts`` is empty and ``shares`` says how much of each column is clips, 0 to 1.
     """
 
     start_s: float
@@ -88,13 +88,13 @@ def summary(project: Project, source: Source, options: SegmentOptions | None = N
         OSError, RuntimeError: the recording cannot be read.
     """
     if options is not None:
-        found = previewed(project, source.id, options)
-        lost = [Part(*_pair(span), span.reason) for span in found.lost]
-        by_level = options.only_speech and not found.speech_known
-        return Summary(found.kept_s, found.lost_s, found.lengths, lost, found.advice, by_level)
+        cutting = cached_preview(project, source.id, options)
+        gaps = [Part(*_pair(span), span.reason) for span in cutting.left_out]
+        by_level = options.only_speech and not cutting.speech_known
+        return Summary(cutting.kept_s, cutting.lost_s, cutting.lengths, gaps, cutting.advice, by_level)
     lengths = [end - start for start, end in project.store.bounds(source.id)]
-    lost = left_out_parts(project, source)
-    return Summary(sum(lengths), sum(part.seconds for part in lost), lengths, lost)
+    gaps = left_out_parts(project, source)
+    return Summary(sum(lengths), sum(part.seconds for part in gaps), lengths, gaps)
 
 
 def window(
@@ -117,15 +117,15 @@ def window(
     end_s = max(start_s, min(end_s, source.seconds))
     outline = _outline(project.sound_file(source), start_s, end_s, columns)
     if options is not None:
-        found = previewed(project, source.id, options)
-        spans = _overlapping(found.spans, start_s, end_s)
-        if len(spans) > CROWDED:
+        cutting = cached_preview(project, source.id, options)
+        spans = _overlapping(cutting.spans, start_s, end_s)
+        if len(spans) > MAX_CLIPS_SHOWN:
             return Window(start_s, end_s, outline, shares=_shares([_pair(span) for span in spans], start_s, end_s))
-        parts = [Part(*_pair(span), "clip", marks=_forced(span.forced)) for span in spans]
-        parts += [Part(*_pair(span), span.reason) for span in _overlapping(found.lost, start_s, end_s)]
+        parts = [Part(*_pair(span), "clip", marks=_end_marks(span.forced)) for span in spans]
+        parts += [Part(*_pair(span), span.reason) for span in _overlapping(cutting.left_out, start_s, end_s)]
     else:
-        clips = project.store.clips_between(source.id, start_s, end_s, CROWDED + 1)
-        if len(clips) > CROWDED:
+        clips = project.store.clips_between(source.id, start_s, end_s, MAX_CLIPS_SHOWN + 1)
+        if len(clips) > MAX_CLIPS_SHOWN:
             shares = _shares(project.store.bounds(source.id, start_s, end_s), start_s, end_s)
             return Window(start_s, end_s, outline, shares=shares)
         limits = info(project.info.engine).clip_seconds
@@ -136,7 +136,7 @@ def window(
 
 def marks_of(clip: Clip, limits: tuple[float, float]) -> tuple[str, ...]:
     """What is worth a look about a clip's bounds; ``limits`` are the shortest and longest an engine learns from."""
-    marks = _forced(clip.forced)
+    marks = _end_marks(clip.forced)
     if clip.seconds > limits[1]:
         marks += ("too_long",)
     if clip.seconds < limits[0]:
@@ -152,10 +152,10 @@ def left_out_parts(project: Project, source: Source, start_s: float = 0.0, end_s
     before, after = project.store.around(source.id, start_s, end_s)
     edges = [before, *(edge for pair in project.store.bounds(source.id, start_s, end_s) for edge in pair)]
     edges = _in_order([*edges, min(after, source.seconds)])
-    found = previewed(project, source.id, options_of_last_cut(project, source.id))
+    cutting = cached_preview(project, source.id, options_of_last_cut(project, source.id))
     begins, ends = edges[::2], edges[1::2]
-    reasons: list[_Reason] = [(*_pair(one), one.reason) for one in _overlapping(found.lost, begins[0], ends[-1])]
-    reasons += [(*_pair(span), "removed") for span in _overlapping(found.spans, begins[0], ends[-1])]
+    reasons: list[_Reason] = [(*_pair(gap), gap.reason) for gap in _overlapping(cutting.left_out, begins[0], ends[-1])]
+    reasons += [(*_pair(span), "removed") for span in _overlapping(cutting.spans, begins[0], ends[-1])]
     reasons.sort()
     parts: list[Part] = []
     first = 0
@@ -163,19 +163,19 @@ def left_out_parts(project: Project, source: Source, start_s: float = 0.0, end_s
         while first < len(reasons) and reasons[first][1] <= begin:
             first += 1
         if end - begin > 0.001:
-            parts += _divided(begin, end, reasons, first)
+            parts += _divide_gap(begin, end, reasons, first)
     return parts
 
 
-def previewed(project: Project, source_id: str, options: SegmentOptions) -> Preview:
+def cached_preview(project: Project, source_id: str, options: SegmentOptions) -> Preview:
     """`preview`, kept in memory until the words or a file of the recording change."""
     files = tuple((path.name, path.stat().st_mtime_ns) for path in project.source_files(source_id))
     stamp = (project.store.source(source_id).use, *project.store.words_stamp(source_id), *files)
-    return _previewed(project.workspace.path, project.slug, source_id, options, stamp)
+    return _cached_preview(project.workspace.path, project.slug, source_id, options, stamp)
 
 
 @lru_cache(maxsize=8)
-def _previewed(
+def _cached_preview(
     workspace: Path, slug: str, source_id: str, options: SegmentOptions, _stamp: tuple[object, ...]
 ) -> Preview:
     return preview(Project(Workspace(workspace), slug), source_id, options)
@@ -192,7 +192,7 @@ def _outline(path: Path, start_s: float, end_s: float, columns: int) -> Peaks:
     return np.stack([np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)], axis=1)
 
 
-def _divided(start_s: float, end_s: float, reasons: Sequence[_Reason], first: int) -> list[Part]:
+def _divide_gap(start_s: float, end_s: float, reasons: Sequence[_Reason], first: int) -> list[Part]:
     """A gap between clips by why it is left out: as cutting said, else because a person removed it.
 
     ``reasons`` are in order; those before ``first`` end before the gap. What is a sliver goes with its neighbour.
@@ -217,10 +217,10 @@ def _in_order(edges: list[float]) -> list[float]:
 def _shares(bounds: Sequence[tuple[float, float]], start_s: float, end_s: float) -> npt.NDArray[np.float64]:
     """How much of each of `COLUMNS` equal parts of a stretch is covered, 0 to 1."""
     edges = np.maximum.accumulate(np.array(bounds, np.float64).reshape(-1))
-    covered = np.concatenate(([0.0], np.cumsum(np.diff(edges) * (np.arange(len(edges) - 1) % 2 == 0))))
+    cumulative = np.concatenate(([0.0], np.cumsum(np.diff(edges) * (np.arange(len(edges) - 1) % 2 == 0))))
     columns = np.linspace(start_s, end_s, COLUMNS + 1)
-    filled = np.diff(np.interp(columns, edges, covered))
-    return np.clip(filled / max(1e-9, (end_s - start_s) / COLUMNS), 0.0, 1.0)
+    seconds = np.diff(np.interp(columns, edges, cumulative))
+    return np.clip(seconds / max(1e-9, (end_s - start_s) / COLUMNS), 0.0, 1.0)
 
 
 def _overlapping(spans: Sequence[_S], start_s: float, end_s: float) -> Sequence[_S]:
@@ -233,5 +233,5 @@ def _pair(span: Span) -> tuple[float, float]:
     return span.start_s, span.end_s
 
 
-def _forced(ends: str) -> tuple[str, ...]:
+def _end_marks(ends: str) -> tuple[str, ...]:
     return tuple(f"forced_{name}" for name in ("start", "end") if ends in (name, "both"))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.damage import Count, DamagedFile, Finite, put_aside, read_record, reading, whole
+from core.damage import Count, DamagedFile, Finite, put_aside, read_all, read_record, reading
 from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
 from core.engines.base import Dropped
@@ -61,11 +61,11 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
             "No clip is approved yet.",
             "Go to Review and approve the clips whose text is right.",
         )
-    hashes, broken = _hashes(project, first.used)
+    hashes, failures = _hashes(project, first.used)
     final = first
-    if broken:
-        used = [clip for clip in first.used if clip.id in hashes]
-        final = summarize(used, [*first.dropped, *broken], waiting=first.waiting, rejected=first.rejected, seed=seed)
+    if failures:
+        clips = [clip for clip in first.used if clip.id in hashes]
+        final = summarize(clips, [*first.dropped, *failures], waiting=first.waiting, rejected=first.rejected, seed=seed)
     if len(final.used) < MIN_CLIPS:
         raise UserError(
             "dataset.too_few",
@@ -76,7 +76,7 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
         )
     dataset_id = _content_id(project.info.language, final, hashes)
     target = project.datasets / dataset_id
-    if os.path.lexists(target) and whole([target], _info) == []:
+    if os.path.lexists(target) and read_all([target], _info) == []:
         put_aside(project.workspace.path, target)  # what is made anew takes its place
     if not (target / "dataset.json").exists():
         _write(project, target, dataset_id, final, hashes)
@@ -87,8 +87,8 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
 
 def datasets(project: Project, damage: list[DamagedFile] | None = None) -> list[DatasetInfo]:
     """All frozen datasets, the one frozen last first; damaged ones are passed over, and added to ``damage``."""
-    found = whole(subfolders(project.datasets), _info, damage)
-    return sorted(found, key=lambda one: one.at, reverse=True)
+    infos = read_all(subfolders(project.datasets), _info, damage)
+    return sorted(infos, key=lambda info: info.at, reverse=True)
 
 
 def latest(project: Project) -> DatasetInfo | None:
@@ -137,15 +137,15 @@ def signature(clips: Sequence[Clip]) -> str:
 
 def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], list[Dropped]]:
     hashes: dict[str, str] = {}
-    broken: list[Dropped] = []
+    failures: list[Dropped] = []
     bounds = limits(project)
     for clip in clips:
         audio = project.clip_file(clip.id)
-        if why := check_audio(clip, audio, bounds):
-            broken.append(why)
+        if failure := check_audio(clip, audio, bounds):
+            failures.append(failure)
         else:
             hashes[clip.id] = sha256_file(audio)
-    return hashes, broken
+    return hashes, failures
 
 
 def _content_id(language: str, final: Report, hashes: dict[str, str]) -> str:
@@ -208,7 +208,7 @@ def _facts(project: Project, dataset_id: str, final: Report) -> dict[str, Any]:
 
 def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
     return {
-        "dropped": [asdict(one) for one in final.dropped],
+        "dropped": [asdict(exclusion) for exclusion in final.dropped],
         "waiting": final.waiting,
         "rejected": final.rejected,
         "lights": [asdict(light) for light in final.lights],

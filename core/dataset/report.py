@@ -49,18 +49,18 @@ class Report:
 def report(project: Project, seed: int = 0) -> Report:
     """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
     bounds, text_problem = limits(project), texts(project.info.engine).text_check(project)
-    used: list[Clip] = []
-    dropped: list[Dropped] = []
+    usable: list[Clip] = []
+    exclusions: list[Dropped] = []
     for clip in project.store.clips(ClipFilter("approved")):
-        why = check(clip, _audio(project, clip), bounds, text_problem)
-        if why:
-            dropped.append(why)
+        exclusion = check(clip, _audio(project, clip), bounds, text_problem)
+        if exclusion:
+            exclusions.append(exclusion)
         else:
-            used.append(clip)
+            usable.append(clip)
     totals = project.figures.totals()
     return summarize(
-        used,
-        dropped,
+        usable,
+        exclusions,
         waiting=totals.clips - totals.approved - totals.rejected,
         rejected=totals.rejected,
         seed=seed,
@@ -73,22 +73,22 @@ def limits(project: Project) -> Limits:
 
 
 def summarize(
-    used: Sequence[Clip], dropped: Sequence[Dropped], *, waiting: int = 0, rejected: int = 0, seed: int = 0
+    usable: Sequence[Clip], exclusions: Sequence[Dropped], *, waiting: int = 0, rejected: int = 0, seed: int = 0
 ) -> Report:
     """The report over clips that were already checked."""
-    held_out = frozenset(validation(used, seed))
-    seconds = sum(clip.seconds for clip in used)
+    held_out = frozenset(validation(usable, seed))
+    seconds = sum(clip.seconds for clip in usable)
     return Report(
-        used=tuple(used),
-        dropped=tuple(dropped),
+        used=tuple(usable),
+        dropped=tuple(exclusions),
         seconds=seconds,
-        lengths=tuple(clip.seconds for clip in used),
-        train=len(used) - len(held_out),
+        lengths=tuple(clip.seconds for clip in usable),
+        train=len(usable) - len(held_out),
         val=len(held_out),
         validation_ids=held_out,
         waiting=waiting,
         rejected=rejected,
-        lights=_lights(used, seconds) if used else (),
+        lights=_lights(usable, seconds) if usable else (),
     )
 
 
@@ -102,14 +102,14 @@ def _lights(clips: Sequence[Clip], seconds: float) -> tuple[Light, ...]:
     short = sum(clip.seconds < _SHORT_S for clip in clips)
     long = sum(clip.seconds > _LONG_S for clip in clips)
     unsure = sum(clip.confidence is not None and clip.confidence < LOW_CONFIDENCE for clip in clips)
-    unended = sum(not clip.text.rstrip().endswith(_SENTENCE_END) for clip in clips)
-    mixed = min(short, long) / count
+    open_ends = sum(not clip.text.rstrip().endswith(_SENTENCE_END) for clip in clips)
+    balance = min(short, long) / count
     return (
         Light("amount", _level(seconds, *_ENOUGH_S), {"minutes": seconds / 60, "wanted": _ENOUGH_S[1] / 60}),
         # A model that never saw short clips learns one tempo of ending a sentence.
-        Light("mix", _level(mixed, 0.02, 0.1), {"short": short, "long": long, "count": count}),
+        Light("mix", _level(balance, 0.02, 0.1), {"short": short, "long": long, "count": count}),
         Light("sure", _level(-unsure / count, -0.15, -0.03), {"unsure": unsure, "count": count}),
-        Light("endings", _level(-unended / count, -0.5, -0.1), {"unended": unended, "count": count}),
+        Light("endings", _level(-open_ends / count, -0.5, -0.1), {"unended": open_ends, "count": count}),
     )
 
 

@@ -11,7 +11,7 @@ from core.records import Clip
 VALIDATION_SHARE = 0.1
 SHORTEST_S = 3.0  # as long as the shortest piece a voice is copied from while learning: less tells little of it
 # Whole recordings are held out only if they come to between these shares of the clips.
-_LEAST, _MOST = 0.05, 0.2
+_MIN_SHARE, _MAX_SHARE = 0.05, 0.2
 
 
 def validation(clips: Sequence[Clip], seed: int = 0) -> set[str]:
@@ -30,31 +30,31 @@ def validation(clips: Sequence[Clip], seed: int = 0) -> set[str]:
     by_source: dict[str, list[Clip]] = defaultdict(list)
     for clip in sorted(fit, key=lambda clip: (clip.source_id, clip.start_s, clip.id)):
         by_source[clip.source_id].append(clip)
-    whole = _whole_sources(by_source, len(fit), seed)
-    return whole or _stretches(by_source, len(fit), seed)
+    recordings = _whole_sources(by_source, len(fit), seed)
+    return recordings or _stretches(by_source, len(fit), seed)
 
 
 def _whole_sources(by_source: dict[str, list[Clip]], total: int, seed: int) -> set[str]:
-    chosen: set[str] = set()
-    wanted = VALIDATION_SHARE * total
+    val_ids: set[str] = set()
+    target = VALIDATION_SHARE * total
     for source_id in sorted(by_source, key=lambda source_id: _rank(seed, source_id)):
         ids = {clip.id for clip in by_source[source_id]}
-        if len(chosen) < wanted and len(chosen) + len(ids) <= _MOST * total:
-            chosen |= ids
-    return chosen if len(chosen) >= max(1.0, _LEAST * total) else set()
+        if len(val_ids) < target and len(val_ids) + len(ids) <= _MAX_SHARE * total:
+            val_ids |= ids
+    return val_ids if len(val_ids) >= max(1.0, _MIN_SHARE * total) else set()
 
 
 def _stretches(by_source: dict[str, list[Clip]], total: int, seed: int) -> set[str]:
-    chosen: set[str] = set()
+    ids: set[str] = set()
     for source_id, clips in by_source.items():
         size = round(VALIDATION_SHARE * len(clips))
         if 0 < size < len(clips):
             begin = _rank(seed, source_id) % (len(clips) - size + 1)
-            chosen |= {clip.id for clip in clips[begin : begin + size]}
-    if not chosen:
-        everything = [clip for clips in by_source.values() for clip in clips]
-        chosen = {everything[_rank(seed, "all") % total].id}
-    return chosen
+            ids |= {clip.id for clip in clips[begin : begin + size]}
+    if not ids:
+        all_clips = [clip for clips in by_source.values() for clip in clips]
+        ids = {all_clips[_rank(seed, "all") % total].id}
+    return ids
 
 
 def _rank(seed: int, name: str) -> int:

@@ -20,8 +20,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from core.damage import DamagedFile, UnixTime, check_file, read_record, whole
-from core.files import HIDDEN, open_regular, rename_to_free, subfolders, write_atomic, write_json
+from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
+from core.files import TEMP_PREFIX, open_regular, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
@@ -150,7 +150,7 @@ class Job:
     def _draft(cls, parent: Path, kind: str, arguments: dict[str, Any], title: str, files: Mapping[str, str]) -> Job:
         """A whole job in a hidden folder."""
         parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=parent))
+        hidden = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=parent))
         try:
             for name, text in files.items():
                 write_atomic(hidden / name, text)
@@ -319,7 +319,7 @@ def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None) -> list[Job
     What is damaged is passed over, and added to ``damage`` if that is given.
     """
     folders = (path for parent in parents for path in subfolders(parent))
-    jobs = whole((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
+    jobs = read_all((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
     return [job for _, job in sorted(jobs, key=lambda dated: dated[0], reverse=True)]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.audio.loudness import match_loudness, reachable_lufs
 from core.audio.samples import read, write_wav
-from core.damage import Count, DamagedFile, UnixTime, read_record, whole
+from core.damage import Count, DamagedFile, UnixTime, read_all, read_record
 from core.errors import UserError
 from core.files import write_json
 from core.listening.candidates import Candidate, Sentence, by_name, candidates, comparable
@@ -278,7 +278,7 @@ def _records(project: Project) -> list[dict[str, Any]]:
 
 def notes(project: Project, damage: list[DamagedFile] | None = None) -> list[dict[str, Any]]:
     """What is noted of each pair; damaged notes are passed over, and added to ``damage`` if that is given."""
-    return whole((_folder(project) / "pairs").glob("[!.]*.json"), _note, damage)
+    return read_all((_folder(project) / "pairs").glob("[!.]*.json"), _note, damage)
 
 
 def _note(path: Path) -> dict[str, Any]:

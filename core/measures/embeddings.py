@@ -35,18 +35,18 @@ def load(path: Path) -> tuple[list[str], Embedding]:
     return list(last), np.asarray(rows["voice"][list(last.values())], dtype=np.float32).reshape(-1, SIZE)
 
 
-def tidy(project: Project, wanted: Collection[str]) -> set[str]:
+def tidy(project: Project, clip_ids: Collection[str]) -> set[str]:
     """Drop what is no clip any more, or was not written to its end; returns the ids that are there."""
     path = embeddings_file(project)
     rows = _rows(path)
     last = {clip_id.decode(): index for index, clip_id in enumerate(rows["id"])}
-    keep = [index for clip_id, index in last.items() if clip_id in wanted]
+    keep = [index for clip_id, index in last.items() if clip_id in clip_ids]
     if path.exists() and path.stat().st_size != len(keep) * _ROW.itemsize:
         with replacing(path) as temporary:
             rows[keep].tofile(temporary)
-    return {clip_id for clip_id in last if clip_id in wanted}
+    return {clip_id for clip_id in last if clip_id in clip_ids}
 
 
 def _rows(path: Path) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    whole = os.path.getsize(path) // _ROW.itemsize if path.exists() else 0
-    return np.fromfile(path, _ROW, whole) if whole else np.zeros(0, _ROW)
+    count = os.path.getsize(path) // _ROW.itemsize if path.exists() else 0
+    return np.fromfile(path, _ROW, count) if count else np.zeros(0, _ROW)

@@ -14,7 +14,7 @@ SOUND_FLAGS = ("other_voice", "noisy", "clipped", "cut_word", "quiet", "narrow",
 FLAGS = TEXT_FLAGS + SOUND_FLAGS
 
 NOISY_DB = 15.0  # signal to noise; a quiet room gives 30 and more
-CLIPPED = 0.001  # share of samples in flat tops
+CLIPPING_SHARE = 0.001  # share of samples in flat tops
 QUIET_LUFS = -42.0  # raised from there to -23 LUFS, the microphone's own noise comes along
 NARROW_HZ = 6_000.0  # telephones end at 3,400 Hz, the training sound at 11,025 Hz
 EDGE_S = 0.015  # less quiet than this at an end: a word may have been cut
@@ -54,16 +54,16 @@ def sound_flags(clip: Clip, least: float = STRANGE) -> str:
         least: see `least_likeness`.
     """
     limit = least if clip.seconds >= SHORT_S else STRANGE_SHORT
-    found = {
+    applies = {
         "other_voice": _below(clip.speaker_similarity, limit),
         "noisy": _below(clip.snr_db, NOISY_DB),
-        "clipped": clip.clipped_fraction is not None and clip.clipped_fraction > CLIPPED,
+        "clipped": clip.clipped_fraction is not None and clip.clipped_fraction > CLIPPING_SHARE,
         "cut_word": bool(clip.forced) or _below(clip.lead_s, EDGE_S) or _below(clip.tail_s, EDGE_S),
         "quiet": _below(clip.loudness_lufs, QUIET_LUFS),
         "narrow": _below(clip.bandwidth_hz, NARROW_HZ),
         "unnatural": _below(clip.naturalness, UNNATURAL),
     }
-    return " ".join(code for code in SOUND_FLAGS if found[code])
+    return " ".join(code for code in SOUND_FLAGS if applies[code])
 
 
 def lights(clip: Clip) -> list[Light]:

@@ -41,11 +41,11 @@ def embed(samples: Samples) -> Embedding:
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
     gain = max(1.0, 10 ** (_LEAST_DBFS / 20) / rms) if rms > 0 else 1.0
     spans, pieces = encoder.compute_partial_slices(len(samples), _PARTIALS_PER_S, _COVERAGE)
-    padded = np.zeros(max(spans[-1].stop, len(samples)), np.float32)
-    padded[: len(samples)] = samples * np.float32(gain)
+    signal = np.zeros(max(spans[-1].stop, len(samples)), np.float32)
+    signal[: len(samples)] = samples * np.float32(gain)
     with torch.inference_mode():
         spectrum = torch.stft(
-            torch.from_numpy(padded), _WINDOW, _HOP, window=window, pad_mode="constant", return_complex=True
+            torch.from_numpy(signal), _WINDOW, _HOP, window=window, pad_mode="constant", return_complex=True
         )
         mels = spectrum.abs().square().T @ bands
         voices = encoder(torch.stack([mels[piece] for piece in pieces])).numpy()

@@ -20,9 +20,9 @@ from core.measures.flags import sound_flags
 from core.measures.likeness import Embedding
 from core.measures.sound import bandwidth_hz, snr_db
 from core.measures.start import left_to_measure
-from core.measures.voices import rate, voices
+from core.measures.voices import update_similarity, voices
 from core.records import Clip, ClipFilter, Source
-from core.transcription.background import each
+from core.transcription.background import map_in_threads
 from core.workspace import Project
 
 _AROUND_S = 0.2  # the pause around a clip, where the room is heard best
@@ -44,8 +44,8 @@ class Tally:
     def result(self, project: Project) -> dict[str, Any]:
         """Facts for the closing sentence; ``voices`` is 0 where they were not told apart."""
         facts: dict[str, Any] = {name: getattr(self, name) for name in ("measured", "failed", "left", "missing")}
-        flagged = sum(bool(clip.sound_flags) for clip in project.store.clips(ClipFilter("usable")))
-        return {**facts, "flagged": flagged, "voices": len(voices(project))}
+        flag_count = sum(bool(clip.sound_flags) for clip in project.store.clips(ClipFilter("usable")))
+        return {**facts, "flagged": flag_count, "voices": len(voices(project))}
 
 
 def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -> dict[str, Any]:
@@ -60,32 +60,32 @@ def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -
     Raises:
         Cancelled: Stop was pressed; holds the result so far.
     """
-    wanted = [clip for clip in clips if clip.status != "rejected" and left_to_measure(clip)]
-    tally = Tally(left=len(wanted), missing=_missing(reporter))
-    known = embeddings.tidy(project, {clip.id for clip in project.store.clips()})
+    queue = [clip for clip in clips if clip.status != "rejected" and left_to_measure(clip)]
+    tally = Tally(left=len(queue), missing=_missing(reporter))
+    voice_ids = embeddings.tidy(project, {clip.id for clip in project.store.clips()})
     try:
-        if wanted:
-            _measure_all(project, wanted, known, reporter, tally)
+        if queue:
+            _measure_all(project, queue, voice_ids, reporter, tally)
         reporter.progress("measure_compare", 0, 1)
-        rate(project)
+        update_similarity(project)
         reporter.progress("measure_compare", 1, 1)
     except Cancelled:
         raise Cancelled(tally.result(project)) from None
     return tally.result(project)
 
 
-def _measure_all(project: Project, clips: list[Clip], known: set[str], reporter: Reporter, tally: Tally) -> None:
+def _measure_all(project: Project, clips: list[Clip], voice_ids: set[str], reporter: Reporter, tally: Tally) -> None:
     _warm_up(reporter, partial(_load, clips))
     sources = {source.id: source for source in project.store.sources()}
     total = len(clips)
     reporter.progress("measure_clips", 0, total)
-    work = partial(_measure, project, sources, known)
-    for clip, found in each(clips, work, min(_MOST_AT_ONCE, os.cpu_count() or 1), reporter.check_stop):
-        if isinstance(found, Exception):
-            _set_aside(clip, found, reporter)
+    work = partial(_measure, project, sources, voice_ids)
+    for clip, result in map_in_threads(clips, work, min(_MOST_AT_ONCE, os.cpu_count() or 1), reporter.check_stop):
+        if isinstance(result, Exception):
+            _set_aside(clip, result, reporter)
             tally.failed += 1
         else:
-            measures, voice = found
+            measures, voice = result
             if voice is not None:
                 embeddings.append(project, clip.id, voice)
             project.store.measure_clip(clip.id, **measures)
@@ -107,7 +107,7 @@ def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:
 
 
 def _measure(
-    project: Project, sources: dict[str, Source], known: set[str], clip: Clip
+    project: Project, sources: dict[str, Source], voice_ids: set[str], clip: Clip
 ) -> tuple[Measures, Embedding | None]:
     """The measures a clip lacks by their names, and its embedding if it has none yet."""
     lacking = left_to_measure(clip)
@@ -121,7 +121,7 @@ def _measure(
         samples, _ = read(project.clip_file(clip.id), sample_rate=likeness.RATE_HZ)
         if len(samples) < _SHORTEST_S * likeness.RATE_HZ:
             raise ValueError("it is empty")
-        if "likeness" in lacking and clip.id not in known:
+        if "likeness" in lacking and clip.id not in voice_ids:
             voice = likeness.embed(samples)
         if "naturalness" in lacking:
             measures["naturalness"] = round(naturalness.score(samples), 3)
@@ -131,27 +131,27 @@ def _measure(
 
 def _of_the_recording(project: Project, source: Source, clip: Clip) -> Measures:
     """What is measured on the recording's piece, at its own rate, with the pause around it."""
-    around, rate_hz = read(project.sound_file(source), clip.start_s - _AROUND_S, clip.end_s + _AROUND_S)
+    wide, rate_hz = read(project.sound_file(source), clip.start_s - _AROUND_S, clip.end_s + _AROUND_S)
     first = round(min(clip.start_s, _AROUND_S) * rate_hz)
-    piece = around[first : first + round(clip.seconds * rate_hz)]
+    piece = wide[first : first + round(clip.seconds * rate_hz)]
     if len(piece) < _SHORTEST_S * rate_hz:
         raise ValueError("it lies outside of its recording")
-    found: Measures = {"snr_db": round(snr_db(around, rate_hz), 2), "bandwidth_hz": round(bandwidth_hz(piece, rate_hz))}
-    return found | _usually_known(clip, piece, rate_hz)
+    facts: Measures = {"snr_db": round(snr_db(wide, rate_hz), 2), "bandwidth_hz": round(bandwidth_hz(piece, rate_hz))}
+    return facts | _usually_known(clip, piece, rate_hz)
 
 
 def _usually_known(clip: Clip, piece: Samples, rate_hz: int) -> Measures:
     """What is measured when a clip is cut; clips from before that was so lack it."""
-    found: Measures = {}
+    measures: Measures = {}
     if clip.clipped_fraction is None:
-        found["clipped_fraction"] = clipped_fraction(piece)
+        measures["clipped_fraction"] = clipped_fraction(piece)
     if clip.peak_dbfs is None:
-        found["peak_dbfs"] = max(-120.0, round(true_peak_dbfs(piece), 2))
+        measures["peak_dbfs"] = max(-120.0, round(true_peak_dbfs(piece), 2))
     if clip.loudness_lufs is None:
-        found["loudness_lufs"] = max(-120.0, round(loudness_lufs(piece, rate_hz), 2))
+        measures["loudness_lufs"] = max(-120.0, round(loudness_lufs(piece, rate_hz), 2))
     if clip.lead_s is None or clip.tail_s is None:
-        found["lead_s"], found["tail_s"] = quiet_ends(piece, rate_hz)
-    return found
+        measures["lead_s"], measures["tail_s"] = quiet_ends(piece, rate_hz)
+    return measures
 
 
 def _missing(reporter: Reporter) -> list[str]:
@@ -187,6 +187,6 @@ def _load(clips: list[Clip], _: None) -> None:
 def _warm_up(reporter: Reporter, load: Callable[[None], None]) -> None:
     """Load in a thread of its own, so that Stop is seen meanwhile."""
     reporter.progress("measure_load", 0, 1)
-    for _, error in each([None], load, 1, reporter.check_stop):
+    for _, error in map_in_threads([None], load, 1, reporter.check_stop):
         if isinstance(error, Exception):
             raise error

@@ -61,8 +61,8 @@ def bandwidth_hz(samples: Samples, rate: int) -> float:
     loud = np.percentile(bands, _OFTEN, axis=0)
     if loud.max() <= 0:
         return 0.0
-    heard = np.flatnonzero(loud > loud.max() * 10 ** (-_CLIFF_DB / 10))
-    return float(min((heard[-1] + 1) * width * rate / size, rate / 2))
+    audible = np.flatnonzero(loud > loud.max() * 10 ** (-_CLIFF_DB / 10))
+    return float(min((audible[-1] + 1) * width * rate / size, rate / 2))
 
 
 def _powers(samples: Samples, rate: int, frame_s: float) -> _Powers:

@@ -42,27 +42,27 @@ def voices(project: Project) -> list[Voice]:
 
     Voices are found by agglomerative clustering (average linkage) of embeddings. A few odd clips are no voice.
     """
-    found = _found(project)
-    if found is None:
+    clustering = _clustering(project)
+    if clustering is None:
         return []
     seconds = project.figures.clip_seconds()
     members: dict[int, list[str]] = {}
-    for clip_id, number in found.nearest:
+    for clip_id, number in clustering.nearest:
         if number >= 0 and clip_id in seconds:
             members.setdefault(number, []).append(clip_id)
-    made = []
-    for number, here in members.items():
-        examples = [one for one in here if seconds[one] >= SHORT_S] or here
-        total = sum(seconds[one] for one in here)
-        made.append(Voice(number, tuple(here), total, tuple(examples[:_EXAMPLES])))
-    made.sort(key=lambda voice: -voice.seconds)
-    return [voice for place, voice in enumerate(made) if place == 0 or voice.seconds >= _LEAST_S]
+    result = []
+    for number, clip_ids in members.items():
+        examples = [id_ for id_ in clip_ids if seconds[id_] >= SHORT_S] or clip_ids
+        total = sum(seconds[id_] for id_ in clip_ids)
+        result.append(Voice(number, tuple(clip_ids), total, tuple(examples[:_EXAMPLES])))
+    result.sort(key=lambda voice: -voice.seconds)
+    return [voice for place, voice in enumerate(result) if place == 0 or voice.seconds >= _LEAST_S]
 
 
-def several(project: Project) -> bool:
+def has_several_voices(project: Project) -> bool:
     """Whether more than one voice was found, rejected clips included: cheap where there is only one."""
-    found = _found(project)
-    return found is not None and len(found.centres) > 1
+    clustering = _clustering(project)
+    return clustering is not None and len(clustering.centres) > 1
 
 
 def voices_stamp(project: Project) -> str:
@@ -71,45 +71,45 @@ def voices_stamp(project: Project) -> str:
     return f"{path.stat().st_mtime_ns}-{path.stat().st_size}" if path.exists() else ""
 
 
-def keep_voice(project: Project, voice: int, *, seen: str | None = None) -> int:
+def keep_voice(project: Project, voice: int, *, stamp: str | None = None) -> int:
     """Reject the clips of all other voices, as one change that is undone as one; returns how many.
 
-    What likeness is measured against is then the voice that is kept. ``seen`` is the `voices_stamp` as the
+    What likeness is measured against is then the voice that is kept. ``stamp`` is the `voices_stamp` as the
     person was shown them.
 
     Raises:
         UserError: ``measure.voice_gone``: the clips were measured anew meanwhile.
     """
-    found = voices(project)
-    if (seen is not None and seen != voices_stamp(project)) or voice not in [one.number for one in found]:
+    all_voices = voices(project)
+    if (stamp is not None and stamp != voices_stamp(project)) or voice not in [v.number for v in all_voices]:
         raise UserError("measure.voice_gone", "This voice is no longer there.", "Reload the page.")
-    others = [clip_id for one in found if one.number != voice for clip_id in one.clips]
-    count = project.store.edit_clips(others, status="rejected", reason=OTHER_VOICE)
-    rate(project)
+    rejects = [clip_id for v in all_voices if v.number != voice for clip_id in v.clips]
+    count = project.store.edit_clips(rejects, status="rejected", reason=OTHER_VOICE)
+    update_similarity(project)
     return count
 
 
-def rate(project: Project) -> None:
+def update_similarity(project: Project) -> None:
     """Compare all clips with the project's voice (the one with most seconds not rejected); renew their flags."""
-    found = _found(project)
+    clustering = _clustering(project)
     likeness: dict[str, float] = {}
-    if found is not None:
+    if clustering is not None:
         main = next(iter(voices(project)), None)
-        centre = found.centres[main.number if main else 0]
-        likeness = dict(zip(found.ids, (found.vectors @ centre).tolist(), strict=True))
+        centre = clustering.centres[main.number if main else 0]
+        likeness = dict(zip(clustering.ids, (clustering.vectors @ centre).tolist(), strict=True))
     clips = project.store.clips()
     least = least_likeness([likeness[clip.id] for clip in clips if clip.id in likeness and clip.status != "rejected"])
     rows: dict[str, Mapping[str, float | str | None]] = {}
     for clip in clips:
-        rated = replace(clip, speaker_similarity=likeness.get(clip.id, clip.speaker_similarity))
-        flags = sound_flags(rated, least)
-        if (rated.speaker_similarity, flags) != (clip.speaker_similarity, clip.sound_flags):
-            rows[clip.id] = {"speaker_similarity": rated.speaker_similarity, "sound_flags": flags}
+        fresh = replace(clip, speaker_similarity=likeness.get(clip.id, clip.speaker_similarity))
+        flags = sound_flags(fresh, least)
+        if (fresh.speaker_similarity, flags) != (clip.speaker_similarity, clip.sound_flags):
+            rows[clip.id] = {"speaker_similarity": fresh.speaker_similarity, "sound_flags": flags}
     project.store.measure_clips(rows)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Clustering:
     """``nearest`` is each clip's id and voice (-1: none), those nearest to their voice's centre first."""
 
     ids: list[str]
@@ -118,7 +118,7 @@ class _Found:
     nearest: list[tuple[str, int]]
 
 
-def _found(project: Project) -> _Found | None:
+def _clustering(project: Project) -> _Clustering | None:
     path = embeddings_file(project)
     if not path.exists():
         return None
@@ -127,15 +127,15 @@ def _found(project: Project) -> _Found | None:
 
 
 @lru_cache(maxsize=4)
-def _find(path: Path, _changed_ns: int, _size: int) -> _Found | None:
+def _find(path: Path, _changed_ns: int, _size: int) -> _Clustering | None:
     ids, vectors = load(path)
     if not ids:
         return None
     labels, centres = cluster(vectors)
     own = np.where(labels < 0, 0, labels)
     nearness = np.einsum("ij,ij->i", vectors, centres[own])
-    whose = labels.tolist()
-    return _Found(ids, vectors, centres, [(ids[at], whose[at]) for at in np.argsort(-nearness).tolist()])
+    owner = labels.tolist()
+    return _Clustering(ids, vectors, centres, [(ids[at], owner[at]) for at in np.argsort(-nearness).tolist()])
 
 
 def cluster(vectors: Embedding) -> tuple[_Labels, Embedding]:
@@ -147,9 +147,9 @@ def cluster(vectors: Embedding) -> tuple[_Labels, Embedding]:
     Returns:
         The voice of each clip (-1: like none), shape ``(clips,)``, and the voices' centres, shape ``(voices, size)``.
     """
-    chosen = vectors[:: -(-len(vectors) // _SAMPLE)]
-    first = _linked(chosen)
-    groups = [chosen[first == one] for one in np.unique(first)]
+    sample = vectors[:: -(-len(vectors) // _SAMPLE)]
+    first = _linkage(sample)
+    groups = [sample[first == label] for label in np.unique(first)]
     groups.sort(key=len, reverse=True)
     large = [group for group in groups if len(group) >= _LEAST_CLIPS] or groups[:1]
     centres = np.stack([centre(group) for group in large])
@@ -166,7 +166,7 @@ def centre(vectors: Embedding) -> Embedding:
     return _unit(vectors[keep].mean(axis=0))
 
 
-def _linked(vectors: Embedding) -> _Labels:
+def _linkage(vectors: Embedding) -> _Labels:
     if len(vectors) < 2:
         return np.zeros(len(vectors), np.intp)
     from scipy.cluster.hierarchy import fcluster, linkage

@@ -94,13 +94,13 @@ _WRITINGS = {
     "ko": Writing(("cp949",), common=_HANGUL, script="hangul"),
     "hi": Writing((), "".join(map(chr, range(0x900, 0x980))), "करसनतमहपयलवज"),
 }  # fmt: skip
-_OTHER = Writing(_WESTERN, "áàâäãåæçéèêëíìîïñóòôöõøœúùûüß")
+_DEFAULT_WRITING = Writing(_WESTERN, "áàâäãåæçéèêëíìîïñóòôöõøœúùûüß")
 
 
 def writing_of(language: str) -> Writing:
     """How a language is written, by its code (``pt-BR``); an unknown one as those of the west are."""
     parts = language.strip().lower().replace("_", "-").split("-")
-    writing = _WRITINGS.get({"nb": "no", "nn": "no", "iw": "he"}.get(parts[0], parts[0]), _OTHER)
+    writing = _WRITINGS.get({"nb": "no", "nn": "no", "iw": "he"}.get(parts[0], parts[0]), _DEFAULT_WRITING)
     if parts[0] == "zh" and {"tw", "hk", "mo", "hant"} & set(parts):
         return Writing(writing.encodings[::-1], common=writing.common, script=writing.script)
     return writing

@@ -24,7 +24,7 @@ _MOST_RATIO = 1_000  # of a whole archive; sound hardly shrinks, and zeros shrin
 _BLOCK_BYTES = 1 << 20
 _IN_MEMORY_BYTES = 30_000_000  # a clip; larger files go over the disk
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others unpack a whole block at once, however large it gets
-_IGNORED = ("__MACOSX/", ".git/")
+_IGNORED_FOLDERS = ("__MACOSX/", ".git/")
 _IGNORED_NAMES = ("thumbs.db", "desktop.ini")
 
 
@@ -43,10 +43,10 @@ class Folder:
         """
         names = []
         for folder, below, files in os.walk(self.path):
-            below[:] = [one for one in below if not one.startswith(".")]
+            below[:] = [subfolder for subfolder in below if not subfolder.startswith(".")]
             relative = Path(folder).relative_to(self.path)
-            found = ((relative / file).as_posix() for file in files)
-            names += [self._readable(name) for name in found if _is_wanted(name) and self._is_inside(name)]
+            paths = ((relative / file).as_posix() for file in files)
+            names += [self._readable(name) for name in paths if _is_wanted(name) and self._is_inside(name)]
         return sorted(names)
 
     def _readable(self, name: str) -> str:
@@ -84,12 +84,12 @@ class Folder:
             return file.read(count)
 
     @contextlib.contextmanager
-    def opened(self, name: str) -> Iterator[IO[bytes]]:
+    def open_file(self, name: str) -> Iterator[IO[bytes]]:
         """A file to read and seek in."""
         with open(self._path(name), "rb") as file:
             yield file
 
-    stream = opened
+    stream = open_file
 
     @contextlib.contextmanager
     def local(self, name: str, _folder: Path, _on_block: Callable[[], object] | None = None) -> Iterator[Path]:
@@ -125,25 +125,25 @@ class Zip:
             members = self._zip.infolist()
             names = names_of(members, language)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error):
-            raise self._broken() from None
+            raise self._broken_zip() from None
         try:
             self._check(members, [name for name, *_ in names], path.stat().st_size, max_bytes)
         except BaseException:
             self._zip.close()
             raise
-        pairs = [(one, name) for one, name in zip(members, names, strict=True) if not name[0].endswith("/")]
-        self._members = {name[0]: one for one, name in pairs if _is_wanted(name[0])}
+        pairs = [(member, name) for member, name in zip(members, names, strict=True) if not name[0].endswith("/")]
+        self._members = {name[0]: member for member, name in pairs if _is_wanted(name[0])}
         self._aliases = {name[0]: name[1:] for _, name in pairs}
 
-    def _broken(self) -> UserError:
+    def _broken_zip(self) -> UserError:
         return UserError(
             "archive.broken", "“{name}” is not a zip file, or is damaged.", "Make it again, or copy it again.",
             name=self.name,
         )  # fmt: skip
 
-    def _check(self, members: list[zipfile.ZipInfo], names: list[str], packed: int, max_bytes: int) -> None:
-        total = sum(one.file_size for one in members)
-        if total > max_bytes or total > max(packed, 100_000) * _MOST_RATIO:
+    def _check(self, members: list[zipfile.ZipInfo], names: list[str], packed_bytes: int, max_bytes: int) -> None:
+        total = sum(member.file_size for member in members)
+        if total > max_bytes or total > max(packed_bytes, 100_000) * _MOST_RATIO:
             raise UserError(
                 "archive.too_large",
                 "“{name}” would be too large once unpacked ({count} files, {gigabytes} GB).",
@@ -152,22 +152,22 @@ class Zip:
                 count=len(members),
                 gigabytes=f"{total / 1e9:.1f}",
             )
-        seen: dict[str, str] = {}
-        for one, name in zip(members, names, strict=True):
-            if one.flag_bits & 0x1:
+        first_names: dict[str, str] = {}
+        for member, name in zip(members, names, strict=True):
+            if member.flag_bits & 0x1:
                 raise UserError(
                     "archive.locked", "“{name}” is locked with a password.", "Make it again without one.",
                     name=self.name,
                 )  # fmt: skip
-            if one.compress_type not in _METHODS:
+            if member.compress_type not in _METHODS:
                 raise UserError(
                     "archive.method",
                     "“{name}” is packed in a way that is not read here (method {method}).",
                     "Make it again as a plain zip (“Deflate”), as systems do by themselves.",
                     name=self.name,
-                    method=one.compress_type,
+                    method=member.compress_type,
                 )
-            if not _is_safe(one, name):
+            if not _is_safe(member, name):
                 raise UserError(
                     "archive.unsafe",
                     "“{name}” holds “{member}”, which a zip of recordings has no reason to hold.",
@@ -175,15 +175,15 @@ class Zip:
                     name=self.name,
                     member=name[:120],
                 )
-            other = seen.setdefault(name.casefold(), name)
-            if other is not name:
+            first_name = first_names.setdefault(name.casefold(), name)
+            if first_name is not name:
                 raise UserError(
                     "archive.clash",
                     "“{name}” holds “{member}” and “{other}”, whose names differ in nothing but capitals, if at all.",
                     "Rename one of them and make the zip again.",
                     name=self.name,
                     member=name[:120],
-                    other=other[:120],
+                    other=first_name[:120],
                 )
 
     def names(self) -> list[str]:
@@ -208,7 +208,7 @@ class Zip:
             with self._zip.open(self._members[name]) as file:
                 return file.read(count)
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError):
-            raise self._broken() from None
+            raise self._broken_zip() from None
 
     @contextlib.contextmanager
     def stream(self, name: str) -> Iterator[IO[bytes]]:
@@ -221,16 +221,16 @@ class Zip:
             with self._zip.open(self._members[name]) as file:
                 yield file
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError):
-            raise self._broken() from None
+            raise self._broken_zip() from None
 
     @contextlib.contextmanager
-    def opened(self, name: str) -> Iterator[IO[bytes]]:
+    def open_file(self, name: str) -> Iterator[IO[bytes]]:
         """A file to read and seek in: in memory if it is small, else in a file that has no name."""
         small = self.bytes_of(name) <= _IN_MEMORY_BYTES
-        with io.BytesIO() if small else tempfile.TemporaryFile() as kept:
-            self._unpack(name, kept)
-            kept.seek(0)
-            yield kept
+        with io.BytesIO() if small else tempfile.TemporaryFile() as file:
+            self._unpack(name, file)
+            file.seek(0)
+            yield file
 
     def _unpack(self, name: str, target: IO[bytes], on_block: Callable[[], object] | None = None) -> None:
         """Write a file's content to ``target`` block by block; OSError if it is damaged."""
@@ -263,9 +263,9 @@ class Zip:
         self._zip.close()
 
 
-def _is_safe(one: zipfile.ZipInfo, name: str) -> bool:
+def _is_safe(member: zipfile.ZipInfo, name: str) -> bool:
     """A plain file or folder below the archive: no way out, no link, no device, no control characters."""
-    kind = stat.S_IFMT(one.external_attr >> 16)
+    kind = stat.S_IFMT(member.external_attr >> 16)
     parts = PurePosixPath(name).parts
     return (
         kind in (0, stat.S_IFREG, stat.S_IFDIR)
@@ -291,7 +291,7 @@ def _too_many(name: str, count: int) -> UserError:
 
 def _is_wanted(name: str) -> bool:
     last = PurePosixPath(name).name
-    junk = any(name.startswith(one) or f"/{one}" in name for one in _IGNORED)
+    junk = any(name.startswith(ignored) or f"/{ignored}" in name for ignored in _IGNORED_FOLDERS)
     return not junk and not last.startswith(".") and last.lower() not in _IGNORED_NAMES
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedCaption:
     """A caption that was skipped: the line of its times, counted from 1, and what stands there."""
 
     line: int

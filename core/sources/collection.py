@@ -21,7 +21,7 @@ from core.jobs.reporter import Reporter
 from core.records import DATA_SET, Clip, Source
 from core.sources.archive import Folder, Zip
 from core.sources.companions import title_of
-from core.sources.datasets import Reading, opened, read, refuse_unagreed
+from core.sources.datasets import Reading, open_place, read, refuse_unagreed
 from core.sources.joining import Placed, join
 from core.sources.list_texts import ListReport
 from core.sources.subtitles import evenly
@@ -62,7 +62,7 @@ def bring(
         UserError: ``archive.*``, ``collection.*``, ``audio.too_long``.
         Cancelled: stopped; nothing is left behind.
     """
-    place = opened(path, name, project.info.language)
+    place = open_place(path, name, project.info.language)
     source_id = free_id(project)
     recording = project.source_file(source_id)
     try:

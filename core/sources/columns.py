@@ -58,12 +58,12 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _LANGUAGES_MOST = 20
 _IPA = re.compile("[ɐ-ʯˈˌːˑ̃θðŋɾβ]")
 _ARPABET = re.compile(r"[A-Z]{1,2}[0-2]?|sil|sp|spn|\W+")
-_TONED = re.compile(r"[a-zü]+[1-5]")
+_TONE_SYLLABLE = re.compile(r"[a-zü]+[1-5]")
 _PINYIN = re.compile(r"[a-zü]+[1-5]|\W+")
 # Scripts that write words without spaces between them.
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _ALIKE = 0.6  # of letters in the same order: a text and its normalised copy; a translation has 0.3
-_COMPARED = 40
+_COMPARED_ROWS = 40
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 _SHORT_WORDS, _MORE_WORDS = 3.5, 1.7
 
@@ -94,7 +94,7 @@ class TextColumns:
 def plain_heading(cell: str) -> str:
     """A heading as it is compared: ``Áudio file`` is ``audio_file``."""
     letters = unicodedata.normalize("NFKD", cell.strip(" \t\"'\ufeff").casefold())
-    return re.sub(r"[\s\-./]+", "_", "".join(one for one in letters if not unicodedata.combining(one)))
+    return re.sub(r"[\s\-./]+", "_", "".join(letter for letter in letters if not unicodedata.combining(letter)))
 
 
 KNOWN_HEADINGS = frozenset(
@@ -109,21 +109,21 @@ def is_heading(row: Sequence[str]) -> bool:
     """Whether a first row that names no sound looks like headings: a known one, or short words without an end mark."""
     if any(plain_heading(cell) in KNOWN_HEADINGS for cell in row):
         return True
-    filled = [cell.strip() for cell in row if cell.strip()]
-    return bool(filled) and all(
+    contents = [cell.strip() for cell in row if cell.strip()]
+    return bool(contents) and all(
         len(cell) <= 40 and len(cell.split()) <= 3 and cell[-1].isalnum() and not cell.lower().endswith(SOUNDS)
-        for cell in filled
+        for cell in contents
     )
 
 
 def columns_of(rows: Sequence[Sequence[str]], file: int, headings: Sequence[str] = ()) -> list[Column]:
     """What each column holds, by its cells in these rows and its heading; ``file`` is the one that names the sounds."""
     width = max([len(headings), *map(len, rows)], default=0)
-    found = []
+    columns = []
     for index in range(width):
         heading = headings[index].strip() if index < len(headings) else ""
         if index == file:
-            found.append(Column(heading, "file"))
+            columns.append(Column(heading, "file"))
             continue
         cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
         role, words = _role(cells), _words(cells)
@@ -131,8 +131,8 @@ def columns_of(rows: Sequence[Sequence[str]], file: int, headings: Sequence[str]
         if plain in _NO_TEXT and role in ("text", "word", "label"):
             role = "speaker" if plain in _SPEAKER else "other"
         ends = sum(_ends_sentence(cell) for cell in cells)
-        found.append(Column(heading, role, words, ends * 3 > len(cells)))
-    return found
+        columns.append(Column(heading, role, words, ends * 3 > len(cells)))
+    return columns
 
 
 def text_columns(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> TextColumns:
@@ -143,11 +143,11 @@ def text_columns(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Te
     """
     readable = [index for index, column in enumerate(columns) if column.role == "text"]
     possible = [index for index, column in enumerate(columns) if column.role in ("text", "word", "label")]
-    named = [index for index in possible if plain_heading(columns[index].heading) in TEXT]
-    if named:
-        named.sort(key=lambda index: TEXT.index(plain_heading(columns[index].heading)))
-        copies = [index for index in named[1:] if _alike(rows, named[0], index)]
-        return TextColumns((named[0], *copies), len(copies) == len(named) - 1)
+    headed = [index for index in possible if plain_heading(columns[index].heading) in TEXT]
+    if headed:
+        headed.sort(key=lambda index: TEXT.index(plain_heading(columns[index].heading)))
+        copies = [index for index in headed[1:] if _alike(rows, headed[0], index)]
+        return TextColumns((headed[0], *copies), len(copies) == len(headed) - 1)
     if not readable:
         words = [index for index in possible if columns[index].role == "word"]
         return TextColumns(tuple(words[:1]), False)
@@ -160,9 +160,9 @@ def text_columns(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Te
         or columns[index].words >= _SHORT_WORDS
         or longest < _MORE_WORDS * columns[index].words
     ]
-    first, *others = readable
-    copies = [index for index in others if _alike(rows, first, index)]
-    return TextColumns((first, *copies), len(copies) == len(others))
+    first, *further = readable
+    copies = [index for index in further if _alike(rows, first, index)]
+    return TextColumns((first, *copies), len(copies) == len(further))
 
 
 def speaker_column(columns: Sequence[Column]) -> int | None:
@@ -212,7 +212,7 @@ def _is_phonetic(cell: str) -> bool:
     if letters and len(_IPA.findall(cell)) >= 0.08 * letters:
         return True
     tokens = cell.split()
-    if len(tokens) > 3 and sum(bool(_TONED.fullmatch(token)) for token in tokens) * 5 >= 2 * len(tokens):
+    if len(tokens) > 3 and sum(bool(_TONE_SYLLABLE.fullmatch(token)) for token in tokens) * 5 >= 2 * len(tokens):
         return True  # each character with its pinyin
     return len(tokens) > 1 and any(
         all(map(spelling.fullmatch, tokens)) and any(token[-1:].isdigit() for token in tokens)
@@ -221,12 +221,12 @@ def _is_phonetic(cell: str) -> bool:
 
 
 def _has_letters(cell: str) -> bool:
-    letters = sum(unicodedata.category(one)[0] in "LM" for one in cell)
+    letters = sum(unicodedata.category(letter)[0] in "LM" for letter in cell)
     return letters * 2 >= len(cell.replace(" ", ""))
 
 
 def _is_word(cell: str) -> bool:
-    return all(one.isalpha() or unicodedata.category(one)[0] in "MP" for one in cell) and "_" not in cell
+    return all(letter.isalpha() or unicodedata.category(letter)[0] in "MP" for letter in cell) and "_" not in cell
 
 
 def _reads_like_text(cell: str) -> bool:
@@ -248,17 +248,17 @@ def _words(cells: Sequence[str]) -> float:
 
 def likeness(first: str, second: str) -> float:
     """How much of two texts is the same letters in the same order, 0 to 1."""
-    one, other = (_letters(text) for text in (first, second))
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() if one and other else 0.0
+    a, b = _letters(first), _letters(second)
+    return SequenceMatcher(None, a, b, autojunk=False).ratio() if a and b else 0.0
 
 
 def _letters(text: str) -> str:
-    return "".join(one for one in unicodedata.normalize("NFC", text.casefold()) if one.isalnum())[:200]
+    return "".join(letter for letter in unicodedata.normalize("NFC", text.casefold()) if letter.isalnum())[:200]
 
 
 def _alike(rows: Sequence[Sequence[str]], first: int, second: int) -> bool:
     """Whether two columns say the same; also if no row has both."""
-    both = [row for row in rows if max(first, second) < len(row) and row[first].strip() and row[second].strip()]
-    step = max(1, len(both) // _COMPARED)
-    ratios = [likeness(row[first], row[second]) for row in both[::step]]
+    pairs = [row for row in rows if max(first, second) < len(row) and row[first].strip() and row[second].strip()]
+    step = max(1, len(pairs) // _COMPARED_ROWS)
+    ratios = [likeness(row[first], row[second]) for row in pairs[::step]]
     return not ratios or sum(ratios) / len(ratios) >= _ALIKE

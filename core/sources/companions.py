@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.folding import fold
 from core.jobs.reporter import Reporter
 from core.records import Source
-from core.sources.captions import Damaged
+from core.sources.captions import DamagedCaption
 from core.sources.decoding_notes import lead_of
 from core.sources.language_codes import language_code
 from core.sources.subtitle_formats import UNREAD, kind_of
@@ -60,9 +60,9 @@ def groups(files: list[File]) -> list[Group]:
     def says(name: str) -> bool:
         return is_subtitles(name) or (_says(name) and _key(title_of(name)) in sounds)
 
-    found = [Group(file) for file in files if not says(file[1])]
+    groups_in_order = [Group(file) for file in files if not says(file[1])]
     by_title: dict[str, Group] = {}
-    for group in found:
+    for group in groups_in_order:
         if group.media:
             for title in (group.media[1], title_of(group.media[1])):  # talk.mp4.srt goes with talk.mp4
                 by_title[_key(title)] = group
@@ -70,12 +70,12 @@ def groups(files: list[File]) -> list[Group]:
         if not says(file[1]):
             continue
         titles = _titles(file[1])
-        known = next((by_title[title] for title in titles if title in by_title), None)
-        if known is None:
-            known = by_title[titles[-1]] = Group(None)
-            found.append(known)
-        known.subtitles.append(file)
-    return found
+        group_of_title = next((by_title[title] for title in titles if title in by_title), None)
+        if group_of_title is None:
+            group_of_title = by_title[titles[-1]] = Group(None)
+            groups_in_order.append(group_of_title)
+        group_of_title.subtitles.append(file)
+    return groups_in_order
 
 
 def is_subtitles(name: str) -> bool:
@@ -99,7 +99,7 @@ def _titles(name: str) -> list[str]:
         title = title.rpartition(".")[0]
         titles.append(title)
     titles.append(_MEDIA.sub("", title))
-    return list(dict.fromkeys(_key(one) for one in titles))
+    return list(dict.fromkeys(_key(title_form) for title_form in titles))
 
 
 def _remarks(name: str) -> list[str]:
@@ -143,16 +143,16 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     Returns:
         how many words.
     """
-    (path, name), *others = sorted(subtitles, key=lambda file: rank(file[1], project.info.language))
-    for _, other in others:
+    (path, name), *unused_files = sorted(subtitles, key=lambda file: rank(file[1], project.info.language))
+    for _, other_name in unused_files:
         reporter.warning(
             "subtitles.not_used",
             "“{name}” was left out: for this recording the subtitles “{used}” count.",
             "To use these, add the recording with them alone.",
-            name=other,
+            name=other_name,
             used=name,
         )
-    damaged: list[Damaged] = []
+    gaps: list[DamagedCaption] = []
     language = project.info.language
     if rank(name, language) == 4:
         reporter.warning(
@@ -165,18 +165,18 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     text = read_text(path, language, name)
     recording = project.source_file(source.id)
     if is_subtitles(name) or kind_of(text):  # a .txt may hold subtitles as well
-        words = words_of(text, Path(name).suffix, damaged.append, name=name)
+        words = words_of(text, Path(name).suffix, gaps.append, name=name)
         words = on_clock(words, source, recording, name, reporter)
     else:
         words = evenly(text, lead_of(source), source.seconds)
-    if damaged:
+    if gaps:
         reporter.warning(
             "subtitles.damaged",
             "Some subtitles of “{name}” could not be read ({count}); lines: {lines}.",
             "The others are used.",
             name=name,
-            count=len(damaged),
-            lines=", ".join(str(one.line) for one in damaged[:_LINES_NAMED]) + (" …" if damaged[_LINES_NAMED:] else ""),
+            count=len(gaps),
+            lines=", ".join(str(gap.line) for gap in gaps[:_LINES_NAMED]) + (" …" if gaps[_LINES_NAMED:] else ""),
         )
     if words and words[-1].end_s > source.seconds + _BEYOND_S:
         reporter.warning(

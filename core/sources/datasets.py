@@ -58,12 +58,12 @@ class Reading:
     lists: list[ListReport] = field(default_factory=list)
 
     @property
-    def unused(self) -> list[ListReport]:
+    def idle_lists(self) -> list[ListReport]:
         """Lists that bring no text though nobody said that they should not."""
         return [report for report in self.lists if report.state not in ("used", "set_aside")]
 
 
-def opened(path: Path, name: str = "", language: str = "en") -> Folder | Zip:
+def open_place(path: Path, name: str = "", language: str = "en") -> Folder | Zip:
     """A folder or a zip file, looked through for what does not belong there.
 
     Raises:
@@ -88,7 +88,7 @@ def look(path: Path, name: str = "", *, language: str = "en", choices: Choices |
     Raises:
         UserError: ``archive.*``, ``collection.missing``, ``collection.nothing``.
     """
-    place = opened(path, name, language)
+    place = open_place(path, name, language)
     try:
         return read(place, name or path.name, language=language, choices=choices)
     finally:
@@ -111,12 +111,12 @@ def read(place: Folder | Zip, name: str, *, language: str = "en", choices: Choic
     kind, texts, without_sound, lists = _texts(place, names, sounds, index, language, choices or {})
     if kind == "sounds":
         subtitles = [file for file in names if file.lower().endswith(ENDINGS)]
-        measured = _measured(place, sounds)
-        return Reading(name, kind, [], [], without_sound, *measured, files=[*sounds, *subtitles], lists=lists)
+        duration_and_rate = _duration_and_rate(place, sounds)
+        return Reading(name, kind, [], [], without_sound, *duration_and_rate, files=[*sounds, *subtitles], lists=lists)
     items = [Item(sound, texts[sound]) for sound in sounds if texts.get(sound)]
     without_text = [sound for sound in sounds if not texts.get(sound)]
-    measured = _measured(place, [item.sound for item in items])
-    return Reading(name, kind, items, without_text, without_sound, *measured, lists=lists)
+    duration_and_rate = _duration_and_rate(place, [item.sound for item in items])
+    return Reading(name, kind, items, without_text, without_sound, *duration_and_rate, lists=lists)
 
 
 def refuse_unagreed(reading: Reading) -> None:
@@ -125,9 +125,9 @@ def refuse_unagreed(reading: Reading) -> None:
     Raises:
         UserError: ``collection.ask_column``, ``collection.no_match``, ``collection.unreadable_list``, ``list.*``.
     """
-    if reading.items or not reading.unused:
+    if reading.items or not reading.idle_lists:
         return
-    report = reading.unused[0]
+    report = reading.idle_lists[0]
     if report.error:
         raise report.error
     if report.state == "ask":
@@ -162,7 +162,7 @@ def _texts(
 ) -> tuple[str, dict[str, str], Tally, list[ListReport]]:
     """The kind, the text of each sound, what texts without a sound name, and what is to be told of each list."""
     texts: dict[str, str] = {}
-    lost = Tally()
+    orphans = Tally()
     own = {comparable(stem_of(sound)) for sound in sounds}
     # What bears the name of a sound is that sound's text, though it may be called as lists are.
     files = [file for file in names if _may_be_list(file) and comparable(_stem(file)) not in own]
@@ -173,25 +173,25 @@ def _texts(
         report = _report(place, file, index, texts, language, choices)
         if report and not (report.state == "unmatched" and index.find(_stem(file)) and file in beside):
             reports.append(report)
-    used = {report.name for report in reports}
+    list_names = {report.name for report in reports}
     if any(report.state == "used" or report.matched for report in reports):
         for report in reports:
             if report.matched:
-                lost.extend(report.unmatched)
-        return "list", texts, lost, reports
-    pairs = read_texts(place, [file for file in beside if file not in used], index, language, choices)
-    texts, lost = pairs.texts, pairs.lost
+                orphans.extend(report.unmatched)
+        return "list", texts, orphans, reports
+    pairs = read_texts(place, [file for file in beside if file not in list_names], index, language, choices)
+    texts, orphans = pairs.texts, pairs.without_sound
     reports += [pairs.report] if pairs.report else []
-    return ("pairs" if texts else "sounds"), texts, lost, reports
+    return ("pairs" if texts else "sounds"), texts, orphans, reports
 
 
 def _call_as_kaldi(place: Folder | Zip, names: list[str], index: SoundIndex) -> None:
     """Let the names that a ``wav.scp`` gives to sounds mean them."""
     for scp in (name for name in names if PurePosixPath(name).name == "wav.scp"):
         for line in place.head(scp, _SCP_BYTES).decode("utf-8", errors="replace").splitlines()[:MOST_MEMBERS]:
-            called, _, path = line.partition(" ")
+            alias, _, path = line.partition(" ")
             if sound := index.find(path.strip(), str(PurePosixPath(scp).parent)):
-                index.call(sound, called)
+                index.call(sound, alias)
 
 
 def _stem(name: str) -> str:
@@ -208,12 +208,10 @@ def _may_be_list(name: str) -> bool:
 
 def _in_order(files: list[str], index: SoundIndex) -> list[str]:
     """Those called as lists are, then some of the others that no sound is called after."""
-    called = [
-        file for file in files if is_list_name(file) or file.lower().endswith(_UNREADABLE) or is_unread_list(file)
-    ]
-    known = set(called)
-    others = [file for file in files if file not in known and not index.find(_stem(file))]
-    return called + others[:_MOST_LOOKED_AT]
+    lists = [file for file in files if is_list_name(file) or file.lower().endswith(_UNREADABLE) or is_unread_list(file)]
+    list_names = set(lists)
+    tables = [file for file in files if file not in list_names and not index.find(_stem(file))]
+    return lists + tables[:_MOST_LOOKED_AT]
 
 
 def _report(
@@ -231,13 +229,13 @@ def _report(
         return ListReport(file, "refused", error=error) if is_list_name(file) else None
 
 
-def _measured(place: Folder | Zip, sounds: Sequence[str]) -> tuple[float, int]:
+def _duration_and_rate(place: Folder | Zip, sounds: Sequence[str]) -> tuple[float, int]:
     """Seconds of the sounds whose headers say so, and their commonest rate; of very many, judged by some of them."""
     measurable = [sound for sound in sounds if sound.lower().endswith((".wav", ".flac"))]
-    some = measurable[:: max(1, len(measurable) // _MOST_HEADS)]
+    sampled_sounds = measurable[:: max(1, len(measurable) // _MOST_HEADS)]
     rates: Counter[int] = Counter()
     seconds = 0.0
-    for sound in some:
+    for sound in sampled_sounds:
         try:
             head = place.head(sound, _HEAD_BYTES)
             info = soundfile.info(io.BytesIO(head))
@@ -248,7 +246,7 @@ def _measured(place: Folder | Zip, sounds: Sequence[str]) -> tuple[float, int]:
         beyond = place.bytes_of(sound) - len(head) if sound.lower().endswith(".wav") else 0
         frame_bytes = max(1, len(head) // max(1, info.frames))
         seconds += info.duration + max(0, beyond) / frame_bytes / info.samplerate
-    measured_bytes = sum(map(place.bytes_of, some))
-    if len(some) < len(measurable) and measured_bytes:
+    measured_bytes = sum(map(place.bytes_of, sampled_sounds))
+    if len(sampled_sounds) < len(measurable) and measured_bytes:
         seconds *= sum(map(place.bytes_of, measurable)) / measured_bytes
     return seconds, rates.most_common(1)[0][0] if rates else 0

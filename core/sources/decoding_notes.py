@@ -37,15 +37,15 @@ def has_note(source: Source, code: str) -> bool:
 
 def jump_of(source: Source) -> float | None:
     """From which second on times of words say nothing about a recording; None if they do throughout."""
-    return _noted(source, _JUMPS)
+    return _note_value(source, _JUMPS)
 
 
 def lead_of(source: Source) -> float:
     """Seconds of silence before the sound of a recording, for its container's clock began earlier."""
-    return _noted(source, _LATE) or 0.0
+    return _note_value(source, _LATE) or 0.0
 
 
-def _noted(source: Source, code: str) -> float | None:
+def _note_value(source: Source, code: str) -> float | None:
     values = (note.removeprefix(f"{code}:") for note in source.note.split() if note.startswith(f"{code}:"))
     return next((float(value) for value in values), None)
 
@@ -81,14 +81,14 @@ def _tell_damage(info: MediaInfo, notes: list[str], name: str, reporter: Reporte
 
 def _tell_choices(info: MediaInfo, name: str, reporter: Reporter) -> None:
     if info.tracks > 1:
-        which = str(info.track + 1)
+        track = str(info.track + 1)
         reporter.warning(
             "audio.tracks",
             "“{name}” has {count} sound tracks; track {which} was taken.",
             "If the voice is in another one, save that track alone as a file and add it.",
             name=name,
             count=info.tracks,
-            which=f"{which} ({info.track_name})" if info.track_name else which,
+            which=f"{track} ({info.track_name})" if info.track_name else track,
         )
     if info.channel is not None and info.channel_reason == "inverted":
         reporter.warning(

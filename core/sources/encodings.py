@@ -67,16 +67,16 @@ def _reading(data: bytes, language: str, name: str) -> tuple[str, str]:
     """The text and its encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            text = _decoded(data[len(mark) :], encoding)
+            text = _decode_or_none(data[len(mark) :], encoding)
             if text is None:
                 raise _unreadable(name, language)
             return text, {"utf-8": "utf-8-sig"}.get(encoding, encoding[:6])  # which pass over the mark
     writing = writing_of(language)
-    plain = _decoded(data, "utf-8")
+    plain = _decode_or_none(data, "utf-8")
     if plain is not None and not _NO_TEXT.search(plain):
         return plain, "utf-8"
     candidates = writing.encodings + _WIDE if plain is None or "\x1b$" in plain else _WIDE
-    readings = [(text, encoding) for encoding in candidates if (text := _decoded(data, encoding)) is not None]
+    readings = [(text, encoding) for encoding in candidates if (text := _decode_or_none(data, encoding)) is not None]
     costs = [min(cost_of(text, writing), _cost_of_wide(text) if code in _WIDE else 2) for text, code in readings]
     if not costs or min(costs) > 1:
         if plain is not None and "\x1b" not in plain and plain.count("\0") <= _NULS * len(plain):
@@ -89,19 +89,19 @@ def cost_of(text: str, writing: Writing) -> float:
     """How little a text looks like a language: 0 is best, beyond 1 it cannot be."""
     if _NO_TEXT.search(text.rstrip("\x1a\0")):
         return 2.0
-    words = list(islice((found.group() for found in _WORD.finditer(text)), _MOST_WORDS))
+    words = list(islice((match.group() for match in _WORD.finditer(text)), _MOST_WORDS))
     if not words:
         return 0.0
     if writing.script != "letters":
         return _cost_of_signs(" ".join(words), writing)
     verdicts = [_verdict(word, writing.letters) for word in words]
     bad, foreign = (verdicts.count("bad") + len(_ODD.findall(text))) / len(words), verdicts.count("foreign")
-    shouted = verdicts.count("capitals") / len(words)
+    capitals = verdicts.count("capitals") / len(words)
     uncommon = _uncommon("".join(words).lower(), writing)
     all_words = max(len(words), len(text.split()))
     if bad > _WORST or uncommon > 1 or foreign > _FOREIGN * all_words:
         return 1.0 + bad + foreign / all_words + uncommon
-    return bad + 0.5 * foreign / len(words) + 0.1 * shouted + 0.2 * uncommon
+    return bad + 0.5 * foreign / len(words) + 0.1 * capitals + 0.2 * uncommon
 
 
 def _cost_of_wide(text: str) -> float:
@@ -111,7 +111,7 @@ def _cost_of_wide(text: str) -> float:
     return 0.5 if 3 * sum(sign.isascii() for sign in text) >= len(text) else 2.0
 
 
-def _decoded(data: bytes, encoding: str) -> str | None:
+def _decode_or_none(data: bytes, encoding: str) -> str | None:
     """The text, without a letter that is cut through at the end; None if the bytes are not in that encoding."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data, final=len(data) < _CUT)
@@ -140,10 +140,10 @@ def _verdict(word: str, letters: str) -> str:
         return "good"
     verdict = "good"
     for part in filter(None, _JOINTS.split(core)):
-        found = _part_verdict(part, core, letters)
-        if found == "bad":
-            return found
-        verdict = found if verdict != "foreign" and found != "good" else verdict
+        part_verdict = _part_verdict(part, core, letters)
+        if part_verdict == "bad":
+            return part_verdict
+        verdict = part_verdict if verdict != "foreign" and part_verdict != "good" else verdict
     return verdict
 
 
@@ -167,9 +167,9 @@ def _part_verdict(part: str, core: str, letters: str) -> str:
 
 
 def _is_cased_right(part: str) -> bool:
-    cased = [sign for sign in part if sign.lower() != sign.upper()]
-    middle = cased[1:]
-    return not middle or all(sign.islower() for sign in middle) or all(sign.isupper() for sign in cased)
+    letters = [sign for sign in part if sign.lower() != sign.upper()]
+    middle = letters[1:]
+    return not middle or all(sign.islower() for sign in middle) or all(sign.isupper() for sign in letters)
 
 
 def _uncommon(text: str, writing: Writing) -> float:

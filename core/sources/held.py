@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.damage import DamagedFile, UnixTime, read_record, whole
+from core.damage import DamagedFile, UnixTime, read_all, read_record
 from core.errors import UserError
 from core.files import free_name, read_json, subfolders, write_json
 from core.jobs.job import Job
@@ -29,7 +29,7 @@ _CONTENT = "content"
 
 
 @dataclass(frozen=True)
-class Held:
+class PendingDataset:
     """A data set that waits.
 
     ``state`` is ``looking`` (a job is finding out what is in it), ``ready`` (``facts`` say), ``refused`` (``error``
@@ -50,7 +50,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def hold(project: Project, path: Path, name: str) -> Held:
+def hold(project: Project, path: Path, name: str) -> PendingDataset:
     """Keep an uploaded zip, or files that belong together, until somebody decides, and look through it by job.
 
     Args:
@@ -60,12 +60,12 @@ def hold(project: Project, path: Path, name: str) -> Held:
     """
     folder = _new_folder(project)
     shutil.move(path, folder / (f"{_CONTENT}.zip" if is_archive(name) and not path.is_dir() else _CONTENT))
-    return _kept(project, folder, {"name": name})
+    return _add(project, folder, {"name": name})
 
 
-def hold_folder(project: Project, path: Path) -> Held:
+def hold_folder(project: Project, path: Path) -> PendingDataset:
     """Look through a folder of this computer by job and wait for a decision; the folder stays where it is."""
-    return _kept(project, _new_folder(project), {"name": path.name, "folder": str(path)})
+    return _add(project, _new_folder(project), {"name": path.name, "folder": str(path)})
 
 
 def receive(
@@ -76,23 +76,23 @@ def receive(
     Returns:
         what was refused; the rest came in all the same.
     """
-    refused: list[UserError] = []
+    errors: list[UserError] = []
     plain = [path for path in files if not is_archive(path.name)]
     for path in files:
         if is_archive(path.name):
             try:
                 hold(project, path, path.name)
             except UserError as error:
-                refused.append(error)
+                errors.append(error)
     try:
         if lists := _lists_among(plain):
             _hold_together(project, plain, lists[0].stem)
         elif plain:
-            named = [(path, path.name) for path in plain]
-            recordings.add(project, named, [], rights, max_hours=max_hours, max_mb=max_mb)
+            pairs = [(path, path.name) for path in plain]
+            recordings.add(project, pairs, [], rights, max_hours=max_hours, max_mb=max_mb)
     except UserError as error:
-        refused.append(error)
-    return refused
+        errors.append(error)
+    return errors
 
 
 def _lists_among(files: Sequence[Path]) -> list[Path]:
@@ -107,7 +107,7 @@ def _hold_together(project: Project, files: Sequence[Path], name: str) -> None:
     content.mkdir()
     for path in files:
         shutil.move(path, content / free_name(content, path.name))
-    _kept(project, folder, {"name": name})
+    _add(project, folder, {"name": name})
 
 
 def _new_folder(project: Project) -> Path:
@@ -116,10 +116,10 @@ def _new_folder(project: Project) -> Path:
     return folder
 
 
-def _kept(project: Project, folder: Path, facts: dict[str, Any]) -> Held:
+def _add(project: Project, folder: Path, facts: dict[str, Any]) -> PendingDataset:
     write_json(folder / _WAITING, {"at": time.time(), "choices": {}, **facts})
     _look_by_job(project, folder.name)
-    return _one(project, folder.name)
+    return _dataset(project, folder.name)
 
 
 def _look_by_job(project: Project, id_: str) -> Job:
@@ -132,7 +132,7 @@ def look_again(project: Project, id_: str) -> Job:
     Raises:
         UserError: ``collection.gone``.
     """
-    return _look_by_job(project, _one(project, id_).id)
+    return _look_by_job(project, _dataset(project, id_).id)
 
 
 def choose(project: Project, id_: str, number: int, column: int | None) -> Job:
@@ -147,11 +147,11 @@ def choose(project: Project, id_: str, number: int, column: int | None) -> Job:
     Raises:
         UserError: ``collection.gone``.
     """
-    waiting = _one(project, id_)
+    waiting = _dataset(project, id_)
     if waiting.facts is None or not 0 <= number < len(waiting.facts.lists):
-        raise _gone()
+        raise _missing()
     names = waiting.facts.lists[number].names
-    choices = {name: chosen for name, chosen in waiting.choices.items() if name not in names}
+    choices = {name: choice for name, choice in waiting.choices.items() if name not in names}
     if column is not None:
         choices.update(dict.fromkeys(names, column))
     path = project.uploads / waiting.id / _WAITING
@@ -165,26 +165,26 @@ def find_facts(project: Project, id_: str) -> None:
     if not (folder / _WAITING).exists():
         return  # put away before its turn came
     waiting = read_json(folder / _WAITING)
-    found: dict[str, Any] = {"choices": waiting["choices"]}
+    facts: dict[str, Any] = {"choices": waiting["choices"]}
     try:
         reading = look(
             _content(folder, waiting), waiting["name"], language=project.info.language, choices=waiting["choices"]
         )
-        found["facts"] = asdict(facts_of(reading))
+        facts["facts"] = asdict(facts_of(reading))
     except UserError as error:
-        found["error"] = plain_error(error)
+        facts["error"] = plain_error(error)
     except MemoryError:
-        found["error"] = plain_error(_too_much(waiting["name"]))
+        facts["error"] = plain_error(_too_much(waiting["name"]))
     if (folder / _WAITING).exists():  # nobody has put it away meanwhile
-        write_json(folder / _FACTS, found)
+        write_json(folder / _FACTS, facts)
 
 
-def held(project: Project, damage: list[DamagedFile] | None = None) -> list[Held]:
+def pending_datasets(project: Project, damage: list[DamagedFile] | None = None) -> list[PendingDataset]:
     """What waits, oldest first; damaged ones are passed over, and added to ``damage`` if that is given."""
     _adopt(project)
     folders = [folder for folder in subfolders(project.uploads) if os.path.lexists(folder / _WAITING)]
-    waiting = whole(folders, lambda folder: _held(project, folder), damage)
-    return [one for _, one in sorted(waiting, key=lambda dated: dated[0])]
+    waiting = read_all(folders, lambda folder: _read_pending(project, folder), damage)
+    return [dataset for _, dataset in sorted(waiting, key=lambda pair: pair[0])]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class _Waiting:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Facts:
     """What stands in ``facts.json``."""
 
     choices: dict[str, int] = field(default_factory=dict)
@@ -205,17 +205,17 @@ class _Found:
     error: KeptError | None = None
 
 
-def _held(project: Project, folder: Path) -> tuple[float, Held]:
+def _read_pending(project: Project, folder: Path) -> tuple[float, PendingDataset]:
     waiting = read_record(folder / _WAITING, _Waiting, "upload", folder)
-    found = _Found({"": -1})  # nothing yet, so no choices of anybody's
+    facts = _Facts({"": -1})  # nothing yet, so no choices of anybody's
     if os.path.lexists(folder / _FACTS):
-        found = read_record(folder / _FACTS, _Found, "upload", folder)
-    error = found.error
-    if found.choices == waiting.choices:
+        facts = read_record(folder / _FACTS, _Facts, "upload", folder)
+    error = facts.error
+    if facts.choices == waiting.choices:
         state = "refused" if error else "ready"
     else:
         state, error = _state_of_job(project, folder.name)
-    return waiting.at, Held(folder.name, waiting.name, state, found.facts, error, waiting.choices)
+    return waiting.at, PendingDataset(folder.name, waiting.name, state, facts.facts, error, waiting.choices)
 
 
 def _state_of_job(project: Project, id_: str) -> tuple[str, dict[str, Any] | None]:
@@ -226,8 +226,8 @@ def _state_of_job(project: Project, id_: str) -> tuple[str, dict[str, Any] | Non
             view = job.read()
             if view.active or view.status == "new":
                 return "looking", None
-            failed = {"code": view.code, "text": view.text, "hint": view.hint, "values": view.values}
-            return "interrupted", failed if view.status == "failed" else None
+            failure = {"code": view.code, "text": view.text, "hint": view.hint, "values": view.values}
+            return "interrupted", failure if view.status == "failed" else None
     return "interrupted", None
 
 
@@ -258,21 +258,21 @@ def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float =
         UserError: ``collection.gone``, ``collection.not_ready``.
         Busy: recordings are being added already; it goes on waiting.
     """
-    held_ = _one(project, id_)
-    if held_.state != "ready" or held_.facts is None or held_.facts.question:
+    dataset = _dataset(project, id_)
+    if dataset.state != "ready" or dataset.facts is None or dataset.facts.question:
         raise UserError(
             "collection.not_ready",
             "“{name}” cannot be added yet: what is in it is not known, or which column is the text.",
             "Wait until it is looked through, and choose the column if it is asked for.",
-            name=held_.name,
+            name=dataset.name,
         )
-    folder = project.uploads / held_.id
+    folder = project.uploads / dataset.id
     waiting = read_json(folder / _WAITING)
-    unused = (facts for facts in held_.facts.lists if facts.state not in ("used", "set_aside"))
-    choices = {**held_.choices, **{name: NOT_USED for facts in unused for name in facts.names}}
+    idle_lists = (facts for facts in dataset.facts.lists if facts.state not in ("used", "set_aside"))
+    choices = {**dataset.choices, **{name: NOT_USED for facts in idle_lists for name in facts.names}}
     path = _content(folder, waiting)
     folders = [path] if "folder" in waiting else []
-    files = [] if folders else [(path, held_.name)]
+    files = [] if folders else [(path, dataset.name)]
     job = recordings.add(project, files, [], rights, max_hours=max_hours, folders=folders, choices=choices)
     shutil.rmtree(folder, ignore_errors=True)
     return job
@@ -280,7 +280,7 @@ def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float =
 
 def put_away(project: Project, id_: str) -> None:
     """Delete what was uploaded and is not wanted; where it came from it still is, and a folder of one's own stays."""
-    shutil.rmtree(project.uploads / _one(project, id_).id, ignore_errors=True)
+    shutil.rmtree(project.uploads / _dataset(project, id_).id, ignore_errors=True)
 
 
 def _content(folder: Path, waiting: dict[str, Any]) -> Path:
@@ -290,14 +290,14 @@ def _content(folder: Path, waiting: dict[str, Any]) -> Path:
     return archive if archive.exists() else folder / _CONTENT
 
 
-def _one(project: Project, id_: str) -> Held:
-    for one in held(project):
-        if one.id == id_:
-            return one
-    raise _gone()
+def _dataset(project: Project, id_: str) -> PendingDataset:
+    for dataset in pending_datasets(project):
+        if dataset.id == id_:
+            return dataset
+    raise _missing()
 
 
-def _gone() -> UserError:
+def _missing() -> UserError:
     return UserError("collection.gone", "That data set is no longer there.", "Reload the page and add it again.")
 
 

@@ -75,27 +75,27 @@ class Facts:
     @property
     def question(self) -> ListFacts | None:
         """The list of which a person has to say which column is the text, before anything can come in."""
-        asked = [facts for facts in self.lists if facts.state == "ask"]
-        return asked[0] if asked and self.kind == "list" and not self.count else None
+        questions = [facts for facts in self.lists if facts.state == "ask"]
+        return questions[0] if questions and self.kind == "list" and not self.count else None
 
 
 def facts_of(reading: Reading) -> Facts:
     """What is kept and shown of a reading."""
-    lost = reading.without_sound
+    orphans = reading.without_sound
     return Facts(
         kind=reading.kind,
         count=len(reading.items) or sum(not is_subtitles(file) for file in reading.files),
         seconds=reading.seconds,
         without_text=len(reading.without_text),
-        without_sound=lost.count,
+        without_sound=orphans.count,
         some_without_text=some(reading.without_text),
-        some_without_sound=some(lost.names, lost.count),
+        some_without_sound=some(orphans.names, orphans.count),
         examples=[[item.sound, item.text] for item in reading.items[:_EXAMPLES]],
-        lists=_together(reading.lists),
+        lists=_merge_alike(reading.lists),
     )
 
 
-def _together(reports: Sequence[ListReport]) -> list[ListFacts]:
+def _merge_alike(reports: Sequence[ListReport]) -> list[ListFacts]:
     """Lists of one shape that fare alike (train and validation) are shown and asked as one."""
     groups: dict[Any, list[ListReport]] = {}
     for report in reports:
@@ -106,11 +106,11 @@ def _together(reports: Sequence[ListReport]) -> list[ListFacts]:
 
 def _list_facts(group: list[ListReport]) -> ListFacts:
     first = group[0]
-    for other in group[1:]:
-        first.rows, first.matched = first.rows + other.rows, first.matched + other.matched
-        first.examples = (first.examples + other.examples)[:_EXAMPLES]
+    for twin in group[1:]:
+        first.rows, first.matched = first.rows + twin.rows, first.matched + twin.matched
+        first.examples = (first.examples + twin.examples)[:_EXAMPLES]
         for name in ("unmatched", "merged", "repeated", "differing"):
-            getattr(first, name).extend(getattr(other, name))
+            getattr(first, name).extend(getattr(twin, name))
     speakers: dict[str, int] = {}
     for report in group:
         for speaker, times in report.speakers:

@@ -187,7 +187,7 @@ class _Joiner:
     def _blocks(self, sound: str) -> Iterator[Samples]:
         """A sound at the joined rate, mono, in blocks; what it is says its content, whatever its name says."""
         if sound.lower().endswith(_READ_DIRECTLY):
-            with self.place.opened(sound) as file:
+            with self.place.open_file(sound) as file:
                 if share := _share_there(file):
                     if share < 1:
                         seconds = soundfile.info(file).duration

@@ -16,17 +16,18 @@ from core.sources.link_list import MOST_ENTRIES, Entry, Listing
 from core.sources.youtube_errors import explain
 
 _HIDDEN_TITLES = ("[private video]", "[deleted video]")
+_PRIVATE = ("private", "needs_auth", "subscriber_only")
 
 
 def read_list(
     url: str,
     reporter: Reporter,
     *,
-    most: int = MOST_ENTRIES,
+    limit: int = MOST_ENTRIES,
     cookies: Path | None = None,
     socket_timeout_s: float = 20.0,
 ) -> Listing:
-    """What is behind a link, at most ``most`` entries; a single recording is a list of one.
+    """What is behind a link, at most ``limit`` entries; a single recording is a list of one.
 
     Raises:
         UserError: ``youtube.*``, or ``link.empty_list``.
@@ -34,22 +35,22 @@ def read_list(
     """
     from core.sources.link_loader import Loader, errors
 
-    said = _Said(reporter)
-    asked = {
+    logger = _StopLogger(reporter)
+    options = {
         "cookiefile": io.StringIO(cookies.read_text(encoding="utf-8")) if cookies and cookies.exists() else None,
         "extract_flat": "in_playlist",
         "lazy_playlist": True,
-        "playlist_items": f"1:{most + 1}",  # one more tells that there are more
+        "playlist_items": f"1:{limit + 1}",  # one more tells that there are more
         "skip_download": True,
-        "logger": said,
+        "logger": logger,
         "socket_timeout": socket_timeout_s,
         "extractor_retries": 1,
     }
     try:
         reporter.progress("list_link", 0, 1, url)
-        with Loader(asked) as loader:
-            found = loader.extract_info(url, download=False) or {}
-        entries = list(itertools.islice(_flat(found), most + 1))
+        with Loader(options) as loader:
+            info = loader.extract_info(url, download=False) or {}
+        entries = list(itertools.islice(_flat(info), limit + 1))
     except errors.DownloadCancelled:
         raise Cancelled from None
     except (errors.YoutubeDLError, OSError) as error:
@@ -61,28 +62,28 @@ def read_list(
             "Open the link in the browser to see what it holds.",
             url=url,
         )
-    count = found.get("playlist_count")
+    count = info.get("playlist_count")
     return Listing(
         url=url,
-        title=str(found.get("title") or url)[:200],
-        entries=tuple(entries[:most]),
+        title=str(info.get("title") or url)[:200],
+        entries=tuple(entries[:limit]),
         count=int(count) if count else None,
-        more=len(entries) > most or bool(count and int(count) > len(entries)),
+        more=len(entries) > limit or bool(count and int(count) > len(entries)),
     )
 
 
-def _flat(found: dict[str, Any]) -> Iterator[Entry]:
+def _flat(info: dict[str, Any]) -> Iterator[Entry]:
     """The entries of a list and of the lists in it (a channel has one for videos, one for streams), each once."""
-    seen: set[str] = set()
-    waiting: list[Iterator[Any]] = [iter([found])]
+    urls: set[str] = set()
+    waiting: list[Iterator[Any]] = [iter([info])]
     while waiting:
         item: dict[str, Any] | None = next(waiting[-1], {})
         if item == {}:
             waiting.pop()
         elif item and "entries" in item:
             waiting.append(iter(item["entries"] or ()))
-        elif item and (entry := _entry(item)) and entry.url not in seen:
-            seen.add(entry.url)
+        elif item and (entry := _entry(item)) and entry.url not in urls:
+            urls.add(entry.url)
             yield entry
 
 
@@ -93,7 +94,7 @@ def _entry(item: dict[str, Any]) -> Entry | None:
     except UserError:
         return None
     title = " ".join(str(item.get("title") or item.get("id") or url).split())[:200]
-    hidden = title.lower() in _HIDDEN_TITLES or item.get("availability") in ("private", "needs_auth", "subscriber_only")
+    is_private = title.lower() in _HIDDEN_TITLES or item.get("availability") in _PRIVATE
     live = item.get("live_status") in ("is_live", "is_upcoming")
     seconds = item.get("duration")
     return Entry(
@@ -101,11 +102,11 @@ def _entry(item: dict[str, Any]) -> Entry | None:
         title=title,
         seconds=float(seconds) if seconds else None,
         id=str(item.get("id") or "")[:64],
-        note="private" if hidden else "live" if live else "",
+        note="private" if is_private else "live" if live else "",
     )
 
 
-class _Said:
+class _StopLogger:
     """yt-dlp's logger: a chance to look for Stop."""
 
     def __init__(self, reporter: Reporter) -> None:
@@ -121,8 +122,8 @@ class _Said:
     def debug(self, message: str) -> None:
         """What yt-dlp is doing, such as ``Downloading item 3 of 12``."""
         self.look()
-        if found := re.search(r"Downloading item (\d+) of (\d+)", message):
-            self.reporter.progress("list_link", int(found[1]), int(found[2]))
+        if match := re.search(r"Downloading item (\d+) of (\d+)", message):
+            self.reporter.progress("list_link", int(match[1]), int(match[2]))
 
     info = debug
 

@@ -18,7 +18,7 @@ from core.sources.link_subtitles import Subtitles
 from core.sources.subtitles import words_of
 from core.sources.upload import Duplicate, add_file
 from core.sources.word_clock import on_clock
-from core.sources.youtube import MOST_ITEMS, Downloaded, download
+from core.sources.youtube import MOST_ITEMS, Download, download
 from core.workspace import Project
 
 # Nothing that comes after would fare better: the job ends there, and goes on from there when it is resumed.
@@ -100,7 +100,7 @@ def take_link(
 
 def _take_item(
     project: Project,
-    item: Downloaded,
+    item: Download,
     origin: str,
     options: LinkOptions,
     arguments: dict[str, Any],

@@ -26,7 +26,7 @@ errors = yt_dlp.utils
 EXTRACTORS = ("default", "-generic")
 # For tests alone: “127.0.0.1:port” of a server that answers, without encryption, for every host there is.
 TEST_SITE = "VOICEWRIGHT_TEST_SITE"
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 _NETWORK = {
     "allowed_extractors": list(EXTRACTORS),
     "quiet": True,
@@ -42,20 +42,20 @@ _NETWORK = {
 }
 
 
-class Refused(OSError):
+class PrivateAddress(OSError):
     """An address of the own network was about to be asked."""
 
 
 def is_public(address: str) -> bool:
     """Whether an address in numbers is one of the internet at large; what is no such address is not."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = found
-    if isinstance(found, ipaddress.IPv6Address):  # one of version 4 may be wrapped in it
-        wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _TRANSLATED else None
-        inner = found.ipv4_mapped or found.sixtofour or wrapped or found
+    inner = ip
+    if isinstance(ip, ipaddress.IPv6Address):  # one of version 4 may be wrapped in it
+        ipv4 = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+        inner = ip.ipv4_mapped or ip.sixtofour or ipv4 or ip
     return bool(inner.is_global and not inner.is_multicast)
 
 
@@ -63,8 +63,8 @@ class Loader(yt_dlp.YoutubeDL):  # type: ignore[misc]
     """`yt_dlp.YoutubeDL` that asks nobody but public addresses; ``options`` are added to what is fixed here."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        more = {"proxy": ""} if os.environ.get(TEST_SITE) else {}
-        super().__init__({**options, **_NETWORK, **more})
+        proxy = {"proxy": ""} if os.environ.get(TEST_SITE) else {}
+        super().__init__({**options, **_NETWORK, **proxy})
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         """One way to the network, the one that looks where it goes."""
@@ -76,12 +76,12 @@ class GuardedRH(networking.UrllibRH):  # type: ignore[misc]
 
     _SUPPORTED_URL_SCHEMES = ("http", "https", "data")
 
-    def _create_instance(self, *given: Any, **named: Any) -> Any:
-        opener = super()._create_instance(*given, **named)
+    def _create_instance(self, *args: Any, **kwargs: Any) -> Any:
+        opener = super()._create_instance(*args, **kwargs)
         for way in (opener.handle_open["http"], opener.handle_open["https"]):
             for at, handler in enumerate(way):
                 if isinstance(handler, networking.HTTPHandler):
-                    way[at] = _Watched(context=handler._context, source_address=handler._source_address)
+                    way[at] = _GuardedHandler(context=handler._context, source_address=handler._source_address)
         opener.handle_open.pop("ftp", None)
         opener.add_handler(_Gate())
         return opener
@@ -97,13 +97,13 @@ class _Gate(urllib.request.BaseHandler):
         host = parts.hostname or ""
         # Some sites hand out sound from servers without a name: those are looked at as numbers.
         if parts.scheme not in ("http", "https") or (is_private_name(host) and not is_public(host)):
-            raise Refused(f"private address: {host}")
+            raise PrivateAddress(f"private address: {host}")
         return request
 
     https_request = http_request
 
 
-class _Watched(networking.HTTPHandler):  # type: ignore[misc]
+class _GuardedHandler(networking.HTTPHandler):  # type: ignore[misc]
     """Connects to public addresses only, whatever a name stands for; a proxy that was set up may be a private one."""
 
     def https_open(self, request: Any) -> Any:
@@ -111,29 +111,29 @@ class _Watched(networking.HTTPHandler):  # type: ignore[misc]
             return self.http_open(request)
         return super().https_open(request)
 
-    def do_open(self, http_class: Any, request: Any, **named: Any) -> Any:
+    def do_open(self, http_class: Any, request: Any, **kwargs: Any) -> Any:
         through_proxy = request.has_proxy() or getattr(request, "_tunnel_host", None)
 
-        def connect(*given: Any, **more: Any) -> http.client.HTTPConnection:
-            connection: http.client.HTTPConnection = http_class(*given, **more)
+        def connect(*args: Any, **options: Any) -> http.client.HTTPConnection:
+            connection: http.client.HTTPConnection = http_class(*args, **options)
             if test_site := os.environ.get(TEST_SITE):
                 connection._create_connection = functools.partial(_to_test_site, test_site)  # type: ignore[attr-defined]
             elif not through_proxy:
                 connection._create_connection = _to_public  # type: ignore[attr-defined]
             return connection
 
-        return super().do_open(connect, request, **named)
+        return super().do_open(connect, request, **kwargs)
 
 
 def _to_public(address: tuple[str, int], timeout: Any = None, source_address: Any = None, **_: Any) -> socket.socket:
     """A connection to a name, if what it stands for is public: what is looked at is what is connected to."""
-    found = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
-    if not all(is_public(str(one[4][0])) for one in found):
-        raise Refused(f"private address: {address[0]}")
+    addresses = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
+    if not all(is_public(str(info[4][0])) for info in addresses):
+        raise PrivateAddress(f"private address: {address[0]}")
     problem: OSError | None = None
-    for one in found:
+    for info in addresses:
         try:
-            return socket.create_connection((str(one[4][0]), int(one[4][1])), timeout, source_address)
+            return socket.create_connection((str(info[4][0]), int(info[4][1])), timeout, source_address)
         except OSError as error:
             problem = error
     raise problem or OSError(f"no address for {address[0]}")
@@ -142,5 +142,5 @@ def _to_public(address: tuple[str, int], timeout: Any = None, source_address: An
 def _to_test_site(site: str, address: Any, timeout: Any = None, *_: Any, **__: Any) -> socket.socket:
     host, _sep, port = site.rpartition(":")
     if not ipaddress.ip_address(host).is_loopback:
-        raise Refused(f"private address: {host}, but {TEST_SITE} has to be on this computer")
+        raise PrivateAddress(f"private address: {host}, but {TEST_SITE} has to be on this computer")
     return socket.create_connection((host, int(port)), timeout)

@@ -17,7 +17,7 @@ class Watch:
 
     def __init__(
         self,
-        shown: str,
+        label: str,
         title: str,
         reporter: Reporter,
         max_mb: int,
@@ -25,12 +25,12 @@ class Watch:
         options: LinkOptions,
         position: tuple[int, int],
     ) -> None:
-        self.shown, self.title, self.reporter = shown, title, reporter
+        self.label, self.title, self.reporter = label, title, reporter
         self.max_mb, self.max_hours, self.options = max_mb, max_hours, options
         self.index, self.count = position
-        self.refused: UserError | None = None
+        self.refusal: UserError | None = None
         self.last = ""
-        self.warned: list[str] = []
+        self.warnings: list[str] = []
         self.came = False  # whether anything of the sound has
 
     def look(self) -> None:
@@ -54,33 +54,33 @@ class Watch:
             return None  # an item of a list, which is not fetched
         length_s, wanted_s = float(info.get("duration") or 0), self.options.max_minutes * 60
         if info.get("is_live") or info.get("live_status") == "is_upcoming":
-            self.refused = explain(self.shown, "live event")
+            self.refusal = explain(self.label, "live event")
         elif self.options.part_of(length_s) > self.max_hours * 3600:
-            self.refused = too_long(self.shown, self.max_hours)
+            self.refusal = too_long(self.label, self.max_hours)
         elif wanted_s and length_s > wanted_s and not self.options.is_part:
-            self.refused = longer_than_chosen(self.shown, self.options.max_minutes)
+            self.refusal = longer_than_chosen(self.label, self.options.max_minutes)
         else:
             return None
-        return str(self.refused)
+        return str(self.refusal)
 
     def progress(self, status: dict[str, Any]) -> None:
         """yt-dlp's progress hook; called for every block that has come."""
         self.look()
-        done = float(status.get("downloaded_bytes") or 0)
+        so_far = float(status.get("downloaded_bytes") or 0)
         total = float(status.get("total_bytes") or status.get("total_bytes_estimate") or 0)
-        self.came = self.came or done > 0
-        if max(done, total if status.get("total_bytes") else 0.0) > self.max_mb * 1e6:
-            self.refused = too_big(self.shown, self.max_mb)
+        self.came = self.came or so_far > 0
+        if max(so_far, total if status.get("total_bytes") else 0.0) > self.max_mb * 1e6:
+            self.refusal = too_big(self.label, self.max_mb)
             self._break_off()
         self.title = str((status.get("info_dict") or {}).get("title") or self.title)
-        share = 1.0 if status.get("status") == "finished" else done / total if total else 0.0
+        share = 1.0 if status.get("status") == "finished" else so_far / total if total else 0.0
         self.tell(min(share, 1.0))
 
     def debug(self, message: str) -> None:
         """What yt-dlp is doing: a chance to look for Stop, and the only place that says a file is too large."""
         self.look()
         if "larger than max-filesize" in message:
-            self.refused = too_big(self.shown, self.max_mb)
+            self.refusal = too_big(self.label, self.max_mb)
 
     def info(self, message: str) -> None:
         """As `debug`."""
@@ -88,7 +88,7 @@ class Watch:
 
     def warning(self, message: str) -> None:
         """For the job's log, and for the case that the end says little."""
-        self.warned = [*self.warned[-_WARNINGS_KEPT:], message]
+        self.warnings = [*self.warnings[-_WARNINGS_KEPT:], message]
         print(f"yt-dlp: {message}", flush=True)
 
     def error(self, message: str) -> None:

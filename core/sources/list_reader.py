@@ -22,7 +22,7 @@ from core.sources.list_records import MOST_CELLS, MOST_LETTERS, Record, flat, re
 MOST_LIST_BYTES = 128_000_000
 MOST_JSON_BYTES = 16_000_000  # of JSON that is one value: it is read as a whole, and takes up to twenty times the room
 MOST_ROWS = 500_000
-_SAMPLED = 2_000
+_SAMPLE_SIZE = 2_000
 _FIRST = 200  # of the sample: the beginning of a list; the others come from all over it
 _BLOCK_BYTES = 1 << 16
 _LINES_JOINED = 20  # a quoted text may go on over some lines
@@ -80,20 +80,20 @@ class ListFile:
         if self.is_json_lines:
             for line in self.lines():
                 if line.strip():
-                    value = self._parsed(line, is_line=True)
+                    value = self._parse_json(line, is_line=True)
                     yield flat(value) if isinstance(value, dict) else {}
             return
         if self.place.bytes_of(self.name) > MOST_JSON_BYTES:
             raise _too_large(self.name, MOST_JSON_BYTES)
         with self.place.stream(self.name) as file:
             text = file.read(MOST_JSON_BYTES + 1).decode(self.encoding, errors="replace")
-        records = records_of(self._parsed(text))
+        records = records_of(self._parse_json(text))
         for number, record in enumerate(records):
             if number >= MOST_ROWS:
                 raise too_many_rows(self.name)
             yield record
 
-    def _parsed(self, text: str, *, is_line: bool = False) -> Any:
+    def _parse_json(self, text: str, *, is_line: bool = False) -> Any:
         try:
             return json.loads(text.lstrip("\ufeff"))
         except RecursionError:
@@ -148,16 +148,16 @@ def _encoding(place: Folder | Zip, name: str, language: str) -> str:
         UserError: ``text.encoding``.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-    damaged = wide = nulls = 0
+    replacements = wide = nulls = 0
     telling = b""
     for block in itertools.chain(_blocks(place, name), [b""]):
         text = decoder.decode(block, final=not block)
-        damaged += text.count("\ufffd")
+        replacements += text.count("\ufffd")
         nulls += text.count("\0")
         wide += len(text) - len(text.encode("ascii", "ignore"))
         if (telling or not block.isascii() or nulls) and len(telling) < _LOOKED_AT_BYTES:
             telling += block
-    if not nulls and wide - damaged >= 20 * damaged:
+    if not nulls and wide - replacements >= 20 * replacements:
         return "utf-8-sig"
     return encoding_of(telling, language, PurePosixPath(name).name)
 
@@ -171,17 +171,17 @@ def _blocks(place: Folder | Zip, name: str) -> Iterator[bytes]:
 def sample(rows: Iterator[Any]) -> tuple[list[Any], int]:
     """The first rows of a list and some from all over the rest, and how many it has; always the same of one list."""
     pick = random.Random(0)
-    some: list[Any] = []
+    rows_sampled: list[Any] = []
     count = 0
     for row in rows:
         if not row or (isinstance(row, str) and not row.strip()):
             continue
-        if len(some) < _SAMPLED:
-            some.append(row)
-        elif (at := pick.randrange(count)) < _SAMPLED and at >= _FIRST:
-            some[at] = row
+        if len(rows_sampled) < _SAMPLE_SIZE:
+            rows_sampled.append(row)
+        elif (at := pick.randrange(count)) < _SAMPLE_SIZE and at >= _FIRST:
+            rows_sampled[at] = row
         count += 1
-    return some, count
+    return rows_sampled, count
 
 
 # ---- cells -----------------------------------------------------------------------------------------------------------
@@ -189,9 +189,9 @@ def sample(rows: Iterator[Any]) -> tuple[list[Any], int]:
 COLUMN_MARKS = ("|", "\t", ";", ",", "｜", "^", "~")
 # These stand once, between a name and its text, which may hold them again.
 NAME_MARKS = ("==", "=>", "->", " - ", " – ", " — ", "=", ":", "：", " ")
-_QUOTED = {mark: re.compile(rf'[ ]*"((?:[^"]|"")*)"[ ]*(?=$|{re.escape(mark)})') for mark in COLUMN_MARKS}
+_QUOTED_CELL = {mark: re.compile(rf'[ ]*"((?:[^"]|"")*)"[ ]*(?=$|{re.escape(mark)})') for mark in COLUMN_MARKS}
 _FESTIVAL = re.compile(r'\s*\(\s*(\S+)\s+"(.*)"\s*\)\s*')
-_OPEN = {mark: re.compile(rf'(?:^|{re.escape(mark)})[ ]*"(?:[^"]|"")*$') for mark in _QUOTED}
+_OPEN = {mark: re.compile(rf'(?:^|{re.escape(mark)})[ ]*"(?:[^"]|"")*$') for mark in _QUOTED_CELL}
 
 
 def cells(line: str, mark: str) -> Row:
@@ -203,9 +203,9 @@ def cells(line: str, mark: str) -> Row:
     row: Row = []
     at = 0
     while len(row) < MOST_CELLS - 1:
-        if quoted := _QUOTED[mark].match(line, at):
-            row.append(quoted[1].replace('""', '"'))
-            end = quoted.end()
+        if match := _QUOTED_CELL[mark].match(line, at):
+            row.append(match[1].replace('""', '"'))
+            end = match.end()
         else:
             end = line.find(mark, at)
             end = len(line) if end < 0 else end
@@ -238,11 +238,11 @@ def joined_lines(lines: Iterator[str], mark: str, begins_row: Callable[[str], bo
                 if begins_row(ahead[number]):
                     break
                 parts.append(ahead[number])
-                whole = "\n".join(parts)
-                if len(whole) > MOST_LETTERS:
+                joined_text = "\n".join(parts)
+                if len(joined_text) > MOST_LETTERS:
                     break
-                if not _OPEN[mark].search(whole):
-                    line = whole
+                if not _OPEN[mark].search(joined_text):
+                    line = joined_text
                     for _ in range(number + 1):
                         ahead.popleft()
                     break
@@ -260,11 +260,11 @@ def too_many_rows(name: str) -> UserError:
     )
 
 
-def _too_large(name: str, most: int) -> UserError:
+def _too_large(name: str, max_bytes: int) -> UserError:
     return UserError(
         "list.too_large",
         "“{list}” is too large for a list of texts: more than {megabytes} MB.",
         "Split the data set, or write the list anew with one short line for each sound.",
         list=name[-120:],
-        megabytes=most // 1_000_000,
+        megabytes=max_bytes // 1_000_000,
     )

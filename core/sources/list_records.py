@@ -30,7 +30,7 @@ def _leaves(value: Any, key: str, deepest: int) -> Iterator[tuple[str, Any]]:
         value = value[0]
     if not isinstance(value, dict):
         yield key, value
-    elif key and (place := next((value[one] for one in ("path", "file", "bytes_path", "url") if one in value), None)):
+    elif key and (place := next((value[at] for at in ("path", "file", "bytes_path", "url") if at in value), None)):
         yield key, place
     elif deepest:
         for name, part in value.items():

@@ -17,7 +17,7 @@ from core.sources.sound_index import SoundIndex
 from core.text import clean
 
 NOT_USED = -1  # the chosen column of a list that is not wanted
-_NAMED = 8
+_MAX_EXAMPLE_NAMES = 8
 _EXAMPLES = 4
 _EXAMPLE_LETTERS = 240
 _MOST_SPEAKERS = 12
@@ -34,13 +34,13 @@ class Tally:
     def add(self, name: str) -> None:
         """Count one more."""
         self.count += 1
-        if len(self.names) < _NAMED:
+        if len(self.names) < _MAX_EXAMPLE_NAMES:
             self.names.append(name[-160:])
 
-    def extend(self, others: Tally) -> None:
+    def extend(self, tally: Tally) -> None:
         """Count those of another tally."""
-        self.count += others.count
-        self.names = (self.names + others.names)[:_NAMED]
+        self.count += tally.count
+        self.names = (self.names + tally.names)[:_MAX_EXAMPLE_NAMES]
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -100,31 +100,31 @@ def read_list(
         return index.find(cell, folder)
 
     rows: Iterator[str] | Iterator[Record] = file.objects() if file.is_json else _without_comments(file.lines())
-    some, count = sample(rows)
-    shape = shape_of(some, find)
+    records, count = sample(rows)
+    shape = shape_of(records, find)
     if shape is None:
-        return _without_shape(name, some, count)
+        return _without_shape(name, records, count)
     report = ListReport(name, "used", encoding=file.encoding)
     report.columns = [(one.heading, one.role) for one in shape.columns]
-    chosen = shape.texts.columns if column is None else (column,)
-    report.texts, report.is_sure = list(chosen), shape.texts.is_sure or column is not None
-    if not shape.matched:
-        if shape.named * 2 < len(some) and not is_list_name(name):
+    text_columns = shape.texts.columns if column is None else (column,)
+    report.texts, report.is_sure = list(text_columns), shape.texts.is_sure or column is not None
+    if not shape.matches:
+        if shape.sound_names * 2 < len(records) and not is_list_name(name):
             return None
         report.state, report.rows = "unmatched", count - bool(shape.headings and shape.mark)
-        for record in some:
+        for record in records:
             report.unmatched.add(shape.row(record)[0][shape.file])
         report.unmatched.count = report.rows
         return report
-    if not report.is_sure or not chosen:
+    if not report.is_sure or not text_columns:
         report.state = "ask"
     _take_rows(file, shape, report, find, texts)
     return report
 
 
-def _without_shape(name: str, some: list[str] | list[Record], count: int) -> ListReport | None:
+def _without_shape(name: str, records: list[str] | list[Record], count: int) -> ListReport | None:
     """What is called a list, but where no name stands apart from a text, is told; anything else is no list."""
-    lines = [line for line in some if isinstance(line, str)]
+    lines = [line for line in records if isinstance(line, str)]
     if not lines or not is_list_name(name):
         return None
     report = ListReport(name, "unmatched", rows=count)
@@ -248,4 +248,4 @@ def is_unread_list(name: str) -> bool:
 
 def _is_list_stem(stem: str) -> bool:
     words = stem.replace("-", "_").replace(" ", "_")
-    return any(words == one or words.startswith(f"{one}_") or words.endswith(f"_{one}") for one in _LIST_STEMS)
+    return any(words == name or words.startswith(f"{name}_") or words.endswith(f"_{name}") for name in _LIST_STEMS)

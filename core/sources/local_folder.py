@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import UserError
-from core.sources.held import Held, hold_folder
+from core.sources.held import PendingDataset, hold_folder
 from core.workspace import Project
 
 
-def add_folder(project: Project, typed: str) -> Held:
+def add_folder(project: Project, path_text: str) -> PendingDataset:
     """Look through a folder by job (see `core.sources.datasets`); a person then brings it in or puts it away.
 
     Args:
         project: where to.
-        typed: a whole path, or one that begins with ``~``.
+        path_text: a whole path, or one that begins with ``~``.
 
     Raises:
         UserError: ``folder.not_one``, ``folder.own``.
     """
-    text = typed.strip().strip("\"'")
+    text = path_text.strip().strip("\"'")
     try:
         path = Path(text).expanduser()
         is_one = path.is_absolute() and path.is_dir()

@@ -47,7 +47,7 @@ class Progress:
         return self.sentences[self.place] if self.sentences else ""
 
     @property
-    def done(self) -> int:
+    def count(self) -> int:
         """How many sentences were read."""
         return len(self.spoken)
 
@@ -64,15 +64,15 @@ def progress(project: Project) -> Progress:
     Raises:
         DamagedFile: what was noted cannot be read.
     """
-    found = noted(project)
-    if found is None:
+    stored = stored_progress(project)
+    if stored is None:
         return Progress(sentences_for(project.info.language))
-    there = {source.id for source in project.store.sources()}
-    spoken = {index: source for index, source in found.spoken.items() if source in there}
-    return replace(found, spoken=spoken, place=min(found.place, max(0, len(found.sentences) - 1)))
+    source_ids = {source.id for source in project.store.sources()}
+    recordings = {index: source for index, source in stored.spoken.items() if source in source_ids}
+    return replace(stored, spoken=recordings, place=min(stored.place, max(0, len(stored.sentences) - 1)))
 
 
-def noted(project: Project) -> Progress | None:
+def stored_progress(project: Project) -> Progress | None:
     """What was noted of it; None before anything was.
 
     Raises:
@@ -139,7 +139,7 @@ def take(
         UserError: ``reading.no_sentence``, ``reading.too_long_take``, and see `add_file`.
         Busy: recordings are being added.
     """
-    with _alone(project):
+    with _import_lock(project):
         now = progress(project)
         at = now.place if place is None else place
         if not 0 <= at < len(now.sentences):
@@ -205,7 +205,7 @@ def _add_take(project: Project, path: Path, text: str, rights: str, max_hours: f
 
 def _give_clip(project: Project, source: Source, text: str) -> None:
     """One clip around what is said, and its words at their likely times."""
-    start_s, end_s = _said(project, source)
+    start_s, end_s = _speech_bounds(project, source)
     project.store.replace_words(source.id, 0, 1e9, evenly(text, start_s, end_s))
     clip = Clip(
         f"{source.id}-0001",
@@ -220,15 +220,15 @@ def _give_clip(project: Project, source: Source, text: str) -> None:
     project.store.replace_clips(source.id, [cut_clip(project, source, clip, options)])
 
 
-def _said(project: Project, source: Source) -> tuple[float, float]:
+def _speech_bounds(project: Project, source: Source) -> tuple[float, float]:
     """From the first to the last loud moment, in seconds."""
-    found = frames(project.source_file(source.id))
-    loud = np.flatnonzero(found.dbfs >= found.dbfs.max() - _BELOW_LOUDEST_DB)
-    return float(loud[0]) * found.frame_s, min(source.seconds, float(loud[-1] + 1) * found.frame_s)
+    levels = frames(project.source_file(source.id))
+    loud = np.flatnonzero(levels.dbfs >= levels.dbfs.max() - _BELOW_LOUDEST_DB)
+    return float(loud[0]) * levels.frame_s, min(source.seconds, float(loud[-1] + 1) * levels.frame_s)
 
 
 @contextmanager
-def _alone(project: Project) -> Iterator[None]:
+def _import_lock(project: Project) -> Iterator[None]:
     """Hold what an import holds, so that two never take the same id."""
     lock = project.path / "locks" / "import_sources"
     handle = locks.try_lock(lock, {"kind": "import_sources", "title": "", "path": ""})

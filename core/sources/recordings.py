@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core.audio.clean import STRENGTHS
-from core.audio.edit import alone
-from core.damage import DamagedFile, read_record, reading, whole
+from core.audio.edit import clip_lock
+from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
 from core.jobs.job import Job
@@ -177,7 +177,7 @@ def remove(project: Project, source_id: str) -> Path:
         Busy: a cut has just begun.
     """
     _refuse_in_use(project, project.store.source(source_id))
-    with alone(project):  # no edit in another tab meanwhile
+    with clip_lock(project):  # no edit in another tab meanwhile
         source = project.store.source(source_id)
         clips = project.store.clips(ClipFilter(source_id=source_id))
         words = project.store.words(source_id)
@@ -257,7 +257,7 @@ def removed(project: Project, damage: list[DamagedFile] | None = None) -> list[t
     DamagedFile ones are passed over, and added to ``damage`` if that is given.
     """
     places = (folder / "source.json" for folder in subfolders(project.path / "trash"))
-    found = whole([place for place in places if os.path.lexists(place)], _titled, damage)
+    found = read_all([place for place in places if os.path.lexists(place)], _titled, damage)
     return [(name, title) for _, name, title in sorted(found, reverse=True)]
 
 

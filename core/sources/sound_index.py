@@ -48,7 +48,7 @@ class SoundIndex:
         self._names: _Index = defaultdict(list)
         self._name_stems: _Index = defaultdict(list)
         self._numbers: _Index = defaultdict(list)
-        self._cleaned = {sound: _plain(sound) for sound in sounds}
+        self._plain_of = {sound: _plain(sound) for sound in sounds}
         for sound in sounds:
             for path in dict.fromkeys(map(comparable, (sound, *aliases(sound)))):
                 self._add(sound, path)
@@ -85,7 +85,7 @@ class SoundIndex:
         if not path:
             return None
         base = f"{folder}/" if folder not in ("", ".") else ""
-        places = [f"{base}{path}", *(f"{base}{one}/{path}" for one in _SOUND_FOLDERS), path]
+        places = [f"{base}{path}", *(f"{base}{subfolder}/{path}" for subfolder in _SOUND_FOLDERS), path]
         for index in (self._paths, self._stems):
             for place in places:
                 if place in index:
@@ -111,14 +111,14 @@ class SoundIndex:
         """Of several of that name the one whose folders agree with most of the last ones that were named."""
         if len(set(sounds)) == 1:
             return sounds[0]
-        wanted = comparable(plain).split("/")[-2::-1]
+        folders = comparable(plain).split("/")[-2::-1]
 
-        def shared(sound: str) -> int:
-            pairs = zip(comparable(sound).split("/")[-2::-1], wanted, strict=False)
+        def agreement(sound: str) -> int:
+            pairs = zip(comparable(sound).split("/")[-2::-1], folders, strict=False)
             return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
-        most = max(map(shared, sounds))
-        return self._only([sound for sound in sounds if shared(sound) == most], plain)
+        best = max(map(agreement, sounds))
+        return self._only([sound for sound in sounds if agreement(sound) == best], plain)
 
     def _only(self, sounds: list[str], plain: str) -> str | None:
         """The one sound these are: one in several wrappings counts once, capitals decide where nothing else does."""
@@ -126,10 +126,10 @@ class SoundIndex:
         if len(distinct) == 1:
             return distinct[0]
         if len({comparable(stem_of(sound)) for sound in distinct}) == 1:
-            if len({stem_of(self._cleaned[sound]) for sound in distinct}) == 1:
+            if len({stem_of(self._plain_of[sound]) for sound in distinct}) == 1:
                 return min(distinct, key=_wrapping)
             last = stem_of(plain.rpartition("/")[2])
-            distinct = [sound for sound in distinct if stem_of(PurePosixPath(self._cleaned[sound]).name) == last]
+            distinct = [sound for sound in distinct if stem_of(PurePosixPath(self._plain_of[sound]).name) == last]
         return distinct[0] if len(distinct) == 1 else None
 
 

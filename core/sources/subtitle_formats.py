@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from core.errors import UserError
-from core.sources.captions import Caption, Damaged
+from core.sources.captions import Caption, DamagedCaption
 from core.sources.transcripts import kind_of_transcript, read_transcript
 from core.sources.ttml import timed_text
 
@@ -50,7 +50,7 @@ _DIALOGUE = ("layer", "start", "end", "style", "name", "marginl", "marginr", "ma
 _LINE_LASTS_S = 30.0  # the last line of a song's text, which has no end
 
 
-def captions(text: str, ending: str = "", name: str = "") -> Iterator[Caption | Damaged]:
+def captions(text: str, ending: str = "", name: str = "") -> Iterator[Caption | DamagedCaption]:
     """The captions in a file's text, in its order.
 
     Args:
@@ -67,8 +67,8 @@ def captions(text: str, ending: str = "", name: str = "") -> Iterator[Caption | 
     if kind in ("smi", "binary", "unread") or (f".{kind}" in UNREAD and not _has_timings(text)):
         raise unread(name)
     if kind == "sub":
-        return _framed(text, name)
-    reader: Callable[[str], Iterator[Caption | Damaged]] = _READERS.get(kind, _timed_srt)
+        return _microdvd(text, name)
+    reader: Callable[[str], Iterator[Caption | DamagedCaption]] = _READERS.get(kind, _timed_srt)
     return reader(text)
 
 
@@ -114,8 +114,8 @@ def kind_of(text: str) -> str:
 
 def seconds(parts: tuple[str | None, ...]) -> float:
     """Hours, minutes, seconds and the digits of a fraction, as `INLINE` finds them."""
-    hours, minutes, whole, fraction = parts
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(whole or 0) + float(f"0.{fraction or 0}")
+    hours, minutes, whole_seconds, fraction = parts
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(whole_seconds or 0) + float(f"0.{fraction or 0}")
 
 
 def _has_timings(text: str) -> bool:
@@ -125,45 +125,45 @@ def _has_timings(text: str) -> bool:
 # ---- SubRip and WebVTT
 
 
-def _timed_srt(text: str) -> Iterator[Caption | Damaged]:
-    yield from _timed(text.split("\n"), ends_at_empty=False)
+def _timed_srt(text: str) -> Iterator[Caption | DamagedCaption]:
+    yield from _captions_at_times(text.split("\n"), ends_at_empty=False)
 
 
-def _timed_vtt(text: str) -> Iterator[Caption | Damaged]:
-    yield from _timed(_without_blocks(text.split("\n")), ends_at_empty=True)
+def _timed_vtt(text: str) -> Iterator[Caption | DamagedCaption]:
+    yield from _captions_at_times(_without_blocks(text.split("\n")), ends_at_empty=True)
 
 
 def _without_blocks(lines: list[str]) -> list[str]:
     """The lines of a WebVTT file, those of its head, notes, styles and regions emptied."""
-    shown: list[str] = []
-    hidden, before = False, ""
+    kept_lines: list[str] = []
+    is_block, before = False, ""
     for line in lines:
         if not before:
             word = line.split(maxsplit=1)[0] if line.split() else ""
-            hidden = word in ("NOTE", "STYLE", "REGION") or (word.startswith("WEBVTT") and not any(shown))
-        shown.append("" if hidden else line)
+            is_block = word in ("NOTE", "STYLE", "REGION") or (word.startswith("WEBVTT") and not any(kept_lines))
+        kept_lines.append("" if is_block else line)
         before = line
-    return shown
+    return kept_lines
 
 
-def _timed(lines: list[str], *, ends_at_empty: bool) -> Iterator[Caption | Damaged]:
+def _captions_at_times(lines: list[str], *, ends_at_empty: bool) -> Iterator[Caption | DamagedCaption]:
     timings = [number for number, line in enumerate(lines) if "-->" in line or _TIMING.match(line)]
     for number, following in zip(timings, [*timings[1:], len(lines)], strict=False):
         match = _TIMING.match(lines[number])
         if not match or seconds(match.groups()[4:]) <= seconds(match.groups()[:4]):
-            yield Damaged(number + 1, lines[number].strip()[:80])
+            yield DamagedCaption(number + 1, lines[number].strip()[:80])
             continue
         body = _body(lines[number + 1 : following], ends_at_empty, following < len(lines))
         yield Caption(seconds(match.groups()[:4]), seconds(match.groups()[4:]), body)
 
 
-def _body(lines: list[str], ends_at_empty: bool, more: bool) -> list[str]:
+def _body(lines: list[str], ends_at_empty: bool, has_next: bool) -> list[str]:
     """The lines of a caption without what belongs to the next one."""
     if ends_at_empty and "" in lines:  # a line of spaces is none: rolling captions have them
         return lines[: lines.index("")]
     while lines and not lines[-1].strip():
         lines = lines[:-1]
-    if more and lines and lines[-1].strip().isdigit():
+    if has_next and lines and lines[-1].strip().isdigit():
         lines = lines[:-1]  # the number of the next caption, with or without an empty line before it
     return lines
 
@@ -171,7 +171,7 @@ def _body(lines: list[str], ends_at_empty: bool, more: bool) -> list[str]:
 # ---- Times and text apart by commas, by frames, in brackets
 
 
-def _comma_timed(text: str) -> Iterator[Caption | Damaged]:
+def _comma_timed(text: str) -> Iterator[Caption | DamagedCaption]:
     """SubViewer, as YouTube gives it (.sbv) and as others do."""
     lines = text.split("\n")
     timings = [number for number, line in enumerate(lines) if _COMMA_TIMING.match(line)]
@@ -179,25 +179,25 @@ def _comma_timed(text: str) -> Iterator[Caption | Damaged]:
         match = _COMMA_TIMING.match(lines[number])
         start_s, end_s = (seconds(match.groups()[:4]), seconds(match.groups()[4:])) if match else (0.0, 0.0)
         if end_s <= start_s:
-            yield Damaged(number + 1, lines[number].strip()[:80])
+            yield DamagedCaption(number + 1, lines[number].strip()[:80])
             continue
         body = "\n".join(lines[number + 1 : following]).strip("\n")
         yield Caption(start_s, end_s, re.sub(r"\[br\]", "\n", body, flags=re.IGNORECASE).split("\n"))
 
 
-def _framed(text: str, name: str) -> Iterator[Caption | Damaged]:
+def _microdvd(text: str, name: str) -> Iterator[Caption | DamagedCaption]:
     """MicroDVD: ``{25}{50}text|second line``; how many make a second stands in the first, ``{1}{1}23.976``."""
     rate = 0.0
     for number, line in enumerate(text.split("\n"), 1):
         match = _FRAMES.match(line)
         if not match:
             if line.strip():
-                yield Damaged(number, line.strip()[:80])
+                yield DamagedCaption(number, line.strip()[:80])
             continue
-        first, last, shown = int(match[1]), int(match[2] or 0), match[3]
+        first, last, caption_text = int(match[1]), int(match[2] or 0), match[3]
         if not rate:
-            stated = re.fullmatch(r"\s*(\d{2,3}(?:[.,]\d+)?)\s*", shown)
-            rate = float(stated[1].replace(",", ".")) if stated and first <= 1 else 0.0
+            rate_match = re.fullmatch(r"\s*(\d{2,3}(?:[.,]\d+)?)\s*", caption_text)
+            rate = float(rate_match[1].replace(",", ".")) if rate_match and first <= 1 else 0.0
             if rate:
                 continue
             raise UserError(
@@ -207,12 +207,12 @@ def _framed(text: str, name: str) -> Iterator[Caption | Damaged]:
                 name=name or "text",
             )
         if last <= first:
-            yield Damaged(number, line.strip()[:80])
+            yield DamagedCaption(number, line.strip()[:80])
         else:
-            yield Caption(first / rate, last / rate, [part.lstrip("/") for part in shown.split("|")])
+            yield Caption(first / rate, last / rate, [part.lstrip("/") for part in caption_text.split("|")])
 
 
-def _sung(text: str) -> Iterator[Caption | Damaged]:
+def _sung(text: str) -> Iterator[Caption | DamagedCaption]:
     """LRC: ``[01:02.50]a line``, one that is sung again has several times; a line lasts until the next begins."""
     shift_s, rows = 0.0, []
     for number, line in enumerate(text.split("\n"), 1):
@@ -225,7 +225,7 @@ def _sung(text: str) -> Iterator[Caption | Damaged]:
             starts.append(seconds((None, *match.groups())))
             rest = rest[match.end() :].lstrip()
         if rest and not starts:
-            yield Damaged(number, rest[:80])
+            yield DamagedCaption(number, rest[:80])
         rows += [(max(0.0, start_s + shift_s), rest) for start_s in starts]
     rows.sort(key=lambda row: row[0])
     for (start_s, line), following in zip(rows, [*rows[1:], None], strict=True):
@@ -237,28 +237,28 @@ def _sung(text: str) -> Iterator[Caption | Damaged]:
 # ---- SubStation
 
 
-def _dialogues(text: str) -> Iterator[Caption | Damaged]:
+def _dialogues(text: str) -> Iterator[Caption | DamagedCaption]:
     """SubStation Alpha, both versions. What stands in several layers at once, as outlined titles do, comes once."""
     columns: tuple[str, ...] = _DIALOGUE
-    shown: set[tuple[float, float, str]] = set()
+    unique: set[tuple[float, float, str]] = set()
     for number, line in enumerate(text.split("\n"), 1):
         kind, colon, rest = line.partition(":")
-        if kind.strip() == "Format" and "text" in (names := tuple(one.strip().lower() for one in rest.split(","))):
+        if kind.strip() == "Format" and "text" in (names := tuple(name.strip().lower() for name in rest.split(","))):
             columns = names
         if kind.strip() != "Dialogue" or not colon:
             continue
         row = dict(zip(columns, rest.split(",", len(columns) - 1), strict=False))
         start, end = (re.fullmatch(_TIME, row.get(side, "").strip()) for side in ("start", "end"))
         if not start or not end or seconds(end.groups()) <= seconds(start.groups()) or "text" not in row:
-            yield Damaged(number, line.strip()[:80])
+            yield DamagedCaption(number, line.strip()[:80])
             continue
         caption = (seconds(start.groups()), seconds(end.groups()), _DRAWING.sub(" ", row["text"]))
-        if caption not in shown:
-            shown.add(caption)
+        if caption not in unique:
+            unique.add(caption)
             yield Caption(caption[0], caption[1], [caption[2]])
 
 
-_READERS: dict[str, Callable[[str], Iterator[Caption | Damaged]]] = {
+_READERS: dict[str, Callable[[str], Iterator[Caption | DamagedCaption]]] = {
     "srt": _timed_srt, "vtt": _timed_vtt, "ass": _dialogues, "ssa": _dialogues, "ttml": timed_text,
     "dfxp": timed_text, "sbv": _comma_timed, "lrc": _sung,
     **{kind: read_transcript(kind) for kind in ("labels", "milliseconds", "bracketed", "stamped")},

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from core.sources.captions import Caption, Damaged
+from core.sources.captions import Caption, DamagedCaption
 
 _PART = r"[^\W\d_][\w.'’-]*"
 _NAME = re.compile(
@@ -19,7 +19,7 @@ _LEAST_SHARE = 0.6  # of captions begin with a name: all do, but for those that 
 _LEAST_TIMES = 3  # one begins as many
 
 
-def without_names(captions: list[Caption | Damaged]) -> Iterator[Caption | Damaged]:
+def without_names(captions: list[Caption | DamagedCaption]) -> Iterator[Caption | DamagedCaption]:
     """The captions, without names before their texts where that is the habit of the file.
 
     One colon alone is part of what is said (``Note: bring it``).

@@ -21,13 +21,13 @@ _IN_PARENTHESES = re.compile(r"^\s*[-–]?\s*[(（][^()（）]*[)）]\s*$")
 _SPEAKER = re.compile(
     r"^\s*(?:[-–—‐‑]\s*(?!\d)|>>+\s*)*(?:(?:\([^()]*\)\s*)?([^\W\d_][\w .'’-]{0,30}?(?:\s*\([^()]*\))?):(?=\s|$)\s*)?"
 )
-_NUMBERED = re.compile(r"(?i)^(speaker|falante|sprecher|locutor|orador|voz|hablante|interlocuteur)\s*\d+$")
+_SPEAKER_NUMBER = re.compile(r"(?i)^(speaker|falante|sprecher|locutor|orador|voz|hablante|interlocuteur)\s*\d+$")
 _DASH = re.compile(r"^[-–—‐‑]+(?=[^\W\d])")
-_SPOKEN = frozenset("%‰&+=§@°±×÷√∞≈≠≤≥№℃℉™©®†")  # by themselves
+_SPOKEN_SIGNS = frozenset("%‰&+=§@°±×÷√∞≈≠≤≥№℃℉™©®†")  # by themselves
 _BETWEEN_NUMBERS = frozenset("*/<>-−–:^")
 
 
-def spoken(lines: Sequence[str]) -> Iterator[tuple[str, float | None]]:
+def spoken_words(lines: Sequence[str]) -> Iterator[tuple[str, float | None]]:
     """The words of a caption that are said, each with its own start in seconds where the file says one."""
     text = _SOUND.sub(" ", _BREAK.sub("\n", _RUBY.sub("", "\n".join(lines))).replace("\\h", " "))
     if _IN_PARENTHESES.match(text):
@@ -63,7 +63,7 @@ def _is_spoken(word: str, before: str, after: str) -> bool:
         return False  # a line drawn of signs
     if word in _BETWEEN_NUMBERS:
         return before[-1:].isalnum() and any(sign.isdigit() for sign in before + after) and _is_number(after)
-    return any(sign in _SPOKEN or unicodedata.category(sign) == "Sc" for sign in word)  # Sc: currencies
+    return any(sign in _SPOKEN_SIGNS or unicodedata.category(sign) == "Sc" for sign in word)  # Sc: currencies
 
 
 def _is_number(word: str) -> bool:
@@ -85,7 +85,7 @@ def _without_speaker(line: str) -> str:
     if not match:
         return line
     name = match.group(1)
-    called = (name or "").partition("(")[0].strip()
-    if name and not ((called.isupper() and len(called) > 1) or _NUMBERED.match(called)):
+    speaker = (name or "").partition("(")[0].strip()
+    if name and not ((speaker.isupper() and len(speaker) > 1) or _SPEAKER_NUMBER.match(speaker)):
         return re.sub(r"^\s*(?:[-–—‐‑]\s*(?!\d)|>>+\s*)*", "", line)
     return line[match.end() :]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.records import Word
-from core.sources.captions import Damaged
+from core.sources.captions import DamagedCaption
 from core.sources.encodings import decode_text
 from core.sources.subtitle_formats import READ, UNREAD, captions, unread
 from core.sources.subtitle_speakers import without_names
-from core.sources.subtitle_text import WORD, spoken
+from core.sources.subtitle_text import WORD, spoken_words
 
 ENDINGS = (*READ, *UNREAD)  # of files that hold subtitles, be it such as are refused
 _MOST_BYTES = 20_000_000  # 100 hours of subtitles have less
@@ -33,7 +33,7 @@ class _Cue:
 def words_of(
     text_or_path: str | Path,
     kind: str = "",
-    on_damaged: Callable[[Damaged], object] | None = None,
+    on_damaged: Callable[[DamagedCaption], object] | None = None,
     *,
     name: str = "",
     language: str = "",
@@ -57,10 +57,10 @@ def words_of(
     text = read_text(text_or_path, language, name) if isinstance(text_or_path, Path) else text_or_path
     cues: list[_Cue] = []
     for caption in without_names(list(captions(text, kind, name))):
-        if isinstance(caption, Damaged):
+        if isinstance(caption, DamagedCaption):
             if on_damaged:
                 on_damaged(caption)
-        elif words := tuple(spoken(caption.lines)):
+        elif words := tuple(spoken_words(caption.lines)):
             cues.append(_Cue(caption.start_s, caption.end_s, words))
     if not cues:
         raise UserError(
@@ -71,8 +71,8 @@ def words_of(
         )
     cues.sort(key=lambda cue: cue.start_s)
     if _rolls(cues):
-        cues = _unrolled(cues)
-    return [word for cue in _apart(cues) for word in _timed(cue)]
+        cues = _without_repeats(cues)
+    return [word for cue in _without_overlaps(cues) for word in _words_of_cue(cue)]
 
 
 def evenly(text: str, start_s: float, end_s: float) -> list[Word]:
@@ -110,11 +110,11 @@ def _overlap(before: _Cue, after: _Cue) -> int:
 def _rolls(cues: list[_Cue]) -> bool:
     """Whether cues repeat the words of the one before, so that the picture seems to roll."""
     pairs = list(zip(cues, cues[1:], strict=False))
-    repeated = sum(size >= min(2, len(before.words)) for before, after in pairs if (size := _overlap(before, after)))
-    return repeated >= 2 and repeated >= 0.3 * len(pairs)
+    repeats = sum(size >= min(2, len(before.words)) for before, after in pairs if (size := _overlap(before, after)))
+    return repeats >= 2 and repeats >= 0.3 * len(pairs)
 
 
-def _unrolled(cues: list[_Cue]) -> list[_Cue]:
+def _without_repeats(cues: list[_Cue]) -> list[_Cue]:
     """Each word once, where it first comes."""
     fresh = [cues[0]]
     for before, cue in zip(cues, cues[1:], strict=False):
@@ -124,21 +124,21 @@ def _unrolled(cues: list[_Cue]) -> list[_Cue]:
     return fresh
 
 
-def _apart(cues: list[_Cue]) -> list[_Cue]:
+def _without_overlaps(cues: list[_Cue]) -> list[_Cue]:
     """Cues that follow each other: two at once become one, an overlap ends the earlier one."""
-    apart: list[_Cue] = []
+    sequence: list[_Cue] = []
     for cue in cues:
-        last = apart[-1] if apart else None
+        last = sequence[-1] if sequence else None
         if last and (cue.start_s - last.start_s < 0.05 or cue.end_s <= last.end_s):
-            apart[-1] = _Cue(last.start_s, max(last.end_s, cue.end_s), last.words + cue.words)
+            sequence[-1] = _Cue(last.start_s, max(last.end_s, cue.end_s), last.words + cue.words)
             continue
         if last and cue.start_s < last.end_s:
-            apart[-1] = replace(last, end_s=cue.start_s)
-        apart.append(cue)
-    return apart
+            sequence[-1] = replace(last, end_s=cue.start_s)
+        sequence.append(cue)
+    return sequence
 
 
-def _timed(cue: _Cue) -> list[Word]:
+def _words_of_cue(cue: _Cue) -> list[Word]:
     """The words of a cue, those between two known times spread over what lies between."""
     result: list[Word] = []
     run: list[tuple[str, float | None]] = []

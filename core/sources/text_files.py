@@ -24,7 +24,7 @@ _KINDS = (".original.txt", ".txt", ".lab", ".normalized.txt", ".json")
 _MOST_BYTES = 1_000_000  # of one text
 _MOST_IN_ALL = 256_000_000
 _NO_TEXT = ("empty", "number", "path", "phonemes", "signs")
-_JUDGED = 500
+_JUDGED_ROWS = 500
 _EXAMPLES = 4
 _EXAMPLE_LETTERS = 240
 
@@ -34,7 +34,7 @@ class TextFiles:
     """The text of each sound that has one beside it, texts without a sound, and what to tell; None: nothing."""
 
     texts: dict[str, str] = field(default_factory=dict)
-    lost: Tally = field(default_factory=Tally)
+    without_sound: Tally = field(default_factory=Tally)
     report: ListReport | None = None
 
 
@@ -56,22 +56,22 @@ def read_texts(
         kind = next((kind for kind in _KINDS if name.lower().endswith(kind)), "")
         sound = index.find(name[: -len(kind)]) if kind else None
         if sound is None:
-            result.lost.add(name)
+            result.without_sound.add(name)
             continue
         room -= place.bytes_of(name)
         if room < 0:
             raise _too_large(len(names))
-        if text := _read(place, name, language, result.lost):
+        if text := _read(place, name, language, result.without_sound):
             of_kind.setdefault(kind, {}).setdefault(sound, text)
     kinds = [kind for kind in _KINDS if kind in of_kind]
     if not kinds:
         return result
-    report = _judged(of_kind, kinds)
-    chosen = choices.get(report.name)
-    if chosen == NOT_USED:
+    report = _report_on(of_kind, kinds)
+    choice = choices.get(report.name)
+    if choice == NOT_USED:
         report.state, report.texts = "set_aside", []
-    elif chosen is not None and 0 < chosen <= len(kinds):
-        report.state, report.texts = "used", [chosen]
+    elif choice is not None and 0 < choice <= len(kinds):
+        report.state, report.texts = "used", [choice]
     result.report = report
     for column in report.texts:
         for sound, text in of_kind[kinds[column - 1]].items():
@@ -79,33 +79,33 @@ def read_texts(
     return result
 
 
-def _read(place: Folder | Zip, name: str, language: str, lost: Tally) -> str:
+def _read(place: Folder | Zip, name: str, language: str, unread: Tally) -> str:
     """One text; "" if there is none, or none that can be read, which is counted then."""
     try:
         text = decode_text(place.head(name, _MOST_BYTES), language, PurePosixPath(name).name)
         if name.lower().endswith(".json"):
-            text = _recognised(text)
+            text = _recognition_text(text)
         elif kind_of(text):  # with times, as labels of Audacity
             text = " ".join(word.text for word in words_of(text, name=name))
         return clean(text)
     except (UserError, RecursionError):
-        lost.add(name)
+        unread.add(name)
         return ""
 
 
-def _recognised(text: str) -> str:
+def _recognition_text(text: str) -> str:
     """The text of a JSON file as recognition writes one for each sound; "" if it has none."""
     try:
         record = json.loads(text.lstrip("\ufeff"))
     except ValueError:
         return ""
-    found = flat(record) if isinstance(record, dict) else {}
-    return next((found[key] for key in found if plain_heading(key) in TEXT), "")
+    cells = flat(record) if isinstance(record, dict) else {}
+    return next((cells[key] for key in cells if plain_heading(key) in TEXT), "")
 
 
-def _judged(of_kind: dict[str, dict[str, str]], kinds: list[str]) -> ListReport:
+def _report_on(of_kind: dict[str, dict[str, str]], kinds: list[str]) -> ListReport:
     sounds = sorted(set().union(*of_kind.values()))
-    rows = [[sound, *(of_kind[kind].get(sound, "") for kind in kinds)] for sound in sounds[:_JUDGED]]
+    rows = [[sound, *(of_kind[kind].get(sound, "") for kind in kinds)] for sound in sounds[:_JUDGED_ROWS]]
     columns = columns_of(rows, 0, ["", *kinds])
     texts = [at for at, column in enumerate(columns) if at and column.role not in _NO_TEXT]
     if len(sounds) > 2:  # one text for all of them is none of theirs

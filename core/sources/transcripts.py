@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from core.sources.captions import Caption, Damaged
+from core.sources.captions import Caption, DamagedCaption
 
 _LABEL = re.compile(r"^\s*(\d+(?:[.,]\d+)?)\t(\d+(?:[.,]\d+)?)(?:\t(.*))?$")
 _CLOCK = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2}(?:[.,]\d{1,6})?)"
-_BRACKETED = re.compile(rf"^\s*\[\s*{_CLOCK}\s*[-–—]+>?\s*{_CLOCK}\s*\]:?\s*(.*)$")
-_STAMPED = re.compile(rf"^\s*(?:\[{_CLOCK}\]|\({_CLOCK}\)|{_CLOCK})(?:\s*[-–—:]?\s+(.*)|\s*)$")
+_BRACKET_LINE = re.compile(rf"^\s*\[\s*{_CLOCK}\s*[-–—]+>?\s*{_CLOCK}\s*\]:?\s*(.*)$")
+_STAMP_LINE = re.compile(rf"^\s*(?:\[{_CLOCK}\]|\({_CLOCK}\)|{_CLOCK})(?:\s*[-–—:]?\s+(.*)|\s*)$")
 # A line that ends with a time, as before what each speaker says: of which kind, nobody can tell.
-_HEADED = re.compile(rf"^.{{0,60}}\b{_CLOCK}(?::\d{{2}})?\s*[\])]?$")
+_SPEAKER_LINE = re.compile(rf"^.{{0,60}}\b{_CLOCK}(?::\d{{2}})?\s*[\])]?$")
 _LOOKED_AT = 200  # lines
 _LEAST_SHARE = 0.3  # of lines begin with a time: each may be followed by some of text
 _LEAST_HEADED = 0.15
@@ -31,56 +31,56 @@ def kind_of_transcript(text: str) -> str:
     lines = lines[:_LOOKED_AT]
     if lines and sum(bool(_LABEL.match(line)) for line in lines) >= 0.8 * len(lines):
         return "labels"
-    if lines and sum(bool(_BRACKETED.match(line)) for line in lines) >= 0.5 * len(lines):
+    if lines and sum(bool(_BRACKET_LINE.match(line)) for line in lines) >= 0.5 * len(lines):
         return "bracketed"
-    times = [_stamp(match) for line in lines if (match := _STAMPED.match(line))]
+    times = [_stamp(match) for line in lines if (match := _STAMP_LINE.match(line))]
     is_rising = all(before <= after for before, after in zip(times, times[1:], strict=False))
     if len(times) > 1 and len(times) >= _LEAST_SHARE * len(lines) and is_rising:
         return "stamped"
-    headed = sum(bool(_HEADED.match(line.strip())) for line in lines)
-    return "unread" if headed > 1 and headed >= _LEAST_HEADED * len(lines) else ""
+    speaker_lines = sum(bool(_SPEAKER_LINE.match(line.strip())) for line in lines)
+    return "unread" if speaker_lines > 1 and speaker_lines >= _LEAST_HEADED * len(lines) else ""
 
 
-def read_transcript(kind: str) -> Callable[[str], Iterator[Caption | Damaged]]:
+def read_transcript(kind: str) -> Callable[[str], Iterator[Caption | DamagedCaption]]:
     """The reader of a kind of transcript."""
     if kind == "stamped":
-        return _stamped
-    return _bracketed if kind == "bracketed" else lambda text: _labels(text, 1000.0 if kind == "milliseconds" else 1.0)
+        return _stamps
+    return _brackets if kind == "bracketed" else lambda text: _labels(text, 1000.0 if kind == "milliseconds" else 1.0)
 
 
-def _labels(text: str, unit: float) -> Iterator[Caption | Damaged]:
+def _labels(text: str, unit: float) -> Iterator[Caption | DamagedCaption]:
     for number, line in enumerate(text.split("\n"), 1):
         match = _LABEL.match(line)
         if not match:
             if line.strip() and not _UNSPOKEN.match(line) and number > 1:
-                yield Damaged(number, line.strip()[:80])
+                yield DamagedCaption(number, line.strip()[:80])
             continue
         start_s, end_s = (float(part.replace(",", ".")) / unit for part in match.groups()[:2])
         if end_s > start_s:
             yield Caption(start_s, end_s, [match[3] or ""])
         elif (match[3] or "").strip():
-            yield Damaged(number, line.strip()[:80])  # a point in time has no text of a length
+            yield DamagedCaption(number, line.strip()[:80])  # a point in time has no text of a length
 
 
-def _bracketed(text: str) -> Iterator[Caption | Damaged]:
+def _brackets(text: str) -> Iterator[Caption | DamagedCaption]:
     for number, line in enumerate(text.split("\n"), 1):
-        match = _BRACKETED.match(line)
+        match = _BRACKET_LINE.match(line)
         start_s, end_s = (_seconds(match.groups()[at : at + 3]) for at in (0, 3)) if match else (0.0, 0.0)
         if match and end_s > start_s:
             yield Caption(start_s, end_s, [match[7]])
         elif line.strip():
-            yield Damaged(number, line.strip()[:80])
+            yield DamagedCaption(number, line.strip()[:80])
 
 
-def _stamped(text: str) -> Iterator[Caption | Damaged]:
+def _stamps(text: str) -> Iterator[Caption | DamagedCaption]:
     parts: list[tuple[float, list[str]]] = []
     for number, line in enumerate(text.split("\n"), 1):
-        if match := _STAMPED.match(line):
+        if match := _STAMP_LINE.match(line):
             parts.append((_stamp(match), [match[10] or ""]))
         elif parts:
             parts[-1][1].append(line)
         elif line.strip():
-            yield Damaged(number, line.strip()[:80])  # before the first time: a title
+            yield DamagedCaption(number, line.strip()[:80])  # before the first time: a title
     for (start_s, lines), following in zip(parts, [*parts[1:], None], strict=True):
         end_s = following[0] if following else start_s + _LAST_S
         if end_s > start_s:
@@ -93,5 +93,5 @@ def _stamp(match: re.Match[str]) -> float:
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
-    hours, minutes, whole = parts
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float((whole or "0").replace(",", "."))
+    hours, minutes, whole_seconds = parts
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float((whole_seconds or "0").replace(",", "."))

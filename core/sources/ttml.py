@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from core.sources.captions import Caption, Damaged
+from core.sources.captions import Caption, DamagedCaption
 
 
-def timed_text(text: str) -> Iterator[Caption | Damaged]:
+def timed_text(text: str) -> Iterator[Caption | DamagedCaption]:
     """The captions of a TTML or DFXP file, in its order; nothing of one that declares entities."""
     if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         return  # timed text has none: what declares entities may be made to fill the memory
     try:
         root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     except ElementTree.ParseError as error:
-        yield Damaged(error.position[0], str(error)[:80])
+        yield DamagedCaption(error.position[0], str(error)[:80])
         return
     rates = _Rates(root)
     for body in root:
@@ -42,11 +42,11 @@ class _Rates:
         match = re.fullmatch(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)(?::(\d+(?:\.\d+)?))?", time)
         if not match:
             return None
-        whole = int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3].replace(",", "."))
-        return whole + float(match[4] or 0) * self.frame_s
+        whole_seconds = int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3].replace(",", "."))
+        return whole_seconds + float(match[4] or 0) * self.frame_s
 
 
-def _paragraphs(parent: ElementTree.Element, offset_s: float, rates: _Rates) -> Iterator[Caption | Damaged]:
+def _paragraphs(parent: ElementTree.Element, offset_s: float, rates: _Rates) -> Iterator[Caption | DamagedCaption]:
     begin_s = offset_s + (rates.seconds(parent.get("begin", "")) or 0.0)
     if _tag(parent) != "p":
         for child in parent:
@@ -55,15 +55,15 @@ def _paragraphs(parent: ElementTree.Element, offset_s: float, rates: _Rates) -> 
     end_s = rates.seconds(parent.get("end", ""))
     lasts_s = rates.seconds(parent.get("dur", ""))
     until_s = offset_s + end_s if end_s is not None else begin_s + lasts_s if lasts_s is not None else None
-    shown = _shown(parent, begin_s, rates)
+    text = _text_of(parent, begin_s, rates)
     if until_s is None or until_s <= begin_s or parent.get("begin") is None:
-        if shown.strip():
-            yield Damaged(0, shown.strip()[:80])
+        if text.strip():
+            yield DamagedCaption(0, text.strip()[:80])
         return
-    yield Caption(begin_s, until_s, shown.split("\n"))
+    yield Caption(begin_s, until_s, text.split("\n"))
 
 
-def _shown(element: ElementTree.Element, offset_s: float, rates: _Rates) -> str:
+def _text_of(element: ElementTree.Element, offset_s: float, rates: _Rates) -> str:
     """The text of an element; where a part begins later than its parent, the time stands before it."""
     pieces = [" ".join(re.split(r"\s+", element.text or ""))]
     for child in element:
@@ -74,7 +74,7 @@ def _shown(element: ElementTree.Element, offset_s: float, rates: _Rates) -> str:
             begin_s = rates.seconds(child.get("begin", ""))
             at_s = offset_s + (begin_s or 0.0)
             mark = f"<{int(at_s // 3600)}:{int(at_s // 60 % 60):02}:{at_s % 60:06.3f}>" if begin_s else ""
-            pieces.append(mark + _shown(child, at_s, rates))
+            pieces.append(mark + _text_of(child, at_s, rates))
         pieces.append(" ".join(re.split(r"\s+", child.tail or "")))
     return "".join(pieces)
 

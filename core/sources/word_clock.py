@@ -56,19 +56,19 @@ def on_clock(words: list[Word], source: Source, recording: Path, name: str, repo
     return before
 
 
-def _from_first_sound(words: list[Word], found: Frames, lead_s: float) -> bool:
+def _from_first_sound(words: list[Word], levels: Frames, lead_s: float) -> bool:
     """Whether words lie before all sound, and would lie on sound if they were reckoned from there."""
     if sum(word.end_s <= lead_s for word in words) < _LEAST_WORDS:
         return False
-    dbfs = found.dbfs.astype(np.float32)
+    dbfs = levels.dbfs.astype(np.float32)
     loud = float(np.percentile(dbfs[dbfs > FLOOR_DBFS + 1], 90)) - _BELOW_LOUD_DB
-    counted = np.concatenate(([0], np.cumsum(dbfs > loud)))
+    counts = np.concatenate(([0], np.cumsum(dbfs > loud)))
     times = np.array([(word.start_s, word.end_s) for word in words])
-    return _on_sound(times + lead_s, counted, found.frame_s) > _on_sound(times, counted, found.frame_s) + _BETTER
+    return _on_sound(times + lead_s, counts, levels.frame_s) > _on_sound(times, counts, levels.frame_s) + _BETTER
 
 
-def _on_sound(times: npt.NDArray[np.float64], counted: npt.NDArray[np.int64], frame_s: float) -> float:
+def _on_sound(times: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], frame_s: float) -> float:
     """The share of words' time that lies on sound; what lies beyond the end does not."""
-    edges = np.clip(np.rint(times / frame_s), 0, len(counted) - 1).astype(np.intp)
-    sound = (counted[edges[:, 1]] - counted[edges[:, 0]]).sum() * frame_s
+    edges = np.clip(np.rint(times / frame_s), 0, len(counts) - 1).astype(np.intp)
+    sound = (counts[edges[:, 1]] - counts[edges[:, 0]]).sum() * frame_s
     return float(sound / max(1e-9, (times[:, 1] - times[:, 0]).sum()))

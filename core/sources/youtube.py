@@ -16,7 +16,7 @@ from core.sources.encodings import decode_text
 from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles, choose
 from core.sources.link_watch import Watch
-from core.sources.youtube_errors import explain, several
+from core.sources.youtube_errors import explain, is_a_playlist
 
 MOST_ITEMS = 20  # of a page with several recordings
 _PAUSES_S = (2.0, 8.0)  # before a download that broke off is taken up again with a fresh look at the page
@@ -29,7 +29,7 @@ _MOST_SUBTITLES = 20_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Downloaded:
+class Download:
     """A fetched file; ``origin`` is the address of its page, ``seconds`` its length if the page said it."""
 
     path: Path
@@ -54,7 +54,7 @@ def download(
     socket_timeout_s: float = 20.0,
     retries: int = 3,
     pauses_s: tuple[float, ...] = _PAUSES_S,
-) -> list[Downloaded]:
+) -> list[Download]:
     """Fetch the sound of a video into ``folder``, or of the few recordings of one page.
 
     A download that breaks off is taken up where it ended; so is one of an earlier process in the same folder.
@@ -80,10 +80,10 @@ def download(
         Cancelled: stopped; nothing is left behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shown = f"{url} (“{title}”)" if title else url
-    watch = Watch(shown, title or url, reporter, max_mb, max_hours, options, position)
+    label = f"{url} (“{title}”)" if title else url
+    watch = Watch(label, title or url, reporter, max_mb, max_hours, options, position)
     token = hashlib.sha256(url.encode()).hexdigest()[:12]
-    asked = {
+    ydl_options = {
         "format": _FORMATS[options.quality],
         # The format is in the name: what is there of another one is not gone on with.
         "outtmpl": {"default": str(folder / f"{token}-%(autonumber)03d-%(format_id|0)#S.%(ext)s")},
@@ -105,7 +105,7 @@ def download(
     pauses = list(pauses_s if retries else ())
     while True:
         try:
-            return _once(url, asked, watch, language)
+            return _try_download(url, ydl_options, watch, language)
         except UserError as error:
             if not (pauses and watch.came and error.code in ("youtube.forbidden", "youtube.broken_off")):
                 _clear(folder, token)
@@ -116,31 +116,31 @@ def download(
             raise
 
 
-def _once(url: str, asked: dict[str, Any], watch: Watch, language: str) -> list[Downloaded]:
+def _try_download(url: str, ydl_options: dict[str, Any], watch: Watch, language: str) -> list[Download]:
     """One look at the page and one download."""
     from core.sources.link_loader import Loader, errors
 
     try:
         watch.look()
         watch.tell(0.0)
-        with Loader(asked) as loader:
-            found = loader.extract_info(url, download=True) or {}
-            return _collect(url, found, watch, loader, language)
+        with Loader(ydl_options) as loader:
+            info = loader.extract_info(url, download=True) or {}
+            return _collect(url, info, watch, loader, language)
     except errors.DownloadCancelled:
-        raise (watch.refused or Cancelled()) from None
+        raise (watch.refusal or Cancelled()) from None
     except (errors.YoutubeDLError, OSError) as error:
-        raise _meant(url, str(error), watch) from error
+        raise _error_for(url, str(error), watch) from error
 
 
-def _meant(url: str, said: str, watch: Watch) -> UserError:
-    if "No space left on device" in f"{said} {watch.last}":
+def _error_for(url: str, message: str, watch: Watch) -> UserError:
+    if "No space left on device" in f"{message} {watch.last}":
         return DiskFull(
             "link.no_room",
             "There is not enough room on the disk for the sound of {url}.",
             "Free some space, then resume.",
             url=url,
         )
-    return watch.refused or explain(watch.shown, said, watch.warned)
+    return watch.refusal or explain(watch.label, message, watch.warnings)
 
 
 def _wait(pause_s: float, watch: Watch, folder: Path, token: str) -> None:
@@ -152,11 +152,11 @@ def _wait(pause_s: float, watch: Watch, folder: Path, token: str) -> None:
         time.sleep(0.1)
 
 
-def _collect(url: str, found: dict[str, Any], watch: Watch, loader: Any, language: str) -> list[Downloaded]:
-    entries = [entry for entry in found["entries"] if entry] if "entries" in found else [found]
+def _collect(url: str, info: dict[str, Any], watch: Watch, loader: Any, language: str) -> list[Download]:
+    entries = [entry for entry in info["entries"] if entry] if "entries" in info else [info]
     if any(entry.get("_type") == "url" for entry in entries):
-        raise several(watch.shown)
-    fetched = []
+        raise is_a_playlist(watch.label)
+    downloads = []
     for entry in entries:
         for part in entry.get("requested_downloads") or []:
             # A file that was found too large on the way has an entry without a path.
@@ -164,18 +164,18 @@ def _collect(url: str, found: dict[str, Any], watch: Watch, loader: Any, languag
             if path.is_file():
                 title, origin = str(entry.get("title") or url), str(entry.get("webpage_url") or url)
                 subtitles = _subtitles(entry, watch, loader, language) if watch.options.subtitles else None
-                fetched.append(Downloaded(path, title, origin, entry.get("duration"), subtitles))
-    if not fetched:
-        raise watch.refused or explain(watch.shown, watch.last, watch.warned)
-    if (found.get("playlist_count") or 0) > MOST_ITEMS:
+                downloads.append(Download(path, title, origin, entry.get("duration"), subtitles))
+    if not downloads:
+        raise watch.refusal or explain(watch.label, watch.last, watch.warnings)
+    if (info.get("playlist_count") or 0) > MOST_ITEMS:
         watch.reporter.warning(
             "youtube.playlist_cut",
             "Only the first {count} videos of “{title}” were taken.",
             "Paste the links of the others one by one.",
             count=MOST_ITEMS,
-            title=str(found.get("title") or url)[:200],
+            title=str(info.get("title") or url)[:200],
         )
-    return fetched
+    return downloads
 
 
 def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) -> Subtitles | None:
@@ -183,8 +183,8 @@ def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) 
     from core.sources.link_loader import errors
 
     title = str(entry.get("title") or watch.title)[:200]
-    chosen = choose(entry.get("subtitles") or {}, entry.get("automatic_captions") or {}, language)
-    if chosen is None:
+    track = choose(entry.get("subtitles") or {}, entry.get("automatic_captions") or {}, language)
+    if track is None:
         watch.reporter.warning(
             "link.no_subtitles",
             "“{title}” has no subtitles in the project's language.",
@@ -193,8 +193,8 @@ def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) 
         )
         return None
     try:
-        data = b"" if chosen.text else loader.urlopen(chosen.address).read(_MOST_SUBTITLES)
-        text = chosen.text or decode_text(data, chosen.language, title)
+        data = b"" if track.text else loader.urlopen(track.address).read(_MOST_SUBTITLES)
+        text = track.text or decode_text(data, track.language, title)
     except (errors.YoutubeDLError, OSError) as error:
         print(f"subtitles: {error}", flush=True)
         watch.reporter.warning(
@@ -207,7 +207,7 @@ def _subtitles(entry: dict[str, Any], watch: Watch, loader: Any, language: str) 
     except UserError as error:
         watch.reporter.set_aside(error)
         return None
-    return Subtitles(text, chosen.kind, chosen.language, chosen.automatic)
+    return Subtitles(text, track.kind, track.language, track.automatic)
 
 
 def _clear(folder: Path, token: str) -> None:

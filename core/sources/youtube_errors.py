@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable
 from core.errors import UserError
 
 
-def explain(url: str, said: str, before: Iterable[str] = ()) -> UserError:
+def explain(url: str, message: str, before: Iterable[str] = ()) -> UserError:
     """The error for people behind yt-dlp's message.
 
     Args:
         url: what was asked for, as people should see it.
-        said: the message it ended with.
+        message: the message it ended with.
         before: what it warned of on the way: where the end says little, the cause is there.
     """
-    make = _cause(said)
-    if make in (None, _changed, _no_sound):
-        earlier = (_cause(one) for one in before)
-        make = next((one for one in earlier if one in (_bot, _no_network, _forbidden, _own_network)), make)
-    return make(url) if make else _other(url, said)
+    make = _cause(message)
+    if make in (None, _page_change, _no_sound):
+        earlier = (_cause(text) for text in before)
+        make = next((text for text in earlier if text in (_bot, _no_network, _forbidden, _own_network)), make)
+    return make(url) if make else _other(url, message)
 
 
-def _cause(said: str) -> Callable[[str], UserError] | None:
-    return next((make for pattern, make in _CAUSES if re.search(pattern, said, re.IGNORECASE)), None)
+def _cause(message: str) -> Callable[[str], UserError] | None:
+    return next((make for pattern, make in _CAUSES if re.search(pattern, message, re.IGNORECASE)), None)
 
 
 def too_big(url: str, max_mb: int) -> UserError:
@@ -49,7 +49,7 @@ def longer_than_chosen(url: str, max_minutes: float) -> UserError:
     )
 
 
-def several(url: str) -> UserError:
+def is_a_playlist(url: str) -> UserError:
     """The address is a list, and nobody has chosen from it."""
     return UserError(
         "youtube.is_list",
@@ -117,7 +117,7 @@ def _own_network(url: str) -> UserError:
     )
 
 
-def _changed(url: str) -> UserError:
+def _page_change(url: str) -> UserError:
     return UserError(
         "youtube.changed",
         "The page of {url} could not be understood: the site has changed.",
@@ -162,7 +162,7 @@ def _live(url: str) -> UserError:
     )
 
 
-def _gone(url: str) -> UserError:
+def _missing(url: str) -> UserError:
     return UserError(
         "youtube.gone",
         "The video at {url} is private, deleted or not there.",
@@ -171,7 +171,7 @@ def _gone(url: str) -> UserError:
     )
 
 
-def _unsupported(url: str) -> UserError:
+def _not_supported(url: str) -> UserError:
     return UserError(
         "youtube.unsupported",
         "No video was found at {url}: this site is not supported.",
@@ -198,19 +198,19 @@ def _no_sound(url: str) -> UserError:
     )
 
 
-def _other(url: str, said: str) -> UserError:
+def _other(url: str, message: str) -> UserError:
     return UserError(
         "youtube.failed",
         "{url} could not be fetched ({what}).",
         "Try again; if that does not help, update yt-dlp (./launch.sh update-ytdlp), or add the recording as a file.",
         url=url,
-        what=_plain(said),
+        what=_plain(message),
     )
 
 
-def _plain(said: str) -> str:
+def _plain(message: str) -> str:
     """The first sentence of a message, without colours, prefixes and the appeal to report it."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", message)
     text = re.split(r"; please report|\. See  ?http|\(caused by", text)[0]
     return re.sub(r"^ERROR: *(\[[^\]]*\] *[^:]{0,40}: *)?", "", text).strip()[:200] or "no reason was given"
 
@@ -218,7 +218,7 @@ def _plain(said: str) -> str:
 # Order matters: "Sign in to confirm your age" is about age, not about robots.
 _CAUSES: tuple[tuple[str, Callable[[str], UserError]], ...] = (
     (r"private address", _own_network),
-    (r"no suitable extractor|unsupported url|is not a valid url", _unsupported),
+    (r"no suitable extractor|unsupported url|is not a valid url", _not_supported),
     (
         r"failed to resolve|name or service not known|temporary failure in name|name resolution|getaddrinfo"
         r"|network is unreachable|no route to host|connection refused|failed to establish|nodename nor servname"
@@ -226,7 +226,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], UserError]], ...] = (
         _no_network,
     ),
     (r"http error 5\d\d", _broken_off),
-    (r"private video|(video|playlist|channel|clip|track) is private", _gone),
+    (r"private video|(video|playlist|channel|clip|track) is private", _missing),
     (r"confirm your age|age.?restricted|inappropriate for some users|age.?verif", _age),
     (r"not a bot|http error 429|too many requests|rate.?limit|captcha|likely being blocked", _bot),
     (r"drm", _drm),
@@ -240,10 +240,10 @@ _CAUSES: tuple[tuple[str, Callable[[str], UserError]], ...] = (
     (
         r"has been removed|unavailable|been terminated|does not exist|deleted|http error 404|http error 410"
         r"|incomplete youtube id|not exist",
-        _gone,
+        _missing,
     ),
     (r"http error 403", _forbidden),
     (r"timed out|connection reset|incomplete ?read|bytes read|remote end closed|more expected", _broken_off),
     (r"requested format|no video formats|only images are available|did not get any data", _no_sound),
-    (r"unable to extract|failed to (extract|parse)|unable to parse|regexnotfound", _changed),
+    (r"unable to extract|failed to (extract|parse)|unable to parse|regexnotfound", _page_change),
 )  # fmt: skip

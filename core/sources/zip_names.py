@@ -22,8 +22,8 @@ _IS_UTF8 = 0x800
 _UNICODE_PATH = 0x7075  # Info-ZIP's field for a name in UTF-8
 
 
-def count_members(path: Path, most: int) -> int:
-    """How many files a zip lists, counted up to one more than ``most`` without keeping any of them.
+def count_members(path: Path, limit: int) -> int:
+    """How many files a zip lists, counted up to one more than ``limit`` without keeping any of them.
 
     Python's own reader builds an object for each before anybody can look at how many there are.
 
@@ -45,7 +45,7 @@ def count_members(path: Path, most: int) -> int:
             raise ValueError("the list is longer than the file")
         file.seek(end - length)
         count = 0
-        while count <= most and length >= _MEMBER_BYTES:
+        while count <= limit and length >= _MEMBER_BYTES:
             head = file.read(_MEMBER_BYTES)
             if head[:4] != _MEMBER or len(head) < _MEMBER_BYTES:
                 break
@@ -71,22 +71,22 @@ def names_of(members: list[zipfile.ZipInfo], language: str) -> list[list[str]]:
     Names without the mark for UTF-8 (macOS, many programs) are read together: as UTF-8 if they are that, else in the
     encoding in which they look like the project's language, at last as the standard says (cp437).
     """
-    unmarked = [raw for member in members if (raw := _unmarked(member)) and not raw.isascii()]
+    raw_names = [raw for member in members if (raw := _raw_name(member)) and not raw.isascii()]
     encodings = ["ascii", "utf-8"]
-    if unmarked:
+    if raw_names:
         with contextlib.suppress(UserError):
-            encodings.append(encoding_of(b"\n".join(unmarked), language))
+            encodings.append(encoding_of(b"\n".join(raw_names), language))
     encodings += [*writing_of(language).encodings, "cp437"]
     return [_names(member, list(dict.fromkeys(encodings))) for member in members]
 
 
-def _unmarked(member: zipfile.ZipInfo) -> bytes:
+def _raw_name(member: zipfile.ZipInfo) -> bytes:
     """The bytes of a name that does not say its encoding."""
     return b"" if member.flag_bits & _IS_UTF8 else member.orig_filename.encode("cp437", errors="replace")
 
 
 def _names(member: zipfile.ZipInfo, encodings: list[str]) -> list[str]:
-    raw = _unmarked(member)
+    raw = _raw_name(member)
     if not raw:
         return [_slashes(member.orig_filename)]
     names = [name] if (name := _unicode_path(member.extra)) else []

@@ -16,7 +16,7 @@ from core.records import Source
 from core.sources import companions, recordings
 from core.sources.archive import Folder, Zip
 from core.sources.collection import bring, tell_list
-from core.sources.datasets import look, opened, refuse_unagreed
+from core.sources.datasets import look, open_place, refuse_unagreed
 from core.sources.held import is_archive
 from core.sources.joining import bad_sound
 from core.sources.link_import import Taken, take_link
@@ -172,7 +172,7 @@ def _take_collection(
         return outcome.fail(name, error, reporter)
     for report in reading.lists:
         tell_list(report, name, reporter)
-    with contextlib.closing(opened(path, name, project.info.language)) as place:
+    with contextlib.closing(open_place(path, name, project.info.language)) as place:
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as unpacked:
                 if own := _unpacked(place, group, unpacked, project, reporter, outcome):

@@ -195,7 +195,7 @@ def _plan(project: Project, source: Source, options: SegmentOptions, reporter: R
     found = plan(curve, options, speech, words)
     existing = project.store.clips(ClipFilter(source_id=source.id))
     clips = plan_clips(source.id, found.spans, existing, project.store.last_number(source.id), words)
-    return _Planned(source, clips, found.lost, with_threshold(options, curve), advise(curve, options))
+    return _Planned(source, clips, found.left_out, with_threshold(options, curve), advise(curve, options))
 
 
 def _is_measured_anew(project: Project, source: Source, options: SegmentOptions) -> bool:

@@ -13,10 +13,10 @@ from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
-from core.transcription.base import Asked, Heard
+from core.transcription.base import DecodeOptions, Transcript
 from core.transcription.hearing import FAULTS, hear_clips
 from core.transcription.opening import Choice, open_model
-from core.transcription.opinions import flag_all, store_heard, store_second, unchecked
+from core.transcription.opinions import flag_all, store_heard, store_second, without_second_opinion
 from core.workspace import Project, Workspace
 
 
@@ -75,15 +75,15 @@ def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], repor
     """Hear clips with the chosen model; returns the device it ran on."""
     language = _language(project, arguments)
     recognizer = open_model(project.workspace, _choice(arguments, "model", language), reporter)
-    asked = Asked(language, str(arguments.get("prompt") or ""), bool(arguments.get("words", True)))
+    options = DecodeOptions(language, str(arguments.get("prompt") or ""), bool(arguments.get("words", True)))
 
-    def keep(clip: Clip, heard: Heard) -> None:
+    def keep(clip: Clip, heard: Transcript) -> None:
         _keep(project, clip, heard, tally)
 
     def count(clip: Clip) -> None:
         tally.left -= 1
 
-    tally.failed = _hear(project, clips, recognizer, asked, "asr_hear", reporter, keep, count)
+    tally.failed = _hear(project, clips, recognizer, options, "asr_hear", reporter, keep, count)
     if tally.failed == len(clips):
         raise UserError(
             "transcribe.all_failed",
@@ -96,28 +96,28 @@ def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], repor
 
 def _second(project: Project, arguments: dict[str, Any], reporter: Reporter, tally: Tally) -> None:
     """Have a second model hear what has none, and compare."""
-    clips = unchecked(project)
+    clips = without_second_opinion(project)
     if not clips:
         return
     language = _language(project, arguments)
     recognizer = open_model(project.workspace, _choice(arguments, "second", language), reporter)
-    asked = Asked(language, str(arguments.get("prompt") or ""))
+    options = DecodeOptions(language, str(arguments.get("prompt") or ""))
 
-    def keep(clip: Clip, heard: Heard) -> None:
+    def keep(clip: Clip, heard: Transcript) -> None:
         tally.second += 1
         tally.differ += store_second(project, clip, heard) > MISMATCH
 
-    _hear(project, clips, recognizer, asked, "asr_second", reporter, keep, lambda _: None)
+    _hear(project, clips, recognizer, options, "asr_second", reporter, keep, lambda _: None)
 
 
 def _hear(
     project: Project,
     clips: list[Clip],
     recognizer: Any,
-    asked: Asked,
+    options: DecodeOptions,
     stage: str,
     reporter: Reporter,
-    keep: Callable[[Clip, Heard], None],
+    keep: Callable[[Clip, Transcript], None],
     count: Callable[[Clip], None],
 ) -> int:
     """Hear clips batch by batch and ``keep`` each; returns how many could not be heard."""
@@ -133,9 +133,9 @@ def _hear(
             count=size,
         )
 
-    for batch, share in hear_clips(project, clips, recognizer, asked, reporter.check_stop, fewer):
+    for batch, share in hear_clips(project, clips, recognizer, options, reporter.check_stop, fewer):
         for clip, heard in batch:
-            if isinstance(heard, Heard):
+            if isinstance(heard, Transcript):
                 keep(clip, heard)
             else:
                 failed += 1
@@ -147,7 +147,7 @@ def _hear(
     return failed
 
 
-def _keep(project: Project, clip: Clip, heard: Heard, tally: Tally) -> None:
+def _keep(project: Project, clip: Clip, heard: Transcript, tally: Tally) -> None:
     stored = store_heard(project, clip, heard)
     if stored is None:
         return  # cut away while the job was running

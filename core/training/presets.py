@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from core.damage import DamagedFile, read_once, whole
+from core.damage import DamagedFile, read_all, read_once
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_text
@@ -52,7 +52,7 @@ class Preset:
 def presets(engine: str = "xtts", folder: Path = FOLDER, damage: list[DamagedFile] | None = None) -> list[Preset]:
     """All presets of an engine, for the smallest card first; unreadable ones are passed over, or into ``damage``."""
     paths = [path for path in sorted((folder / engine).glob("*.yaml")) if path.stem not in _NOT_PRESETS]
-    return sorted(whole(paths, _read, damage), key=lambda preset: (not preset.suggested, preset.min_vram_gb))
+    return sorted(read_all(paths, _read, damage), key=lambda preset: (not preset.suggested, preset.min_vram_gb))
 
 
 def _read(path: Path) -> Preset:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.damage import Count, DamagedFile, check_file, read_once, read_record, reading, whole
+from core.damage import Count, DamagedFile, check_file, read_all, read_once, read_record, reading
 from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
@@ -365,7 +365,7 @@ def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]
     """All training runs of a project, newest first; damaged ones are passed over, and added to ``damage``."""
     jobs = jobs_in(project.runs, damage=damage)
     found = sorted(jobs, key=lambda job: float(job.spec()["at"]), reverse=True)
-    return whole(found, lambda job: Run.of(project, job), damage)
+    return read_all(found, lambda job: Run.of(project, job), damage)
 
 
 def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:

@@ -12,7 +12,7 @@ _R = TypeVar("_R")
 _LOOK_S = 0.2
 
 
-def each(
+def map_in_threads(
     items: Sequence[_I], work: Callable[[_I], _R], at_once: int, check_stop: Callable[[], None]
 ) -> Iterator[tuple[_I, _R | Exception]]:
     """Yield every item with what ``work`` made of it, or the exception it raised, as they are done.
@@ -21,33 +21,33 @@ def each(
     threads at work are left behind and die with the process, so a task should end soon after.
     """
     waiting: queue.SimpleQueue[_I] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[_I, _R | Exception]] = queue.SimpleQueue()
-    stopped = threading.Event()
+    results: queue.SimpleQueue[tuple[_I, _R | Exception]] = queue.SimpleQueue()
+    is_stopped = threading.Event()
     for item in items:
         waiting.put(item)
 
     def serve() -> None:
-        while not stopped.is_set():
+        while not is_stopped.is_set():
             try:
                 item = waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                done.put((item, work(item)))
+                results.put((item, work(item)))
             except Exception as error:  # handed to the caller, who knows which ones it may pass over
-                done.put((item, error))
+                results.put((item, error))
 
     for _ in range(min(at_once, len(items))):
         threading.Thread(target=serve, daemon=True).start()
     try:
-        left = len(items)
-        while left:
+        remaining = len(items)
+        while remaining:
             check_stop()
             try:
-                result = done.get(timeout=_LOOK_S)
+                result = results.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
-            left -= 1
+            remaining -= 1
             yield result
     finally:
-        stopped.set()
+        is_stopped.set()

@@ -23,7 +23,7 @@ WINDOW_S = 30.0  # Whisper looks at thirty seconds at a time
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcript:
     """What was heard in a clip.
 
     ``avg_logprob`` is the mean natural log probability of a token; ``confidence`` is its exponential, so the
@@ -43,7 +43,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DecodeOptions:
     """How clips are to be heard.
 
     ``language`` is a code of the voice engine (``en``, ``zh-cn``), or empty to find it out, clip by clip. ``prompt`` is
@@ -56,14 +56,14 @@ class Asked:
 
 
 class Recognizer(Protocol):
-    """A loaded model. ``at_once`` is how many threads may call `hear` at a time."""
+    """A loaded model. ``at_once`` is how many threads may call `transcribe` at a time."""
 
     name: str
     english_only: bool
     device: str
     at_once: int
 
-    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
+    def transcribe(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
         """Hear several clips in one pass: float32 mono samples at 16 kHz, each of shape ``(samples,)``.
 
         A pass is fastest and its result independent of the other clips where all have the same
@@ -76,9 +76,9 @@ class Recognizer(Protocol):
         ...
 
 
-def nothing(language: str, no_speech_prob: float = 1.0) -> Heard:
+def no_speech(language: str, no_speech_prob: float = 1.0) -> Transcript:
     """What is heard where nobody speaks."""
-    return Heard("", 0.0, -math.inf, no_speech_prob, 0.0, language)
+    return Transcript("", 0.0, -math.inf, no_speech_prob, 0.0, language)
 
 
 def confidence(avg_logprob: float) -> float:
@@ -92,19 +92,19 @@ def compression_ratio(text: str) -> float:
     return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
 
-def joined(pieces: Sequence[Heard], language: str) -> Heard:
-    """One `Heard` of all segments of a long clip; probabilities weigh by letters, the worst repetition counts."""
-    said = [piece for piece in pieces if piece.text.strip()]
-    text = " ".join("".join(piece.text for piece in said).split())
+def join_segments(pieces: Sequence[Transcript], language: str) -> Transcript:
+    """One `Transcript` of all segments of a long clip; probabilities weigh by letters, the worst repetition counts."""
+    segments = [piece for piece in pieces if piece.text.strip()]
+    text = " ".join("".join(piece.text for piece in segments).split())
     if not text:
-        return nothing(language)
-    weights = np.array([len(piece.text) for piece in said], dtype=float)
+        return no_speech(language)
+    weights = np.array([len(piece.text) for piece in segments], dtype=float)
     weights /= weights.sum()
-    logprob = float(weights @ [piece.avg_logprob for piece in said])
-    silence = float(weights @ [piece.no_speech_prob for piece in said])
-    words = tuple(word for piece in said for word in piece.words)
-    repeats = max(piece.compression_ratio for piece in said)
-    return Heard(text, confidence(logprob), logprob, silence, repeats, language, words)
+    logprob = float(weights @ [piece.avg_logprob for piece in segments])
+    silence = float(weights @ [piece.no_speech_prob for piece in segments])
+    words = tuple(word for piece in segments for word in piece.words)
+    repeats = max(piece.compression_ratio for piece in segments)
+    return Transcript(text, confidence(logprob), logprob, silence, repeats, language, words)
 
 
 def whisper_code(language: str) -> str | None:

@@ -35,17 +35,17 @@ def batches(seconds: Sequence[float], size: Callable[[float], int]) -> list[list
         seconds: length of each clip.
         size: the most clips of a batch whose window has so many seconds.
     """
-    together: dict[float, list[int]] = {}
-    alone = []
+    by_window: dict[float, list[int]] = {}
+    single = []
     for index in sorted(range(len(seconds)), key=lambda index: -seconds[index]):
         if fits(seconds[index]):
-            together.setdefault(window_s(seconds[index]), []).append(index)
+            by_window.setdefault(window_s(seconds[index]), []).append(index)
         else:
-            alone.append([index])
-    found = alone
-    for window, members in together.items():
-        most = max(1, size(window))
-        count = math.ceil(len(members) / most)
+            single.append([index])
+    result = single
+    for window, members in by_window.items():
+        limit = max(1, size(window))
+        count = math.ceil(len(members) / limit)
         even = math.ceil(len(members) / count)  # 17 clips are 9 and 8 rather than 16 and 1
-        found += [members[at : at + even] for at in range(0, len(members), even)]
-    return found
+        result += [members[at : at + even] for at in range(0, len(members), even)]
+    return result

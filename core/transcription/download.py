@@ -18,7 +18,7 @@ _REPOSITORIES = {
     "distil-large-v3": "Systran/faster-distil-whisper-large-v3",
     "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
 }
-_WANTED = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
+_MODEL_FILES = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
 
 OnProgress = Callable[[int, int], None]  # bytes done, bytes in all (0: unknown)
 ShouldStop = Callable[[], bool]
@@ -37,7 +37,7 @@ def fetch_faster_whisper(name: str, folder: Path, on_progress: OnProgress, shoul
     files = []
     for entry in downloader.get_json(f"{host}/api/models/{repository}/tree/main"):
         path = entry["path"]
-        if path in _WANTED or (path.startswith("vocabulary.") and "/" not in path):
+        if path in _MODEL_FILES or (path.startswith("vocabulary.") and "/" not in path):
             digest = f"sha256:{entry['lfs']['oid']}" if entry.get("lfs") else ""
             url = f"{host}/{repository}/resolve/main/{path}"
             files.append(RemoteFile(url, path, int(entry.get("size", 0)), digest))
@@ -68,8 +68,8 @@ def fetch_all(files: list[RemoteFile], folder: Path, downloader: Downloader, on_
         target = folder / file.name
         if not target.exists():
 
-            def report(done: int, size: int, before: int = before) -> None:
-                on_progress(before + done, total or size)
+            def report(so_far: int, size: int, before: int = before) -> None:
+                on_progress(before + so_far, total or size)
 
             part = target.with_name(target.name + ".part")
             downloader.fetch(file, part, report)

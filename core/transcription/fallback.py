@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.records import Word
-from core.transcription.base import Heard, confidence, nothing
+from core.transcription.base import Transcript, confidence, no_speech
 
 REPEATS = 2.4  # compression ratio above which a text goes round in circles
 UNLIKELY = -1.0  # mean log probability of a token below which a text is a guess
@@ -43,7 +43,7 @@ class Reading:
         )
 
     @property
-    def failed(self) -> bool:
+    def needs_retry(self) -> bool:
         """Whether another attempt is worth its time."""
         return not self.silent and (self.compression_ratio > REPEATS or self.avg_logprob < UNLIKELY)
 
@@ -52,39 +52,39 @@ class Reading:
 Decode = Callable[[Sequence[int], float, bool], list[Reading]]
 
 
-def settle(count: int, decode: Decode, *, whole: bool = False) -> list[Reading]:
+def settle(count: int, decode: Decode, *, full_window: bool = False) -> list[Reading]:
     """Read all clips; those that fail or start anew once more with the whole window, then ever hotter.
 
     Args:
-        whole: whether the first attempt sees the whole window already.
+        full_window: whether the first attempt sees the whole window already.
 
     Returns:
         For each clip the first reading that did not fail, else the likeliest that does not repeat itself.
     """
-    tried: list[list[Reading]] = [[] for _ in range(count)]
-    left = list(range(count))
-    attempts = [(0.0, whole), *([] if whole else [(0.0, True)]), *((heat, True) for heat in TEMPERATURES)]
+    attempts_of: list[list[Reading]] = [[] for _ in range(count)]
+    remaining = list(range(count))
+    attempts = [(0.0, full_window), *([] if full_window else [(0.0, True)]), *((heat, True) for heat in TEMPERATURES)]
     for temperature, all_of_it in attempts:
-        if not left:
+        if not remaining:
             break
-        for index, reading in zip(left, decode(left, temperature, all_of_it), strict=True):
-            tried[index].append(reading)
-        doubted = [index for index in left if not all_of_it and tried[index][-1].starts_anew]
-        left = [index for index in left if tried[index][-1].failed or index in doubted]
-    return [_best(readings) for readings in tried]
+        for index, reading in zip(remaining, decode(remaining, temperature, all_of_it), strict=True):
+            attempts_of[index].append(reading)
+        doubtful = [index for index in remaining if not all_of_it and attempts_of[index][-1].starts_anew]
+        remaining = [index for index in remaining if attempts_of[index][-1].needs_retry or index in doubtful]
+    return [_best(readings) for readings in attempts_of]
 
 
 def _best(readings: list[Reading]) -> Reading:
-    if not readings[-1].failed:
+    if not readings[-1].needs_retry:
         return readings[-1]
     calm = [reading for reading in readings if reading.compression_ratio <= REPEATS]
     return max(calm or readings, key=lambda reading: reading.avg_logprob)
 
 
-def heard_of(reading: Reading, language: str, words: tuple[Word, ...] = ()) -> Heard:
+def heard_of(reading: Reading, language: str, words: tuple[Word, ...] = ()) -> Transcript:
     """What was heard by a settled reading; nothing where it is taken for silence."""
     if reading.silent:
-        return nothing(language, reading.no_speech_prob)
+        return no_speech(language, reading.no_speech_prob)
     text = " ".join(reading.text.split())
-    sure = confidence(reading.avg_logprob)
-    return Heard(text, sure, reading.avg_logprob, reading.no_speech_prob, reading.compression_ratio, language, words)
+    logprob, silence, repeats = reading.avg_logprob, reading.no_speech_prob, reading.compression_ratio
+    return Transcript(text, confidence(logprob), logprob, silence, repeats, language, words)

@@ -16,13 +16,13 @@ from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
     WINDOW_S,
-    Asked,
-    Heard,
+    DecodeOptions,
     Samples,
+    Transcript,
     check_language,
     compression_ratio,
     confidence,
-    joined,
+    join_segments,
     voice_code,
     whisper_code,
 )
@@ -50,32 +50,32 @@ class FasterWhisper:
         self.english_only = not model.model.is_multilingual
         self._silence = self._run_encoder([np.zeros(SAMPLE_RATE_HZ, np.float32)], WINDOW_S)[0]
 
-    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
-        """See `Recognizer.hear`."""
-        check_language(self.name, self.english_only, asked.language)
+    def transcribe(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
+        """See `Recognizer.transcribe`."""
+        check_language(self.name, self.english_only, options.language)
         if len(clips) == 1 and not fits(len(clips[0]) / SAMPLE_RATE_HZ):
-            return [self._hear_long(clips[0], asked)]
+            return [self._hear_long(clips[0], options)]
         seconds = [len(clip) / SAMPLE_RATE_HZ for clip in clips]
         window = window_s(max(seconds))
         features = self._encode(clips, window)
-        languages = self._languages(features, asked.language)
+        languages = self._languages(features, options.language)
         tokenizers = {code: self._tokenizer(code) for code in set(languages)}
-        first = [self._first_tokens(tokenizers[code], asked.prompt) for code in languages]
+        first = [self._first_tokens(tokenizers[code], options.prompt) for code in languages]
 
-        def decode(chosen: Sequence[int], temperature: float, whole: bool) -> list[Reading]:
-            if whole and window < WINDOW_S:
-                heard = self._run_encoder([clips[index] for index in chosen], WINDOW_S)
+        def decode(indices: Sequence[int], temperature: float, full_window: bool) -> list[Reading]:
+            if full_window and window < WINDOW_S:
+                states = self._run_encoder([clips[index] for index in indices], WINDOW_S)
             else:
-                heard = features[list(chosen)] if len(chosen) < len(clips) else features
-            return self._read(heard, [first[index] for index in chosen], tokenizers[languages[0]], temperature)
+                states = features[list(indices)] if len(indices) < len(clips) else features
+            return self._read(states, [first[index] for index in indices], tokenizers[languages[0]], temperature)
 
-        readings = settle(len(clips), decode, whole=window >= WINDOW_S)
+        readings = settle(len(clips), decode, full_window=window >= WINDOW_S)
         words: list[tuple[Word, ...]] = [()] * len(clips)
-        if asked.words:
+        if options.words:
             words = self._words(features, [tokenizers[code] for code in languages], readings, seconds)
         return [
-            heard_of(reading, voice_code(code), said)
-            for reading, code, said in zip(readings, languages, words, strict=True)
+            heard_of(reading, voice_code(code), clip_words)
+            for reading, code, clip_words in zip(readings, languages, words, strict=True)
         ]
 
     def batch_size(self, window: float) -> int:
@@ -104,22 +104,22 @@ class FasterWhisper:
 
     def _read(self, features: Array, first: Sequence[list[int]], tokenizer: Any, temperature: float) -> list[Reading]:
         if temperature:
-            how: dict[str, Any] = {
+            search: dict[str, Any] = {
                 "beam_size": 1, "num_hypotheses": BEST_OF, "sampling_topk": 0, "sampling_temperature": temperature,
             }  # fmt: skip
         else:
-            how = {"beam_size": self.beam_size}
-        found = self._model.model.generate(
+            search = {"beam_size": self.beam_size}
+        results = self._model.model.generate(
             _storage(features),
             list(first),
             max_length=min(self._model.max_length, len(first[0]) + 224),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
-            suppress_tokens=_suppressed(tokenizer),
-            **how,
+            suppress_tokens=_suppressed_tokens(tokenizer),
+            **search,
         )
-        return [_reading(tokenizer, one) for one in found]
+        return [_reading(tokenizer, result) for result in results]
 
     def _words(
         self, features: Array, tokenizers: Sequence[Any], readings: Sequence[Reading], seconds: Sequence[float]
@@ -129,16 +129,16 @@ class FasterWhisper:
         for index, reading in enumerate(readings):
             if reading.tokens and not reading.silent:
                 by_start.setdefault(tuple(tokenizers[index].sot_sequence), []).append(index)
-        for start, chosen in by_start.items():
-            found = self._model.model.align(
-                _storage(features[chosen]),
+        for start, indices in by_start.items():
+            alignments = self._model.model.align(
+                _storage(features[indices]),
                 list(start),
-                [list(readings[index].tokens) for index in chosen],
+                [list(readings[index].tokens) for index in indices],
                 # In frames of the spectrogram, of which the encoder makes one of two.
-                [max(2, min(2 * features.shape[1], round(seconds[i] * _FRAMES_PER_S))) for i in chosen],
+                [max(2, min(2 * features.shape[1], round(seconds[i] * _FRAMES_PER_S))) for i in indices],
             )
-            for index, aligned in zip(chosen, found, strict=True):
-                words[index] = _aligned_words(tokenizers[index], readings[index].tokens, aligned)
+            for index, alignment in zip(indices, alignments, strict=True):
+                words[index] = _aligned_words(tokenizers[index], readings[index].tokens, alignment)
         return words
 
     def _languages(self, features: Array, language: str) -> list[str]:
@@ -146,8 +146,8 @@ class FasterWhisper:
         code = "en" if self.english_only else whisper_code(language)
         if code:
             return [code] * len(features)
-        found = self._model.model.detect_language(_storage(features))
-        return [str(likely[0][0])[2:-2] for likely in found]
+        probabilities = self._model.model.detect_language(_storage(features))
+        return [str(likely[0][0])[2:-2] for likely in probabilities]
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -158,19 +158,19 @@ class FasterWhisper:
         before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
         return [int(token) for token in self._model.get_prompt(tokenizer, before, without_timestamps=True)]
 
-    def _hear_long(self, samples: Samples, asked: Asked) -> Heard:
+    def _hear_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
         """A clip of several windows, by the library's own loop."""
         segments, info = self._model.transcribe(
             samples,
-            language="en" if self.english_only else whisper_code(asked.language),
+            language="en" if self.english_only else whisper_code(options.language),
             beam_size=self.beam_size,
             temperature=[0.0, *TEMPERATURES],
             condition_on_previous_text=False,
-            initial_prompt=asked.prompt or None,
-            word_timestamps=asked.words,
+            initial_prompt=options.prompt or None,
+            word_timestamps=options.words,
         )
         language = voice_code(info.language)
-        return joined([_heard_segment(part, language) for part in segments], language)
+        return join_segments([_heard_segment(part, language) for part in segments], language)
 
 
 def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> FasterWhisper:
@@ -205,10 +205,10 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
             num_workers=1 if cuda else at_once,
             local_files_only=True,
         )
-        loaded = FasterWhisper(model, name, device, beam_size, at_once)
+        recognizer = FasterWhisper(model, name, device, beam_size, at_once)
         if cuda:
             # Missing CUDA libraries show only at the first use.
-            loaded.hear([np.zeros(SAMPLE_RATE_HZ, np.float32)], Asked("en"))
+            recognizer.transcribe([np.zeros(SAMPLE_RATE_HZ, np.float32)], DecodeOptions("en"))
     except (RuntimeError, ValueError, OSError) as error:
         if cuda:
             raise RuntimeError(str(error)) from error
@@ -219,7 +219,7 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
             path=str(folder),
             what=str(error)[:200],
         ) from error
-    return loaded
+    return recognizer
 
 
 def _storage(array: npt.NDArray[Any]) -> Any:
@@ -228,7 +228,7 @@ def _storage(array: npt.NDArray[Any]) -> Any:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
 
 
-def _suppressed(tokenizer: Any) -> list[int]:
+def _suppressed_tokens(tokenizer: Any) -> list[int]:
     from faster_whisper.transcribe import get_suppressed_tokens
 
     return list(get_suppressed_tokens(tokenizer, [-1]))
@@ -242,17 +242,17 @@ def _reading(tokenizer: Any, result: Any) -> Reading:
     return Reading(tuple(tokens), text, mean, result.no_speech_prob, compression_ratio(text))
 
 
-def _aligned_words(tokenizer: Any, tokens: Sequence[int], aligned: Any) -> tuple[Word, ...]:
+def _aligned_words(tokenizer: Any, tokens: Sequence[int], alignment: Any) -> tuple[Word, ...]:
     begins: dict[int, float] = {}
-    for token, frame in aligned.alignments:
+    for token, frame in alignment.alignments:
         begins.setdefault(token, frame * FRAME_S)
     pieces, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
     times = [begins[token] for token in range(len(tokens) + 1)]
     lengths = [len(group) for group in groups[:-1]]
-    return timed_words(pieces[:-1], lengths, times, aligned.text_token_probs, tokenizer.language_code)
+    return timed_words(pieces[:-1], lengths, times, alignment.text_token_probs, tokenizer.language_code)
 
 
-def _heard_segment(part: Any, language: str) -> Heard:
+def _heard_segment(part: Any, language: str) -> Transcript:
     words = tuple(Word(word.start, word.end, word.word.strip(), word.probability) for word in part.words or ())
     sure, quiet, repeats = part.avg_logprob, part.no_speech_prob, part.compression_ratio
-    return Heard(part.text, confidence(sure), sure, quiet, repeats, language, words)
+    return Transcript(part.text, confidence(sure), sure, quiet, repeats, language, words)

@@ -54,7 +54,7 @@ def text_flags(clip: Clip, usual_letters_per_s: float | None = None, *, no_voice
     """
     if not clip.text.strip():
         return "mismatch" if _differs(clip) else ""
-    found = {
+    applies = {
         "repetition": (clip.compression_ratio or 0.0) > REPEATS or has_loop(clip.text),
         "silence": no_voice or "silence" in clip.text_flags.split() or (clip.no_speech_prob or 0.0) > NO_SPEECH,
         "phrase": is_known_phrase(clip.text, clip.language),
@@ -62,7 +62,7 @@ def text_flags(clip: Clip, usual_letters_per_s: float | None = None, *, no_voice
         "unsure": clip.is_doubtful,
         **_pace(clip, usual_letters_per_s),
     }
-    return " ".join(code for code in TEXT_FLAGS if found[code])
+    return " ".join(code for code in TEXT_FLAGS if applies[code])
 
 
 def usual_pace(clips: Iterable[Clip]) -> float | None:
@@ -93,12 +93,12 @@ def is_known_phrase(text: str, language: str) -> bool:
 def _phrases() -> frozenset[str]:
     """All languages together: on silence Whisper often answers in another one than was asked for."""
     lists = yaml.safe_load((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
-    made = set()
+    forms = set()
     for phrases in lists.values():
         for phrase in phrases:
             open_end = phrase.endswith("…")
-            made.add(normalize(phrase, "") + (" *" if open_end else ""))
-    return frozenset(made)
+            forms.add(normalize(phrase, "") + (" *" if open_end else ""))
+    return frozenset(forms)
 
 
 def _pace(clip: Clip, usual: float | None) -> dict[str, bool]:

@@ -12,8 +12,8 @@ import soundfile
 from core.audio.samples import read
 from core.hardware import out_of_memory
 from core.records import Clip
-from core.transcription.background import each
-from core.transcription.base import SAMPLE_RATE_HZ, Asked, Heard, Recognizer, Samples, nothing
+from core.transcription.background import map_in_threads
+from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions, Recognizer, Samples, Transcript, no_speech
 from core.transcription.batches import batches, window_s
 from core.transcription.flags import is_silent, is_steady
 from core.transcription.memory import Limit
@@ -22,7 +22,7 @@ from core.workspace import Project
 _SHORTEST = SAMPLE_RATE_HZ // 10  # a tenth of a second: nothing to be heard in less
 # What may be wrong with a single clip; anything else is about the model and ends the job.
 FAULTS = (OSError, ValueError, RuntimeError, soundfile.SoundFileError)
-Outcome = Heard | Exception
+Outcome = Transcript | Exception
 
 
 class Pool:
@@ -32,29 +32,29 @@ class Pool:
         first = recognizers[0]
         self.name, self.english_only, self.device = first.name, first.english_only, first.device
         self.at_once = len(recognizers)
-        self._all = recognizers
+        self._recognizers = recognizers
         self._free: queue.SimpleQueue[Recognizer] = queue.SimpleQueue()
-        for one in recognizers:
-            self._free.put(one)
+        for recognizer in recognizers:
+            self._free.put(recognizer)
 
-    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
-        """See `Recognizer.hear`."""
-        one = self._free.get()
+    def transcribe(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
+        """See `Recognizer.transcribe`."""
+        recognizer = self._free.get()
         try:
-            return one.hear(clips, asked)
+            return recognizer.transcribe(clips, options)
         finally:
-            self._free.put(one)
+            self._free.put(recognizer)
 
     def batch_size(self, window: float) -> int:
         """See `Recognizer.batch_size`."""
-        return min(one.batch_size(window) for one in self._all)
+        return min(recognizer.batch_size(window) for recognizer in self._recognizers)
 
 
 def hear_clips(
     project: Project,
     clips: Sequence[Clip],
     recognizer: Recognizer,
-    asked: Asked,
+    options: DecodeOptions,
     check_stop: Callable[[], None],
     on_less: Callable[[int], object],
 ) -> Iterator[tuple[list[tuple[Clip, Outcome]], float]]:
@@ -73,52 +73,52 @@ def hear_clips(
 
     plan = batches(seconds, size)
     work = [sum(max(window_s(seconds[index]), seconds[index]) for index in batch) for batch in plan]
-    limit, done = Limit(on_less), 0.0
+    limit, work_done = Limit(on_less), 0.0
 
-    def hear(number: int) -> list[tuple[Clip, Outcome]]:
-        return _hear_batch(project, [clips[index] for index in plan[number]], recognizer, asked, limit)
+    def transcribe(number: int) -> list[tuple[Clip, Outcome]]:
+        return _hear_batch(project, [clips[index] for index in plan[number]], recognizer, options, limit)
 
-    for number, found in each(range(len(plan)), hear, recognizer.at_once, check_stop):
-        if isinstance(found, Exception):
-            raise found
-        done += work[number]
-        yield found, done / sum(work)
+    for number, outcomes in map_in_threads(range(len(plan)), transcribe, recognizer.at_once, check_stop):
+        if isinstance(outcomes, Exception):
+            raise outcomes
+        work_done += work[number]
+        yield outcomes, work_done / sum(work)
 
 
 def _hear_batch(
-    project: Project, clips: Sequence[Clip], recognizer: Recognizer, asked: Asked, limit: Limit
+    project: Project, clips: Sequence[Clip], recognizer: Recognizer, options: DecodeOptions, limit: Limit
 ) -> list[tuple[Clip, Outcome]]:
-    found: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     sounds: dict[str, Samples] = {}
     for clip in clips:
         try:
             samples, _ = read(project.clip_file(clip.id), sample_rate=SAMPLE_RATE_HZ)
         except FAULTS as error:
-            found[clip.id] = error
+            outcomes[clip.id] = error
             continue
         if len(samples) < _SHORTEST:
-            found[clip.id] = ValueError("it is empty")
+            outcomes[clip.id] = ValueError("it is empty")
         elif is_silent(samples):
-            found[clip.id] = nothing(asked.language)
+            outcomes[clip.id] = no_speech(options.language)
         else:
             sounds[clip.id] = np.ascontiguousarray(samples)
 
-    def hear(ids: Sequence[str]) -> list[Outcome]:
-        return _hear_each_if_one_fails([sounds[clip_id] for clip_id in ids], recognizer, asked)
+    def transcribe(ids: Sequence[str]) -> list[Outcome]:
+        return _hear_each_if_one_fails([sounds[clip_id] for clip_id in ids], recognizer, options)
 
     ids = list(sounds)
-    for clip_id, heard in zip(ids, limit.run(ids, hear), strict=True):
-        steady = isinstance(heard, Heard) and bool(heard.text) and is_steady(sounds[clip_id])
-        found[clip_id] = replace(heard, no_voice=True) if steady and isinstance(heard, Heard) else heard
-    return [(clip, found[clip.id]) for clip in clips]
+    for clip_id, outcome in zip(ids, limit.run(ids, transcribe), strict=True):
+        steady = isinstance(outcome, Transcript) and bool(outcome.text) and is_steady(sounds[clip_id])
+        outcomes[clip_id] = replace(outcome, no_voice=True) if steady and isinstance(outcome, Transcript) else outcome
+    return [(clip, outcomes[clip.id]) for clip in clips]
 
 
-def _hear_each_if_one_fails(sounds: Sequence[Samples], recognizer: Recognizer, asked: Asked) -> list[Outcome]:
+def _hear_each_if_one_fails(sounds: Sequence[Samples], recognizer: Recognizer, options: DecodeOptions) -> list[Outcome]:
     try:
-        return list(recognizer.hear(sounds, asked))
+        return list(recognizer.transcribe(sounds, options))
     except FAULTS as error:
         if out_of_memory(error):
             raise
         if len(sounds) == 1:
             return [error]
-    return [one for sound in sounds for one in _hear_each_if_one_fails([sound], recognizer, asked)]
+    return [outcome for sound in sounds for outcome in _hear_each_if_one_fails([sound], recognizer, options)]

@@ -12,7 +12,7 @@ from core.hardware import cards, free_memory, out_of_memory
 _I = TypeVar("_I")
 _R = TypeVar("_R")
 _SHARE = 0.5  # of the free memory: others want some as well, and the estimate is one
-_MOST = {"cpu": 16, "cuda": 64}  # more at a time are no faster
+_LIMITS = {"cpu": 16, "cuda": 64}  # more at a time are no faster
 _TEXT_TOKENS = 224
 _ASSUMED_FREE = 2 << 30
 
@@ -32,10 +32,10 @@ def batch_size(shape: Shape, window_s: float, beams: int, free: int, device: str
     frames = window_s * 50
     sound = 2 * shape.layers * frames * shape.width  # keys and values the decoder looks at
     encoder = 16 * frames * shape.width  # activations of one block
-    said = 2 * shape.layers * _TEXT_TOKENS * shape.width * beams
+    text = 2 * shape.layers * _TEXT_TOKENS * shape.width * beams
     scores = 4 * shape.vocabulary * beams * 4 / shape.number_bytes
-    each = (sound + encoder + said + scores) * shape.number_bytes
-    return max(1, min(_MOST[device], int(_SHARE * free / each)))
+    per_clip = (sound + encoder + text + scores) * shape.number_bytes
+    return max(1, min(_LIMITS[device], int(_SHARE * free / per_clip)))
 
 
 def free_bytes() -> int:
@@ -53,7 +53,7 @@ class Limit:
 
     def __init__(self, on_less: Callable[[int], object] = lambda _: None) -> None:
         """``on_less`` is told the new limit the first time it falls."""
-        self._most: int | None = None
+        self._limit: int | None = None
         self._on_less = on_less
         self._lock = threading.Lock()
 
@@ -63,21 +63,21 @@ class Limit:
         Raises:
             Exception: what ``work`` raises, also that memory is short for a single item.
         """
-        done: list[_R] = []
-        while len(done) < len(items):
-            part = items[len(done) : len(done) + (self._most or len(items))]
+        results: list[_R] = []
+        while len(results) < len(items):
+            part = items[len(results) : len(results) + (self._limit or len(items))]
             try:
-                done += work(part)
+                results += work(part)
             except Exception as error:
                 if len(part) == 1 or not out_of_memory(error):
                     raise
                 self._lower(len(part) // 2)
             # Outside of the handler: the error's frames hold the very memory that is short.
-        return done
+        return results
 
-    def _lower(self, most: int) -> None:
+    def _lower(self, limit: int) -> None:
         with self._lock:
-            first = self._most is None
-            self._most = min(most, self._most or most)
+            first = self._limit is None
+            self._limit = min(limit, self._limit or limit)
         if first:
-            self._on_less(self._most)
+            self._on_less(self._limit)

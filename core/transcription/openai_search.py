@@ -28,7 +28,7 @@ class _Clip:
     """The beams of one clip: tokens so far with their summed log probability, and those that came to an end."""
 
     beams: list[tuple[list[int], float]]
-    ended: list[tuple[list[int], float]] = field(default_factory=list)
+    ends: list[tuple[list[int], float]] = field(default_factory=list)
 
 
 def beam_search(decoder: Decoder, logits: Tensor, beams: int, rules: Rules) -> list[tuple[list[int], float]]:
@@ -44,28 +44,28 @@ def beam_search(decoder: Decoder, logits: Tensor, beams: int, rules: Rules) -> l
     for step in range(min(rules.longest, decoder.room)):
         forbid(logits, rules, first=step == 0)
         best, tokens = torch.log_softmax(logits, -1).topk(beams + 1)
-        width, sources, chosen = (1 if step == 0 else beams), [], []
+        width, sources, last_tokens = (1 if step == 0 else beams), [], []
         for place, number in enumerate(active):
             origin = _grow(
                 clips[number], best[place * width : (place + 1) * width].tolist(),
                 tokens[place * width : (place + 1) * width].tolist(), beams, rules.end,
             )  # fmt: skip
             sources += [place * (1 if step == 0 else beams) + beam for beam in origin]
-            chosen += [beam[-1] for beam, _ in clips[number].beams]
-        left = [place for place, number in enumerate(active) if len(clips[number].ended) < beams]
-        if not left:
+            last_tokens += [beam[-1] for beam, _ in clips[number].beams]
+        open_places = [place for place, number in enumerate(active) if len(clips[number].ends) < beams]
+        if not open_places:
             break
         if step == 0:
             decoder.widen(beams)
         else:
             decoder.reorder(sources)
-        if len(left) <= _THIN_OUT * len(active):
-            decoder.keep(left)
-            chosen = [token for place in left for token in chosen[place * beams : (place + 1) * beams]]
-            active = [active[place] for place in left]
-        said = torch.tensor(chosen, device=logits.device)[:, None]
-        logits = decoder.logits(decoder.hidden(said)[:, -1])
-    return [_likeliest(clip.ended if len(clip.ended) >= beams else clip.ended + clip.beams) for clip in clips]
+        if len(open_places) <= _THIN_OUT * len(active):
+            decoder.keep(open_places)
+            last_tokens = [token for place in open_places for token in last_tokens[place * beams : (place + 1) * beams]]
+            active = [active[place] for place in open_places]
+        next_tokens = torch.tensor(last_tokens, device=logits.device)[:, None]
+        logits = decoder.logits(decoder.hidden_states(next_tokens)[:, -1])
+    return [_likeliest(clip.ends if len(clip.ends) >= beams else clip.ends + clip.beams) for clip in clips]
 
 
 def _grow(clip: _Clip, best: list[list[float]], tokens: list[list[int]], beams: int, end: int) -> list[int]:
@@ -78,22 +78,22 @@ def _grow(clip: _Clip, best: list[list[float]], tokens: list[list[int]], beams: 
         ),
         key=lambda candidate: -candidate[0],
     )
-    grown, origin, ended = [], [], []
+    beams_kept, origin, complete = [], [], []
     for total, beam, token in candidates:
         if token == end:
-            ended.append((clip.beams[beam][0], total))
+            complete.append((clip.beams[beam][0], total))
             continue
-        grown.append(([*clip.beams[beam][0], token], total))
+        beams_kept.append(([*clip.beams[beam][0], token], total))
         origin.append(beam)
-        if len(grown) == beams:
+        if len(beams_kept) == beams:
             break
-    clip.beams = grown
-    clip.ended += ended[: beams - len(clip.ended)] if len(clip.ended) < beams else []
+    clip.beams = beams_kept
+    clip.ends += complete[: beams - len(clip.ends)] if len(clip.ends) < beams else []
     return origin
 
 
-def _likeliest(found: list[tuple[list[int], float]]) -> tuple[list[int], float]:
-    return max(found, key=lambda one: one[1] / max(1, len(one[0])))
+def _likeliest(texts: list[tuple[list[int], float]]) -> tuple[list[int], float]:
+    return max(texts, key=lambda pair: pair[1] / max(1, len(pair[0])))
 
 
 def sample(
@@ -103,25 +103,25 @@ def sample(
     logits = logits.repeat_interleave(count, 0)
     decoder.widen(count)
     rows = logits.shape[0]
-    said = torch.full((rows, 0), rules.end, device=logits.device)
+    tokens = torch.full((rows, 0), rules.end, device=logits.device)
     totals = torch.zeros(rows, device=logits.device)
-    done = torch.zeros(rows, dtype=torch.bool, device=logits.device)
+    is_done = torch.zeros(rows, dtype=torch.bool, device=logits.device)
     for step in range(min(rules.longest, decoder.room)):
         forbid(logits, rules, first=step == 0)
         # As `torch.multinomial` draws, whose own check of what it is given would cost a process its card.
-        drawn = (torch.softmax(logits / temperature, -1) / torch.empty_like(logits).exponential_()).argmax(-1)
-        drawn[done] = rules.end
-        totals += torch.log_softmax(logits, -1).gather(1, drawn[:, None])[:, 0] * ~done
-        said = torch.cat([said, drawn[:, None]], 1)
-        done |= drawn == rules.end
-        if bool(done.all()):
+        draw = (torch.softmax(logits / temperature, -1) / torch.empty_like(logits).exponential_()).argmax(-1)
+        draw[is_done] = rules.end
+        totals += torch.log_softmax(logits, -1).gather(1, draw[:, None])[:, 0] * ~is_done
+        tokens = torch.cat([tokens, draw[:, None]], 1)
+        is_done |= draw == rules.end
+        if bool(is_done.all()):
             break
-        logits = decoder.logits(decoder.hidden(drawn[:, None])[:, -1])
-    texts = [row[: row.index(rules.end)] if rules.end in row else row for row in said.tolist()]
-    scored = list(zip(texts, totals.tolist(), strict=True))
-    if any(math.isnan(total) for _, total in scored):
+        logits = decoder.logits(decoder.hidden_states(draw[:, None])[:, -1])
+    texts = [row[: row.index(rules.end)] if rules.end in row else row for row in tokens.tolist()]
+    candidates = list(zip(texts, totals.tolist(), strict=True))
+    if any(math.isnan(total) for _, total in candidates):
         raise RuntimeError("recognition gave scores that are no numbers")
-    return [_likeliest(scored[at : at + count]) for at in range(0, rows, count)]
+    return [_likeliest(candidates[at : at + count]) for at in range(0, rows, count)]
 
 
 def forbid(logits: Tensor, rules: Rules, *, first: bool) -> None:

@@ -17,13 +17,13 @@ from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
     WINDOW_S,
-    Asked,
-    Heard,
+    DecodeOptions,
     Samples,
+    Transcript,
     check_language,
     compression_ratio,
     confidence,
-    joined,
+    join_segments,
     voice_code,
     whisper_code,
 )
@@ -52,13 +52,13 @@ class OpenaiWhisper:
         self._type = torch.float16 if self.device == "cuda" else torch.float32
         self._silence: Tensor | None = None
 
-    def hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
-        """See `Recognizer.hear`."""
-        check_language(self.name, self.english_only, asked.language)
+    def transcribe(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
+        """See `Recognizer.transcribe`."""
+        check_language(self.name, self.english_only, options.language)
         with torch.inference_mode():
             if len(clips) == 1 and not fits(len(clips[0]) / SAMPLE_RATE_HZ):
-                return [self._hear_long(clips[0], asked)]
-            return self._hear(clips, asked)
+                return [self._hear_long(clips[0], options)]
+            return self._hear(clips, options)
 
     def batch_size(self, window: float) -> int:
         """See `Recognizer.batch_size`."""
@@ -69,34 +69,34 @@ class OpenaiWhisper:
     def _free_bytes(self) -> int:
         if self.device == "cuda":
             # What PyTorch holds but does not use is free as well.
-            held = torch.cuda.memory_reserved(self._model.device) - torch.cuda.memory_allocated(self._model.device)
-            return int(torch.cuda.mem_get_info(self._model.device)[0]) + held
+            reserve = torch.cuda.memory_reserved(self._model.device) - torch.cuda.memory_allocated(self._model.device)
+            return int(torch.cuda.mem_get_info(self._model.device)[0]) + reserve
         return memory.free_bytes()
 
-    def _hear(self, clips: Sequence[Samples], asked: Asked) -> list[Heard]:
+    def _hear(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
         seconds = [len(clip) / SAMPLE_RATE_HZ for clip in clips]
         window = window_s(max(seconds))
         features = {False: self._encode(clips, window)}
-        languages = self._languages(features[False], asked.language)
+        languages = self._languages(features[False], options.language)
         tokenizers = [self._tokenizer(language) for language in languages]
-        first = [self._first_tokens(tokenizer, asked.prompt) for tokenizer in tokenizers]
+        first = [self._first_tokens(tokenizer, options.prompt) for tokenizer in tokenizers]
         longest = round(_TOKENS_PER_S * max(seconds)) + _TOKENS_MORE
 
-        def decode(chosen: Sequence[int], temperature: float, whole: bool) -> list[Reading]:
-            if whole and window < WINDOW_S:
-                heard = self._encode([clips[index] for index in chosen], WINDOW_S)
+        def decode(indices: Sequence[int], temperature: float, full_window: bool) -> list[Reading]:
+            if full_window and window < WINDOW_S:
+                states = self._encode([clips[index] for index in indices], WINDOW_S)
             else:
-                heard = features[False][list(chosen)] if len(chosen) < len(clips) else features[False]
-            return self._read(heard, [first[index] for index in chosen], tokenizers[0], temperature, longest)
+                states = features[False][list(indices)] if len(indices) < len(clips) else features[False]
+            return self._read(states, [first[index] for index in indices], tokenizers[0], temperature, longest)
 
-        readings = settle(len(clips), decode, whole=window >= WINDOW_S)
+        readings = settle(len(clips), decode, full_window=window >= WINDOW_S)
         words: list[tuple[Word, ...]] = [()] * len(clips)
-        if asked.words:
+        if options.words:
             texts = [() if reading.silent else reading.tokens for reading in readings]
             words = find_words(self._model, tokenizers, features[False], texts, seconds)
         return [
-            heard_of(reading, voice_code(language), said)
-            for reading, language, said in zip(readings, languages, words, strict=True)
+            heard_of(reading, voice_code(language), clip_words)
+            for reading, language, clip_words in zip(readings, languages, words, strict=True)
         ]
 
     def _encode(self, clips: Sequence[Samples], window: float) -> Tensor:
@@ -125,16 +125,16 @@ class OpenaiWhisper:
         """Decode clips whose first tokens are given; these differ in the language alone."""
         groups = BEST_OF if temperature else self.beam_size
         decoder = Decoder(self._model, features, 1, len(first[0]) + longest)
-        hidden = decoder.hidden(torch.tensor(list(first), device=features.device))
+        hidden_states = decoder.hidden_states(torch.tensor(list(first), device=features.device))
         spoken_at = first[0].index(tokenizer.sot)
-        silence = decoder.logits(hidden[:, spoken_at]).softmax(-1)[:, tokenizer.no_speech].tolist()
-        logits = decoder.logits(hidden[:, -1])
+        silence = decoder.logits(hidden_states[:, spoken_at]).softmax(-1)[:, tokenizer.no_speech].tolist()
+        logits = decoder.logits(hidden_states[:, -1])
         rules = _rules(tokenizer, longest, features.device)
         if temperature:
-            found = sample(decoder, logits, temperature, groups, rules)
+            texts = sample(decoder, logits, temperature, groups, rules)
         else:
-            found = beam_search(decoder, logits, groups, rules)
-        return [_reading(tokenizer, *one, quiet) for one, quiet in zip(found, silence, strict=True)]
+            texts = beam_search(decoder, logits, groups, rules)
+        return [_reading(tokenizer, *text, quiet) for text, quiet in zip(texts, silence, strict=True)]
 
     def _languages(self, features: Tensor, language: str) -> list[str]:
         """Whisper's code of each clip's language."""
@@ -144,7 +144,7 @@ class OpenaiWhisper:
         tokenizer = self._tokenizer("en")
         decoder = Decoder(self._model, features, 1, 1)
         start = torch.full((len(features), 1), tokenizer.sot, device=features.device)
-        logits = decoder.logits(decoder.hidden(start)[:, 0])[:, list(tokenizer.all_language_tokens)]
+        logits = decoder.logits(decoder.hidden_states(start)[:, 0])[:, list(tokenizer.all_language_tokens)]
         return [tokenizer.all_language_codes[best] for best in logits.argmax(-1).tolist()]
 
     def _tokenizer(self, language: str) -> Any:
@@ -157,25 +157,25 @@ class OpenaiWhisper:
     def _first_tokens(self, tokenizer: Any, prompt: str) -> list[int]:
         before: list[int] = []
         if prompt.strip():
-            most = self._model.dims.n_text_ctx // 2 - 1
-            before = [tokenizer.sot_prev, *tokenizer.encode(" " + prompt.strip())[-most:]]
+            limit = self._model.dims.n_text_ctx // 2 - 1
+            before = [tokenizer.sot_prev, *tokenizer.encode(" " + prompt.strip())[-limit:]]
         return [*before, *tokenizer.sot_sequence_including_notimestamps]
 
-    def _hear_long(self, samples: Samples, asked: Asked) -> Heard:
+    def _hear_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
         """A clip of several windows, by the library's own loop."""
-        said: dict[str, Any] = self._model.transcribe(
+        result: dict[str, Any] = self._model.transcribe(
             samples,
-            language="en" if self.english_only else whisper_code(asked.language),
+            language="en" if self.english_only else whisper_code(options.language),
             beam_size=self.beam_size,
             temperature=(0.0, *TEMPERATURES),
             condition_on_previous_text=False,
-            initial_prompt=asked.prompt or None,
-            word_timestamps=asked.words,
+            initial_prompt=options.prompt or None,
+            word_timestamps=options.words,
             fp16=self.device == "cuda",
             verbose=None,
         )
-        language = voice_code(str(said["language"]))
-        return joined([_heard_segment(part, language) for part in said["segments"]], language)
+        language = voice_code(str(result["language"]))
+        return join_segments([_heard_segment(part, language) for part in result["segments"]], language)
 
 
 def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> OpenaiWhisper:
@@ -253,10 +253,10 @@ def _reading(tokenizer: Any, tokens: list[int], total: float, no_speech_prob: fl
     return Reading(tuple(tokens), text, total / (len(tokens) + 1), no_speech_prob, compression_ratio(text))
 
 
-def _heard_segment(part: dict[str, Any], language: str) -> Heard:
+def _heard_segment(part: dict[str, Any], language: str) -> Transcript:
     words = tuple(
         Word(float(word["start"]), float(word["end"]), str(word["word"]).strip(), float(word["probability"]))
         for word in part.get("words", ())
     )
     sure, quiet, repeats = part["avg_logprob"], part["no_speech_prob"], part["compression_ratio"]
-    return Heard(str(part["text"]), confidence(sure), sure, quiet, repeats, language, words)
+    return Transcript(str(part["text"]), confidence(sure), sure, quiet, repeats, language, words)

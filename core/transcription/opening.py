@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.jobs.reporter import Reporter
 from core.transcription import download, registry
-from core.transcription.background import each
+from core.transcription.background import map_in_threads
 from core.transcription.base import Recognizer, check_language
 from core.transcription.hearing import Pool
 from core.workspace import Workspace
@@ -32,36 +32,36 @@ def open_model(workspace: Workspace, choice: Choice, reporter: Reporter) -> Reco
         Cancelled: Stop was pressed.
     """
     device = device_of(choice.device)
-    found = registry.locate(workspace, choice.model, choice.language, choice.engine, card=device == "cuda")
-    path = found.path or _download(workspace, found, reporter)
+    model = registry.locate(workspace, choice.model, choice.language, choice.engine, card=device == "cuda")
+    path = model.path or _download(workspace, model, reporter)
     reporter.progress("asr_load", 0, 1)
     # In a thread of its own: Stop need not wait until a large model has come from the disk.
-    opening = each([path], lambda path: _open(found, path, device, choice, reporter), 1, reporter.check_stop)
-    _, recognizer = next(opening)
+    work = map_in_threads([path], lambda path: _open(model, path, device, choice, reporter), 1, reporter.check_stop)
+    _, recognizer = next(work)
     if isinstance(recognizer, Exception):
         raise recognizer
-    check_language(found.id, recognizer.english_only, choice.language)
+    check_language(model.id, recognizer.english_only, choice.language)
     return recognizer
 
 
-def device_of(wanted: str) -> str:
+def device_of(device: str) -> str:
     """``cuda`` or ``cpu``; asks PyTorch only if it may be a card."""
-    if wanted == "cpu" or not registry.has_card():
+    if device == "cpu" or not registry.has_card():
         return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _open(found: registry.Located, path: Path, device: str, choice: Choice, reporter: Reporter) -> Recognizer:
-    if found.engine == registry.OPENAI_WHISPER:
-        return _open_openai(found, path, device, choice.beam_size)
+def _open(model: registry.ModelLocation, path: Path, device: str, choice: Choice, reporter: Reporter) -> Recognizer:
+    if model.engine == registry.OPENAI_WHISPER:
+        return _open_openai(model, path, device, choice.beam_size)
     from core.transcription import faster_whisper_engine
 
     # CTranslate2 wants other CUDA libraries than PyTorch brings: it uses the card only where asked to by name.
     if choice.device == "cuda":
         try:
-            return faster_whisper_engine.load(path, found.id, "cuda", choice.beam_size)
+            return faster_whisper_engine.load(path, model.id, "cuda", choice.beam_size)
         except RuntimeError as error:
             reporter.warning(
                 "asr.no_card",
@@ -69,27 +69,27 @@ def _open(found: registry.Located, path: Path, device: str, choice: Choice, repo
                 "For the graphics card choose openai-whisper.",
                 what=str(error)[:200],
             )
-    return faster_whisper_engine.load(path, found.id, "cpu", choice.beam_size)
+    return faster_whisper_engine.load(path, model.id, "cpu", choice.beam_size)
 
 
-def _open_openai(found: registry.Located, path: Path, device: str, beam_size: int) -> Recognizer:
+def _open_openai(model: registry.ModelLocation, path: Path, device: str, beam_size: int) -> Recognizer:
     from core.transcription import openai_whisper_engine
 
     if device != "cuda":
-        return openai_whisper_engine.load(path, found.id, device, beam_size)
+        return openai_whisper_engine.load(path, model.id, device, beam_size)
     import torch
 
     cards = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    loaded = [openai_whisper_engine.load(path, found.id, card, beam_size) for card in cards]
-    return loaded[0] if len(loaded) == 1 else Pool(loaded)
+    recognizers = [openai_whisper_engine.load(path, model.id, card, beam_size) for card in cards]
+    return recognizers[0] if len(recognizers) == 1 else Pool(recognizers)
 
 
-def _download(workspace: Workspace, found: registry.Located, reporter: Reporter) -> Path:
-    folder = registry.model_folder(workspace, found.engine)
+def _download(workspace: Workspace, model: registry.ModelLocation, reporter: Reporter) -> Path:
+    folder = registry.model_folder(workspace, model.engine)
 
-    def on_progress(done: int, total: int) -> None:
-        reporter.progress("asr_download", done, total, item=found.id)
+    def on_progress(so_far: int, total: int) -> None:
+        reporter.progress("asr_download", so_far, total, item=model.id)
 
-    if found.engine == registry.OPENAI_WHISPER:
-        return download.fetch_openai_whisper(found.id, folder, on_progress, reporter.stop_requested)
-    return download.fetch_faster_whisper(found.id, folder / found.id, on_progress, reporter.stop_requested)
+    if model.engine == registry.OPENAI_WHISPER:
+        return download.fetch_openai_whisper(model.id, folder, on_progress, reporter.stop_requested)
+    return download.fetch_faster_whisper(model.id, folder / model.id, on_progress, reporter.stop_requested)

@@ -8,71 +8,71 @@ from dataclasses import replace
 
 from core.records import Clip, Word
 from core.text import clean
-from core.transcription.base import Heard
+from core.transcription.base import Transcript
 from core.transcription.flags import text_flags, usual_pace
 from core.transcription.wer import cer, normalize
 from core.workspace import Project
 
 
-def store_heard(project: Project, clip: Clip, heard: Heard) -> Clip | None:
+def store_heard(project: Project, clip: Clip, transcription: Transcript) -> Clip | None:
     """Store what was heard in a clip; returns the clip as it is now, or None if it is no longer there.
 
     Where the clip has a text that no person wrote (from subtitles or a dataset), how far it differs from what was
     heard counts as a mismatch.
     """
-    heard = replace(heard, text=clean(heard.text))
+    transcription = replace(transcription, text=clean(transcription.text))
     fresh = replace(
         clip,
-        text=heard.text,
-        confidence=heard.confidence,
-        no_speech_prob=heard.no_speech_prob,
-        compression_ratio=heard.compression_ratio,
-        language=heard.language,
+        text=transcription.text,
+        confidence=transcription.confidence,
+        no_speech_prob=transcription.no_speech_prob,
+        compression_ratio=transcription.compression_ratio,
+        language=transcription.language,
         mismatch=None,
         text_flags="",
     )
-    stored = project.store.hear_clip(
+    current = project.store.hear_clip(
         clip.id,
-        heard.text,
-        heard.confidence,
-        heard.language,
-        avg_logprob=heard.avg_logprob if heard.text else None,
-        no_speech_prob=heard.no_speech_prob,
-        compression_ratio=heard.compression_ratio,
-        text_flags=text_flags(fresh, no_voice=heard.no_voice),
+        transcription.text,
+        transcription.confidence,
+        transcription.language,
+        avg_logprob=transcription.avg_logprob if transcription.text else None,
+        no_speech_prob=transcription.no_speech_prob,
+        compression_ratio=transcription.compression_ratio,
+        text_flags=text_flags(fresh, no_voice=transcription.no_voice),
     )
-    if stored is None:
+    if current is None:
         return None
-    if heard.words:
-        _store_words(project, stored, heard.words)
-    elif not stored.text or (stored.text != clip.text and stored.text == heard.text):
+    if transcription.words:
+        _store_words(project, current, transcription.words)
+    elif not current.text or (current.text != clip.text and current.text == transcription.text):
         # Words of a text that is no longer there would come back when the recording is cut again.
-        project.store.replace_words(stored.source_id, stored.start_s, stored.end_s, [])
-    if has_given_text(stored) and not any(one.field == "text" for one in project.store.revisions(clip.id)):
-        mismatch = cer(stored.text, heard.text, stored.language)
-        codes = text_flags(replace(stored, mismatch=mismatch))
-        project.store.second_opinion(clip.id, "", mismatch, codes, text=stored.text, checked=False)
-    return stored
+        project.store.replace_words(current.source_id, current.start_s, current.end_s, [])
+    if has_given_text(current) and not any(change.field == "text" for change in project.store.revisions(clip.id)):
+        mismatch = cer(current.text, transcription.text, current.language)
+        codes = text_flags(replace(current, mismatch=mismatch))
+        project.store.second_opinion(clip.id, "", mismatch, codes, text=current.text, checked=False)
+    return current
 
 
-def store_second(project: Project, clip: Clip, heard: Heard) -> float:
+def store_second(project: Project, clip: Clip, transcription: Transcript) -> float:
     """Store what a second model heard; returns how much of the characters differ, 0 to 1.
 
     A given text that one of the two confirms is confirmed.
     """
-    heard = replace(heard, text=clean(heard.text))
-    mismatch = cer(clip.text, heard.text, clip.language)
+    transcription = replace(transcription, text=clean(transcription.text))
+    mismatch = cer(clip.text, transcription.text, clip.language)
     if has_given_text(clip):
         mismatch = min(mismatch, cer(clip.text, clip.raw_text, clip.language))
     codes = text_flags(replace(clip, mismatch=mismatch))
-    project.store.second_opinion(clip.id, heard.text, mismatch, codes, text=clip.text)
+    project.store.second_opinion(clip.id, transcription.text, mismatch, codes, text=clip.text)
     return mismatch
 
 
-def unchecked(project: Project) -> list[Clip]:
+def without_second_opinion(project: Project) -> list[Clip]:
     """The clips a second model's opinion is missing on, in order; what a person wrote or approved needs none."""
-    written = project.store.written()
-    return [clip for clip in project.store.clips() if wants_second(clip) and clip.id not in written]
+    by_hand = project.store.written()
+    return [clip for clip in project.store.clips() if wants_second(clip) and clip.id not in by_hand]
 
 
 def wants_second(clip: Clip) -> bool:
@@ -90,52 +90,52 @@ def flag_all(project: Project) -> dict[str, int]:
     clips = [clip for clip in project.store.clips() if clip.confidence is not None and clip.status == "new"]
     pace = usual_pace(clips)
     counts: dict[str, int] = {}
-    changed = {}
+    changes = {}
     for clip in clips:
         codes = text_flags(clip, pace)
         if codes != clip.text_flags:
-            changed[clip.id] = codes
+            changes[clip.id] = codes
         for code in codes.split():
             counts[code] = counts.get(code, 0) + 1
-    project.store.flag_texts(changed)
+    project.store.flag_texts(changes)
     return counts
 
 
 def _store_words(project: Project, clip: Clip, words: Sequence[Word]) -> None:
     """Words in seconds of the recording; a text that is kept lends its words the times that were heard."""
-    shifted = []
+    moved = []
     for word in words:
         start_s = min(max(clip.start_s, clip.start_s + word.start_s), clip.end_s - 0.001)
         end_s = min(max(start_s, clip.start_s + word.end_s), clip.end_s)
-        shifted.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
+        moved.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
     if clip.text and (clip.given or clip.text != clip.raw_text):
-        shifted = retimed(clip.text.split(), shifted)
-    project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, shifted)
+        moved = with_times(clip.text.split(), moved)
+    project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, moved)
 
 
-def retimed(said: Sequence[str], heard: Sequence[Word]) -> list[Word]:
+def with_times(texts: Sequence[str], words: Sequence[Word]) -> list[Word]:
     """The words of a text with times taken from what was heard: those that match, and between them evenly.
 
     They have no probability: nobody heard them, so that a text made of them counts as given.
     """
-    if not said or not heard:
+    if not texts or not words:
         return []
     matcher = difflib.SequenceMatcher(
-        a=[normalize(word) for word in said], b=[normalize(word.text) for word in heard], autojunk=False
+        a=[normalize(word) for word in texts], b=[normalize(word.text) for word in words], autojunk=False
     )
-    found: list[Word] = []
+    timed: list[Word] = []
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
-            found += [
-                replace(word, text=text, probability=None) for text, word in zip(said[a:b], heard[c:d], strict=True)
+            timed += [
+                replace(word, text=text, probability=None) for text, word in zip(texts[a:b], words[c:d], strict=True)
             ]
         elif b > a:
             # Nothing heard in their place: they share the gap between the neighbours, which may be none.
-            begin = heard[c].start_s if d > c else (heard[c - 1].end_s if c else heard[0].start_s)
-            end = heard[d - 1].end_s if d > c else (heard[c].start_s if c < len(heard) else begin)
-            each = max(0.0, end - begin) / (b - a)
-            found += [
-                Word(round(begin + each * i, 3), round(begin + each * (i + 1), 3), text)
-                for i, text in enumerate(said[a:b])
+            begin = words[c].start_s if d > c else (words[c - 1].end_s if c else words[0].start_s)
+            end = words[d - 1].end_s if d > c else (words[c].start_s if c < len(words) else begin)
+            share_s = max(0.0, end - begin) / (b - a)
+            timed += [
+                Word(round(begin + share_s * i, 3), round(begin + share_s * (i + 1), 3), text)
+                for i, text in enumerate(texts[a:b])
             ]
-    return found
+    return timed

@@ -63,7 +63,7 @@ class AsrModel:
     label_key: str
     engine: str
     size_mb: int
-    downloaded: bool
+    is_downloaded: bool
     languages: tuple[str, ...]
 
 
@@ -76,7 +76,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Located:
+class ModelLocation:
     """A model and the engine that will run it. ``path`` is None where it must be downloaded first."""
 
     id: str
@@ -97,11 +97,11 @@ def is_english_only(name: str) -> bool:
 
 def engines() -> list[AsrEngine]:
     """All engines, found without importing them."""
-    found = []
+    entries = []
     for name, module in _MODULES.items():
-        there = importlib.util.find_spec(module) is not None
-        found.append(AsrEngine(name, name, there, "" if there else f"The package {name} is not installed."))
-    return found
+        is_there = importlib.util.find_spec(module) is not None
+        entries.append(AsrEngine(name, name, is_there, "" if is_there else f"The package {name} is not installed."))
+    return entries
 
 
 def builtin_folder() -> Path | None:
@@ -119,9 +119,9 @@ def has_card() -> bool:
 
 def default_engine(card: bool) -> str:
     """openai-whisper on a card (it shares PyTorch's CUDA libraries), faster-whisper on the processor."""
-    wanted = OPENAI_WHISPER if card else FASTER_WHISPER
-    there = [engine.name for engine in engines() if engine.available]
-    return wanted if wanted in there or not there else there[0]
+    engine_name = OPENAI_WHISPER if card else FASTER_WHISPER
+    installed = [engine.name for engine in engines() if engine.available]
+    return engine_name if engine_name in installed or not installed else installed[0]
 
 
 def model_folder(workspace: Workspace, engine: str) -> Path:
@@ -146,17 +146,17 @@ def is_ct2_folder(folder: Path) -> bool:
 def models(workspace: Workspace, engine: str = "") -> list[AsrModel]:
     """The built-in model, if installed, and every model there is by name; from light to heavy."""
     usual = engine or default_engine(has_card())
-    found = []
+    entries = []
     if builtin_folder() and engine in ("", FASTER_WHISPER):
-        found.append(AsrModel(BUILTIN, "transcripts_models.builtin", FASTER_WHISPER, 0, True, ("en",)))
+        entries.append(AsrModel(BUILTIN, "transcripts_models.builtin", FASTER_WHISPER, 0, True, ("en",)))
     for name, size_mb in SIZES_MB.items():
         only = FASTER_WHISPER if is_distilled(name) else ""
         if only and engine not in ("", only):
             continue
-        there = downloaded_path(workspace, name, only or usual) is not None
+        is_local = downloaded_path(workspace, name, only or usual) is not None
         key = "transcripts_models." + name.replace(".", "_").replace("-", "_")
-        found.append(AsrModel(name, key, engine or only, size_mb, there, ("en",) if is_english_only(name) else ()))
-    return found
+        entries.append(AsrModel(name, key, engine or only, size_mb, is_local, ("en",) if is_english_only(name) else ()))
+    return entries
 
 
 def choose(quality: str, language: str) -> str:
@@ -174,19 +174,19 @@ def choose(quality: str, language: str) -> str:
 def second_choice(workspace: Workspace, model: str, language: str) -> AsrModel:
     """A model of its own mind to check what ``model`` heard: one that is on this computer already, else a small one."""
     english = language.split("-")[0].lower() == "en"
-    wanted = ("small.en", "base.en") if english else ("small", "base")
-    by_id = {one.id: one for one in models(workspace)}
+    fallbacks = ("small.en", "base.en") if english else ("small", "base")
+    by_id = {m.id: m for m in models(workspace)}
     # tiny models disagree too often for their word to count, unless they are all there is.
-    there = [one for one in by_id.values() if one.downloaded and (english or not one.languages)]
-    there.sort(key=lambda one: ("tiny" in one.id, one.size_mb))
-    others = [one for one in (*there, *(by_id[name] for name in wanted)) if not same_weights(one.id, model)]
-    better = [one for one in others if "tiny" not in one.id]
-    return (better or others)[0]
+    local = [m for m in by_id.values() if m.is_downloaded and (english or not m.languages)]
+    local.sort(key=lambda m: ("tiny" in m.id, m.size_mb))
+    candidates = [m for m in (*local, *(by_id[name] for name in fallbacks)) if not same_weights(m.id, model)]
+    better = [m for m in candidates if "tiny" not in m.id]
+    return (better or candidates)[0]
 
 
-def same_weights(one: str, other: str) -> bool:
+def same_weights(first: str, second: str) -> bool:
     """Whether two choices are the same model, be it in two engines: one is no second opinion on the other."""
-    return one.removeprefix("builtin:") == other.removeprefix("builtin:")
+    return first.removeprefix("builtin:") == second.removeprefix("builtin:")
 
 
 def qualities(workspace: Workspace, language: str) -> list[Quality]:
@@ -195,7 +195,7 @@ def qualities(workspace: Workspace, language: str) -> list[Quality]:
     return [Quality(key, by_id[choose(key, language)]) for key in QUALITIES]
 
 
-def locate(workspace: Workspace, model: str, language: str, engine: str = "", *, card: bool = False) -> Located:
+def locate(workspace: Workspace, model: str, language: str, engine: str = "", *, card: bool = False) -> ModelLocation:
     """Find a model by what was chosen: the built-in one, a name, or the path of a folder or ``.pt`` file.
 
     Args:
@@ -213,36 +213,36 @@ def locate(workspace: Workspace, model: str, language: str, engine: str = "", *,
         folder = builtin_folder()
         if folder is None:
             raise _unknown(model)
-        found = Located(model, FASTER_WHISPER, folder, True)
+        location = ModelLocation(model, FASTER_WHISPER, folder, True)
     elif model in SIZES_MB:
-        chosen = FASTER_WHISPER if is_distilled(model) else engine or default_engine(card)
-        found = Located(model, chosen, downloaded_path(workspace, model, chosen), is_english_only(model))
+        runs_on = FASTER_WHISPER if is_distilled(model) else engine or default_engine(card)
+        location = ModelLocation(model, runs_on, downloaded_path(workspace, model, runs_on), is_english_only(model))
     elif "/" in model or model.startswith("~"):
-        found = _local(model)
+        location = _local(model)
     else:
         raise _unknown(model)
-    if engine and engine != found.engine:
+    if engine and engine != location.engine:
         raise UserError(
             "asr.wrong_engine",
             "The model “{model}” is made for {right}, not for {engine}.",
             "Let the engine be chosen automatically, or choose another model.",
             model=model,
-            right=found.engine,
+            right=location.engine,
             engine=engine,
         )
-    if found.engine not in [each.name for each in engines() if each.available]:
-        raise _engine_missing(found.engine)
-    check_language(model, bool(found.english_only), language)
-    return found
+    if location.engine not in [entry.name for entry in engines() if entry.available]:
+        raise _engine_missing(location.engine)
+    check_language(model, bool(location.english_only), language)
+    return location
 
 
-def _local(model: str) -> Located:
+def _local(model: str) -> ModelLocation:
     path = Path(model).expanduser()
     checkpoints = sorted(path.glob("*.pt")) if path.is_dir() else []
     if path.is_file() and path.suffix == ".pt":
-        return Located(model, OPENAI_WHISPER, path, None)
+        return ModelLocation(model, OPENAI_WHISPER, path, None)
     if len(checkpoints) == 1 and not (path / "model.bin").exists():
-        return Located(model, OPENAI_WHISPER, checkpoints[0], None)
+        return ModelLocation(model, OPENAI_WHISPER, checkpoints[0], None)
     missing = [name for name in _CT2_FILES if not (path / name).is_file()]
     if missing:
         raise UserError(
@@ -253,17 +253,17 @@ def _local(model: str) -> Located:
             path=str(path),
             missing=", ".join(missing),
         )
-    return Located(model, FASTER_WHISPER, path, None)
+    return ModelLocation(model, FASTER_WHISPER, path, None)
 
 
 def _unknown(model: str) -> UserError:
-    known = ([BUILTIN] if builtin_folder() else []) + list(SIZES_MB)
+    names = ([BUILTIN] if builtin_folder() else []) + list(SIZES_MB)
     return UserError(
         "asr.unknown_model",
         "There is no recognition model “{model}”.",
         "Choose one of {known}, or give the full path of a folder.",
         model=model,
-        known=", ".join(known),
+        known=", ".join(names),
     )
 
 

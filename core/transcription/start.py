@@ -15,9 +15,9 @@ def missing(project: Project) -> list[str]:
     return [clip.id for clip in project.store.clips(ClipFilter("unheard"))]
 
 
-def unchecked(project: Project) -> list[str]:
+def without_second_opinion(project: Project) -> list[str]:
     """Ids of clips that were heard and that no second model has checked yet, in order."""
-    return [clip.id for clip in opinions.unchecked(project)]
+    return [clip.id for clip in opinions.without_second_opinion(project)]
 
 
 def start_transcribe(
@@ -64,7 +64,7 @@ def start_transcribe(
         raise UserError(
             "transcribe.no_clips", "There are no clips to transcribe.", "Add a recording and cut it into clips first."
         )
-    if not again and not missing(project) and not (second and unchecked(project)):
+    if not again and not missing(project) and not (second and without_second_opinion(project)):
         raise UserError(
             "transcribe.nothing_left",
             "Every clip has a transcript already.",

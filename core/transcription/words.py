@@ -10,7 +10,7 @@ import numpy.typing as npt
 from core.records import Word
 
 FRAME_S = 0.02  # of the encoder's output
-UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))  # written without spaces: pieces are single characters
+SPACELESS = frozenset(("zh", "ja", "th", "lo", "my", "yue"))  # written without spaces: pieces are single characters
 _OPENING = "\"'“¿([{-"
 _LONGEST_LETTER_S = 0.25  # nobody speaks more slowly: what lasts longer has a pause in it
 _LONGEST_EXTRA_S = 0.3
@@ -34,11 +34,11 @@ def warp(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         j = diagonal - i
         ways = np.stack([total[i - 1, j - 1], total[i - 1, j], total[i, j - 1]])
         # On a tie the library's order decides: it stays with the token.
-        both = (ways[0] < ways[1]) & (ways[0] < ways[2])
-        token = ~both & (ways[1] < ways[0]) & (ways[1] < ways[2])
-        chosen = np.where(both, 0, np.where(token, 1, 2))
-        step[i, j] = chosen
-        total[i, j] = cost[i - 1, j - 1] + ways[chosen, np.arange(len(i))]
+        diagonal_step = (ways[0] < ways[1]) & (ways[0] < ways[2])
+        token = ~diagonal_step & (ways[1] < ways[0]) & (ways[1] < ways[2])
+        way = np.where(diagonal_step, 0, np.where(token, 1, 2))
+        step[i, j] = way
+        total[i, j] = cost[i - 1, j - 1] + ways[way, np.arange(len(i))]
     begins = np.zeros(rows, dtype=np.int64)
     i, j = rows, columns
     while i > 0 and j > 0:
@@ -64,32 +64,32 @@ def timed_words(
         probabilities: of each token.
         language: Whisper's code.
     """
-    found: list[Word] = []
+    words: list[Word] = []
     at, opening = 0, ""
     for piece, length in zip(pieces, lengths, strict=True):
         start_s, end_s = float(begins_s[at]), float(begins_s[at + length])
         probability = float(np.mean(probabilities[at : at + length]))
         at += length
         text = piece.strip()
-        if text and all(char in _OPENING for char in text) and (piece[0].isspace() or language in UNSPACED):
+        if text and all(char in _OPENING for char in text) and (piece[0].isspace() or language in SPACELESS):
             opening += text
-        elif found and not opening and _belongs(piece, language):
-            last = found[-1]
-            whole = last.text + text
+        elif words and not opening and _belongs(piece, language):
+            last = words[-1]
+            text_so_far = last.text + text
             # A mark takes no time of its own: what is spent on it is the pause after the word.
             until_s = end_s if any(char.isalnum() for char in text) else last.end_s
-            found[-1] = Word(last.start_s, until_s, whole, last.probability)
+            words[-1] = Word(last.start_s, until_s, text_so_far, last.probability)
         elif text:
-            found.append(Word(start_s, end_s, opening + text, round(probability, 4)))
+            words.append(Word(start_s, end_s, opening + text, round(probability, 4)))
             opening = ""
-    return tuple(_without_pause(word) for word in found)
+    return tuple(_without_pause(word) for word in words)
 
 
 def _belongs(piece: str, language: str) -> bool:
     """Whether a piece goes on with the word before it."""
     if not any(char.isalnum() for char in piece):
         return True
-    return language not in UNSPACED and not piece[:1].isspace()
+    return language not in SPACELESS and not piece[:1].isspace()
 
 
 def _without_pause(word: Word) -> Word:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import CLIP_RATE_HZ, cut_clip, faded, preview, start_segment, text_between, to_cut, uncut
+from core.audio.clips import CLIP_RATE_HZ, cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.options import SegmentOptions
 from core.errors import Busy, Cancelled, UserError
@@ -37,7 +37,7 @@ def test_preview_and_job_agree_and_the_clips_are_the_recording(project: Project,
     assert [(clip.start_s, clip.end_s) for clip in clips] == [(span.start_s, span.end_s) for span in seen.spans]
     assert view.result["clips"] == len(clips) and view.result["kept_s"] == pytest.approx(seen.kept_s)
     assert seen.kept_s + seen.lost_s == pytest.approx(seen.source_s) == pytest.approx(speech.seconds)
-    assert sum(span.seconds for span in seen.lost) == pytest.approx(seen.lost_s, abs=1e-3)
+    assert sum(span.seconds for span in seen.left_out) == pytest.approx(seen.lost_s, abs=1e-3)
     assert clips[0].id == f"{speech.id}-0001"
     for clip in clips:
         info = soundfile.info(project.clip_file(clip.id))
@@ -164,14 +164,14 @@ def test_a_cut_that_gives_nothing_changes_nothing(project: Project, tmp_path: Pa
 def test_only_recordings_that_came_later_wait_to_be_cut(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "first.wav", tone(5)), title="First")
     add_file(project, write(tmp_path / "short.wav", tone(1)), title="Nothing to cut")
-    assert len(uncut(project)) == 2
+    assert len(not_cut(project)) == 2
     assert cut_tones(project).wait().status == "done"
-    assert uncut(project) == []
+    assert not_cut(project) == []
     added = add_file(project, write(tmp_path / "second.wav", tone(6)), title="Second")
-    assert uncut(project) == [added.id]
+    assert not_cut(project) == [added.id]
     before = project.store.clips()
-    assert cut_tones(project, uncut(project)).wait().result["clips"] == 1
-    assert uncut(project) == [] and all(clip in project.store.clips() for clip in before)
+    assert cut_tones(project, not_cut(project)).wait().result["clips"] == 1
+    assert not_cut(project) == [] and all(clip in project.store.clips() for clip in before)
 
 
 def test_a_second_cut_at_the_same_time_is_refused(project: Project, speech: Source) -> None:
@@ -191,10 +191,10 @@ def test_a_lost_frames_file_is_measured_again_by_the_job(project: Project, speec
 
 def test_fades_rise_from_nothing_and_leave_the_middle_alone() -> None:
     sound = np.ones(1000, np.float32)
-    result = faded(sound, 10_000, 10)
+    result = fade(sound, 10_000, 10)
     assert result[0] < 0.001 and result[-1] < 0.001 and (np.diff(result[:100]) > 0).all()
     assert (result[100:-100] == 1).all() and (sound == 1).all()
-    assert faded(sound, 10_000, 0) is sound and len(faded(sound[:3], 10_000, 10)) == 3
+    assert fade(sound, 10_000, 0) is sound and len(fade(sound[:3], 10_000, 10)) == 3
 
 
 def _cut(

@@ -104,8 +104,8 @@ def test_for_any_sound_and_options_clips_keep_the_limits_and_with_the_lost_parts
         for span in found.spans:
             assert options.min_clip_s - 0.011 <= span.seconds <= options.max_clip_s + 1e-4
             assert span.forced in ("", "start", "end", "both")
-        reasons |= {span.reason for span in found.lost}
-        tiles = sorted([*found.spans, *found.lost], key=lambda span: span.start_s)
+        reasons |= {span.reason for span in found.left_out}
+        tiles = sorted([*found.spans, *found.left_out], key=lambda span: span.start_s)
         if not tiles:
             assert level.seconds < 0.001
             continue

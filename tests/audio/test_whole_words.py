@@ -136,7 +136,7 @@ def test_music_noise_and_applause_are_left_out_and_every_word_stays(tmp_path: Pa
     for name, start_s, end_s in others:
         kept = sum(max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s)) for s in found.spans)
         said = sum(
-            max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s)) for s in found.lost if s.reason == "not_speech"
+            max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s)) for s in found.left_out if s.reason == "not_speech"
         )
         assert kept <= 0.4 and said >= 7, (name, kept, said)
     assert sum(span.seconds for span in by_level.spans) > sum(span.seconds for span in found.spans) + 60

@@ -12,7 +12,7 @@ from core.audio import edit
 from core.audio.clips import cut_clip, preview
 from core.audio.frames import frames_file
 from core.audio.options import SegmentOptions
-from core.audio.window import COLUMNS, CROWDED, Part, left_out_parts, marks_of, previewed, summary, window
+from core.audio.window import COLUMNS, MAX_CLIPS_SHOWN, Part, cached_preview, left_out_parts, marks_of, summary, window
 from core.records import Clip, Source, Word
 from core.sources.upload import add_file
 from core.workspace import Project
@@ -84,13 +84,13 @@ def test_a_preview_shows_what_other_settings_would_give_and_changes_nothing(proj
 
 def test_a_preview_is_kept_until_words_or_files_of_the_recording_change(project: Project, source: Source) -> None:
     options = SegmentOptions(only_speech=False)
-    first = previewed(project, source.id, options)
-    assert previewed(project, source.id, options) is first
+    first = cached_preview(project, source.id, options)
+    assert cached_preview(project, source.id, options) is first
     project.store.replace_words(source.id, 0, 1e9, [Word(3.2, 3.6, "one")])
-    second = previewed(project, source.id, options)
+    second = cached_preview(project, source.id, options)
     assert second is not first
     frames_file(project.source_file(source.id)).touch()
-    assert previewed(project, source.id, options) is not second
+    assert cached_preview(project, source.id, options) is not second
 
 
 def test_a_short_stretch_is_drawn_from_its_samples(project: Project, source: Source) -> None:
@@ -108,7 +108,7 @@ def test_marks_name_ends_without_a_pause_and_lengths_an_engine_does_not_take() -
 
 
 def test_more_clips_than_can_be_told_apart_are_given_as_shares(project: Project, source: Source) -> None:
-    count = CROWDED + 100
+    count = MAX_CLIPS_SHOWN + 100
     step = source.seconds / count
     clips = [Clip(f"{source.id}-{n + 10:04d}", source.id, n * step, (n + 0.5) * step) for n in range(count)]
     project.store.replace_clips(source.id, clips)
@@ -117,4 +117,4 @@ def test_more_clips_than_can_be_told_apart_are_given_as_shares(project: Project,
     assert seen.shares.sum() / COLUMNS == pytest.approx(0.5, abs=0.01)
     assert {round(float(share), 2) for share in seen.shares} <= {0.5, *(round(n / 100, 2) for n in range(101))}
     near = window(project, source, 10, 20, 100)
-    assert near.shares is None and 0 < sum(part.kind == "clip" for part in near.parts) <= CROWDED
+    assert near.shares is None and 0 < sum(part.kind == "clip" for part in near.parts) <= MAX_CLIPS_SHOWN

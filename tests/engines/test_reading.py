@@ -74,13 +74,13 @@ def test_numbers_and_signs_are_read_in_every_language_as_plain_coqui_reads_what_
     theirs, ours = plain_coqui(vocabulary), OurTokenizer()
     ours.tokenizer = vocabulary
     for text in WRITTEN:
-        shown = reading.written(vocabulary, text, language)
-        tokens = reading.encoded(vocabulary, text, language)
+        shown = reading.normalize(vocabulary, text, language)
+        tokens = reading.token_ids(vocabulary, text, language)
         assert reading.unknown_characters(vocabulary, text, language) == "", (text, shown)
         assert not any(character.isdigit() for character in shown), (text, shown)
         assert tokens == theirs.encode(shown.strip().lower(), language), (text, shown)
         assert tokens == ours.encode(text, language) == ours.encode(shown, language), (text, shown)
-        assert reading.written(vocabulary, shown, language) == shown, text
+        assert reading.normalize(vocabulary, shown, language) == shown, text
 
 
 @pytest.mark.parametrize("language", [one for one in XTTS_LANGUAGES if one != "ja"])

@@ -17,7 +17,7 @@ from core.jobs.reporter import Reporter
 from core.measures import embeddings, likeness, naturalness
 from core.measures.run import measure_clips
 from core.measures.start import left_to_measure, start_measure
-from core.measures.voices import keep_voice, rate, several, voices
+from core.measures.voices import has_several_voices, keep_voice, update_similarity, voices
 from core.records import Clip, ClipFilter
 from core.workspace import Project
 from tests.measures.conftest import MakeClips
@@ -145,7 +145,7 @@ def two_voices(project: Project, make_clips: MakeClips) -> tuple[list[Clip], lis
             vector = np.zeros(256) + 0.02 * chance.standard_normal(256)
             vector[axis] += 1
             embeddings.append(project, clip.id, (vector / np.linalg.norm(vector)).astype(np.float32))
-    rate(project)
+    update_similarity(project)
     return own, other
 
 
@@ -166,7 +166,7 @@ def test_keeping_one_voice_rejects_the_other_and_is_undone_as_one(project: Proje
     rejected = project.store.clips(ClipFilter("rejected"))
     assert {clip.id for clip in rejected} == {clip.id for clip in own}
     assert {clip.reason for clip in rejected} == {"other_voice"}
-    assert [voice.number for voice in voices(project)] == [smaller] and several(project)
+    assert [voice.number for voice in voices(project)] == [smaller] and has_several_voices(project)
     # The kept voice is the measure now.
     assert all(clip.sound_flags == "" for clip in project.store.clips(ClipFilter(source_id="s2")))
     review.undo(project)

@@ -55,12 +55,12 @@ def bring(project: Project, path: Path, **more: object) -> JobView:
     return recordings.add(project, [(copy, path.name)], []).wait()
 
 
-def looked_through(project: Project) -> list[held.Held]:
+def looked_through(project: Project) -> list[held.PendingDataset]:
     """What waits, once all of it is looked through."""
     for job in project.all_jobs():
         if job.spec()["kind"] == "scan_collection":
             assert job.wait().status == "done", job.log_tail()
-    return held.held(project)
+    return held.pending_datasets(project)
 
 
 def pitch(project: Project, clip_id: str) -> float:
@@ -191,12 +191,12 @@ def test_a_zip_with_what_does_not_belong_in_one_is_refused_before_anything_is_wr
     monkeypatch.setattr(Project, "start_job", lambda *_, **__: None)  # done here instead
     waiting = held.hold(project, path, "odd.zip")
     held.find_facts(project, waiting.id)
-    (waiting,) = held.held(project)
+    (waiting,) = held.pending_datasets(project)
     assert waiting.state == "refused" and waiting.error and waiting.error["code"] == code
     with pytest.raises(UserError):
         held.bring_in(project, waiting.id)
     held.put_away(project, waiting.id)
-    assert held.held(project) == [] and not list(project.uploads.iterdir()) and not project.store.sources()
+    assert held.pending_datasets(project) == [] and not list(project.uploads.iterdir()) and not project.store.sources()
 
 
 def test_a_zip_bomb_and_a_zip_of_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +271,7 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     first = zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip")
     second = Path(shutil.copy(first, tmp_path / "other.zip"))
     one, other = held.hold(project, first, "My set.zip"), held.hold(project, second, "Other.zip")
-    assert not first.exists() and [waiting.state for waiting in held.held(project)] == ["looking", "looking"]
+    assert not first.exists() and [entry.state for entry in held.pending_datasets(project)] == ["looking", "looking"]
     with pytest.raises(UserError) as early:
         held.bring_in(project, one.id)
     assert early.value.code == "collection.not_ready"
@@ -280,9 +280,9 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     assert facts and (facts.kind, facts.count, facts.without_text, facts.without_sound) == ("list", 3, 1, 1)
     assert facts.examples[0][1] == facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
     held.put_away(project, other.id)
-    assert held.held(project) == [one]
+    assert held.pending_datasets(project) == [one]
     view = held.bring_in(project, one.id, "my own").wait()
-    assert view.status == "done" and held.held(project) == [] and not list(project.uploads.iterdir())
+    assert view.status == "done" and held.pending_datasets(project) == [] and not list(project.uploads.iterdir())
     assert [(source.title, source.rights) for source in project.store.sources()] == [("My set", "my own")]
     with pytest.raises(UserError):
         held.bring_in(project, one.id)

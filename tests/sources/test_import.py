@@ -25,7 +25,7 @@ from core.sources import recordings
 from core.sources.link_import import Taken, origin_of, take_link
 from core.sources.link_options import LinkOptions
 from core.sources.upload import Duplicate, add_file
-from core.sources.youtube import Downloaded
+from core.sources.youtube import Download
 from core.tables import migrate
 from core.tasks import import_sources
 from core.workspace import Project
@@ -278,8 +278,8 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
     (tmp_path / "bad.webm").write_text("not media")
     good = write(tmp_path / "good.wav", tone(1))
 
-    def fetched(url: str, *_: object, **__: object) -> list[Downloaded]:
-        return [Downloaded(tmp_path / "bad.webm", "Bad", url, 1.0), Downloaded(good, "Good", url, 1.0)]
+    def fetched(url: str, *_: object, **__: object) -> list[Download]:
+        return [Download(tmp_path / "bad.webm", "Bad", url, 1.0), Download(good, "Good", url, 1.0)]
 
     monkeypatch.setattr("core.sources.link_import.download", fetched)
     job = Job.create(project.jobs, "import_sources", {})
@@ -321,7 +321,7 @@ def test_a_link_for_which_there_is_no_room_is_left_for_a_resume(
 ) -> None:
     fetched = write(tmp_path / "fetched.wav", tone(1))
     monkeypatch.setattr(
-        "core.sources.link_import.download", lambda url, *_, **__: [Downloaded(fetched, "Talk", url, 1.0)]
+        "core.sources.link_import.download", lambda url, *_, **__: [Download(fetched, "Talk", url, 1.0)]
     )
 
     def full(*_: object, **__: object) -> Source:
@@ -342,9 +342,9 @@ def test_each_recording_of_a_page_comes_in_also_when_the_first_came_before_a_cra
 ) -> None:
     page = "https://a.example/page"
 
-    def fetched(*_: object, **__: object) -> list[Downloaded]:
+    def fetched(*_: object, **__: object) -> list[Download]:
         return [
-            Downloaded(write(tmp_path / f"{hz}.wav", tone(1, hz=hz)), str(hz), page, 1.0) for hz in (300, 400, 500)
+            Download(write(tmp_path / f"{hz}.wav", tone(1, hz=hz)), str(hz), page, 1.0) for hz in (300, 400, 500)
         ]  # fmt: skip
 
     monkeypatch.setattr("core.sources.link_import.download", fetched)

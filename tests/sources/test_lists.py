@@ -192,7 +192,7 @@ def test_where_no_column_is_sure_to_be_the_text_a_person_is_asked(tmp_path: Path
     chosen = look(tmp_path, choices={name: 1})
     assert len(chosen.items) == 5 and chosen.lists[0].texts == [1]
     without = look(tmp_path, choices={name: NOT_USED})
-    assert without.kind == "sounds" and without.unused == []
+    assert without.kind == "sounds" and without.idle_lists == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_list_that_brings_nothing_is_never_passed_over(
     tmp_path: Path, name: str, content: str | bytes, code: str
 ) -> None:
     reading = look(folder_of(tmp_path, name, content, WAVS))
-    assert reading.kind == "sounds" and [report.name for report in reading.unused] == [name]
+    assert reading.kind == "sounds" and [report.name for report in reading.idle_lists] == [name]
     with pytest.raises(UserError) as refused:
         refuse_unagreed(reading)
     assert refused.value.code == code and str(tmp_path) not in str(refused.value)
@@ -415,7 +415,7 @@ def test_the_page_never_looks_into_what_is_dropped(
     started: list[str] = []
     monkeypatch.setattr(Project, "start_job", lambda _, kind, *__, **___: started.append(kind))
     monkeypatch.setattr("core.sources.held.look", None)
-    monkeypatch.setattr("core.sources.datasets.opened", None)
+    monkeypatch.setattr("core.sources.datasets.open_place", None)
     assert held.receive(project, [path]) == []
     held.hold_folder(project, folder)
     assert started == ["scan_collection"] * 2
@@ -432,7 +432,7 @@ def test_a_person_chooses_the_column_and_that_one_comes_in(project: Project, tmp
     assert waiting.facts and waiting.facts.question and waiting.facts.question.texts == [1]
     with pytest.raises(UserError) as early:
         held.bring_in(project, waiting.id)
-    assert early.value.code == "collection.not_ready" and len(held.held(project)) == 1
+    assert early.value.code == "collection.not_ready" and len(held.pending_datasets(project)) == 1
     held.choose(project, waiting.id, 0, 2)
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.examples[0] == ["a0.wav", PORTUGUESE[0]]

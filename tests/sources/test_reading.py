@@ -48,7 +48,7 @@ def test_a_sentence_comes_in_with_its_text_and_the_place_moves_on(project: Proje
     assert " ".join(word.text for word in words) == first
     assert words[0].start_s == pytest.approx(1, abs=0.02) and words[-1].end_s == pytest.approx(3, abs=0.05)
     now = reading.progress(Workspace(project.workspace.path).project(project.slug))  # as after a reload
-    assert (now.place, now.done, now.sentence) == (1, 1, reading.sentences_for("en")[1])
+    assert (now.place, now.count, now.sentence) == (1, 1, reading.sentences_for("en")[1])
 
 
 def test_a_sentence_read_again_takes_the_place_of_the_first(project: Project, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_sentence_read_again_takes_the_place_of_the_first(project: Project, tm
     assert [title for _, title in recordings.removed(project)] == [old.title]
     assert reading.progress(project).spoken == {"0": new.id}
     recordings.remove(project, new.id)
-    assert reading.progress(project).done == 0
+    assert reading.progress(project).count == 0
 
 
 def test_the_place_stays_within_the_list(project: Project) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UserError
 from core.records import Word
-from core.sources.subtitles import Damaged, evenly, words_of
+from core.sources.subtitles import DamagedCaption, evenly, words_of
 
 DATA = Path(__file__).parents[1] / "data" / "subtitles"
 SRT = """1
@@ -165,7 +165,7 @@ def test_damaged_cues_are_named_and_the_others_come_in() -> None:
         "1\n00:00:01,000 --> 00:00:02,000\nOne.\n\n2\n00:00:xx,000 --> 00:00:03,000\nTwo.\n\n"
         "3\n00:00:05,000 --> 00:00:04,000\nThree.\n4\n00:00:06,000 --> 00:00:07,000\nFour\n\nand more.\n5\n00:00:08"
     )
-    told: list[Damaged] = []
+    told: list[DamagedCaption] = []
     assert said(words_of(text, "srt", told.append)) == "One. Four and more. 5 00:00:08"
     assert [one.line for one in told] == [6, 10] and told[0].text == "00:00:xx,000 --> 00:00:03,000"
 
@@ -227,7 +227,7 @@ def test_what_is_not_spoken_goes(line: str, text: str) -> None:
 
 
 def test_notes_styles_and_regions_of_webvtt_are_neither_spoken_nor_called_damaged() -> None:
-    told: list[Damaged] = []
+    told: list[DamagedCaption] = []
     words = words_of(DATA / "style.vtt", "vtt", told.append)
     assert told == []
     assert said(words) == "We are in New York City & more Hello there General Kenobi"
@@ -282,7 +282,7 @@ def test_other_kinds_of_subtitles_are_read(
 ) -> None:
     path = tmp_path / f"talk.{ending}"
     path.write_text(content, encoding="utf-8")
-    told: list[Damaged] = []
+    told: list[DamagedCaption] = []
     words = words_of(path, ending, told.append)
     assert said(words) == text and words[0].start_s == first_s and len(told) == damaged, told
 

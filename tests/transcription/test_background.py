@@ -8,7 +8,7 @@ import time
 import pytest
 
 from core.errors import Cancelled
-from core.transcription.background import each
+from core.transcription.background import map_in_threads
 
 
 def nothing() -> None:
@@ -21,15 +21,15 @@ def test_every_item_comes_back_once_with_its_result_or_its_error() -> None:
             raise ValueError("seven")
         return number * number
 
-    found = dict(each(range(50), work, 3, nothing))
+    found = dict(map_in_threads(range(50), work, 3, nothing))
     assert isinstance(found.pop(7), ValueError)
     assert found == {number: number * number for number in range(50) if number != 7}
-    assert list(each([], work, 3, nothing)) == []
+    assert list(map_in_threads([], work, 3, nothing)) == []
 
 
 def test_as_many_items_as_asked_are_at_work_at_a_time() -> None:
     meeting = threading.Barrier(3, timeout=20)
-    assert len(list(each([1, 2, 3], lambda _: meeting.wait(), 3, nothing))) == 3
+    assert len(list(map_in_threads([1, 2, 3], lambda _: meeting.wait(), 3, nothing))) == 3
     assert not meeting.broken
 
 
@@ -46,7 +46,7 @@ def test_stop_does_not_wait_for_work_that_hangs_and_starts_no_more() -> None:
 
     asked = time.monotonic()
     with pytest.raises(Cancelled):
-        list(each(range(10), work, 2, check_stop))
+        list(map_in_threads(range(10), work, 2, check_stop))
     assert time.monotonic() - asked < 5
     before = threading.active_count()
     release.set()

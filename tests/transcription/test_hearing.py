@@ -7,14 +7,14 @@ import pytest
 from core.errors import Cancelled
 from core.records import Clip
 from core.transcription import hearing
-from core.transcription.base import Asked, Heard, Samples
+from core.transcription.base import DecodeOptions, Samples, Transcript
 from core.workspace import Project
 
 
 class _Deaf:
     name, english_only, device, at_once = "deaf", False, "cpu", 1
 
-    def hear(self, clips: list[Samples], asked: Asked) -> list[Heard]:
+    def transcribe(self, clips: list[Samples], options: DecodeOptions) -> list[Transcript]:
         raise AssertionError("it was not asked to stop")
 
     def batch_size(self, window: float) -> int:
@@ -27,12 +27,12 @@ def test_stop_is_seen_before_the_lengths_of_thousands_of_files_are_read(
     looked_at: list[object] = []
     for name in ("info", "read", "SoundFile"):
         monkeypatch.setattr(hearing.soundfile, name, looked_at.append)
-    monkeypatch.setattr(hearing, "each", lambda items, work, at_once, check_stop: check_stop())
+    monkeypatch.setattr(hearing, "map_in_threads", lambda items, work, at_once, check_stop: check_stop())
 
     def stop() -> None:
         raise Cancelled
 
     clips = [Clip(f"s-{number}", "s", number * 4.0, number * 4.0 + 3) for number in range(50)]
     with pytest.raises(Cancelled):
-        list(hearing.hear_clips(project, clips, _Deaf(), Asked("en"), stop, print))
+        list(hearing.hear_clips(project, clips, _Deaf(), DecodeOptions("en"), stop, print))
     assert looked_at == []

@@ -10,8 +10,8 @@ from core.audio.clips import plan_clips
 from core.audio.silence import Span
 from core.records import MISMATCH, Word
 from core.tables import connect
-from core.transcription.base import Heard
-from core.transcription.opinions import flag_all, retimed, store_heard, store_second, unchecked
+from core.transcription.base import Transcript
+from core.transcription.opinions import flag_all, store_heard, store_second, with_times, without_second_opinion
 from core.transcription.wer import cer, word_diff
 from core.workspace import Project
 from tests.transcription.conftest import MakeClips
@@ -19,8 +19,8 @@ from tests.transcription.conftest import MakeClips
 SAID = "You are about to enter an echo test."
 
 
-def heard(text: str, *words: Word) -> Heard:
-    return Heard(text, 0.9, -0.1, 0.01, 1.0, "en", words)
+def heard(text: str, *words: Word) -> Transcript:
+    return Transcript(text, 0.9, -0.1, 0.01, 1.0, "en", words)
 
 
 def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Project, make_clips: MakeClips) -> None:
@@ -32,7 +32,7 @@ def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Pro
     assert store_second(project, stored[1], heard("You are about to eat a chocolate.")) > MISMATCH
     same, other = project.store.clips()
     assert (same.text_flags, other.text_flags) == ("", "mismatch")
-    assert other.second_text == "You are about to eat a chocolate." and unchecked(project) == []
+    assert other.second_text == "You are about to eat a chocolate." and without_second_opinion(project) == []
     assert word_diff(other.text, other.second_text) == [
         ("same", "You are about to"), ("gone", "enter an echo test."), ("new", "eat a chocolate."),
     ]  # fmt: skip
@@ -60,7 +60,7 @@ def test_what_a_person_wrote_is_not_called_into_question(project: Project, make_
     project.store.edit_clip(clip.id, text="My own words.")
     store_heard(project, project.store.clip(clip.id), heard(SAID))
     stored = project.store.clip(clip.id)
-    assert stored.mismatch is None and unchecked(project) == []
+    assert stored.mismatch is None and without_second_opinion(project) == []
 
 
 def test_a_given_text_no_second_model_hears_anything_of_is_asked_for_once(
@@ -69,9 +69,9 @@ def test_a_given_text_no_second_model_hears_anything_of_is_asked_for_once(
     clip = make_clips(1)[0]
     project.store.swap_clips("s1", "test", [clip.id], [replace(clip, id="s1-0002", text=SAID, given=1)])
     store_heard(project, project.store.clip("s1-0002"), heard(SAID))
-    assert [one.id for one in unchecked(project)] == ["s1-0002"]
+    assert [one.id for one in without_second_opinion(project)] == ["s1-0002"]
     store_second(project, project.store.clip("s1-0002"), heard(""))
-    assert unchecked(project) == []
+    assert without_second_opinion(project) == []
 
 
 def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_none(
@@ -84,7 +84,7 @@ def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_
     project.store.swap_clips("s1", "move", [cut.id], [moved])
     store_heard(project, moved, heard(SAID))
     project.store.edit_clip(typed.id, text="My own words.")
-    assert [one.id for one in unchecked(project)] == [moved.id]
+    assert [one.id for one in without_second_opinion(project)] == [moved.id]
 
 
 def test_words_of_a_text_that_is_no_longer_there_do_not_come_back(project: Project, make_clips: MakeClips) -> None:
@@ -125,11 +125,11 @@ def test_words_are_kept_in_seconds_of_the_recording(project: Project, make_clips
 
 def test_a_given_text_takes_the_times_that_were_heard() -> None:
     times = [Word(0.0, 0.3, "you", 0.9), Word(0.3, 0.6, "are"), Word(1.0, 1.4, "an"), Word(1.4, 2.0, "egg")]
-    found = retimed(["You", "are", "in", "an", "echo,", "friend"], times)
+    found = with_times(["You", "are", "in", "an", "echo,", "friend"], times)
     assert [word.text for word in found] == ["You", "are", "in", "an", "echo,", "friend"]
     assert [word.start_s for word in found] == [0.0, 0.3, 0.6, 1.0, 1.4, 1.7]
     assert (found[2].end_s, found[4].end_s, found[5].end_s) == (1.0, 1.7, 2.0)
-    assert retimed(["one"], []) == []
+    assert with_times(["one"], []) == []
 
 
 def test_flags_of_the_pace_come_once_all_clips_are_heard(project: Project, make_clips: MakeClips) -> None:

@@ -11,28 +11,30 @@ import pytest
 from core.audio.samples import read
 from core.errors import UserError
 from core.transcription import faster_whisper_engine, openai_whisper_engine
-from core.transcription.base import Asked, Heard, Recognizer, joined
+from core.transcription.base import DecodeOptions, Recognizer, Transcript, join_segments
 from core.transcription.batches import batches, window_s
 from core.transcription.wer import edits, normalize, wer
 from tests.conftest import Prompts
 
-ENGLISH = Asked("en")
+ENGLISH = DecodeOptions("en")
 
 
 def sounds_of(prompts: Prompts, count: int) -> list[np.ndarray]:
     return [read(prompts.recording, begin, end, 16_000)[0] for begin, end, _ in prompts.spoken[:count]]
 
 
-def hear(recognizer: Recognizer, prompts: Prompts, count: int, asked: Asked = ENGLISH) -> list[tuple[str, Heard]]:
+def hear(
+    recognizer: Recognizer, prompts: Prompts, count: int, options: DecodeOptions = ENGLISH
+) -> list[tuple[str, Transcript]]:
     """The first prompts in batches: what is really said, and what was heard."""
     sounds = sounds_of(prompts, count)
-    heard: dict[int, Heard] = {}
+    heard: dict[int, Transcript] = {}
     for batch in batches([len(sound) / 16_000 for sound in sounds], lambda _: 8):
-        heard.update(zip(batch, recognizer.hear([sounds[index] for index in batch], asked), strict=True))
+        heard.update(zip(batch, recognizer.transcribe([sounds[index] for index in batch], options), strict=True))
     return [(prompts.spoken[index][2], heard[index]) for index in range(count)]
 
 
-def error_rate(heard: list[tuple[str, Heard]]) -> float:
+def error_rate(heard: list[tuple[str, Transcript]]) -> float:
     words = sum(len(normalize(text).split()) for text, _ in heard)
     return sum(edits(text, said.text) for text, said in heard) / words
 
@@ -59,14 +61,14 @@ def test_silence_and_noise_are_not_turned_into_sure_text(builtin: Path) -> None:
     recognizer = faster_whisper_engine.load(builtin, "builtin:tiny.en")
     noise = np.random.default_rng(0).normal(0, 0.001, 3 * 16_000).astype(np.float32)
     for samples in (np.zeros(3 * 16_000, np.float32), noise):
-        said = recognizer.hear([samples], ENGLISH)[0]
+        said = recognizer.transcribe([samples], ENGLISH)[0]
         assert said.text == "" or said.confidence < 0.6
 
 
 def test_an_english_model_refuses_another_language(builtin: Path) -> None:
     recognizer = faster_whisper_engine.load(builtin, "my model")
     with pytest.raises(UserError) as caught:
-        recognizer.hear([np.zeros(16_000, np.float32)], Asked("pt"))
+        recognizer.transcribe([np.zeros(16_000, np.float32)], DecodeOptions("pt"))
     assert caught.value.code == "asr.english_only"
 
 
@@ -96,7 +98,7 @@ def both(builtin: Path, openai_checkpoint: Path) -> dict[str, Recognizer]:
 @pytest.mark.parametrize("engine", ["faster", "openai"])
 def test_many_clips_at_once_are_heard_as_one_by_one(both: dict[str, Recognizer], engine: str, prompts: Prompts) -> None:
     together = hear(both[engine], prompts, 12)
-    alone = [both[engine].hear([sound], ENGLISH)[0] for sound in sounds_of(prompts, 12)]
+    alone = [both[engine].transcribe([sound], ENGLISH)[0] for sound in sounds_of(prompts, 12)]
     assert [heard.text for _, heard in together] == [heard.text for heard in alone]
     for (_, one), other in zip(together, alone, strict=True):
         assert one.avg_logprob == pytest.approx(other.avg_logprob, abs=0.02)
@@ -106,21 +108,21 @@ def test_beams_of_a_batch_are_those_of_each_clip(openai_checkpoint: Path, prompt
     recognizer = openai_whisper_engine.load(openai_checkpoint, "tiny.en", beam_size=3)
     sounds = [sound for sound in sounds_of(prompts, 20) if window_s(len(sound) / 16_000) == 6.0][:3]
     assert len(sounds) == 3
-    together = recognizer.hear(sounds, ENGLISH)
-    assert [one.text for one in together] == [recognizer.hear([sound], ENGLISH)[0].text for sound in sounds]
+    together = recognizer.transcribe(sounds, ENGLISH)
+    assert [one.text for one in together] == [recognizer.transcribe([sound], ENGLISH)[0].text for sound in sounds]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["faster", "openai"])
 def test_words_are_timed_where_they_are_said(both: dict[str, Recognizer], engine: str, prompts: Prompts) -> None:
     """Two prompts a clip: the words of each must lie in its own time."""
-    asked = Asked("en", words=True)
+    options = DecodeOptions("en", words=True)
     for first, second in ((0, 1), (3, 4), (8, 9)):
         begin, middle, text = prompts.spoken[first]
         after, end, later = prompts.spoken[second]
         sound, _ = read(prompts.recording, begin, end, 16_000)
-        words = both[engine].hear([sound], asked)[0].words
-        assert " ".join(word.text for word in words) == both[engine].hear([sound], ENGLISH)[0].text
+        words = both[engine].transcribe([sound], options)[0].words
+        assert " ".join(word.text for word in words) == both[engine].transcribe([sound], ENGLISH)[0].text
         pause = (middle + after) / 2 - begin
         halves = [" ".join(w.text for w in words if ((w.start_s + w.end_s) / 2 < pause) == early) for early in (1, 0)]
         assert wer(text, halves[0]) <= 0.25 and wer(later, halves[1]) <= 0.25
@@ -133,7 +135,8 @@ def test_words_are_timed_where_they_are_said(both: dict[str, Recognizer], engine
 def test_a_prompt_spells_names_and_is_not_heard_itself(both: dict[str, Recognizer], prompts: Prompts) -> None:
     sounds = sounds_of(prompts, 2)
     for recognizer in both.values():
-        plain, led = (recognizer.hear(sounds, Asked("en", prompt)) for prompt in ("", "ECHO TEST, THE ECHO TEST."))
+        prompts_ = ("", "ECHO TEST, THE ECHO TEST.")
+        plain, led = (recognizer.transcribe(sounds, DecodeOptions("en", prompt)) for prompt in prompts_)
         assert "echo test" in plain[0].text.lower() and "ECHO" in led[0].text and "ECHO" not in plain[0].text
         assert "ECHO TEST, THE" not in led[1].text
 
@@ -141,16 +144,16 @@ def test_a_prompt_spells_names_and_is_not_heard_itself(both: dict[str, Recognize
 def test_long_clips_go_through_several_windows(both: dict[str, Recognizer], prompts: Prompts) -> None:
     sound, _ = read(prompts.recording, 0, 36, 16_000)
     said = " ".join(text for _, end, text in prompts.spoken if end < 36)
-    heard = both["faster"].hear([sound], Asked("en", words=True))[0]
+    heard = both["faster"].transcribe([sound], DecodeOptions("en", words=True))[0]
     assert wer(said, heard.text) < 0.4 and heard.words[-1].end_s > 30
 
 
 def test_segments_weigh_by_their_letters_and_the_worst_repetition_counts() -> None:
-    one = Heard(" One two three", 0.0, -0.1, 0.0, 1.0, "en")
-    two = Heard(" four. ", 0.0, -0.5, 0.4, 2.6, "en")
-    said = joined([one, two], "en")
+    one = Transcript(" One two three", 0.0, -0.1, 0.0, 1.0, "en")
+    two = Transcript(" four. ", 0.0, -0.5, 0.4, 2.6, "en")
+    said = join_segments([one, two], "en")
     assert said.text == "One two three four."
     assert said.avg_logprob == pytest.approx((14 * -0.1 + 7 * -0.5) / 21)
     assert said.confidence == pytest.approx(np.exp(said.avg_logprob))
     assert said.compression_ratio == 2.6
-    assert joined([], "en").confidence == 0
+    assert join_segments([], "en").confidence == 0

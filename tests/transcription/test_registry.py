@@ -27,7 +27,7 @@ def refused(workspace: Workspace, model: str, language: str = "en", engine: str 
 
 def test_the_builtin_model_is_there_and_needs_no_download(workspace: Workspace) -> None:
     first = registry.models(workspace)[0]
-    assert (first.id, first.downloaded, first.languages) == ("builtin:tiny.en", True, ("en",))
+    assert (first.id, first.is_downloaded, first.languages) == ("builtin:tiny.en", True, ("en",))
     found = registry.locate(workspace, "builtin:tiny.en", "en")
     assert found.engine == "faster-whisper" and found.path and (found.path / "model.bin").is_file()
 
@@ -62,7 +62,7 @@ def test_distilled_models_are_for_english_and_one_engine(workspace: Workspace) -
 
 def test_a_model_counts_as_downloaded_only_when_it_is_whole(workspace: Workspace, builtin: Path) -> None:
     def downloaded() -> list[str]:
-        return [model.id for model in registry.models(workspace, "faster-whisper") if model.downloaded]
+        return [model.id for model in registry.models(workspace, "faster-whisper") if model.is_downloaded]
 
     folder = registry.model_folder(workspace, "faster-whisper") / "base.en"
     folder.mkdir(parents=True)

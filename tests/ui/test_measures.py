@@ -9,7 +9,7 @@ import pytest
 
 from core.measures import embeddings
 from core.measures.flags import FLAGS
-from core.measures.voices import rate
+from core.measures.voices import update_similarity
 from core.records import Clip, Source
 from core.workspace import Project
 from ui.i18n import LANGUAGES, Translator
@@ -42,7 +42,7 @@ def measured(project: Project) -> Project:
         embeddings.append(project, clip.id, np.eye(1, 256, n // 4, dtype=np.float32)[0])
         if n:
             project.store.measure_clip(clip.id, snr_db=30.0 + n, naturalness=3.1)
-    rate(project)
+    update_similarity(project)
     return project
 
 

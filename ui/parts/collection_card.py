@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.sources import held
-from core.sources.held import Held
+from core.sources.held import PendingDataset
 from core.sources.held_facts import Facts, ListFacts
 from core.sources.list_texts import NOT_USED
 from core.workspace import Project
@@ -26,7 +26,7 @@ def collection_cards(t: Translator, project: Project, busy: str = "") -> str:
     Args:
         busy: why nothing can be added right now.
     """
-    return "".join(_card(t, waiting, busy) for waiting in held.held(project))
+    return "".join(_card(t, waiting, busy) for waiting in held.pending_datasets(project))
 
 
 def act_on_collection(page: Page, project: Project, evt: Any, note: str) -> bool:
@@ -45,7 +45,7 @@ def act_on_collection(page: Page, project: Project, evt: Any, note: str) -> bool
     return True
 
 
-def _card(t: Translator, waiting: Held, busy: str) -> str:
+def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
     away = html.action(t("collection.put_away"), "put-away", waiting.id, style="quiet")
     reason = ""
     if waiting.state == "refused" and waiting.error:
@@ -71,7 +71,7 @@ def _card(t: Translator, waiting: Held, busy: str) -> str:
     )
 
 
-def _why_off(t: Translator, waiting: Held, facts: Facts, busy: str) -> str:
+def _why_off(t: Translator, waiting: PendingDataset, facts: Facts, busy: str) -> str:
     if waiting.state == "looking":
         return t("collection.looking")
     return t("collection.choose_first") if facts.question else busy
@@ -85,7 +85,7 @@ def _say(t: Translator, error: dict[str, Any]) -> str:
     return t.error(error["code"], error["text"], error["hint"], error["values"])
 
 
-def _facts(t: Translator, waiting: Held, facts: Facts) -> str:
+def _facts(t: Translator, waiting: PendingDataset, facts: Facts) -> str:
     lines = [] if facts.question else [t(f"collection.{facts.kind}", count=t.number(facts.count))]
     if facts.seconds and not facts.question:
         lines.append(t("collection.minutes", minutes=t.minutes(facts.seconds)))
@@ -102,7 +102,7 @@ def _facts(t: Translator, waiting: Held, facts: Facts) -> str:
     return "".join(parts)
 
 
-def _list(t: Translator, waiting: Held, number: int, facts: ListFacts) -> str:
+def _list(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts) -> str:
     names = ", ".join(PurePosixPath(name).name for name in facts.names[:4]) + (" …" if facts.names[4:] else "")
     if facts.state == "refused" and facts.error:
         return html.notice(_say(t, facts.error), "bad")
@@ -123,7 +123,7 @@ def _list(t: Translator, waiting: Held, number: int, facts: ListFacts) -> str:
     return f'<div class="vw-list-facts">{"".join(parts)}</div>'
 
 
-def _choice(t: Translator, waiting: Held, number: int, facts: ListFacts) -> str:
+def _choice(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts) -> str:
     """The column that is the text, to be changed: each with the beginning of its first cell."""
     chosen = facts.texts[0] if facts.texts and facts.state == "used" else None
     options = (

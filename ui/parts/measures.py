@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.jobs.job import JobView
 from core.measures.flags import Light, lights
-from core.measures.voices import Voice, several, voices, voices_stamp
+from core.measures.voices import Voice, has_several_voices, voices, voices_stamp
 from core.records import Clip, ClipFilter, Totals
 from core.workspace import Project
 from ui import html, plots
@@ -83,7 +83,7 @@ def _to_flagged(t: Translator, project: Project) -> str:
 def _histograms(t: Translator, project: Project) -> str:
     pictures = []
     for measure, edges in _EDGES.items():
-        values = [min(max(value, edges[0]), edges[-1]) for value in project.figures.measured(measure)]
+        values = [min(max(value, edges[0]), edges[-1]) for value in project.figures.measure_values(measure)]
         if values:
             # The scale stands in the title: under a picture this small there is no room for it.
             title = html.e(t(f"review.{_WORDS[measure]}_title"))
@@ -94,7 +94,7 @@ def _histograms(t: Translator, project: Project) -> str:
 
 def _voices(t: Translator, project: Project) -> str:
     """The question about a second voice, where one was found and its clips are not rejected yet."""
-    found = voices(project) if several(project) else []
+    found = voices(project) if has_several_voices(project) else []
     if len(found) < 2:
         return ""
     total = sum(len(voice.clips) for voice in found)

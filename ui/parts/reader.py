@@ -90,12 +90,12 @@ def reader_html(page: Page, project: Project, busy: bool) -> str:
     parts = [f'<p class="vw-dim">{html.e(t("reading.help"))}</p>']
     if now.sentence:
         place = t("reading.place", number=t.number(now.place + 1), count=t.number(len(now.sentences)))
-        done = t("reading.done", count=t.number(now.done))
+        done = t("reading.done", count=t.number(now.count))
         chip = f'<span class="vw-chip good">{html.e(t("reading.spoken"))}</span>' if _is_spoken(now) else ""
         language = html.e(project.info.language)
         parts.append(
             f'<div class="vw-spread"><span class="vw-dim">{html.e(place)} · {html.e(done)}</span>{chip}</div>'
-            f'{html.bar(now.done / len(now.sentences), done)}<p class="vw-sentence" lang="{language}"'
+            f'{html.bar(now.count / len(now.sentences), done)}<p class="vw-sentence" lang="{language}"'
             f' data-place="{now.place}" aria-live="polite">{html.e(now.sentence)}</p><div class="vw-row">'
             f"{_step(t('reading.back'), 'back', now.place == 0)}"
             f"{_step(t('reading.next'), 'next', now.place == len(now.sentences) - 1)}</div>"

@@ -43,8 +43,8 @@ def _keys(t: Translator, view: dict[str, str]) -> str:
 def _many(t: Translator, project: Project, view: dict[str, str]) -> str:
     """Approving at once what looks right: the threshold is chosen, then asked once."""
     too = view.get("flagged") == "yes"
-    found = review.sure_counts(project, flagged=too)
-    if not max(found.values()) and not too and not max(review.sure_counts(project, flagged=True).values()):
+    found = review.sure_counts(project, with_flags=too)
+    if not max(found.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
         return ""
     chosen = min(found, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
     options = "".join(
@@ -63,7 +63,7 @@ def _many(t: Translator, project: Project, view: dict[str, str]) -> str:
         confirm=t("review.approve_question", **values),
         elem_id="approve-sure",
     )
-    seen = project.store.stamp(review.sure_filter(chosen, flagged=too))
+    seen = project.store.stamp(review.sure_filter(chosen, with_flags=too))
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
     both = html.place(t(f"review.many_flagged_{'in' if too else 'out'}"), f"flagged={'' if too else 'yes'}", chosen=too)

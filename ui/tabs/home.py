@@ -166,11 +166,11 @@ def _state(page: Page, card: ProjectCard) -> str:
         return job_line(t, card.running)
     if card.problem:
         return t("damage.card")
-    if not card.reached:
+    if not card.furthest:
         return t("home.just_begun")
-    step = next(one for one in card.steps if one.key == card.reached)
+    step = next(one for one in card.steps if one.key == card.furthest)
     if step.state == "partial" and step.total:
-        how_far = t("job.of", done=t.number(step.done), total=t.number(step.total))
+        how_far = t("job.of", done=t.number(step.count), total=t.number(step.total))
         return t("home.reached_part", tab=t(f"tabs.{step.key}"), how_far=how_far)
     return t("home.reached", tab=t(f"tabs.{step.key}"))
 

@@ -56,7 +56,7 @@ def build(page: Page) -> Tab:
         if evt.do == "measure":
             start_measure(project)
         elif evt.do == "keep_voice":
-            _tell(page, "rejected_many", keep_voice(project, int(evt.id), seen=str(getattr(evt, "seen", ""))))
+            _tell(page, "rejected_many", keep_voice(project, int(evt.id), stamp=str(getattr(evt, "seen", ""))))
         else:
             act_on_job(project, evt.do, evt.id)
 
@@ -71,19 +71,19 @@ def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], 
     seen = str(getattr(evt, "seen", ""))
     play = False
     if evt.do in ("approved", "rejected"):
-        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view), seen=seen)
+        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view), stamp=seen)
         play = view.get("play") != "no"
     elif evt.do == "text":
-        review.correct(project, evt.id, evt.value, seen=seen)
+        review.correct(project, evt.id, evt.value, stamp=seen)
         if view.get("clip", evt.id) != evt.id:
             return None  # the field was left by going on: the next clip is there already
     elif evt.do.startswith("take_"):
         which = evt.do.removeprefix("take_")
-        view["clip"] = review.take(project, evt.id, which, seen=seen, typed=evt.value).id
+        view["clip"] = review.adopt(project, evt.id, which, stamp=seen, draft=evt.value).id
     elif evt.do == "undo":
         # What this very window has just done may be taken back before the panel shows it.
         own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
-        view["clip"] = review.undo(project, seen=own if own == project.store.last_change()[0] else seen)
+        view["clip"] = review.undo(project, stamp=own if own == project.store.last_change()[0] else seen)
     else:
         _many_at_once(page, project, evt, view, seen)
     return _review(page, project, view, evt.view, play=play)
@@ -112,10 +112,10 @@ def _chosen(view: dict[str, str]) -> dict[str, str]:
 
 def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], seen: str) -> None:
     if evt.do == "approve_sure":
-        count = review.approve_sure(project, float(evt.id), flagged=view.get("flagged") == "yes", seen=seen)
+        count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=seen)
         _tell(page, "approved_many", count)
     elif evt.do == "reject_flagged":
-        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, seen=seen))
+        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, stamp=seen))
         view |= {"clip": "", "flag": ""}  # that kind is gone
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from core.audio import edit
-from core.audio.clips import options_of_last_cut, start_segment, to_cut, uncut
+from core.audio.clips import not_cut, options_of_last_cut, start_segment, to_cut
 from core.audio.options import SegmentOptions
 from core.audio.threshold import Advice
 from core.audio.trashed import restore_trashed_clips
@@ -109,7 +109,7 @@ def build(page: Page) -> Tab:
 
     def act(project: Project | None, evt: gr.EventData, *values: Any) -> Updates | None:
         if project and evt.do == "cut":
-            start_segment(project, uncut(project) if evt.id == "new" else None, _options(form, values))
+            start_segment(project, not_cut(project) if evt.id == "new" else None, _options(form, values))
             view = view_of(evt.view) | {"show": ""}
             updates = shown(project, view, values, str(time.time_ns()))
             return updates | {top: updates[top] + html.arrive("show=", evt.view)}
@@ -145,17 +145,17 @@ def _change(project: Project | None, evt: gr.EventData) -> None:
     value = json.loads(evt.value)
     seen = str(value.get("seen", ""))
     if evt.do == "move":
-        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]), seen=seen)
+        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]), stamp=seen)
     elif evt.do == "split":
-        edit.split(project, evt.id, float(value["at"]), seen=seen)
+        edit.split(project, evt.id, float(value["at"]), stamp=seen)
     elif evt.do == "join":
-        edit.join(project, evt.id, str(value["next"]), seen=seen, next_seen=str(value.get("next_seen", "")))
+        edit.join(project, evt.id, str(value["next"]), stamp=seen, next_stamp=str(value.get("next_seen", "")))
     elif evt.do == "remove":
-        edit.remove(project, evt.id, seen=seen)
+        edit.remove(project, evt.id, stamp=seen)
     elif evt.do == "bring":
         edit.bring_back(project, evt.id, float(value["start"]), float(value["end"]))
     elif evt.do == "undo":
-        edit.undo(project, evt.id, seen=seen)
+        edit.undo(project, evt.id, stamp=seen)
 
 
 def _heading(page: Page) -> str:
@@ -249,7 +249,7 @@ def _button(page: Page, project: Project, preview: bool = False) -> str:
     if not totals.clips:
         start = html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
         return f"<div>{start}{html.why(busy)}</div>"
-    fresh = len(uncut(project)) if totals.segmented < totals.sources else 0
+    fresh = len(not_cut(project)) if totals.segmented < totals.sources else 0
     new = ""
     if fresh:
         label = t("segments.cut_new", count=fresh) if fresh > 1 else t("segments.cut_new_one")

@@ -105,7 +105,7 @@ def _settings(page: Page) -> str:
     rows = "".join(
         f"<tr><td><code>{html.e(one.variable)}</code></td><td>{html.e(one.value or t('system.empty_value'))}</td>"
         f'<td class="vw-dim">{html.e(t(f"setting.{one.name}"))}</td></tr>'
-        for one in doctor.described(page.settings)
+        for one in doctor.setting_lines(page.settings)
     )
     head = "".join(f"<th>{html.e(t(f'system.col_{name}'))}</th>" for name in ("setting", "value", "what"))
     table = f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'

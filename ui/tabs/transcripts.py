@@ -12,7 +12,7 @@ from core.jobs.job import JobView
 from core.records import ClipFilter, Totals
 from core.transcription import registry
 from core.transcription.flags import TEXT_FLAGS
-from core.transcription.start import start_transcribe, unchecked
+from core.transcription.start import start_transcribe, without_second_opinion
 from core.workspace import Project
 from ui import html, plots
 from ui.audio_routes import audio_url
@@ -116,7 +116,7 @@ def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
     qualities = registry.qualities(page.workspace, project.info.language)
     chosen = view.get("quality", "")
     if chosen not in registry.QUALITIES:
-        chosen = "fast" if qualities[0].model.downloaded else "balanced"
+        chosen = "fast" if qualities[0].model.is_downloaded else "balanced"
     choices = "".join(_choice(page, quality, chosen) for quality in qualities)
     label = html.e(t("transcripts.choose"))
     check = view.get("check", "") == "yes"
@@ -132,7 +132,7 @@ def _second(page: Page, project: Project, quality: str, check: bool) -> str:
     t = page.t
     language = project.info.language
     model = registry.second_choice(page.workspace, registry.choose(quality, language), language)
-    if model.downloaded:
+    if model.is_downloaded:
         note = t("transcripts_models.downloaded_note")
     else:
         note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
@@ -145,7 +145,7 @@ def _choice(page: Page, quality: registry.Quality, chosen: str) -> str:
     model = quality.model
     if model.id == registry.BUILTIN:
         note = t("transcripts_models.builtin_note")
-    elif model.downloaded:
+    elif model.is_downloaded:
         note = t("transcripts_models.downloaded_note")
     else:
         note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
@@ -174,7 +174,7 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
     busy = t("transcripts.busy") if job and job.alive() else ""
     left = project.store.count(ClipFilter("unheard"))
     label = t("transcripts.start_rest", count=t.number(left)) if left and totals.transcribed else t("transcripts.start")
-    if check and not left and not busy and (rest := len(unchecked(project))):
+    if check and not left and not busy and (rest := len(without_second_opinion(project))):
         left, label = rest, t("transcripts.start_check", count=t.number(rest))
     style = "primary" if left else ""
     sent = f"{quality} check" if check else quality

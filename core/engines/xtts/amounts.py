@@ -24,23 +24,23 @@ class Amounts:
 
     def amount(self, token: str) -> str:
         """``1.234,56`` in words; what is no single number (a date, an address) piece by piece."""
-        parsed = self.parse(token)
-        if parsed is None:
-            return self.gap.join(self.whole(part) for part in re.findall(r"\d+", token)) or token
-        whole, fraction = parsed
+        parts = self.parse(token)
+        if parts is None:
+            return self.gap.join(self.integer(part) for part in re.findall(r"\d+", token)) or token
+        integer, fraction = parts
         if fraction:
-            return numbers.decimal(whole, fraction, self.code, self.words["decimal"])
-        return self.whole(whole, grouped=len(whole) < len(token))
+            return numbers.decimal(integer, fraction, self.code, self.words["decimal"])
+        return self.integer(integer, has_marks=len(integer) < len(token))
 
     def parse(self, token: str) -> tuple[str, str] | None:
         """Digits before and after the point of a number as this language writes it; None: it is not one number."""
-        marks = [one for one in token if one in ".,"]
+        marks = [mark for mark in token if mark in ".,"]
         if not marks:
             return token, ""
         if len(set(marks)) == 2:
-            whole, _, fraction = token.rpartition(marks[-1])
-            good = marks.count(marks[-1]) == 1 and self._is_grouped(whole.split(marks[0]))
-            return (whole.replace(marks[0], ""), fraction) if good else None
+            integer, _, fraction = token.rpartition(marks[-1])
+            good = marks.count(marks[-1]) == 1 and self._is_grouped(integer.split(marks[0]))
+            return (integer.replace(marks[0], ""), fraction) if good else None
         parts = token.split(marks[0])
         if self._is_grouped(parts) and (len(parts) > 2 or marks[0] != self.point):
             return "".join(parts), ""
@@ -51,11 +51,11 @@ class Amounts:
         inner = all(len(part) in sizes for part in parts[1:-1])
         return 0 < len(parts[0]) <= 3 and not parts[0].startswith("0") and inner and len(parts[-1]) == 3
 
-    def whole(self, digits: str, grouped: bool = False) -> str:
+    def integer(self, digits: str, has_marks: bool = False) -> str:
         """Digits as a number, a year or, where they are a string of them, one by one."""
-        if not grouped and ((len(digits) > 1 and digits[0] == "0") or (len(digits) > 9 and digits[-3:] != "000")):
+        if not has_marks and ((len(digits) > 1 and digits[0] == "0") or (len(digits) > 9 and digits[-3:] != "000")):
             return numbers.digits(digits, self.code)
-        if len(digits) == 4 and not grouped:
+        if len(digits) == 4 and not has_marks:
             return numbers.year(int(digits), self.code)
         return numbers.cardinal(int(digits), self.code)
 
@@ -65,16 +65,16 @@ class Amounts:
         forms = self.words["currencies"][sign]
         size = len(forms) if len(forms) in (2, 3) else len(forms) // 2
         names, parts = forms[:size], forms[size:]
-        whole, fraction = self.parse(token) or ("", "")
-        if not whole or scale or (fraction.strip("0") and (len(fraction) != 2 or not parts)):
+        integer, fraction = self.parse(token) or ("", "")
+        if not integer or scale or (fraction.strip("0") and (len(fraction) != 2 or not parts)):
             between = self._of(names[-1]) if len(scale) > 5 else self.gap  # of the scales, only a thousand is short
             return f"{self.amount(token)}{self.gap + scale if scale else ''}{between}{names[-1]}"
-        pieces = [] if fraction.strip("0") and not int(whole) else [self._counted(int(whole), names)]
+        pieces = [] if fraction.strip("0") and not int(integer) else [self._with_noun(int(integer), names)]
         if fraction.strip("0"):
-            pieces.append(self._counted(int(fraction), parts))
+            pieces.append(self._with_noun(int(fraction), parts))
         return str(self.words["joint"]).join(pieces)
 
-    def _counted(self, count: int, names: list[str]) -> str:
+    def _with_noun(self, count: int, names: list[str]) -> str:
         """A number before a noun, and the noun in the form that the number asks for."""
         name, words = names[_form(count, self.code, len(names))], numbers.cardinal(count, self.code)
         of = self._of(name) if count >= 10**6 and count % 10**6 == 0 else self.gap
@@ -93,8 +93,8 @@ def _form(count: int, code: str, forms: int) -> int:
         return int(count != 1 and not (code == "fr" and count == 0))
     if count == 1 or (code == "ru" and count % 10 == 1 and count % 100 != 11):
         return 0
-    few = 2 <= count <= 4 if code == "cs" else 2 <= count % 10 <= 4 and not 12 <= count % 100 <= 14
-    return 1 if few else 2
+    is_few = 2 <= count <= 4 if code == "cs" else 2 <= count % 10 <= 4 and not 12 <= count % 100 <= 14
+    return 1 if is_few else 2
 
 
 def _before(words: str, noun: str, code: str) -> str:

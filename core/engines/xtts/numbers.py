@@ -49,21 +49,21 @@ def year(number: int, language: str) -> str:
 
 def digits(text: str, language: str) -> str:
     """Digit by digit."""
-    return ("" if language in ("zh", "ja") else " ").join(cardinal(int(one), language) for one in text)
+    return ("" if language in ("zh", "ja") else " ").join(cardinal(int(digit), language) for digit in text)
 
 
-def decimal(whole: str, fraction: str, language: str, point: str) -> str:
+def decimal(integer: str, fraction: str, language: str, point: str) -> str:
     """``3`` and ``50``: what comes after the point digit by digit, or as the language likes to say it.
 
     Args:
-        whole: digits before the point.
+        integer: digits before the point.
         fraction: digits after it.
         language: the engine's code.
         point: the word between them.
     """
-    before = cardinal(int(whole or "0"), language)
+    before = cardinal(int(integer or "0"), language)
     if language in ("pl", "cs", "ru", "hu") and len(fraction) <= 3:
-        return str(num2words(f"{int(whole or '0')}.{fraction}", lang=language)).lower()
+        return str(num2words(f"{int(integer or '0')}.{fraction}", lang=language)).lower()
     if language in ("pt", "tr", "ar") and len(fraction) == 2 and fraction[0] != "0":
         after = cardinal(int(fraction), language)
     else:
@@ -98,24 +98,24 @@ def _chinese(number: int) -> str:
         return f"{_chinese(count)}{name}" + (f"{gap}{_chinese(rest)}" if rest else "")
     if number < 20:
         return _CHINESE[number] if number < 10 else "十" + (_CHINESE[number - 10] if number > 10 else "")
-    result, skipped = "", False
+    result, has_gap = "", False
     for size, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit = number // size % 10
         if digit:
-            result += ("零" if skipped else "") + _CHINESE[digit] + name
-        skipped = bool(result) and not digit
+            result += ("零" if has_gap else "") + _CHINESE[digit] + name
+        has_gap = bool(result) and not digit
     return result
 
 
 def _czech_ordinal(number: int) -> str:
-    ones = _names("czech_ones")
+    names = _names("czech_ones")
     if number <= 10:
-        return ones[number]
+        return names[number]
     if number < 20:
         return _names("czech_teens")[number - 11]
     if number < 100:
         tens = _names("czech_tens")[number // 10 - 2]
-        return f"{tens} {ones[number % 10]}" if number % 10 else tens
+        return f"{tens} {names[number % 10]}" if number % 10 else tens
     return cardinal(number, "cs")
 
 

@@ -96,103 +96,103 @@ def spell(text: str, amounts: Amounts) -> str:
     text = _DIGITS.sub(_digits, text)
     text = re.sub(r"\b([2-6])[ªa]s?[ -]feira(s?)\b", _weekday, text, flags=re.IGNORECASE)
     text = _DATE.sub(_date, text)
-    text = _DAY.sub(lambda found: f"{_day(found[1])} de {_MONTHS[int(found[2]) - 1]}", text)
+    text = _DAY.sub(lambda match: f"{_day(match[1])} de {_MONTHS[int(match[2]) - 1]}", text)
     text = _LASTING.sub(_lasting, _HOURS.sub(r"\1 às ", text))
     text = _HOUR.sub(_hour, text)
     text = re.sub(r"(?<=[%‰°])\s?[-–—]\s?(?=\d)", " a ", text)
     text = re.sub(r"(?<=\d),00(?![\d,.]\d|\d)", "", text)
     text = re.sub(r"(\$\s?)([\d.,]+)\s?(mi|bi|tri)\b(?!\w)", _millions, text)
     text = re.sub(rf"(?<![\w.,\-])(\d+)\s?[-–]\s?({_NUMBER}\s?(?:{'|'.join(_UNITS)})\b)", r"\1 a \2", text)
-    text = _UNIT.sub(lambda found: _measure(found, amounts), text)
-    text = re.sub(rf"(?<=\d)\s?/\s?({'|'.join(_UNITS)}|dia|mês|ano|hora|h|pessoa)\b", _each, text)
+    text = _UNIT.sub(lambda match: _measure(match, amounts), text)
+    text = re.sub(rf"(?<=\d)\s?/\s?({'|'.join(_UNITS)}|dia|mês|ano|hora|h|pessoa)\b", _per, text)
     text = _ORDINAL.sub(_ordinal, text)
-    text = re.sub("[½¼¾]", lambda found: f" {dict(zip('½¼¾', ('1/2', '1/4', '3/4'), strict=True))[found[0]]}", text)
+    text = re.sub("[½¼¾]", lambda match: f" {dict(zip('½¼¾', ('1/2', '1/4', '3/4'), strict=True))[match[0]]}", text)
     text = _FRACTION.sub(_fraction, text)
-    text = _FEMININE.sub(_counted, text)
+    text = _FEMININE.sub(_with_noun, text)
     for short, words in _SHORT.items():
         text = re.sub(rf"(?<![\w/]){short}(?!\w)", words, text) if short in text else text
     return text
 
 
-def _digits(found: re.Match[str]) -> str:
+def _digits(match: re.Match[str]) -> str:
     """Digit by digit; two years with a stroke between them are no number of a telephone."""
-    groups = re.findall(r"\d+", found[0])
+    groups = re.findall(r"\d+", match[0])
     if len(groups) == 2 and len(groups[0]) == 4 and 1000 <= int(groups[0]) < int(groups[1]) <= 2100:
         return f"{groups[0]} a {groups[1]}"
     return ", ".join(numbers.digits(group, "pt") for group in groups)
 
 
-def _weekday(found: re.Match[str]) -> str:
-    return f"{_WEEKDAYS[int(found[1]) - 2]}{found[2]}-feira{found[2]}"
+def _weekday(match: re.Match[str]) -> str:
+    return f"{_WEEKDAYS[int(match[1]) - 2]}{match[2]}-feira{match[2]}"
 
 
-def _day(written: str) -> str:
-    return "primeiro" if int(written) == 1 else numbers.cardinal(int(written), "pt")
+def _day(day: str) -> str:
+    return "primeiro" if int(day) == 1 else numbers.cardinal(int(day), "pt")
 
 
-def _date(found: re.Match[str]) -> str:
-    year = numbers.cardinal(int(found[4]), "pt")
-    return f"{_day(found[1])} de {_MONTHS[int(found[3]) - 1]} de {year}"
+def _date(match: re.Match[str]) -> str:
+    year = numbers.cardinal(int(match[4]), "pt")
+    return f"{_day(match[1])} de {_MONTHS[int(match[3]) - 1]} de {year}"
 
 
-def _hour(found: re.Match[str]) -> str:
-    hours, minutes = int(found[1]), int(found[2] or found[3] or 0)
+def _hour(match: re.Match[str]) -> str:
+    hours, minutes = int(match[1]), int(match[2] or match[3] or 0)
     words = f"{numbers.inflected(numbers.cardinal(hours, 'pt'), feminine=True)} {'hora' if hours == 1 else 'horas'}"
     return f"{words} e {numbers.cardinal(minutes, 'pt')}" if minutes else words
 
 
-def _lasting(found: re.Match[str]) -> str:
+def _lasting(match: re.Match[str]) -> str:
     """Hours, minutes and seconds of something that lasts."""
     names = (("hora", "horas"), ("minuto", "minutos"), ("segundo", "segundos"))
     parts = [
         f"{numbers.inflected(numbers.cardinal(int(count), 'pt'), feminine=name == names[0])} {name[int(count) != 1]}"
-        for count, name in zip(found.groups(), names, strict=True)
+        for count, name in zip(match.groups(), names, strict=True)
     ]
     return f"{parts[0]}, {parts[1]} e {parts[2]}"
 
 
-def _millions(found: re.Match[str]) -> str:
-    one, many = {"mi": ("milhão", "milhões"), "bi": ("bilhão", "bilhões"), "tri": ("trilhão", "trilhões")}[found[3]]
-    return f"{found[1]}{found[2]} {one if found[2].partition(',')[0] in ('0', '1') else many}"
+def _millions(match: re.Match[str]) -> str:
+    stem = {"mi": "milh", "bi": "bilh", "tri": "trilh"}[match[3]]
+    return f"{match[1]}{match[2]} {stem}{'ão' if match[2].partition(',')[0] in ('0', '1') else 'ões'}"
 
 
-def _each(found: re.Match[str]) -> str:
-    return f" por {_UNITS[found[1]][0] if found[1] in _UNITS else {'h': 'hora'}.get(found[1], found[1])}"
+def _per(match: re.Match[str]) -> str:
+    return f" por {_UNITS[match[1]][0] if match[1] in _UNITS else {'h': 'hora'}.get(match[1], match[1])}"
 
 
-def _fraction(found: re.Match[str]) -> str:
+def _fraction(match: re.Match[str]) -> str:
     """``3/4`` as three quarters; ``1 1/2`` with what is whole before it."""
-    count, size = int(found[2]), int(found[3])
+    count, size = int(match[2]), int(match[3])
     part = f"{_PARTS[size - 2]}{'s' if count > 1 else ''}"
     words = part if (count, size) == (1, 2) else f"{numbers.cardinal(count, 'pt')} {part}"
-    return f"{found[1]} e {words}" if found[1] else words
+    return f"{match[1]} e {words}" if match[1] else words
 
 
-def _counted(found: re.Match[str]) -> str:
+def _with_noun(match: re.Match[str]) -> str:
     """A number before a noun for which it changes, in the form it has there; others are left as they are."""
-    plain, noun = found[1].replace(".", ""), found["noun"]
-    is_single = plain == "1" and not found["range"]
+    plain, noun = match[1].replace(".", ""), match["noun"]
+    is_single = plain == "1" and not match["range"]
     if not _FEMININE_NOUN.fullmatch(noun) or _NOT_FEMININE.fullmatch(noun) or is_single == noun.endswith("s"):
-        return found[1]
-    if len(plain) > 6 or (plain[0] == "0") or (plain == found[1] and 1900 <= int(plain) < 2100):
-        return found[1]  # a string of digits, or a year
+        return match[1]
+    if len(plain) > 6 or (plain[0] == "0") or (plain == match[1] and 1900 <= int(plain) < 2100):
+        return match[1]  # a string of digits, or a year
     words = numbers.cardinal(int(plain), "pt")
-    changed = numbers.inflected(words, feminine=True)
-    return changed if changed != words else found[1]
+    inflection = numbers.inflected(words, feminine=True)
+    return inflection if inflection != words else match[1]
 
 
 def _roman(text: str) -> str:
     """Centuries and chapters are counted; kings and popes have a place up to the tenth, then a number."""
 
-    def counted(roman: str) -> str:
+    def cardinal(roman: str) -> str:
         return numbers.cardinal(_value(roman), "pt")
 
-    def king(found: re.Match[str]) -> str:
-        number = _value(found[2])
-        return f"{found[1]} {numbers.ordinal(number, 'pt') if number <= 10 else numbers.cardinal(number, 'pt')}"
+    def king(match: re.Match[str]) -> str:
+        number = _value(match[2])
+        return f"{match[1]} {numbers.ordinal(number, 'pt') if number <= 10 else numbers.cardinal(number, 'pt')}"
 
-    text = _CENTURIES.sub(lambda found: f"{counted(found[1])}{found[2]}{counted(found[3])}", text)
-    text = _CHAPTER.sub(lambda found: f"{found[1]} {counted(found[2])}", text)
+    text = _CENTURIES.sub(lambda match: f"{cardinal(match[1])}{match[2]}{cardinal(match[3])}", text)
+    text = _CHAPTER.sub(lambda match: f"{match[1]} {cardinal(match[2])}", text)
     return _KING.sub(king, text)
 
 
@@ -201,14 +201,14 @@ def _value(roman: str) -> int:
     return sum(-size if size < max(sizes[at:]) else size for at, size in enumerate(sizes))
 
 
-def _measure(found: re.Match[str], amounts: Amounts) -> str:
-    amount = amounts.amount(found[1])
-    one, many = _UNITS[found[2]]
-    return f"{amount} {one if found[1].strip('0.,') == '1' and amount in ('um', 'menos um') else many}"
+def _measure(match: re.Match[str], amounts: Amounts) -> str:
+    amount = amounts.amount(match[1])
+    singular, plural = _UNITS[match[2]]
+    return f"{amount} {singular if match[1].strip('0.,') == '1' and amount in ('um', 'menos um') else plural}"
 
 
-def _ordinal(found: re.Match[str]) -> str:
-    words = numbers.ordinal(int(found[1]), "pt")
-    if found[2] or found[3]:
+def _ordinal(match: re.Match[str]) -> str:
+    words = numbers.ordinal(int(match[1]), "pt")
+    if match[2] or match[3]:
         words = " ".join(f"{word[:-1]}a" if word.endswith("o") else word for word in words.split())
-    return words + found[4]
+    return words + match[4]

@@ -16,15 +16,15 @@ from tokenizers import Tokenizer
 
 from core.engines.registry import info, language_code
 from core.engines.xtts.base_files import base_place, usual_base
-from core.engines.xtts.spelling import letters_of_numbers, lowered, spell
+from core.engines.xtts.spelling import letters_of_numbers, lowercase, spell
 from core.engines.xtts.starter_vocabulary import starter_vocabulary
 from core.errors import UserError
-from core.text import clean, named
+from core.text import clean, describe_characters
 from core.workspace import Project
 
 VERSION = 2  # raise when the same text comes to be read otherwise
 MAX_TOKENS = info("xtts").max_text_tokens
-_ROMANISED = ("zh", "ja", "ko")
+_LATIN_SCRIPTED = ("zh", "ja", "ko")
 # Signs that only shape a sentence, and what stands for them where a vocabulary lacks them.
 _STANDS_FOR = {
     **dict.fromkeys("，、،﹑", ","),
@@ -65,21 +65,21 @@ def vocabulary(project: Project) -> Vocabulary:
     """That of the base a project will most likely be trained on; the starter's while there is none yet."""
     try:
         path = base_place(project.workspace, usual_base(project)) / "vocab.json"
-        return _opened(str(path), path.stat().st_mtime_ns)
+        return _load(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError, UserError):
-        return _opened("", 0)
+        return _load("", 0)
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(path: str, _changed: int) -> Vocabulary:
+def _load(path: str, _changed: int) -> Vocabulary:
     tokenizer = Tokenizer.from_file(path) if path else starter_vocabulary()
     return Vocabulary(tokenizer, letters_of(tokenizer))
 
 
 def letters_of(tokenizer: Tokenizer) -> frozenset[str]:
     """Letters, commas and stops that have a token of their own, and the space."""
-    characters = (one for one in tokenizer.get_vocab() if len(one) == 1)
-    return frozenset(one for one in characters if unicodedata.category(one)[0] in "LM" or one in ",.!?'-") | {" "}
+    signs = (token for token in tokenizer.get_vocab() if len(token) == 1)
+    return frozenset(sign for sign in signs if unicodedata.category(sign)[0] in "LM" or sign in ",.!?'-") | {" "}
 
 
 def code_for(tokenizer: Tokenizer, language: str) -> str:
@@ -110,65 +110,65 @@ def look(project: Project, text: str, language: str = "") -> Look:
     tokenizer = vocabulary(project).tokenizer
     try:
         code = code_for(tokenizer, language or project.info.language)
-        read, unknown = written(tokenizer, text, code), unknown_characters(tokenizer, text, code)
+        read, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
     except (UserError, ImportError):
         return Look(clean(text), False, "")
-    return Look(read, _words(read, code) != _words(text, code), named(unknown))
+    return Look(read, _words(read, code) != _words(text, code), describe_characters(unknown))
 
 
 def _words(text: str, code: str) -> str:
-    return "".join(one for one in lowered(text, code) if one.isalnum() or unicodedata.category(one)[0] == "S")
+    return "".join(sign for sign in lowercase(text, code) if sign.isalnum() or unicodedata.category(sign)[0] == "S")
 
 
 def text_check(project: Project) -> Callable[[str], Problem | None]:
     """Judges texts as the training of this project will (`problem`); what was judged is remembered."""
-    known = vocabulary(project)
+    vocab = vocabulary(project)
     try:
-        code = code_for(known.tokenizer, project.info.language)
+        code = code_for(vocab.tokenizer, project.info.language)
     except UserError:
         return lambda text: None  # no base speaks the language: that is said when training starts
-    return lambda text: None if _is_plain(text, known.letters, code) else _judged(known, text, code)
+    return lambda text: None if _is_plain(text, vocab.letters, code) else _cached_problem(vocab, text, code)
 
 
 @functools.lru_cache(maxsize=50_000)
-def _judged(known: Vocabulary, text: str, code: str) -> Problem | None:
-    return problem(known.tokenizer, text, code)
+def _cached_problem(vocab: Vocabulary, text: str, code: str) -> Problem | None:
+    return problem(vocab.tokenizer, text, code)
 
 
-def written(tokenizer: Tokenizer, text: str, language: str) -> str:
+def normalize(tokenizer: Tokenizer, text: str, language: str) -> str:
     """The text as the model reads it: in words (`spelling.spell`), with signs that this vocabulary has.
 
-    Plain coqui-tts makes the same tokens of it as `encoded` makes of the text.
+    Plain coqui-tts makes the same tokens of it as `token_ids` makes of the text.
     """
     code = language.split("-")[0]
-    spelled = spell(text, language)
+    words = spell(text, language)
     if code == "zh":
         # Coqui reads every sign of a Chinese text as a comma.
-        return "".join("," if _is_sign(one) else one for one in spelled)
+        return "".join("," if _is_sign(sign) else sign for sign in words)
     if code == "ja":
-        return " ".join("".join(map(_for_japanese, _APOSTROPHE.sub("'", spelled))).split())
-    return _folded(spelled, lambda character: tokenizer.token_to_id(character) is not None)
+        return " ".join("".join(map(_for_japanese, _APOSTROPHE.sub("'", words))).split())
+    return _fold(words, lambda character: tokenizer.token_to_id(character) is not None)
 
 
-def encoded(tokenizer: Tokenizer, text: str, language: str) -> list[int]:
+def token_ids(tokenizer: Tokenizer, text: str, language: str) -> list[int]:
     """Token numbers of a text, the language's tag first."""
-    return _tokens(tokenizer, written(tokenizer, text, language), language)
+    return _tokens(tokenizer, normalize(tokenizer, text, language), language)
 
 
 def unknown_characters(tokenizer: Tokenizer, text: str, language: str) -> str:
     """The characters (each once) that the model has no sound for; empty if it can say everything."""
-    reading = written(tokenizer, text, language)
+    reading = normalize(tokenizer, text, language)
     return _unknown(tokenizer, reading, language, _tokens(tokenizer, reading, language))
 
 
 def problem(tokenizer: Tokenizer, text: str, language: str) -> Problem | None:
     """Why the model cannot read a text of a clip, or None."""
-    reading = written(tokenizer, text, language)
+    reading = normalize(tokenizer, text, language)
     if not any(character.isalnum() for character in reading):
         return Problem("no_words", {"written": text})
     tokens = _tokens(tokenizer, reading, language)
     if unknown := _unknown(tokenizer, reading, language, tokens):
-        return Problem("unknown_characters", {"characters": named(unknown)})
+        return Problem("unknown_characters", {"characters": describe_characters(unknown)})
     return (
         Problem("too_many_tokens", {"tokens": len(tokens), "limit": MAX_TOKENS}) if len(tokens) > MAX_TOKENS else None
     )
@@ -177,28 +177,28 @@ def problem(tokenizer: Tokenizer, text: str, language: str) -> Problem | None:
 def _tokens(tokenizer: Tokenizer, reading: str, language: str) -> list[int]:
     code = language.split("-")[0]
     tag = "zh-cn" if code == "zh" else code
-    return list(tokenizer.encode(f"[{tag}]{romanised(reading, code)}".replace(" ", "[SPACE]")).ids)
+    return list(tokenizer.encode(f"[{tag}]{romanize(reading, code)}".replace(" ", "[SPACE]")).ids)
 
 
 def _unknown(tokenizer: Tokenizer, reading: str, language: str, tokens: list[int]) -> str:
     code = language.split("-")[0]
     if code == "ja" and (unread := _unread_japanese(reading)):
         return unread
-    nothing = tokenizer.token_to_id("[UNK]")
-    if nothing not in tokens:
+    unk_id = tokenizer.token_to_id("[UNK]")
+    if unk_id not in tokens:
         return ""
-    characters = dict.fromkeys(romanised(reading, code).replace(" ", ""))
-    return "".join(one for one in characters if nothing in tokenizer.encode(one).ids) or "?"
+    characters = dict.fromkeys(romanize(reading, code).replace(" ", ""))
+    return "".join(character for character in characters if unk_id in tokenizer.encode(character).ids) or "?"
 
 
-def romanised(text: str, code: str) -> str:
+def romanize(text: str, code: str) -> str:
     """Chinese, Japanese and Korean in Latin letters, as the model learnt them; other texts as they are."""
     if code == "zh":
         import pypinyin
 
         style = pypinyin.Style.TONE3
         return "".join(
-            one[0] for one in pypinyin.pinyin(text, style=style, heteronym=False, neutral_tone_with_five=True)
+            syllable[0] for syllable in pypinyin.pinyin(text, style=style, heteronym=False, neutral_tone_with_five=True)
         )
     if code == "ko":
         from ko_speech_tools import hangul_romanize
@@ -216,8 +216,8 @@ def _katsu() -> Any:
 
 def _is_plain(text: str, letters: frozenset[str], code: str) -> bool:
     """Whether a text is surely read: short, of known letters and what is written out in them. Spares work."""
-    longest = len(text) + sum(_LONGEST_WORD for one in text if one in _WRITTEN_OUT)
-    if longest > 0.9 * MAX_TOKENS or code.split("-")[0] in _ROMANISED:
+    longest = len(text) + sum(_LONGEST_WORD for letter in text if letter in _WRITTEN_OUT)
+    if longest > 0.9 * MAX_TOKENS or code.split("-")[0] in _LATIN_SCRIPTED:
         return False
     strange = set(text.lower()) - letters
     if strange and (not strange <= _WRITTEN_OUT or not letters >= letters_of_numbers(code)):
@@ -240,10 +240,10 @@ def _for_japanese(character: str) -> str:
 
 def _unread_japanese(text: str) -> str:
     """Characters that would be left out, or read as a question, without a word."""
-    asked = text.count("?") + text.count("？")
-    strange = [one for one in dict.fromkeys(text) if not one.isascii() and not _is_japanese(one)]
-    if not strange and romanised(text, "ja").count("?") > asked:
-        strange = [one for one in dict.fromkeys(text) if one not in "?？" and "?" in romanised(one, "ja")]
+    questions = text.count("?") + text.count("？")
+    strange = [letter for letter in dict.fromkeys(text) if not letter.isascii() and not _is_japanese(letter)]
+    if not strange and romanize(text, "ja").count("?") > questions:
+        strange = [letter for letter in dict.fromkeys(text) if letter not in "?？" and "?" in romanize(letter, "ja")]
     return "".join(strange)
 
 
@@ -254,26 +254,26 @@ def _is_japanese(character: str) -> bool:
     )
 
 
-def _folded(text: str, is_known: Callable[[str], bool]) -> str:
+def _fold(text: str, is_known: Callable[[str], bool]) -> str:
     """The text with signs of a like meaning in the place of those that the vocabulary lacks; letters are left alone."""
-    missing = {one for one in set(text) if not one.isspace() and not is_known(one)}
+    missing = {letter for letter in set(text) if not letter.isspace() and not is_known(letter)}
     if not missing:
         return text
     if any(map(_DASH.search, missing)):
         mark = ", " if is_known(",") else " "
-        text = _DASH.sub(lambda found: mark if missing & set(found[0]) else found[0], text)
+        text = _DASH.sub(lambda match: mark if missing & set(match[0]) else match[0], text)
         text = re.sub(r"^[\s,]+|(?<=[.!?,;:])[\s,]*,(?=\s)", "", text)
     if is_known("'"):
-        text = _APOSTROPHE.sub(lambda found: "'" if found[0] in missing else found[0], text)
-    result = "".join(_stand_in(one, is_known) if one in missing else one for one in text)
+        text = _APOSTROPHE.sub(lambda match: "'" if match[0] in missing else match[0], text)
+    result = "".join(_stand_in(letter, is_known) if letter in missing else letter for letter in text)
     return " ".join(result.split())
 
 
 def _stand_in(character: str, is_known: Callable[[str], bool]) -> str:
     if unicodedata.category(character) in _SHAPES:
         return ""
-    other = _STANDS_FOR.get(character)
-    if other is None:
-        other = unicodedata.normalize("NFKC", character) if character in "ªº" else character
-        return other
-    return other if all(one == " " or is_known(one) for one in other) else ""
+    substitute = _STANDS_FOR.get(character)
+    if substitute is None:
+        substitute = unicodedata.normalize("NFKC", character) if character in "ªº" else character
+        return substitute
+    return substitute if all(letter == " " or is_known(letter) for letter in substitute) else ""

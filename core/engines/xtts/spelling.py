@@ -19,14 +19,14 @@ from core.engines.xtts import numbers, portuguese
 from core.engines.xtts.amounts import ISO, NUMBER, SOLID, Amounts
 from core.text import clean
 
-_SUFFIXED = (*SOLID, "ko", "hi", "ar")  # endings follow a number directly
+_SUFFIX_CODES = (*SOLID, "ko", "hi", "ar")  # endings follow a number directly
 _SIGN_FIRST = ("tr", "zh")  # say "percent" before the number
 _WIDE = re.compile("<(wide|narrow|font|circle|square|sub|super|fraction|isolated|initial|medial|final|noBreak)>")
 _ITS_OWN = set("ªº²³½¼¾™，")  # have a meaning here, or none to hear
 _SILENT = re.compile(r"[\"*_~^|\\`<>{}\[\]®™©]+")
 _NUMBER_WORDS = {"es": "número", "fr": "numéro", "it": "numero"}  # nº 5
 _DOMAINS = r"com|org|net|edu|gov|info|io|app|eu|uk|br|de|fr|es|it|pt|pl|tr|ru|nl|cz|hu|jp|kr|cn|in|us"
-_DECLINED = re.compile(r"\b(?:am|vom|zum|beim|im|den|dem|des|ab|bis|seit)\s$", re.IGNORECASE)
+_DATIVE = re.compile(r"\b(?:am|vom|zum|beim|im|den|dem|des|ab|bis|seit)\s$", re.IGNORECASE)
 # A time with a point is one only beside the word for it.
 _POINT_TIME = re.compile(
     r"(?<![\d.,])(?:[01]?\d|2[0-4])\.[0-5]\d(?=\s?(?:Uhr|uur|h|hod)\b)"
@@ -59,10 +59,10 @@ def spell(text: str, language: str) -> str:
     """
     code = language.split("-")[0]
     text = _plain(clean(text))
-    return _speller(code)(text) if code in _words() else lowered(text, code)
+    return _speller(code)(text) if code in _words() else lowercase(text, code)
 
 
-def lowered(text: str, language: str) -> str:
+def lowercase(text: str, language: str) -> str:
     """Lower case as the language has it: Turkish keeps the dot of İ and its want in I apart; single spaces."""
     if language == "tr":
         text = text.replace("I", "ı")
@@ -82,11 +82,11 @@ def letters_of_numbers(language: str) -> frozenset[str]:
     if code not in _words():
         return frozenset("0123456789%€$£")
     counts = (*range(101), *range(200, 1000, 100), 1000, 2000, 10**6, 2 * 10**6, 10**9, 2 * 10**9, 10**12, 2 * 10**12)
-    said = [numbers.cardinal(count, code) for count in counts]
-    said += [spell(text, code) for text in ("1,5", "0,05", "12.75", "3.025", "-5", "10-12", "10:30", "10:00")]
-    said += [spell(f"{sign} {amount} %", code) for sign in "€$£" for amount in ("1,01", "2,02", "5,25", "1000000")]
-    said += [numbers.ordinal(count, code) for count in range(1, 101)]
-    return frozenset("".join(said))
+    texts = [numbers.cardinal(count, code) for count in counts]
+    texts += [spell(text, code) for text in ("1,5", "0,05", "12.75", "3.025", "-5", "10-12", "10:30", "10:00")]
+    texts += [spell(f"{sign} {amount} %", code) for sign in "€$£" for amount in ("1,01", "2,02", "5,25", "1000000")]
+    texts += [numbers.ordinal(count, code) for count in range(1, 101)]
+    return frozenset("".join(texts))
 
 
 @functools.lru_cache
@@ -119,7 +119,7 @@ class Speller(Amounts):
     def __init__(self, code: str, words: dict[str, Any]) -> None:
         super().__init__(code, words)
         signs = sorted([*words["currencies"], *ISO], key=len, reverse=True)
-        sign = "|".join(rf"\b{one}" if one.isalpha() else re.escape(one) for one in signs)
+        sign = "|".join(rf"\b{currency}" if currency.isalpha() else re.escape(currency) for currency in signs)
         scale = "|".join(sorted(words.get("scales", ["\0"]), key=len, reverse=True))
         of = rf"(?:\s{words['of']}\b)?" if "of" in words else ""
         edge = "" if code in SOLID else r"\b"
@@ -145,27 +145,27 @@ class Speller(Amounts):
         for sign, word in self._signs():
             if sign in text:
                 text = self._say_sign(text, sign, word)
-        return lowered(text, self.code)
+        return lowercase(text, self.code)
 
-    def _money_after_sign(self, found: re.Match[str]) -> str:
-        low = f"{self.amount(found[2])}{self.gap}{self.words.get('range', '-')}{self.gap}" if found[2] else ""
-        return self._apart(found, low + self.money(found[3], found[4] or "", found[1]))
+    def _money_after_sign(self, match: re.Match[str]) -> str:
+        low = f"{self.amount(match[2])}{self.gap}{self.words.get('range', '-')}{self.gap}" if match[2] else ""
+        return self._with_gaps(match, low + self.money(match[3], match[4] or "", match[1]))
 
-    def _money_before_sign(self, found: re.Match[str]) -> str:
-        return self._apart(found, self.money(found[1], found[2] or "", found[3]))
+    def _money_before_sign(self, match: re.Match[str]) -> str:
+        return self._with_gaps(match, self.money(match[1], match[2] or "", match[3]))
 
     def _numbers(self, text: str) -> str:
         for mark in self.words.get("thousands", ()):
             groups = rf"(?<![\d.,'])\d{{1,3}}(?:{mark}\d{{3}})+(?!\d)"
-            text = re.sub(groups, _joined, text)
-        text = re.sub(r"(?<![\d.,])\d{1,3}(?: \d{3})* 000(?!\d)", _joined, text)
+            text = re.sub(groups, _digits_only, text)
+        text = re.sub(r"(?<![\d.,])\d{1,3}(?: \d{3})* 000(?!\d)", _digits_only, text)
         text = self._phones(text)
         if self.code in _NUMBER_WORDS:
             text = re.sub(
                 r"(?<!\w)n(?:[°º]|\.[°º])\s?(?=\d)", f"{_NUMBER_WORDS[self.code]} ", text, flags=re.IGNORECASE
             )
         minus = f"{self.words['minus']}{self.gap}"
-        text = self.minus.sub(lambda found: f"{minus}{found[1] or found[2] or ''}", text)
+        text = self.minus.sub(lambda match: f"{minus}{match[1] or match[2] or ''}", text)
         text = re.sub(r"(?<=\d)\s?[xX]\s?(?=\d)", " × ", text)
         if self.code == "pt":
             text = portuguese.spell(text, self)
@@ -173,23 +173,23 @@ class Speller(Amounts):
             text = _chinese(text)
         text = self.sign_first.sub(self._money_after_sign, text)
         text = self.sign_last.sub(
-            lambda found: self._apart(found, self.money(found[1], found[2] or "", found[3])), text
+            lambda match: self._with_gaps(match, self.money(match[1], match[2] or "", match[3])), text
         )
         if self.code in _SIGN_FIRST:
             text = re.sub(rf"({NUMBER})\s?([%‰])", r"\2\1", text)
         text = self._times(text)
         text = re.sub(r"(?<![\d.,\-–])(\d+)\s?[-–]\s?(\d+)(?![\d\-–]|[.,]\d)", self._range, text)
         if self.ordinal:
-            text = self.ordinal.sub(lambda found: self._apart(found, self._ordinal(found)), text)
+            text = self.ordinal.sub(lambda match: self._with_gaps(match, self._ordinal(match)), text)
         if self.code == "en":
-            text = re.sub(r"\b(\d{3}0)['’]?s\b", lambda found: _decade(self.whole(found[1])), text)
-        text = re.sub(r"\b\d{1,4}([./-])\d{1,2}\1\d{1,4}\b", lambda found: self._pieces(found[0]), text)
-        return re.sub(NUMBER, lambda found: self._apart(found, self.amount(found[0])), text)
+            text = re.sub(r"\b(\d{3}0)['’]?s\b", lambda match: _decade(self.integer(match[1])), text)
+        text = re.sub(r"\b\d{1,4}([./-])\d{1,2}\1\d{1,4}\b", lambda match: self._pieces(match[0]), text)
+        return re.sub(NUMBER, lambda match: self._with_gaps(match, self.amount(match[0])), text)
 
     def _phones(self, text: str) -> str:
         """Numbers of telephones, where they look like nothing else: with + or brackets, or groups that begin with 0."""
         pattern = r"(?<!\w)(?:\+\d[\d ()\-]{6,}\d|\(\d{2,4}\) ?\d{3,5}[- ]?\d{3,4}|0\d{2,4}(?:[ \-]\d{2,4}){1,4})(?!\d)"
-        return re.sub(pattern, lambda found: self._digits(found[0]), text)
+        return re.sub(pattern, lambda match: self._digits(match[0]), text)
 
     def _digits(self, text: str) -> str:
         plus = f"{self.words['signs']['+']}{self.gap}" if text[0] == "+" else ""
@@ -197,25 +197,25 @@ class Speller(Amounts):
         return plus + mark.join(numbers.digits(group, self.code) for group in re.findall(r"\d+", text))
 
     def _pieces(self, token: str) -> str:
-        return self.gap.join(self.whole(str(int(part))) for part in re.findall(r"\d+", token))
+        return self.gap.join(self.integer(str(int(part))) for part in re.findall(r"\d+", token))
 
     def _times(self, text: str) -> str:
         after = rf"(?:\s?{self.words['after']}\b)?" if "after" in self.words else ""
         hours = r"h" if self.code in ("fr", "es", "it") else r"(?!)"
         pattern = rf"(?<![\d:.,])([01]?\d|2[0-4])(?:\s?{hours}\s?([0-5]\d)?\b|:([0-5]\d))(?![\d:]){after}"
-        text = _POINT_TIME.sub(lambda found: found[0].replace(".", ":"), text)
-        text = re.sub(r"(?<![\d:])\d{1,2}:[0-5]\d:[0-5]\d(?![\d:])", lambda found: self._pieces(found[0]), text)
+        text = _POINT_TIME.sub(lambda match: match[0].replace(".", ":"), text)
+        text = re.sub(r"(?<![\d:])\d{1,2}:[0-5]\d:[0-5]\d(?![\d:])", lambda match: self._pieces(match[0]), text)
         return re.sub(pattern, self._time, text, flags=re.IGNORECASE)
 
-    def _time(self, found: re.Match[str]) -> str:
-        hours, minutes = (numbers.cardinal(int(one or 0), self.code) for one in (found[1], found[2] or found[3]))
-        if self.code == "ko" and 1 <= int(found[1]) <= 12:
-            hours = _KOREAN_HOURS[int(found[1]) - 1]
-        template = "clock" if int(found[2] or found[3] or 0) else "hour"
+    def _time(self, match: re.Match[str]) -> str:
+        hours, minutes = (numbers.cardinal(int(part or 0), self.code) for part in (match[1], match[2] or match[3]))
+        if self.code == "ko" and 1 <= int(match[1]) <= 12:
+            hours = _KOREAN_HOURS[int(match[1]) - 1]
+        template = "clock" if int(match[2] or match[3] or 0) else "hour"
         return str(self.words.get(template, "{h} {m}" if template == "clock" else "{h}")).format(h=hours, m=minutes)
 
-    def _range(self, found: re.Match[str]) -> str:
-        low, high = found[1], found[2]
+    def _range(self, match: re.Match[str]) -> str:
+        low, high = match[1], match[2]
         if (
             "range" in self.words
             and int(low) < int(high)
@@ -223,52 +223,50 @@ class Speller(Amounts):
             and low[0] != "0"
         ):
             return f"{low}{self.gap}{self.words['range']}{self.gap}{high}"
-        return found[0]
+        return match[0]
 
-    def _ordinal(self, found: re.Match[str]) -> str:
-        word = numbers.ordinal(int(found[1]), self.code)
-        groups = found.groupdict()
+    def _ordinal(self, match: re.Match[str]) -> str:
+        word = numbers.ordinal(int(match[1]), self.code)
+        groups = match.groupdict()
         if any(groups.get(name) for name in "fg"):
             return f"{word[:-2]}ère" if word.endswith("ier") else f"{word[:-1]}a" if word.endswith("o") else word
         if self.code == "de":
-            declined = re.search(
-                r"\b(?:am|vom|zum|beim|im|den|dem|des|ab|bis|seit)\s$", found.string[: found.start()], re.I
-            )
-            return word + (groups["e"] or groups["h"] or ("n" if declined else ""))
+            case = _DATIVE.search(match.string[: match.start()])
+            return word + (groups["e"] or groups["h"] or ("n" if case else ""))
         return word
 
-    def _apart(self, found: re.Match[str], words: str) -> str:
+    def _with_gaps(self, match: re.Match[str], words: str) -> str:
         """Words in the place of a match, apart from the letters it touched."""
-        sides = found.string[: found.start()][-1:], found.string[found.end() :][:1]
-        touches = [side.isalnum() and (side.isascii() or self.code not in _SUFFIXED) for side in sides]
+        sides = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+        touches = [side.isalnum() and (side.isascii() or self.code not in _SUFFIX_CODES) for side in sides]
         return f"{' ' if touches[0] else ''}{words}{' ' if touches[1] else ''}"
 
     def _abbreviations(self, text: str) -> str:
-        for written, word in self.words.get("whole", {}).items():
-            text = re.sub(rf"\b{written}\b", word, text, flags=re.IGNORECASE)
+        for pattern, word in self.words.get("whole", {}).items():
+            text = re.sub(rf"\b{pattern}\b", word, text, flags=re.IGNORECASE)
         if self.short is None:
             return text
         # At the end of a text the full stop is that of the sentence, too.
         return self.short.sub(
-            lambda found: self.words["short"][found[1].lower()] + ("" if found.string[found.end() :].strip() else "."),
+            lambda match: self.words["short"][match[1].lower()] + ("" if match.string[match.end() :].strip() else "."),
             text,
         )
 
     def _signs(self) -> list[tuple[str, str]]:
         names = {sign: forms[1] for sign, forms in self.words["currencies"].items()}
-        found = {**names, **self.words["signs"]}
-        return [(sign, found[sign]) for sign in sorted(found, key=len, reverse=True)]
+        words = {**names, **self.words["signs"]}
+        return [(sign, words[sign]) for sign in sorted(words, key=len, reverse=True)]
 
     def _say_sign(self, text: str, sign: str, word: str) -> str:
-        def say(found: re.Match[str]) -> str:
-            after = found.string[found.end() :][:1]
+        def say(match: re.Match[str]) -> str:
+            after = match.string[match.end() :][:1]
             return f" {word}{' ' if after.isalnum() or after in '-+=(' else ''}"
 
         return re.sub(rf"\s*{re.escape(sign)}", word if self.code in SOLID else say, text)
 
 
-def _joined(found: re.Match[str]) -> str:
-    return re.sub(r"\D", "", found[0])
+def _digits_only(match: re.Match[str]) -> str:
+    return re.sub(r"\D", "", match[0])
 
 
 def _decade(words: str) -> str:
@@ -277,6 +275,6 @@ def _decade(words: str) -> str:
 
 def _chinese(text: str) -> str:
     """Years digit by digit, fractions by their lower number first, and two of something."""
-    text = re.sub(r"(?<!\d)\d{4}(?=年)", lambda found: numbers.digits(found[0], "zh"), text)
+    text = re.sub(r"(?<!\d)\d{4}(?=年)", lambda match: numbers.digits(match[0], "zh"), text)
     text = re.sub(r"(?<![\d/])(\d+)/(\d+)(?![\d/])", r"\2分之\1", text)
     return re.sub(r"(?<![\d.,第])2(?=[个位只本张条次天块件名家座辆])", "两", text)

@@ -19,7 +19,7 @@ class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
     """Coqui's tokenizer, which reads texts as `reading` does, be they raw or written out already.
 
     It also takes languages that a base was given a tag for (`vocabulary.extend`); their texts are read as they stand,
-    in lower case. Plain coqui-tts makes the same tokens of what `reading.written` gives.
+    in lower case. Plain coqui-tts makes the same tokens of what `reading.normalize` gives.
     """
 
     def preprocess_text(self, txt: str, lang: str) -> str:
@@ -28,10 +28,10 @@ class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
         Raises:
             NotImplementedError: neither coqui nor this vocabulary knows the language.
         """
-        known = any(lang == code.split("-")[0] for code in info("xtts").languages)
-        if not known and self.tokenizer.token_to_id(f"[{lang}]") is None:
+        is_known = any(lang == code.split("-")[0] for code in info("xtts").languages)
+        if not is_known and self.tokenizer.token_to_id(f"[{lang}]") is None:
             raise NotImplementedError(f"Language '{lang}' is not supported.")
-        return reading.romanised(reading.written(self.tokenizer, txt, lang), lang)
+        return reading.romanize(reading.normalize(self.tokenizer, txt, lang), lang)
 
 
 def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
@@ -43,9 +43,9 @@ def code_of(tokenizer: VoiceBpeTokenizer, language: str) -> str:
     return reading.code_for(tokenizer.tokenizer, language)
 
 
-def written(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
-    """The text as the model reads it (`reading.written`)."""
-    return reading.written(tokenizer.tokenizer, text, language)
+def normalize(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> str:
+    """The text as the model reads it (`reading.normalize`)."""
+    return reading.normalize(tokenizer.tokenizer, text, language)
 
 
 def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:
@@ -55,7 +55,7 @@ def tokens(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[int]:
         UserError: ``speak.language_package``: this language needs a package that is not installed.
     """
     try:
-        return reading.encoded(tokenizer.tokenizer, text, language)
+        return reading.token_ids(tokenizer.tokenizer, text, language)
     except ImportError as error:
         raise UserError(
             "speak.language_package",
@@ -104,12 +104,12 @@ def pieces(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[str]:
             middle = len(part) // 2
             return [*cut(part[:middle], 3), *cut(part[middle:], 3)]
         parts = (_SENTENCE_END, _PAUSE, re.compile(r"\s+"))[level].split(part)
-        packed: list[str] = []
+        joint: list[str] = []
         for small in filter(None, (piece.strip() for piece in parts)):
-            if packed and fits(f"{packed[-1]} {small}"):
-                packed[-1] = f"{packed[-1]} {small}"
+            if joint and fits(f"{joint[-1]} {small}"):
+                joint[-1] = f"{joint[-1]} {small}"
             else:
-                packed.extend(cut(small, level + 1))
-        return packed
+                joint.extend(cut(small, level + 1))
+        return joint
 
     return cut(text, 0)

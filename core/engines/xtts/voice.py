@@ -22,11 +22,11 @@ from core.engines.base import ShouldStop, Voice, never, tell_nobody
 from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
-from core.engines.xtts.text import code_of, pieces, unknown_characters, written
+from core.engines.xtts.text import code_of, normalize, pieces, unknown_characters
 from core.engines.xtts.text import tokens as text_tokens
 from core.errors import Cancelled, UserError
 from core.hardware import out_of_memory
-from core.text import clean, named
+from core.text import clean, describe_characters
 
 MAX_CHARACTERS = 5000
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
@@ -187,7 +187,7 @@ class XttsVoice(Voice[Conditioning]):
         return samples
 
     def parts(self, text: str, language: str) -> tuple[list[str], str]:
-        """The parts in which a text will be said, in words (as `reading.written` says), and the code of its language.
+        """The parts in which a text will be said, in words (as `reading.normalize` says), and the code of its language.
 
         Plain coqui-tts says such a part the same way.
 
@@ -210,9 +210,9 @@ class XttsVoice(Voice[Conditioning]):
                 "speak.unknown_characters",
                 "The model has no sound for: {characters}",
                 "Leave these characters out, or write them as words.",
-                characters=named(unknown),
+                characters=describe_characters(unknown),
             )
-        spelled = written(self.xtts.tokenizer, text, code)
+        spelled = normalize(self.xtts.tokenizer, text, code)
         # Where only capitals differ the person's own text is said: coqui lowers it the same way.
         return pieces(self.xtts.tokenizer, text if text.lower() == spelled else spelled, code), code
 
