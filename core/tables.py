@@ -48,13 +48,13 @@ CREATE TABLE votes (
   number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL,
   sentence TEXT DEFAULT '', listener TEXT DEFAULT '');
 """
-# Made anew after a migration, so that no older one of the same name stays.
 _INDEXES = f"""
 CREATE INDEX clips_by_time ON clips (source_id, start_s);
 CREATE INDEX clips_by_status ON clips (status, source_id, start_s);
 CREATE INDEX clips_by_confidence ON clips (confidence IS NULL, confidence, source_id, start_s);
 CREATE INDEX clips_by_length ON clips (end_s - start_s, source_id, start_s);
-CREATE INDEX clips_by_status_confidence ON clips (status, confidence IS NULL, confidence, source_id, start_s);
+CREATE INDEX clips_by_status_confidence ON clips (
+  status, confidence IS NULL, confidence, source_id, start_s);
 CREATE INDEX clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
 CREATE INDEX clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
 CREATE INDEX clips_flagged ON clips (
@@ -273,7 +273,7 @@ def migrate(db: sqlite3.Connection, path: Path | None = None) -> None:
         return
     if version > VERSION:
         raise _newer(path or Path(), version)
-    tables = _names(db, "table")
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and not tables & set(_TABLES):
         raise sqlite3.DatabaseError("the tables of something else")
     if tables and path is not None:
@@ -286,11 +286,16 @@ def migrate(db: sqlite3.Connection, path: Path | None = None) -> None:
         scripts = [script for number, script in _MIGRATIONS.items() if number > version] if tables else [_SCHEMA]
         for statement in _statements("".join(scripts)):
             _execute(db, statement)
-        for kind in ("index", "trigger"):
-            for name in _names(db, kind):
+        wanted = [statement.rstrip(";\n") for statement in _statements(_INDEXES)]
+        made = db.execute(
+            "SELECT sql, type, name FROM sqlite_master WHERE type != 'table' AND sql IS NOT NULL"
+        ).fetchall()
+        for sql, kind, name in made:
+            if sql not in wanted:  # an older one of the same name would stay
                 db.execute(f'DROP {kind} "{name}"')
-        for statement in _statements(_INDEXES):
-            db.execute(statement)
+        for sql in wanted:
+            if sql not in {row[0] for row in made}:
+                db.execute(sql)
         db.execute(f"PRAGMA user_version={VERSION}")
 
 
@@ -315,11 +320,6 @@ def _statements(script: str) -> Iterator[str]:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _names(db: sqlite3.Connection, kind: str) -> set[str]:
-    """Tables, indexes or triggers that statements made; not what SQLite made by itself."""
-    return {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = ? AND sql IS NOT NULL", (kind,))}
 
 
 def _sentence_of(project: Path, pair: str) -> str:

@@ -28,6 +28,7 @@ class Hub:
 
     files: dict[str, bytes]
     cut_at: int = 0
+    grows: int = 0  # by how much more comes with each answer
     spoil: bool = False
     ranges: list[str] = field(default_factory=list)
 
@@ -50,6 +51,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, builtin: Path) -> Iterator[Hub]:
                 if wanted := self.headers.get("Range"):
                     shelf.ranges.append(f"{name} {wanted}")
                     begin = int(wanted.removeprefix("bytes=").rstrip("-"))
+                if begin >= len(data):
+                    self.send_error(416)
+                    return
                 if shelf.spoil and name == "model.bin":
                     data = data[:-1] + b"?"
                 self.answer(206 if begin else 200, data, begin, shelf.cut_at if name == "model.bin" else 0)
@@ -63,6 +67,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, builtin: Path) -> Iterator[Hub]:
                 self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
             self.end_headers()
             self.wfile.write(data[begin : cut_at or None])
+            shelf.cut_at += shelf.grows if cut_at else 0
 
         def log_message(self, *_: object) -> None:
             return
@@ -129,6 +134,21 @@ def test_a_line_that_breaks_costs_nothing_where_only_the_answer_tells_the_size(h
     hub.cut_at = 0
     download.fetch_all([file], tmp_path, Downloader("tiny", lambda: None), lambda done, total: None)
     assert (tmp_path / "tiny.pt").read_bytes() == data and set(hub.ranges) == {"model.bin bytes=5000000-"}
+
+
+def test_a_file_that_had_come_whole_before_its_size_was_known_is_taken_as_it_is(hub: Hub, tmp_path: Path) -> None:
+    data = hub.files["model.bin"]
+    file = RemoteFile(f"{os.environ['HF_ENDPOINT']}/faster-whisper-tiny.en/model.bin", "tiny.pt", 0, "")
+    (tmp_path / "tiny.pt.part").write_bytes(data)
+    download.fetch_all([file], tmp_path, Downloader("tiny", lambda: None), lambda done, total: None)
+    assert (tmp_path / "tiny.pt").read_bytes() == data and hub.ranges == [f"model.bin bytes={len(data)}-"]
+
+
+def test_a_line_that_breaks_now_and_then_is_taken_up_by_itself(hub: Hub, workspace: Workspace) -> None:
+    hub.cut_at = 5_000_000
+    hub.grows = 30_000_000
+    fetch(workspace)
+    assert there(workspace) and hub.ranges[:2] == ["model.bin bytes=5000000-", "model.bin bytes=35000000-"]
 
 
 def test_a_changed_file_is_thrown_away(hub: Hub, workspace: Workspace) -> None:
