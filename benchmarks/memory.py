@@ -193,7 +193,7 @@ def main() -> None:
     wanted: dict[str, dict[str, Any]] = {
         "lora, one clip at once": {"batch_size": 1},
         "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
-        **{one.id: one.values for one in presets() if one.min_vram_gb},
+        **{one.id: one.values for one in presets("xtts") if one.min_vram_gb},
     }
     found = {}
     for name, settings in wanted.items():

@@ -157,7 +157,7 @@ def card(bench: Bench) -> Pieces:
         # A very fast card may wait for its launches at so few clips: how well is it used with more?
         many = {"batch_size": 4 * bench.arguments.batch, "accumulation": 1}
         wanted |= {"lora_many_clips": {**many, **LORA}, "full_many_clips": {**many, **FULL}}
-        wanted |= {f"memory_{preset.id}": preset.values for preset in presets() if preset.min_vram_gb}
+        wanted |= {f"memory_{preset.id}": preset.values for preset in presets("xtts") if preset.min_vram_gb}
     short = {"steps": min(4, bench.arguments.steps), "skip": min(2, bench.arguments.skip)}
     return {
         **{name: partial(bench.ours, "ours", settings, **short) for name, settings in wanted.items()},

@@ -34,7 +34,7 @@ def described_bug(error: BaseException) -> str:
 
 
 def without_folders(text: str) -> str:
-    """A text in which each absolute path is told from the workspace on (``models/xtts-v2``), or by its last part.
+    """A text in which each absolute path is told from the workspace on (``models/starter``), or by its last part.
 
     A text that is a path as a whole may hold spaces.
     """

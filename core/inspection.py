@@ -9,6 +9,7 @@ from core import backups, speech, tables
 from core.backups import Copy
 from core.damage import RECORDS, DamagedFile, check_file, put_aside, read_all, reading
 from core.dataset.freeze import datasets
+from core.engines.registry import engines
 from core.errors import UserError
 from core.files import read_text
 from core.jobs.job import Job, busy, jobs_in
@@ -27,7 +28,8 @@ def of_workspace(workspace: Workspace) -> list[DamagedFile]:
     projects = workspace.projects(damage)
     read_all(projects, _check_records, damage)
     read_all([cookies_file(workspace)], _check_cookies, damage)
-    presets(damage=damage)
+    for engine in engines():
+        presets(engine.name, damage)
     return damage
 
 

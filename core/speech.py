@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record, reading
-from core.engines.registry import bases, info, language_code
+from core.engines.registry import bases, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug, subfolders
 from core.jobs.job import Job
+from core.project_engine import usual_base
 from core.records import Clip, ClipFilter
 from core.text import clean
-from core.training.run import Run, runs
+from core.training.run import Run
 from core.workspace import Project
 
 REFERENCES = 3
@@ -53,14 +54,6 @@ class Export:
     manifest: dict[str, Any]
 
 
-def default_base(project: Project) -> str:
-    """The base to speak with where no run is chosen: that of the newest run, else the best that is there."""
-    for run in runs(project):
-        return run.base_id
-    files = bases(project.info.engine)
-    return str(files.XTTS_V2 if files.state(project.workspace, files.XTTS_V2).status == "ready" else files.STARTER)
-
-
 def best_references(project: Project, count: int = REFERENCES) -> list[str]:
     """Ids of the clips that show the voice best: approved, 4 to 10 s long, surely understood, in that order."""
 
@@ -96,8 +89,8 @@ def start_speak(
         step: which checkpoint of the run; 0 is the base.
         reference_clip_ids: clips to take the voice from; the run's own references, or the best clips, by default.
         seed: of the random choices; the same seed says the same again.
-        base_id: the base where no run is chosen; see `default_base`.
-        settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
+        base_id: the base where no run is chosen; see `usual_base`.
+        settings: of speaking, as the engine names them (``temperature``, ``speed``); the base's by default.
         device: ``auto``, ``cuda`` or ``cpu``.
 
     Raises:
@@ -131,7 +124,7 @@ def start_export(
     base_id: str = "",
     device: str = "auto",
 ) -> Job:
-    """Write a checkpoint as a folder that plain coqui-tts loads, in a job: ``exports/<name>``.
+    """Write a checkpoint as a folder that the engine's own package loads, in a job: ``exports/<name>``.
 
     Args:
         project: whose voice.
@@ -218,9 +211,8 @@ def _voice_arguments(
         checkpoint = run.checkpoint(step)
         label, base, relative = f"{run.title} · {step}", run.base_id, str(checkpoint.relative_to(run.path))
     else:
-        base, relative, step = base_id or default_base(project), "", 0
-        files = bases(project.info.engine)
-        label = files.BASES[base].label if base in files.BASES else Path(base).name
+        base, relative, step = base_id or usual_base(project), "", 0
+        label = bases(project.info.engine).label(base)
     chosen = clip_ids or (_run_references(run) if run_id else []) or best_references(project)
     if not chosen:
         raise UserError(
@@ -266,7 +258,8 @@ def _sample_text(project: Project, run_id: str | None, language: str) -> str:
 
     # A language without bundled sentences: what the speaker has said is at least in it.
     own = [clip.text for clip in project.store.clips(ClipFilter(state="approved", sort="length")) if clip.text]
-    return held_out(language, own, 1)[0] if own or held_out(language, [], 1) else "1, 2, 3."
+    sentences = held_out(language, own, 1, project.info.engine)
+    return sentences[0] if sentences else "1, 2, 3."
 
 
 def _take(path: Path) -> Take:
@@ -304,8 +297,3 @@ def _export(folder: Path) -> Export:
 
 def _beside_itself(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "manifest": raw}
-
-
-def license_note(project: Project) -> str:
-    """What the licence of the project's engine allows, in one English sentence."""
-    return info(project.info.engine).license_note

@@ -96,7 +96,7 @@ def start(workspace: Workspace, wish: dict[str, Any], project_slug: str = "", *,
         str(wish.get("preset") or presets(project.info.engine)[0].id),
         dict(wish.get("settings") or {}),
         str(wish.get("name") or ""),
-        str(wish.get("base") or "xtts-v2"),
+        str(wish.get("base") or ""),
         device=str(wish.get("device") or "auto"),
         wait=wait,
     )

@@ -33,9 +33,9 @@ def voices(project: Project) -> list[VoiceChoice]:
         for step in reversed(run.checkpoints.steps()):
             if step > 0:
                 found.append(VoiceChoice(f"{run.id}:{step}", run.title, run.id, step, run.base_id))
-    files = bases(project.info.engine)
-    for base_id, base in files.BASES.items():
-        if files.state(project.workspace, base_id).status == "ready":
+    models = bases(project.info.engine)
+    for base_id, base in models.catalog.items():
+        if models.state(project.workspace.models, base_id).status == "ready":
             found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, 0, base_id))
     return found
 
@@ -53,7 +53,7 @@ def reference_clips(project: Project, ids: list[str]) -> list[Clip]:
 
 
 def how_to_load(export: Export) -> str:
-    """What stands in the export's README: how plain coqui-tts loads it and says the sample."""
+    """What stands in the export's README: how to load it and say the sample."""
     readme = export.folder / "README.txt"
     try:
         return read_bounded(readme, _MOST_BYTES).decode(errors="replace")

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from core.damage import DamagedFile, UnixTime, read_all, read_record, reading
+from core.engines import registry
 from core.errors import UserError
 from core.figures import Figures
 from core.files import TEMP_PREFIX, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
@@ -309,7 +310,7 @@ class Workspace:
             project = Project(self, path.name)
         return project.info.created, project
 
-    def create(self, name: str, language: str = "en", engine: str = "xtts", *, demo: bool = False) -> Project:
+    def create(self, name: str, language: str = "en", engine: str = registry.DEFAULT, *, demo: bool = False) -> Project:
         """Make an empty project, whole or not at all; two of the same name get different folders.
 
         Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engines.registry import preload
+from core.engines.registry import DEFAULT, preload
 from core.files import read_json, write_json
 from core.workspace import Project, Workspace
 
@@ -79,7 +79,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def preloaded() -> None:
     """Jobs that train or speak start as forks of a process that has imported the engine, as they do from the page."""
-    assert preload().wait_until_ready(180)
+    assert preload(DEFAULT).wait_until_ready(180)
 
 
 @pytest.fixture(scope="session")

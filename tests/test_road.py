@@ -16,11 +16,12 @@ import soundfile
 
 from core.audio.clips import start_segment
 from core.dataset.freeze import DatasetInfo, freeze
-from core.engines.xtts.base_files import STARTER, start_download
+from core.engines.xtts.base_files import STARTER
 from core.files import read_json
 from core.jobs.job import Job, JobView
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
+from core.project_engine import start_download
 from core.records import Clip, ClipFilter
 from core.road import steps
 from core.sources import recordings

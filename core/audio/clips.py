@@ -21,12 +21,12 @@ from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.silence import Span, levels
 from core.audio.speech import known_speech
 from core.audio.threshold import Advice, advise
+from core.engines.registry import info
 from core.errors import UserError
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
 from core.workspace import Project
 
-CLIP_RATE_HZ = 22_050
 _SAME_S = 0.005  # bounds this close are the same clip: its text stays
 
 
@@ -82,7 +82,7 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
     ids = to_cut(project) if source_ids is None else source_ids
     if not ids:
         raise UserError("segment.no_sources", "There is no recording to cut yet.", "Add a recording first.")
-    settings = (options or SegmentOptions()).model_dump()
+    settings = (options or _usual_options(project)).model_dump()
     return project.start_job("segment", {"source_ids": ids, "options": settings})
 
 
@@ -119,7 +119,7 @@ def _bounds(start_s: float, end_s: float) -> tuple[int, int]:
 
 
 def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
-    """Write the audio of a clip: its piece of the recording as mono 16 bit WAV at `CLIP_RATE_HZ`.
+    """Write the audio of a clip: its piece of the recording as mono 16 bit WAV at the engine's clip rate.
 
     An offset or hum below the voice is taken away.
     It is faded at both ends and, if the options say so, brought to their loudness by gain alone: where its true peak
@@ -136,14 +136,13 @@ def cut_clip(project: Project, source: Source, clip: Clip, options: SegmentOptio
         piece, clear, rate = _read_clear(project.sound_file(source), clip)
     except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
         raise unreadable(source) from None
-    samples = fade(
-        resample(clear, rate, CLIP_RATE_HZ) if rate != CLIP_RATE_HZ else clear, CLIP_RATE_HZ, options.fade_ms
-    )
-    loudness = loudness_lufs(samples, CLIP_RATE_HZ)
+    clip_rate = info(project.info.engine).clip_rate
+    samples = fade(resample(clear, rate, clip_rate) if rate != clip_rate else clear, clip_rate, options.fade_ms)
+    loudness = loudness_lufs(samples, clip_rate)
     gain_db = 0.0
     if options.same_loudness and np.isfinite(loudness):
-        gain_db = reachable_lufs(samples, CLIP_RATE_HZ, options.loudness_lufs, known_lufs=loudness) - loudness
-    write_wav(project.clip_file(clip.id), np.multiply(samples, 10 ** (gain_db / 20), dtype=np.float32), CLIP_RATE_HZ)
+        gain_db = reachable_lufs(samples, clip_rate, options.loudness_lufs, known_lufs=loudness) - loudness
+    write_wav(project.clip_file(clip.id), np.multiply(samples, 10 ** (gain_db / 20), dtype=np.float32), clip_rate)
     lead_s, tail_s = quiet_ends(clear, rate, level(options))
     return replace(
         clip,
@@ -237,7 +236,7 @@ def not_cut(project: Project) -> list[str]:
 def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions:
     """How this project, or one recording of it, was cut last by a job that came to its end.
 
-    The defaults if it never was, or if those settings are not valid any more.
+    What suits its engine if it never was, or if those settings are not valid any more.
     """
     for job in project.all_jobs():
         spec = job.spec()
@@ -248,4 +247,9 @@ def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions
             with contextlib.suppress(ValueError):
                 return SegmentOptions(**spec["arguments"].get("options", {}))
             break
-    return SegmentOptions()
+    return _usual_options(project)
+
+
+def _usual_options(project: Project) -> SegmentOptions:
+    shortest, longest = info(project.info.engine).cut_seconds
+    return SegmentOptions(min_clip_s=shortest, max_clip_s=longest)

@@ -29,7 +29,7 @@ _NO_WORDS = 400.0  # where nothing was recognised: only if no gap between words 
 _INSIDE_WORD = 1e7
 _LOOSE_S = 0.06  # how far the times of words that touch each other may be off
 
-# The marks that end sentences and clauses in the languages XTTS speaks, and what may follow them.
+# The marks that end sentences and clauses in the languages that are spoken here, and what may follow them.
 _SENTENCE, _CLAUSE = ".!?…。！？｡।؟۔", ",;:،؛、，；：–—"
 _CLOSING = "\"'”’»›)]}」』）】"
 

@@ -8,7 +8,7 @@ USUAL_DBFS = -40.0  # a threshold that fits speech recorded as it should be
 
 
 class SegmentOptions(BaseModel):
-    """How a recording is cut. The defaults suit speech recorded without much noise, and XTTS."""
+    """How a recording is cut. The defaults suit speech recorded without much noise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

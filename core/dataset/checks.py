@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import soundfile
 
-from core.engines.base import Dropped
+from core.engines.base import Dropped, TextCheck
 from core.records import Clip
 from core.text import clean
 
-CLIP_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44
 # Cutting rounds to whole samples and limits are inclusive, so a clip may miss a limit by this much.
 _SLACK_S = 0.001
 
-
-TextCheck = Callable[[str], Any]
 _TEXT_PROBLEMS = {
     "no_words": ("dataset.no_words", "The text “{written}” has no word in it."),
     "unknown_characters": ("dataset.unknown_characters", "The voice cannot speak {characters}."),
@@ -30,10 +25,11 @@ _TEXT_PROBLEMS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Shortest and longest clip an engine takes, in seconds."""
+    """Shortest and longest clip an engine takes, in seconds, and the rate it takes them at, in Hz."""
 
     min_s: float
     max_s: float
+    clip_rate: int
 
 
 def column(text: str) -> str:
@@ -60,8 +56,8 @@ def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> D
     if problem := text_problem(text):
         code, template = _TEXT_PROBLEMS[problem.kind]
         return _drop(clip, code, template, **problem.values)
-    if problem := _length_problem(clip, clip.seconds, limits):
-        return problem
+    if too_long := _length_problem(clip, clip.seconds, limits):
+        return too_long
     try:
         about = audio.stat()
         usable = stat.S_ISREG(about.st_mode) and about.st_size > _WAV_HEADER_BYTES
@@ -78,14 +74,14 @@ def check_audio(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
         facts = soundfile.info(str(audio))
     except (RuntimeError, OSError):
         return _drop(clip, "dataset.bad_audio", "The audio file of the clip cannot be read.")
-    if facts.samplerate != CLIP_RATE_HZ or facts.channels != 1 or facts.frames == 0:
+    if facts.samplerate != limits.clip_rate or facts.channels != 1 or facts.frames == 0:
         return _drop(
             clip,
             "dataset.wrong_audio",
             "The audio file has {rate} Hz and {channels} channel(s); {wanted} Hz mono is needed.",
             rate=facts.samplerate,
             channels=facts.channels,
-            wanted=CLIP_RATE_HZ,
+            wanted=limits.clip_rate,
         )
     return _length_problem(clip, facts.frames / facts.samplerate, limits)
 

@@ -47,7 +47,7 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
     """Freeze the approved clips. The same clips and texts give the same folder, made once.
 
     Returns:
-        The dataset: ``wavs/<clip id>.wav`` (22,050 Hz mono), ``metadata.csv``, ``metadata_train.csv``,
+        The dataset: ``wavs/<clip id>.wav`` (mono), ``metadata.csv``, ``metadata_train.csv``,
         ``metadata_val.csv`` (``id|text|normalized text``, no header), ``report.json`` with all reasons, and
         ``dataset.json`` with the few facts a page shows.
 

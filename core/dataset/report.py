@@ -9,7 +9,8 @@ from pathlib import Path
 from core.dataset.checks import Limits, check
 from core.dataset.split import validation
 from core.engines.base import Dropped
-from core.engines.registry import info, texts
+from core.engines.registry import info
+from core.project_engine import text_check
 from core.records import LOW_CONFIDENCE, Clip, ClipFilter
 from core.workspace import Project
 
@@ -48,7 +49,7 @@ class Report:
 
 def report(project: Project, seed: int = 0) -> Report:
     """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
-    bounds, text_problem = limits(project), texts(project.info.engine).text_check(project)
+    bounds, text_problem = limits(project), text_check(project)
     usable: list[Clip] = []
     exclusions: list[Dropped] = []
     for clip in project.store.clips(ClipFilter("approved")):
@@ -68,8 +69,9 @@ def report(project: Project, seed: int = 0) -> Report:
 
 
 def limits(project: Project) -> Limits:
-    """How long a clip must and may be for the project's engine."""
-    return Limits(*info(project.info.engine).clip_seconds)
+    """What a clip must be like for the project's engine."""
+    engine = info(project.info.engine)
+    return Limits(*engine.clip_seconds, engine.clip_rate)
 
 
 def summarize(

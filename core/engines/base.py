@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from core.audio.samples import Samples
+from core.engines.bases import BaseModels
 from core.engines.options import TrainConfig
 from core.jobs.reporter import Reporter
-from core.workspace import Workspace
 
 ADAPTER = "adapter.json"
 STATE = "state.pt"  # of a checkpoint's files, what a training goes on from
@@ -32,20 +32,78 @@ def tell_nobody(*_: object) -> None:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Facts about an engine. ``clip_seconds`` is (shortest, longest); ``sample_rate`` is of what it speaks, in Hz.
+    """Facts about an engine.
 
+    ``sample_rate`` is of what it speaks, ``clip_rate`` of the clips it learns from, both in Hz. ``clip_seconds`` are
+    the shortest and the longest clip it can learn from, ``cut_seconds`` what recordings are best cut into.
     ``loss_unit`` is what its losses are the mean over, such as ``code``.
+    ``requires`` are packages by the names they are imported by. ``license_note`` says in one English sentence what may
+    be done with the model, ``export_package`` which program loads an exported voice.
+    ``light`` and ``heavy`` are where its `LightEngine` and its `Engine` are, as ``module:name``.
     """
 
     name: str
     label: str
     languages: tuple[str, ...]
     sample_rate: int
+    clip_rate: int
     clip_seconds: tuple[float, float]
-    max_text_tokens: int
+    cut_seconds: tuple[float, float]
     loss_unit: str
     requires: tuple[str, ...]
     license_note: str
+    export_package: str
+    light: str
+    heavy: str
+
+
+@dataclass(frozen=True)
+class TextProblem:
+    """Why a text cannot be learnt from, with the values that fill its sentence (`core.dataset.checks`)."""
+
+    kind: Literal["no_words", "unknown_characters", "too_many_tokens"]
+    values: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a text will be read, whether that differs by more than capitals and signs that make no sound from what is
+    written, and the characters that have no sound, named."""
+
+    text: str
+    differs: bool
+    unknown: str
+
+
+TextCheck: TypeAlias = Callable[[str], TextProblem | None]
+
+
+class TextFrontend(Protocol):
+    """How an engine turns texts into what its model reads, by the vocabulary of a base. Light and quick.
+
+    A base whose folder is not there yet is taken to have the vocabulary of the engine's usual one.
+    """
+
+    def read(self, base: Path, text: str, language: str) -> Reading:
+        """What the model will read of a text; a language that it doesn't speak is read as it is written."""
+        ...
+
+    def check(self, base: Path, language: str) -> TextCheck:
+        """Judges texts as the training on this base will; in a language that it doesn't speak, nothing is wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class LightEngine:
+    """What a page may ask of an engine: its import brings no model library.
+
+    ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
+    """
+
+    bases: BaseModels
+    texts: TextFrontend
+    options: type[TrainConfig]
+    presets: Path
 
 
 @dataclass(frozen=True)
@@ -254,14 +312,21 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
     """One kind of model; ``device`` is ``auto``, ``cuda`` or ``cpu`` throughout."""
 
     info: EngineInfo
+    bases: BaseModels
 
-    @abstractmethod
-    def base_folder(self, workspace: Workspace, base_id: str) -> Path:
-        """The folder of a base that is there in full; one that the engine makes itself is made if it is not there yet.
+    def base_folder(self, models: Path, base_id: str) -> Path:
+        """The folder of a base that is there in full; one that is not downloaded is made if it is not there yet.
 
         Raises:
-            UserError: ``base.unknown``, ``base.not_downloaded``, ``base.missing_file``, ``base.broken``.
+            UserError: as of `BaseModels.folder`.
         """
+        if self.bases.is_made(base_id):
+            self.make_base(base_id, self.bases.place(models, base_id))
+        return self.bases.folder(models, base_id)
+
+    @abstractmethod
+    def make_base(self, base_id: str, folder: Path) -> None:
+        """Make a base that is not downloaded (`Base.is_made`) in ``folder``; one that is there is left alone."""
 
     @abstractmethod
     def check(self, dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
@@ -324,7 +389,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
         on_stage: Callable[[str], object] = tell_nobody,
         should_stop: ShouldStop = never,
     ) -> Mapping[str, object]:
-        """Write a folder that others can speak with, and return its manifest.
+        """Write a folder that ``info.export_package`` speaks with, and return its manifest.
 
         The folder appears when it is complete and has spoken ``text``.
 

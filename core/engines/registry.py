@@ -1,78 +1,108 @@
-"""The engines there are, by name. Light: an engine's own folder is imported only when it is asked for."""
+"""The engines there are, by name. Light: an engine's own modules are imported only when they are asked for.
+
+A package may bring another one along: an entry point of the group ``voicewright.engines`` that is its `EngineInfo`.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
+from importlib.metadata import entry_points
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import Any
 
-from core.engines.base import Engine, EngineInfo, Features
+from core.engines.base import Engine, EngineInfo, Features, LightEngine, TextFrontend
+from core.engines.bases import BaseModels
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import fork_server
 from core.jobs.job import worker_environment
 
-FIRST = "xtts"  # the engine of all that was written before its engine was written beside it
-XTTS_LANGUAGES = (
-    *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi"),
-)
-
-_ENGINES = {
-    "xtts": EngineInfo(
+DEFAULT = "xtts"  # of a project for which none is named, and of runs from before theirs was written down
+_GROUP = "voicewright.engines"
+_OWN = (
+    EngineInfo(
         name="xtts",
         label="XTTS-v2",
-        languages=XTTS_LANGUAGES,
+        languages=(
+            *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi"),
+        ),
         sample_rate=24_000,
+        clip_rate=22_050,
         clip_seconds=(0.5, 11.6),
-        max_text_tokens=200,
+        cut_seconds=(3.0, 11.0),
         loss_unit="code",
         requires=("torch", "TTS", "peft"),
         license_note="Coqui Public Model License: for non-commercial use only, and so is what it speaks.",
-    )
-}
+        export_package="coqui-tts",
+        light="core.engines.xtts.light:LIGHT",
+        heavy="core.engines.xtts.engine:ENGINE",
+    ),
+)
+
+
+@functools.cache
+def _engines() -> dict[str, EngineInfo]:
+    brought: list[EngineInfo] = [point.load() for point in entry_points(group=_GROUP)]
+    return {engine.name: engine for engine in (*_OWN, *brought)}
 
 
 def engines() -> list[EngineInfo]:
     """Facts about every engine."""
-    return list(_ENGINES.values())
+    return list(_engines().values())
 
 
-def info(name: str = "xtts") -> EngineInfo:
+def languages() -> list[str]:
+    """The languages that any engine speaks, by the engines' own codes."""
+    return list(dict.fromkeys(code for engine in engines() for code in engine.languages))
+
+
+def info(name: str) -> EngineInfo:
     """Facts about one engine.
 
     Raises:
         UserError: ``engine.unknown``.
     """
     try:
-        return _ENGINES[name]
+        return _engines()[name]
     except KeyError:
-        known = ", ".join(_ENGINES)
+        known = ", ".join(_engines())
         raise UserError(
             "engine.unknown", "There is no engine “{name}”.", "Choose one of: {known}.", name=name, known=known
         ) from None
 
 
-def missing(name: str = "xtts") -> list[str]:
+def missing(name: str) -> list[str]:
     """Packages of an engine that are not installed; probed without importing them."""
     return [package for package in info(name).requires if find_spec(package) is None]
 
 
-def bases(name: str = "xtts") -> Any:
-    """The engine's module on base models (`core.engines.xtts.base_files`); light, so a page may ask it."""
-    return importlib.import_module(f"core.engines.{info(name).name}.base_files")
+def light(name: str) -> LightEngine:
+    """What a page may ask of an engine.
+
+    Raises:
+        UserError: ``engine.unknown``.
+    """
+    engine: LightEngine = _loaded(info(name).light)
+    return engine
 
 
-def texts(name: str = "xtts") -> Any:
-    """The engine's module on how it reads texts (`core.engines.xtts.reading`); light, so a page may ask it."""
-    return importlib.import_module(f"core.engines.{info(name).name}.reading")
+def bases(name: str) -> BaseModels:
+    """The base models of an engine."""
+    return light(name).bases
+
+
+def texts(name: str) -> TextFrontend:
+    """How an engine reads texts."""
+    return light(name).texts
 
 
 def train_config(name: str) -> type[TrainConfig]:
-    """The model of an engine's training settings; light, so that a page makes its form of it."""
-    return cast("type[TrainConfig]", importlib.import_module(f"core.engines.{info(name).name}.options").OPTIONS)
+    """The model of an engine's training settings."""
+    return light(name).options
 
 
-def get_engine(name: str = "xtts") -> Engine[TrainConfig, Features, object]:
+def get_engine(name: str) -> Engine[TrainConfig, Features, object]:
     """The engine itself. Heavy: imports its model library.
 
     What it makes (features, what a voice knows of a speaker) is for itself alone, so nobody else needs its type.
@@ -88,16 +118,17 @@ def get_engine(name: str = "xtts") -> Engine[TrainConfig, Features, object]:
             name=name,
             packages=", ".join(absent),
         )
-    return cast("Engine[TrainConfig, Features, object]", importlib.import_module(f"core.engines.{name}.engine").ENGINE)
+    engine: Engine[TrainConfig, Features, object] = _loaded(info(name).heavy)
+    return engine
 
 
-def preload(name: str = "xtts") -> fork_server.ForkServer:
+def preload(name: str) -> fork_server.ForkServer:
     """Have the engine's libraries imported ahead of the jobs that will need them; returns at once."""
-    return fork_server.warm([f"core.engines.{info(name).name}.engine"], worker_environment())
+    return fork_server.warm([info(name).heavy.partition(":")[0]], worker_environment())
 
 
-def language_code(language: str, name: str = "xtts") -> str:
-    """The engine's own code for a language: ``pt-BR`` is ``pt`` to XTTS, ``zh`` is ``zh-cn``.
+def language_code(language: str, name: str) -> str:
+    """The engine's own code for a language: ``pt-BR`` is ``pt`` to many, ``zh`` is ``zh-cn`` to some.
 
     Raises:
         UserError: ``engine.language``.
@@ -116,3 +147,8 @@ def language_code(language: str, name: str = "xtts") -> str:
         language=language,
         known=", ".join(known),
     )
+
+
+def _loaded(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,8 +1,8 @@
 """Fork server: a process that has imported an engine's libraries, and from which jobs start in a moment.
 
-Importing torch and coqui's model takes seven seconds of processor in every child. Asked by `warm`, this process does it
-once, ahead of the click; a job is then a fork of it. It ends with the process that asked for it, or when idle. It never
-computes anything itself, so a fork finds neither a card nor threads in use.
+Importing torch and an engine's model takes seven seconds of processor in every child. Asked by `warm`, this process
+does it once, ahead of the click; a job is then a fork of it. It ends with the process that asked for it, or when idle.
+It never computes anything itself, so a fork finds neither a card nor threads in use.
 """
 
 from __future__ import annotations

@@ -19,8 +19,10 @@ from core.files import replacing
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
+from core.project_engine import start_download
 from core.records import LOW_CONFIDENCE
 from core.sources import recordings
+from core.training.presets import choose
 from core.training.run import start_training
 from core.transcription.start import start_transcribe
 from core.workspace import Project, Workspace
@@ -75,11 +77,12 @@ class _Walk:
     children: list[Job] = field(default_factory=list)
 
     def all(self) -> dict[str, Any]:
-        project = self.project
-        preload(project.info.engine)
+        project, engine = self.project, self.project.info.engine
+        small = bases(engine).small
+        preload(engine)
         self._enter("demo_import")
         # Made beside the other stages: loading what it needs takes most of its time.
-        starter = self._start(lambda: bases().start_download(project, bases().STARTER))
+        base = self._start(lambda: start_download(project, small))
         self._follow(self._start(self._add_recording))
         self._enter("demo_segment")
         self._follow(self._start(lambda: start_segment(project)))
@@ -89,13 +92,13 @@ class _Walk:
         approved = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
         dataset = freeze(project)
         self._enter("demo_base")
-        self._follow(starter)
+        self._follow(base)
         self._warn_of_noise()
         self._enter("demo_train")
         done = self._follow(
             self._start(
                 lambda: start_training(
-                    project, dataset.id, "xtts-cpu", SETTINGS, "Demo", bases().STARTER, device=self.device
+                    project, dataset.id, choose(None, engine).id, SETTINGS, "Demo", small, device=self.device
                 )
             )
         )
@@ -181,11 +184,13 @@ class _Walk:
         self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=own + later)
 
     def _warn_of_noise(self) -> None:
-        if not bases().state(self.project.workspace, bases().STARTER).trained:
+        models = bases(self.project.info.engine)
+        if not models.state(self.project.workspace.models, models.small).trained:
             self.reporter.warning(
                 "demo.noise",
                 "The demo's small model has random weights: its voice is a plumbing check and sounds like noise.",
-                "For a real voice make a project of your own and train on XTTS-v2.",
+                "For a real voice make a project of your own and train on {base}.",
+                base=models.label(models.default),
             )
 
 

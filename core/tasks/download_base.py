@@ -1,4 +1,4 @@
-"""Job: fetch a base model, or make the starter."""
+"""Job: fetch a base model, or have the engine make it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from core.engines.registry import get_engine
-from core.engines.xtts.base_files import BASES, require_license, state
-from core.engines.xtts.download import download
+from core.engines.download import download
+from core.engines.registry import bases, get_engine
 from core.errors import Busy
 from core.jobs import locks
 from core.jobs.job import Job
@@ -18,10 +17,13 @@ from core.workspace import Workspace
 
 def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Leave the base at its place in ``models/``; an earlier download is taken up where it was broken off."""
-    workspace, base = Workspace(Path(arguments["workspace"])), BASES[arguments["base_id"]]
-    require_license(workspace, base.id)
+    workspace = Workspace(Path(arguments["workspace"]))
+    engine, folder = workspace.project(arguments["project"]).info.engine, workspace.models
+    models = bases(engine)
+    base = models.catalog[arguments["base_id"]]
+    models.require_license(folder, base.id)
     # Projects share the models: two of them must not write the same files at once.
-    lock = locks.try_lock(workspace.models / f".{base.id}.lock", {"title": base.label, "path": str(job.path)})
+    lock = locks.try_lock(folder / f".{base.id}.lock", {"title": base.label, "path": str(job.path)})
     if lock is None:
         raise Busy(
             "base.busy",
@@ -30,13 +32,13 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
             label=base.label,
         )
     try:
-        if state(workspace, base.id).status != "ready":
-            if base.repository:
-                download(workspace, base, reporter, hub=arguments["hub"])
+        if models.state(folder, base.id).status != "ready":
+            if base.is_made:
+                reporter.progress("make_base", 0, 1)
+                get_engine(engine).make_base(base.id, models.place(folder, base.id))
             else:
-                reporter.progress("make_starter", 0, 1)
-                get_engine("xtts").base_folder(workspace, base.id)
-        ready = state(workspace, base.id)
+                download(folder, base, reporter, hub=arguments["hub"])
+        ready = models.state(folder, base.id)
         return {"base": base.label, "megabytes": ready.total_bytes // 1_000_000, "folder": str(ready.folder)}
     finally:
         os.close(lock)

@@ -1,4 +1,4 @@
-"""Job: write a checkpoint as a folder that plain coqui-tts loads."""
+"""Job: write a checkpoint as a folder that the engine's own package loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         Checkpoints(project.job(arguments["run_id"]).path).verify(int(arguments["step"]))
     reporter.progress("load_engine", 0, 1)
     engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace, arguments["base"])
+    base = engine.base_folder(project.workspace.models, arguments["base"])
     for left in project.exports.glob(".tmp-*"):
         # What a killed export left behind; only one runs at a time.
         shutil.rmtree(left)
@@ -34,7 +34,6 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         reporter.check_stop()
         reporter.progress(stage, _STAGES.index(stage), len(_STAGES))
 
-    known = bases(project.info.engine).BASES.get(arguments["base"])
     facts = {
         "project": project.info.name,
         "run": arguments["voice"].rsplit(" · ", 1)[0] if run_id else None,
@@ -44,7 +43,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         "reference_clips": arguments["reference_clip_ids"],
         "rights": project.info.rights,
         "languages": list(info(project.info.engine).languages),
-        "license": _license(known, project.info.engine),
+        "license": _license(project.info.engine, arguments["base"]),
     }
     engine.export(
         base,
@@ -64,8 +63,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     return {"name": arguments["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}
 
 
-def _license(known: Any, engine: str) -> str:
-    """The starter's weights are nobody's; everything else is taken to descend from the published model."""
-    if known is not None and not known.license_url:
-        return str(known.license)
-    return info(engine).license_note
+def _license(engine: str, base_id: str) -> str:
+    """Weights that were made here are nobody's; everything else is taken to descend from the published model."""
+    models = bases(engine)
+    return models.catalog[base_id].license if models.is_made(base_id) else info(engine).license_note

@@ -20,7 +20,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     reporter.progress("load_voice", 0, 1)
     engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace, arguments["base"])
+    base = engine.base_folder(project.workspace.models, arguments["base"])
     run_id, relative = arguments["run_id"], arguments["checkpoint"]
     checkpoint = project.job(run_id).path / relative if run_id else None
     voice = engine.load_voice(base, checkpoint, device=arguments["device"])

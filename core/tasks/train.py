@@ -59,7 +59,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     with several.gathered() as others:
         reporter.progress("load_engine", 0, 1)
         engine = get_engine(engine_name)
-        base = engine.base_folder(project.workspace, arguments["base"])
+        base = engine.base_folder(project.workspace.models, arguments["base"])
         device = str(arguments.get("device", "auto"))
         _check(job, engine, dataset, base, reporter)
         try:
@@ -83,7 +83,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
                 session = others.lead(engine.start(config, features, base, state, device=device))
                 reporter.started(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)
-                speaker = _speaker(job.path, config, features, dataset, session, reporter)
+                speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
                 return Loop(session, config, checkpoints, speaker, reporter, clear).run()
             finally:
@@ -218,6 +218,7 @@ def _check(
 
 def _speaker(
     run_folder: Path,
+    engine: str,
     config: TrainConfig,
     features: Features,
     dataset: Path,
@@ -228,7 +229,7 @@ def _speaker(
 
     def choose() -> Sentences:
         heard = references([(clip.id, clip.seconds) for clip in features.train])
-        texts = held_out(features.language, [clip.text for clip in features.val], config.sample_sentences)
+        texts = held_out(features.language, [clip.text for clip in features.val], config.sample_sentences, engine)
         return Sentences(tuple(texts), features.language, heard, config.seed)
 
     reporter.progress("conditioning", 0, 1)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from core.engines.options import TrainConfig
-from core.engines.registry import FIRST, train_config
+from core.engines.registry import DEFAULT, train_config
 from core.errors import UserError
 from core.files import read_text
 
@@ -79,7 +79,7 @@ def read_config(path: Path, *, newer: bool = False) -> tuple[TrainConfig, dict[s
         # References of YAML may stand for a tree of any size, which would be written out into a message.
         if not isinstance(value, str | int | float | bool | None):
             raise TypeError(name)
-    engine = str(raw.get("engine", FIRST))  # runs did not always say it
+    engine = str(raw.get("engine", DEFAULT))  # runs did not always say it
     if newer:
         settings = {name: value for name, value in settings.items() if name in train_config(engine).model_fields}
     # A run from before it was a setting was promised that everything stays.

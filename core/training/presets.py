@@ -1,4 +1,4 @@
-"""Training presets by card size, one YAML file each in `presets/<engine>/`."""
+"""Training presets by card size: one YAML file each in a folder of the engine's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 from core.damage import DamagedFile, read_all, read_once
+from core.engines import registry
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_text
 from core.training.config import make_config
 
-FOLDER = Path(__file__).resolve().parents[2] / "presets"
 _NOT_PRESETS = {"sentences"}
 _MOST_BYTES = 1 << 16
 # A card of "8 GB" reports a little less, and the desktop keeps some.
@@ -49,20 +49,17 @@ class Preset:
         return make_config({**self.values, **(overrides or {})}, self.id.partition("-")[0])
 
 
-def presets(engine: str = "xtts", folder: Path = FOLDER, damage: list[DamagedFile] | None = None) -> list[Preset]:
+def presets(engine: str, damage: list[DamagedFile] | None = None) -> list[Preset]:
     """All presets of an engine, for the smallest card first; unreadable ones are passed over, or into ``damage``."""
-    paths = [path for path in sorted((folder / engine).glob("*.yaml")) if path.stem not in _NOT_PRESETS]
-    return sorted(read_all(paths, _read, damage), key=lambda preset: (not preset.suggested, preset.min_vram_gb))
+    folder = registry.light(engine).presets
+    paths = [path for path in sorted(folder.glob("*.yaml")) if path.stem not in _NOT_PRESETS]
+    readable = read_all(paths, lambda path: read_once(_preset, path, engine, kind="preset"), damage)
+    return sorted(readable, key=lambda preset: (not preset.suggested, preset.min_vram_gb))
 
 
-def _read(path: Path) -> Preset:
-    return read_once(_preset, path, kind="preset")
-
-
-def _preset(path: Path, _version: tuple[int, int, int]) -> Preset:
+def _preset(path: Path, engine: str, _version: tuple[int, int, int]) -> Preset:
     raw = yaml.safe_load(read_text(path, _MOST_BYTES))
     values = dict(raw["settings"])
-    engine = path.parent.name
     try:
         make_config(values, engine)
     except UserError as error:
@@ -76,8 +73,7 @@ def preset(preset_id: str) -> Preset:
     Raises:
         UserError: ``train.no_preset``.
     """
-    engine = preset_id.partition("-")[0]
-    known = presets(engine) if engine.isidentifier() else []
+    known = [preset for engine in registry.engines() for preset in presets(engine.name)]
     for one in known:
         if one.id == preset_id:
             return one
@@ -86,11 +82,11 @@ def preset(preset_id: str) -> Preset:
         "There is no preset “{id}”.",
         "Choose one of: {valid}.",
         id=preset_id,
-        valid=", ".join(one.id for one in known or presets()),
+        valid=", ".join(one.id for one in known),
     )
 
 
-def choose(vram_gb: float | None, engine: str = "xtts") -> Preset:
+def choose(vram_gb: float | None, engine: str) -> Preset:
     """The preset for a card with ``vram_gb`` of memory, or for the processor if there is None.
 
     A card smaller than every preset's gets the smallest card's preset: it may still fit.
@@ -100,4 +96,4 @@ def choose(vram_gb: float | None, engine: str = "xtts") -> Preset:
         return known[0]
     cards = [one for one in known if one.min_vram_gb > 0 and one.suggested]
     fitting = [one for one in cards if one.min_vram_gb * _REPORTED_SHARE <= vram_gb]
-    return fitting[-1] if fitting else cards[0]
+    return fitting[-1] if fitting else (cards or known)[0]

@@ -250,7 +250,7 @@ def start_training(
     preset_id: str,
     overrides: dict[str, Any] | None = None,
     name: str = "",
-    base_id: str = "xtts-v2",
+    base_id: str = "",
     *,
     device: str = "auto",
     wait: bool = False,
@@ -263,7 +263,7 @@ def start_training(
         preset_id: see `core.training.presets`.
         overrides: settings that differ from the preset's.
         name: what the person calls the run.
-        base_id: a base model's id, or the path of a local folder.
+        base_id: a base model's id, or the path of a local folder; the engine's first if empty.
         device: ``auto``, ``cuda`` or ``cpu``.
         wait: where the card is taken, or the project trains already, wait for it in the queue.
 
@@ -272,6 +272,8 @@ def start_training(
         DiskFull: there is no room for checkpoints.
         UserError: an unknown preset or setting, or no such dataset.
     """
+    models, folder = bases(project.info.engine), project.workspace.models
+    base_id = base_id or models.default
     config = preset(preset_id).config(overrides)
     if not dataset_id or not (project.datasets / dataset_id / "metadata_train.csv").exists():
         raise UserError(
@@ -280,14 +282,12 @@ def start_training(
             "Freeze a dataset on the Dataset page first.",
             id=dataset_id,
         )
-    engine = project.info.engine
-    if base_id != bases(engine).STARTER:
-        # In the click, not minutes later in the job; the starter is made there, because that needs torch.
-        bases(engine).base_folder(project.workspace, base_id)
+    if not models.is_made(base_id):  # a job does that
+        models.folder(folder, base_id)  # in the click, not minutes later
     _check_room(project, config, base_id)
     title = " ".join(name.split())[:80] or preset_id
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
-    frozen = config_text(config, engine=engine, **about, language=project.info.language)
+    frozen = config_text(config, engine=project.info.engine, **about, language=project.info.language)
     return project.start_job(
         "train",
         {**about, "device": device},
@@ -369,8 +369,8 @@ def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]
 
 
 def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
-    engine = bases(project.info.engine)
-    weights = engine.weights_bytes(engine.base_place(project.workspace, base_id), config)
+    models = bases(project.info.engine)
+    weights = models.weights_bytes(models.place(project.workspace.models, base_id), config)
     needed = _ROOM_NEEDED + _ROOM_COPIES * weights
     free = shutil.disk_usage(project.path).free
     if free < needed:

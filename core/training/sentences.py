@@ -7,16 +7,16 @@ from pathlib import Path
 
 import yaml
 
-from core.training.presets import FOLDER
+from core.engines.registry import light
 
 
-def held_out(language: str, validation: Sequence[str], count: int, engine: str = "xtts") -> list[str]:
+def held_out(language: str, validation: Sequence[str], count: int, engine: str) -> list[str]:
     """``count`` sentences: the bundled ones of the language first, then texts of the validation set.
 
     Without bundled ones (a language nobody has written them for) all come from the validation set. From a validation
     text of ordinary length one hears more than from "Yes.", so those of 40 to 140 characters go first.
     """
-    bundled = _bundled(FOLDER / engine / "sentences.yaml").get(language.split("-")[0], [])
+    bundled = _bundled(light(engine).presets / "sentences.yaml").get(language.split("-")[0], [])
     unheard = list(dict.fromkeys(text for text in validation if text not in bundled))
     ordered = sorted(unheard, key=lambda text: not 40 <= len(text) <= 140)
     return [*bundled, *ordered][:count]

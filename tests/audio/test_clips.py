@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import CLIP_RATE_HZ, cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
+from core.audio.clips import cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.options import SegmentOptions
+from core.engines import registry
 from core.errors import Busy, Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -21,6 +22,8 @@ from core.tasks import segment as task
 from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
+
+CLIP_RATE_HZ = registry.info(registry.DEFAULT).clip_rate
 
 
 @pytest.fixture

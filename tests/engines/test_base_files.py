@@ -15,15 +15,17 @@ from typing import Any
 
 import pytest
 
-from core.engines.xtts import base_files
-from core.engines.xtts.base_files import BASES, FILES, XTTS_V2
-from core.engines.xtts.download import download
+from core.engines.bases import partial_folder
+from core.engines.download import download
+from core.engines.xtts.base_files import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project_engine import start_download
 from core.workspace import Project, Workspace
 
+MODELS = XttsBases()
 SMALL = ("config.json", "vocab.json")
 REVISION = "0123abcd"
 
@@ -103,7 +105,7 @@ def reporter(project: Project) -> Reporter:
 
 
 def fetch(workspace: Workspace, hub: Hub, reporter: Reporter) -> Path:
-    return download(workspace, BASES[XTTS_V2], reporter, hub=hub.url, pause_s=0.0)
+    return download(workspace.models, MODELS.catalog[XTTS_V2], reporter, hub=hub.url, pause_s=0.0)
 
 
 def assert_whole(folder: Path, hub: Hub) -> None:
@@ -112,13 +114,13 @@ def assert_whole(folder: Path, hub: Hub) -> None:
 
 
 def test_all_files_arrive_with_a_manifest_to_check_them_by(workspace: Workspace, hub: Hub, reporter: Reporter) -> None:
-    assert base_files.state(workspace).status == "missing"
+    assert MODELS.state(workspace.models, XTTS_V2).status == "missing"
     folder = fetch(workspace, hub, reporter)
     assert_whole(folder, hub)
     assert read_json(folder / "manifest.json")["revision"] == REVISION
-    state = base_files.state(workspace)
+    state = MODELS.state(workspace.models, XTTS_V2)
     assert state.status == "ready" and state.done_bytes == state.total_bytes == sum(map(len, hub.files.values()))
-    assert base_files.base_folder(workspace, XTTS_V2) == folder
+    assert MODELS.folder(workspace.models, XTTS_V2) == folder
     hashes = {file["name"]: file["sha256"] for file in read_json(folder / "manifest.json")["files"]}
     assert hashes == {name: hashlib.sha256(content).hexdigest() for name, content in hub.listed.items()}
 
@@ -144,7 +146,7 @@ def test_a_download_broken_off_goes_on_later_with_the_same_revision(
     with pytest.raises(UserError) as caught:
         fetch(workspace, hub, reporter)
     assert caught.value.code == "download.no_network"
-    state = base_files.state(workspace)
+    state = MODELS.state(workspace.models, XTTS_V2)
     assert state.status == "partial" and 50_000 < state.done_bytes < state.total_bytes
     hub.cut, hub.asked = {}, []
     assert_whole(fetch(workspace, hub, reporter), hub)
@@ -166,8 +168,8 @@ def test_a_damaged_file_is_refused_and_only_it_is_fetched_anew(
     with pytest.raises(UserError, match=re.escape(name)) as caught:
         fetch(workspace, hub, reporter)
     assert caught.value.code == "download.damaged"
-    assert base_files.state(workspace).status == "partial" and not (workspace.models / XTTS_V2).exists()
-    kept = {path.name for path in base_files.partial_folder(workspace, XTTS_V2).iterdir()} - {"plan.json"}
+    assert MODELS.state(workspace.models, XTTS_V2).status == "partial" and not (workspace.models / XTTS_V2).exists()
+    kept = {path.name for path in partial_folder(workspace.models, XTTS_V2).iterdir()} - {"plan.json"}
     assert name not in kept
     hub.files[name], hub.asked = good, []
     assert_whole(fetch(workspace, hub, reporter), hub)
@@ -178,7 +180,7 @@ def test_stop_keeps_what_has_come(workspace: Workspace, hub: Hub, reporter: Repo
     reporter.job.stop()
     with pytest.raises(Cancelled):
         fetch(workspace, hub, reporter)
-    assert base_files.state(workspace).status == "partial"
+    assert MODELS.state(workspace.models, XTTS_V2).status == "partial"
 
 
 def test_without_a_network_the_host_is_named(workspace: Workspace, hub: Hub, reporter: Reporter) -> None:
@@ -207,14 +209,14 @@ def test_a_full_disk_is_seen_before_the_download(
 
 def test_nothing_is_fetched_before_a_person_agreed_to_the_licence(project: Project, hub: Hub) -> None:
     with pytest.raises(UserError) as caught:
-        base_files.start_download(project, hub=hub.url)
+        start_download(project, XTTS_V2, hub=hub.url)
     assert caught.value.code == "base.license" and "coqui.ai/cpml" in caught.value.hint
     assert hub.asked == [] and project.all_jobs() == []
-    assert not base_files.license_accepted(project.workspace)
+    assert not MODELS.license_accepted(project.workspace.models, XTTS_V2)
 
-    base_files.accept_license(project.workspace)
-    assert base_files.license_accepted(project.workspace)
-    view = base_files.start_download(project, hub=hub.url).wait(60)
+    MODELS.accept_license(project.workspace.models, XTTS_V2)
+    assert MODELS.license_accepted(project.workspace.models, XTTS_V2)
+    view = start_download(project, XTTS_V2, hub=hub.url).wait(60)
     assert view.status == "done", view
     assert_whole(project.workspace.models / XTTS_V2, hub)
 
@@ -229,28 +231,28 @@ def _wait(job: Job) -> Any:
 
 
 def test_a_local_folder_is_as_good_as_a_download(starter: Path, workspace: Workspace, tmp_path: Path) -> None:
-    base_id = base_files.use_local_folder(starter)
-    assert base_files.base_folder(workspace, base_id) == starter
+    base_id = MODELS.local(starter)
+    assert MODELS.folder(workspace.models, base_id) == starter
     with pytest.raises(UserError) as caught:
-        base_files.use_local_folder(tmp_path)
+        MODELS.local(tmp_path)
     assert caught.value.code == "base.missing_file"
     for path in starter.iterdir():
         (tmp_path / path.name).write_bytes(b'{"model": "vits"}' if path.name == "config.json" else b"")
     with pytest.raises(UserError) as caught:
-        base_files.use_local_folder(tmp_path)
+        MODELS.local(tmp_path)
     assert caught.value.code == "base.broken"
 
 
 @pytest.mark.parametrize("base_id", ["no-such", "../../etc", ""])
 def test_unknown_bases_are_refused(workspace: Workspace, base_id: str) -> None:
     with pytest.raises(UserError) as caught:
-        base_files.base_folder(workspace, base_id)
+        MODELS.folder(workspace.models, base_id)
     assert caught.value.code == "base.unknown"
 
 
 def test_what_a_page_asks_imports_no_model_library() -> None:
     code = (
-        "import sys, core.speech; from core.engines import registry; registry.bases().BASES; registry.missing()\n"
+        "import sys, core.speech; from core.engines import registry as r; r.bases('xtts').catalog; r.missing('xtts')\n"
         "print([name for name in ('torch', 'TTS', 'transformers', 'peft', 'gradio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

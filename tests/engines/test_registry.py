@@ -11,20 +11,20 @@ from core.errors import UserError
 def test_xtts_is_described() -> None:
     info = registry.info("xtts")
     assert len(info.languages) == 17 and info.sample_rate == 24_000
-    assert info.clip_seconds == (0.5, 11.6) and info.max_text_tokens == 200
+    assert info.clip_seconds == (0.5, 11.6) and info.clip_rate == 22_050
 
 
 @pytest.mark.parametrize(
     ("asked", "code"), [("en", "en"), ("en-US", "en"), ("pt-BR", "pt"), ("pt_br", "pt"), ("zh", "zh-cn"), ("JA", "ja")]
 )
 def test_language_codes_are_understood(asked: str, code: str) -> None:
-    assert registry.language_code(asked) == code
+    assert registry.language_code(asked, "xtts") == code
 
 
 @pytest.mark.parametrize("asked", ["", "xx", "english"])
 def test_unknown_languages_are_refused(asked: str) -> None:
     with pytest.raises(UserError) as caught:
-        registry.language_code(asked)
+        registry.language_code(asked, "xtts")
     assert caught.value.code == "engine.language"
 
 

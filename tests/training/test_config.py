@@ -78,11 +78,11 @@ def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config
     ],
 )
 def test_the_preset_follows_from_the_card(vram_gb: float | None, expected: str) -> None:
-    assert choose(vram_gb).id == expected
+    assert choose(vram_gb, "xtts").id == expected
 
 
 def test_every_preset_is_valid_and_takes_overrides() -> None:
-    for one in presets():
+    for one in presets("xtts"):
         assert one.config().max_steps >= one.config().save_every
         assert one.config({"max_steps": 9}).max_steps == 9
     with pytest.raises(UserError, match="xtts-cpu"):
@@ -92,7 +92,7 @@ def test_every_preset_is_valid_and_takes_overrides() -> None:
 def test_the_whole_model_learns_slowly_and_only_if_wished() -> None:
     whole = preset("xtts-full-16gb")
     assert whole.config().train_what == "full" and whole.config().learning_rate <= 1e-5
-    assert not whole.suggested and presets()[-1] == whole and choose(16.0).config().train_what == "lora"
+    assert not whole.suggested and presets("xtts")[-1] == whole and choose(16.0, "xtts").config().train_what == "lora"
 
 
 def test_every_setting_has_a_range_and_a_group() -> None:
@@ -118,16 +118,16 @@ def test_every_setting_and_preset_is_labelled(language: str) -> None:
     texts = merged(language)
     for name in XttsTrainConfig.model_fields:
         assert texts["training"][name] and texts["training"][f"{name}_help"], name
-    for one in presets():
+    for one in presets("xtts"):
         assert texts["presets"][f"{one.id}.label"] and texts["presets"][f"{one.id}.description"], one.id
 
 
 def test_held_out_sentences_come_from_the_language_then_from_the_validation_set() -> None:
-    three = held_out("en", ["Yes.", "A sentence of the validation set, long enough to hear something."], 5)
+    three = held_out("en", ["Yes.", "A sentence of the validation set, long enough to hear something."], 5, "xtts")
     assert len(three) == 5 and "train" in three[0]
     assert three[3].startswith("A sentence") and three[4] == "Yes."
-    assert held_out("pt-BR", [], 3)[0].startswith("O trem")
-    assert held_out("hi", ["एक वाक्य"], 3) == ["एक वाक्य"]
+    assert held_out("pt-BR", [], 3, "xtts")[0].startswith("O trem")
+    assert held_out("hi", ["एक वाक्य"], 3, "xtts") == ["एक वाक्य"]
 
 
 EARLIER = Path(__file__).resolve().parents[1] / "data" / "runs" / "calm-0.2"

@@ -12,7 +12,7 @@ from benchmarks.memory import counted, fake_session, flops, longest, update
 from core.engines.xtts.options import XttsTrainConfig
 from core.training.presets import presets
 
-CARDS = [one for one in presets() if one.min_vram_gb]
+CARDS = [one for one in presets("xtts") if one.min_vram_gb]
 
 
 @pytest.mark.parametrize("preset", CARDS, ids=[one.id for one in CARDS])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engines.registry import texts
+from core.project_engine import read_text
 from core.workspace import Project
 from ui import html
 from ui.i18n import Translator
@@ -19,7 +19,7 @@ def model_reads(t: Translator, project: Project, text: str, language: str = "") 
     """
     if not text:
         return ""
-    reading = texts(project.info.engine).look(project, text, language)
+    reading = read_text(project, text, language)
     if reading.unknown:
         return html.notice(t("speak.cannot_read", characters=reading.unknown), "warn")
     if not reading.differs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.engines.registry import info
 from core.speech import Export, Take
 from core.voices import how_to_load
 from core.workspace import Project
@@ -41,7 +42,8 @@ def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> 
 def _export(t: Translator, project: Project, one: Export) -> str:
     sample = audio_url(project.slug, "export", one.id, one.sample.name)
     noise = "" if one.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
-    how = html.details(t("speak.how_to_load"), f'<pre class="vw-log">{html.e(how_to_load(one))}</pre>')
+    package = info(project.info.engine).export_package
+    how = html.details(t("speak.how_to_load", package=package), f'<pre class="vw-log">{html.e(how_to_load(one))}</pre>')
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(one.id)}"><div class="vw-spread"><b>{html.e(one.name)}</b>'
         f'<span class="vw-dim">{html.e(t.moment(one.at))}</span></div>{html.player(sample, one.name)}{noise}'

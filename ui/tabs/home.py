@@ -13,6 +13,7 @@ from core.jobs.job import Job
 from core.road import ProjectCard
 from core.workspace import Project
 from ui import html
+from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
@@ -44,7 +45,7 @@ def _act(page: Page, evt: gr.EventData) -> str:
     workspace = page.workspace
     if evt.do == "create":
         fields = json.loads(evt.value)
-        made = workspace.create(fields["name"], fields["language"])
+        made = workspace.create(fields["name"], fields["language"], fields.get("engine", registry.DEFAULT))
         return html.arrive(f"project={made.slug}&tab=sources", str(made.info.created))
     if evt.do == "demo":
         from core import demo
@@ -79,17 +80,26 @@ def _new(page: Page, cards: list[ProjectCard]) -> str:
     stamp = max((card.created for card in cards if not card.demo), default=0.0)
     spoken = "".join(
         f'<option value="{code}"{" selected" if code == t("home.default_language") else ""}>'
-        f"{html.e(t(f'languages.{code}'))}</option>"
-        for code in registry.info().languages
+        f"{html.e(t.get(f'languages.{code}', code))}</option>"
+        for code in registry.languages()
     )
     name, language = html.e(t("home.name")), html.e(t("home.language"))
     return (
         f'<form class="vw-card" data-key="new{stamp}" data-do="create"><h3>{html.e(t("home.new"))}</h3>'
         f'<label class="vw-field"><span>{name}</span><input type="text" name="name" required maxlength="80"'
         f' autocomplete="off" placeholder="{html.e(t("home.name_example"))}"></label>'
-        f'<label class="vw-field"><span>{language}</span><select name="language">{spoken}</select></label>'
+        f'<label class="vw-field"><span>{language}</span><select name="language">{spoken}</select></label>{_engine(t)}'
         f'<button type="submit" class="vw-btn wide" id="create-project">{html.e(t("home.create"))}</button></form>'
     )
+
+
+def _engine(t: Translator) -> str:
+    """Which model the voice is made with, where there is more than one."""
+    if len(registry.engines()) == 1:
+        return ""
+    names = "".join(f'<option value="{one.name}">{html.e(one.label)}</option>' for one in registry.engines())
+    label = html.e(t("home.engine"))
+    return f'<label class="vw-field"><span>{label}</span><select name="engine">{names}</select></label>'
 
 
 def _demo_job(page: Page) -> tuple[Project, Job] | None:

@@ -9,7 +9,7 @@ import gradio as gr
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
 from core.jobs.job import Job
-from core.speech import best_references, exports, license_note, remove_take, start_export, start_speak, takes
+from core.speech import best_references, exports, remove_take, start_export, start_speak, takes
 from core.voices import VoiceChoice, reference_clips, voice, voices
 from core.workspace import Project
 from ui import html
@@ -17,6 +17,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job, job_panel, why_busy
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.base_model import license_note
 from ui.parts.choice import select
 from ui.parts.model_reads import model_reads
 from ui.parts.takes import download_link, export_cards, take_cards
@@ -63,7 +64,7 @@ def build(page: Page) -> Tab:
             **read(project, said, query),
             setup: _setup(t, project, query),
             references: gr.update(choices=offered, value=kept),
-            about_export: _about_export(t),
+            about_export: _about_export(t, info(project.info.engine).export_package),
             exported: export_cards(t, project, exports(project)),
             spoken: take_cards(t, project, takes(project)),
             **_jobs(project, query),
@@ -143,8 +144,9 @@ def _name(t: Translator, one: VoiceChoice) -> str:
     return f"{one.title} · {step_name(t, one.step)}"
 
 
-def _about_export(t: Translator) -> str:
-    return f'<h3>{html.e(t("speak.export_title"))}</h3><p class="vw-dim">{html.e(t("speak.export_help"))}</p>'
+def _about_export(t: Translator, package: str) -> str:
+    help_ = html.e(t("speak.export_help", package=package))
+    return f'<h3>{html.e(t("speak.export_title"))}</h3><p class="vw-dim">{help_}</p>'
 
 
 def _speaking(t: Translator, project: Project) -> str:
@@ -181,5 +183,5 @@ def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> s
     made = next((one for one in exports(project) if one.id == result.get("export")), None)
     done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
     panel = _panel(t, project, job, done, download_link(t, project, made) if made else "")
-    note = f'<p class="vw-dim">{html.e(t.get("speak.license", license_note(project)))}</p>'
+    note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
     return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.why(busy)}{panel}{note}'

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 from starlette.datastructures import Headers
 
 from core import connection, doctor
 from core.doctor import Finding
+from core.engines.bases import BaseState
 from core.engines.registry import bases, engines
 from core.workspace import Project
 from ui import html, visitor
@@ -16,6 +15,7 @@ from ui.i18n import Translator
 from ui.login import SESSION, SESSIONS
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.base_model import license_note
 from ui.proxy_headers import CONNECTION
 from ui.sessions import Session
 
@@ -79,9 +79,8 @@ def _models(page: Page) -> str:
     t = page.t
     lines = []
     for engine in engines():
-        files = bases(engine.name)
-        for base_id in files.BASES:
-            lines.append(f"<li>{_model(t, files.state(page.workspace, base_id))}</li>")
+        models = bases(engine.name)
+        lines += [f"<li>{_model(t, models.state(page.workspace.models, id_))}</li>" for id_ in models.catalog]
     lead = html.go(t("system.to_train"), "train", style="")
     return (
         f'<section class="vw-card"><h3>{html.e(t("system.models"))}</h3>'
@@ -89,14 +88,14 @@ def _models(page: Page) -> str:
     )
 
 
-def _model(t: Translator, state: Any) -> str:
+def _model(t: Translator, state: BaseState) -> str:
     label = state.base.label
     done, total = (round(size / 1_000_000) for size in (state.done_bytes, state.total_bytes))
     if state.status == "ready":
         return html.light("good", t("system.model_ready", label=label, megabytes=t.number(total)))
     if state.status == "partial":
         return html.light("fair", t("system.model_partial", label=label, done=t.number(done), total=t.number(total)))
-    key = "system.model_missing" if state.base.repository else "system.model_starter"
+    key = "system.model_missing" if not state.base.is_made else "system.model_starter"
     return html.light("none", t(key, label=label))
 
 
@@ -143,6 +142,8 @@ def _login(t: Translator, session: Session, is_own: bool) -> str:
 
 
 def _about(t: Translator) -> str:
-    lines = (t("system.about_text", version=doctor.version()), t("system.about_license"), t("system.about_demo"))
+    licenses = (f"{engine.label}: {license_note(t, engine)}" for engine in engines())
+    lines = [t("system.about_text", version=doctor.version()), *licenses]
+    lines += [t("system.about_consent"), t("system.about_demo")]
     text = "".join(f"<p>{html.e(line)}</p>" for line in lines)
     return f'<section class="vw-card"><h3>{html.e(t("system.about"))}</h3>{text}</section>'

@@ -10,7 +10,7 @@ import gradio as gr
 
 from core import hardware
 from core.dataset.freeze import DatasetInfo, datasets
-from core.engines.registry import FIRST, bases, preload, train_config
+from core.engines.registry import DEFAULT, bases, preload, train_config
 from core.errors import UserError
 from core.training.cost import estimate
 from core.training.presets import Preset, choose, preset, presets
@@ -22,7 +22,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
-from ui.parts.base_model import act_on_base, base_panel, base_ready
+from ui.parts.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.parts.choice import select
 from ui.parts.training_control import act_on_run
 from ui.parts.training_view import run_chooser, run_view
@@ -43,12 +43,13 @@ class Chosen:
     def read(cls, project: Project, query: str) -> Chosen:
         """From the address, or what suits best where it is silent or out of date."""
         view, frozen, all_runs = view_of(query), datasets(project), runs(project)
-        known = {one.id: one for one in presets()}
+        engine = project.info.engine
+        known = {one.id: one for one in presets(engine)}
         cards = hardware.cards()
-        suited = choose(cards[0].total_gb if cards else None)
+        suited = choose(cards[0].total_gb if cards else None, engine)
         base = view.get("base", "")
         return cls(
-            base if base in BASES else _default_base(project),
+            base if base in _bases(project) else _default_base(project),
             next((one.id for one in frozen if one.id == view.get("dataset")), frozen[0].id if frozen else ""),
             known.get(view.get("preset", ""), suited),
             next((one for one in all_runs if one.id == view.get("run")), _at_work(all_runs)),
@@ -57,14 +58,16 @@ class Chosen:
         )
 
 
-BASES = ("xtts-v2", "starter", "folder")
+def _bases(project: Project) -> list[str]:
+    return [*bases(project.info.engine).catalog, "folder"]
 
 
 def _default_base(project: Project) -> str:
     if runs(project):
         last = runs(project)[0].base_id
-        return last if last in BASES else "folder"
-    return "starter" if project.info.demo else "xtts-v2"
+        return last if last in _bases(project) else "folder"
+    models = bases(project.info.engine)
+    return models.small if project.info.demo else models.default
 
 
 def _at_work(all_runs: list[Run]) -> Run | None:
@@ -88,13 +91,13 @@ def build(page: Page) -> Tab:
     with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=2, min_width=320):
             setup = Panel()
-            folder = gr.Textbox(label=t("train.folder"), info=t("train.folder_help"), visible=False)
+            folder = gr.Textbox(label=t("train.folder"), visible=False)
             base = Panel()
             name = gr.Textbox(label=t("train.name"), placeholder=t("train.name_example"), max_length=80)
             cost = Panel()
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
-                model = train_config(FIRST)
+                model = train_config(DEFAULT)
                 form = Form(t, model, "training", model.form_fields(), typed=True)
             filled = gr.Textbox(visible=False)
             actions = Panel()
@@ -116,8 +119,8 @@ def build(page: Page) -> Tab:
             updates |= form.differing(filling, given) | {filled: key}
             given = tuple(filling[one] for one in form.inputs)
         return updates | {
-            setup: _setup(t, chosen),
-            folder: gr.update(visible=chosen.base == "folder"),
+            setup: _setup(t, project, chosen),
+            folder: gr.update(visible=chosen.base == "folder", info=t("train.folder_help", files=_files(project))),
             base: base_panel(t, project, chosen.base),
             **show_changes(project, chosen, *given),
             **_live(project, chosen),
@@ -147,13 +150,13 @@ def build(page: Page) -> Tab:
         return show_changes(project, Chosen.read(project, query), *given) if project else {}
 
     def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
-        if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do):
+        if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
             return None
         if act_on_run(project, evt):
             return None
         chosen = Chosen.read(project, query)
         if evt.do == "start":
-            base_id = bases(project.info.engine).use_local_folder(path) if chosen.base == "folder" else chosen.base
+            base_id = bases(project.info.engine).local(path) if chosen.base == "folder" else chosen.base
             form.parse(given)  # names a bad number by its label
             changed = form.changed(given, chosen.preset.values)
             device = page.settings.device
@@ -193,19 +196,27 @@ def _lead(t: Translator, project: Project | None) -> str:
     return ""
 
 
-def _setup(t: Translator, chosen: Chosen) -> str:
-    cards = hardware.cards()
-    suited = choose(cards[0].total_gb if cards else None).id
-    names = [(one, t(f"train.base_{one.replace('-', '_')}")) for one in BASES]
+def _files(project: Project) -> str:
+    return ", ".join(bases(project.info.engine).required)
+
+
+def _setup(t: Translator, project: Project, chosen: Chosen) -> str:
+    cards, engine = hardware.cards(), project.info.engine
+    suited = choose(cards[0].total_gb if cards else None, engine).id
+    names = [(one, base_name(t, project, one)) for one in bases(engine).catalog]
+    names.append(("folder", t("train.base_folder")))
     frozen = [
         (one.id, t("train.dataset_line", id=one.id[:6], minutes=t.minutes(one.seconds), at=t.moment(one.at)))
         for one in chosen.all_datasets
     ]
-    sizes = [(one.id, t(one.label_key) + (f" · {t('train.suits')}" if one.id == suited else "")) for one in presets()]
+    sizes = [
+        (one.id, t.get(one.label_key, one.id) + (f" · {t('train.suits')}" if one.id == suited else ""))
+        for one in presets(engine)
+    ]
     return (
         select(t("train.base"), "base", names, chosen.base)
         + select(t("train.dataset"), "dataset", frozen, chosen.dataset)
-        + select(t("train.preset"), "preset", sizes, chosen.preset.id, help=t(chosen.preset.description_key))
+        + select(t("train.preset"), "preset", sizes, chosen.preset.id, help=t.get(chosen.preset.description_key, ""))
     )
 
 

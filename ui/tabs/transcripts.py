@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core import review
-from core.engines.registry import info
+from core.engines.registry import languages
 from core.jobs.job import JobView
 from core.records import ClipFilter, Totals
 from core.transcription import registry
@@ -81,7 +81,7 @@ def _settings(page: Page) -> list[Any]:
     models = [(t("transcripts.by_quality"), "")]
     models += [(t.get(one.label_key, one.id), one.id) for one in registry.models(page.workspace)]
     spoken = [(t("transcripts.project_language"), ""), (t("transcripts.detect"), "auto")]
-    spoken += [(t(f"languages.{code}"), code) for code in info().languages]
+    spoken += [(t.get(f"languages.{code}", code), code) for code in languages()]
     with gr.Row():
         model = gr.Dropdown(
             models,

@@ -1,1 +1,1 @@
-"""The XTTS engine. `base_files` is light; all other modules here import torch and coqui-tts."""
+"""The XTTS engine. `light`, and what it imports, brings neither torch nor coqui-tts; `engine` does."""

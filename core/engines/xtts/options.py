@@ -105,6 +105,3 @@ class XttsTrainConfig(TrainConfig):
         if self.reference_min_s > self.reference_max_s:
             raise ValueError("reference_min_s must not be longer than reference_max_s")
         return self
-
-
-OPTIONS = XttsTrainConfig

@@ -9,21 +9,21 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from core.engines.base import Reading, TextCheck, TextProblem
 from core.engines.registry import info, language_code
-from core.engines.xtts.base_files import base_place, usual_base
 from core.engines.xtts.spelling import letters_of_numbers, lowercase, spell
 from core.engines.xtts.starter_vocabulary import starter_vocabulary
 from core.errors import UserError
 from core.text import clean, describe_characters
-from core.workspace import Project
 
 VERSION = 2  # raise when the same text comes to be read otherwise
-MAX_TOKENS = info("xtts").max_text_tokens
+MAX_TOKENS = 200
 _LATIN_SCRIPTED = ("zh", "ja", "ko")
 # Signs that only shape a sentence, and what stands for them where a vocabulary lacks them.
 _STANDS_FOR = {
@@ -45,14 +45,6 @@ _LONGEST_WORD = 12  # no digit or sign becomes longer in any language
 _SHAPES = ("Ps", "Pe", "Pi", "Pf", "Cf")  # brackets and quotation marks make no sound
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why a text cannot be read: ``kind`` is no_words, unknown_characters or too_many_tokens."""
-
-    kind: str
-    values: dict[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
     """A base's tokenizer, and the letters, commas and stops that have a token of their own in it."""
@@ -61,12 +53,12 @@ class Vocabulary:
     letters: frozenset[str]
 
 
-def vocabulary(project: Project) -> Vocabulary:
-    """That of the base a project will most likely be trained on; the starter's while there is none yet."""
+def vocabulary(base: Path) -> Vocabulary:
+    """That of a base; the starter's while it is not there yet."""
     try:
-        path = base_place(project.workspace, usual_base(project)) / "vocab.json"
+        path = base / "vocab.json"
         return _load(str(path), path.stat().st_mtime_ns)
-    except (OSError, ValueError, UserError):
+    except (OSError, ValueError):
         return _load("", 0)
 
 
@@ -92,46 +84,38 @@ def code_for(tokenizer: Tokenizer, language: str) -> str:
     # Coqui cuts a language at its hyphen.
     if own not in info("xtts").languages and own.isalpha() and tokenizer.token_to_id(f"[{own}]") is not None:
         return own
-    return language_code(language)
+    return language_code(language, "xtts")
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the model will read, whether that differs by more than capitals and signs that make no sound from what is
-    written, and the characters it has no sound for, named."""
+class XttsTexts:
+    """See `core.engines.base.TextFrontend`."""
 
-    text: str
-    differs: bool
-    unknown: str
+    def read(self, base: Path, text: str, language: str) -> Reading:
+        """What the model will read of a text."""
+        tokenizer = vocabulary(base).tokenizer
+        try:
+            code = code_for(tokenizer, language)
+            spelled, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
+        except (UserError, ImportError):
+            return Reading(clean(text), False, "")
+        return Reading(spelled, _words(spelled, code) != _words(text, code), describe_characters(unknown))
 
-
-def look(project: Project, text: str, language: str = "") -> Look:
-    """How the model will read a text, for a page; quick. ``language`` is the project's if empty."""
-    tokenizer = vocabulary(project).tokenizer
-    try:
-        code = code_for(tokenizer, language or project.info.language)
-        read, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
-    except (UserError, ImportError):
-        return Look(clean(text), False, "")
-    return Look(read, _words(read, code) != _words(text, code), describe_characters(unknown))
+    def check(self, base: Path, language: str) -> TextCheck:
+        """Judges texts as the training on this base will (`problem`); each text once."""
+        vocab = vocabulary(base)
+        try:
+            code = code_for(vocab.tokenizer, language)
+        except UserError:
+            return lambda text: None  # no base speaks the language: that is said when training starts
+        return lambda text: None if _is_plain(text, vocab.letters, code) else _cached_problem(vocab, text, code)
 
 
 def _words(text: str, code: str) -> str:
     return "".join(sign for sign in lowercase(text, code) if sign.isalnum() or unicodedata.category(sign)[0] == "S")
 
 
-def text_check(project: Project) -> Callable[[str], Problem | None]:
-    """Judges texts as the training of this project will (`problem`); what was judged is remembered."""
-    vocab = vocabulary(project)
-    try:
-        code = code_for(vocab.tokenizer, project.info.language)
-    except UserError:
-        return lambda text: None  # no base speaks the language: that is said when training starts
-    return lambda text: None if _is_plain(text, vocab.letters, code) else _cached_problem(vocab, text, code)
-
-
 @functools.lru_cache(maxsize=50_000)
-def _cached_problem(vocab: Vocabulary, text: str, code: str) -> Problem | None:
+def _cached_problem(vocab: Vocabulary, text: str, code: str) -> TextProblem | None:
     return problem(vocab.tokenizer, text, code)
 
 
@@ -161,17 +145,16 @@ def unknown_characters(tokenizer: Tokenizer, text: str, language: str) -> str:
     return _unknown(tokenizer, reading, language, _tokens(tokenizer, reading, language))
 
 
-def problem(tokenizer: Tokenizer, text: str, language: str) -> Problem | None:
+def problem(tokenizer: Tokenizer, text: str, language: str) -> TextProblem | None:
     """Why the model cannot read a text of a clip, or None."""
     reading = normalize(tokenizer, text, language)
     if not any(character.isalnum() for character in reading):
-        return Problem("no_words", {"written": text})
+        return TextProblem("no_words", {"written": text})
     tokens = _tokens(tokenizer, reading, language)
     if unknown := _unknown(tokenizer, reading, language, tokens):
-        return Problem("unknown_characters", {"characters": describe_characters(unknown)})
-    return (
-        Problem("too_many_tokens", {"tokens": len(tokens), "limit": MAX_TOKENS}) if len(tokens) > MAX_TOKENS else None
-    )
+        return TextProblem("unknown_characters", {"characters": describe_characters(unknown)})
+    too_long = TextProblem("too_many_tokens", {"tokens": len(tokens), "limit": MAX_TOKENS})
+    return too_long if len(tokens) > MAX_TOKENS else None
 
 
 def _tokens(tokenizer: Tokenizer, reading: str, language: str) -> list[int]:

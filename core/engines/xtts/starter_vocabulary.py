@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import Whitespace
 
-from core.engines.registry import XTTS_LANGUAGES
+from core.engines.registry import info
 
 # What the cleaners leave of the 17 languages: Chinese, Japanese and Korean arrive in Latin letters.
 _RANGES = (
@@ -24,7 +24,7 @@ _MERGES = (
 
 def starter_vocabulary() -> Tokenizer:
     """A tokenizer of the same form as the published one's."""
-    special = ["[STOP]", "[UNK]", "[SPACE]", *(f"[{language}]" for language in XTTS_LANGUAGES)]
+    special = ["[STOP]", "[UNK]", "[SPACE]", *(f"[{language}]" for language in info("xtts").languages)]
     letters = [chr(code) for first, last in _RANGES for code in range(first, last + 1)]
     characters = dict.fromkeys(string.printable[:36] + string.punctuation + _SIGNS + "".join(letters))
     merges = [(left, right) for left, right in (pair.split(" ") for pair in _MERGES.split(","))]

@@ -6,6 +6,7 @@ import re
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
+from core.engines.base import TextProblem
 from core.engines.registry import info
 from core.engines.xtts import reading
 from core.errors import UserError
@@ -76,7 +77,7 @@ def unknown_characters(tokenizer: VoiceBpeTokenizer, text: str, language: str) -
     return reading.unknown_characters(tokenizer.tokenizer, text, language)
 
 
-def text_problem(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> reading.Problem | None:
+def text_problem(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> TextProblem | None:
     """Why the model cannot learn from a text, or None (`reading.problem`).
 
     Raises:
@@ -92,10 +93,9 @@ def pieces(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[str]:
     The limits are the engine's token limit and coqui's character limit of the language.
     """
     most_characters = tokenizer.char_limits.get(language.split("-")[0], _MOST_CHARACTERS)
-    most_tokens = info("xtts").max_text_tokens
 
     def fits(part: str) -> bool:
-        return len(part) <= most_characters and len(tokens(tokenizer, part, language)) <= most_tokens
+        return len(part) <= most_characters and len(tokens(tokenizer, part, language)) <= reading.MAX_TOKENS
 
     def cut(part: str, level: int) -> list[str]:
         if fits(part):

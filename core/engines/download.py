@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from core.download import PAUSE_S, Downloader, RemoteFile
-from core.engines.xtts.base_files import FILES, HUB, Base, partial_folder, planned
+from core.engines.bases import HUB, Base, partial_folder, planned
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
-from core.workspace import Workspace
 
 
-def download(workspace: Workspace, base: Base, reporter: Reporter, *, hub: str = HUB, pause_s: float = PAUSE_S) -> Path:
+def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pause_s: float = PAUSE_S) -> Path:
     """Fetch all files of ``base`` and put the folder in place; returns it.
 
     ``manifest.json`` keeps size and SHA-256 of each, so that a later check needs no network.
@@ -24,7 +23,7 @@ def download(workspace: Workspace, base: Base, reporter: Reporter, *, hub: str =
         UserError: see `core.download.Downloader`. DiskFull: ``download.no_room``.
         Cancelled: Stop was pressed; what has come stays.
     """
-    target, partial = workspace.models / base.id, partial_folder(workspace, base.id)
+    target, partial = models / base.id, partial_folder(models, base.id)
     partial.mkdir(parents=True, exist_ok=True)
     downloader = Downloader(base.label, reporter.check_stop, pause_s)
     reporter.progress("contacting_hub", 0, 1)
@@ -52,15 +51,15 @@ def download(workspace: Workspace, base: Base, reporter: Reporter, *, hub: str =
 
 def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> tuple[str, list[RemoteFile]]:
     """The exact revision and its files; kept beside the files, so that a resumed download fetches the same ones."""
-    plan = planned(partial)
+    plan = planned(partial, base)
     if plan is None:
         place = f"{hub}/api/models/{base.repository}"
         revision = str(downloader.get_json(f"{place}/revision/{base.revision}")["sha"])
         listing = downloader.get_json(f"{place}/tree/{revision}")
         entries = {entry["path"]: entry for entry in listing if entry.get("type") == "file"}
-        if missing := [name for name in FILES if name not in entries]:
+        if missing := [name for name in base.files if name not in entries]:
             raise downloader.refused(base.repository, f"no {missing[0]}")
-        plan = revision, [(name, int(entries[name]["size"]), _digest(entries[name])) for name in FILES]
+        plan = revision, [(name, int(entries[name]["size"]), _digest(entries[name])) for name in base.files]
         listed = [{"name": name, "size": size, "digest": digest} for name, size, digest in plan[1]]
         write_json(partial / "plan.json", {"revision": revision, "files": listed})
     place = f"{hub}/{base.repository}/resolve/{plan[0]}"
