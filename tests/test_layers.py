@@ -161,6 +161,23 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+def test_no_place_outside_an_engines_own_folder_knows_its_name() -> None:
+    """What people read (`ui/i18n`) may, and the registry has to."""
+    registry = ROOT / "core" / "engines" / "registry.py"
+    engines = [folder for folder in registry.parent.iterdir() if (folder / "__init__.py").exists()]
+    names = re.compile("|".join([*(folder.name for folder in engines), "coqui"]), re.IGNORECASE)
+    scripts = [*(ROOT / "ui" / "assets").iterdir(), *(ROOT / "ui" / "parts").glob("*.js"), ROOT / "launch.sh"]
+    shared = [file for file in (*CODE, *scripts) if file != registry and not set(engines) & set(file.parents)]
+    assert len(shared) > 200
+    places = [
+        f"{file.relative_to(ROOT)}:{number}: {line}"
+        for file in shared
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if names.search(line)
+    ]
+    assert not places, "\n".join(places)
+
+
 def test_the_starter_stays_short() -> None:
     assert len((ROOT / "webui.py").read_text().splitlines()) < 60
 

@@ -2,7 +2,7 @@
 
 The first of them is the run's job as ever: it prepares, evaluates, speaks, saves and tells. The others hold the same
 model. Before each call that changes what is learnt the first one says which, and all make it together, each on its
-share of the clips (`core/engines/xtts/ranks.py`). So neither loop nor recovery need know that there are several.
+share of the clips, as the engine divides them. So neither loop nor recovery need know that there are several.
 """
 
 from __future__ import annotations
