@@ -34,7 +34,7 @@ class Form:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = extra.get("unit", "")
         label = self.t.get(f"{self.section}.{name}", name) + (f" ({unit})" if unit else "")
-        shared = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", "") or None}
+        shared = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None}
         value = field.get_default(call_default_factory=True)
         low, high = _bounds(field)
         if self.typed and field.annotation in (int, float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import gradio as gr
 
 from core import hardware
 from core.dataset.freeze import DatasetInfo, datasets
-from core.engines.registry import DEFAULT, bases, preload, train_config
+from core.engines.registry import DEFAULT, bases, engines, preload, train_config
 from core.errors import UserError
 from core.training.cost import estimate
 from core.training.presets import Preset, choose, preset, presets
@@ -97,13 +98,19 @@ def build(page: Page) -> Tab:
             cost = Panel()
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
-                model = train_config(DEFAULT)
-                form = Form(t, model, "training", model.form_fields(), typed=True)
+                columns, forms = _forms(t)
             filled = gr.Textbox(visible=False)
             actions = Panel()
         with gr.Column(scale=3, min_width=320):
             chooser = Panel()
             live = Panel()
+    inputs = [field for form in forms.values() for field in form.inputs]
+
+    def own(project: Project, given: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
+        """The form of the project's engine, and what stands in it."""
+        form = forms[project.info.engine]
+        fields = set(form.inputs)
+        return form, [value for field, value in zip(inputs, given, strict=True) if field in fields]
 
     def refresh(project: Project | None, query: str, done: str, *given: Any) -> Updates:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
@@ -114,20 +121,22 @@ def build(page: Page) -> Tab:
         chosen = Chosen.read(project, query)
         updates: Updates = {top: heading, body: gr.update(visible=True)}
         key = f"{project.slug}/{chosen.preset.id}"
+        form, values = own(project, given)
         if done != key:
             filling = form.fill(chosen.preset.values)
-            updates |= form.differing(filling, given) | {filled: key}
-            given = tuple(filling[one] for one in form.inputs)
+            updates |= form.differing(filling, values) | {filled: key}
+            updates |= {column: gr.update(visible=name == project.info.engine) for name, column in columns.items()}
+            values = [filling[field] for field in form.inputs]
         return updates | {
             setup: _setup(t, project, chosen),
             folder: gr.update(visible=chosen.base == "folder", info=t("train.folder_help", files=_files(project))),
             base: base_panel(t, project, chosen.base),
-            **show_changes(project, chosen, *given),
+            **show_changes(project, chosen, form, values),
             **_live(project, chosen),
         }
 
-    def show_changes(project: Project, chosen: Chosen, *given: Any) -> Updates:
-        changed = form.changed(given, chosen.preset.values)
+    def show_changes(project: Project, chosen: Chosen, form: Form, values: Sequence[Any]) -> Updates:
+        changed = form.changed(values, chosen.preset.values)
         return {
             cost: _cost(t, project, chosen, changed),
             marks: _marks(t, form, chosen.preset, changed),
@@ -147,7 +156,7 @@ def build(page: Page) -> Tab:
         return _live(project, chosen) | {base: base_panel(t, project, chosen.base)}
 
     def edited(project: Project | None, query: str, *given: Any) -> Updates:
-        return show_changes(project, Chosen.read(project, query), *given) if project else {}
+        return show_changes(project, Chosen.read(project, query), *own(project, given)) if project else {}
 
     def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
@@ -157,8 +166,9 @@ def build(page: Page) -> Tab:
         chosen = Chosen.read(project, query)
         if evt.do == "start":
             base_id = bases(project.info.engine).local(path) if chosen.base == "folder" else chosen.base
-            form.parse(given)  # names a bad number by its label
-            changed = form.changed(given, chosen.preset.values)
+            form, values = own(project, given)
+            form.parse(values)  # names a bad number by its label
+            changed = form.changed(values, chosen.preset.values)
             device = page.settings.device
             job = start_training(
                 project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
@@ -171,20 +181,30 @@ def build(page: Page) -> Tab:
         if project is None:
             return None
         chosen = Chosen.read(project, query)
-        now = dict(zip(form.inputs, given, strict=True))
+        form, values = own(project, given)
         filling = form.fill(chosen.preset.values)
         if evt.id:
-            one = form.inputs[form.names.index(evt.id)]
-            filling = {**now, one: filling[one]}
-        return filling | show_changes(project, chosen, *[filling[one] for one in form.inputs])
+            field = form.inputs[form.names.index(evt.id)]
+            filling = {**dict(zip(form.inputs, values, strict=True)), field: filling[field]}
+        return filling | show_changes(project, chosen, form, [filling[field] for field in form.inputs])
 
     for panel in (actions, live, base):
-        page.on(panel.act, act, [page.view, name, folder, *form.inputs], [name, chooser])
-    page.on(marks.act, reset, [page.view, *form.inputs], [cost, marks, *form.inputs], refresh=False)
-    changes = functools.partial(gr.on, [one.input for one in form.inputs])
-    page.on(changes, edited, [page.view, *form.inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *form.inputs]
-    return Tab("train", outputs, refresh, tick, [page.view, filled, *form.inputs])
+        page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
+    page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
+    changes = functools.partial(gr.on, [field.input for field in inputs])
+    page.on(changes, edited, [page.view, *inputs], [cost, marks], refresh=False)
+    outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *columns.values(), *inputs]
+    return Tab("train", outputs, refresh, tick, [page.view, filled, *inputs])
+
+
+def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
+    """The settings of each engine, one of them seen at a time."""
+    columns, forms = {}, {}
+    for engine in engines():
+        with gr.Column(visible=engine.name == DEFAULT) as columns[engine.name]:
+            model = train_config(engine.name)
+            forms[engine.name] = Form(t, model, "training", model.form_fields(), typed=True)
+    return columns, forms
 
 
 def _lead(t: Translator, project: Project | None) -> str:

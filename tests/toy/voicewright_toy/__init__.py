@@ -12,6 +12,7 @@ INFO = EngineInfo(
     clip_rate=16_000,
     clip_seconds=(0.3, 20.0),
     cut_seconds=(0.5, 4.0),
+    loss_unit="clip",
     requires=("numpy",),
     license_note="Do with it what you like.",
     export_package="toy-player",

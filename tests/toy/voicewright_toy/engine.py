@@ -165,6 +165,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
     """See `core.engines.base.Engine`."""
 
     info = info("toy")
+    bases = LIGHT.bases
 
     def make_base(self, base_id: str, folder: Path) -> None:
         """A tuning fork of 440 Hz."""

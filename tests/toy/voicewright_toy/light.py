@@ -6,6 +6,8 @@ from pathlib import Path
 
 from core.engines.base import LightEngine, Reading, TextCheck, TextProblem
 from core.engines.bases import Base, BaseModels
+from core.engines.options import TrainConfig
+from voicewright_toy.options import ToyTrainConfig
 
 TONE = "tone.json"
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz .,!?'")
@@ -22,7 +24,7 @@ class ToyBases(BaseModels):
         """It hums as it should."""
         return True
 
-    def weights_bytes(self, folder: Path, layers: int | None = None) -> int:
+    def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
         """Next to nothing."""
         return 8
 
@@ -45,4 +47,6 @@ class ToyTexts:
         return problem
 
 
-LIGHT = LightEngine(bases=ToyBases(), texts=ToyTexts(), presets=Path(__file__).parent / "presets")
+LIGHT = LightEngine(
+    bases=ToyBases(), texts=ToyTexts(), options=ToyTrainConfig, presets=Path(__file__).parent / "presets"
+)
