@@ -133,9 +133,18 @@ def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
 
 
 def counted(settings: dict[str, Any]) -> dict[str, float]:
-    """Gigabytes that two updates need at most: weights (the vocoder's too) and everything that comes to them."""
+    """Gigabytes that two updates need at most: weights (the vocoder's too) and everything that comes to them.
+
+    Layers are alike, so the count goes on as it went from two of them to five; `counted_with` counts them all.
+    """
+    few, more = counted_with(2, settings), counted_with(5, settings)
+    return {name: few[name] + (more[name] - few[name]) / 3 * (SIZES.gpt_layers - 2) for name in few}
+
+
+def counted_with(layers: int, settings: dict[str, Any]) -> dict[str, float]:
+    """The same of a model with so many layers, each of them counted."""
     config, vocoder = XttsTrainConfig(**{"precision": "bfloat16", **settings}), _vocoder_bytes()
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode(allow_non_fake_inputs=True), mock.patch.object(SIZES, "gpt_layers", layers):
         session = fake_session(config)
         before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.mean.values]
         weights = sum({one.untyped_storage()._cdata: one.nbytes for one in before}.values()) + vocoder

@@ -14,9 +14,6 @@ from core.errors import Busy, Cancelled, UserError
 from core.jobs import events, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.listening.pairs import audio_file, next_pair
-from core.records import ClipFilter
-from core.road import steps
 from core.tasks.demo import SETTINGS, _Walk
 from core.training.presets import preset
 from core.workspace import Project, Workspace
@@ -134,23 +131,3 @@ def test_stop_ends_the_demo_and_the_part_at_work(workspace: Workspace) -> None:
     assert project.running() is None
     assert not locks.is_locked(demo_lock(workspace))
     assert workspace.project(project.slug).info.demo
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_the_demo_walks_the_whole_road_to_a_pair(workspace: Workspace) -> None:
-    project, job = start_demo(workspace, "pt-BR", "cpu")
-    assert project.info.name == "Demonstração" and project.info.language == "en" and project.info.demo
-    view = job.wait(1500)
-    assert view.status == "done", f"{view.text}\n{job.log_tail()}"
-    assert view.result["steps"] == SETTINGS["max_steps"] and view.result["approved"] >= 35
-    assert [warning.code for warning in view.warnings] == ["demo.noise"]
-    pair = next_pair(project)
-    assert audio_file(project, pair.left).exists() and audio_file(project, pair.right).exists()
-    states = {step.key: step.state for step in steps(project)}
-    assert states["train"] == states["dataset"] == "done" and states["listen"] == "empty"
-    training = project.latest("train")
-    assert training and training.spec()["arguments"]["device"] == "cpu"
-    # Its approvals are one change.
-    assert len(project.store.undo_last()) == view.result["approved"]
-    assert project.store.count(ClipFilter("approved")) == 0

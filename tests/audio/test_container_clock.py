@@ -118,21 +118,20 @@ def test_a_part_is_counted_from_the_containers_zero(
 
 def spliced(folder: Path, wav: Path, ending: str, codec: str, offsets: list[float]) -> Path:
     """Pieces of two seconds, each at its own time, the way a receiver or a browser leaves them out."""
-    lines = ["ffconcat version 1.0"]
-    for number, offset in enumerate(offsets):
-        piece = folder / f"{number}.{ending}"
-        run("-ss", number * 2, "-t", 2, "-i", wav, *codec.split(), "-output_ts_offset", offset, piece)
-        lines += [f"file '{piece}'"]
+    pieces = [folder / f"{number}.{ending}" for number in range(len(offsets))]
+    outputs: list[str | Path] = []
+    for number, (piece, offset) in enumerate(zip(pieces, offsets, strict=True)):
+        shift = ["-output_ts_offset", str(offset)] if ending == "ts" else []  # else the list sets them
+        outputs += ["-ss", str(number * 2), "-t", "2", *codec.split(), *shift, piece]
+    run("-i", wav, *outputs)
     target = folder / f"spliced.{ending}"
     if ending == "ts":  # as recorders write: one after the other
-        target.write_bytes(b"".join((folder / f"{number}.ts").read_bytes() for number in range(len(offsets))))
+        target.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
         return target
     packets = folder / "list.txt"
-    starts = [f"file '{folder / f'{number}.{ending}'}'\ninpoint 0\nduration {gap}" for number, gap in
-              enumerate([*np.diff(offsets), 2])]  # fmt: skip
+    gaps = [*np.diff(offsets), 2]
+    starts = [f"file '{piece}'\ninpoint 0\nduration {gap}" for piece, gap in zip(pieces, gaps, strict=True)]
     packets.write_text("ffconcat version 1.0\n" + "\n".join(starts))
-    for number in range(len(offsets)):  # the list sets the offsets
-        run("-ss", number * 2, "-t", 2, "-i", wav, *codec.split(), folder / f"{number}.{ending}")
     run("-f", "concat", "-safe", "0", "-i", packets, "-c", "copy", target)
     return target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from core.damage import FOLDER
+from core.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -60,12 +64,30 @@ class Server:
             self.process.wait()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server over an empty workspace."""
-    running = Server(tmp_path / "workspace")
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    """The server that tests share, once there is one."""
+    running: list[Server] = []
     yield running
-    running.stop()
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def server(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over an empty workspace: the process of earlier tests, unless one of them has ended it."""
+    if servers and servers[0].process.poll() is not None:
+        servers.clear()
+    if not servers:
+        servers.append(Server(tmp_path_factory.mktemp("server") / "workspace"))
+    yield servers[0]
+    workspace = Workspace(servers[0].workspace)
+    for project in workspace.projects():
+        for job in project.all_jobs():
+            job.force_stop()
+            job.wait(10)
+    for folder in (workspace.projects_folder, workspace.models, workspace.trash, workspace.path / FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

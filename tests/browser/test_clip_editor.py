@@ -28,9 +28,9 @@ _PIXELS = 1132  # the picture's width in a window of 1280
 
 
 @pytest.fixture
-def ana(tmp_path: Path, prompts: Prompts) -> Project:
+def ana(server: Any, tmp_path: Path, prompts: Prompts) -> Project:
     """A project with the first prompts of the bundled recording; the workspace is the one that `server` serves."""
-    project = Workspace(tmp_path / "workspace").create("Ana", "en")
+    project = Workspace(server.workspace).create("Ana", "en")
     samples, rate = read(prompts.recording, 0, prompts.spoken[_PROMPTS][0])
     soundfile.write(tmp_path / "in.wav", samples, rate)
     add_file(project, tmp_path / "in.wav", title="Prompts")
@@ -250,11 +250,9 @@ def test_on_a_phone_borders_are_moved_by_finger_and_nothing_is_too_wide(
 
 
 @pytest.mark.slow
-def test_ten_hours_and_fifty_thousand_clips_are_shown_in_as_much_as_a_screen_holds(
-    tmp_path: Path, server: Any, quiet: Any
-) -> None:
+def test_ten_hours_and_fifty_thousand_clips_are_shown_in_as_much_as_a_screen_holds(server: Any, quiet: Any) -> None:
     page, hours, count = quiet, 10, 50_000
-    project = Workspace(tmp_path / "workspace").create("Ana", "en")
+    project = Workspace(server.workspace).create("Ana", "en")
     seconds = hours * 3600.0
     project.store.add_source(Source("long", "Ten hours", seconds=seconds, sample_rate=16_000))
     project.sources.mkdir()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
 
 
-def test_a_click_puts_a_broken_project_aside_and_brings_records_back(tmp_path: Path, server: Any, page: Any) -> None:
-    workspace = Workspace(tmp_path / "workspace")
+def test_a_click_puts_a_broken_project_aside_and_brings_records_back(server: Any, page: Any) -> None:
+    workspace = Workspace(server.workspace)
     broken, whole = workspace.create("Bruno", "pt"), workspace.create("Ana", "en")
     whole.store.add_source(Source("a", "Morning", seconds=60.0), [], [Clip("a-1", "a", 0.0, 5.0, text="Hello.")])
     (broken.path / "project.json").write_text('{"name": "Bru')

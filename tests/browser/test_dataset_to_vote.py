@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,9 @@ SENTENCE = "Where is the bakery?"
 
 
 @pytest.fixture
-def ana(tmp_path: Path) -> Project:
+def ana(server: Any) -> Project:
     """A project with approved clips; the workspace is the one that `server` serves."""
-    project = Workspace(tmp_path / "workspace").create("Ana", "en")
+    project = Workspace(server.workspace).create("Ana", "en")
     project.store.add_source(Source("a", "Recording", seconds=60.0))
     clips = [
         Clip(f"a-{n:04d}", "a", 6.0 * n, 6.0 * n + 4.0, text=f"Sentence {n}.", status="approved") for n in range(8)

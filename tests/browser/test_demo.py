@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from core.records import ClipFilter
+from core.road import steps
+from core.tasks.demo import SETTINGS
 from core.workspace import Workspace
 from tests.browser.conftest import Server
 from ui.i18n import LANGUAGES, Translator
@@ -16,45 +19,78 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE_MS = 480_000
 
 
-def open_page(chromium: Any, server: Server, language: str, **context: Any) -> tuple[Any, list[str]]:
+def open_page(chromium: Any, server: Server, language: str, path: str = "/", **context: Any) -> tuple[Any, list[str]]:
     """A new page in a browser that asks for ``language``, and the list its console errors go to."""
     page = chromium.new_context(locale=language, **context).new_page()
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(server.url)
-    page.wait_for_selector("#start-demo")
+    page.goto(server.url + path)
+    if path == "/":
+        page.wait_for_selector("#start-demo")
     return page, errors
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_demo_leads_from_its_button_to_a_vote(chromium: Any, server: Server, language: str) -> None:
-    t = Translator(language)
-    page, errors = open_page(chromium, server, language)
-    assert f"/{language}/" in page.url  # the browser's language was chosen
+def play(page: Any) -> None:
+    """Load both sounds of the blind pair; raises if one cannot be played."""
+    assert page.evaluate(
+        "async () => { for (const a of document.querySelectorAll('.vw-ab audio')) { a.load();"
+        " await new Promise((ok, no) => { a.oncanplay = ok; a.onerror = () => no(a.src); }); } return true; }"
+    )
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_leads_from_its_button_over_the_whole_road_to_a_vote(chromium: Any, server: Server) -> None:
+    t = Translator("pt-BR")
+    page, errors = open_page(chromium, server, "pt-BR")
+    assert "/pt-BR/" in page.url  # the browser's language was chosen
 
     began = time.monotonic()
     page.dblclick("#start-demo")  # an eager double click starts one demo
     page.wait_for_selector(".vw-job .vw-bar")
     page.get_by_role("button", name=t("home.demo_listen"), exact=True).click(timeout=PATIENCE_MS)
     page.wait_for_selector(".vw-ab audio >> nth=1")
-    print(f"demo from button to first pair: {time.monotonic() - began:.0f} s ({language})")
-    assert len(Workspace(server.workspace).projects()) == 1
+    print(f"demo from button to first pair: {time.monotonic() - began:.0f} s")
+    (project,) = Workspace(server.workspace).projects()
 
-    assert page.evaluate(
-        "async () => { for (const a of document.querySelectorAll('.vw-ab audio')) { a.load();"
-        " await new Promise((ok, no) => { a.oncanplay = ok; a.onerror = () => no(a.src); }); } return true; }"
-    )
-    before = page.inner_html("#page-listen .vw-ab")
-    assert not re.search(r"step|\b(0|15|30)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_selector(".vw-name")
-    page.wait_for_selector("#page-listen table")
-    assert errors == []
-    page.reload()  # the vote is on disk
-    page.wait_for_selector("#page-listen table")
-    assert len(Workspace(server.workspace).projects()[0].store.votes()) == 1
+    # What it left behind.
+    assert project.info.name == "Demonstração" and project.info.language == "en" and project.info.demo
+    demo, training = project.latest("demo"), project.latest("train")
+    assert demo and training
+    view = demo.read()
+    assert view.status == "done" and [warning.code for warning in view.warnings] == ["demo.noise"]
+    assert view.result["steps"] == SETTINGS["max_steps"] and view.result["approved"] >= 35
+    states = {step.key: step.state for step in steps(project)}
+    assert states["train"] == states["dataset"] == "done" and states["listen"] == "empty"
+
+    # A vote in each language; in the other one, without a second demo.
+    for votes, language in enumerate(("pt-BR", "en"), 1):
+        if language == "en":
+            page, errors = open_page(chromium, server, "en", path=f"/en/?project={project.slug}&tab=listen")
+            page.wait_for_selector(".vw-ab audio >> nth=1")
+        play(page)
+        before = page.inner_html("#page-listen .vw-ab")
+        assert not re.search(r"step|\b(0|15|30)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_selector(".vw-name")
+        page.wait_for_selector("#page-listen table")
+        assert errors == []
+        page.reload()  # the vote is on disk
+        page.wait_for_selector("#page-listen table")
+        assert len(project.store.votes()) == votes
+
+    # Its approvals are one change.
+    assert len(project.store.undo_last()) == view.result["approved"]
+    assert project.store.count(ClipFilter("approved")) == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_demos_button_starts_it_in_the_pages_language(chromium: Any, server: Server, language: str) -> None:
+    page, errors = open_page(chromium, server, language)
+    page.click("#start-demo")
+    page.wait_for_selector(".vw-job .vw-bar")
+    (project,) = Workspace(server.workspace).projects()
+    assert project.info.name == {"en": "Demo", "pt-BR": "Demonstração"}[language] and errors == []
 
 
 def test_the_switch_overrides_the_browsers_language_and_is_remembered(chromium: Any, server: Server) -> None:

@@ -64,7 +64,7 @@ def test_a_server_that_is_started_anew_is_taken_up_and_what_was_typed_stays(page
     assert not lost.is_visible()
     server.stop()
     lost.wait_for(state="visible")
-    again = Server(server.workspace, port=server.port)
+    again = Server(server.workspace, port=server.port)  # the shared one is gone: the next test makes another
     try:
         Workspace(server.workspace).create("Ana", "en")
         page.locator("#vw-header select option", has_text="Ana").wait_for(state="attached")

@@ -19,9 +19,9 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture
-def ana(tmp_path: Path) -> Project:
+def ana(server: Any, tmp_path: Path) -> Project:
     """A project with one recording; the workspace is the one that `server` serves."""
-    workspace = Workspace(tmp_path / "workspace")
+    workspace = Workspace(server.workspace)
     workspace.create("Bruno", "pt")
     project = workspace.create("Ana", "en")
     sound = (0.2 * np.random.default_rng(0).standard_normal(5 * 22_050)).astype(np.float32)

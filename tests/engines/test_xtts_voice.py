@@ -30,8 +30,9 @@ def plain(starter: Path) -> Xtts:
     return xtts
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def voice(starter: Path) -> XttsVoice:
+    """A voice that no test changes."""
     return load_voice(starter, device="cpu")
 
 
@@ -75,15 +76,15 @@ def test_the_seed_decides_and_the_process_keeps_its_own_chance(voice: XttsVoice,
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
-    first = voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0]
+    first = voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0]
     assert torch.equal(torch.rand(3), expected)
-    assert np.array_equal(first, voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0])
-    other = voice.speak(SENTENCE, "en", speaker, seed=2, max_seconds=0.5)[0]
+    assert np.array_equal(first, voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0])
+    other = voice.speak(SENTENCE, "en", speaker, seed=2, max_seconds=0.3)[0]
     assert other.shape != first.shape or np.abs(other - first).max() > 1e-3
 
 
 def test_the_reference_decides_too(voice: XttsVoice, references: list[Path]) -> None:
-    first, second = (voice.speak(SENTENCE, "en", [path], seed=1, max_seconds=0.5)[0] for path in references)
+    first, second = (voice.speak(SENTENCE, "en", [path], seed=1, max_seconds=0.3)[0] for path in references)
     assert first.shape != second.shape or np.abs(first - second).max() > 1e-3
 
 
@@ -110,7 +111,7 @@ def test_speaking_in_the_middle_of_training_changes_no_step(starter: Path, speak
             loss.backward()
             optimizer.step()
             if speaking:
-                heard.append(voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.5)[0])
+                heard.append(voice.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0])
             assert [module.training for module in xtts.modules()] == modes
             assert not hasattr(xtts.gpt, "gpt_inference")
         return [p.detach().clone() for p in lora.lora_parameters(xtts)], heard
@@ -127,13 +128,15 @@ def test_live_weights_saved_adapter_and_merged_weights_speak_the_same(
     options = lora.LoraOptions(rank=4, alpha=8)
     live = shaken(model.load_base(starter), options)
     lora.save_adapter(live, tmp_path, options, step=1)
-    spoken = XttsVoice(live).speak(SENTENCE, "en", speaker, seed=1)[0]
+    spoken = XttsVoice(live).speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0]
     np.testing.assert_allclose(
-        load_voice(starter, tmp_path, "cpu").speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-6
+        load_voice(starter, tmp_path, "cpu").speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0],
+        spoken,
+        atol=1e-6,
     )
     folded = XttsVoice(merged(live, starter))
-    np.testing.assert_allclose(folded.speak(SENTENCE, "en", speaker, seed=1)[0], spoken, atol=1e-4)
-    base = load_voice(starter, device="cpu").speak(SENTENCE, "en", speaker, seed=1)[0]
+    np.testing.assert_allclose(folded.speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0], spoken, atol=1e-4)
+    base = load_voice(starter, device="cpu").speak(SENTENCE, "en", speaker, seed=1, max_seconds=0.3)[0]
     assert base.shape != spoken.shape or np.abs(base - spoken).max() > 1e-2
 
 
@@ -192,8 +195,8 @@ def test_refuses_what_cannot_be_said(
 @pytest.fixture
 def broken(voice: XttsVoice, monkeypatch: pytest.MonkeyPatch) -> XttsVoice:
     """A voice with weights that are no numbers, where torch's own check would end the process's use of the card."""
-    with torch.no_grad():
-        voice.xtts.gpt.final_norm.weight.fill_(float("nan"))
+    weight = voice.xtts.gpt.final_norm.weight
+    monkeypatch.setattr(weight, "data", torch.full_like(weight, float("nan")))
     monkeypatch.setattr(torch, "multinomial", lambda *_, **__: pytest.fail("device-side assert triggered"))
     return voice
 
@@ -270,12 +273,12 @@ def test_several_at_once_are_said_as_each_alone(starter: Path, speaker: Conditio
     voice = XttsVoice(shaken(model.load_base(starter)))
     # Untrained weights hardly ever end by themselves: raised a little, the stop code comes here and there.
     with torch.no_grad():
-        voice.xtts.gpt.mel_head.bias[voice.xtts.gpt.stop_audio_token] += 0.0 if "speed" in settings else 2.5
+        voice.xtts.gpt.mel_head.bias[voice.xtts.gpt.stop_audio_token] += 0.0 if "speed" in settings else 3.2
     seeds = [5, 6, 5, 8]
-    together = voice.speak_many(SENTENCES, "en", speaker, seeds, max_seconds=1.0, **settings)
+    together = voice.speak_many(SENTENCES, "en", speaker, seeds, max_seconds=0.5, **settings)
     lengths = set()
     for text, seed, (samples, rate) in zip(SENTENCES, seeds, together, strict=True):
-        alone = voice.speak(text, "en", speaker, seed, max_seconds=1.0, **settings)
+        alone = voice.speak(text, "en", speaker, seed, max_seconds=0.5, **settings)
         assert rate == alone[1] and samples.dtype == np.float32
         np.testing.assert_allclose(samples, alone[0], atol=1e-4)
         lengths.add(len(samples))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from benchmarks.memory import counted, fake_session, flops, longest, update
+from benchmarks.memory import SIZES, counted, counted_with, fake_session, flops, longest, update
 from core.engines.xtts.options import XttsTrainConfig
 from core.training.presets import presets
 
@@ -21,6 +21,12 @@ def test_a_preset_fits_the_card_it_is_made_for(preset: Any) -> None:
     assert counted(preset.values)["card_gb"] < 0.94 * preset.min_vram_gb
 
 
+def test_each_layer_takes_as_much_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SIZES, "gpt_layers", 12)
+    whole = counted_with(12, {"batch_size": 1, "train_what": "full"})
+    assert counted({"batch_size": 1, "train_what": "full"}) == pytest.approx(whole, rel=1e-6)
+
+
 def test_one_clip_at_once_fits_six_gigabytes_and_all_weights_fit_sixteen() -> None:
     adapter, everything = counted({"batch_size": 1}), counted({"batch_size": 1, "train_what": "full"})
     assert adapter["card_gb"] < 6 and everything["card_gb"] < 16
@@ -28,8 +34,9 @@ def test_one_clip_at_once_fits_six_gigabytes_and_all_weights_fit_sixteen() -> No
     assert everything["tensors_gb"] > everything["weights_gb"] + 3 * 0.85 * (everything["weights_gb"] - 0.2)
 
 
-def test_nothing_in_an_update_waits_for_a_value() -> None:
+def test_nothing_in_an_update_waits_for_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no contents cannot be looked at: an update that asked a card for a number would fail."""
+    monkeypatch.setattr(SIZES, "gpt_layers", 4)
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(XttsTrainConfig(batch_size=2, ema_decay=0.9))
         update(session, longest(2))
