@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import pytest
 import soundfile
 
 from core.audio.clips import start_segment
+from core.audio.samples import read
 from core.dataset.freeze import DatasetInfo, freeze
 from core.engines.xtts.base_files import STARTER
 from core.files import read_json
@@ -35,6 +35,7 @@ from tests.conftest import Prompts
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 STEPS = 30
+PROMPTS = 20  # of the bundled recording, from its beginning
 NAME = "Road Voice"
 
 # Nothing of ours may take part: this is what anyone with `pip install coqui-tts` would write.
@@ -92,7 +93,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory, prompts: Prompts) -> Walked
 
     starter = start_download(project, STARTER)
     upload = folder / "upload.flac"
-    shutil.copyfile(prompts.recording, upload)
+    soundfile.write(upload, *read(prompts.recording, 0, prompts.spoken[PROMPTS][0]))
     finish("import", recordings.add(project, [(upload, "Prompts")], [], "CC BY-SA 3.0, Allison Smith"))
     finish("segment", start_segment(project))
     finish("transcribe", start_transcribe(project, "builtin:tiny.en", "en", device="cpu"))
@@ -128,7 +129,7 @@ def _speak_plainly(exported: Path, spoken: dict[str, Any], folder: Path) -> dict
 
 def test_recordings_are_cut_into_clips_of_three_to_eleven_seconds(walked: Walked) -> None:
     assert walked.views["import"].result["added"] == 1
-    assert 35 <= len(walked.clips) <= 70
+    assert 0.7 * PROMPTS <= len(walked.clips) <= 1.5 * PROMPTS
     for clip in walked.clips:
         facts = soundfile.info(str(walked.project.clip_file(clip.id)))
         assert (facts.samplerate, facts.channels) == (22_050, 1)
@@ -137,7 +138,7 @@ def test_recordings_are_cut_into_clips_of_three_to_eleven_seconds(walked: Walked
 
 def test_real_recognition_misses_at_most_one_word_in_ten(walked: Walked, prompts: Prompts) -> None:
     reference, heard = said_in(walked.clips, prompts)
-    assert len(reference.split()) > 400
+    assert len(reference.split()) > 200
     assert wer(reference, heard) <= 0.10
     assert all(clip.raw_text and 0 < (clip.confidence or 0) <= 1 for clip in walked.clips)
 
@@ -203,6 +204,8 @@ def said_in(clips: list[Clip], prompts: Prompts) -> tuple[str, str]:
         overlaps = (min(end_s, clip.end_s) - max(start_s, clip.start_s) for clip in clips)
         return sum(overlap for overlap in overlaps if overlap > 0)
 
-    said = [text for start_s, end_s, text in prompts.spoken if covered(start_s, end_s) > 0.5 * (end_s - start_s)]
+    said = [
+        text for start_s, end_s, text in prompts.spoken[:PROMPTS] if covered(start_s, end_s) > 0.5 * (end_s - start_s)
+    ]
     ordered = sorted(clips, key=lambda clip: clip.start_s)
     return " ".join(said), " ".join(clip.raw_text for clip in ordered)

@@ -99,25 +99,23 @@ def _followers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [one for one in children if one.environ().get("RANK") == "1"]
 
 
-@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
-def test_two_processes_make_the_run_that_one_would_have_made(
-    launcher: list[str], launch: Launch, frozen: Project
-) -> None:
+def test_two_processes_make_the_run_that_one_would_have_made(launch: Launch, frozen: Project) -> None:
     alone = launch([], SETTINGS)
-    said, _ = alone.communicate(timeout=120)
-    assert alone.returncode == 0, said
-    (one,) = runs(frozen)
-    together = launch(launcher, SETTINGS)
-    said, _ = together.communicate(timeout=180)
-    assert together.returncode == 0, said
-    assert "done: step 6" in said and len(runs(frozen)) == 2
-    ours, expected = runs(frozen)[0].read(), one.read()
-    assert [step for step, _ in ours.train] == [1, 2, 3, 4, 5, 6] and ours.samples.keys() == expected.samples.keys()
-    for name in ("train", "val", "lr"):
-        assert getattr(ours, name) == [
-            (step, pytest.approx(value, rel=1e-3)) for step, value in getattr(expected, name)
-        ]
-    assert ours.train[5] != ours.train[0]
+    output, _ = alone.communicate(timeout=120)
+    assert alone.returncode == 0, output
+    expected = runs(frozen)[0].read()
+    for count, launcher in enumerate([TORCHRUN, ACCELERATE], 2):
+        together = launch(launcher, SETTINGS)
+        output, _ = together.communicate(timeout=180)
+        assert together.returncode == 0, output
+        assert "done: step 6" in output and len(runs(frozen)) == count
+        ours = runs(frozen)[0].read()
+        assert [step for step, _ in ours.train] == [1, 2, 3, 4, 5, 6] and ours.samples.keys() == expected.samples.keys()
+        for name in ("train", "val", "lr"):
+            assert getattr(ours, name) == [
+                (step, pytest.approx(value, rel=1e-3)) for step, value in getattr(expected, name)
+            ]
+        assert ours.train[5] != ours.train[0]
 
 
 def test_ctrl_c_at_torchrun_stops_and_keeps_and_both_go_on_later(launch: Launch, frozen: Project) -> None:
