@@ -72,7 +72,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     base = tmp_path_factory.getbasetemp()
     folder = make_starter((base if worker_id == "master" else base.parent) / "starter")
     # Untrained, it speaks until it is cut off: less of that proves as much.
-    write_json(folder / "starter.json", read_json(folder / "starter.json") | {"max_seconds": 0.7})
+    write_json(folder / "starter.json", read_json(folder / "starter.json") | {"max_seconds": 0.4})
     return folder
 
 

@@ -90,14 +90,25 @@ def server(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> I
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def page(request: pytest.FixtureRequest, chromium: Any) -> Iterator[Any]:
-    """A page that fails the test if its script breaks; it waits for the test module's ``PATIENCE_MS``."""
+@pytest.fixture(scope="session")
+def window(chromium: Any) -> Iterator[Any]:
+    """A browser window that keeps what it has loaded of the page's scripts from one test to the next."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, window: Any) -> Iterator[Any]:
+    """A page that fails the test if its script breaks; it waits for the test module's ``PATIENCE_MS``."""
+    page = window.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(request.module.PATIENCE_MS)
     yield page
-    context.close()
+    with contextlib.suppress(Exception):  # a test may leave it on no page at all
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    for tab in window.pages:
+        tab.close()
+    window.clear_cookies()
     assert complaints == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
@@ -25,6 +25,7 @@ transformers_logging.set_verbosity_error()
 # What coqui's own trainer leaves in a checkpoint, and what `init_gpt_for_inference` adds to the module tree.
 _TRAINER_KEYS = ("torch_mel_spectrogram_style_encoder.", "torch_mel_spectrogram_dvae.", "dvae.")
 _INFERENCE_KEYS = ("gpt.gpt_inference.", "gpt.gpt.wte.")
+_RANDOM = ("uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_")
 
 
 def device_for(setting: str = "auto") -> str:
@@ -88,9 +89,10 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     config = read_config(folder)
     # Left empty so that the constructor does not build a GPT that would be built again with the tokenizer.
     config.model_args.gpt_number_text_tokens = None
-    xtts = Xtts(config)
-    xtts.tokenizer = Tokenizer(vocab_file=str(_existing(folder, "vocab.json")))
-    xtts.init_models()
+    with _no_initialization():
+        xtts = Xtts(config)
+        xtts.tokenizer = Tokenizer(vocab_file=str(_existing(folder, "vocab.json")))
+        xtts.init_models()
     try:
         xtts.load_state_dict(base_state(folder), strict=True)
     except RuntimeError as error:
@@ -100,6 +102,19 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     # Not `xtts.eval()`: coqui overrides it and would hang the inference copy into the module tree.
     xtts.train(False)
     return xtts.to(device)
+
+
+@contextlib.contextmanager
+def _no_initialization() -> Iterator[None]:
+    """Within, layers are made without drawing their weights, most of the time they take: all are loaded afterwards."""
+    initializers = {name: getattr(nn.init, name) for name in _RANDOM}
+    for name in initializers:
+        setattr(nn.init, name, lambda tensor, *_, **__: tensor)
+    try:
+        yield
+    finally:
+        for name, initializer in initializers.items():
+            setattr(nn.init, name, initializer)
 
 
 def load_dvae(folder: Path, device: str = "cpu") -> DiscreteVAE:
