@@ -60,7 +60,7 @@ class Metrics(Event):
     @field_validator("values")
     @classmethod
     def _renamed(cls, values: dict[str, float]) -> dict[str, float]:
-        """Logs of version 0.2 and before have losses under other names."""
+        """Logs of earlier versions have losses under other names."""
         if _FORMER_NAMES.keys().isdisjoint(values):
             return values
         return {_FORMER_NAMES.get(name, name): value for name, value in values.items()}

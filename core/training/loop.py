@@ -20,7 +20,7 @@ from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
 from core.training.patience import out_of_patience
 from core.training.recovery import Recovery
-from core.training.speaker import Speaker
+from core.training.samples import SampleSpeaker
 from core.training.watchdog import Watchdog
 
 _LAST_WORDS_S = 15.0  # from Stop on; the page offers to kill what takes long, the demo does so after 20 s
@@ -34,7 +34,7 @@ class Loop:
     session: TrainSession[object]
     config: TrainConfig
     checkpoints: Checkpoints
-    speaker: Speaker
+    speaker: SampleSpeaker
     reporter: Reporter
     prune: Callable[[], list[int]] = list
     """Clears away checkpoints that are too many; returns their steps."""

@@ -58,7 +58,8 @@ class SampleSpeaker:
     conditioning: object
     voice: Callable[[], Voice[object]]
     reporter: Reporter
-    cost_s: float = field(default=0.0)
+    cost_s: float = 0.0
+    """Seconds that one checkpoint's sentences usually take, as seen so far."""
     _costs: deque[float] = field(default_factory=deque, init=False)
     _took_s: float = field(default=0.0, init=False)
     _said_s: float = field(default=0.0, init=False)
@@ -68,9 +69,9 @@ class SampleSpeaker:
 
         Only a graphics card that is lost ends it: its error is passed on.
 
-        Tells ``sample_real_time_factor``, the seconds it took for each second of sound.
-
-        Breaks off, in the middle of a sentence too, when Stop is pressed, or else after ``most_s`` seconds if given.
+        Tells ``sample_real_time_factor``, the seconds it took for each second of sound, and with its progress that
+        ``left_s`` are left of the whole run. Breaks off, in the middle of a sentence too, when Stop is pressed, or
+        else after ``most_s`` seconds if given.
         """
         announced = self.reporter.view.samples
         missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in announced]

@@ -130,10 +130,10 @@ def test_held_out_sentences_come_from_the_language_then_from_the_validation_set(
     assert held_out("hi", ["एक वाक्य"], 3, "xtts") == ["एक वाक्य"]
 
 
-EARLIER = Path(__file__).resolve().parents[1] / "data" / "runs" / "calm-0.2"
+EARLIER = Path(__file__).resolve().parents[1] / "data" / "runs" / "earlier"
 
 
-def test_a_run_of_version_0_2_reads_as_it_was(workspace: Workspace) -> None:
+def test_a_run_of_an_earlier_version_reads_as_it_was(workspace: Workspace) -> None:
     project = workspace.create("Anna")
     about = {"base": "xtts-v2", "dataset": "abc123"}
     job = Job.create(project.runs, "train", about, files={CONFIG: (EARLIER / CONFIG).read_text()})
