@@ -32,14 +32,16 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
-def imports(file: Path) -> Iterator[str]:
+@functools.cache
+def imports(file: Path) -> frozenset[str]:
     """Everything a file imports, also inside functions, by full name."""
+    found: set[str] = set()
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
 
 
 def at(file: Path, node: ast.AST) -> str:
@@ -78,7 +80,7 @@ def module(file: Path) -> str:
 def arrows() -> dict[str, set[str]]:
     """Which modules of ours each module of ours imports, be it inside a function or for its types alone."""
     ours = {module(file) for file in CODE}
-    return {module(file): (set(imports(file)) & ours) - {module(file)} for file in CODE}
+    return {module(file): (imports(file) & ours) - {module(file)} for file in CODE}
 
 
 def below(name: str, rooms: tuple[str, ...]) -> bool:
