@@ -67,7 +67,7 @@ def test_a_project_is_made_whole_or_not_at_all(
     fill(small)
     page = page_of(small, language)
     event: Any = SimpleNamespace(do=do, id="", value='{"name": "Anna", "language": "en"}')
-    page.guarded(lambda: home._act(page, event) and None, [])
+    page.guard(lambda: home._act(page, event) and None, [])
     assert len(told) == 1 and told[0].startswith(words) and str(small.path) not in told[0]
     assert list(small.projects_folder.iterdir()) == [] and small.projects() == []
     os.unlink(small.path / "filling")
@@ -108,7 +108,7 @@ def test_whatever_a_click_writes_a_full_disk_is_called_by_its_name(
     project.store.add_source(Source("s1", "t", "upload", "", 5.0, 22050, "x", 1.0), clips=[clip])
     before = sorted(path.relative_to(small.path) for path in project.path.rglob("*") if "project.db" not in path.name)
     fill(small)
-    page_of(small, "en").guarded(lambda: write(project) and None, [])  # type: ignore[func-returns-value, return-value]
+    page_of(small, "en").guard(lambda: write(project) and None, [])  # type: ignore[func-returns-value, return-value]
     assert [text[:16] for text in told] == ["The disk is full"]
     after = sorted(path.relative_to(small.path) for path in project.path.rglob("*") if "project.db" not in path.name)
     assert [path for path in after if path not in before and path.suffix] == [], "no file is left half-made"

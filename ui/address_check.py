@@ -22,9 +22,9 @@ def script(scope: Scope, language: str) -> str:
     """The script for the document that answers this request, to stand within ``<script>``."""
     t = Translator(language)
     connection = connection_of(scope)
-    ignored = connection.forwarded_hosts and not connection.via_proxy
+    is_ignored = connection.forwarded_hosts and not connection.via_proxy
     lines = [t("server.address_differs"), t("server.address_line")]
-    if ignored:
+    if is_ignored:
         lines = [t("server.address_differs"), t("server.address_untrusted", peer=connection.peer)]
     facts = {"host": connection.host, "title": t("server.address_title"), "lines": [escape(line) for line in lines]}
     # "<" would let a value end the script; as \u003c it is the same text.

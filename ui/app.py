@@ -29,8 +29,8 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
     """The page in one language."""
     t = Translator(language)
     with gr.Blocks(title=t("app.title"), analytics_enabled=False) as blocks:
-        hidden = [gr.Textbox(value, visible=False) for value in ("", "home", "")]
-        page = Page(settings, workspace, t, *hidden)
+        state_fields = [gr.Textbox(value, visible=False) for value in ("", "home", "")]
+        page = Page(settings, workspace, t, *state_fields)
         header = Panel(elem_id="vw-header")
         steps = Panel(elem_id="vw-steps")
         damage = DamagePanel(page)
@@ -59,21 +59,21 @@ def _refresh(
 
     def refresh(*values: Any) -> Any:
         def updates() -> dict[Any, Any]:
-            given = dict(zip(inputs, values, strict=True))
-            project, key = page.project(given[page.slug]), given[page.tab_key]
-            shown: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
-            page.guarded(lambda: shown.update({damage.panel: damage.show(given[page.slug], project, key)}), [])
+            state = dict(zip(inputs, values, strict=True))
+            project, key = page.project(state[page.slug]), state[page.tab_key]
+            changes: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
+            page.guard(lambda: changes.update({damage.panel: damage.show(state[page.slug], project, key)}), [])
             tab = tabs.get(key, tabs["home"])
             turn = tab.turn(project) if tab.turn else ""
-            shown |= {page.view: given[page.view], header: _header(page, project)}
-            shown |= {steps: _steps(page, project, key, turn)}
+            changes |= {page.view: state[page.view], header: _header(page, project)}
+            changes |= {steps: _steps(page, project, key, turn)}
             if is_blocked(project, key):
-                return shown
+                return changes
             # Whatever the tab may come to: what is open is known from here on, else a click would act on what was.
-            page.guarded(lambda: shown.update(tab.refresh(project, *[given[one] for one in tab.inputs])), [])
-            return shown
+            page.guard(lambda: changes.update(tab.refresh(project, *[state[field] for field in tab.inputs])), [])
+            return changes
 
-        return page.guarded(updates, outputs)
+        return page.guard(updates, outputs)
 
     for event in events:
         event(
@@ -89,19 +89,19 @@ def _refresh(
 
 def _inputs(page: Page, tabs: dict[str, Tab]) -> list[Any]:
     """What refresh needs to know: what is open, and what the tabs ask for."""
-    asked = [one for tab in tabs.values() for one in tab.inputs]
-    return list(dict.fromkeys([page.slug, page.tab_key, page.view, *asked]))
+    fields = [field for tab in tabs.values() for field in tab.inputs]
+    return list(dict.fromkeys([page.slug, page.tab_key, page.view, *fields]))
 
 
 def _header(page: Page, project: Project | None) -> str:
     t = page.t
     choices = "".join(
-        f'<option value="{html.e(one.slug)}"{" selected" if project and one.slug == project.slug else ""}>'
-        f"{html.e(one.info.name)}</option>"
-        for one in page.workspace.projects()
+        f'<option value="{html.e(entry.slug)}"{" selected" if project and entry.slug == project.slug else ""}>'
+        f"{html.e(entry.info.name)}</option>"
+        for entry in page.workspace.projects()
     )
-    none = "" if project else f'<option value="" selected>{html.e(t("app.choose_project"))}</option>'
-    switcher = f'<select data-open aria-label="{html.e(t("app.project"))}">{none}{choices}</select>' if choices else ""
+    blank = "" if project else f'<option value="" selected>{html.e(t("app.choose_project"))}</option>'
+    switcher = f'<select data-open aria-label="{html.e(t("app.project"))}">{blank}{choices}</select>' if choices else ""
     return (
         '<header class="vw-header">'
         '<button type="button" class="vw-brand" data-go="home">Voice<b>wright</b></button>'
@@ -161,8 +161,8 @@ def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str
     """The way through the tabs; ``turn`` tells the page's script for which one the open tab was refreshed."""
     t = page.t
     cells = [
-        _step(one.key, f"{number} {t('tabs.' + one.key)}", _step_line(t, one), one.state, open_key)
-        for number, one in enumerate(road.steps(project) if project else [], 1)
+        _step(step.key, f"{number} {t('tabs.' + step.key)}", _step_text(t, step), step.state, open_key)
+        for number, step in enumerate(road.steps(project) if project else [], 1)
     ]
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
     return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
@@ -176,7 +176,7 @@ def _step(key: str, name: str, line: str, style: str, open_key: str) -> str:
     )
 
 
-def _step_line(t: Translator, step: road.StepState) -> str:
+def _step_text(t: Translator, step: road.StepState) -> str:
     mark = " ✓" if step.state == "done" else ""
     if step.key == "sources" and step.seconds:
         return t.minutes(step.seconds) + mark

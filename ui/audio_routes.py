@@ -54,7 +54,7 @@ def routes(workspace: Workspace) -> APIRouter:
         return give(request, slug, "sources", f"{id}.flac")
 
     @router.get("/audio/{slug}/cleaned/{id}")
-    def cleaned(request: Request, slug: str, id: str) -> Response:
+    def denoised_copy(request: Request, slug: str, id: str) -> Response:
         return give(request, slug, "sources", f"{id}.cleaned.flac")
 
     @router.get("/audio/{slug}/clip/{id}")
@@ -84,7 +84,7 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
         folder = _export_folder(_project(workspace, slug), name)
-        archive = zipped(folder)
+        archive = zip_stream(folder)
         return StreamingResponse(
             archive,
             media_type="application/zip",
@@ -151,7 +151,7 @@ def _audio(request: Request, file: Path) -> Response:
     return answer
 
 
-def zipped(folder: Path) -> ZipStream:
+def zip_stream(folder: Path) -> ZipStream:
     """A folder as a zip file, stored and made while it is sent; its length is known before. Links are left out."""
     archive = ZipStream(sized=True)
     for file in sorted(folder.rglob("*")):

@@ -51,13 +51,13 @@ def routes(workspace: Workspace) -> APIRouter:
         if not (math.isfinite(start) and math.isfinite(end)):
             raise HTTPException(422, "These are no times.")
         try:
-            chosen = SegmentOptions.model_validate_json(options) if options else None
-            found = window(project, source, start, end, max(1, min(columns, _MOST_COLUMNS)), chosen)
+            segment_options = SegmentOptions.model_validate_json(options) if options else None
+            content = window(project, source, start, end, max(1, min(columns, _MOST_COLUMNS)), segment_options)
         except ValidationError:
             raise HTTPException(422, "These are no settings for cutting.") from None
         except (OSError, RuntimeError):
             raise _missing() from None
-        return JSONResponse(as_json(found), headers=_HEADERS)
+        return JSONResponse(as_json(content), headers=_HEADERS)
 
     @router.get("/clips/{slug}/{id}/piece.wav")
     def piece(request: Request, slug: str, id: str, start: float, end: float) -> Response:
@@ -71,21 +71,21 @@ def routes(workspace: Workspace) -> APIRouter:
             raise _missing() from None
         sound = io.BytesIO()
         soundfile.write(sound, samples, rate, subtype="PCM_16", format="WAV")
-        return _ranged(request, sound.getvalue())
+        return _partial(request, sound.getvalue())
 
     return router
 
 
-def as_json(found: Window) -> dict[str, Any]:
+def as_json(content: Window) -> dict[str, Any]:
     """A window in few bytes: the outline in hundredths, a part as a list."""
-    outline = (found.outline * 100).round().astype(int)
+    outline = (content.outline * 100).round().astype(int)
     return {
-        "start": found.start_s,
-        "end": found.end_s,
+        "start": content.start_s,
+        "end": content.end_s,
         "low": outline[:, 0].tolist(),
         "high": outline[:, 1].tolist(),
-        "parts": [_part(part) for part in found.parts],
-        "shares": None if found.shares is None else (found.shares * 100).round().astype(int).tolist(),
+        "parts": [_part(part) for part in content.parts],
+        "shares": None if content.shares is None else (content.shares * 100).round().astype(int).tolist(),
     }
 
 
@@ -101,14 +101,14 @@ def _part(part: Part) -> dict[str, Any]:
     }
 
 
-def _ranged(request: Request, content: bytes) -> Response:
+def _partial(request: Request, content: bytes) -> Response:
     """The sound, or the part of it that is asked for: some browsers play nothing without."""
     headers = {**_HEADERS, "Accept-Ranges": "bytes"}
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
-    if asked is None:
+    byte_range = _RANGE.fullmatch(request.headers.get("range", ""))
+    if byte_range is None:
         return Response(content, media_type="audio/wav", headers=headers)
-    first = int(asked[1])
-    last = min(int(asked[2]) if asked[2] else len(content) - 1, len(content) - 1)
+    first = int(byte_range[1])
+    last = min(int(byte_range[2]) if byte_range[2] else len(content) - 1, len(content) - 1)
     if first > last:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(content)}"})
     headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"

@@ -26,27 +26,27 @@ _TOO_SLOW = b"408 Request Timeout", b"This request did not arrive in time."
 _TOO_MANY = b"503 Service Unavailable", b"There are too many connections to this page. Try again in a moment."
 
 
-def raise_descriptor_limit(most: int = _MOST_DESCRIPTORS) -> int:
-    """Let this process open as many files and connections as it may, up to ``most``; returns how many that are.
+def raise_descriptor_limit(limit: int = _MOST_DESCRIPTORS) -> int:
+    """Let this process open as many files and connections as it may, up to ``limit``; returns how many that are.
 
     Many systems start programs with 1,024 although they allow far more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return most if soft == resource.RLIM_INFINITY else soft
+    target = limit if hard == resource.RLIM_INFINITY else min(hard, limit)
+    if soft == resource.RLIM_INFINITY or soft >= target:
+        return limit if soft == resource.RLIM_INFINITY else soft
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+        return target
     return soft
 
 
 class ConnectionLimit:
     """How many connections there may be, in all and from one address (half of them), and which ones make room."""
 
-    def __init__(self, most: int) -> None:
-        self.most = max(2, most)
-        self.most_of_one = self.most // 2
+    def __init__(self, limit_in_all: int) -> None:
+        self.limit_in_all = max(2, limit_in_all)
+        self.limit_per_client = self.limit_in_all // 2
         self._counts: Counter[str] = Counter()
         self._clients: dict[BudgetedProtocol, str] = {}
         self._waiting: dict[BudgetedProtocol, None] = {}  # those without a request, the longest first
@@ -61,9 +61,9 @@ class ConnectionLimit:
 
     def add(self, connection: BudgetedProtocol, client: str) -> bool:
         """Count a new connection in; False where it must be refused because all others are at work."""
-        if self._counts[client] >= self.most_of_one and not self._evict(client):
+        if self._counts[client] >= self.limit_per_client and not self._evict(client):
             return False
-        if len(self._clients) >= self.most and not self._evict():
+        if len(self._clients) >= self.limit_in_all and not self._evict():
             return False
         self._clients[connection] = client
         self._counts[client] += 1
@@ -101,12 +101,12 @@ class BudgetedProtocol(H11Protocol):
     byte an hour, stays as long as its client likes.
     """
 
-    def __init__(self, *arguments: Any, limit: ConnectionLimit, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *arguments: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
+        super().__init__(*arguments, **kwargs)
         self.limit = limit
         self._timer: asyncio.TimerHandle | None = None
         self._phase = ""  # head, body, linger or answer
-        self._received = 0  # bytes, in all
+        self._bytes_in = 0  # bytes, in all
         self._received_before = 0  # at the last look
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -125,7 +125,7 @@ class BudgetedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some of a request."""
-        self._received += len(data)
+        self._bytes_in += len(data)
         if not self.transport.is_closing():
             super().data_received(data)
         self._follow()
@@ -141,7 +141,7 @@ class BudgetedProtocol(H11Protocol):
         self.limit.note(self, phase == "head")
         if phase == self._phase:
             return
-        self._received_before = self._received
+        self._received_before = self._bytes_in
         if phase == "head":
             self._set_timer(phase, HEAD_S, lambda: self._end(*_TOO_SLOW))
         elif phase == "body":
@@ -161,12 +161,12 @@ class BudgetedProtocol(H11Protocol):
         return "linger" if self.cycle is not None and self.cycle.response_complete else "body"
 
     def _look_at_body(self) -> None:
-        came = self._received - self._received_before
+        came = self._bytes_in - self._received_before
         # Where reading is paused it is the application that takes its time.
         if came < BODY_BYTES and not self.flow.read_paused:
             self._end(*_TOO_SLOW)
             return
-        self._received_before = self._received
+        self._received_before = self._bytes_in
         self._set_timer("body", BODY_S, self._look_at_body)
 
     def _set_timer(self, phase: str, seconds: float, then: Callable[[], object]) -> None:

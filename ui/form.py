@@ -19,14 +19,14 @@ class Form:
     """Inputs for chosen fields of a pydantic model.
 
     Strings: ``<section>.<field>`` is the label, ``<section>.<field>_help`` the sentence under it.
-    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``. With ``typed``, numbers are typed
+    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``. With ``numeric``, numbers are typed
     and their range stands in the sentence under them, for ranges too wide to slide over.
     """
 
     def __init__(
-        self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = (), *, typed: bool = False
+        self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = (), *, numeric: bool = False
     ) -> None:
-        self.model, self.t, self.section, self.typed = model, t, section, typed
+        self.model, self.t, self.section, self.numeric = model, t, section, numeric
         self.names = list(fields) or list(model.model_fields)
         self.inputs = [self._input(name, model.model_fields[name]) for name in self.names]
 
@@ -34,47 +34,46 @@ class Form:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = extra.get("unit", "")
         label = self.t.get(f"{self.section}.{name}", name) + (f" ({unit})" if unit else "")
-        shared = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None}
+        common = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None}
         value = field.get_default(call_default_factory=True)
         low, high = _bounds(field)
-        if self.typed and field.annotation in (int, float):
+        if self.numeric and field.annotation in (int, float):
             # A range as wide as all whole numbers tells nobody anything.
             span = (
                 f"{self.t.plain(low)}–{self.t.plain(high)}"
                 if low is not None and high is not None and high < _NO_LIMIT
                 else ""
             )
-            shared["info"] = " · ".join(part for part in (shared["info"], span) if part) or None
-            return gr.Number(value=value, **shared)
+            common["info"] = " · ".join(part for part in (common["info"], span) if part) or None
+            return gr.Number(value=value, **common)
         if get_origin(field.annotation) is Literal:
-            return gr.Dropdown(list(get_args(field.annotation)), value=value, **shared)
+            return gr.Dropdown(list(get_args(field.annotation)), value=value, **common)
         if field.annotation is bool:
-            return gr.Checkbox(value=value, **shared)
+            return gr.Checkbox(value=value, **common)
         if field.annotation in (int, float) and low is not None and high is not None and "log" not in extra:
             step = extra.get("step", 1 if field.annotation is int else (high - low) / 100)
-            return gr.Slider(low, high, value=value, step=step, **shared)
+            return gr.Slider(low, high, value=value, step=step, **common)
         if field.annotation == float | None:
             # A gr.Number cannot be empty: it shows 0.
-            return gr.Textbox(value=_typed(value), max_lines=1, placeholder=self.t("form.automatic"), **shared)
+            return gr.Textbox(value=_to_text(value), max_lines=1, placeholder=self.t("form.automatic"), **common)
         if field.annotation in (int, float):
-            return gr.Number(value=value, minimum=low, maximum=high, **shared)
-        return gr.Textbox(value=str(value), **shared)
+            return gr.Number(value=value, minimum=low, maximum=high, **common)
+        return gr.Textbox(value=str(value), **common)
 
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
+    def values(self, inputs: Sequence[Any]) -> dict[str, Any]:
         """The inputs' values by field name."""
         optional = {name for name in self.names if self.model.model_fields[name].annotation == float | None}
-        return {
-            name: _untyped(value) if name in optional else value for name, value in zip(self.names, given, strict=True)
-        }
+        pairs = zip(self.names, inputs, strict=True)
+        return {name: _from_text(value) if name in optional else value for name, value in pairs}
 
-    def parse(self, given: Sequence[Any]) -> BaseModel:
+    def parse(self, inputs: Sequence[Any]) -> BaseModel:
         """A checked model made from the inputs.
 
         Raises:
             UserError: ``settings.invalid``, naming the field; ``settings.crossed`` if a shortest is above its longest.
         """
         try:
-            return self.model(**self.values(given))
+            return self.model(**self.values(inputs))
         except ValidationError as error:
             first = error.errors()[0]
             if not first["loc"]:  # each is fine by itself
@@ -89,10 +88,10 @@ class Form:
                 "“{name}” cannot have this value ({why}).",
                 "Choose another value, or reset it.",
                 name=self.t.get(f"{self.section}.{name}", name),
-                why=self._why(first["type"], self.model.model_fields.get(name)),
+                why=self._requirement(first["type"], self.model.model_fields.get(name)),
             ) from None
 
-    def _why(self, kind: str, field: FieldInfo | None) -> str:
+    def _requirement(self, kind: str, field: FieldInfo | None) -> str:
         """What a value would have to be, in the page's language."""
         low, high = _bounds(field) if field else (None, None)
         if kind == "int_from_float":
@@ -103,12 +102,12 @@ class Form:
             return self.t("form.at_least", low=self.t.plain(low))
         return self.t("form.another")
 
-    def changed(self, given: Sequence[Any], base: dict[str, Any]) -> dict[str, Any]:
+    def changes(self, inputs: Sequence[Any], base: dict[str, Any]) -> dict[str, Any]:
         """Those of the inputs' values that differ from ``base`` (a preset), or from the defaults where it is silent."""
         fields = self.model.model_fields
         return {
             name: value
-            for name, value in self.values(given).items()
+            for name, value in self.values(inputs).items()
             if value is not None and value != base.get(name, fields[name].get_default(call_default_factory=True))
         }
 
@@ -119,23 +118,23 @@ class Form:
     def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""
         fields = self.model.model_fields
-        wanted = {name: values.get(name, fields[name].get_default(call_default_factory=True)) for name in self.names}
+        by_name = {name: values.get(name, fields[name].get_default(call_default_factory=True)) for name in self.names}
         return {
-            component: _typed(wanted[name]) if fields[name].annotation == float | None else wanted[name]
+            component: _to_text(by_name[name]) if fields[name].annotation == float | None else by_name[name]
             for name, component in zip(self.names, self.inputs, strict=True)
         }
 
-    def differing(self, wanted: dict[Any, Any], given: Sequence[Any]) -> dict[Any, Any]:
+    def differing(self, updates: dict[Any, Any], values: Sequence[Any]) -> dict[Any, Any]:
         """Those updates of `fill` that change an input. The rest would undo what is typed before the answer comes."""
-        return {one: wanted[one] for one, now in zip(self.inputs, given, strict=True) if wanted[one] != now}
+        return {field: updates[field] for field, now in zip(self.inputs, values, strict=True) if updates[field] != now}
 
 
-def _typed(value: float | None) -> str:
+def _to_text(value: float | None) -> str:
     """A number that may be left out, as it is typed."""
     return "" if value is None else f"{value:g}"
 
 
-def _untyped(value: Any) -> Any:
+def _from_text(value: Any) -> Any:
     """What was typed as a number, with a comma or a true minus too; nothing is None, and what is no number stays."""
     return str(value).strip().replace(",", ".").replace("\u2212", "-") or None if value is not None else None
 

@@ -25,11 +25,11 @@ def take_uploads_only(blocks: gr.Blocks) -> None:
     blocks.has_launched = True
     read = blocks.preprocess_data
 
-    async def preprocess_data(block_fn: Any, inputs: list[Any], *others: Any, **named: Any) -> list[Any]:
+    async def preprocess_data(block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         # Gradio lets addresses pass, which this computer would then fetch, and looks only at what is marked as a file.
         if not all(map(is_upload, _paths(inputs))):
             raise InvalidPathError("an event named a file that was not uploaded")
-        return await read(block_fn, inputs, *others, **named)
+        return await read(block_fn, inputs, *args, **kwargs)
 
     blocks.preprocess_data = preprocess_data
 

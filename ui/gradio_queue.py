@@ -14,7 +14,7 @@ _IDLE_CHECK_S = 0.05
 class EventQueue(Queue):
     """Starts Gradio's two loops with the first event and ends them when the last one is answered."""
 
-    _closed = False
+    _is_closed = False
     _loops: asyncio.Task[None] | None = None
 
     @classmethod
@@ -26,7 +26,7 @@ class EventQueue(Queue):
     @property
     def stopped(self) -> bool:
         """Whether the server is closing: open streams then say so. An idle queue has not stopped."""
-        return self._closed
+        return self._is_closed
 
     @stopped.setter
     def stopped(self, value: bool) -> None:
@@ -38,11 +38,11 @@ class EventQueue(Queue):
 
     def close(self) -> None:
         """End for good."""
-        self._closed = True
+        self._is_closed = True
 
-    async def push(self, *arguments: Any, **named: Any) -> Any:
+    async def push(self, *arguments: Any, **kwargs: Any) -> Any:
         """Take an event in, as Gradio does, and see to it that somebody works on it."""
-        answer = await super().push(*arguments, **named)
+        answer = await super().push(*arguments, **kwargs)
         if self._loops is None or self._loops.done():
             self._loops = run_coro_in_background(self._run)
         return answer
@@ -68,4 +68,4 @@ class EventQueue(Queue):
                 loop.cancel()
 
     def _has_work(self) -> bool:
-        return not self._closed and bool(len(self) or any(self.active_jobs) or self._asyncio_tasks)
+        return not self._is_closed and bool(len(self) or any(self.active_jobs) or self._asyncio_tasks)

@@ -66,14 +66,14 @@ def pass_over_unchanged(blocks: gr.Blocks) -> None:
         outputs = list(block_fn.outputs)
         if len(outputs) < 2 or not isinstance(predictions, (list, tuple)) or len(predictions) != len(outputs):
             return await spread(block_fn, predictions, state)
-        given = [place for place, value in enumerate(predictions) if not _is_skip(value)]
+        places = [place for place, value in enumerate(predictions) if not _is_skip(value)]
         answer: list[Any] = [gr.skip() for _ in outputs]
-        if given:
+        if places:
             part = copy(block_fn)
-            part.outputs = [outputs[place] for place in given]
-            values = [predictions[place] for place in given]
-            shown = await spread(part, values[0] if len(values) == 1 else values, state)
-            for place, value in zip(given, shown, strict=True):
+            part.outputs = [outputs[place] for place in places]
+            values = [predictions[place] for place in places]
+            parts = await spread(part, values[0] if len(values) == 1 else values, state)
+            for place, value in zip(places, parts, strict=True):
                 answer[place] = value
         return answer
 

@@ -16,25 +16,25 @@ class HeadRequests:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
-        answered = False
+        has_answer = False
 
         async def headers_only(message: Message) -> None:
-            nonlocal answered
-            if answered:
-                raise _Answered
+            nonlocal has_answer
+            if has_answer:
+                raise _EndOfAnswer
             if message["type"] == "http.response.start":
-                answered = True
+                has_answer = True
                 await send(message)
                 await send({"type": "http.response.body", "body": b""})
-                raise _Answered
+                raise _EndOfAnswer
 
         try:
             await self.app({**scope, "method": "GET"}, receive, headers_only)
         except Exception:
             # What the application makes of being ended here is no news.
-            if not answered:
+            if not has_answer:
                 raise
 
 
-class _Answered(Exception):
+class _EndOfAnswer(Exception):
     """Nothing more is wanted of the application."""

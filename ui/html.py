@@ -19,7 +19,7 @@ def action(
     id_: str = "",
     *,
     style: str = "",
-    disabled: str = "",
+    off_reason: str = "",
     title: str = "",
     confirm: str = "",
     keys: str = "",
@@ -28,28 +28,28 @@ def action(
     """A button that sends ``{do, id}`` to the part it stands in.
 
     Args:
-        disabled: the reason why it is off, shown as its title; `why` prints it beside the button.
+        off_reason: the reason why it is off, shown as its title; `reason` prints it beside the button.
         confirm: what is asked before it is sent.
         keys: keys that press it while its tab is open and nobody types, such as ``"a A"``.
         elem_id: its id in the page.
     """
-    facts = {"data-confirm": confirm, "data-key-press": keys, "id": elem_id, "title": disabled or title}
-    more = "".join(f' {name}="{e(value)}"' for name, value in facts.items() if value)
-    off = " disabled" if disabled else ""
+    facts = {"data-confirm": confirm, "data-key-press": keys, "id": elem_id, "title": off_reason or title}
+    attributes = "".join(f' {name}="{e(value)}"' for name, value in facts.items() if value)
+    off = " disabled" if off_reason else ""
     return (
-        f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{more}{off}>'
+        f'<button type="button" class="vw-btn {style}" data-do="{e(do)}" data-id="{e(id_)}"{attributes}{off}>'
         f"{e(label)}</button>"
     )
 
 
-def standing_on(seen: str, button: str) -> str:
+def standing_on(stamp: str, button: str) -> str:
     """A button that sends along what its window shows (``evt.seen``), so that it is refused if that is so no more."""
-    return f'<span data-seen="{e(seen)}">{button}</span>'
+    return f'<span data-seen="{e(stamp)}">{button}</span>'
 
 
-def why(reason: str) -> str:
+def reason(text: str) -> str:
     """Why the button beside it is off, as a small line; nothing if it is not."""
-    return f'<p class="vw-dim vw-why">{e(reason)}</p>' if reason else ""
+    return f'<p class="vw-dim vw-why">{e(text)}</p>' if text else ""
 
 
 def go(label: str, tab: str, *, style: str = "primary", view: str = "") -> str:
@@ -58,13 +58,13 @@ def go(label: str, tab: str, *, style: str = "primary", view: str = "") -> str:
     return f'<button type="button" class="vw-btn {style}" data-go="{e(tab)}"{place}>{e(label)}</button>'
 
 
-def place(label: str, view: str, *, chosen: bool = False, disabled: bool = False, keys: str = "") -> str:
+def place(label: str, view: str, *, is_pressed: bool = False, is_off: bool = False, keys: str = "") -> str:
     """A button that changes the place within the tab: ``view`` is merged into the address."""
-    more = f' data-key-press="{e(keys)}"' if keys else ""
-    more += ' aria-pressed="true"' if chosen else ""
-    more += " disabled" if disabled else ""
-    style = " chosen" if chosen else ""
-    return f'<button type="button" class="vw-btn{style}" data-view="{e(view)}"{more}>{e(label)}</button>'
+    attributes = f' data-key-press="{e(keys)}"' if keys else ""
+    attributes += ' aria-pressed="true"' if is_pressed else ""
+    attributes += " disabled" if is_off else ""
+    style = " chosen" if is_pressed else ""
+    return f'<button type="button" class="vw-btn{style}" data-view="{e(view)}"{attributes}>{e(label)}</button>'
 
 
 def open_project(label: str, slug: str, tab: str, *, style: str = "") -> str:

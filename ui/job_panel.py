@@ -102,10 +102,10 @@ def stage_line(t: Translator, view: JobView) -> str:
     if view.status == "paused":
         parts = [t("job.paused")]
     if view.total > 1:
-        whole = view.total == int(view.total)
+        is_whole = view.total == int(view.total)
         # A part of the next one is not done yet: 5.9 of 7 is not 6.
-        done, total = (t.number(math.floor(view.done)), t.number(view.total)) if whole else (f"{view.fraction:.0%}", "")
-        parts.append(t("job.of", done=done, total=total) if total else done)
+        count = t.number(math.floor(view.done)) if is_whole else f"{view.fraction:.0%}"
+        parts.append(t("job.of", done=count, total=t.number(view.total)) if is_whole else count)
     if view.eta_s is not None and view.status == "running":
         parts.append(t.left(view.eta_s))
     return " · ".join(parts)
@@ -131,22 +131,22 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str, fraction:
 
 
 def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume: bool) -> str:
-    again = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
+    button = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
     if view.status == "done":
-        return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{again}{next_step}</div>'
+        return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{button}{next_step}</div>'
     if view.status == "failed":
         text = t.error(view.code, view.text, view.hint, view.values)
-        return f'{html.notice(text, "bad")}<div class="vw-row">{again}</div>'
+        return f'{html.notice(text, "bad")}<div class="vw-row">{button}</div>'
     if view.status in ("cancelled", "interrupted"):
         not_begun = view.status == "cancelled" and view.started_at is None  # left the queue
         text = t("job.not_begun_text") if not_begun else t(f"job.{view.status}_text")
-        return f'{html.notice(text, "warn")}<div class="vw-row">{again}{next_step}</div>'
+        return f'{html.notice(text, "warn")}<div class="vw-row">{button}{next_step}</div>'
     return ""
 
 
 def _warnings(t: Translator, warnings: list[JobWarning]) -> str:
     if not warnings:
         return ""
-    lines = [t.error(one.code, one.text, one.hint, one.values) for one in warnings[-WARNINGS_SHOWN:]]
+    lines = [t.error(w.code, w.text, w.hint, w.values) for w in warnings[-WARNINGS_SHOWN:]]
     items = "".join(f"<li>{html.e(line)}</li>" for line in lines)
     return html.details(t("job.warnings", count=len(warnings)), f"<ul>{items}</ul>")

@@ -11,13 +11,13 @@ LANGUAGES = tuple(i18n.LANGUAGES)
 COOKIE = "voicewright_lang"
 
 
-def known(wanted: str) -> str | None:
+def match_tag(tag: str) -> str | None:
     """Our name of a language tag (``pt`` and ``pt-PT`` give ``pt-BR``), or None."""
-    main = wanted.strip().replace("_", "-").split("-")[0].lower()
+    main = tag.strip().replace("_", "-").split("-")[0].lower()
     return next((lang for lang in LANGUAGES if lang.split("-")[0].lower() == main), None)
 
 
-def accepted(header: str) -> str | None:
+def best_accepted(header: str) -> str | None:
     """The best of our languages in an Accept-Language header, or None."""
     wishes: list[tuple[float, str]] = []
     for part in header.split(",")[:20]:
@@ -26,7 +26,7 @@ def accepted(header: str) -> str | None:
             quality = float(weight.strip().removeprefix("q=")) if weight.strip() else 1.0
         except ValueError:
             continue
-        if (lang := known(tag)) and quality > 0:
+        if (lang := match_tag(tag)) and quality > 0:
             wishes.append((quality, lang))
     return max(wishes, key=lambda wish: wish[0], default=(0.0, None))[1]
 
@@ -36,7 +36,7 @@ def choose(request: HTTPConnection, settings: Settings) -> str:
     cookie = request.cookies.get(COOKIE, "")
     return (
         (cookie if cookie in LANGUAGES else None)
-        or known(settings.language)
-        or accepted(request.headers.get("accept-language", ""))
+        or match_tag(settings.language)
+        or best_accepted(request.headers.get("accept-language", ""))
         or LANGUAGES[0]
     )

@@ -26,7 +26,7 @@ log = logging.getLogger("voicewright")
 Frame = Callable[[Project | None, str, str], str]
 
 
-class Asked(BaseModel):
+class LiveRequest(BaseModel):
     """Where a page is, and the marks of what it shows by panel."""
 
     project: str = Field("", max_length=200)
@@ -55,44 +55,44 @@ class Live:
         self.version = ""
         self._complaints: set[str] = set()
 
-    def answer(self, asked: Asked) -> dict[str, Any]:
+    def answer(self, request_: LiveRequest) -> dict[str, Any]:
         """``panels``: HTML and mark of those that differ from what was seen; ``turn``: see `Tab.turn`; ``version``."""
-        project, tab = self.page.project(asked.project), self.tabs.get(asked.tab)
-        if is_blocked(project, asked.tab):
+        project, tab = self.page.project(request_.project), self.tabs.get(request_.tab)
+        if is_blocked(project, request_.tab):
             tab = None
-        turn = str(self._tried(asked.tab, lambda: tab.turn(project)) or "") if tab and tab.turn else ""
-        shown: Updates = {}
+        turn = str(self._try(request_.tab, lambda: tab.turn(project)) or "") if tab and tab.turn else ""
+        content_of: Updates = {}
         for panel, make in self.frame.items():
-            shown |= self._tried("frame", functools.partial(_made, panel, make, project, asked.tab, turn)) or {}
+            content_of |= self._try("frame", functools.partial(_update, panel, make, project, request_.tab, turn)) or {}
         if tab and tab.tick:
-            shown |= self._tried(asked.tab, functools.partial(tab.tick, project, asked.view)) or {}
+            content_of |= self._try(request_.tab, functools.partial(tab.tick, project, request_.view)) or {}
         panels = {}
-        for panel, content in shown.items():
+        for panel, content in content_of.items():
             name, mark = self._names[panel], _mark(content)
-            if asked.seen.get(name) != mark:
+            if request_.seen.get(name) != mark:
                 panels[name] = [mark, content]
         return {"version": self.version, "turn": turn, "panels": panels}
 
     async def respond(self, request: Request) -> Response:
-        """The answer to a POST of `Asked` as JSON."""
+        """The answer to a POST of `LiveRequest` as JSON."""
         body = bytearray()
         async for block in request.stream():
             body += block
             if len(body) > _LARGEST_BODY:
                 return JSONResponse({"detail": "too large"}, status_code=413)
         try:
-            asked = Asked.model_validate_json(bytes(body))
+            request_ = LiveRequest.model_validate_json(bytes(body))
         except ValueError:
             return JSONResponse({"detail": "not understood"}, status_code=422)
-        answer = await run_in_threadpool(self.answer, asked)
+        answer = await run_in_threadpool(self.answer, request_)
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
-    def _tried(self, what: str, make: Callable[[], Any]) -> Any:
+    def _try(self, source: str, make: Callable[[], Any]) -> Any:
         """What it makes. What goes wrong is logged once and shown nowhere: each second would show it again."""
         try:
             return make()
         except Exception as error:
-            complaint = f"{what}: {type(error).__name__}: {error}"
+            complaint = f"{source}: {type(error).__name__}: {error}"
             if complaint not in self._complaints and len(self._complaints) < _MOST_COMPLAINTS:
                 self._complaints.add(complaint)
                 log.exception("a page could not be kept live: %s", complaint)
@@ -109,5 +109,5 @@ def _mark(content: str) -> str:
     return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
-def _made(panel: gr.HTML, make: Frame, project: Project | None, tab: str, turn: str) -> Updates:
+def _update(panel: gr.HTML, make: Frame, project: Project | None, tab: str, turn: str) -> Updates:
     return {panel: make(project, tab, turn)}

@@ -45,12 +45,12 @@ def cookie_name(request: HTTPConnection, root: str) -> str:
     Over https the name has the prefix by which a browser refuses a cookie that another host or plain http has set.
     """
     secure = request.url.scheme == "https"
-    secured = ("__Secure-" if root else "__Host-") if secure else ""
+    prefix = ("__Secure-" if root else "__Host-") if secure else ""
     path = f"-{hashlib.sha256(root.encode()).hexdigest()[:8]}" if root else ""
-    return f"{secured}voicewright-{request.url.port or (443 if secure else 80)}{path}"
+    return f"{prefix}voicewright-{request.url.port or (443 if secure else 80)}{path}"
 
 
-class LoginNeeded:
+class LoginGuard:
     """Lets nobody past without a session, except to the login page and the health check."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, root: str) -> None:
@@ -58,7 +58,7 @@ class LoginNeeded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or not self.sessions.needed or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or not self.sessions.is_required or scope["path"] in OPEN_PATHS:
             await self.app(scope, receive, send)
             return
         request = HTTPConnection(scope)
@@ -126,27 +126,27 @@ class RefusalLog:
             return
         self._lines.append(now)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(now))
-        shown = re.sub(r"[^\w.:%-]", "?", client, flags=re.ASCII)[:60] or "unknown"
-        log.warning("%s voicewright: login refused for %s (%s)", stamp, shown, reason)
+        printable = re.sub(r"[^\w.:%-]", "?", client, flags=re.ASCII)[:60] or "unknown"
+        log.warning("%s voicewright: login refused for %s (%s)", stamp, printable, reason)
 
 
 def routes(settings: Settings, sessions: Sessions) -> APIRouter:
     """``/login`` and ``/logout``."""
     router = APIRouter()
-    throttle = Throttle(known=[session.address for session in sessions.all()])
+    throttle = Throttle(familiar=[session.address for session in sessions.all()])
     refusals = RefusalLog()
     root = prefix(settings)
 
     @router.get("/login")
     def form(request: Request) -> Response:
-        if not sessions.needed or _session(request, sessions, root):
+        if not sessions.is_required or _session(request, sessions, root):
             return RedirectResponse(way_back(request.query_params.get("next", ""), root), status_code=303)
         return _page(request, settings)
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
         place = way_back(request.query_params.get("next", ""), root)
-        if not sessions.needed:
+        if not sessions.is_required:
             return RedirectResponse(place, status_code=303)
         client = _client(request)
         body = await _small_body(request)

@@ -72,7 +72,7 @@ class Page:
             error.within(self.workspace.path)
         return self.t.error(error.code, error.text, error.hint, error.values)
 
-    def guarded(self, fn: Callable[[], Updates | None], outputs: list[Any]) -> Any:
+    def guard(self, fn: Callable[[], Updates | None], outputs: list[Any]) -> Any:
         """Run ``fn`` and spread its updates over ``outputs``; what goes wrong becomes a notice in the page."""
         updates: Updates | None = None
         try:
@@ -108,10 +108,10 @@ class Page:
         outputs = list(outputs)
 
         def plain(slug: str, *values: Any) -> Any:
-            return self.guarded(lambda: fn(self.project(slug), *values), outputs)
+            return self.guard(lambda: fn(self.project(slug), *values), outputs)
 
         def with_event(evt: gr.EventData, slug: str, *values: Any) -> Any:
-            return self.guarded(lambda: fn(self.project(slug), evt, *values), outputs)
+            return self.guard(lambda: fn(self.project(slug), evt, *values), outputs)
 
         handler = plain
         if list(inspect.signature(fn).parameters)[1:2] == ["evt"]:
@@ -120,7 +120,7 @@ class Page:
             options.setdefault("trigger_mode", "multiple")
         options.setdefault("show_progress", "hidden")
         options.setdefault("api_visibility", "private")
-        done = event(handler, [self.slug, *inputs], outputs, **options)
+        dependency = event(handler, [self.slug, *inputs], outputs, **options)
         if refresh:
-            done = done.then(None, js="() => window.vw.refresh()")
-        return done
+            dependency = dependency.then(None, js="() => window.vw.refresh()")
+        return dependency

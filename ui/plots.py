@@ -28,7 +28,7 @@ def lines(
     series: Sequence[Series], x_label: str, y_label: str, *, description: str = "", write: Write = "{:g}".format
 ) -> str:
     """A line chart with direct labels; empty if there is nothing to draw yet. ``write`` spells a number out."""
-    points = [point for one in series for point in one.points if math.isfinite(point[1])]
+    points = [point for curve in series for point in curve.points if math.isfinite(point[1])]
     if not points:
         return ""
     x_low, x_high = _range([x for x, _ in points], pad=0)
@@ -40,42 +40,42 @@ def lines(
         return round(across, 1), round(down, 1)
 
     parts = [_axes(x_low, x_high, y_low, y_high, x_label, y_label, place, write)]
-    taken: list[float] = []
-    for one in series:
-        good = [place(x, y) for x, y in thin([point for point in one.points if math.isfinite(point[1])])]
+    labels: list[float] = []
+    for curve in series:
+        good = [place(x, y) for x, y in thin([point for point in curve.points if math.isfinite(point[1])])]
         if not good:
             continue
         path = " ".join(f"{x},{y}" for x, y in good)
-        parts.append(f'<polyline class="{one.style}" stroke-width="2" points="{path}"/>')
+        parts.append(f'<polyline class="{curve.style}" stroke-width="2" points="{path}"/>')
         x, y = good[-1]
         if len(good) == 1:
-            parts.append(f'<circle class="{one.style}" cx="{x}" cy="{y}" r="3"/>')
-        taken.append(_beside(y, taken))
+            parts.append(f'<circle class="{curve.style}" cx="{x}" cy="{y}" r="3"/>')
+        labels.append(_beside(y, labels))
         parts.append(
-            f'<text class="label-{one.style}" x="{WIDTH - RIGHT + 6}" y="{taken[-1] + 4:g}">{e(one.label)}</text>'
+            f'<text class="label-{curve.style}" x="{WIDTH - RIGHT + 6}" y="{labels[-1] + 4:g}">{e(curve.label)}</text>'
         )
     return _svg("".join(parts), description or y_label)
 
 
-def thin(points: Sequence[Point], most: int = 600) -> Sequence[Point]:
-    """At most about ``most`` points, in order: both ends, and of each stretch its lowest and highest."""
-    if len(points) <= most:
+def thin(points: Sequence[Point], limit: int = 600) -> Sequence[Point]:
+    """At most about ``limit`` points, in order: both ends, and of each stretch its lowest and highest."""
+    if len(points) <= limit:
         return points
-    bounds = [len(points) * part // (most // 2) for part in range(most // 2 + 1)]
-    picked = {0, len(points) - 1}
+    bounds = [len(points) * part // (limit // 2) for part in range(limit // 2 + 1)]
+    indices = {0, len(points) - 1}
     for begin, end in zip(bounds, bounds[1:], strict=False):
         values = [value for _, value in points[begin:end]]
-        picked |= {begin + values.index(min(values)), begin + values.index(max(values))}
-    return [points[index] for index in sorted(picked)]
+        indices |= {begin + values.index(min(values)), begin + values.index(max(values))}
+    return [points[index] for index in sorted(indices)]
 
 
-def _beside(y: float, taken: Sequence[float]) -> float:
+def _beside(y: float, occupied: Sequence[float]) -> float:
     """Where right of the lines a label stands that belongs to ``y``: near it, on no other label, inside the picture."""
     top, bottom = TOP + 8, HEIGHT - BOTTOM - 4
-    wished = min(max(y, top), bottom)
-    places = [wished, *(other + gap for other in taken for gap in (LABEL_GAP, -LABEL_GAP))]
-    free = [one for one in places if top <= one <= bottom and all(abs(one - other) >= LABEL_GAP for other in taken)]
-    return min(free, key=lambda one: abs(one - wished), default=wished)
+    ideal = min(max(y, top), bottom)
+    places = [ideal, *(neighbour + gap for neighbour in occupied for gap in (LABEL_GAP, -LABEL_GAP))]
+    free = [y for y in places if top <= y <= bottom and all(abs(y - label) >= LABEL_GAP for label in occupied)]
+    return min(free, key=lambda place: abs(place - ideal), default=ideal)
 
 
 def histogram(

@@ -22,21 +22,21 @@ class ProxyHeaders:
 
     def __init__(self, app: ASGIApp, trusted_proxies: str) -> None:
         self.app = app
-        self.trusted = parse_trusted_proxies(trusted_proxies)
-        self._named: set[str] = set()
+        self.networks = parse_trusted_proxies(trusted_proxies)
+        self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] in ("http", "websocket"):
-            scope = self._applied(scope)
+            scope = self._with_client(scope)
         await self.app(scope, receive, send)
 
-    def _applied(self, scope: Scope) -> Scope:
+    def _with_client(self, scope: Scope) -> Scope:
         headers: dict[str, list[str]] = defaultdict(list)
         for name, value in scope["headers"]:
             headers[name.decode("latin-1").lower()].append(value.decode("latin-1"))
         peer, port = scope.get("client") or ("", 0)
-        connection = resolve(peer, scope.get("scheme", "http"), headers, self.trusted)
+        connection = resolve(peer, scope.get("scheme", "http"), headers, self.networks)
         if connection.forwarding_headers and not connection.via_proxy:
             self._name(connection.peer)
         remaining = [pair for pair in scope["headers"] if not is_forwarding(pair[0].decode("latin-1").lower())]
@@ -53,8 +53,8 @@ class ProxyHeaders:
 
     def _name(self, peer: str) -> None:
         """Say once of each peer that it isn't believed; anybody can send such headers, so only of some."""
-        if peer not in self._named and len(self._named) < _MOST_PEERS_NAMED:
-            self._named.add(peer)
+        if peer not in self._logged and len(self._logged) < _MOST_PEERS_NAMED:
+            self._logged.add(peer)
             log.warning(
                 "%s sends X-Forwarded headers, which are ignored. If it is your proxy, write %s into .env.",
                 peer,

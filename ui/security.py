@@ -54,8 +54,8 @@ def check_exposure(settings: Settings) -> None:
 
 def prefix(settings: Settings) -> str:
     """The path prefix behind a reverse proxy as ``/voice``, or an empty string."""
-    cleaned = "/".join(part for part in settings.root_path.split("/") if part)
-    return f"/{cleaned}" if cleaned else ""
+    path = "/".join(part for part in settings.root_path.split("/") if part)
+    return f"/{path}" if path else ""
 
 
 def host_name(value: str) -> str:
@@ -81,8 +81,8 @@ class Prefix:
         """ASGI."""
         path: str = scope.get("path", "")
         if self.prefix and scope["type"] in ("http", "websocket") and f"{path}/".startswith(f"{self.prefix}/"):
-            shortened = path[len(self.prefix) :] or "/"
-            scope = {**scope, "path": shortened, "raw_path": shortened.encode("utf-8")}
+            inner_path = path[len(self.prefix) :] or "/"
+            scope = {**scope, "path": inner_path, "raw_path": inner_path.encode("utf-8")}
         await self.app(scope, receive, send)
 
 
@@ -99,7 +99,7 @@ class Guard:
         extra = [host_name(name) for name in settings.allowed_hosts.split(",")]
         self.names = {
             name
-            for name in (*_LOOPBACK_NAMES, host_name(_bracketed(settings.host)), *extra)
+            for name in (*_LOOPBACK_NAMES, host_name(_in_brackets(settings.host)), *extra)
             if name not in ("", "0.0.0.0", "::")
         }
 
@@ -131,23 +131,23 @@ class Guard:
         if len(connection.hosts) != 1:
             return self._say(scope, "server.host_missing")
         for value in (*connection.hosts, *connection.forwarded_hosts):
-            if not self._known(host_name(value), scope):
+            if not self._is_known(host_name(value), scope):
                 return self._say(scope, "server.host_unknown", host=value)
         return ""
 
     def _say(self, scope: Scope, key: str, **values: str | None) -> str:
-        shown = {
+        printable = {
             name: re.sub(r"[^\w.:/\[\]-]", "?", value or "-", flags=re.ASCII)[:100] for name, value in values.items()
         }
-        return Translator(choose(HTTPConnection(scope), self.settings))(key, **shown)
+        return Translator(choose(HTTPConnection(scope), self.settings))(key, **printable)
 
-    def _known(self, name: str, scope: Scope) -> bool:
+    def _is_known(self, name: str, scope: Scope) -> bool:
         # The address that the connection came in on cannot be rebound: a browser asked for that very number.
         server = scope.get("server")
         return name in self.names or (server is not None and name != "" and name == str(server[0]).lower())
 
 
-def _bracketed(host: str) -> str:
+def _in_brackets(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
@@ -169,12 +169,12 @@ def _is_page(path: str) -> bool:
 
 
 def _same_origin(origin: str, headers: Headers) -> bool:
-    ours = headers.get("host", "").lower()
+    own_host = headers.get("host", "").lower()
     scheme, _, place = origin.lower().partition("://")
     if scheme not in ("http", "https") or not place:
         return False
     default = ":443" if scheme == "https" else ":80"
-    return ours in (place, f"{place}{default}")
+    return own_host in (place, f"{place}{default}")
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:

@@ -108,7 +108,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     # The last one added is the first to see a request.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(UploadRoom, settings=settings)
-    app.add_middleware(login.LoginNeeded, sessions=sessions, root=root)
+    app.add_middleware(login.LoginGuard, sessions=sessions, root=root)
     app.add_middleware(BodyLimit)
     app.add_middleware(security.Guard, settings=settings)
     app.add_middleware(security.Prefix, prefix=root)
@@ -234,7 +234,7 @@ def server_config(app: FastAPI) -> uvicorn.Config:
 
 def _likely(settings: Settings) -> str:
     wish = settings.language or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    return language.known(wish) or language.LANGUAGES[0]
+    return language.match_tag(wish) or language.LANGUAGES[0]
 
 
 def _usable(settings: Settings) -> Path:

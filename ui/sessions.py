@@ -60,9 +60,9 @@ class Session:
     browser: str = ""
     system: str = ""
 
-    def ended(self, now: float) -> bool:
+    def has_ended(self, now_s: float) -> bool:
         """Whether its 30 days are over."""
-        return now >= self.since + SESSION_S
+        return now_s >= self.since + SESSION_S
 
 
 class Sessions:
@@ -75,14 +75,14 @@ class Sessions:
     def __init__(self, settings: Settings) -> None:
         self._user = settings.user
         self._password = settings.password.get_secret_value() if settings.password else ""
-        self.needed = bool(self._password)
+        self.is_required = bool(self._password)
         self._path = settings.workspace_folder() / "private" / "sessions.json"
         # Version 0.1 signed its sessions with this key.
         (settings.workspace_folder() / "session.key").unlink(missing_ok=True)
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] | None = None
         self._sessions: dict[str, Session] = {}
-        self._noted: dict[str, float] = {}
+        self._last_saved: dict[str, float] = {}
         self._salt = secrets.token_hex(16)
         self._fingerprints: dict[str, str] = {}
         with self._lock:
@@ -105,27 +105,27 @@ class Sessions:
             self._drop_ended(now)
             while len(self._sessions) >= MOST_SESSIONS:
                 del self._sessions[min(self._sessions.values(), key=lambda session: session.seen).id]
-            session = Session(_id(token), now, now, address, _named(_BROWSERS, agent), _named(_SYSTEMS, agent))
+            session = Session(_id(token), now, now, address, _match(_BROWSERS, agent), _match(_SYSTEMS, agent))
             self._sessions[session.id] = session
             self._save()
         return token
 
     def find(self, token: str, address: str = "", now: float | None = None) -> Session | None:
         """The session with this token if it has not ended; noted as seen."""
-        if not token or not self.needed:
+        if not token or not self.is_required:
             return None
         now = time.time() if now is None else now
         with self._lock:
             self._load()
             session = self._sessions.get(_id(token))
-            if session is None or session.ended(now):
+            if session is None or session.has_ended(now):
                 return None
             session.seen, session.address = now, address or session.address
             return session
 
     def note_due(self, session: Session) -> bool:
         """Whether the file is far behind on when a session was seen; then `save` is worth its writing."""
-        return session.seen - self._noted.get(session.id, 0.0) > _NOTE_EVERY_S
+        return session.seen - self._last_saved.get(session.id, 0.0) > _NOTE_EVERY_S
 
     def save(self) -> None:
         """Write what is known now."""
@@ -139,7 +139,7 @@ class Sessions:
         now = time.time() if now is None else now
         with self._lock:
             self._load()
-            alive = [session for session in self._sessions.values() if not session.ended(now)]
+            alive = [session for session in self._sessions.values() if not session.has_ended(now)]
         return sorted(alive, key=lambda session: -session.seen)
 
     def end(self, id_: str) -> None:
@@ -156,7 +156,7 @@ class Sessions:
             self._save(ending=True)
 
     def _drop_ended(self, now: float) -> None:
-        self._sessions = {id_: session for id_, session in self._sessions.items() if not session.ended(now)}
+        self._sessions = {id_: session for id_, session in self._sessions.items() if not session.has_ended(now)}
 
     def _load(self) -> bool:
         """Read the file if it is another than the one read last; False if it is not of this password, or damaged."""
@@ -166,7 +166,7 @@ class Sessions:
         read = self._read() if stamp else []
         self._stamp = stamp
         self._sessions = {session.id: session for session in read or []}
-        self._noted = {session.id: session.seen for session in read or []}
+        self._last_saved = {session.id: session.seen for session in read or []}
         return read is not None
 
     def _file_stamp(self) -> tuple[int, ...] | None:
@@ -201,7 +201,7 @@ class Sessions:
                 # Better all log in again after the next start than that one which was ended comes back.
                 self._path.unlink(missing_ok=True)
         self._stamp = self._file_stamp()
-        self._noted = {session.id: session.seen for session in self._sessions.values()}
+        self._last_saved = {session.id: session.seen for session in self._sessions.values()}
 
     def _fingerprint(self, salt: str) -> str:
         """What tells whether the file is of this user and password; slow, so that it is of no use for guessing."""
@@ -229,5 +229,5 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _named(patterns: tuple[tuple[str, str], ...], agent: str) -> str:
+def _match(patterns: tuple[tuple[str, str], ...], agent: str) -> str:
     return next((name for name, pattern in patterns if re.search(pattern, agent[:1000])), "")

@@ -17,14 +17,14 @@ from starlette.types import Message, Receive, Scope, Send
 from core.errors import UserError
 from core.workspace import Workspace
 
-_KEPT = 2  # projects whose numbers stay in memory
+_MAX_BOARDS = 2  # projects whose numbers stay in memory
 _FRESH_S = 5.0  # between two looks at the files
 _QUESTION = re.compile(
     r"(experiment/\w+/)?data/plugin/(timeseries/timeSeries|scalars/scalars_multirun|hparams/(experiment|session_groups))"
 )
 _LONGEST = 1 << 20  # bytes of a question
 _ASKED = (b"content-type", b"content-length", b"accept-encoding")
-_SENT = (b"content-type", b"content-length", b"content-encoding", b"cache-control", b"expires", b"location")
+_HEADERS = (b"content-type", b"content-length", b"content-encoding", b"cache-control", b"expires", b"location")
 
 
 def installed() -> bool:
@@ -40,16 +40,16 @@ def board_url(slug: str) -> str:
 def routes(workspace: Workspace) -> APIRouter:
     """``/tensorboard/<project>/…``; only reading."""
     router = APIRouter()
-    shown: OrderedDict[str, _Board] = OrderedDict()
+    boards: OrderedDict[str, _Board] = OrderedDict()
     lock = threading.Lock()
 
     def board(slug: str) -> _Board:
         with lock:
-            one = shown.pop(slug, None) or _Board(workspace.project(slug).runs)
-            shown[slug] = one
-            while len(shown) > _KEPT:
-                shown.popitem(last=False)
-            return one
+            board_ = boards.pop(slug, None) or _Board(workspace.project(slug).runs)
+            boards[slug] = board_
+            while len(boards) > _MAX_BOARDS:
+                boards.popitem(last=False)
+            return board_
 
     @router.get("/tensorboard/{slug}")
     def home(slug: str) -> Response:
@@ -133,7 +133,7 @@ class _Answer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sifted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [header for header in message["headers"] if header[0] in _SENT]
+                message["headers"] = [header for header in message["headers"] if header[0] in _HEADERS]
             await send(message)
 
         asked = [header for header in scope["headers"] if header[0] in _ASKED]

@@ -14,10 +14,10 @@ _MOST_KNOWN = 256
 def client_key(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 that one household or attacker has of IPv6."""
     try:
-        parsed = ipaddress.ip_address(address.split("%")[0])
+        ip = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else address
 
 
 class Throttle:
@@ -32,23 +32,23 @@ class Throttle:
     """
 
     def __init__(
-        self, per_client: int = 10, in_all: int = 60, window_s: float = 60.0, known: Iterable[str] = ()
+        self, per_client: int = 10, in_all: int = 60, window_s: float = 60.0, familiar: Iterable[str] = ()
     ) -> None:
         self.per_client, self.in_all, self.window_s = per_client, in_all, window_s
         self._strangers: deque[float] = deque()
         self._clients: dict[str, deque[float]] = {}
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._familiar: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
-        for address in known:
+        for address in familiar:
             self.welcome(address)
 
     def welcome(self, address: str) -> None:
         """Keep a share for an address that has logged in."""
         with self._lock:
-            self._known[client_key(address)] = None
-            self._known.move_to_end(client_key(address))
-            while len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+            self._familiar[client_key(address)] = None
+            self._familiar.move_to_end(client_key(address))
+            while len(self._familiar) > _MOST_KNOWN:
+                self._familiar.popitem(last=False)
 
     def wait_s(self, address: str, now: float | None = None) -> float:
         """Take a turn: 0 if this guess may be looked at, else the seconds until the next one may be."""
@@ -57,13 +57,13 @@ class Throttle:
         with self._lock:
             self._forget(now)
             limits = [(self._clients.get(client, deque()), self.per_client)]
-            if client not in self._known:
+            if client not in self._familiar:
                 limits.append((self._strangers, self.in_all))
-            waits = [turns[0] + self.window_s - now for turns, most in limits if len(turns) >= most]
+            waits = [turns[0] + self.window_s - now for turns, limit in limits if len(turns) >= limit]
             if waits:
                 return max(waits)
             self._clients.setdefault(client, deque()).append(now)
-            if client not in self._known:
+            if client not in self._familiar:
                 self._strangers.append(now)
             return 0.0
 

@@ -42,12 +42,12 @@ class UploadParser(route_utils.GradioMultiPartParser):
         """
         try:
             form = await super().parse()
-            whole = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            if len(whole) < len(self._files_to_close_on_error):
+            uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            if len(uploads) < len(self._files_to_close_on_error):
                 raise MultiPartException("The form ends within a file.")
-            if self.upload_dir is not None and form.getlist("files") != whole:
+            if self.upload_dir is not None and form.getlist("files") != uploads:
                 raise MultiPartException("The form holds more than files, or a file without a name.")
-            for upload in whole:
+            for upload in uploads:
                 upload.filename = plain_name(upload.filename or "")
         except MultipartParseError as error:
             self._delete_files()

@@ -51,8 +51,8 @@ class UploadRoom:
         self.app = app
         self.folder = settings.workspace_folder() / "tmp" / "gradio"
         self.most_mb = settings.max_upload_mb
-        self.most = (settings.max_upload_mb << 20) + _FRAME_BYTES
-        self.awaited = 0  # bytes that running uploads have announced and not sent yet
+        self.max_bytes = (settings.max_upload_mb << 20) + _FRAME_BYTES
+        self.expected_bytes = 0  # bytes that running uploads have announced and not sent yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -100,28 +100,28 @@ class UploadRoom:
             "upload.no_room",
             "There is not enough room on the disk for this: {free} MB can still be used.",
             "Free some space, then send it again.",
-            free=max(0, usable_bytes(self.folder) - self.awaited) >> 20,
+            free=max(0, usable_bytes(self.folder) - self.expected_bytes) >> 20,
         )
 
 
 class _Upload:
     """One upload while it comes in."""
 
-    def __init__(self, room: UploadRoom, announced: int | None, receive: Receive) -> None:
-        self.room, self.announced, self.receive_more = room, announced, receive
+    def __init__(self, room: UploadRoom, content_length: int | None, receive: Receive) -> None:
+        self.room, self.content_length, self.receive_more = room, content_length, receive
         self.refusal: tuple[UserError, int] | None = None
-        self.awaited = 0
+        self.expected_bytes = 0
         self.came = self.looked_at = 0
 
     def begin(self) -> None:
         """Refuse it by its announced length, or set that much room aside."""
-        if self.announced is None:
+        if self.content_length is None:
             self._check_room(0)
             return
-        if self.announced > self.room.most:
+        if self.content_length > self.room.max_bytes:
             self._refuse(self.room.too_large(), 413)
-        self._check_room(self.announced)
-        self._await(self.announced)
+        self._check_room(self.content_length)
+        self._await(self.content_length)
 
     def end(self) -> None:
         """Give back what was set aside and not used."""
@@ -131,9 +131,9 @@ class _Upload:
         """The next part of it, counted."""
         message = await self.receive_more()
         self.came += len(message.get("body", b""))
-        if self.announced is not None:
-            self._await(max(0, self.announced - self.came))
-        if self.came > self.room.most:
+        if self.content_length is not None:
+            self._await(max(0, self.content_length - self.came))
+        if self.came > self.room.max_bytes:
             self._refuse(self.room.too_large(), 413)
         if self.came - self.looked_at >= _LOOK_BYTES:
             self.looked_at = self.came
@@ -142,18 +142,18 @@ class _Upload:
         return message
 
     def _await(self, amount: int) -> None:
-        self.room.awaited += amount - self.awaited
-        self.awaited = amount
+        self.room.expected_bytes += amount - self.expected_bytes
+        self.expected_bytes = amount
 
-    def _check_room(self, needed: int) -> None:
+    def _check_room(self, size: int) -> None:
         free = usable_bytes(self.room.folder)
-        if free == 0 or needed > free - self.room.awaited:
+        if free == 0 or size > free - self.room.expected_bytes:
             self._refuse(self.room.no_room(), 507)
 
     def _refuse(self, error: UserError, status: int) -> None:
         self.refusal = error, status
-        raise _Refused
+        raise _UploadRefusal
 
 
-class _Refused(Exception):
+class _UploadRefusal(Exception):
     """Ends the reading of an upload."""

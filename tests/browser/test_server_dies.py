@@ -29,7 +29,7 @@ PATIENCE_S = 120
 ATTACHED_S = 5.0
 STEPS = 5000  # more than are ever reached
 # Whether the page shows a run at work, so many updates in or more.
-SHOWN = """([id, least]) => {
+MAX_PER_REASON = """([id, least]) => {
   const shown = document.querySelector(`#page-train:has(.vw-job[data-key="${id}"] .vw-bar)`)?.innerText;
   return Number(shown?.match(/([\\d,]+) \\/ 5,000/)?.[1].replaceAll(',', '')) >= least;
 }"""
@@ -77,7 +77,7 @@ def test_a_training_loses_no_step_to_its_servers_death_and_the_open_page_shows_i
         page.click("#start-training")
         until(lambda: runs(ana), PATIENCE_S)
         run = runs(ana)[0]
-        page.wait_for_function(SHOWN, arg=[run.id, 3])
+        page.wait_for_function(MAX_PER_REASON, arg=[run.id, 3])
 
         # Ctrl-C in a terminal reaches the whole group.
         os.killpg(server.process.pid, how)
@@ -87,14 +87,14 @@ def test_a_training_loses_no_step_to_its_servers_death_and_the_open_page_shows_i
 
         server = serve(ana.workspace.path, monkeypatch, server.port)
         answered, reached = time.monotonic(), run.read().step
-        page.wait_for_function(SHOWN, arg=[run.id, reached])
+        page.wait_for_function(MAX_PER_REASON, arg=[run.id, reached])
         took_s = time.monotonic() - answered
         assert took_s <= ATTACHED_S
 
         until(lambda: run.read().step > reached, PATIENCE_S)
         new = context.new_page()
         new.goto(f"{server.url}/en/?project=ana&tab=train")
-        new.wait_for_function(SHOWN, arg=[run.id, reached + 1])
+        new.wait_for_function(MAX_PER_REASON, arg=[run.id, reached + 1])
         new.click('#page-train .vw-job [data-do="stop"]')
         new.wait_for_selector("#page-train .vw-job .vw-notice.warn")
         view = run.job.wait(60)

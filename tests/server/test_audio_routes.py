@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from core.workspace import Project, Workspace
 from tests.server.conftest import HERE, Client
-from ui.audio_routes import audio_url, download_url, zipped
+from ui.audio_routes import audio_url, download_url, zip_stream
 
 SECRET = b"SECRET that must not leave"
 
@@ -195,14 +195,14 @@ def test_the_length_of_a_download_is_right_past_two_gigabytes(tmp_path: Path) ->
     for name, size in (("a.pth", 5), ("b.pth", (1 << 31) + 5), ("c.wav", 7)):
         with open(tmp_path / name, "wb") as file:
             file.truncate(size)
-    archive = zipped(tmp_path)
+    archive = zip_stream(tmp_path)
     assert len(archive) == sum(map(len, archive))
 
 
 def test_a_large_export_is_never_held_in_memory(tmp_path: Path) -> None:
     with open(tmp_path / "model.pth", "wb") as file:
         file.truncate(40 << 20)
-    assert max(len(block) for block in zipped(tmp_path)) < 3 << 20
+    assert max(len(block) for block in zip_stream(tmp_path)) < 3 << 20
 
 
 def test_addresses_are_relative_so_that_they_hold_behind_any_prefix(workspace: Workspace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.server.conftest import Client
-from ui.language import accepted
+from ui.language import best_accepted
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_first_page(client: Client, cookie: str, setting: str, header: str, 
 
 @pytest.mark.parametrize(("header", "lang"), [("pt;q=0, en", "en"), ("*", None), (";;,q=", None), ("EN-us;q=x", None)])
 def test_strange_wishes(header: str, lang: str | None) -> None:
-    assert accepted(header) == lang
+    assert best_accepted(header) == lang
 
 
 def test_both_pages_are_there_each_with_its_own_title(client: Client) -> None:

@@ -16,7 +16,7 @@ from core.records import Source
 from core.workspace import Project, Workspace
 from tests.server.real_page import RealPage, real_page
 from ui.app import TABS
-from ui.live import Asked
+from ui.live import LiveRequest
 
 KEYS = [module.__name__.rsplit(".", 1)[-1] for module in TABS]
 REFRESHES = 12
@@ -169,7 +169,7 @@ def test_what_a_live_tab_ticks_are_panels_of_its_own(page: RealPage, tab: str, m
     if hasattr(module, "is_live"):
         monkeypatch.setattr(module, "is_live", lambda job: True)
     page.blocks.live._complaints.clear()
-    answer = page.blocks.live.answer(Asked(project="ana", tab=tab))
+    answer = page.blocks.live.answer(LiveRequest(project="ana", tab=tab))
     assert page.blocks.live._complaints == set()
     assert all(name.startswith((f"{tab}-", "frame-")) for name in answer["panels"])
 

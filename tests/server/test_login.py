@@ -151,7 +151,7 @@ def test_the_throttle_bounds_each_client_and_all_strangers_together() -> None:
 
 
 def test_strangers_of_many_addresses_do_not_lock_out_an_address_that_logged_in_before() -> None:
-    throttle = Throttle(per_client=10, in_all=25, known=["10.0.0.1"])
+    throttle = Throttle(per_client=10, in_all=25, familiar=["10.0.0.1"])
     throttle.welcome("2001:db8:1:2::7")
     assert allowed(throttle, [f"198.51.100.{number}" for number in range(250)]) == 25
     assert throttle.wait_s("203.0.113.9", now=1.0) > 0
@@ -165,8 +165,8 @@ def test_a_whole_64_of_ipv6_counts_as_one_client() -> None:
 
 
 def test_addresses_that_logged_in_are_bounded_too() -> None:
-    throttle = Throttle(known=[f"10.0.{number // 250}.{number % 250}" for number in range(5000)])
-    assert len(throttle._known) <= 256
+    throttle = Throttle(familiar=[f"10.0.{number // 250}.{number % 250}" for number in range(5000)])
+    assert len(throttle._familiar) <= 256
 
 
 def test_each_refused_login_is_one_line_without_anything_that_was_typed(

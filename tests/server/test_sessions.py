@@ -72,7 +72,7 @@ def test_a_restart_keeps_sessions_and_another_password_ends_them_for_good(tmp_pa
     token = sessions(tmp_path).begin("10.0.0.1")
     assert not sessions(tmp_path, user="someone").find(token)
     token = sessions(tmp_path).begin("10.0.0.1")
-    assert not sessions(tmp_path, password="").needed
+    assert not sessions(tmp_path, password="").is_required
     assert not sessions(tmp_path).find(token), "no password in between is another password"
     assert not sessions(tmp_path / "elsewhere").find(token)
 

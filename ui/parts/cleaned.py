@@ -23,16 +23,16 @@ def cleaned_part(t: Translator, project: Project, source: Source, busy: str) -> 
 
     What its buttons send, `act_on_cleaned` answers.
     """
-    there = project.cleaned_file(source.id).exists()
+    has_copy = project.cleaned_file(source.id).exists()
     body = f'<p class="vw-dim">{html.e(t("cleaned.help"))}</p>'
-    if there:
-        body += _both(t, project, source)
-    again = "_again" if there else ""
+    if has_copy:
+        body += _players(t, project, source)
+    suffix = "_again" if has_copy else ""
     makers = "".join(
-        html.action(t(f"cleaned.{strength}{again}"), f"clean-{strength}", source.id, disabled=busy)
+        html.action(t(f"cleaned.{strength}{suffix}"), f"clean-{strength}", source.id, off_reason=busy)
         for strength in STRENGTHS
     )
-    body += f'<div class="vw-row">{makers}</div>{html.why(busy)}'
+    body += f'<div class="vw-row">{makers}</div>{html.reason(busy)}'
     return html.details(t("cleaned.title"), body)
 
 
@@ -46,19 +46,19 @@ def cleaned_job(t: Translator, project: Project) -> str:
 
 def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:
     """Answer the buttons of `cleaned_part`; False if ``do`` is not one of them."""
-    what, _, which = do.partition("-")
-    if what == "clean" and which in STRENGTHS:
-        start_clean(project, source_id, which)
-    elif what == "use" and which in ("original", "cleaned"):
-        choose_sound(project, source_id, which)
+    action, _, value = do.partition("-")
+    if action == "clean" and value in STRENGTHS:
+        start_clean(project, source_id, value)
+    elif action == "use" and value in ("original", "cleaned"):
+        choose_sound(project, source_id, value)
     else:
         return False
     return True
 
 
-def _both(t: Translator, project: Project, source: Source) -> str:
+def _players(t: Translator, project: Project, source: Source) -> str:
     """Two players that can be switched at the same place, and which of them is used."""
-    players = "".join(_one(t, project, source, which) for which in ("original", "cleaned"))
+    players = "".join(_player(t, project, source, sound) for sound in ("original", "cleaned"))
     switch = f'<button type="button" class="vw-btn" data-switch>{html.e(t("cleaned.switch"))}</button>'
     note = ""
     if source.use == "cleaned" and project.store.count(ClipFilter(source_id=source.id)) and _is_older(project, source):
@@ -66,17 +66,17 @@ def _both(t: Translator, project: Project, source: Source) -> str:
     return f'<div class="vw-pair" data-players>{players}<div class="vw-row">{switch}</div></div>{note}'
 
 
-def _one(t: Translator, project: Project, source: Source, which: str) -> str:
-    url = audio_url(project.slug, "source" if which == "original" else "cleaned", source.id)
-    label = t(f"cleaned.{which}")
-    in_use = source.use == which
+def _player(t: Translator, project: Project, source: Source, sound: str) -> str:
+    url = audio_url(project.slug, "source" if sound == "original" else "cleaned", source.id)
+    label = t(f"cleaned.{sound}")
+    in_use = source.use == sound
     choose = (
         f'<span class="vw-chip good">{html.e(t("cleaned.in_use"))}</span>'
         if in_use
-        else html.action(t(f"cleaned.use_{which}"), f"use-{which}", source.id)
+        else html.action(t(f"cleaned.use_{sound}"), f"use-{sound}", source.id)
     )
     player = html.player(url, f"{source.title}: {label}", preload="metadata")
-    return f'<div data-key="{which}"><div class="vw-spread"><b>{html.e(label)}</b>{choose}</div>{player}</div>'
+    return f'<div data-key="{sound}"><div class="vw-spread"><b>{html.e(label)}</b>{choose}</div>{player}</div>'
 
 
 def _is_older(project: Project, source: Source) -> bool:

@@ -119,9 +119,9 @@ def _place(t: Translator) -> str:
         ("zoom", "0.5", "+", "zoom_in", "+ ="),
     )
     return '<span class="vw-row vw-ed-place">' + "".join(
-        f'<button type="button" class="vw-btn" data-{what}="{value}" title="{_w(t, name)}" aria-label="{_w(t, name)}"'
+        f'<button type="button" class="vw-btn" data-{data}="{value}" title="{_w(t, name)}" aria-label="{_w(t, name)}"'
         f"{_keys(keys)}>{sign}</button>"
-        for what, value, sign, name, keys in buttons
+        for data, value, sign, name, keys in buttons
     ) + "</span>"  # fmt: skip
 
 

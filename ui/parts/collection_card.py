@@ -46,28 +46,28 @@ def act_on_collection(page: Page, project: Project, evt: Any, note: str) -> bool
 
 
 def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
-    away = html.action(t("collection.put_away"), "put-away", waiting.id, style="quiet")
+    put_away = html.action(t("collection.put_away"), "put-away", waiting.id, style="quiet")
     reason = ""
     if waiting.state == "refused" and waiting.error:
-        body, buttons = html.notice(_say(t, waiting.error), "bad"), away
+        body, buttons = html.notice(_say(t, waiting.error), "bad"), put_away
     elif waiting.state == "interrupted":
-        said = _say(t, waiting.error) if waiting.error else t("collection.interrupted")
-        again = html.action(t("collection.look_again"), "look-again", waiting.id)
-        body, buttons = html.notice(said, "warn"), again + away
+        message = _say(t, waiting.error) if waiting.error else t("collection.interrupted")
+        retry = html.action(t("collection.look_again"), "look-again", waiting.id)
+        body, buttons = html.notice(message, "warn"), retry + put_away
     elif waiting.facts is None:
-        body, buttons = f'<p class="vw-dim" role="status">{html.e(t("collection.looking"))}</p>', away
+        body, buttons = f'<p class="vw-dim" role="status">{html.e(t("collection.looking"))}</p>', put_away
     else:
         body = _facts(t, waiting, waiting.facts)
         reason = _why_off(t, waiting, waiting.facts, busy)
-        label = "bring_without" if waiting.facts.kind == "sounds" and _unused(waiting.facts) else "bring"
+        label = "bring_without" if waiting.facts.kind == "sounds" and _idle_lists(waiting.facts) else "bring"
         bring = html.action(
-            t(f"collection.{label}"), "bring-in", waiting.id, disabled=reason, elem_id=f"bring-{waiting.id}"
+            t(f"collection.{label}"), "bring-in", waiting.id, off_reason=reason, elem_id=f"bring-{waiting.id}"
         )
-        buttons = bring + away
+        buttons = bring + put_away
     heading = html.e(t("collection.heading", name=waiting.name))
     return (
         f'<section class="vw-card vw-held" data-key="{html.e(waiting.id)}"><h3>{heading}</h3>'
-        f'{body}<div class="vw-row">{buttons}</div>{html.why(reason)}</section>'
+        f'{body}<div class="vw-row">{buttons}</div>{html.reason(reason)}</section>'
     )
 
 
@@ -77,8 +77,8 @@ def _why_off(t: Translator, waiting: PendingDataset, facts: Facts, busy: str) ->
     return t("collection.choose_first") if facts.question else busy
 
 
-def _unused(facts: Facts) -> list[ListFacts]:
-    return [one for one in facts.lists if one.state not in ("used", "set_aside")]
+def _idle_lists(facts: Facts) -> list[ListFacts]:
+    return [entry for entry in facts.lists if entry.state not in ("used", "set_aside")]
 
 
 def _say(t: Translator, error: dict[str, Any]) -> str:
@@ -92,7 +92,7 @@ def _facts(t: Translator, waiting: PendingDataset, facts: Facts) -> str:
     if facts.kind != "sounds":
         lines.append(t("collection.becomes"))
     parts = [f"<p>{html.e(line)}</p>" for line in lines]
-    parts += [_list(t, waiting, number, one) for number, one in enumerate(facts.lists)]
+    parts += [_list(t, waiting, number, entry) for number, entry in enumerate(facts.lists)]
     for name, count, names in (
         ("without_text", facts.without_text, facts.some_without_text),
         ("without_sound", facts.without_sound, facts.some_without_sound),
@@ -112,11 +112,11 @@ def _list(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts)
             t("collection.list_unmatched", list=names, count=t.number(facts.rows), members=members), "bad"
         )
     if not facts.columns:
-        again = html.action(t("collection.use_list"), "use-list", f"{waiting.id}/{number}")
-        chosen = facts.names[0] in waiting.choices
-        return html.notice(t(f"collection.list_{facts.state}", list=names), "warn", again if chosen else "")
-    matched = t("collection.list_rows", list=names, matched=t.number(facts.matched), rows=t.number(facts.rows))
-    parts = [f"<h4>{html.e(matched)}</h4>"]
+        use_button = html.action(t("collection.use_list"), "use-list", f"{waiting.id}/{number}")
+        is_off = facts.names[0] in waiting.choices
+        return html.notice(t(f"collection.list_{facts.state}", list=names), "warn", use_button if is_off else "")
+    summary = t("collection.list_rows", list=names, matched=t.number(facts.matched), rows=t.number(facts.rows))
+    parts = [f"<h4>{html.e(summary)}</h4>"]
     if facts.state == "ask":
         parts.append(html.notice(t("collection.list_ask"), "warn"))
     parts += [_choice(t, waiting, number, facts), _rows(facts), _remarks(t, facts)]
@@ -125,9 +125,9 @@ def _list(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts)
 
 def _choice(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts) -> str:
     """The column that is the text, to be changed: each with the beginning of its first cell."""
-    chosen = facts.texts[0] if facts.texts and facts.state == "used" else None
+    column = facts.texts[0] if facts.texts and facts.state == "used" else None
     options = (
-        [] if chosen is not None else [f'<option value="" selected disabled>{html.e(t("collection.pick"))}</option>']
+        [] if column is not None else [f'<option value="" selected disabled>{html.e(t("collection.pick"))}</option>']
     )
     for at, (heading, role) in enumerate(facts.columns):
         if role in _NO_CHOICE:
@@ -136,14 +136,14 @@ def _choice(t: Translator, waiting: PendingDataset, number: int, facts: ListFact
         label = heading or t("collection.column", number=at + 1)
         kind = f" ({t(f'collection.role_{role}')})" if role in _ROLES else ""
         text = f"{label}{kind}: {first[:_LABEL_LETTERS]}{'…' if len(first) > _LABEL_LETTERS else ''}"
-        selected = " selected" if at == chosen else ""
-        options.append(f'<option value="{at}"{selected}>{html.e(text)}</option>')
+        mark = " selected" if at == column else ""
+        options.append(f'<option value="{at}"{mark}>{html.e(text)}</option>')
     options.append(f'<option value="{NOT_USED}">{html.e(t("collection.no_column"))}</option>')
     off = " disabled" if waiting.state == "looking" else ""
     note = ""
-    if len(facts.texts) > 1 and chosen is not None:
-        others = ", ".join(facts.columns[at][0] or t("collection.column", number=at + 1) for at in facts.texts[1:])
-        note = f'<small class="vw-dim">{html.e(t("collection.copies", columns=others))}</small>'
+    if len(facts.texts) > 1 and column is not None:
+        copies = ", ".join(facts.columns[at][0] or t("collection.column", number=at + 1) for at in facts.texts[1:])
+        note = f'<small class="vw-dim">{html.e(t("collection.copies", columns=copies))}</small>'
     return (
         f'<label class="vw-field"><span>{html.e(t("collection.text_column"))}</span>'
         f'<select data-do="text-column" data-id="{html.e(waiting.id)}/{number}"{off}>{"".join(options)}</select>'
@@ -169,8 +169,8 @@ def _rows(facts: ListFacts) -> str:
 def _remarks(t: Translator, facts: ListFacts) -> str:
     remarks = []
     if len(facts.speakers) > 1:
-        shown = ", ".join(f"{name} ({t.number(count)})" for name, count in facts.speakers)
-        remarks.append(html.notice(t("collection.speakers", names=shown), "warn"))
+        voices = ", ".join(f"{name} ({t.number(count)})" for name, count in facts.speakers)
+        remarks.append(html.notice(t("collection.speakers", names=voices), "warn"))
     elif facts.speakers:
         remarks.append(f'<p class="vw-dim">{html.e(t("collection.speaker", name=facts.speakers[0][0]))}</p>')
     for name in ("merged", "differing", "repeated"):

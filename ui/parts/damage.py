@@ -27,7 +27,7 @@ _TABS = {
     "pair": ("listen",),
 }
 _WITHOUT_PROJECT = ("home", "system")
-_SHOWN = 20
+_MAX_CARDS = 20
 
 
 class DamagePanel:
@@ -41,19 +41,19 @@ class DamagePanel:
     def show(self, slug: str, project: Project | None, tab: str) -> str:
         """Cards for a tab; ``slug`` is what the address says, whether or not that project can be opened."""
         page = self.page
-        shared = inspection.of_workspace(page.workspace)
-        cards = [_card(page, one) for one in shared if _belongs(page, one, slug, tab)]
+        in_workspace = inspection.of_workspace(page.workspace)
+        cards = [_card(page, file) for file in in_workspace if _belongs(page, file, slug, tab)]
         if project is not None:
-            own = [one for one in inspection.of_project(project) if one.kind != RECORDS]
+            own = [file for file in inspection.of_project(project) if file.kind != RECORDS]
             if tab not in _WITHOUT_PROJECT:
-                cards += [_card(page, one) for one in own if tab in _TABS.get(one.kind, (tab,))]
+                cards += [_card(page, file) for file in own if tab in _TABS.get(file.kind, (tab,))]
             problem = inspection.records_error(project)
             if problem is not None and not isinstance(problem, DamagedFile):
                 cards.append(_newer(page, project, problem))
         if not cards:
             return ""
         label = html.e(page.t("damage.region"))
-        return f'<section class="vw-damage" aria-label="{label}">{"".join(cards[:_SHOWN])}</section>'
+        return f'<section class="vw-damage" aria-label="{label}">{"".join(cards[:_MAX_CARDS])}</section>'
 
     def _act(self, _: Project | None, evt: gr.EventData) -> Updates | None:
         page, t = self.page, self.page.t
@@ -73,33 +73,33 @@ def is_blocked(project: Project | None, tab: str) -> bool:
     return project is not None and tab not in _WITHOUT_PROJECT and inspection.records_error(project) is not None
 
 
-def _belongs(page: Page, one: DamagedFile, slug: str, tab: str) -> bool:
+def _belongs(page: Page, file: DamagedFile, slug: str, tab: str) -> bool:
     """Whether something of the workspace is told on a tab: on Home and System all, elsewhere of the open project."""
     if tab in _WITHOUT_PROJECT:
-        return one.kind != "preset"
-    if one.kind in ("project", RECORDS):
-        return bool(slug) and one.thing.is_relative_to(page.workspace.projects_folder / slug)
-    return tab in _TABS.get(one.kind, ())
+        return file.kind != "preset"
+    if file.kind in ("project", RECORDS):
+        return bool(slug) and file.thing.is_relative_to(page.workspace.projects_folder / slug)
+    return tab in _TABS.get(file.kind, ())
 
 
-def _card(page: Page, one: DamagedFile) -> str:
+def _card(page: Page, file: DamagedFile) -> str:
     t = page.t
-    one.within(page.workspace.path)
-    records = one.kind == RECORDS
-    name = one.thing.parent.name if records else one.thing.stem
-    title = t("damage.title", what=t(f"damage.{one.kind}", name=name))
-    text = t.happened(one.code, one.text, one.values)
+    file.within(page.workspace.path)
+    records = file.kind == RECORDS
+    name = file.thing.parent.name if records else file.thing.stem
+    title = t("damage.title", what=t(f"damage.{file.kind}", name=name))
+    text = t.happened(file.code, file.text, file.values)
     parts = [f"<p>{html.e(text)}</p>"]
     if records:
-        parts.append(_ways_back(page, name, _place(page, one)))
-    elif one.kind == "preset":
+        parts.append(_ways_back(page, name, _place(page, file)))
+    elif file.kind == "preset":
         parts.append(f'<p class="vw-dim">{html.e(t("damage.preset_help"))}</p>')
     else:
-        button = html.action(t("damage.aside"), "put-aside", _place(page, one))
-        parts.append(_lies_in(page, one) + f'<div class="vw-row">{button}</div>')
+        button = html.action(t("damage.aside"), "put-aside", _place(page, file))
+        parts.append(_lies_in(page, file) + f'<div class="vw-row">{button}</div>')
         parts.append(f'<p class="vw-dim">{html.e(t("damage.aside_help"))} {html.e(t("damage.go_on"))}</p>')
     blocking = " blocks" if records else ""
-    return _framed(title, "".join(parts), _place(page, one), blocking)
+    return _article(title, "".join(parts), _place(page, file), blocking)
 
 
 def _ways_back(page: Page, slug: str, place: str) -> str:
@@ -108,32 +108,32 @@ def _ways_back(page: Page, slug: str, place: str) -> str:
     copy = inspection.copy_offered(Project(page.workspace, slug))
     anew = html.action(t("damage.anew"), "put-aside", place, style="quiet", confirm=t("damage.anew_question"))
     if copy is None:
-        said, back = t("damage.no_copy"), ""
+        message, back = t("damage.no_copy"), ""
     else:
-        when = t.exactly(copy.at)
-        said = t("damage.copy", when=when)
-        question = t("damage.restore_question", when=when)
+        moment = t.exactly(copy.at)
+        message = t("damage.copy", when=moment)
+        question = t("damage.restore_question", when=moment)
         back = html.action(t("damage.restore"), "restore-records", slug, style="primary", confirm=question)
     return (
-        f'<p>{html.e(said)}</p><div class="vw-row">{back}{anew}</div>'
+        f'<p>{html.e(message)}</p><div class="vw-row">{back}{anew}</div>'
         f'<p class="vw-dim">{html.e(t("damage.blocks"))} {html.e(t("damage.aside_help"))}</p>'
     )
 
 
 def _newer(page: Page, project: Project, error: UserError) -> str:
-    what = page.t("damage.records", name=project.info.name)
+    records = page.t("damage.records", name=project.info.name)
     text = f"<p>{html.e(page.say(error))}</p>"
-    return _framed(page.t("damage.newer", what=what), text, project.slug, " blocks")
+    return _article(page.t("damage.newer", what=records), text, project.slug, " blocks")
 
 
-def _lies_in(page: Page, one: DamagedFile) -> str:
-    return f"<p>{html.e(page.t('damage.lies_in'))} <code>{html.e(_place(page, one))}</code></p>"
+def _lies_in(page: Page, file: DamagedFile) -> str:
+    return f"<p>{html.e(page.t('damage.lies_in'))} <code>{html.e(_place(page, file))}</code></p>"
 
 
-def _place(page: Page, one: DamagedFile) -> str:
+def _place(page: Page, file: DamagedFile) -> str:
     root = page.workspace.path
-    return str(one.thing.relative_to(root)) if one.thing.is_relative_to(root) else one.thing.name
+    return str(file.thing.relative_to(root)) if file.thing.is_relative_to(root) else file.thing.name
 
 
-def _framed(title: str, body: str, key: str, style: str = "") -> str:
+def _article(title: str, body: str, key: str, style: str = "") -> str:
     return f'<article class="vw-card{style}" data-key="{html.e(key)}"><h3>{html.e(title)}</h3>{body}</article>'

@@ -13,8 +13,8 @@ def folder_bar(t: Translator, project: Project, busy: str = "") -> str:
     Whoever sees the page may read the folders: it is served to this computer alone, or behind a password.
     """
     # Once a folder was taken the field is a new one, and empty.
-    taken = (job for job in project.all_jobs() if job.spec()["arguments"].get("folders"))
-    key = next((job.id for job in taken), "")
+    imports = (job for job in project.all_jobs() if job.spec()["arguments"].get("folders"))
+    key = next((job.id for job in imports), "")
     form = (
         f'<form data-key="folder{html.e(key)}" data-do="folder"><label class="vw-field">'
         f"<span>{html.e(t('sources.folder'))}</span>"
@@ -22,6 +22,6 @@ def folder_bar(t: Translator, project: Project, busy: str = "") -> str:
         ' placeholder="/mnt/recordings" id="folder-path">'
         f'<small class="vw-dim">{html.e(t("sources.folder_help"))}</small></label>'
         f'<div class="vw-row"><button type="submit" class="vw-btn" id="add-folder"{" disabled" if busy else ""}>'
-        f"{html.e(t('sources.folder_add'))}</button></div>{html.why(busy)}</form>"
+        f"{html.e(t('sources.folder_add'))}</button></div>{html.reason(busy)}</form>"
     )
     return html.details(t("sources.folder_title"), form)

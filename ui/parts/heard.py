@@ -29,56 +29,56 @@ def heard_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
     return f'<div class="vw-heardlines">{lines}</div>' if lines else ""
 
 
-def _line(t: Translator, clip: Clip, which: str, label: str, heard: str, words: Sequence[Word]) -> str:
+def _line(t: Translator, clip: Clip, field: str, label: str, text: str, words: Sequence[Word]) -> str:
     take = ""
-    if heard != clip.text:
-        key, name = _KEYS[which], f"take_{which}"
+    if text != clip.text:
+        key, name = _KEYS[field], f"take_{field}"
         button = {"style": "quiet", "keys": key, "title": key, "elem_id": name.replace("_", "-", 1)}
         take = html.action(t("review.take"), name, clip.id, **button)
-    marked = _marked(t, word_diff(clip.text, heard, clip.language or "en"), words)
-    said = f'<p><span class="vw-dim">{html.e(label)}</span> {marked}</p>'
-    seen = html.e(stamp(clip, heard))
+    diff = _diff(t, word_diff(clip.text, text, clip.language or "en"), words)
+    line = f'<p><span class="vw-dim">{html.e(label)}</span> {diff}</p>'
+    stamp_ = html.e(stamp(clip, text))
     return (
-        f'<div class="vw-spread vw-heard" data-key="{which}" data-seen="{seen}" data-value-of="#review-text">'
-        f"{said}{take}</div>"
+        f'<div class="vw-spread vw-heard" data-key="{field}" data-seen="{stamp_}" data-value-of="#review-text">'
+        f"{line}{take}</div>"
     )
 
 
-def _marked(t: Translator, pieces: Sequence[tuple[str, str]], words: Sequence[Word]) -> str:
+def _diff(t: Translator, pieces: Sequence[tuple[str, str]], words: Sequence[Word]) -> str:
     """The words heard; those the text has otherwise, and those that were doubted, are marked; missing ones struck."""
     doubts = _doubts([word for kind, piece in pieces if kind != "gone" for word in piece.split()], words)
-    shown, at = [], 0
+    parts, at = [], 0
     for kind, piece in pieces:
         if kind == "gone":
-            shown.append(f"<s>{html.e(piece)}</s>")
+            parts.append(f"<s>{html.e(piece)}</s>")
             continue
         for word in piece.split():
-            shown.append(_word(t, word, kind == "new", doubts.get(at)))
+            parts.append(_word(t, word, kind == "new", doubts.get(at)))
             at += 1
-    return " ".join(shown)
+    return " ".join(parts)
 
 
 def _word(t: Translator, word: str, differs: bool, probability: float | None) -> str:
-    shown = f"<mark>{html.e(word)}</mark>" if differs else html.e(word)
+    inner = f"<mark>{html.e(word)}</mark>" if differs else html.e(word)
     if probability is None:
-        return shown
+        return inner
     sure = html.e(t("review.word_sure", percent=f"{probability:.0%}"))
-    return f'<span class="vw-doubt" title="{sure}" tabindex="0" aria-label="{html.e(word)}, {sure}">{shown}</span>'
+    return f'<span class="vw-doubt" title="{sure}" tabindex="0" aria-label="{html.e(word)}, {sure}">{inner}</span>'
 
 
-def _doubts(heard: list[str], words: Sequence[Word]) -> dict[int, float]:
+def _doubts(tokens: list[str], words: Sequence[Word]) -> dict[int, float]:
     """Which of the words heard were recognised with little probability: by their place, the probability."""
-    known = [word for word in words if word.text.strip()]
+    with_text = [word for word in words if word.text.strip()]
     match = difflib.SequenceMatcher(
-        None, [_bare(word) for word in heard], [_bare(word.text) for word in known], autojunk=False
+        None, [_bare(word) for word in tokens], [_bare(word.text) for word in with_text], autojunk=False
     )
-    found = {}
+    doubts = {}
     for first, second, size in match.get_matching_blocks():
         for step in range(size):
-            probability = known[second + step].probability
+            probability = with_text[second + step].probability
             if probability is not None and probability < DOUBTFUL:
-                found[first + step] = probability
-    return found
+                doubts[first + step] = probability
+    return doubts
 
 
 def _bare(word: str) -> str:

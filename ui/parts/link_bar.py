@@ -28,13 +28,13 @@ def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:
     label = html.e(t("sources.link"))
     jobs = (job for job in project.all_jobs() if job.spec()["kind"] in ("import_sources", "list_link"))
     # Once a link was taken the fields are new ones, and empty.
-    taken = next((job.id for job in jobs if _is_link(job.spec())), "")
+    last_job_id = next((job.id for job in jobs if _is_link(job.spec())), "")
     return (
-        f'<form data-key="link{html.e(taken)}" data-do="link"><div class="vw-row vw-linkbar">'
+        f'<form data-key="link{html.e(last_job_id)}" data-do="link"><div class="vw-row vw-linkbar">'
         f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
         f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link"'
         f"{' disabled' if busy else ''}>{html.e(t('sources.add'))}</button></div>"
-        f"{html.why(t('sources.busy') if busy else '')}{_settings(page, project)}</form>{_offer(page, project)}"
+        f"{html.reason(t('sources.busy') if busy else '')}{_settings(page, project)}</form>{_offer(page, project)}"
     )
 
 
@@ -42,11 +42,11 @@ def act_on_link(page: Page, project: Project, evt: Any, note: str) -> bool:
     """Answer the form and its buttons; False if ``evt.do`` is not one of them."""
     limits = page.settings
     if evt.do == "link":
-        typed = json.loads(evt.value)
+        fields = json.loads(evt.value)
         follow(
             project,
-            typed["link"],
-            read_options(typed),
+            fields["link"],
+            read_options(fields),
             note,
             max_hours=limits.max_source_hours,
             max_mb=limits.max_upload_mb,
@@ -68,7 +68,7 @@ def _is_link(spec: dict[str, Any]) -> bool:
 
 def _settings(page: Page, project: Project) -> str:
     t = page.t
-    qualities = "".join(f'<option value="{one}">{html.e(t(f"link.quality_{one}"))}</option>' for one in QUALITIES)
+    qualities = "".join(f'<option value="{key}">{html.e(t(f"link.quality_{key}"))}</option>' for key in QUALITIES)
     fields = (
         _field(page, "start", '<input type="text" name="start" placeholder="0:00" autocomplete="off">')
         + _field(page, "end", '<input type="text" name="end" placeholder="12:30" autocomplete="off">')
@@ -99,11 +99,11 @@ def _field(page: Page, name: str, field: str) -> str:
 
 def _cookies(page: Page) -> str:
     t = page.t
-    kept = cookies_kept(page.workspace)
-    state = t("link.cookies_kept", count=t.number(kept.count), when=t.moment(kept.kept_at)) if kept else ""
+    jar = cookies_kept(page.workspace)
+    state = t("link.cookies_kept", count=t.number(jar.count), when=t.moment(jar.kept_at)) if jar else ""
     question = t("link.cookies_forget_question")
-    forget = html.action(t("link.cookies_forget"), "forget-cookies", style="danger", confirm=question) if kept else ""
-    choose = html.e(t("link.cookies_replace" if kept else "link.cookies_choose"))
+    forget = html.action(t("link.cookies_forget"), "forget-cookies", style="danger", confirm=question) if jar else ""
+    choose = html.e(t("link.cookies_replace" if jar else "link.cookies_choose"))
     return (
         f'<div class="vw-cookies"><b>{html.e(t("link.cookies"))}</b> <span>{html.e(state)}</span>'
         f'<p class="vw-dim">{html.e(t("link.cookies_help"))}</p><div class="vw-row">'

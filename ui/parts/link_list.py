@@ -38,22 +38,23 @@ def link_list(page: Page, project: Project, *, busy: bool) -> str:
     view = job.read()
     if view.status != "done" or (listing := _listing(job)) is None:
         return job_panel(t, job) + ("" if view.active else f'<div class="vw-row">{close}</div>')
-    known = {source.origin for source in project.store.sources()}
-    rows = "".join(_row(t, number, entry, known) for number, entry in enumerate(listing.entries))
+    origins = {source.origin for source in project.store.sources()}
+    rows = "".join(_row(t, number, entry, origins) for number, entry in enumerate(listing.entries))
+    off = t("sources.busy") if busy else ""
     filter_label = html.e(t("link.filter"))
-    all_, none = (
+    check_all, check_none = (
         f'<button type="button" class="vw-btn" data-all="{value}">{html.e(t(f"link.{name}"))}</button>'
         for name, value in (("all", "yes"), ("none", "no"))
     )
     return (
         f'<section class="vw-job vw-list" data-key="{html.e(job.id)}"><div class="vw-spread">'
-        f"<h3>{html.e(listing.title)}</h3>{close}</div><p>{html.e(_summary(t, listing))}</p>{_wanted(t, job)}"
+        f"<h3>{html.e(listing.title)}</h3>{close}</div><p>{html.e(_summary(t, listing))}</p>{_options_line(t, job)}"
         f'<div class="vw-row"><input type="text" class="grow" data-filter placeholder="{filter_label}"'
-        f' aria-label="{filter_label}">{all_}{none}</div>'
+        f' aria-label="{filter_label}">{check_all}{check_none}</div>'
         f'<form data-do="add-listed" data-id="{html.e(job.id)}"><div class="vw-ticks">{rows}</div>'
         f'<div class="vw-spread"><b data-total="{html.e(t("link.chosen"))}" aria-live="polite"></b>'
         f'<button type="submit" class="vw-btn primary" id="add-listed"{" data-off" if busy else ""} disabled>'
-        f"{html.e(t('link.add_chosen'))}</button></div>{html.why(t('sources.busy') if busy else '')}</form></section>"
+        f"{html.e(t('link.add_chosen'))}</button></div>{html.reason(off)}</form></section>"
     )
 
 
@@ -87,8 +88,8 @@ def act_on_list(page: Page, project: Project, evt: Any, note: str) -> bool:
     return True
 
 
-def _row(t: Translator, number: int, entry: Entry, known: set[str]) -> str:
-    state = "known" if entry.url in known else entry.note
+def _row(t: Translator, number: int, entry: Entry, origins: set[str]) -> str:
+    state = "known" if entry.url in origins else entry.note
     off = " disabled" if state else ""
     note = f' <span class="vw-chip">{html.e(t.get(f"link.entry_{state}", state))}</span>' if state else ""
     length = t.clock(entry.seconds) if entry.seconds else ""
@@ -109,7 +110,7 @@ def _summary(t: Translator, listing: Listing) -> str:
     return t("link.found_more", count=count)
 
 
-def _wanted(t: Translator, job: Job) -> str:
+def _options_line(t: Translator, job: Job) -> str:
     """What was chosen for each of them, if that is not the usual."""
     options = LinkOptions.of(job.spec()["arguments"].get("link", {}))
     parts = []

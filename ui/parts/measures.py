@@ -23,20 +23,20 @@ _DIGITS = {"snr": 0, "loudness": 0, "bandwidth": 1, "likeness": 2, "naturalness"
 
 def clip_lights(t: Translator, clip: Clip) -> str:
     """A clip's lights; each opens to its number and unit, which also show when the pointer rests on it."""
-    shown = "".join(_light(t, one) for one in lights(clip))
-    return f'<div class="vw-row vw-soundlights" role="group" aria-label="{html.e(t("review.lights"))}">{shown}</div>'
+    tips = "".join(_light(t, light) for light in lights(clip))
+    return f'<div class="vw-row vw-soundlights" role="group" aria-label="{html.e(t("review.lights"))}">{tips}</div>'
 
 
 def _light(t: Translator, light: Light) -> str:
     label = t(f"review.light_{light.name}")
-    said = t("review.light_none")
+    text = t("review.light_none")
     if light.value is not None:
         value = light.value / 1000 if light.name == "bandwidth" else light.value
-        said = t(f"review.light_{light.name}_value", value=t.number(value, _DIGITS[light.name]))
+        text = t(f"review.light_{light.name}_value", value=t.number(value, _DIGITS[light.name]))
     return (
-        f'<details class="vw-tip" data-key="light-{light.name}" title="{html.e(label)}: {html.e(said)}">'
+        f'<details class="vw-tip" data-key="light-{light.name}" title="{html.e(label)}: {html.e(text)}">'
         f'<summary><span class="vw-light {light.tone}"><i aria-hidden="true">{html.LIGHTS[light.tone]}</i>'
-        f"{html.e(label)}</span></summary><span>{html.e(said)}</span></details>"
+        f"{html.e(label)}</span></summary><span>{html.e(text)}</span></details>"
     )
 
 
@@ -48,30 +48,30 @@ def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
     if not totals.clips:
         return ""
     job = project.latest("measure")
-    left = project.store.count(ClipFilter("unmeasured"))
-    counted = totals.clips - totals.rejected
-    how_far = t("job.of", done=t.number(max(0, counted - left)), total=t.number(counted))
+    remaining = project.store.count(ClipFilter("unmeasured"))
+    total = totals.clips - totals.rejected
+    how_far = t("job.of", done=t.number(max(0, total - remaining)), total=t.number(total))
     numbers = html.numbers(html.number(how_far, t("review.measured")))
     busy = t("review.measure_busy") if job and job.alive() else ""
-    label = t("review.measure_rest", count=t.number(left)) if 0 < left < counted else t("review.measure")
-    button = html.action(label, "measure", disabled=busy, elem_id="measure-clips") if left or busy else ""
+    label = t("review.measure_rest", count=t.number(remaining)) if 0 < remaining < total else t("review.measure")
+    button = html.action(label, "measure", off_reason=busy, elem_id="measure-clips") if remaining or busy else ""
     panel = ""
     if job and (is_live(job) or job.read().status != "done"):
-        panel = job_panel(t, job, done_text=_done(t, job.read()), next_step=_to_flagged(t, project))
+        panel = job_panel(t, job, done_text=_closing_sentence(t, job.read()), next_step=_to_flagged(t, project))
     return (
         f'<section><h3>{html.e(t("review.sound"))}</h3><p class="vw-dim">{html.e(t("review.sound_about"))}</p>'
-        f'<div class="vw-spread">{numbers}<div>{button}{html.why(busy)}</div></div>{panel}'
+        f'<div class="vw-spread">{numbers}<div>{button}{html.reason(busy)}</div></div>{panel}'
         f"{_voices(t, project)}{_histograms(t, project)}</section>"
     )
 
 
-def _done(t: Translator, view: JobView) -> str:
+def _closing_sentence(t: Translator, view: JobView) -> str:
     """The closing sentence of the job."""
-    measured, flagged, failed = (int(view.count(name)) for name in ("measured", "flagged", "failed"))
-    said = [t("review.measure_done", measured=t.number(measured), flagged=t.number(flagged))]
-    if failed:
-        said.append(t("review.measure_failed", count=t.number(failed)))
-    return " ".join(said)
+    count, flag_count, failures = (int(view.count(name)) for name in ("measured", "flagged", "failed"))
+    sentences = [t("review.measure_done", measured=t.number(count), flagged=t.number(flag_count))]
+    if failures:
+        sentences.append(t("review.measure_failed", count=t.number(failures)))
+    return " ".join(sentences)
 
 
 def _to_flagged(t: Translator, project: Project) -> str:
@@ -94,12 +94,12 @@ def _histograms(t: Translator, project: Project) -> str:
 
 def _voices(t: Translator, project: Project) -> str:
     """The question about a second voice, where one was found and its clips are not rejected yet."""
-    found = voices(project) if has_several_voices(project) else []
-    if len(found) < 2:
+    groups = voices(project) if has_several_voices(project) else []
+    if len(groups) < 2:
         return ""
-    total = sum(len(voice.clips) for voice in found)
-    rows = "".join(_voice(t, project, voice, place, total) for place, voice in enumerate(found))
-    about = html.e(t("review.voices_about", count=t.number(len(found))))
+    total = sum(len(voice.clips) for voice in groups)
+    rows = "".join(_voice(t, project, voice, place, total) for place, voice in enumerate(groups))
+    about = html.e(t("review.voices_about", count=t.number(len(groups))))
     return (
         f'<div class="vw-card vw-gap" data-key="voices"><h3>{html.e(t("review.voices"))}</h3><p>{about}</p>'
         f'<div class="vw-cards">{rows}</div></div>'

@@ -16,6 +16,6 @@ def Microphone(page: Page, label: str, **options: Any) -> gr.Audio:
 
     The page's script shows one of the two: browsers record only over https or on the computer itself.
     """
-    why = page.t("sources.no_microphone", port=page.settings.port)
-    Panel(f'<div class="vw-notice warn" role="note">{html.e(why)}</div>', elem_classes=["vw-why-no-mic"])
+    reason = page.t("sources.no_microphone", port=page.settings.port)
+    Panel(f'<div class="vw-notice warn" role="note">{html.e(reason)}</div>', elem_classes=["vw-why-no-mic"])
     return gr.Audio(label=label, sources=["microphone"], type="filepath", elem_classes=["vw-mic"], **options)

@@ -11,7 +11,7 @@ def pages(t: Translator, number: int, total: int, per_page: int) -> str:
     last = -(-total // per_page)
     if last <= 1:
         return ""
-    where = t("pages.where", number=t.number(number), last=t.number(last))
-    back = html.place(t("pages.back"), f"page={number - 1}", disabled=number <= 1)
-    on = html.place(t("pages.forward"), f"page={number + 1}", disabled=number >= last)
-    return f'<nav class="vw-row vw-pages">{back}<span class="vw-dim">{html.e(where)}</span>{on}</nav>'
+    position = t("pages.where", number=t.number(number), last=t.number(last))
+    back = html.place(t("pages.back"), f"page={number - 1}", is_off=number <= 1)
+    on = html.place(t("pages.forward"), f"page={number + 1}", is_off=number >= last)
+    return f'<nav class="vw-row vw-pages">{back}<span class="vw-dim">{html.e(position)}</span>{on}</nav>'

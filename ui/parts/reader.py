@@ -31,7 +31,7 @@ class Reader:
         self.outputs = [self.box, self.panel, self.sound]
         # What was on the screen when the recording began: the list may have moved on meanwhile, here or elsewhere.
         self.sound.start_recording(None, None, [self.place], js=_PLACE_ON_SCREEN, api_visibility="private")
-        page.on(self.sound.stop_recording, self._recorded, [self.sound, rights, self.place], [self.sound, self.panel])
+        page.on(self.sound.stop_recording, self._save, [self.sound, rights, self.place], [self.sound, self.panel])
         page.on(self.panel.act, self._act, [], [self.panel])
 
     def refresh(self, project: Project | None, busy: bool) -> Updates:
@@ -49,7 +49,7 @@ class Reader:
         """What of it moves by itself."""
         return {self.panel: reader_html(self.page, project, busy)}
 
-    def _recorded(self, project: Project | None, path: str | None, note: str, place: str) -> Updates:
+    def _save(self, project: Project | None, path: str | None, note: str, place: str) -> Updates:
         if project and path:
             hours, at = self.page.settings.max_source_hours, int(place) if place.isdecimal() else None
             try:
@@ -90,12 +90,12 @@ def reader_html(page: Page, project: Project, busy: bool) -> str:
     parts = [f'<p class="vw-dim">{html.e(t("reading.help"))}</p>']
     if now.sentence:
         place = t("reading.place", number=t.number(now.place + 1), count=t.number(len(now.sentences)))
-        done = t("reading.done", count=t.number(now.count))
+        progress_text = t("reading.done", count=t.number(now.count))
         chip = f'<span class="vw-chip good">{html.e(t("reading.spoken"))}</span>' if _is_spoken(now) else ""
         language = html.e(project.info.language)
         parts.append(
-            f'<div class="vw-spread"><span class="vw-dim">{html.e(place)} · {html.e(done)}</span>{chip}</div>'
-            f'{html.bar(now.count / len(now.sentences), done)}<p class="vw-sentence" lang="{language}"'
+            f'<div class="vw-spread"><span class="vw-dim">{html.e(place)} · {html.e(progress_text)}</span>{chip}</div>'
+            f'{html.bar(now.count / len(now.sentences), progress_text)}<p class="vw-sentence" lang="{language}"'
             f' data-place="{now.place}" aria-live="polite">{html.e(now.sentence)}</p><div class="vw-row">'
             f"{_step(t('reading.back'), 'back', now.place == 0)}"
             f"{_step(t('reading.next'), 'next', now.place == len(now.sentences) - 1)}</div>"
@@ -103,7 +103,7 @@ def reader_html(page: Page, project: Project, busy: bool) -> str:
     else:
         parts.append(html.notice(t("reading.none"), "info"))
     if busy:
-        parts.append(html.why(t("sources.busy")))
+        parts.append(html.reason(t("sources.busy")))
     text = "\n".join(now.sentences) if now.own else ""
     own = (
         f'<label class="vw-field"><span>{html.e(t("reading.own_help"))}</span><textarea id="own-sentences" rows="6"'

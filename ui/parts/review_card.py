@@ -17,7 +17,7 @@ from ui.parts.model_reads import model_reads
 _BUCKETS = 400
 
 
-def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False, unsaved: str = "") -> str:
+def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False, draft: str = "") -> str:
     """HTML of the card for a `Panel`.
 
     Its buttons send ``approved``, ``rejected`` (both with the text as it stands), ``undo`` and those of
@@ -30,26 +30,26 @@ def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = Fal
     clip = spot.clip
     facts = f'data-key="{html.e(clip.id)}" data-seen="{html.e(stamp(clip))}"'
     return (
-        f'<article class="vw-card vw-review" {facts}>{_head(t, spot)}{_why(t, clip)}{_sound(t, project, spot, play)}'
-        f"{clip_lights(t, clip)}{_text(t, project, spot)}{_unsaved(t, clip, unsaved)}"
+        f'<article class="vw-card vw-review" {facts}>{_head(t, spot)}{_flags(t, clip)}{_sound(t, project, spot, play)}'
+        f"{clip_lights(t, clip)}{_text(t, project, spot)}{_draft(t, clip, draft)}"
         f"{_buttons(t, project, spot)}</article>"
     )
 
 
 def _head(t: Translator, spot: Spot) -> str:
     clip = spot.clip
-    where = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) if spot.place else ""
+    position = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) if spot.place else ""
     facts = f"{spot.source.title} · {t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
     if clip.confidence is not None:
         facts += " · " + t("review.sure", percent=f"{clip.confidence:.0%}")
     tone = {"approved": "good", "rejected": "bad"}.get(clip.status, "")
-    said = t("review.status_" + clip.status)
+    status_text = t("review.status_" + clip.status)
     if clip.status == "rejected" and t.has(f"flags.{clip.reason}"):
-        said += f" · {t('flags.' + clip.reason)}"
-    status = f'<span class="vw-chip {tone}">{html.e(said)}</span>'
+        status_text += f" · {t('flags.' + clip.reason)}"
+    status = f'<span class="vw-chip {tone}">{html.e(status_text)}</span>'
     return (
         f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
-        f'<span class="vw-row">{html.e(where)} {status}</span></div>'
+        f'<span class="vw-row">{html.e(position)} {status}</span></div>'
     )
 
 
@@ -70,7 +70,7 @@ def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     )
 
 
-def _why(t: Translator, clip: Clip) -> str:
+def _flags(t: Translator, clip: Clip) -> str:
     """Why a clip is worth a second look, in plain words."""
     codes = [code for code in (*clip.text_flags.split(), *clip.sound_flags.split()) if t.has(f"flags.{code}")]
     items = "".join(
@@ -89,7 +89,7 @@ def _text(t: Translator, project: Project, spot: Spot) -> str:
     )
 
 
-def _unsaved(t: Translator, clip: Clip, text: str) -> str:
+def _draft(t: Translator, clip: Clip, text: str) -> str:
     """The text that was typed on what the clip no longer is, with a button that takes it."""
     if not text or text == clip.text:
         return ""
@@ -117,10 +117,10 @@ def _buttons(t: Translator, project: Project, spot: Spot) -> str:
     return f'<div class="vw-row vw-decide">{back}{approve}{reject}{forward}<span class="grow"></span>{undo}</div>'
 
 
-def _decision(label: str, do: str, clip_id: str, keys: str, shown: str, style: str) -> str:
+def _decision(label: str, do: str, clip_id: str, keys: str, key_label: str, style: str) -> str:
     return (
         f'<button type="button" class="vw-btn {style}" id="review-{do}" data-do="{do}" data-id="{html.e(clip_id)}"'
-        f' data-key-press="{keys}" data-value-of="#review-text">{html.e(label)} <kbd>{shown}</kbd></button>'
+        f' data-key-press="{keys}" data-value-of="#review-text">{html.e(label)} <kbd>{key_label}</kbd></button>'
     )
 
 

@@ -12,7 +12,7 @@ from ui.i18n import Translator
 
 def review_side(t: Translator, project: Project, spot: Spot, view: dict[str, str]) -> str:
     """HTML for a `Panel`; its button sends ``approve_sure`` with the threshold and the stamp of the clips it is for."""
-    return f"<aside>{_following(t, spot)}{_keys(t, view)}{_many(t, project, view)}</aside>"
+    return f"<aside>{_following(t, spot)}{_keys(t, view)}{_approve_many(t, project, view)}</aside>"
 
 
 def _following(t: Translator, spot: Spot) -> str:
@@ -24,8 +24,8 @@ def _following(t: Translator, spot: Spot) -> str:
 
 def _next(t: Translator, clip: Clip) -> str:
     text = clip.text or t("review.no_text")
-    flagged = clip.text_flags or clip.sound_flags
-    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "⚑ " if flagged else "◐ " if clip.is_doubtful else "")
+    flags = clip.text_flags or clip.sound_flags
+    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "⚑ " if flags else "◐ " if clip.is_doubtful else "")
     return (
         f'<button type="button" data-key="{html.e(clip.id)}" data-view="clip={html.e(clip.id)}">'
         f"<span>{mark}{html.e(text)}</span></button>"
@@ -34,40 +34,41 @@ def _next(t: Translator, clip: Clip) -> str:
 
 def _keys(t: Translator, view: dict[str, str]) -> str:
     keys = (("A", "approve"), ("R", "reject"), ("←", "back"), ("→", "forward"), ("␣", "listen"), ("Z", "undo"))
-    shown = "".join(f"<span><kbd>{key}</kbd> {html.e(t('review.' + name))}</span>" for key, name in keys)
+    key_list = "".join(f"<span><kbd>{key}</kbd> {html.e(t('review.' + name))}</span>" for key, name in keys)
     on = view.get("play") != "no"
-    auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), chosen=on)
-    return f'<div class="vw-card vw-keys"><div class="vw-keygrid">{shown}</div>{auto}</div>'
+    auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), is_pressed=on)
+    return f'<div class="vw-card vw-keys"><div class="vw-keygrid">{key_list}</div>{auto}</div>'
 
 
-def _many(t: Translator, project: Project, view: dict[str, str]) -> str:
+def _approve_many(t: Translator, project: Project, view: dict[str, str]) -> str:
     """Approving at once what looks right: the threshold is chosen, then asked once."""
     too = view.get("flagged") == "yes"
-    found = review.sure_counts(project, with_flags=too)
-    if not max(found.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
+    counts = review.sure_counts(project, with_flags=too)
+    if not max(counts.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
         return ""
-    chosen = min(found, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
+    least = min(counts, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
     options = "".join(
-        f'<option value="{level}"{" selected" if level == chosen else ""}>'
+        f'<option value="{level}"{" selected" if level == least else ""}>'
         f"{html.e(t('review.at_least', percent=f'{level:.0%}', count=t.number(count)))}</option>"
-        for level, count in found.items()
+        for level, count in counts.items()
     )
-    values = {"count": t.number(found[chosen]), "percent": f"{chosen:.0%}"}
-    off = "" if found[chosen] else t("review.none_so_sure")
+    values = {"count": t.number(counts[least]), "percent": f"{least:.0%}"}
+    off = "" if counts[least] else t("review.none_so_sure")
     button = html.action(
         t("review.approve_many", **values),
         "approve_sure",
-        str(chosen),
+        str(least),
         style="wide",
-        disabled=off,
+        off_reason=off,
         confirm=t("review.approve_question", **values),
         elem_id="approve-sure",
     )
-    seen = project.store.stamp(review.sure_filter(chosen, with_flags=too))
+    stamp = project.store.stamp(review.sure_filter(least, with_flags=too))
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
-    both = html.place(t(f"review.many_flagged_{'in' if too else 'out'}"), f"flagged={'' if too else 'yes'}", chosen=too)
-    body = f'{choice}<div class="vw-row">{both}{html.standing_on(seen, button)}</div>{html.why(off)}'
+    key, flagged = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
+    switch = html.place(t(key), f"flagged={flagged}", is_pressed=too)
+    body = f'{choice}<div class="vw-row">{switch}{html.standing_on(stamp, button)}</div>{html.reason(off)}'
     return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 
 

@@ -45,8 +45,8 @@ def _row(page: Page, project: Project, source: Source, busy: str) -> str:
     key = html.e(source.id)
     if source.origin == READ_ALOUD:  # a few seconds each, and many of them
         return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>'
-    cleaned = cleaned_part(t, project, source, busy)
-    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{cleaned}</td></tr>'
+    noise_part = cleaned_part(t, project, source, busy)
+    noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{noise_part}</td></tr>'
     return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
 
 
@@ -90,29 +90,29 @@ def _origin(page: Page, source: Source) -> str:
 def _lights(page: Page, project: Project, source: Source) -> str:
     t = page.t
     try:
-        found = quality(project.source_file(source.id))
+        sound = quality(project.source_file(source.id))
     except (OSError, RuntimeError):
         return html.light("bad", t("sources.light_missing"))
-    lights = (("level", found.level), ("noise", found.noise), ("clipping", found.clipping))
-    shown = "".join(html.light(tone, t(f"sources.light_{name}_{tone}")) for name, tone in lights)
-    return f'<div class="vw-lights">{shown}</div>'
+    lights = (("level", sound.level), ("noise", sound.noise), ("clipping", sound.clipping))
+    lights_html = "".join(html.light(tone, t(f"sources.light_{name}_{tone}")) for name, tone in lights)
+    return f'<div class="vw-lights">{lights_html}</div>'
 
 
 def meter(page: Page, seconds: float) -> str:
     """“How much is enough?”, with where the recordings stand."""
     t = page.t
-    found = recordings.amount(seconds)
-    level = html.bar(found.minutes / _METER_MINUTES, t("sources.meter_title"))
+    amount = recordings.amount(seconds)
+    level = html.bar(amount.minutes / _METER_MINUTES, t("sources.meter_title"))
     marks = "".join(
         f'<span style="left:{100 * minutes / _METER_MINUTES:.1f}%">{minutes:g}</span>'
         for minutes, _ in recordings.NEEDED_MINUTES
         if minutes != 1
     )
-    more = t("sources.meter_more", minutes=t.number(found.next_minutes)) if found.next_minutes else ""
+    note = t("sources.meter_more", minutes=t.number(amount.next_minutes)) if amount.next_minutes else ""
     return (
         f'<div class="vw-card vw-meter"><h3>{html.e(t("sources.meter_title"))}</h3>'
         f"{html.numbers(html.number(t.minutes(seconds), t('sources.meter_have')))}"
         f'{level}<div class="vw-marks" aria-hidden="true">{marks}</div>'
-        f"<p>{html.e(t('sources.meter_' + found.level))}</p>"
-        f'<p class="vw-dim">{html.e(more)}</p></div>'
+        f"<p>{html.e(t('sources.meter_' + amount.level))}</p>"
+        f'<p class="vw-dim">{html.e(note)}</p></div>'
     )

@@ -75,9 +75,9 @@ def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) 
         return said + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
     why = "" if now.used else t("dataset.nothing_usable")
     said = html.notice(t("dataset.changed"), "info") if frozen else ""
-    button = html.action(t("dataset.freeze"), "freeze", style="primary wide", disabled=why, elem_id="freeze-dataset")
+    button = html.action(t("dataset.freeze"), "freeze", style="primary wide", off_reason=why, elem_id="freeze-dataset")
     review = html.go(t("dataset.more_review"), "review", style="") if now.waiting else ""
-    row = f'<div class="vw-row">{button}{review}</div>{html.why(why)}'
+    row = f'<div class="vw-row">{button}{review}</div>{html.reason(why)}'
     return f'{said}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p>{row}'
 
 

@@ -131,12 +131,12 @@ def _demo_card(page: Page, running: bool, *, first: bool) -> str:
         t("home.demo"),
         "demo",
         style="primary wide" if first else "wide",
-        disabled=busy,
+        off_reason=busy,
         elem_id="start-demo",
     )
     return (
         f'<section class="vw-card vw-demo" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
-        f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{html.why(busy)}{button}</section>'
+        f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{html.reason(busy)}{button}</section>'
     )
 
 

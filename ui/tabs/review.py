@@ -150,7 +150,7 @@ def _review(
         parts.append(_nothing(page, project, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
     else:
         side = review_side(t, project, spot, view)
-        card = review_card(t, project, spot, play=play, unsaved=unsaved)
+        card = review_card(t, project, spot, play=play, draft=unsaved)
         arrive = html.arrive(f"clip={spot.clip.id}&flag={flag}", made_for=query)
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
     return "".join(parts)
@@ -177,7 +177,7 @@ def _filters(page: Page, counts: dict[str, int], state: str, view: dict[str, str
     t = page.t
     buttons = "".join(
         html.place(
-            f"{t('review.filter_' + one)} {t.number(counts[one])}", f"filter={one}&clip=&flag=", chosen=one == state
+            f"{t('review.filter_' + one)} {t.number(counts[one])}", f"filter={one}&clip=&flag=", is_pressed=one == state
         )
         for one in review.STATES
     )
@@ -199,9 +199,9 @@ def _kinds(page: Page, project: Project, state: str, view: dict[str, str]) -> st
     chosen = view.get("flag", "")
     if not found and not chosen:
         return ""
-    buttons = html.place(t("review.all_flags"), "flag=&clip=", chosen=not chosen)
+    buttons = html.place(t("review.all_flags"), "flag=&clip=", is_pressed=not chosen)
     buttons += "".join(
-        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", chosen=code == chosen)
+        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", is_pressed=code == chosen)
         for code, count in found.items()
     )
     label = html.e(t("review.flags"))

@@ -26,7 +26,7 @@ from ui.parts import Panel
 from ui.parts.choice import select
 from ui.parts.clip_editor import ClipEditor, editor_state
 from ui.parts.clip_list import clip_list
-from ui.parts.left_out import left_out
+from ui.parts.left_out import left_outs
 from ui.parts.put_away import put_away
 
 
@@ -192,8 +192,8 @@ def _mode(page: Page, project: Project, source: Source, preview: bool, by_level:
     if not project.store.clips_between(source.id, 0, source.seconds, 1):
         first = t("segments.by_level" if by_level else "segments.first_help")
         return f'<p class="vw-mode"><b>{html.e(t("segments.mode_preview"))}</b> {html.e(first)}</p>'
-    clips = html.place(t("segments.mode_clips"), "show=", chosen=not preview)
-    planned = html.place(t("segments.mode_preview"), "show=preview", chosen=preview)
+    clips = html.place(t("segments.mode_clips"), "show=", is_pressed=not preview)
+    planned = html.place(t("segments.mode_preview"), "show=preview", is_pressed=preview)
     key = "clips_help" if not preview else "by_level" if by_level else "preview_help"
     line = html.e(t(f"segments.{key}"))
     return (
@@ -215,7 +215,7 @@ def _facts(
         *_threshold(page, found.advice, options),
     )
     bounds = options or options_of_last_cut(project)
-    lost = left_out(t, project, source, found.left_out, cut=options is None, off=off)
+    lost = left_outs(t, project, source, found.left_out, cut=options is None, off=off)
     title = t("segments.lengths" if options else "segments.lengths_now")
     return (
         f'<div class="vw-spread">{numbers}{_button(page, project, options is not None)}</div>'
@@ -247,19 +247,19 @@ def _button(page: Page, project: Project, preview: bool = False) -> str:
     question = t("segments.again_question") if totals.transcribed or totals.approved or totals.rejected else ""
     busy = _off(page, project)
     if not totals.clips:
-        start = html.action(label, "cut", style="primary", disabled=busy, elem_id="start-segment")
-        return f"<div>{start}{html.why(busy)}</div>"
+        start = html.action(label, "cut", style="primary", off_reason=busy, elem_id="start-segment")
+        return f"<div>{start}{html.reason(busy)}</div>"
     fresh = len(not_cut(project)) if totals.segmented < totals.sources else 0
     new = ""
     if fresh:
         label = t("segments.cut_new", count=fresh) if fresh > 1 else t("segments.cut_new_one")
-        new = html.action(label, "cut", "new", style="primary", disabled=busy, elem_id="cut-new")
+        new = html.action(label, "cut", "new", style="primary", off_reason=busy, elem_id="cut-new")
     # Once all recordings have clips, the next click leads on; who looks at other settings means to cut with them.
     style = "primary" if preview and not fresh else ""
     label = t("segments.cut_again")
-    again = count and html.action(label, "cut", style=style, disabled=busy, confirm=question, elem_id="start-segment")
+    again = count and html.action(label, "cut", style=style, off_reason=busy, confirm=question, elem_id="start-segment")
     lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh or preview else "primary")
-    return f'<div><div class="vw-row">{new}{again or ""}{lead}</div>{html.why(busy)}</div>'
+    return f'<div><div class="vw-row">{new}{again or ""}{lead}</div>{html.reason(busy)}</div>'
 
 
 def _histogram(page: Page, lengths: list[float], options: SegmentOptions) -> str:

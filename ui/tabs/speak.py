@@ -152,8 +152,8 @@ def _about_export(t: Translator, package: str) -> str:
 def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
     busy = why_busy(t, project)
-    button = html.action(t("speak.speak"), "speak", style="primary wide", disabled=busy, elem_id="speak")
-    return f'<div class="vw-row">{button}</div>{html.why(busy)}{_panel(t, project, job, _said(t, project, job))}'
+    button = html.action(t("speak.speak"), "speak", style="primary wide", off_reason=busy, elem_id="speak")
+    return f'<div class="vw-row">{button}</div>{html.reason(busy)}{_panel(t, project, job, _said(t, project, job))}'
 
 
 def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
@@ -178,10 +178,10 @@ def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> s
     job = project.latest("export")
     which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
     busy = why_busy(t, project)
-    button = html.action(t("speak.export"), "export", disabled=busy, elem_id="export-voice")
+    button = html.action(t("speak.export"), "export", off_reason=busy, elem_id="export-voice")
     result = job.read().result if job else {}
     made = next((one for one in exports(project) if one.id == result.get("export")), None)
     done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
     panel = _panel(t, project, job, done, download_link(t, project, made) if made else "")
     note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
-    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.why(busy)}{panel}{note}'
+    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.reason(busy)}{panel}{note}'

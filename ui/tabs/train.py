@@ -136,7 +136,7 @@ def build(page: Page) -> Tab:
         }
 
     def show_changes(project: Project, chosen: Chosen, form: Form, values: Sequence[Any]) -> Updates:
-        changed = form.changed(values, chosen.preset.values)
+        changed = form.changes(values, chosen.preset.values)
         return {
             cost: _cost(t, project, chosen, changed),
             marks: _marks(t, form, chosen.preset, changed),
@@ -168,7 +168,7 @@ def build(page: Page) -> Tab:
             base_id = bases(project.info.engine).local(path) if chosen.base == "folder" else chosen.base
             form, values = own(project, given)
             form.parse(values)  # names a bad number by its label
-            changed = form.changed(values, chosen.preset.values)
+            changed = form.changes(values, chosen.preset.values)
             device = page.settings.device
             job = start_training(
                 project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
@@ -203,7 +203,7 @@ def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
     for engine in engines():
         with gr.Column(visible=engine.name == DEFAULT) as columns[engine.name]:
             model = train_config(engine.name)
-            forms[engine.name] = Form(t, model, "training", model.form_fields(), typed=True)
+            forms[engine.name] = Form(t, model, "training", model.form_fields(), numeric=True)
     return columns, forms
 
 
@@ -283,11 +283,11 @@ def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
     view = chosen.run.read() if chosen.run else None
     style = "wide" if view and (view.job.active or view.resumable) else "primary wide"
     label = t("train.start_later") if holder and not why else t("train.start")
-    button = html.action(label, "start", style=style, disabled=why, elem_id="start-training")
+    button = html.action(label, "start", style=style, off_reason=why, elem_id="start-training")
     said = why
     if holder and not why:
         said = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
-    return f'<div class="vw-row">{button}</div>{html.why(said)}'
+    return f'<div class="vw-row">{button}</div>{html.reason(said)}'
 
 
 def _blocked(t: Translator, project: Project, holder: dict[str, Any]) -> str:

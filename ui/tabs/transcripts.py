@@ -178,9 +178,9 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
         left, label = rest, t("transcripts.start_check", count=t.number(rest))
     style = "primary" if left else ""
     sent = f"{quality} check" if check else quality
-    start = html.action(label, "transcribe", sent, style=style, disabled=busy, elem_id="start-transcribe")
+    start = html.action(label, "transcribe", sent, style=style, off_reason=busy, elem_id="start-transcribe")
     lead = html.go(t("transcripts.to_review"), "review", style="" if left else "primary") if totals.transcribed else ""
-    return f'<div><div class="vw-row">{start}{lead}</div>{html.why(busy)}</div>'
+    return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy)}</div>'
 
 
 def _below(page: Page, project: Project | None) -> str:
