@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from core import REPOSITORY
 from core.jobs import locks
-from core.jobs.job import REPOSITORY, Job, busy
+from core.jobs.job import Job, busy
 from core.workspace import Project, Workspace
 
 RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"

@@ -19,8 +19,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from pydantic import SecretStr
 
-from core import hardware
-from core.jobs.job import REPOSITORY
+from core import REPOSITORY, hardware
 from core.settings import Settings
 
 _PYTHON = ((3, 10), (3, 12))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core import REPOSITORY
 from core.errors import UserError
 from core.jobs import worker
-from core.jobs.job import REPOSITORY, Job
+from core.jobs.job import Job
 from core.process import refuse_unsafe_loading
 
 _VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"

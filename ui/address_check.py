@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from html import escape
-from pathlib import Path
 
 from starlette.types import Scope
 
+from ui import ASSETS
 from ui.i18n import Translator
 from ui.proxy_headers import connection_of
 
-_SCRIPT = (Path(__file__).parent / "assets" / "address_check.js").read_text(encoding="utf-8")
+_SCRIPT = (ASSETS / "address_check.js").read_text(encoding="utf-8")
 
 
 def script(scope: Scope, language: str) -> str:

@@ -8,7 +8,6 @@ import re
 import time
 from collections import deque
 from html import escape
-from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -20,7 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.settings import Settings
-from ui import address_check
+from ui import ASSETS, address_check
 from ui.i18n import Translator
 from ui.language import LANGUAGES, choose
 from ui.security import prefix
@@ -34,7 +33,7 @@ SESSIONS = "voicewright.sessions"
 _LARGEST_FORM = 4096
 _LONGEST_WAY_BACK = 2000
 _MOST_LINES_A_MINUTE = 600
-_PAGE = Template((Path(__file__).parent / "assets" / "login.html").read_text(encoding="utf-8"))
+_PAGE = Template((ASSETS / "login.html").read_text(encoding="utf-8"))
 _WORDS = ("title", "lead", "user", "password", "go")
 
 

@@ -23,7 +23,7 @@ from core.process import make_new_files_private, refuse_unsafe_loading
 from core.settings import Settings
 from core.training.auto_resume import resume_interrupted
 from core.workspace import Workspace
-from ui import audio_routes, clip_routes, connections, health, language, login, security, tensorboard
+from ui import ASSETS, audio_routes, clip_routes, connections, health, language, login, security, tensorboard
 from ui.body_limit import BodyLimit
 from ui.head_requests import HeadRequests
 from ui.proxy_headers import ProxyHeaders
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # A stream that a closed laptop left open must not keep the server from stopping.
 _SHUTDOWN_S = 3
-_ICON = Path(__file__).parent / "assets" / "icon.svg"
+_ICON = ASSETS / "icon.svg"
 
 
 def prepare(settings: Settings) -> None:

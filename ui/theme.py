@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
 
-_FOLDER = Path(__file__).parent / "assets"
+from ui import ASSETS
+
 _SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
@@ -45,13 +45,13 @@ def theme() -> gr.themes.Base:
 
 def css() -> str:
     """The page's style sheet."""
-    return (_FOLDER / "style.css").read_text(encoding="utf-8")
+    return (ASSETS / "style.css").read_text(encoding="utf-8")
 
 
 def head() -> str:
     """What goes into the document's head: viewport, icon, and the scripts of the page, its tabs and its uploads."""
     names = ("upload.js", "shell.js", "live.js")
-    script = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-USUAL_DBFS = -40.0  # a threshold that fits speech recorded as it should be
+from core.audio.silence import USUAL_DBFS
 
 
 class SegmentOptions(BaseModel):

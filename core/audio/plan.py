@@ -68,7 +68,9 @@ def plan(
     words = words if options.use_words else ()
     wide = vad.wide(options.speech_threshold, curve) if vad else None
     gaps = word_gaps(curve, words) if len(words) > 1 else None
-    sound = _with_whole_words(_sew(stretches(curve, options, wide), words, curve.frame_s), words, curve)
+    pause_s, pad_s = options.min_silence_ms / 1000, options.pad_ms / 1000
+    loud = stretches(curve, level(options), pause_s, pad_s, wide)
+    sound = _with_whole_words(_sew(loud, words, curve.frame_s), words, curve)
     pieces = _cut_long(curve, sound, options, words, gaps)
     merged = _join_short(pieces, curve, options, words)
     shortest = options.min_clip_s / curve.frame_s - 1e-6

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.frames import frames
-from core.audio.options import USUAL_DBFS, SegmentOptions, level
 
+USUAL_DBFS = -40.0  # a threshold that fits speech recorded as it should be
 _ROUND = 4  # decimals of a second, finer than one sample
 _FAINT_S = 0.25  # how long a word may go on, or begin before, below the threshold
 _FAINT_DB = 20.0  # how far below it
@@ -73,22 +73,31 @@ def runs(flags: Flags) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     return steps[::2], steps[1::2]
 
 
-def stretches(curve: LevelCurve, options: SegmentOptions, speech: Flags | None = None) -> Runs:
+def stretches(
+    curve: LevelCurve, threshold_dbfs: float, pause_s: float, pad_s: float, speech: Flags | None = None
+) -> Runs:
     """Sound between pauses, with a little quiet at both ends; where ``speech`` is known, only what it covers.
 
     A word that fades below the threshold, or begins under it, is followed down to the level of the room; in doubt a
     clip has more of the pause.
+
+    Args:
+        curve: levels of the recording.
+        threshold_dbfs: below it a frame counts as quiet.
+        pause_s: the shortest quiet that is a pause, in seconds.
+        pad_s: what is kept of the quiet at each end, in seconds.
+        speech: which frames hold speech.
     """
-    dbfs, threshold_dbfs = curve.dbfs, level(options)
+    dbfs = curve.dbfs
     loud = dbfs >= threshold_dbfs
     starts, ends = runs(loud if speech is None else loud & speech)
     if not len(starts):
         return []
-    pause = max(1, round(options.min_silence_ms / 1000 / curve.frame_s))
+    pause = max(1, round(pause_s / curve.frame_s))
     has_pause = starts[1:] - ends[:-1] >= pause
     starts, ends = starts[np.r_[True, has_pause]], ends[np.r_[has_pause, True]]
     early, late = _with_faint_ends(curve, starts, ends, threshold_dbfs)
-    pad = round(options.pad_ms / 1000 / curve.frame_s)
+    pad = round(pad_s / curve.frame_s)
     early, late = early - pad, late + pad
     for index in np.flatnonzero(late[:-1] > early[1:]):  # two neighbours would share a part of their pause
         late[index] = early[index + 1] = quietest(dbfs, int(ends[index]), int(starts[index + 1]))

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.frames import FLOOR_DBFS, frames
-from core.audio.options import USUAL_DBFS, SegmentOptions, level
-from core.audio.silence import LevelCurve, runs
+from core.audio.options import SegmentOptions, level
+from core.audio.silence import USUAL_DBFS, LevelCurve, runs
 
 LOWEST_DBFS, HIGHEST_DBFS = -80.0, -10.0
 _ACTIVE_DB = 30.0  # what is that close to the loudest is speech, by and large

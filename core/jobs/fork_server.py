@@ -18,10 +18,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from core import REPOSITORY
+
 _IDLE_S = 600.0
 _MOST_FDS = 64
 _MESSAGE_BYTES = 1 << 18

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from core import REPOSITORY
 from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
 from core.files import TEMP_PREFIX, open_regular, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
@@ -28,7 +29,6 @@ from core.jobs.locks import busy as busy  # what a job refuses with is found whe
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
 
-REPOSITORY = fork_server.REPOSITORY
 # A job needs no password, and is one process: it would wait for others that a launcher had told of.
 _NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _MOST_SPEC_BYTES = 16 << 20

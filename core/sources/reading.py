@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core import REPOSITORY
 from core.audio.clips import cut_clip
 from core.audio.frames import frames
 from core.audio.options import SegmentOptions
@@ -25,7 +26,7 @@ from core.sources.upload import add_file, forget_files
 from core.text import clean
 from core.workspace import Project
 
-_FOLDER = Path(__file__).resolve().parents[2] / "presets" / "reading"
+_FOLDER = REPOSITORY / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
 _LONGEST_TAKE_MIN = 5  # of one sentence; taken in at once, so what is longer must not be decoded at all
 _BELOW_LOUDEST_DB = 35.0

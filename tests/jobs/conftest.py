@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs.job import REPOSITORY, Job
+from core import REPOSITORY
+from core.jobs.job import Job
 from core.workspace import Project
 
 # What the child finds before its own `core.tasks`.

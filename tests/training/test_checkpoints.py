@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import REPOSITORY
 from core.audio.samples import write_wav
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import events, locks
-from core.jobs.job import REPOSITORY, Job
+from core.jobs.job import Job
 from core.listening.candidates import candidates
 from core.records import Vote
 from core.tasks import export as export_task

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from core import REPOSITORY
 from core.errors import UserError
 from core.jobs import locks
-from core.jobs.job import REPOSITORY
 from core.train import read_wish
 from core.training.run import CONFIG, Run, runs
 from core.workspace import Project

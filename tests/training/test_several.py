@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from core.jobs.job import REPOSITORY
+from core import REPOSITORY
 from core.training.run import Run, RunView, resume, runs
 from core.workspace import Project
 from tests.training.test_runs import wait_for

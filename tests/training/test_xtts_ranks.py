@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from core import REPOSITORY
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import start
-from core.jobs.job import REPOSITORY
 
 SETTINGS = {
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},

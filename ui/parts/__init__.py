@@ -7,12 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-_FOLDER = Path(__file__).parent
 
-
-def script(name: str) -> str:
-    """The script of a part."""
-    return (_FOLDER / name).read_text(encoding="utf-8")
+def script(name: str, beside: str = __file__) -> str:
+    """A script that lies beside a module, by default beside those that all parts share."""
+    return (Path(beside).parent / name).read_text(encoding="utf-8")
 
 
 def Panel(value: str = "", *, more_script: str = "", **options: Any) -> gr.HTML:

@@ -50,7 +50,7 @@ def ClipEditor(t: Translator) -> gr.HTML:
     return gr.HTML(
         "",
         html_template='<div class="vw-panel vw-editor" hidden></div>',
-        js_on_load=script("live_panel.js") + script("clip_picture.js") + script("clip_editor.js"),
+        js_on_load=script("live_panel.js") + script("clip_picture.js", __file__) + script("clip_editor.js", __file__),
         apply_default_css=False,
         padding=False,
         elem_id="clip-editor",

@@ -19,7 +19,7 @@ from ui.parts import Panel, script
 
 def LinkBar() -> gr.HTML:
     """A `Panel` that also sends the text of a chosen file."""
-    return Panel(more_script=script("link_bar.js"))
+    return Panel(more_script=script("link_bar.js", __file__))
 
 
 def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:

@@ -25,7 +25,7 @@ _SETTLES_S = 5.0
 
 def LinkList() -> gr.HTML:
     """A `Panel` whose list is filtered and counted in the browser."""
-    return Panel(more_script=script("link_list.js"))
+    return Panel(more_script=script("link_list.js", __file__))
 
 
 def link_list(page: Page, project: Project, *, busy: bool) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from core import REPOSITORY
 from core.engines.bases import Base, BaseModels
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.job import REPOSITORY
 
 _MOST_BYTES = 1 << 20  # of starter.json
 FILES = ("config.json", "vocab.json", "mel_stats.pth", "speakers_xtts.pth", "dvae.pth", "model.pth")

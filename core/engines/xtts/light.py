@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from core import REPOSITORY
 from core.engines.base import LightEngine
 from core.engines.xtts.base_files import XttsBases
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.reading import XttsTexts
-from core.jobs.job import REPOSITORY
 
 LIGHT = LightEngine(
     bases=XttsBases(), texts=XttsTexts(), options=XttsTrainConfig, presets=REPOSITORY / "presets" / "xtts"
