@@ -23,6 +23,7 @@ def write_run(workspace: Path, lines: int) -> Any:
     """A run whose log holds ``lines`` events, half of them metrics, half progress, as a training writes them."""
     from core.engines.options import TrainConfig
     from core.jobs import events
+    from core.jobs.args import TrainArgs
     from core.jobs.job import Job
     from core.training.config import config_text
     from core.training.run import CONFIG, Run
@@ -30,7 +31,7 @@ def write_run(workspace: Path, lines: int) -> Any:
 
     project = Workspace(workspace).create("Benchmark")
     files = {CONFIG: config_text(TrainConfig(max_steps=100_000))}
-    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "none"}, files=files)
+    job = Job.create(project.runs, TrainArgs(base="starter", dataset="none"), files=files)
     with open(job.events_path, "w", encoding="utf-8") as log:
         log.write(events.Launched().model_dump_json() + "\n")
         for step in range(1, lines // 2 + 1):

@@ -37,12 +37,13 @@ def make(target: Path, hours: float) -> None:
 def ours(path: Path, folder: Path) -> dict[str, Any]:
     """The two jobs a person starts: add the file, cut it with the default options."""
     from core.audio.clips import start_segment
+    from core.jobs.args import ImportArgs
     from core.sources import recordings
     from core.workspace import Workspace
 
     project = Workspace(folder / "workspace").create("Benchmark")
     began = time.perf_counter()
-    added = recordings.add(project, [(path, path.name)], []).wait()
+    added = recordings.add(project, ImportArgs(files=[(path, path.name)])).wait()
     decoded = time.perf_counter()
     cut = start_segment(project).wait()
     ended = time.perf_counter()

@@ -24,6 +24,7 @@ from core.engines.xtts.model import load_base, load_dvae, load_mel_stats, new_dv
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.session import XttsSession, start
 from core.engines.xtts.voice import Conditioning, XttsVoice
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 
@@ -249,7 +250,7 @@ def _step(session: XttsSession) -> float:
 
 def _features(options: dict[str, Any]) -> Features:
     folder = Path(options["features"])
-    reporter = Reporter(Job.create(_made(folder / "jobs"), "train", {}))
+    reporter = Reporter(Job.create(_made(folder / "jobs"), TrainArgs(dataset="d", base="starter")))
     return prepare(Path(options["dataset"]), Path(options["base"]), folder, reporter, device=options["device"])
 
 

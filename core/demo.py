@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core import REPOSITORY
 from core.jobs import locks
+from core.jobs.args import DemoArgs
 from core.jobs.job import Job, busy
 from core.workspace import Project, Workspace
 
@@ -35,8 +36,7 @@ def start_demo(workspace: Workspace, language: str = "en", device: str = "auto")
     project = workspace.create(_NAMES.get(language, "Demo"), "en", demo=True)
     try:
         project.change(rights=RIGHTS)
-        arguments = {"workspace": str(workspace.path), "project": project.slug, "device": device}
-        job = Job.create(project.jobs, "demo", arguments, title=project.info.name)
+        job = Job.create(project.jobs, DemoArgs(device=device), title=project.info.name)
         job.start(project.path / "locks" / "demo", demo_lock(workspace))
     except BaseException:
         shutil.rmtree(project.path, ignore_errors=True)

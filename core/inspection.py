@@ -39,7 +39,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     read_all([project], _check_records, damage)
     jobs = jobs_in(project.jobs, damage=damage)
     runs(project, damage)
-    read_all([job for job in jobs if job.spec()["kind"] == "list_link"], link_list.listing_of, damage)
+    read_all([job for job in jobs if job.spec().kind == "list_link"], link_list.listing_of, damage)
     datasets(project, damage)
     speech.takes(project, damage)
     speech.exports(project, damage)
@@ -115,7 +115,7 @@ def restore_records(project: Project) -> Copy:
 
 def _records_aside(project: Project) -> Path:
     if running := project.running():
-        raise busy(running.spec())
+        raise busy(running.holder())
     # The database last: until then its log still lies beside it.
     targets = [put_aside(project.workspace.path, part) for part in reversed(backups.parts(project.database))]
     return targets[-1] if targets else project.database

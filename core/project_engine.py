@@ -8,15 +8,15 @@ from core.engines.base import Reading, TextCheck
 from core.engines.bases import HUB
 from core.engines.registry import bases, texts
 from core.errors import UserError
+from core.jobs.args import DownloadBaseArgs, TrainArgs
 from core.jobs.job import Job
 from core.workspace import Project
 
 
 def usual_base(project: Project) -> str:
     """The base a project was trained on last, else the best that is there: its id, or a local folder."""
-    last = project.latest("train")
-    if last is not None:
-        return str(last.spec()["arguments"]["base"])
+    for _, last in project.jobs_of(TrainArgs):
+        return last.base
     models = bases(project.info.engine)
     ready = models.state(project.workspace.models, models.default).status == "ready"
     return models.default if ready and not project.info.demo else models.small
@@ -49,4 +49,4 @@ def start_download(project: Project, base_id: str, *, hub: str = HUB) -> Job:
     models = bases(project.info.engine)
     models.place(project.workspace.models, base_id)
     models.require_license(project.workspace.models, base_id)
-    return project.start_job("download_base", {"base_id": base_id, "hub": hub}, title=models.label(base_id))
+    return project.start_job(DownloadBaseArgs(base_id=base_id, hub=hub), title=models.label(base_id))

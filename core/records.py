@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.checkpoint_ref import CheckpointRef
+
 LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/transcription/base.py for the scale
 MISMATCH = 0.15  # a second opinion that differs in more of the characters than this is worth one too
 
@@ -150,8 +152,8 @@ class Vote:
     """
 
     pair: str
-    left: str
-    right: str
+    left: CheckpointRef
+    right: CheckpointRef
     choice: str
     at: float
     sentence: str = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import inspection
+from core.checkpoint_ref import step_of
 from core.damage import read_all
 from core.dataset.freeze import latest
 from core.errors import UserError
@@ -118,7 +119,7 @@ def _dataset(project: Project, totals: Totals) -> StepState:
 def _train(project: Project) -> StepState:
     runs = [path.parent for path in project.runs.glob("*/job.json")]
     # Step 0 is the base voice; only what comes after it was learnt.
-    learnt = any(folder.name != "step-000000" for run in runs for folder in (run / "checkpoints").glob("step-*"))
+    learnt = any(step_of(path.name) for run in runs for path in (run / "checkpoints").glob("*"))
     return StepState("train", "done" if learnt else "partial" if runs else "empty", len(runs), len(runs))
 
 

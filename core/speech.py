@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record, reading
+from core.checkpoint_ref import CheckpointName, CheckpointRef, named
+from core.damage import Count, DamagedFile, Finite, UnixTime, read_all, read_record, reading
 from core.engines.registry import bases, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug, subfolders
+from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project_engine import usual_base
 from core.records import Clip, ClipFilter
@@ -18,6 +21,7 @@ from core.text import clean
 from core.training.run import Run
 from core.workspace import Project
 
+V = TypeVar("V", bound=VoiceArgs)
 REFERENCES = 3
 REFERENCE_S = (4.0, 10.0)  # long enough to know a voice by, short enough to be one breath
 _WANTED_S = 8.0
@@ -25,15 +29,14 @@ _WANTED_S = 8.0
 
 @dataclass(frozen=True)
 class Take:
-    """Something that was spoken. ``voice`` is what a person calls the checkpoint; times are Unix seconds."""
+    """Something that was spoken. ``voice`` is the run's title, or the base's label; times are Unix seconds."""
 
     id: str
     path: Path
     text: str
     language: str
     voice: str
-    run_id: str | None
-    step: int
+    checkpoint: CheckpointName | None
     seed: int
     reference_clip_ids: tuple[str, ...]
     seconds: Finite
@@ -51,6 +54,7 @@ class Export:
     sample: Path
     megabytes: int
     at: float
+    checkpoint: CheckpointRef | None
     manifest: dict[str, Any]
 
 
@@ -66,95 +70,29 @@ def best_references(project: Project, count: int = REFERENCES) -> list[str]:
     return [clip.id for clip in sorted(project.store.clips(ClipFilter("usable")), key=rank)[:count]]
 
 
-def start_speak(
-    project: Project,
-    text: str,
-    language: str = "",
-    run_id: str | None = None,
-    step: int = 0,
-    reference_clip_ids: list[str] | None = None,
-    seed: int = 0,
-    *,
-    base_id: str = "",
-    settings: dict[str, float] | None = None,
-    device: str = "auto",
-) -> Job:
+def start_speak(project: Project, args: SynthesizeArgs) -> Job:
     """Say a text in a job; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
 
-    Args:
-        project: whose voice.
-        text: what to say.
-        language: of the text; the project's if empty.
-        run_id: the training run whose checkpoint speaks; None speaks with the base model.
-        step: which checkpoint of the run; 0 is the base.
-        reference_clip_ids: clips to take the voice from; the run's own references, or the best clips, by default.
-        seed: of the random choices; the same seed says the same again.
-        base_id: the base where no run is chosen; see `usual_base`.
-        settings: of speaking, as the engine names them (``temperature``, ``speed``); the base's by default.
-        device: ``auto``, ``cuda`` or ``cpu``.
-
     Raises:
-        Busy: the card, or another text of this project, is being spoken. UserError: see `_voice_arguments`.
+        Busy: the card, or another text of this project, is being spoken. UserError: see `_complete`.
     """
-    text = clean(text)
+    text = clean(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
-    code = language_code(language or project.info.language, project.info.engine)
-    arguments = {
-        **_voice_arguments(project, run_id, step, reference_clip_ids, base_id),
-        "text": text,
-        "language": code,
-        "seed": seed,
-        "settings": settings or {},
-        "device": device,
-    }
-    return project.start_job("synthesize", arguments, title=text[:60], gpu=True)
+    return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True)
 
 
-def start_export(
-    project: Project,
-    run_id: str | None,
-    step: int,
-    name: str = "",
-    reference_clip_ids: list[str] | None = None,
-    *,
-    text: str = "",
-    language: str = "",
-    seed: int = 0,
-    base_id: str = "",
-    device: str = "auto",
-) -> Job:
+def start_export(project: Project, args: ExportArgs) -> Job:
     """Write a checkpoint as a folder that the engine's own package loads, in a job: ``exports/<name>``.
 
-    Args:
-        project: whose voice.
-        run_id: the training run; None exports the base with this speaker.
-        step: which checkpoint of the run.
-        name: of the voice; the project's by default.
-        reference_clip_ids: as in `start_speak`; they become part of the voice.
-        text: what the sample says; a sentence of the run, or of the language, by default.
-        language: of the sample; the project's by default.
-        seed: of the sample.
-        base_id: the base where no run is chosen.
-        device: ``auto``, ``cuda`` or ``cpu``.
-
     Raises:
-        Busy: the card, or another export of this project, is at work. UserError: see `_voice_arguments`.
+        Busy: the card, or another export of this project, is at work. UserError: see `_complete`.
     """
-    title = " ".join(name.split())[:80] or project.info.name
-    code = language_code(language or project.info.language, project.info.engine)
-    voice = _voice_arguments(project, run_id, step, reference_clip_ids, base_id)
-    folder = free_name(project.exports, slug(title, "voice"))
-    arguments = {
-        **voice,
-        "name": title,
-        "folder": folder,
-        "text": clean(text) or _sample_text(project, run_id, code),
-        "language": code,
-        "seed": seed,
-        "device": device,
-    }
-    return project.start_job("export", arguments, title=title, gpu=True)
+    title = " ".join(args.name.split())[:80] or project.info.name
+    args = _complete(project, args)
+    text = clean(args.text) or _sample_text(project, args.checkpoint, args.language)
+    args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
+    return project.start_job(args, title=title, gpu=True)
 
 
 def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:
@@ -178,7 +116,16 @@ def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[E
     return sorted(read_all(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
 
 
-def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -> list[Path]:
+def checkpoint_folder(project: Project, checkpoint: CheckpointRef | None) -> Path | None:
+    """Where a checkpoint's weights lie; None for the base.
+
+    Raises:
+        UserError: ``train.no_run``, ``train.no_checkpoint``.
+    """
+    return Run(project, checkpoint.run_id).checkpoint(checkpoint.step) if checkpoint else None
+
+
+def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> list[Path]:
     """Where the audio of reference clips lies: in the run's frozen dataset if it is there, else among the clips.
 
     Raises:
@@ -186,7 +133,7 @@ def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -
     """
     found = []
     for clip_id in clip_ids:
-        places = [inside(Run(project, run_id).dataset / "wavs", f"{clip_id}.wav")] if run_id else []
+        places = [inside(Run(project, checkpoint.run_id).dataset / "wavs", f"{clip_id}.wav")] if checkpoint else []
         for path in (*places, project.clip_file(clip_id)):
             if path.is_file():
                 found.append(path)
@@ -198,37 +145,29 @@ def reference_files(project: Project, run_id: str | None, clip_ids: list[str]) -
     return found
 
 
-def _voice_arguments(
-    project: Project, run_id: str | None, step: int, clip_ids: list[str] | None, base_id: str
-) -> dict[str, Any]:
-    """Which voice is meant, checked before a job starts.
+def _complete(project: Project, args: V) -> V:
+    """The same with what was left empty, checked before a job starts.
 
     Raises:
         UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
     """
-    if run_id:
-        run = Run(project, run_id)
-        checkpoint = run.checkpoint(step)
-        label, base, relative = f"{run.title} · {step}", run.base_id, str(checkpoint.relative_to(run.path))
+    run = Run(project, args.checkpoint.run_id) if args.checkpoint else None
+    if run and args.checkpoint:
+        run.checkpoint(args.checkpoint.step)
+        base, voice = run.base_id, run.title
     else:
-        base, relative, step = base_id or usual_base(project), "", 0
-        label = bases(project.info.engine).label(base)
-    chosen = clip_ids or (_run_references(run) if run_id else []) or best_references(project)
-    if not chosen:
+        base = args.base or usual_base(project)
+        voice = bases(project.info.engine).label(base)
+    references = args.reference_clip_ids or (_run_references(run) if run else []) or best_references(project)
+    if not references:
         raise UserError(
             "speak.no_reference",
             "There is no reference recording to take the voice from.",
             "Approve a few clips, or choose some as reference.",
         )
-    reference_files(project, run_id, chosen)
-    return {
-        "run_id": run_id,
-        "step": step,
-        "checkpoint": relative,
-        "base": base,
-        "voice": label,
-        "reference_clip_ids": chosen,
-    }
+    reference_files(project, args.checkpoint, references)
+    language = language_code(args.language or project.info.language, project.info.engine)
+    return args.having(base=base, voice=voice, reference_clip_ids=references, language=language)
 
 
 @dataclass(frozen=True)
@@ -249,9 +188,9 @@ def _run_references(run: Run) -> list[str]:
     return found if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in found) else []
 
 
-def _sample_text(project: Project, run_id: str | None, language: str) -> str:
-    if run_id:
-        spoken = _run_sentences(Run(project, run_id))
+def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
+    if checkpoint:
+        spoken = _run_sentences(Run(project, checkpoint.run_id))
         if spoken.texts and spoken.language == language:
             return spoken.texts[0]
     from core.training.sentences import held_out
@@ -267,7 +206,7 @@ def _take(path: Path) -> Take:
 
 
 def _placed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    return {**raw, "id": path.stem, "path": path.with_suffix(".wav")}
+    return {**named(raw), "id": path.stem, "path": path.with_suffix(".wav")}
 
 
 @dataclass(frozen=True)
@@ -277,6 +216,8 @@ class _Manifest:
     name: str
     exported_at: UnixTime
     manifest: dict[str, Any]
+    run_id: str | None = None
+    step: Count = 0
 
 
 def _export(folder: Path) -> Export:
@@ -291,6 +232,7 @@ def _export(folder: Path) -> Export:
         sample=folder / "sample.wav",
         megabytes=round(size / 1e6),
         at=facts.exported_at,
+        checkpoint=CheckpointRef(facts.run_id, facts.step) if facts.run_id else None,
         manifest=facts.manifest,
     )
 

@@ -9,11 +9,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from core import clip_filter, conflicts
+from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
 from core.tables import connect, insert, record
@@ -469,7 +470,8 @@ class Store:
     def add_vote(self, vote: Vote) -> None:
         """Keep a vote; a second one on the same pair (a double click) is ignored."""
         with connect(self.path) as db:
-            db.execute(f"INSERT OR IGNORE INTO votes ({_VOTE}) VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(vote))
+            row = (vote.pair, vote.left.name, vote.right.name, vote.choice, vote.at, vote.sentence, vote.listener)
+            db.execute(f"INSERT OR IGNORE INTO votes ({_VOTE}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def undo_vote(self) -> None:
         """Take the last vote back."""
@@ -479,7 +481,10 @@ class Store:
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""
         with connect(self.path) as db:
-            return [Vote(*row) for row in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")]
+            return [
+                Vote(pair, CheckpointRef.parse(left), CheckpointRef.parse(right), *others)
+                for pair, left, right, *others in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")
+            ]
 
 
 def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from core.files import TEMP_PREFIX, read_json
+from core.errors import UserError
+from core.files import TEMP_PREFIX
 from core.jobs import locks
+from core.jobs.args import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.sources.recordings import unfinished
 from core.workspace import Project, Workspace
@@ -138,7 +139,7 @@ def _uploads(project: Project, age: _Age) -> Iterator[Path]:
     """Files between upload and decoding that no import will decode any more."""
     try:
         at_work, resumable = _wanted_uploads(project)
-    except (OSError, ValueError, LookupError, TypeError) as error:  # a damaged job may want any of them
+    except (UserError, OSError) as error:  # a damaged job may want any of them
         log.warning("the uploads of %s are left alone: %s", project.slug, error)
         return
     for path in _entries(project.uploads):
@@ -162,14 +163,16 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
     at_work: set[str] = set()
     resumable: set[str] = set()
     for file in project.jobs.glob("*/job.json"):
-        spec: dict[str, Any] = read_json(file)
-        if spec["kind"] not in ("import_sources", "scan_collection"):
-            continue
         job = Job(file.parent)
-        arguments: dict[str, Any] = spec["arguments"]
-        names = {job.id, arguments.get("held", ""), *(Path(path).name for path, _ in arguments.get("files", []))}
+        args = job.spec().args
+        if isinstance(args, ImportArgs):
+            names = {job.id, *(path.name for path, _ in args.files)}
+        elif isinstance(args, ScanCollectionArgs):
+            names = {job.id, args.held}
+        else:
+            continue
         if job.alive() or job.id.startswith(TEMP_PREFIX):
             at_work |= names
-        elif spec["kind"] == "import_sources" and unfinished(job):
+        elif unfinished(job):
             resumable |= names
     return at_work, resumable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import bases
 from core.files import TooLarge, read_bounded
 from core.records import Clip, ClipFilter
@@ -21,8 +22,7 @@ class VoiceChoice:
 
     id: str
     title: str
-    run_id: str | None
-    step: int
+    checkpoint: CheckpointRef | None
     base_id: str
 
 
@@ -32,11 +32,12 @@ def voices(project: Project) -> list[VoiceChoice]:
     for run in runs(project):
         for step in reversed(run.checkpoints.steps()):
             if step > 0:
-                found.append(VoiceChoice(f"{run.id}:{step}", run.title, run.id, step, run.base_id))
+                checkpoint = CheckpointRef(run.id, step)
+                found.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
     models = bases(project.info.engine)
     for base_id, base in models.catalog.items():
         if models.state(project.workspace.models, base_id).status == "ready":
-            found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, 0, base_id))
+            found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, base_id))
     return found
 
 

@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -19,10 +19,13 @@ from core.errors import UserError
 from core.figures import Figures
 from core.files import TEMP_PREFIX, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
 from core.jobs import locks, queue
+from core.jobs.args import JobArgs, TrainArgs
 from core.jobs.job import Job, busy, jobs_in
 from core.records import Source
 from core.store import Store
 from core.tables import begin_anew
+
+A = TypeVar("A", bound=JobArgs)
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,7 @@ class Project:
 
     def start_job(
         self,
-        kind: str,
-        arguments: dict[str, Any],
+        args: JobArgs,
         *,
         title: str = "",
         gpu: bool = False,
@@ -182,8 +184,7 @@ class Project:
         """Create and start a job of this project; at most one of a kind runs in a project at a time.
 
         Args:
-            kind: module name in ``core.tasks``.
-            arguments: JSON values; the project's slug and workspace are added for the task.
+            args: what is to be done.
             title: the person's own words for it (a run's name, a text); empty if the kind says it all.
             gpu: whether it also needs the (one) graphics card, or the processor in its place.
             name: wished folder name; training runs take the name the person chose.
@@ -193,18 +194,17 @@ class Project:
         Raises:
             Busy: a job of this kind, or another job on the card, is running or waits for it.
         """
-        parent = self.runs if kind == "train" else self.jobs
-        full = {**arguments, "workspace": str(self.workspace.path), "project": self.slug}
+        parent = self.runs if isinstance(args, TrainArgs) else self.jobs
         wished = slug(name) if name else ""
-        line, others = self.workspace.queue, self._locks(kind, gpu)
-        return Job.begin(parent, kind, full, others, title=title, name=wished, files=files, queue=line, wait=wait)
+        line, others = self.workspace.queue, self._locks(args.kind, gpu)
+        return Job.begin(parent, args, others, title=title, name=wished, files=files, queue=line, wait=wait)
 
     def launch(self, job: Job, *, gpu: bool, wait: bool = False) -> None:
         """Start or resume a job's child under the project's lock of its kind and, if asked, the card's.
 
         With ``wait`` it takes a place in the queue where one of them is taken.
         """
-        job.start(*self._locks(str(job.spec()["kind"]), gpu), queue=self.workspace.queue, wait=wait)
+        job.start(*self._locks(job.spec().kind, gpu), queue=self.workspace.queue, wait=wait)
 
     def _locks(self, kind: str, gpu: bool) -> list[Path]:
         return [self.path / "locks" / kind, *([self.workspace.gpu_lock] if gpu else [])]
@@ -223,7 +223,7 @@ class Project:
     def force_stop(self, job: Job) -> None:
         """Kill a job at once; with the demo, every part of it that is at work: each is a process group of its own."""
         job.force_stop()
-        if job.spec()["kind"] != "demo":
+        if job.spec().kind != "demo":
             return
         job.wait(5)  # so that it starts no further part
         for part in self.all_jobs():
@@ -234,9 +234,15 @@ class Project:
         """Jobs and runs, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""
         return jobs_in(self.jobs, self.runs, damage=damage)
 
+    def jobs_of(self, model: type[A]) -> Iterator[tuple[Job, A]]:
+        """The jobs with arguments of this sort, newest first, each with these."""
+        for job in self.all_jobs():
+            if isinstance(args := job.spec().args, model):
+                yield job, args
+
     def latest(self, *kinds: str) -> Job | None:
         """The newest job of one of these kinds."""
-        return next((job for job in self.all_jobs() if job.spec()["kind"] in kinds), None)
+        return next((job for job in self.all_jobs() if job.spec().kind in kinds), None)
 
     def running(self) -> Job | None:
         """A job of this project that is at work now; one that waits for its turn if none is."""
@@ -336,7 +342,7 @@ class Workspace:
             Busy: a job of it is running.
         """
         if running := project.running():
-            raise busy(running.spec())
+            raise busy(running.holder())
         self.trash.mkdir(parents=True, exist_ok=True)
         target = self.trash / free_name(self.trash, project.slug)
         project.path.rename(target)

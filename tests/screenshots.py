@@ -20,6 +20,7 @@ from core.audio.clips import start_segment
 from core.audio.options import SegmentOptions
 from core.audio.samples import read, write_wav
 from core.demo import start_demo
+from core.jobs.args import ImportArgs
 from core.measures.start import start_measure
 from core.records import Clip, Source, Word
 from core.sources import recordings
@@ -71,7 +72,7 @@ def failed_import(workspace: Workspace, folder: Path) -> str:
     project = workspace.create("Broken file", "en")
     notes = folder / "notes.pdf"
     notes.write_bytes(b"%PDF-1.4 this is no sound")
-    recordings.add(project, [(notes, notes.name)], [], "").wait(60)
+    recordings.add(project, ImportArgs(files=[(notes, notes.name)])).wait(60)
     return project.slug
 
 
@@ -115,7 +116,7 @@ def listed_playlist(workspace: Workspace) -> str:
     site.playlists["PLtalkstalks01"] = ("Talks of a whole year", ids)
     project = workspace.create("Playlist", "en")
     try:
-        recordings.add(project, [], [f"https://youtu.be/{ids[0]}"]).wait(60)
+        recordings.add(project, ImportArgs(urls=[f"https://youtu.be/{ids[0]}"])).wait(60)
         start_list(project, "https://www.youtube.com/playlist?list=PLtalkstalks01").wait(60)
     finally:
         os.environ.pop(TEST_SITE)

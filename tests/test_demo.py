@@ -12,6 +12,7 @@ import pytest
 from core.demo import demo_lock, start_demo
 from core.errors import Busy, Cancelled, UserError
 from core.jobs import events, locks
+from core.jobs.args import DemoArgs, SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.tasks.demo import SETTINGS, _Walk
@@ -50,11 +51,11 @@ def test_its_settings_are_valid(workspace: Workspace) -> None:
 def test_what_ends_a_part_ends_the_demo(
     project: Project, ending: events.Finished | None, error: type[Exception], code: str | None
 ) -> None:
-    part = Job.create(project.jobs, "segment", {})
+    part = Job.create(project.jobs, SegmentArgs())
     for event in (events.Launched(), ending):
         if event:
             events.append(part.events_path, event)
-    mother = Job.create(project.jobs, "demo", {})
+    mother = Job.create(project.jobs, DemoArgs())
     walk = _Walk(project, mother, Reporter(mother), stage="demo_segment", stage_began=time.monotonic())
     with pytest.raises(error) as raised:
         walk._follow(part)
@@ -72,7 +73,10 @@ def test_steps_within_a_part_neither_set_the_bar_back_nor_end_the_time_left(
     began = time.monotonic()
     monkeypatch.setattr("core.tasks.demo._POLL_S", 0.0)
     monkeypatch.setattr(Reporter, "MIN_INTERVAL_S", 0.0)
-    mother, part = Job.create(project.jobs, "demo", {}), Job.create(project.jobs, "train", {})
+    mother, part = (
+        Job.create(project.jobs, DemoArgs()),
+        Job.create(project.jobs, TrainArgs(dataset="d", base="starter")),
+    )
     walk = _Walk(project, mother, Reporter(mother), stage="demo_train")
     # How long it has been at work, and what its present step says: that it takes an hour, is nearly done, begins, is
     # slower than thought.

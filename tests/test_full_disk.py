@@ -12,9 +12,11 @@ import gradio as gr
 import pytest
 
 from core import demo
+from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
 from core.errors import DiskFull
 from core.files import is_full, write_json
+from core.jobs.args import SegmentArgs
 from core.records import Clip, Source, Vote
 from core.settings import Settings
 from core.sources import reading
@@ -24,6 +26,7 @@ from ui.i18n import Translator
 from ui.page import Page
 from ui.tabs import home
 
+PAIR = CheckpointRef("a", 1), CheckpointRef("b", 1)
 LONG = "sentence " * 20_000
 
 
@@ -91,10 +94,10 @@ WRITES: dict[str, Callable[[Project], object]] = {
     "title": lambda project: project.store.change_source("s1", title=LONG),
     "correct": lambda project: project.store.edit_clip("s1-0001", text=LONG),
     "decide for all": lambda project: project.store.edit_clips(["s1-0001"], status="approved"),
-    "vote": lambda project: project.store.add_vote(Vote("p", "a", "b", "left", 1.0)),
+    "vote": lambda project: project.store.add_vote(Vote("p", *PAIR, "left", 1.0)),
     "read other sentences": lambda project: reading.use_own(project, "One.\nTwo."),
     "freeze": lambda project: freeze(project),
-    "start a job": lambda project: project.start_job("segment", {}),
+    "start a job": lambda project: project.start_job(SegmentArgs()),
     "read": lambda project: project.store.sources(),
 }
 

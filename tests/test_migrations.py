@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core import backups, tables
+from core.checkpoint_ref import CheckpointRef
 from core.damage import DamagedFile
 from core.records import ClipFilter, Vote
 from core.store import Store
@@ -81,13 +82,17 @@ def test_records_of_every_earlier_version_come_out_as_those_of_this_one(
     assert [(one.field, one.old, one.new) for one in store.revisions("a-0002")] == [("text", "heard it", "heard that")]
     assert (store.last_number("a"), store.last_number("r")) == (4, 1)
     assert store.votes() == [
-        Vote(PAIR, "run:10", "run:20", "left", 3.0, "O que foi dito."),
-        Vote("00000000000000a2", "run:10", "run:20", "same", 4.0),
+        Vote(PAIR, CheckpointRef("run", 10), CheckpointRef("run", 20), "left", 3.0, "O que foi dito."),
+        Vote("00000000000000a2", CheckpointRef("run", 10), CheckpointRef("run", 20), "same", 4.0),
     ]
     # It is written as well as read.
     assert store.undo_last() == ["a-0002"] and store.clip("a-0002").text == "heard it"
-    store.add_vote(Vote("00000000000000a3", "run:20", "run:10", "left", 6.0, "Outra.", "listener"))
-    assert store.votes()[-1] == Vote("00000000000000a3", "run:20", "run:10", "left", 6.0, "Outra.", "listener")
+    store.add_vote(
+        Vote("00000000000000a3", CheckpointRef("run", 20), CheckpointRef("run", 10), "left", 6.0, "Outra.", "listener")
+    )
+    assert store.votes()[-1] == Vote(
+        "00000000000000a3", CheckpointRef("run", 20), CheckpointRef("run", 10), "left", 6.0, "Outra.", "listener"
+    )
 
 
 @pytest.mark.parametrize("statements", [1, 2, 5])

@@ -12,6 +12,7 @@ import pytest
 from core import REPOSITORY
 from core.errors import UserError
 from core.jobs import worker
+from core.jobs.args import ExportArgs
 from core.jobs.job import Job
 from core.process import refuse_unsafe_loading
 
@@ -21,6 +22,7 @@ _MADE = """
 import os, sys
 from pathlib import Path
 os.umask(0o022)
+from core.jobs.args import OtherArgs
 from core.process import make_new_files_private
 from core.settings import Settings
 from core.workspace import Workspace
@@ -32,7 +34,9 @@ prepare(Settings(_env_file=None, workspace=folder))
 project = Workspace(folder).create("Anna")
 project.store.sources()
 project.change(name="Anna B.")
-project.start_job("no_such_task", {}, files={"config.yaml": "a: 1"}, gpu=True).wait(60)
+class NoSuchArgs(OtherArgs):
+    kind = "no_such_task"
+project.start_job(NoSuchArgs(), files={"config.yaml": "a: 1"}, gpu=True).wait(60)
 """
 
 
@@ -49,7 +53,7 @@ def test_unsafe_loading_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv(_VARIABLE, value)
     with pytest.raises(UserError, match=_VARIABLE):
         refuse_unsafe_loading()
-    finished = worker.run(Job.create(tmp_path, "export", {}))
+    finished = worker.run(Job.create(tmp_path, ExportArgs()))
     assert (finished.outcome, finished.code) == ("failed", "server.unsafe_loading")
 
 

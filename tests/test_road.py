@@ -15,9 +15,11 @@ import soundfile
 
 from core.audio.clips import start_segment
 from core.audio.samples import read
+from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import DatasetInfo, freeze
 from core.engines.xtts.base_files import STARTER
 from core.files import read_json
+from core.jobs.args import ExportArgs, ImportArgs, SynthesizeArgs, TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
@@ -94,9 +96,11 @@ def walked(tmp_path_factory: pytest.TempPathFactory, prompts: Prompts) -> Walked
     starter = start_download(project, STARTER)
     upload = folder / "upload.flac"
     soundfile.write(upload, *read(prompts.recording, 0, prompts.spoken[PROMPTS][0]))
-    finish("import", recordings.add(project, [(upload, "Prompts")], [], "CC BY-SA 3.0, Allison Smith"))
+    wish = ImportArgs(files=[(upload, "Prompts")], rights="CC BY-SA 3.0, Allison Smith")
+    finish("import", recordings.add(project, wish))
     finish("segment", start_segment(project))
-    finish("transcribe", start_transcribe(project, "builtin:tiny.en", "en", device="cpu"))
+    recognition = TranscribeArgs(model="builtin:tiny.en", language="en", device="cpu")
+    finish("transcribe", start_transcribe(project, recognition))
     clips = project.store.clips()
     project.store.edit_clips(ClipFilter("new"), status="approved")
     dataset = freeze(project)
@@ -104,11 +108,12 @@ def walked(tmp_path_factory: pytest.TempPathFactory, prompts: Prompts) -> Walked
     settings = {"max_steps": STEPS, "save_every": 15, "eval_every": 15, "sample_sentences": 2}
     run_job = finish("train", start_training(project, dataset.id, "xtts-cpu", settings, "First", STARTER, device="cpu"))
     run = Run(project, run_job.id)
-    finish("export", start_export(project, run.id, STEPS, NAME, device="cpu"))
+    trained = {"checkpoint": CheckpointRef(run.id, STEPS), "device": "cpu"}
+    finish("export", start_export(project, ExportArgs(**trained, name=NAME)))
     exported = exports(project)[0].folder
     spoken = read_json(run.path / "samples" / "sentences.json")
-    first = {"run_id": run.id, "step": STEPS, "seed": int(spoken["seed"]), "device": "cpu"}
-    finish("synthesize", start_speak(project, spoken["texts"][0], **first))
+    first = SynthesizeArgs(**trained, text=spoken["texts"][0], seed=int(spoken["seed"]))
+    finish("synthesize", start_speak(project, first))
     take, _ = soundfile.read(takes(project)[0].path, dtype="float32")
     return Walked(project, dataset, run, clips, _speak_plainly(exported, spoken, folder), take, exported, views)
 

@@ -11,9 +11,11 @@ import pytest
 import soundfile
 
 from core import speech
+from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events, worker
+from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
 from core.jobs.job import Job
 from core.records import Clip, Source
 from core.workspace import Project
@@ -41,7 +43,7 @@ def add_run(project: Project, base: Path) -> Job:
     from core.training.checkpoints import Checkpoints
     from tests.engines.test_xtts_model import shaken
 
-    job = Job.create(project.runs, "train", {"base": str(base), "dataset": "none"}, title="Evening", name="evening")
+    job = Job.create(project.runs, TrainArgs(base=str(base), dataset="none"), title="Evening", name="evening")
     checkpoints, options = Checkpoints(job.path), lora.LoraOptions(rank=4, alpha=8)
     checkpoints.save_base()
     xtts = shaken(model.load_base(base), options)
@@ -75,19 +77,28 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
 
     spoken = {}
     for step in (0, 20):
-        result = done(speech.start_speak(project, TEXT, run_id=run.id, step=step, seed=3, device="cpu"))
+        result = done(
+            speech.start_speak(
+                project, SynthesizeArgs(text=TEXT, checkpoint=CheckpointRef(run.id, step), seed=3, device="cpu")
+            )
+        )
         spoken[step] = result["take"]
     takes = speech.takes(project)
     assert [take.id for take in takes] == [spoken[20], spoken[0]]
-    assert takes[0].voice == "Evening · 20" and takes[0].text == TEXT and takes[0].seed == 3
+    assert (
+        (takes[0].voice, takes[0].checkpoint) == ("Evening", CheckpointRef(run.id, 20))
+        and takes[0].text == TEXT
+        and takes[0].seed == 3
+    )
     assert set(takes[0].reference_clip_ids) <= set(clip_ids)
     sounds = {}
     for take in takes:
-        sounds[take.step], rate = soundfile.read(take.path)
-        assert rate == 24_000 and sounds[take.step].size / rate == pytest.approx(take.seconds, abs=0.01)
+        sounds[take.checkpoint.step], rate = soundfile.read(take.path)
+        assert rate == 24_000 and sounds[take.checkpoint.step].size / rate == pytest.approx(take.seconds, abs=0.01)
     assert sounds[0].shape != sounds[20].shape or np.abs(sounds[0] - sounds[20]).max() > 1e-2
 
-    result = done(speech.start_export(project, run.id, 20, "Evening voice", text=TEXT, seed=3, device="cpu"))
+    wish = ExportArgs(checkpoint=CheckpointRef(run.id, 20), name="Evening voice", text=TEXT, seed=3, device="cpu")
+    result = done(speech.start_export(project, wish))
     [export] = speech.exports(project)
     assert (export.id, export.name, str(export.folder)) == ("evening-voice", "Evening voice", result["folder"])
     assert export.manifest["run"] == "Evening" and export.manifest["step"] == 20
@@ -103,9 +114,13 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
 @pytest.mark.slow
 def test_the_starter_is_made_when_the_base_is_to_speak_offline(project: Project, prompts: Any) -> None:
     add_clips(project, prompts)
-    result = done(speech.start_speak(project, "Olá, tudo bem?", "pt-BR", base_id="starter", device="cpu"))
+    result = done(
+        speech.start_speak(
+            project, SynthesizeArgs(text="Olá, tudo bem?", language="pt-BR", base="starter", device="cpu")
+        )
+    )
     [take] = speech.takes(project)
-    assert (take.id, take.voice, take.run_id, take.language) == (result["take"], "Starter", None, "pt")
+    assert (take.id, take.voice, take.checkpoint, take.language) == (result["take"], "Starter", None, "pt")
     assert (project.workspace.models / "starter" / "starter.json").exists()
 
 
@@ -114,7 +129,7 @@ def test_a_refused_text_fails_with_its_reason_and_leaves_no_take(
     project: Project, prompts: Any, starter: Path, here: None
 ) -> None:
     add_clips(project, prompts)
-    view = speech.start_speak(project, "I love 🍕.", base_id=str(starter), device="cpu").wait(300)
+    view = speech.start_speak(project, SynthesizeArgs(text="I love 🍕.", base=str(starter), device="cpu")).wait(300)
     assert (view.status, view.code) == ("failed", "speak.unknown_characters") and "🍕" in view.text
     assert speech.takes(project) == [] and not list(project.path.glob("takes/*"))
 
@@ -141,23 +156,23 @@ def test_best_references_are_approved_sure_and_of_a_good_length(project: Project
 def test_impossible_wishes_are_refused_before_a_job_starts(project: Project, prompts: Any) -> None:
     def refused(**wish: Any) -> str:
         with pytest.raises(UserError) as caught:
-            speech.start_speak(project, **{"text": TEXT, "base_id": "starter", **wish})
+            speech.start_speak(project, SynthesizeArgs(**{"text": TEXT, "base": "starter", **wish}))
         return caught.value.code
 
     assert refused() == "speak.no_reference"
     add_clips(project, prompts)
     assert refused(text="  ") == "speak.empty"
     assert refused(language="xx") == "engine.language"
-    assert refused(run_id="no-such-run") == "job.missing"
+    assert refused(checkpoint="no-such-run:0") == "job.missing"
     assert refused(reference_clip_ids=["s1-9999"]) == "speak.no_clip"
-    run = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, name="r")
-    assert refused(run_id=run.id, step=7) == "train.no_checkpoint"
+    run = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), name="r")
+    assert refused(checkpoint=f"{run.id}:7") == "train.no_checkpoint"
     assert [job.id for job in project.all_jobs()] == [run.id]
 
 
 def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project: Project, prompts: Any) -> None:
     clip_ids = add_clips(project, prompts)
-    run = Job.create(project.runs, "train", {"base": "starter", "dataset": "d1"}, name="r")
+    run = Job.create(project.runs, TrainArgs(base="starter", dataset="d1"), name="r")
     (run.path / "checkpoints" / "step-000000").mkdir(parents=True)
     write_json(run.path / "checkpoints" / "step-000000" / "adapter.json", {"step": 0, "base": True})
     frozen = {"texts": ["Said in training."], "language": "en", "references": [clip_ids[3]], "seed": 0}
@@ -166,10 +181,10 @@ def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project
     wavs.mkdir(parents=True)
     shutil.copyfile(project.clip_file(clip_ids[3]), wavs / f"{clip_ids[3]}.wav")
 
-    arguments = speech._voice_arguments(project, "r", 0, None, "")
-    assert arguments["reference_clip_ids"] == [clip_ids[3]]
-    assert speech.reference_files(project, "r", [clip_ids[3]]) == [wavs / f"{clip_ids[3]}.wav"]
-    assert speech._sample_text(project, "r", "en") == "Said in training."
+    base = CheckpointRef("r", 0)
+    assert speech._complete(project, SynthesizeArgs(checkpoint=base)).reference_clip_ids == (clip_ids[3],)
+    assert speech.reference_files(project, base, [clip_ids[3]]) == [wavs / f"{clip_ids[3]}.wav"]
+    assert speech._sample_text(project, base, "en") == "Said in training."
 
 
 def test_an_unfinished_export_is_not_listed(project: Project) -> None:
@@ -177,3 +192,13 @@ def test_an_unfinished_export_is_not_listed(project: Project) -> None:
     write_json(project.exports / ".tmp-abc" / "manifest.json", {"name": "half", "exported_at": 1.0})
     (project.exports / "nothing").mkdir()
     assert speech.exports(project) == []
+
+
+def test_takes_of_an_earlier_version_are_listed_with_their_checkpoint(project: Project) -> None:
+    said = {"text": "Hi.", "language": "en", "seed": 0, "reference_clip_ids": [], "seconds": 1.0, "took_s": 1.0}
+    write_json(project.takes / "a.json", {**said, "voice": "Evening · 20", "run_id": "evening", "step": 20, "at": 2.0})
+    write_json(project.takes / "b.json", {**said, "voice": "Starter", "run_id": None, "step": 0, "at": 1.0})
+    for name in "ab":
+        (project.takes / f"{name}.wav").touch()
+    takes = [(take.voice, take.checkpoint) for take in speech.takes(project)]
+    assert takes == [("Evening", CheckpointRef("evening", 20)), ("Starter", None)]

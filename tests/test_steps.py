@@ -7,8 +7,10 @@ import time
 import numpy as np
 import soundfile
 
+from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
 from core.files import write_json
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.records import Clip, Source, Vote
 from core.road import KEYS, project_cards, steps
@@ -58,13 +60,13 @@ def test_the_road_from_an_empty_project_to_a_spoken_take(project: Project) -> No
     freeze(project)
     assert _states(project)["dataset"] == "done"
 
-    run = Job.create(project.runs, "train", {}, name="first")
+    run = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="first")
     (run.path / "checkpoints" / "step-000000").mkdir(parents=True)
     assert _states(project)["train"] == "partial"
     (run.path / "checkpoints" / "step-000010").mkdir()
     assert _states(project)["train"] == "done"
 
-    store.add_vote(Vote("p", "first:0", "first:10", "right", time.time()))
+    store.add_vote(Vote("p", CheckpointRef("first", 0), CheckpointRef("first", 10), "right", time.time()))
     write_json(project.takes / "one.json", {})
     assert [_states(project)[key] for key in ("listen", "speak")] == ["done", "done"]
 

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.clips import SORTS, STATES, big_store, review_one
 from core import figures
 from core import store as store_module
+from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.records import Clip, ClipFilter, Source, Vote, Word
 from core.store import Store
@@ -299,7 +300,7 @@ def test_totals_are_never_older_than_the_last_change(store: Store) -> None:
     numbers = figures.Figures(store.path)
     for number in range(60):
         store.add_source(Source(f"s-{number}", "One more", seconds=1.0))
-        store.add_vote(Vote(f"p{number}", "x", "y", "left", 1.0))
+        store.add_vote(Vote(f"p{number}", CheckpointRef("x", 1), CheckpointRef("y", 1), "left", 1.0))
         assert (numbers.totals().sources, numbers.vote_count()) == (3 + number, 1 + number)
         if number % 20 == 19:
             time.sleep(figures._SETTLES_S + 0.05)
@@ -332,9 +333,9 @@ def test_what_is_gone_is_said(store: Store) -> None:
 
 
 def test_a_pair_has_one_vote_and_the_last_can_be_taken_back(store: Store) -> None:
-    store.add_vote(Vote("p1", "x", "y", "left", 1.0))
-    store.add_vote(Vote("p1", "x", "y", "right", 2.0))
-    store.add_vote(Vote("p2", "x", "y", "same", 3.0))
+    store.add_vote(Vote("p1", CheckpointRef("x", 1), CheckpointRef("y", 1), "left", 1.0))
+    store.add_vote(Vote("p1", CheckpointRef("x", 1), CheckpointRef("y", 1), "right", 2.0))
+    store.add_vote(Vote("p2", CheckpointRef("x", 1), CheckpointRef("y", 1), "same", 3.0))
     assert [(vote.pair, vote.choice) for vote in store.votes()] == [("p1", "left"), ("p2", "same")]
     store.undo_vote()
     assert [vote.pair for vote in store.votes()] == ["p1"]

@@ -11,6 +11,7 @@ import pytest
 
 from core import sweep as sweeping
 from core.jobs import events, locks
+from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.sweep import BROKEN_OFF_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, sweep
 from core.workspace import Project, Workspace
@@ -95,7 +96,7 @@ def test_what_belongs_to_somebody_stays_however_old_it_is(project: Project, plac
 
 def imported(project: Project, file: Path, end: str | None) -> Job:
     """An import of a file that ended so; None: it was killed."""
-    job = Job.create(project.jobs, "import_sources", {"files": [[str(file), "a.wav"]], "urls": []})
+    job = Job.create(project.jobs, ImportArgs(files=[[str(file), "a.wav"]], urls=[]))
     events.append(job.events_path, events.Launched())
     if end:
         events.append(job.events_path, events.Finished(outcome=end))  # type: ignore[arg-type]

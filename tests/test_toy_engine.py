@@ -12,10 +12,12 @@ import pytest
 import soundfile
 
 from core.audio.clips import options_of_last_cut
+from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import DatasetInfo, freeze
 from core.engines import registry
 from core.errors import UserError
 from core.files import read_json
+from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
@@ -125,16 +127,17 @@ def test_every_checkpoint_speaks_the_engines_own_sentences_ever_nearer_to_the_sp
 
 
 def test_its_checkpoints_are_compared_blindly(walked: Walked) -> None:
-    pair = next_pair(walked.project, walked.run.id)
+    pair = next_pair(walked.project)
     told = vote(walked.project, pair.id, "left")
-    assert table(walked.project).rows[0].name == told.left != told.right
+    assert table(walked.project).rows[0].checkpoint == told.left != told.right
 
 
 def test_it_speaks_and_exports_what_the_samples_of_the_checkpoint_said(walked: Walked) -> None:
     spoken = read_json(walked.run.path / "samples" / "sentences.json")
     seed = int(spoken["seed"])
-    done(start_speak(walked.project, spoken["texts"][0], run_id=walked.run.id, step=STEPS, seed=seed, device="cpu"))
-    done(start_export(walked.project, walked.run.id, STEPS, "Hummer", device="cpu", seed=seed))
+    trained = {"checkpoint": CheckpointRef(walked.run.id, STEPS), "seed": seed, "device": "cpu"}
+    done(start_speak(walked.project, SynthesizeArgs(**trained, text=spoken["texts"][0])))
+    done(start_export(walked.project, ExportArgs(**trained, name="Hummer")))
     take, export = takes(walked.project)[0], exports(walked.project)[0]
     sample = next(view for view in walked.run.read().samples[0] if view.step == STEPS)
     assert take.path.read_bytes() == sample.path.read_bytes() == export.sample.read_bytes()
@@ -175,7 +178,7 @@ def test_where_the_package_is_gone_its_projects_are_still_shown(
     monkeypatch.setattr(registry, "_engines", lambda: own)
     assert [card.name for card in project_cards(walked.project.workspace)] == ["Hum"]
     with pytest.raises(UserError) as refusal:
-        start_speak(walked.project, "Hum.")
+        start_speak(walked.project, SynthesizeArgs(text="Hum."))
     assert refusal.value.code == "engine.unknown"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import Busy, UserError
 from core.jobs import locks
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.workspace import Workspace
 
@@ -55,7 +56,7 @@ def test_a_project_at_work_is_not_deleted(workspace: Workspace) -> None:
     import os
 
     project = workspace.create("Voice")
-    job = Job.create(project.jobs, "segment", {}, title="Cutting clips")
+    job = Job.create(project.jobs, SegmentArgs(), title="Cutting clips")
     held = locks.try_lock(job.path / "lock", {})
     assert held is not None
     try:

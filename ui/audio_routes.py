@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from zipstream import ZipStream
 
+from core.checkpoint_ref import step_folder
 from core.errors import UserError
 from core.files import inside
 from core.listening import pairs
@@ -67,7 +68,7 @@ def routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
     def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:
-        return give(request, slug, "runs", run, "samples", f"step-{step:06d}", f"{n}.wav")
+        return give(request, slug, "runs", run, "samples", step_folder(step), f"{n}.wav")
 
     @router.get("/audio/{slug}/export/{name}/{file}")
     def export(request: Request, slug: str, name: str, file: str) -> Response:

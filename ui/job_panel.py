@@ -82,7 +82,7 @@ def why_busy(t: Translator, project: Project) -> str:
     if job is None:
         return ""
     spec = job.spec()
-    return t("job.in_the_way", job=t.job_name(spec["kind"], spec.get("title", "")))
+    return t("job.in_the_way", job=t.job_name(spec.kind, spec.title))
 
 
 def job_line(t: Translator, view: JobView) -> str:

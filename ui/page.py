@@ -14,6 +14,7 @@ import gradio as gr
 from core.damage import DamagedFile
 from core.errors import UserError, described_bug
 from core.files import disk_full, is_full
+from core.jobs.args import ImportArgs
 from core.settings import Settings
 from core.workspace import Project, Workspace
 from ui import html
@@ -65,6 +66,11 @@ class Page:
             return self.workspace.project(slug) if slug else None
         except UserError:
             return None
+
+    def wish(self, rights: str) -> ImportArgs:
+        """What holds of all recordings that are added here: the person's note on their rights, the settings' limits."""
+        limits = self.settings
+        return ImportArgs(rights=rights or "", max_hours=limits.max_source_hours, max_mb=limits.max_upload_mb)
 
     def say(self, error: UserError) -> str:
         """An error in the page's language."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import itertools
 import unicodedata
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from core.audio.speech import known_speech
 from core.audio.threshold import Advice, advise
 from core.engines.registry import info
 from core.errors import UserError
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
 from core.workspace import Project
@@ -82,8 +82,7 @@ def start_segment(project: Project, source_ids: list[str] | None = None, options
     ids = to_cut(project) if source_ids is None else source_ids
     if not ids:
         raise UserError("segment.no_sources", "There is no recording to cut yet.", "Add a recording first.")
-    settings = (options or _usual_options(project)).model_dump()
-    return project.start_job("segment", {"source_ids": ids, "options": settings})
+    return project.start_job(SegmentArgs(source_ids=tuple(ids), options=options or usual_options(project)))
 
 
 def plan_clips(
@@ -222,10 +221,8 @@ def to_cut(project: Project) -> list[str]:
 
 def not_cut(project: Project) -> list[str]:
     """Ids of the recordings that have no clips and that no finished job has tried to cut."""
-    jobs = (job for job in project.all_jobs() if job.spec()["kind"] == "segment")
-    cut_ids = {
-        id_ for job in jobs if job.read().status == "done" for id_ in job.spec()["arguments"].get("source_ids", [])
-    }
+    done = (args for job, args in project.jobs_of(SegmentArgs) if job.read().status == "done")
+    cut_ids = {source_id for args in done for source_id in args.source_ids or ()}
     return [
         source.id
         for source in project.store.sources()
@@ -238,18 +235,14 @@ def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions
 
     What suits its engine if it never was, or if those settings are not valid any more.
     """
-    for job in project.all_jobs():
-        spec = job.spec()
-        if spec["kind"] != "segment" or job.read().status != "done":
-            continue
-        source_ids = spec["arguments"].get("source_ids")
-        if not source_id or source_ids is None or source_id in source_ids:
-            with contextlib.suppress(ValueError):
-                return SegmentOptions(**spec["arguments"].get("options", {}))
-            break
-    return _usual_options(project)
+    for job, args in project.jobs_of(SegmentArgs):
+        concerned = not source_id or args.source_ids is None or source_id in args.source_ids
+        if concerned and job.read().status == "done":
+            return args.options or usual_options(project)
+    return usual_options(project)
 
 
-def _usual_options(project: Project) -> SegmentOptions:
+def usual_options(project: Project) -> SegmentOptions:
+    """How the project's engine wants its recordings cut."""
     shortest, longest = info(project.info.engine).cut_seconds
     return SegmentOptions(min_clip_s=shortest, max_clip_s=longest)

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import Field
 
 from core import REPOSITORY
 from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
 from core.files import TEMP_PREFIX, open_regular, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
+from core.jobs.args import JobArgs, stored
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
@@ -35,32 +36,18 @@ _MOST_SPEC_BYTES = 16 << 20
 _MOST_LOG_BYTES = 1 << 30  # of events: a hundred times the longest training there may be
 
 
-class _Arguments(BaseModel):
-    """What arguments of whatever job are, as far as a page reads them; each kind has others besides."""
-
-    base: str = ""
-    dataset: Annotated[str, Field(pattern=r"^[^/]*$")] = ""
-    files: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    folders: list[str] = []
-    link: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    source_ids: list[str] | None = None
-    urls: list[str] = []
-
-
-def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
-    _Arguments.model_validate(arguments)
-    return arguments
-
-
 @dataclass(frozen=True)
 class Spec:
-    """What ``job.json`` says: the task's module, what it is handed, the person's words for it, when it was made."""
+    """What ``job.json`` says: the task's module, what it is told, the person's words for it, when it was made."""
 
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    arguments: Annotated[dict[str, Any], AfterValidator(_checked)]
+    args: JobArgs
     title: str = ""
     at: UnixTime = 0.0
+
+
+def _typed(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "args": stored(str(raw["kind"]), raw["arguments"])}
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
@@ -80,8 +67,7 @@ class Job:
     def create(
         cls,
         parent: Path,
-        kind: str,
-        arguments: dict[str, Any],
+        args: JobArgs,
         *,
         title: str = "",
         name: str = "",
@@ -93,21 +79,19 @@ class Job:
 
         Args:
             parent: folder that holds jobs of this sort (``project.jobs`` or ``project.runs``).
-            kind: the module in ``core.tasks`` that does it.
-            arguments: JSON values handed to the task.
+            args: what is to be done.
             title: what a person calls it.
             name: wished folder name; made from the time and kind if empty.
             files: further files of the folder, text by name.
         """
-        draft = cls._draft(parent, kind, arguments, title, files or {})
-        return cls(rename_to_free(draft.path, _wanted(name, kind)))
+        draft = cls._draft(parent, args, title, files or {})
+        return cls(rename_to_free(draft.path, _wanted(name, args.kind)))
 
     @classmethod
     def begin(
         cls,
         parent: Path,
-        kind: str,
-        arguments: dict[str, Any],
+        args: JobArgs,
         others: Iterable[Path] = (),
         *,
         title: str = "",
@@ -125,11 +109,11 @@ class Job:
         Raises:
             Busy: one of the locks is held. No other process ever sees a folder of what was refused.
         """
-        draft = cls._draft(parent, kind, arguments, title, files or {})
+        draft = cls._draft(parent, args, title, files or {})
         held: list[int] = []
         try:
-            held, wanted = waiting.take(draft.path / "lock", list(others), draft._holder(), queue, wait)
-            job = cls(rename_to_free(draft.path, _wanted(name, kind)))
+            held, wanted = waiting.take(draft.path / "lock", list(others), draft.holder(), queue, wait)
+            job = cls(rename_to_free(draft.path, _wanted(name, args.kind)))
         except BaseException:
             locks.let_go(held)
             shutil.rmtree(draft.path, ignore_errors=True)
@@ -137,7 +121,7 @@ class Job:
         try:
             # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
             for handle in held:
-                locks.tell(handle, job._holder())
+                locks.tell(handle, job.holder())
             job._spawn(held, queue, wanted)
         except BaseException:
             shutil.rmtree(job.path, ignore_errors=True)
@@ -147,27 +131,28 @@ class Job:
         return job
 
     @classmethod
-    def _draft(cls, parent: Path, kind: str, arguments: dict[str, Any], title: str, files: Mapping[str, str]) -> Job:
+    def _draft(cls, parent: Path, args: JobArgs, title: str, files: Mapping[str, str]) -> Job:
         """A whole job in a hidden folder."""
         parent.mkdir(parents=True, exist_ok=True)
         hidden = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=parent))
         try:
             for name, text in files.items():
                 write_atomic(hidden / name, text)
-            write_json(hidden / "job.json", {"kind": kind, "title": title, "at": time.time(), "arguments": arguments})
+            about = {"kind": args.kind, "title": title, "at": time.time(), "arguments": args.model_dump(mode="json")}
+            write_json(hidden / "job.json", about)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise
         return cls(hidden)
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> Spec:
         """The content of ``job.json``.
 
         Raises:
             DamagedFile: it cannot be read.
         """
         path = self.path / "job.json"
-        return dict(read_record(path, Spec, self.what, self.path, most_bytes=_MOST_SPEC_BYTES).__dict__)
+        return read_record(path, Spec, self.what, self.path, most_bytes=_MOST_SPEC_BYTES, complete=_typed)
 
     @property
     def what(self) -> str:
@@ -212,16 +197,17 @@ class Job:
         Raises:
             Busy: one of the locks is held; names the job that holds it. Nothing was started.
         """
-        held, wanted = waiting.take(self.path / "lock", list(others), self._holder(), queue, wait)
+        held, wanted = waiting.take(self.path / "lock", list(others), self.holder(), queue, wait)
         try:
             self.stop_path.unlink(missing_ok=True)  # of last time
             self._spawn(held, queue, wanted)
         finally:
             locks.let_go(held)
 
-    def _holder(self) -> dict[str, Any]:
+    def holder(self) -> dict[str, Any]:
+        """What its locks say of it."""
         spec = self.spec()
-        return {"kind": spec["kind"], "title": spec.get("title", ""), "path": str(self.path)}
+        return {"kind": spec.kind, "title": spec.title, "path": str(self.path)}
 
     def _spawn(self, held: list[int], line: Path | None = None, wanted: Sequence[Path] = ()) -> None:
         """Start the child, which inherits the locks; for those that are ``wanted`` it waits first."""
@@ -229,7 +215,7 @@ class Job:
         events.append(self.events_path, events.Launched())
         arguments: list[str | int] = [str(self.path), *held]
         if line is not None and wanted:
-            ticket, handle = waiting.draw(line, self._holder(), wanted)
+            ticket, handle = waiting.draw(line, self.holder(), wanted)
             held.append(handle)
             events.append(self.events_path, events.State(state="waiting"))
             arguments += ["--turn", str(ticket), handle, *map(str, wanted)]
@@ -257,7 +243,7 @@ class Job:
         # The inode tells a folder apart from an earlier one of the same name.
         key = (self.path, (self.path / "job.json").stat().st_ino)
         with _folds_lock:
-            fold = _folds.pop(key, None) or Fold(self.path, self.spec())
+            fold = _folds.pop(key, None) or self.fold()
             _folds[key] = fold
             while len(_folds) > _FOLDS_KEPT:
                 _folds.popitem(last=False)
@@ -270,6 +256,11 @@ class Job:
             else:
                 view.status = "interrupted" if fold.launched else "new"
             return view
+
+    def fold(self) -> Fold:
+        """Of its events, before any is read."""
+        spec = self.spec()
+        return Fold(self.path, spec.kind, spec.title, spec.at)
 
     def stop(self) -> None:
         """Ask the task to save what it has and end; it looks at least once a second."""

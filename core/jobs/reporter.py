@@ -41,7 +41,7 @@ class Reporter:
     def view(self) -> JobView:
         """What was told of the job, by earlier processes too: the log is read once, then what is emitted is added."""
         if self._fold is None:
-            self._fold = Fold(self.job.path, self.job.spec())
+            self._fold = self.job.fold()
             self._fold.update()
         return self._fold.view
 

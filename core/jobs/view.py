@@ -66,11 +66,9 @@ class JobView:
 class Fold:
     """Folds a growing event log into a view; keeps what it has read, so a poll reads only what is new."""
 
-    def __init__(self, path: Path, spec: dict[str, Any]) -> None:
+    def __init__(self, path: Path, kind: str, title: str, created_at: float) -> None:
         self.reader = events.EventReader(path / "events.jsonl")
-        self.view = JobView(
-            id=path.name, kind=spec["kind"], title=spec.get("title", ""), path=path, created_at=spec.get("at", 0.0)
-        )
+        self.view = JobView(id=path.name, kind=kind, title=title, path=path, created_at=created_at)
         self.outcome = ""
         self.launched = False
         self.state = "running"  # what a live process last said of itself

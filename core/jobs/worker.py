@@ -1,4 +1,4 @@
-"""The only child entry: ``python -m core.jobs.worker JOB_DIR [LOCK_FD …]`` runs ``core.tasks.<kind>.run``."""
+"""The only child entry: ``python -m core.jobs.worker JOB_DIR [LOCK_FD …]`` runs `core.tasks`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,11 @@ _LOOK_S = 0.3  # at the queue
 
 def run(job: Job) -> events.Finished:
     """Run the job's task and say how it ended."""
-    spec = job.spec()
     reporter = Reporter(job)
     reporter.started()
     try:
         refuse_unsafe_loading()
-        task = importlib.import_module(f"core.tasks.{spec['kind']}")
-        result: dict[str, Any] | None = task.run(job, {**spec["arguments"], **where(job)}, reporter)
-        return events.Finished(outcome="done", result=result or {})
+        return events.Finished(outcome="done", result=importlib.import_module("core.tasks").run(job, reporter))
     except Cancelled as cancelled:
         result = cancelled.args[0] if cancelled.args and isinstance(cancelled.args[0], dict) else {}
         return events.Finished(outcome="cancelled", result=result)
@@ -58,18 +55,6 @@ def _write_traceback() -> None:
     # The log may lie on the very disk that is full.
     with contextlib.suppress(OSError):
         traceback.print_exc()
-
-
-def where(job: Job) -> dict[str, str]:
-    """The arguments ``workspace`` and ``project`` by where the job lies now.
-
-    What ``job.json`` says was true when it was written; since then the workspace may have moved, or the project come
-    back from the trash under another name, and the old name may be another project's.
-    """
-    folders = job.path.parents
-    if len(folders) < 4 or folders[2].name != "projects" or folders[0].name not in ("jobs", "runs"):
-        return {}
-    return {"workspace": str(folders[3]), "project": folders[1].name}
 
 
 def _bug(job: Job, error: Exception) -> events.Finished:

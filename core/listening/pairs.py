@@ -6,16 +6,16 @@ import random
 import re
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from core.audio.loudness import match_loudness, reachable_lufs
 from core.audio.samples import read, write_wav
+from core.checkpoint_ref import CheckpointRef
 from core.damage import Count, DamagedFile, UnixTime, read_all, read_record
 from core.errors import UserError
 from core.files import write_json
-from core.listening.candidates import Candidate, Sentence, by_name, candidates, comparable
+from core.listening.candidates import Candidate, Sentence, candidates, comparable
 from core.listening.ranking import suggest
 from core.records import Vote
 from core.workspace import Project
@@ -37,41 +37,57 @@ class Pair:
 
 @dataclass(frozen=True)
 class Reveal:
-    """What was heard. ``winner`` is left, right or same, as voted."""
+    """What was heard, each with its run's title. ``winner`` is left, right or same, as voted."""
 
     pair_id: str
-    left: str
-    right: str
-    left_label: str
-    right_label: str
+    left: CheckpointRef
+    right: CheckpointRef
+    left_title: str
+    right_title: str
     winner: str
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
+    """One side of a pair as it is noted; ``label`` is the run's title, in earlier versions with the step."""
+
     run: str
     step: Count
     label: str
     sound: str
 
+    @property
+    def checkpoint(self) -> CheckpointRef:
+        """What was heard."""
+        return CheckpointRef(self.run, self.step)
+
+    @property
+    def title(self) -> str:
+        """The run's."""
+        return self.label.removesuffix(f" · {self.step}")
+
 
 @dataclass(frozen=True)
-class _Note:
-    """What lies on the disk of a pair."""
+class Note:
+    """What lies on the disk of a pair; ``at`` is Unix time, ``sentence`` its number in the run."""
 
     id: str
     at: UnixTime
     text: str
     sentence: Count
-    left: _Side
-    right: _Side
+    left: Side
+    right: Side
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both."""
+        return self.left, self.right
 
 
 def next_pair(
     project: Project,
-    run_id: str = "",
-    left: str = "",
-    right: str = "",
+    left: CheckpointRef | None = None,
+    right: CheckpointRef | None = None,
     sentence: int | None = None,
     *,
     fresh: bool = False,
@@ -80,9 +96,8 @@ def next_pair(
 
     Args:
         project: whose checkpoints.
-        run_id: only checkpoints of this run; empty allows all.
-        left, right: names of two candidates; the page's two choices, not the sides they will be on. Empty lets the
-            pair with the fewest votes be chosen.
+        left, right: two candidates; the page's two choices, not the sides they will be on. None lets the pair with
+            the fewest votes be chosen.
         sentence: number of the sentence; None takes the one heard least.
         fresh: leave the open pair aside and make another one ("skip").
 
@@ -90,8 +105,11 @@ def next_pair(
         UserError: ``listening.too_few``, ``listening.missing``, ``listening.not_comparable``,
             ``listening.no_sentence``.
     """
-    opened = None if fresh else _open_record(project, run_id, left, right, sentence)
-    return _pair(opened or _make(project, *_choose(project, run_id, left, right, sentence)))
+    if left and left == right:
+        raise _nothing_to_compare(candidates(project), [left], sentence)
+    must = frozenset(checkpoint for checkpoint in (left, right) if checkpoint)
+    note = None if fresh else _open_note(project, must, sentence)
+    return _pair(note or _make(project, *_choose(project, must, sentence)))
 
 
 def vote(project: Project, pair_id: str, choice: str, listener: str = "") -> Reveal:
@@ -105,9 +123,9 @@ def vote(project: Project, pair_id: str, choice: str, listener: str = "") -> Rev
     """
     if choice not in CHOICES:
         raise ValueError(f"{choice!r} is none of {', '.join(CHOICES)}")
-    record = _record(project, pair_id)
-    names = _name(record["left"]), _name(record["right"])
-    project.store.add_vote(Vote(pair_id, *names, choice, time.time(), record["text"], listener))
+    note = _note(project, pair_id)
+    left, right = note.left.checkpoint, note.right.checkpoint
+    project.store.add_vote(Vote(pair_id, left, right, choice, time.time(), note.text, listener))
     return reveal(project, pair_id)
 
 
@@ -117,7 +135,7 @@ def pair(project: Project, pair_id: str) -> Pair:
     Raises:
         UserError: ``listening.no_pair``.
     """
-    return _pair(_record(project, pair_id))
+    return _pair(_note(project, pair_id))
 
 
 def reveal(project: Project, pair_id: str) -> Reveal:
@@ -126,12 +144,11 @@ def reveal(project: Project, pair_id: str) -> Reveal:
     Raises:
         UserError: ``listening.no_pair``, or ``listening.not_voted`` as long as it is blind.
     """
-    record = _record(project, pair_id)
+    note = _note(project, pair_id)
     given = next((vote for vote in project.store.votes() if vote.pair == pair_id), None)
     if given is None:
         raise UserError("listening.not_voted", "This pair has no vote yet.", "Vote first; then the names are shown.")
-    left, right = record["left"], record["right"]
-    return Reveal(pair_id, given.left, given.right, left["label"], right["label"], given.choice)
+    return Reveal(pair_id, given.left, given.right, note.left.title, note.right.title, given.choice)
 
 
 def undo(project: Project) -> Pair | None:
@@ -141,12 +158,11 @@ def undo(project: Project) -> Pair | None:
         return None
     project.store.undo_vote()
     try:
-        record = _record(project, votes[-1].pair)
+        note = replace(_note(project, votes[-1].pair), at=time.time())
     except UserError:
         return None
-    record["at"] = time.time()
-    _write(project, record)
-    return _pair(record)
+    _write(project, note)
+    return _pair(note)
 
 
 def audio_file(project: Project, sound_id: str) -> Path:
@@ -162,49 +178,39 @@ def audio_file(project: Project, sound_id: str) -> Path:
 
 
 def _choose(
-    project: Project, run_id: str, left: str, right: str, number: int | None
+    project: Project, must: frozenset[CheckpointRef], number: int | None
 ) -> tuple[Candidate, Candidate, Sentence]:
-    must = frozenset({left, right} - {""})
-    # Two named checkpoints may come from two runs, whichever run the page is looking at.
-    known = _known(project, "" if must else run_id, number)
-    chosen = suggest(known, project.store.votes(), random.SystemRandom(), must)
-    if chosen is None or (left and left == right):
-        raise _nothing_to_compare(by_name(candidates(project)), sorted(must) if left and right else [], number)
-    return chosen
+    pool = candidates(project)
+    if number is not None:
+        pool = [replace(candidate, samples=_of_sentence(candidate, number)) for candidate in pool]
+    pair = suggest(pool, project.store.votes(), random.SystemRandom(), must)
+    if pair is None:
+        raise _nothing_to_compare(candidates(project), sorted(must) if len(must) > 1 else [], number)
+    return pair
 
 
-def _known(project: Project, run_id: str, number: int | None) -> list[Candidate]:
-    known = candidates(project, run_id)
-    if number is None:
-        return known
-    return [
-        Candidate(
-            one.run_id,
-            one.step,
-            one.run_title,
-            one.condition,
-            {sentence: path for sentence, path in one.samples.items() if sentence.number == number},
-        )
-        for one in known
-    ]
+def _of_sentence(candidate: Candidate, number: int) -> dict[Sentence, Path]:
+    return {sentence: path for sentence, path in candidate.samples.items() if sentence.number == number}
 
 
-def _nothing_to_compare(known: dict[str, Candidate], names: list[str], number: int | None) -> UserError:
-    for name in names:
-        if name not in known:
+def _nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], number: int | None) -> UserError:
+    by_checkpoint = {candidate.checkpoint: candidate for candidate in pool}
+    for checkpoint in pair:
+        if checkpoint not in by_checkpoint:
             return UserError(
                 "listening.missing",
                 "The checkpoint “{name}” has no samples, or is no longer there.",
                 "Choose another one.",
-                name=name,
+                name=checkpoint.name,
             )
-    if names and not comparable(known[names[0]], known[names[-1]]):
+    if pair and not comparable(by_checkpoint[pair[0]], by_checkpoint[pair[-1]]):
+        left, right = (f"{by_checkpoint[one].run_title} · {one.step}" for one in (pair[0], pair[-1]))
         return UserError(
             "listening.not_comparable",
             "“{left}” and “{right}” have no sentence in common that they spoke with the same reference and seed.",
             "Choose two different checkpoints that were trained on the same dataset and base.",
-            left=known[names[0]].label,
-            right=known[names[-1]].label,
+            left=left,
+            right=right,
         )
     if number is not None:
         return UserError(
@@ -219,7 +225,7 @@ def _nothing_to_compare(known: dict[str, Candidate], names: list[str], number: i
     )
 
 
-def _make(project: Project, one: Candidate, other: Candidate, sentence: Sentence) -> dict[str, Any]:
+def _make(project: Project, one: Candidate, other: Candidate, sentence: Sentence) -> Note:
     left, right = (one, other) if secrets.randbelow(2) else (other, one)
     sounds = [read(candidate.samples[sentence]) for candidate in (left, right)]
     # Both go to what the peakier of the two can reach without clipping, or one would stay quieter.
@@ -227,79 +233,63 @@ def _make(project: Project, one: Candidate, other: Candidate, sentence: Sentence
     ids = [secrets.token_hex(8) for _ in sounds]
     for sound_id, (samples, rate) in zip(ids, sounds, strict=True):
         write_wav(_folder(project) / f"{sound_id}.wav", match_loudness(samples, rate, target), rate)
-    record = {
-        "id": secrets.token_hex(8),
-        "at": time.time(),
-        "text": sentence.text,
-        "sentence": sentence.number,
-        "left": _side(left, ids[0]),
-        "right": _side(right, ids[1]),
-    }
-    _write(project, record)
+    sides = _side(left, ids[0]), _side(right, ids[1])
+    note = Note(secrets.token_hex(8), time.time(), sentence.text, sentence.number, *sides)
+    _write(project, note)
     _clear_old(project)
-    return record
+    return note
 
 
-def _side(candidate: Candidate, sound_id: str) -> dict[str, Any]:
-    return {"run": candidate.run_id, "step": candidate.step, "label": candidate.label, "sound": sound_id}
+def _side(candidate: Candidate, sound_id: str) -> Side:
+    return Side(candidate.checkpoint.run_id, candidate.checkpoint.step, candidate.run_title, sound_id)
 
 
-def _name(side: dict[str, Any]) -> str:
-    return f"{side['run']}:{side['step']}"
+def _pair(note: Note) -> Pair:
+    return Pair(note.id, note.text, note.left.sound, note.right.sound)
 
 
-def _pair(record: dict[str, Any]) -> Pair:
-    return Pair(record["id"], record["text"], record["left"]["sound"], record["right"]["sound"])
-
-
-def _open_record(project: Project, run_id: str, left: str, right: str, sentence: int | None) -> dict[str, Any] | None:
+def _open_note(project: Project, must: frozenset[CheckpointRef], sentence: int | None) -> Note | None:
+    """The newest pair without a vote, if it is what is asked for and its sounds are there."""
     voted = {vote.pair for vote in project.store.votes()}
-    newest = next((record for record in _records(project) if record["id"] not in voted), None)
-    if newest is None:
+    newest = next((note for note in _newest_first(project) if note.id not in voted), None)
+    if newest is None or not must <= {side.checkpoint for side in newest.sides}:
         return None
-    names = {_name(newest[side]) for side in ("left", "right")}
-    fits = (
-        (names == {left, right} if left and right else {left, right} - {""} <= names)
-        and sentence in (None, newest["sentence"])
-        and (not run_id or all(newest[side]["run"] == run_id for side in ("left", "right")))
-        and all((_folder(project) / f"{newest[side]['sound']}.wav").exists() for side in ("left", "right"))
-    )
-    return newest if fits else None
+    whole = all((_folder(project) / f"{side.sound}.wav").exists() for side in newest.sides)
+    return newest if whole and sentence in (None, newest.sentence) else None
 
 
 def _folder(project: Project) -> Path:
     return project.path / "listening"
 
 
-def _records(project: Project) -> list[dict[str, Any]]:
-    """Newest first."""
-    return sorted(notes(project), key=lambda record: float(record["at"]), reverse=True)
+def _newest_first(project: Project) -> list[Note]:
+    return sorted(notes(project), key=lambda note: note.at, reverse=True)
 
 
-def notes(project: Project, damage: list[DamagedFile] | None = None) -> list[dict[str, Any]]:
+def notes(project: Project, damage: list[DamagedFile] | None = None) -> list[Note]:
     """What is noted of each pair; damaged notes are passed over, and added to ``damage`` if that is given."""
-    return read_all((_folder(project) / "pairs").glob("[!.]*.json"), _note, damage)
+    return read_all((_folder(project) / "pairs").glob("[!.]*.json"), _read_note, damage)
 
 
-def _note(path: Path) -> dict[str, Any]:
-    return asdict(read_record(path, _Note, "pair", path))
+def _read_note(path: Path) -> Note:
+    return read_record(path, Note, "pair", path)
 
 
-def _record(project: Project, pair_id: str) -> dict[str, Any]:
+def _note(project: Project, pair_id: str) -> Note:
     path = _folder(project) / "pairs" / f"{pair_id}.json"
     if not _ID.fullmatch(pair_id) or not path.exists():
         raise UserError("listening.no_pair", "This pair is no longer there.", "Reload the page for a new one.")
-    return _note(path)
+    return _read_note(path)
 
 
-def _write(project: Project, record: dict[str, Any]) -> None:
-    write_json(_folder(project) / "pairs" / f"{record['id']}.json", record)
+def _write(project: Project, note: Note) -> None:
+    write_json(_folder(project) / "pairs" / f"{note.id}.json", asdict(note))
 
 
 def _clear_old(project: Project) -> None:
     voted = {vote.pair for vote in project.store.votes()}
-    for record in _records(project)[_KEPT_OPEN:]:
-        for side in ("left", "right"):
-            (_folder(project) / f"{record[side]['sound']}.wav").unlink(missing_ok=True)
-        if record["id"] not in voted:
-            (_folder(project) / "pairs" / f"{record['id']}.json").unlink(missing_ok=True)
+    for note in _newest_first(project)[_KEPT_OPEN:]:
+        for side in note.sides:
+            (_folder(project) / f"{side.sound}.wav").unlink(missing_ok=True)
+        if note.id not in voted:
+            (_folder(project) / "pairs" / f"{note.id}.json").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
 from core.records import Vote
 from core.workspace import Project
@@ -15,10 +16,10 @@ from core.workspace import Project
 
 @dataclass(frozen=True)
 class Row:
-    """One candidate's record. ``share`` counts a tie as half a win; None before the first vote."""
+    """One checkpoint's record, with its run's title. ``share`` counts a tie as half a win; None before any vote."""
 
-    name: str
-    label: str
+    checkpoint: CheckpointRef
+    title: str
     wins: int
     losses: int
     ties: int
@@ -40,11 +41,11 @@ class Ranking:
     pairs: int
 
 
-def wins(votes: Sequence[Vote], labels: dict[str, str] | None = None) -> list[Row]:
-    """Wins, losses and ties of everything voted on, or of everything in ``labels`` (name to label), best first."""
-    won: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    tied: Counter[str] = Counter()
+def wins(votes: Sequence[Vote], titles: dict[CheckpointRef, str]) -> list[Row]:
+    """Wins, losses and ties of the checkpoints in ``titles`` (each with its run's), best first."""
+    won: Counter[CheckpointRef] = Counter()
+    lost: Counter[CheckpointRef] = Counter()
+    tied: Counter[CheckpointRef] = Counter()
     for vote in votes:
         if vote.choice == "same":
             tied.update((vote.left, vote.right))
@@ -52,55 +53,54 @@ def wins(votes: Sequence[Vote], labels: dict[str, str] | None = None) -> list[Ro
             left_won = vote.choice == "left"
             won[vote.left if left_won else vote.right] += 1
             lost[vote.right if left_won else vote.left] += 1
-    names = labels or {name: name for name in sorted({*won, *lost, *tied})}
     rows = [
-        Row(name, label, won[name], lost[name], tied[name], _share(won[name], lost[name], tied[name]))
-        for name, label in names.items()
+        Row(ref, title, won[ref], lost[ref], tied[ref], _share(won[ref], lost[ref], tied[ref]))
+        for ref, title in titles.items()
     ]
     return sorted(rows, key=lambda row: (-1.0 if row.share is None else row.share, row.votes), reverse=True)
 
 
-def table(project: Project, run_id: str = "") -> Ranking:
-    """The table of a project, or of one run, with candidates that nobody has heard yet at the end."""
-    known = candidates(project, run_id)
-    labels = {one.name: one.label for one in known}
-    votes = [vote for vote in project.store.votes() if vote.left in labels and vote.right in labels]
-    heard = {frozenset((vote.left, vote.right)) for vote in votes}
-    pairs = sum(1 for a, b in itertools.combinations(known, 2) if comparable(a, b))
-    return Ranking(tuple(wins(votes, labels) if labels else ()), len(votes), len(heard), pairs)
+def table(project: Project) -> Ranking:
+    """The table of a project, with candidates that nobody has heard yet at the end."""
+    pool = candidates(project)
+    titles = {candidate.checkpoint: candidate.run_title for candidate in pool}
+    votes = [vote for vote in project.store.votes() if vote.left in titles and vote.right in titles]
+    compared = {frozenset((vote.left, vote.right)) for vote in votes}
+    pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
+    return Ranking(tuple(wins(votes, titles)), len(votes), len(compared), pairs)
 
 
 def suggest(
-    known: Sequence[Candidate],
+    pool: Sequence[Candidate],
     votes: Sequence[Vote],
     chance: random.Random,
-    must: frozenset[str] = frozenset(),
+    must: frozenset[CheckpointRef] = frozenset(),
 ) -> tuple[Candidate, Candidate, Sentence] | None:
     """The pair with the fewest votes, then with the candidates heard least; chance decides between equals.
 
     Args:
-        known: what can be compared.
+        pool: what can be compared.
         votes: all votes so far.
         chance: where equals are drawn from.
-        must: names that have to be in the pair.
+        must: what has to be in the pair.
 
     Returns:
         Two candidates (in no meaningful order) and a sentence, or None if no two can be compared.
     """
-    of_pair: Counter[frozenset[str]] = Counter(frozenset((vote.left, vote.right)) for vote in votes)
-    of_one: Counter[str] = Counter(name for vote in votes for name in (vote.left, vote.right))
+    of_pair = Counter(frozenset((vote.left, vote.right)) for vote in votes)
+    of_each = Counter(checkpoint for vote in votes for checkpoint in (vote.left, vote.right))
     possible = [
         (a, b, shared)
-        for a, b in itertools.combinations(known, 2)
-        if must <= {a.name, b.name} and (shared := comparable(a, b))
+        for a, b in itertools.combinations(pool, 2)
+        if must <= {a.checkpoint, b.checkpoint} and (shared := comparable(a, b))
     ]
     if not possible:
         return None
     left, right, shared = min(
         possible,
         key=lambda one: (
-            of_pair[frozenset((one[0].name, one[1].name))],
-            of_one[one[0].name] + of_one[one[1].name],
+            of_pair[frozenset((one[0].checkpoint, one[1].checkpoint))],
+            of_each[one[0].checkpoint] + of_each[one[1].checkpoint],
             chance.random(),
         ),
     )
@@ -111,8 +111,8 @@ def _least_heard(
     left: Candidate, right: Candidate, shared: Sequence[Sentence], votes: Sequence[Vote], chance: random.Random
 ) -> Sentence:
     """The sentence on which these two were compared least often."""
-    names = {left.name, right.name}
-    heard = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == names)
+    both = {left.checkpoint, right.checkpoint}
+    heard = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == both)
     return min(shared, key=lambda sentence: (heard[sentence.text], chance.random()))
 
 

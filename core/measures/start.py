@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import UserError
+from core.jobs.args import MeasureArgs
 from core.jobs.job import Job
 from core.measures import likeness, naturalness
 from core.records import Clip, ClipFilter
@@ -37,4 +38,4 @@ def start_measure(project: Project) -> Job:
         raise UserError(
             "measure.nothing_left", "Every clip is measured already.", "Clips that are cut anew can be measured again."
         )
-    return project.start_job("measure", {})
+    return project.start_job(MeasureArgs())

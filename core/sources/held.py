@@ -15,6 +15,7 @@ from typing import Any
 from core.damage import DamagedFile, UnixTime, read_all, read_record
 from core.errors import UserError
 from core.files import free_name, read_json, subfolders, write_json
+from core.jobs.args import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.sources import recordings
 from core.sources.datasets import look
@@ -68,9 +69,7 @@ def hold_folder(project: Project, path: Path) -> PendingDataset:
     return _add(project, _new_folder(project), {"name": path.name, "folder": str(path)})
 
 
-def receive(
-    project: Project, files: list[Path], rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
-) -> list[UserError]:
+def receive(project: Project, files: list[Path], wish: ImportArgs = ImportArgs()) -> list[UserError]:
     """Take what was dropped: each zip waits on its own, sounds with a list together, the others are added at once.
 
     Returns:
@@ -88,8 +87,7 @@ def receive(
         if lists := _lists_among(plain):
             _hold_together(project, plain, lists[0].stem)
         elif plain:
-            pairs = [(path, path.name) for path in plain]
-            recordings.add(project, pairs, [], rights, max_hours=max_hours, max_mb=max_mb)
+            recordings.add(project, wish.having(files=[(path, path.name) for path in plain]))
     except UserError as error:
         errors.append(error)
     return errors
@@ -123,7 +121,7 @@ def _add(project: Project, folder: Path, facts: dict[str, Any]) -> PendingDatase
 
 
 def _look_by_job(project: Project, id_: str) -> Job:
-    return project.start_job("scan_collection", {"held": id_}, wait=True)
+    return project.start_job(ScanCollectionArgs(held=id_), wait=True)
 
 
 def look_again(project: Project, id_: str) -> Job:
@@ -220,9 +218,8 @@ def _read_pending(project: Project, folder: Path) -> tuple[float, PendingDataset
 
 def _state_of_job(project: Project, id_: str) -> tuple[str, dict[str, Any] | None]:
     """Whether the newest job of what waits is still at work; how it failed if it did."""
-    for job in project.all_jobs():
-        spec = job.spec()
-        if spec["kind"] == "scan_collection" and spec["arguments"].get("held") == id_:
+    for job, args in project.jobs_of(ScanCollectionArgs):
+        if args.held == id_:
             view = job.read()
             if view.active or view.status == "new":
                 return "looking", None
@@ -251,7 +248,7 @@ def _earlier_name(file: Path) -> str:
         return file.stem
 
 
-def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float = 24.0) -> Job:
+def bring_in(project: Project, id_: str, wish: ImportArgs = ImportArgs()) -> Job:
     """Start the job that takes a data set in, as it was shown: lists that bring nothing are agreed to.
 
     Raises:
@@ -273,7 +270,7 @@ def bring_in(project: Project, id_: str, rights: str = "", *, max_hours: float =
     path = _content(folder, waiting)
     folders = [path] if "folder" in waiting else []
     files = [] if folders else [(path, dataset.name)]
-    job = recordings.add(project, files, [], rights, max_hours=max_hours, folders=folders, choices=choices)
+    job = recordings.add(project, wish.having(files=files, folders=folders, choices=choices))
     shutil.rmtree(folder, ignore_errors=True)
     return job
 

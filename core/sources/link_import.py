@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from core.errors import DiskFull, UserError
+from core.jobs.args import ImportArgs, LinkOptions
 from core.jobs.reporter import Reporter
 from core.records import Source, Word
 from core.sources.link_cookies import cookies_file
-from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles
 from core.sources.subtitles import words_of
 from core.sources.upload import Duplicate, add_file
@@ -37,7 +36,7 @@ def take_link(
     project: Project,
     url: str,
     folder: Path,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     position: tuple[int, int] = (0, 1),
 ) -> Iterator[Taken | UserError]:
@@ -47,7 +46,7 @@ def take_link(
         project: where to.
         url: as `check_url` gave it.
         folder: for what is fetched; a later process goes on with what is there.
-        arguments: of the import: ``max_mb``, ``max_hours``, ``rights``, ``link`` (`LinkOptions`), ``titles`` by url.
+        args: of the import.
         reporter: told the progress; asked whether to stop.
         position: which item of how many this is, for the progress.
 
@@ -56,8 +55,7 @@ def take_link(
         DiskFull: ``link.no_room``, ``audio.no_room``: the link is to be fetched again.
         Cancelled: as it is.
     """
-    options = LinkOptions.of(arguments.get("link", {}))
-    title = str(arguments.get("titles", {}).get(url, ""))
+    options = args.link
     # Of a page with several recordings an earlier process may have taken in only the first.
     under_way = folder.parent / f"page-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
     try:
@@ -67,12 +65,12 @@ def take_link(
             url,
             folder,
             reporter,
-            max_mb=int(arguments.get("max_mb", 4096)),
-            max_hours=float(arguments.get("max_hours", 24.0)),
+            max_mb=args.max_mb,
+            max_hours=args.max_hours,
             options=options,
             language=project.info.language,
             cookies=cookies_file(project.workspace),
-            title=title,
+            title=args.titles.get(url, ""),
             position=position,
         )
     except UserError as error:
@@ -88,7 +86,7 @@ def take_link(
         try:
             origin = origin_of(item.origin, options, met[item.origin])
             _refuse_known(project, [origin], url)
-            yield _take_item(project, item, origin, options, arguments, reporter, position)
+            yield _take_item(project, item, origin, args, reporter, position)
         except UserError as error:
             if _ends_all(error):
                 raise
@@ -102,8 +100,7 @@ def _take_item(
     project: Project,
     item: Download,
     origin: str,
-    options: LinkOptions,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     position: tuple[int, int],
 ) -> Taken:
@@ -111,7 +108,7 @@ def _take_item(
     words: list[Word] = []
 
     def said(source: Source) -> list[Word]:
-        words.extend(_words(project, source, item.subtitles, options, reporter))
+        words.extend(_words(project, source, item.subtitles, args.link, reporter))
         return words
 
     source = add_file(
@@ -119,12 +116,12 @@ def _take_item(
         item.path,
         title=item.title,
         origin=origin,
-        rights=arguments.get("rights", ""),
+        rights=args.rights,
         reporter=reporter,
-        max_hours=float(arguments.get("max_hours", 24.0)),
+        max_hours=args.max_hours,
         position=position,
-        start_s=options.start_s,
-        end_s=options.end_s,
+        start_s=args.link.start_s,
+        end_s=args.link.end_s,
         words=said,
     )
     return Taken(source, bool(words))

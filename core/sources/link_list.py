@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from core.damage import Count, Finite, read_record
 from core.errors import UserError
 from core.files import write_json
+from core.jobs.args import LinkOptions, ListLinkArgs
 from core.jobs.job import Job
 from core.sources.address import check_url
-from core.sources.link_options import LinkOptions
 from core.workspace import Project
 
 FOUND = "list.json"  # in the job's folder: what the link holds
@@ -80,7 +80,7 @@ def start_list(project: Project, url: str, options: LinkOptions = LinkOptions())
         UserError: see `check_url`.
         Busy: another list is being read.
     """
-    return project.start_job("list_link", {"url": check_url(url), "link": options.arguments()})
+    return project.start_job(ListLinkArgs(url=check_url(url), link=options))
 
 
 def keep_listing(job: Job, listing: Listing) -> None:
@@ -98,6 +98,12 @@ def listing_of(job: Job) -> Listing | None:
     if not os.path.lexists(path):
         return None
     return read_record(path, Listing, "list", path)
+
+
+def options_of(job: Job) -> LinkOptions:
+    """What is wanted of each entry of the list that this job reads."""
+    args = job.spec().args
+    return args.link if isinstance(args, ListLinkArgs) else LinkOptions()
 
 
 def open_list(project: Project) -> Job | None:

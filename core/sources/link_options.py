@@ -4,46 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from core.errors import UserError
+from core.jobs.args import LinkOptions
 
 QUALITIES = ("best", "small")
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)|(\d{1,6}(?:[.,]\d+)?)")
-
-
-@dataclass(frozen=True)
-class LinkOptions:
-    """Choices for the links of one import. ``max_minutes`` 0: as long as the settings allow.
-
-    ``start_s`` and ``end_s`` are the part that becomes the recording, None being the end. ``subtitles`` says whether
-    the video's own are taken as the texts of its words.
-    """
-
-    start_s: float = 0.0
-    end_s: float | None = None
-    quality: str = "best"
-    max_minutes: float = 0.0
-    subtitles: bool = False
-
-    @property
-    def is_part(self) -> bool:
-        """Whether only a part is wanted."""
-        return self.start_s > 0 or self.end_s is not None
-
-    def part_of(self, length_s: float) -> float:
-        """How many seconds of a video of this length are wanted."""
-        return max(0.0, min(length_s, length_s if self.end_s is None else self.end_s) - self.start_s)
-
-    def arguments(self) -> dict[str, Any]:
-        """As JSON values, for a job."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, Any]) -> LinkOptions:
-        """From a job's arguments; what is unknown is left out."""
-        return cls(**{name: value for name, value in arguments.items() if name in cls.__dataclass_fields__})
 
 
 def read_options(typed: Mapping[str, str]) -> LinkOptions:

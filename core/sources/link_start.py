@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from core.jobs.args import ImportArgs, ListLinkArgs
 from core.jobs.job import Job
 from core.sources import recordings
 from core.sources.address import check_url
-from core.sources.link_list import chosen_entries, close_list, list_around, list_named_by, start_list
-from core.sources.link_options import LinkOptions
+from core.sources.link_list import chosen_entries, close_list, list_around, list_named_by, options_of, start_list
 from core.workspace import Project
 
 # What a site says to somebody it does not know; cookies of a signed-in browser may help.
 WANTS_COOKIES = ("youtube.refused", "youtube.age", "youtube.members", "youtube.forbidden")
 
 
-def follow(
-    project: Project, url: str, options: LinkOptions, rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
-) -> Job:
-    """Read the list that a link names, or fetch the one recording.
+def follow(project: Project, url: str, wish: ImportArgs = ImportArgs()) -> Job:
+    """Read the list that a link names, or fetch the one recording as it is wished.
 
     Raises:
         UserError: see `check_url`.
@@ -24,14 +22,12 @@ def follow(
     """
     checked = check_url(url)
     if list_named_by(checked):
-        return start_list(project, checked, options)
-    return recordings.add(project, [], [checked], rights, max_hours=max_hours, max_mb=max_mb, link=options)
+        return start_list(project, checked, wish.link)
+    return recordings.add(project, wish.having(urls=[checked]))
 
 
-def add_chosen(
-    project: Project, job_id: str, numbers: list[int], rights: str = "", *, max_hours: float = 24.0, max_mb: int = 4096
-) -> Job:
-    """Fetch the chosen entries of a list, and be done with it.
+def add_chosen(project: Project, job_id: str, numbers: list[int], wish: ImportArgs = ImportArgs()) -> Job:
+    """Fetch the chosen entries of a list, with the options it was asked for with, and be done with it.
 
     Raises:
         UserError: ``link.nothing_chosen``, ``job.missing``.
@@ -39,16 +35,8 @@ def add_chosen(
     """
     job = project.job(job_id)
     chosen = chosen_entries(job, numbers)
-    started = recordings.add(
-        project,
-        [],
-        [one.url for one in chosen],
-        rights,
-        max_hours=max_hours,
-        max_mb=max_mb,
-        link=LinkOptions.of(job.spec()["arguments"].get("link", {})),
-        titles={one.url: one.title for one in chosen},
-    )
+    titles = {entry.url: entry.title for entry in chosen}
+    started = recordings.add(project, wish.having(urls=[*titles], titles=titles, link=options_of(job)))
     close_list(project, job_id)
     return started
 
@@ -56,16 +44,16 @@ def add_chosen(
 def list_offered(project: Project) -> str:
     """The list that the newest link belongs to, or turned out to be; empty once any list was asked for since."""
     for job in project.all_jobs():
-        spec = job.spec()
-        if spec["kind"] == "list_link":
+        args = job.spec().args
+        if isinstance(args, ListLinkArgs):
             return ""
-        if spec["kind"] != "import_sources" or not (urls := spec["arguments"].get("urls", [])):
+        if not isinstance(args, ImportArgs) or not args.urls:
             continue
-        if len(urls) > 1:
+        if len(args.urls) > 1:
             return ""
         view = job.read()
         is_list = any(code == "youtube.is_list" for code in (view.code, *(one.code for one in view.warnings)))
-        return str(urls[0]) if is_list else list_around(str(urls[0]))
+        return args.urls[0] if is_list else list_around(args.urls[0])
     return ""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import UserError
+from core.jobs.args import LinkOptions
 from core.jobs.reporter import Reporter
-from core.sources.link_options import LinkOptions
 from core.sources.youtube_errors import explain, longer_than_chosen, too_big, too_long
 
 _WARNINGS_KEPT = 20

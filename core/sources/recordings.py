@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from core.audio.clean import STRENGTHS
 from core.audio.edit import clip_lock
 from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
+from core.jobs.args import CleanArgs, ImportArgs
 from core.jobs.job import Job
 from core.records import Clip, ClipFilter, Source, Word
 from core.sources.address import check_url
-from core.sources.link_options import LinkOptions
 from core.workspace import Project
 
 
@@ -53,68 +51,35 @@ def amount(seconds: float) -> Amount:
     return Amount(minutes, NEEDED_MINUTES[reached[-1]][1], later[0][0] if later else None)
 
 
-def add(
-    project: Project,
-    files: list[tuple[Path, str]],
-    urls: list[str],
-    rights: str = "",
-    *,
-    max_hours: float = 24.0,
-    max_mb: int = 4096,
-    link: LinkOptions = LinkOptions(),
-    titles: Mapping[str, str] | None = None,
-    folders: Sequence[Path] = (),
-    choices: Mapping[str, int] | None = None,
-) -> Job:
-    """Start the job that decodes uploads and fetches addresses.
-
-    Args:
-        project: where to.
-        files: (uploaded file, what the person calls it); the files are moved away from where they lie.
-        urls: addresses of videos; empty ones are passed over.
-        rights: the person's note on why they may use them.
-        max_hours: longer recordings are refused.
-        max_mb: larger downloads are refused.
-        link: what is wanted of the addresses: a part, the quality, subtitles.
-        titles: what is behind an address, where that is known.
-        folders: of this computer with sounds and their texts (see `core.sources.datasets`); they are left alone.
-        choices: what a person said of the lists in a data set, by their names (see `core.sources.datasets`).
+def add(project: Project, args: ImportArgs) -> Job:
+    """Start the job that decodes uploads and fetches addresses; uploads are moved away from where they lie.
 
     Raises:
         UserError: ``source.nothing``, or an address is none (see `check_url`).
         Busy: recordings are being added already.
     """
-    checked = [check_url(url) for url in urls if url.strip()]
-    stopped = [job for job in project.all_jobs() if job.spec()["kind"] == "import_sources" and _was_stopped(job)]
-    if not files and not checked and not folders:
+    urls = [check_url(url) for url in args.urls if url.strip()]
+    stopped = [earlier for job, earlier in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
+    if not args.files and not urls and not args.folders:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
     moved: list[tuple[Path, Path, str]] = []
     project.uploads.mkdir(parents=True, exist_ok=True)
     try:
-        for path, name in files:
+        for path, name in args.files:
             # Random: of two that add at one moment neither may take the other's file.
             target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
             target.touch()  # its age counts from now on, see `core.sweep`
             moved.append((target, path, name or path.name))
-        arguments = {
-            "files": [[str(target), name] for target, _, name in moved],
-            "folders": [str(folder.resolve()) for folder in folders],
-            "urls": checked,
-            "rights": rights.strip(),
-            "max_hours": max_hours,
-            "max_mb": max_mb,
-            "link": link.arguments(),
-            "titles": dict(titles or {}),
-            "choices": dict(choices or {}),
-        }
-        started = project.start_job("import_sources", arguments)
+        files = [(target, name) for target, _, name in moved]
+        folders = [folder.resolve() for folder in args.folders]
+        started = project.start_job(args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip()))
     except BaseException:
         for target, path, _ in moved:
             shutil.move(target, path)
         raise
-    for job in stopped:  # who stopped it and goes on with something else does not come back to it
-        for path in _files(job):
+    for earlier in stopped:  # who stopped it and goes on with something else does not come back to it
+        for path, _ in earlier.files:
             discard(path)
     return started
 
@@ -131,10 +96,11 @@ def unfinished(job: Job) -> bool:
     """Whether an import ended before it was through, and what it still has to do is there to go on with."""
     if job.read().status not in ("interrupted", "failed", "cancelled"):
         return False
-    done = done_items(job)
-    files = [path for path in _files(job) if str(path) not in done]
-    arguments = job.spec()["arguments"]
-    others = [item for name in ("urls", "folders") for item in arguments.get(name, []) if item not in done]
+    args, done = job.spec().args, done_items(job)
+    if not isinstance(args, ImportArgs):
+        return False
+    files = [path for path, _ in args.files if str(path) not in done]
+    others = [item for item in (*args.urls, *args.folders) if str(item) not in done]
     return bool(files or others) and all(path.exists() for path in files)
 
 
@@ -146,7 +112,7 @@ def resume(project: Project, job_id: str) -> Job:
         Busy: recordings are being added already.
     """
     job = project.job(job_id)
-    if job.spec()["kind"] != "import_sources" or not unfinished(job):
+    if not unfinished(job):
         raise UserError("source.nothing_left", "There is nothing left to go on with.", "Add the recordings again.")
     project.launch(job, gpu=False)
     return job
@@ -159,14 +125,6 @@ def done_items(job: Job) -> list[str]:
         return list(map(str, read_json(job.path / DONE)))
     except (OSError, ValueError, TypeError):
         return []
-
-
-def _files(job: Job) -> list[Path]:
-    return [Path(path) for path, _ in job.spec()["arguments"].get("files", [])]
-
-
-def _was_stopped(job: Job) -> bool:
-    return job.read().status == "cancelled"
 
 
 def remove(project: Project, source_id: str) -> Path:
@@ -197,17 +155,16 @@ def remove(project: Project, source_id: str) -> Path:
 def _refuse_in_use(project: Project, source: Source) -> None:
     for job in project.all_jobs():
         spec = job.spec()
-        if spec["kind"] not in _USE_RECORDINGS or not job.alive():
+        if spec.kind not in _USE_RECORDINGS or not job.alive():
             continue
-        kind, title = str(spec["kind"]), str(spec.get("title", ""))
         raise UserError(
             "source.in_use",
             "“{recording}” cannot be removed while “{job}” is running.",
             "Wait until it is done, or stop it first.",
             recording=source.title,
-            job=title or kind.replace("_", " "),
-            kind=kind,
-            title=title,
+            job=spec.title or spec.kind.replace("_", " "),
+            kind=spec.kind,
+            title=spec.title,
         )
 
 
@@ -261,22 +218,14 @@ def removed(project: Project, damage: list[DamagedFile] | None = None) -> list[t
     return [(name, title) for _, name, title in sorted(found, reverse=True)]
 
 
-def start_clean(project: Project, source_id: str, strength: str = "gentle") -> Job:
+def start_clean(project: Project, args: CleanArgs) -> Job:
     """Start the job that makes the cleaned copy of a recording; the recording itself stays as it is.
-
-    Args:
-        project: whose recording.
-        source_id: which.
-        strength: ``gentle`` or ``strong``.
 
     Raises:
         UserError: ``source.missing``.
         Busy: one is being made.
     """
-    source = project.store.source(source_id)
-    if strength not in STRENGTHS:
-        raise ValueError(f"no strength: {strength}; there are {', '.join(STRENGTHS)}")
-    return project.start_job("clean", {"source_id": source_id, "strength": strength}, title=source.title)
+    return project.start_job(args, title=project.store.source(args.source_id).title)
 
 
 def choose_sound(project: Project, source_id: str, use: str) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
+from core.jobs.args import LinkOptions
 from core.jobs.reporter import Reporter
 from core.sources.address import check_url as check_url
 from core.sources.encodings import decode_text
-from core.sources.link_options import LinkOptions
 from core.sources.link_subtitles import Subtitles, choose
 from core.sources.link_watch import Watch
 from core.sources.youtube_errors import explain, is_a_playlist

@@ -1,1 +1,24 @@
-"""What a worker runs: each module has ``run(job, arguments, reporter) -> dict`` and may import anything."""
+"""What a worker runs: each module has ``run(job, project, args, reporter) -> dict`` and may import anything."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.workspace import Project, Workspace
+
+
+def run(job: Job, reporter: Reporter) -> dict[str, Any]:
+    """Do what ``job.json`` says; returns the result."""
+    spec = job.spec()
+    task = importlib.import_module(f"core.tasks.{spec.kind}")
+    result: dict[str, Any] | None = task.run(job, _project(job), spec.args, reporter)
+    return result or {}
+
+
+def _project(job: Job) -> Project:
+    """The project by where the job lies now: it may have moved, or come back from the trash under another name."""
+    folder = job.path.parents[1]
+    return Workspace(folder.parents[1]).project(folder.name)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from core.audio.clean import clean
 from core.audio.frames import frames_file
 from core.errors import Cancelled
+from core.jobs.args import CleanArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Workspace
+from core.workspace import Project
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Make the cleaned copy of ``source_id`` with ``strength``; an earlier copy stays until this one is whole.
+def run(job: Job, project: Project, args: CleanArgs, reporter: Reporter) -> dict[str, Any]:
+    """Make the cleaned copy of a recording; an earlier copy stays until this one is whole.
 
     Returns:
         ``quieter_db``: by how much the pauses became quieter.
@@ -23,15 +23,14 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         UserError: ``source.missing``, and see `core.audio.clean.clean`.
         Cancelled: stopped; an earlier copy is as it was.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    source = project.store.source(arguments["source_id"])
+    source = project.store.source(args.source_id)
     target = project.cleaned_file(source.id)
     reporter.progress("clean", 0, source.seconds, source.title)
     try:
         quieter_db = clean(
             project.source_file(source.id),
             target,
-            strength=arguments.get("strength", "gentle"),
+            strength=args.strength,
             name=source.title,
             on_progress=lambda done, total: reporter.progress("clean", done, total, source.title),
             should_stop=reporter.stop_requested,

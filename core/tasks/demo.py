@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from core import review
@@ -16,6 +15,7 @@ from core.demo import RECORDING, RIGHTS
 from core.engines.registry import bases, preload
 from core.errors import Cancelled, UserError
 from core.files import replacing
+from core.jobs.args import DemoArgs, ImportArgs, TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
@@ -25,7 +25,7 @@ from core.sources import recordings
 from core.training.presets import choose
 from core.training.run import start_training
 from core.transcription.start import start_transcribe
-from core.workspace import Project, Workspace
+from core.workspace import Project
 
 # Seconds each stage takes on two cores without a card: for the time left, until the machine has shown its own pace.
 STAGES = {
@@ -44,7 +44,7 @@ _POLL_S = 0.2
 _PATIENCE_S = 20.0  # for a child that was asked to stop; then it is killed
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: DemoArgs, reporter: Reporter) -> dict[str, Any]:
     """Walk the road.
 
     Returns:
@@ -54,8 +54,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         Cancelled: Stop was pressed here or on one of its parts; what was made so far stays in the project.
         UserError: a part failed; the error is that part's own.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    walk = _Walk(project, job, reporter, str(arguments.get("device", "auto")))
+    walk = _Walk(project, job, reporter, args.device)
     try:
         return walk.all()
     except BaseException:
@@ -128,7 +127,7 @@ class _Walk:
         copy = self.project.uploads / f"demo{RECORDING.suffix}"
         with replacing(copy) as temporary:
             shutil.copyfile(RECORDING, temporary)
-        return recordings.add(self.project, [(copy, "Allison Smith")], [], RIGHTS)
+        return recordings.add(self.project, ImportArgs(files=((copy, "Allison Smith"),), rights=RIGHTS))
 
     def _start(self, start: Callable[[], Job]) -> Job:
         self.reporter.check_stop()
@@ -204,5 +203,5 @@ class _PartFailed(UserError):
 
 def _transcribe(project: Project) -> Job:
     """Text alone: word times and how the clips sound can be had from the pages afterwards."""
-    model = "builtin:tiny.en"
-    return start_transcribe(project, model, "en", device="cpu", beam_size=1, words=False, measure=False)
+    args = TranscribeArgs(model="builtin:tiny.en", language="en", device="cpu", beam_size=1, words=False, measure=False)
+    return start_transcribe(project, args)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from core.engines.download import download
 from core.engines.registry import bases, get_engine
 from core.errors import Busy
 from core.jobs import locks
+from core.jobs.args import DownloadBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Workspace
+from core.workspace import Project
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: DownloadBaseArgs, reporter: Reporter) -> dict[str, Any]:
     """Leave the base at its place in ``models/``; an earlier download is taken up where it was broken off."""
-    workspace = Workspace(Path(arguments["workspace"]))
-    engine, folder = workspace.project(arguments["project"]).info.engine, workspace.models
+    engine, folder = project.info.engine, project.workspace.models
     models = bases(engine)
-    base = models.catalog[arguments["base_id"]]
+    base = models.catalog[args.base_id]
     models.require_license(folder, base.id)
     # Projects share the models: two of them must not write the same files at once.
     lock = locks.try_lock(folder / f".{base.id}.lock", {"title": base.label, "path": str(job.path)})
@@ -37,7 +36,7 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
                 reporter.progress("make_base", 0, 1)
                 get_engine(engine).make_base(base.id, models.place(folder, base.id))
             else:
-                download(folder, base, reporter, hub=arguments["hub"])
+                download(folder, base, reporter, hub=args.hub)
         ready = models.state(folder, base.id)
         return {"base": base.label, "megabytes": ready.total_bytes // 1_000_000, "folder": str(ready.folder)}
     finally:

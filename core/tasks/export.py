@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 from core.engines.registry import bases, get_engine, info
 from core.files import inside
+from core.jobs.args import ExportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.speech import reference_files
-from core.training.checkpoints import Checkpoints
-from core.workspace import Workspace
+from core.speech import checkpoint_folder, reference_files
+from core.training.run import Run
+from core.workspace import Project
 
 _STAGES = ("load_base", "merge", "verify")
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dict[str, Any]:
     """Write ``exports/<name>``; it appears when it is complete and has spoken once."""
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    if arguments["run_id"]:
-        Checkpoints(project.job(arguments["run_id"]).path).verify(int(arguments["step"]))
+    ref = args.checkpoint
+    if ref:
+        Run(project, ref.run_id).checkpoints.verify(ref.step)
     reporter.progress("load_engine", 0, 1)
     engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace.models, arguments["base"])
+    base = engine.base_folder(project.workspace.models, args.base)
     for left in project.exports.glob(".tmp-*"):
         # What a killed export left behind; only one runs at a time.
         shutil.rmtree(left)
-    run_id, target = arguments["run_id"], inside(project.exports, arguments["folder"])
+    target = inside(project.exports, args.folder)
 
     def on_stage(stage: str) -> None:
         reporter.check_stop()
@@ -36,31 +36,31 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
 
     facts = {
         "project": project.info.name,
-        "run": arguments["voice"].rsplit(" · ", 1)[0] if run_id else None,
-        "run_id": run_id,
-        "step": arguments["step"],
-        "base": arguments["base"],
-        "reference_clips": arguments["reference_clip_ids"],
+        "run": args.voice if ref else None,
+        "run_id": ref.run_id if ref else None,
+        "step": ref.step if ref else 0,
+        "base": args.base,
+        "reference_clips": list(args.reference_clip_ids),
         "rights": project.info.rights,
         "languages": list(info(project.info.engine).languages),
-        "license": _license(project.info.engine, arguments["base"]),
+        "license": _license(project.info.engine, args.base),
     }
     engine.export(
         base,
-        project.job(run_id).path / arguments["checkpoint"] if run_id else None,
+        checkpoint_folder(project, args.checkpoint),
         target,
-        name=arguments["name"],
-        reference_wavs=reference_files(project, run_id, arguments["reference_clip_ids"]),
-        text=arguments["text"],
-        language=arguments["language"],
-        seed=arguments["seed"],
-        device=arguments["device"],
+        name=args.name,
+        reference_wavs=reference_files(project, args.checkpoint, args.reference_clip_ids),
+        text=args.text,
+        language=args.language,
+        seed=args.seed,
+        device=args.device,
         facts=facts,
         on_stage=on_stage,
         should_stop=reporter.stop_requested,
     )
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
-    return {"name": arguments["name"], "folder": str(target), "export": target.name, "megabytes": megabytes}
+    return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes}
 
 
 def _license(engine: str, base_id: str) -> str:

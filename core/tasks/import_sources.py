@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import is_full, write_json
+from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Source
@@ -21,7 +22,7 @@ from core.sources.held import is_archive
 from core.sources.joining import bad_sound
 from core.sources.link_import import Taken, take_link
 from core.sources.upload import Duplicate, add_file
-from core.workspace import Project, Workspace
+from core.workspace import Project
 
 
 @dataclass
@@ -49,8 +50,8 @@ class _Outcome:
         reporter.set_aside(error)
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Take in ``files`` ([path, name] each, removed when done), ``folders`` (left alone) and ``urls``.
+def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dict[str, Any]:
+    """Take in files (removed when done), folders (left alone) and what is behind addresses.
 
     Subtitles go with the recording whose name they bear, be it among the files or in the project. A bad item is named
     and set aside, the others go on. A resumed job does not repeat what it has done: what is left when it ends early, by
@@ -64,26 +65,22 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``. Or
             no link can be fetched for now (see `core.sources.link_import`); the rest is left for a resumed job.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    files = [(Path(path), name) for path, name in arguments.get("files", [])]
-    folders = [Path(path) for path in arguments.get("folders", [])]
-    urls: list[str] = list(arguments.get("urls", []))
     _sweep(project, job)
     outcome = _Outcome()
     done = _Done(job)
     try:
-        together = companions.groups([*files, *((path, path.name) for path in folders)])
-        count = len(together) + len(urls)
+        together = companions.groups([*args.files, *((path, path.name) for path in args.folders)])
+        count = len(together) + len(args.urls)
         for index, group in enumerate(together):
             if not all(done.before(str(path)) for path in group.files()):
-                _take_group(project, group, arguments, reporter, outcome, (index, count))
+                _take_group(project, group, args, reporter, outcome, (index, count))
                 done.add(*map(str, group.files()))
             for path in group.files():
-                if path not in folders:
+                if path not in args.folders:
                     recordings.discard(path)
-        for index, url in enumerate(urls, len(together)):
+        for index, url in enumerate(args.urls, len(together)):
             if not done.before(url):
-                _take_link(project, url, job.path / "download", arguments, reporter, outcome, (index, count))
+                _take_link(project, url, job.path / "download", args, reporter, outcome, (index, count))
                 done.add(url)
     except Cancelled:
         raise Cancelled(outcome.result()) from None
@@ -120,7 +117,7 @@ class _Done:
 def _take_group(
     project: Project,
     group: companions.Group,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     outcome: _Outcome,
     position: tuple[int, int],
@@ -130,8 +127,8 @@ def _take_group(
     if group.media:
         path, name = group.media
         if path.is_dir() or is_archive(name):
-            return _take_collection(project, path, name, arguments, reporter, outcome, position)
-        source = _take(project, path, name, arguments, reporter, outcome, position)
+            return _take_collection(project, path, name, args, reporter, outcome, position)
+        source = _take(project, path, name, args, reporter, outcome, position)
         if source is None:
             return  # its subtitles say nothing without it
     if group.subtitles:
@@ -147,19 +144,18 @@ def _take_collection(
     project: Project,
     path: Path,
     name: str,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     outcome: _Outcome,
     position: tuple[int, int],
 ) -> None:
     """A folder or zip: with texts it becomes one recording with its clips, without them each sound becomes one."""
-    hours = float(arguments.get("max_hours", 24.0))
     try:
-        reading = look(path, name, language=project.info.language, choices=arguments.get("choices"))
+        reading = look(path, name, language=project.info.language, choices=args.choices)
         refuse_unagreed(reading)
         if reading.kind != "sounds":
-            rights = arguments.get("rights", "")
-            outcome.take(bring(project, path, name, reporter, rights=rights, max_hours=hours, reading=reading))
+            source = bring(project, path, name, reporter, rights=args.rights, max_hours=args.max_hours, reading=reading)
+            outcome.take(source)
             outcome.texts += 1
             return
     except Duplicate as error:
@@ -176,7 +172,7 @@ def _take_collection(
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as unpacked:
                 if own := _unpacked(place, group, unpacked, project, reporter, outcome):
-                    _take_group(project, own, arguments, reporter, outcome, position)
+                    _take_group(project, own, args, reporter, outcome, position)
 
 
 def _unpacked(
@@ -207,7 +203,7 @@ def _take(
     project: Project,
     path: Path,
     name: str,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     outcome: _Outcome,
     position: tuple[int, int],
@@ -223,9 +219,9 @@ def _take(
             path,
             title=companions.title_of(name),
             name=name,
-            rights=arguments.get("rights", ""),
+            rights=args.rights,
             reporter=reporter,
-            max_hours=float(arguments.get("max_hours", 24.0)),
+            max_hours=args.max_hours,
             position=position,
         )
     except DiskFull:
@@ -245,13 +241,13 @@ def _take_link(
     project: Project,
     url: str,
     folder: Path,
-    arguments: dict[str, Any],
+    args: ImportArgs,
     reporter: Reporter,
     outcome: _Outcome,
     position: tuple[int, int],
 ) -> None:
     """Add what one address gives; what ends all links is raised, so that the job can be resumed."""
-    for one in take_link(project, url, folder, arguments, reporter, position):
+    for one in take_link(project, url, folder, args, reporter, position):
         if isinstance(one, Taken):
             outcome.take(one.source)
             outcome.texts += one.has_words
@@ -259,7 +255,7 @@ def _take_link(
             outcome.skipped += 1
             reporter.set_aside(one)
         else:
-            outcome.fail(str(arguments.get("titles", {}).get(url, url)), one, reporter)
+            outcome.fail(args.titles.get(url, url), one, reporter)
 
 
 def _complain(outcome: _Outcome) -> None:

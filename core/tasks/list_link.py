@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from core.jobs.args import ListLinkArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources.link_cookies import cookies_file
 from core.sources.link_entries import read_list
 from core.sources.link_list import keep_listing
-from core.workspace import Workspace
+from core.workspace import Project
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: ListLinkArgs, reporter: Reporter) -> dict[str, Any]:
     """Read the list at ``url`` and keep it in the job's folder.
 
     Returns:
@@ -22,7 +22,6 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     Raises:
         UserError: see `read_list`.
     """
-    workspace = Workspace(Path(arguments["workspace"]))
-    listing = read_list(arguments["url"], reporter, cookies=cookies_file(workspace))
+    listing = read_list(args.url, reporter, cookies=cookies_file(project.workspace))
     keep_listing(job, listing)
     return {"entries": len(listing.entries), "more": listing.more}

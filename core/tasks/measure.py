@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.jobs.args import MeasureArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.run import measure_clips
-from core.workspace import Workspace
+from core.workspace import Project
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: MeasureArgs, reporter: Reporter) -> dict[str, Any]:
     """Measure the clips that lack a measure.
 
     Returns:
@@ -22,7 +22,6 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         UserError: ``measure.all_failed``.
         Cancelled: Stop was pressed; holds the result so far.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     result = measure_clips(project, project.store.clips(), reporter)
     if result["failed"] and not result["measured"]:
         raise UserError(

@@ -6,20 +6,20 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from core.jobs.args import ScanCollectionArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources.held import find_facts
-from core.workspace import Workspace
+from core.workspace import Project
 
 _MEMORY_BYTES = 1_500_000_000  # beyond what the process has when it begins: 500,000 rows need a third of it
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Look through what waits as ``held``, in bounded memory, and keep what was found beside it."""
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
+def run(job: Job, project: Project, args: ScanCollectionArgs, reporter: Reporter) -> dict[str, Any]:
+    """Look through what waits, in bounded memory, and keep what was found beside it."""
     limit_memory(_MEMORY_BYTES)
     reporter.progress("scan_collection", 0, 1)
-    find_facts(project, arguments["held"])
+    find_facts(project, args.held)
     return {}
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from core.audio.clips import cut_clip, options_of_last_cut, plan_clips, unreadable
+from core.audio.clips import cut_clip, options_of_last_cut, plan_clips, unreadable, usual_options
 from core.audio.frames import frames_file, is_current, measure
 from core.audio.options import SegmentOptions
 from core.audio.plan import REASONS, LeftOut, plan
@@ -19,12 +18,13 @@ from core.audio.silence import levels
 from core.audio.speech import known_speech, measure_speech
 from core.audio.threshold import Advice, advise, with_threshold
 from core.errors import Cancelled, UserError
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings
 from core.measures.flags import sound_flags
 from core.records import Clip, ClipFilter, Source
-from core.workspace import Project, Workspace
+from core.workspace import Project
 
 _MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
 _LATER_MEASURED = ("snr_db", "bandwidth_hz", "naturalness", "speaker_similarity")  # what is listened for afterwards
@@ -68,8 +68,8 @@ class _Planned:
     advice: Advice
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Cut ``source_ids`` (all if absent) with ``options``; each recording's clips are replaced in one go.
+def run(job: Job, project: Project, args: SegmentArgs, reporter: Reporter) -> dict[str, Any]:
+    """Cut recordings; each recording's clips are replaced in one go.
 
     A recording that would give no clip, or cannot be read, is named and keeps what it has.
 
@@ -81,12 +81,11 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         UserError: ``segment.no_clips``, ``segment.unreadable``; nothing was changed.
         Cancelled: Stop was pressed; holds the result so far.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    options, wanted = SegmentOptions(**arguments.get("options", {})), arguments.get("source_ids")
-    sources = [source for source in project.store.sources() if wanted is None or source.id in wanted]
+    ids = args.source_ids
+    sources = [source for source in project.store.sources() if ids is None or source.id in ids]
     outcome = _Outcome()
     try:
-        _cut_all(project, _plans(project, sources, options, reporter), reporter, outcome)
+        _cut_all(project, _plans(project, sources, args.options or usual_options(project), reporter), reporter, outcome)
     except Cancelled:
         raise Cancelled(outcome.result()) from None
     return outcome.result()

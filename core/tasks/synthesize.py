@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from core.audio.samples import write_wav
 from core.engines.registry import get_engine
 from core.files import write_json
+from core.jobs.args import SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.speech import reference_files
-from core.workspace import Workspace
+from core.speech import checkpoint_folder, reference_files
+from core.workspace import Project
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) -> dict[str, Any]:
     """Write ``takes/<job id>.wav`` and, when it is whole, ``takes/<job id>.json``."""
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     reporter.progress("load_voice", 0, 1)
     engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace.models, arguments["base"])
-    run_id, relative = arguments["run_id"], arguments["checkpoint"]
-    checkpoint = project.job(run_id).path / relative if run_id else None
-    voice = engine.load_voice(base, checkpoint, device=arguments["device"])
+    base = engine.base_folder(project.workspace.models, args.base)
+    voice = engine.load_voice(base, checkpoint_folder(project, args.checkpoint), device=args.device)
     reporter.check_stop()
     reporter.progress("hear_reference", 0, 1)
-    reference = voice.condition(reference_files(project, run_id, arguments["reference_clip_ids"]))
+    reference = voice.condition(reference_files(project, args.checkpoint, args.reference_clip_ids))
     began = time.monotonic()
     samples, rate = voice.speak(
-        arguments["text"],
-        arguments["language"],
+        args.text,
+        args.language,
         reference,
-        arguments["seed"],
+        args.seed,
         should_stop=reporter.stop_requested,
         on_progress=lambda done, total: reporter.progress("speak", done, total),
-        **arguments["settings"],
+        **args.settings,
     )
     facts = {
-        **{name: arguments[name] for name in ("text", "language", "voice", "run_id", "step", "base", "seed")},
-        "reference_clip_ids": arguments["reference_clip_ids"],
-        "settings": arguments["settings"],
+        **args.model_dump(mode="json", exclude={"device"}),
         "sample_rate": rate,
         "seconds": round(len(samples) / rate, 3),
         "took_s": round(time.monotonic() - began, 3),

@@ -15,6 +15,7 @@ from core.engines.registry import get_engine
 from core.files import write_json
 from core.hardware import out_of_memory
 from core.jobs import events
+from core.jobs.args import TrainArgs, VoiceArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.settings import Settings
@@ -30,16 +31,13 @@ from core.training.loop import Loop
 from core.training.run import CONFIG, FITS, Run, RunView, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
-from core.workspace import Project, Workspace
+from core.workspace import Project
 
 CHECK = "check.json"
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict[str, Any]:
     """Train the run in ``job``'s folder, from its newest complete state if there is one.
-
-    Args:
-        arguments: ``dataset`` (its id), ``base`` (id or folder) and ``device``.
 
     Returns:
         ``step``, ``steps``, ``checkpoints`` and the last losses.
@@ -48,9 +46,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
         Cancelled: Stop was pressed; with the same facts if there was anything to keep.
         UserError: the base or the dataset cannot be used, or the card's memory is too small.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
     config, _ = read_config(job.path / CONFIG)
-    dataset = project.datasets / arguments["dataset"]
+    dataset = project.datasets / args.dataset
     engine_name = project.info.engine
     checkpoints = Checkpoints(job.path)
     checkpoints.mend()
@@ -59,8 +56,8 @@ def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, An
     with several.gathered() as others:
         reporter.progress("load_engine", 0, 1)
         engine = get_engine(engine_name)
-        base = engine.base_folder(project.workspace.models, arguments["base"])
-        device = str(arguments.get("device", "auto"))
+        base = engine.base_folder(project.workspace.models, args.base)
+        device = args.device
         _check(job, engine, dataset, base, reporter)
         try:
             features = engine.prepare(dataset, base, project.features, reporter, device=device)
@@ -173,16 +170,17 @@ def crowded(steps: Sequence[int], most: int, needed: Collection[int]) -> list[in
 def _needed(run: Run, view: RunView) -> set[int]:
     """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
     project = run.project
-    names = {name for vote in project.store.votes() for name in (vote.left, vote.right)}
-    names |= {f"{one.manifest.get('run_id')}:{one.manifest.get('step')}" for one in exports(project)}
+    refs = {checkpoint for vote in project.store.votes() for checkpoint in (vote.left, vote.right)}
+    refs |= {export.checkpoint for export in exports(project) if export.checkpoint}
     for job in project.all_jobs():
         if job.id != run.id and job.alive():
-            asked = job.spec()["arguments"]
-            names.add(f"{asked.get('run_id')}:{asked.get('step')}")
-    found = {step for step in run.checkpoints.steps() if f"{run.id}:{step}" in names} | kept_steps(run.path)
-    found |= set(run.checkpoints.resumable())
+            args = job.spec().args
+            if isinstance(args, VoiceArgs) and args.checkpoint:
+                refs.add(args.checkpoint)
+    steps = {ref.step for ref in refs if ref.run_id == run.id} | kept_steps(run.path)
+    steps |= set(run.checkpoints.resumable())
     best = best_checkpoint(view)
-    return found | ({best} if best is not None else set())
+    return steps | ({best} if best is not None else set())
 
 
 def prune(run: Run, job: JobView | None = None) -> list[int]:

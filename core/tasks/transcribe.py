@@ -6,10 +6,10 @@ import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, UserError
+from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
@@ -17,7 +17,7 @@ from core.transcription.base import DecodeOptions, Transcript
 from core.transcription.hearing import FAULTS, hear_clips
 from core.transcription.opening import Choice, open_model
 from core.transcription.opinions import flag_all, store_heard, store_second, without_second_opinion
-from core.workspace import Project, Workspace
+from core.workspace import Project
 
 
 @dataclass
@@ -43,39 +43,34 @@ class Tally:
         return {**facts, "confidence": round(mean, 3), "model": model, "device": device}
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: TranscribeArgs, reporter: Reporter) -> dict[str, Any]:
     """Hear the clips that were not heard yet, or all of them ``again``; then have them checked as asked.
-
-    Args:
-        arguments: ``model``, and what else `start_transcribe` takes.
 
     Raises:
         UserError: a model cannot be used, or not a single clip could be heard.
         Cancelled: Stop was pressed; holds the result so far.
     """
-    project = Workspace(Path(arguments["workspace"])).project(arguments["project"])
-    again = bool(arguments.get("again"))
-    clips = project.store.clips(ClipFilter("usable" if again else "unheard"))
+    clips = project.store.clips(ClipFilter("usable" if args.again else "unheard"))
     tally, device = Tally(left=len(clips)), ""
-    model = str(arguments["model"])
     try:
         if clips:
-            device = _first(project, clips, arguments, reporter, tally)
-        if arguments.get("second"):
-            _second(project, arguments, reporter, tally)
+            device = _first(project, clips, args, reporter, tally)
+        if args.second:
+            _second(project, args, reporter, tally)
         tally.flags = flag_all(project)
-        if arguments.get("measure"):
+        if args.measure:
             _measure(project, reporter)
     except Cancelled:
-        raise Cancelled(tally.result(model, device)) from None
-    return tally.result(model, device)
+        raise Cancelled(tally.result(args.model, device)) from None
+    return tally.result(args.model, device)
 
 
-def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], reporter: Reporter, tally: Tally) -> str:
+def _first(project: Project, clips: list[Clip], args: TranscribeArgs, reporter: Reporter, tally: Tally) -> str:
     """Hear clips with the chosen model; returns the device it ran on."""
-    language = _language(project, arguments)
-    recognizer = open_model(project.workspace, _choice(arguments, "model", language), reporter)
-    options = DecodeOptions(language, str(arguments.get("prompt") or ""), bool(arguments.get("words", True)))
+    language = args.language or project.info.language
+    choice = Choice(args.model, language, args.engine, args.device, args.beam_size)
+    recognizer = open_model(project.workspace, choice, reporter)
+    options = DecodeOptions(language, args.prompt, args.words)
 
     def keep(clip: Clip, heard: Transcript) -> None:
         _keep(project, clip, heard, tally)
@@ -94,14 +89,15 @@ def _first(project: Project, clips: list[Clip], arguments: dict[str, Any], repor
     return recognizer.device
 
 
-def _second(project: Project, arguments: dict[str, Any], reporter: Reporter, tally: Tally) -> None:
+def _second(project: Project, args: TranscribeArgs, reporter: Reporter, tally: Tally) -> None:
     """Have a second model hear what has none, and compare."""
     clips = without_second_opinion(project)
     if not clips:
         return
-    language = _language(project, arguments)
-    recognizer = open_model(project.workspace, _choice(arguments, "second", language), reporter)
-    options = DecodeOptions(language, str(arguments.get("prompt") or ""))
+    language = args.language or project.info.language
+    choice = Choice(args.second, language, args.second_engine, args.device, args.beam_size)
+    recognizer = open_model(project.workspace, choice, reporter)
+    options = DecodeOptions(language, args.prompt)
 
     def keep(clip: Clip, heard: Transcript) -> None:
         tally.second += 1
@@ -182,13 +178,3 @@ def _measure(project: Project, reporter: Reporter) -> None:
     from core.measures.run import measure_clips
 
     measure_clips(project, project.store.clips(ClipFilter("usable")), reporter)
-
-
-def _choice(arguments: dict[str, Any], which: str, language: str) -> Choice:
-    engine = str(arguments.get("engine" if which == "model" else "second_engine", ""))
-    device, beam_size = str(arguments.get("device", "auto")), int(arguments.get("beam_size", 5))
-    return Choice(str(arguments[which]), language, engine, device, beam_size)
-
-
-def _language(project: Project, arguments: dict[str, Any]) -> str:
-    return str(arguments.get("language") or project.info.language)

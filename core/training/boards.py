@@ -15,6 +15,7 @@ from core.audio.samples import read
 from core.engines.options import TrainConfig
 from core.files import slug
 from core.jobs import events
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 
@@ -101,8 +102,8 @@ def _known_as(run: Path) -> str:
     Made of what was written down when it was begun, so that it stays when the project is moved or renamed.
     """
     spec = Job(run).spec()
-    project = spec["arguments"].get("project", run.parents[1].name)
-    return f"{slug(project)}-{slug(run.name)}-{round(spec['at'] * 1000)}"
+    project = (spec.args.project if isinstance(spec.args, TrainArgs) else "") or run.parents[1].name
+    return f"{slug(project)}-{slug(run.name)}-{round(spec.at * 1000)}"
 
 
 def boards_of(run: Path, config: TrainConfig, wandb_project: str, reporter: Reporter) -> Boards:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.checkpoint_ref import step_folder, step_of
 from core.engines.base import ADAPTER, STATE
 from core.errors import UserError
 from core.files import fsync, is_full, read_json, sha256_file, write_json
@@ -16,7 +17,6 @@ from core.training.finite import check_finite
 
 HASHES = "hashes.json"
 _STATES = 2  # kept: should the newest be damaged, the one before it is taken
-_PREFIX = "step-"
 _TEMPORARY = ".tmp-"
 _ASIDE = ".old-"
 _BACK_TO = ".back-to.json"
@@ -33,12 +33,12 @@ class Checkpoints:
 
     def folder(self, step: int) -> Path:
         """Where the checkpoint of ``step`` lies or will lie."""
-        return self.path / f"{_PREFIX}{step:06d}"
+        return self.path / step_folder(step)
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, ascending."""
-        found = (path.parent.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*/{ADAPTER}"))
-        return sorted(int(step) for step in found if step.isascii() and step.isdigit())
+        found = (step_of(path.parent.name) for path in self.path.glob(f"*/{ADAPTER}"))
+        return sorted(step for step in found if step is not None)
 
     def resumable(self) -> list[int]:
         """Steps of the checkpoints that hold a `STATE`, ascending; nothing is read of them."""
@@ -171,7 +171,7 @@ class Checkpoints:
 
     def _aside(self) -> list[tuple[Path, Path]]:
         """Checkpoints that were about to be replaced, each with its place."""
-        found = self.path.glob(f"{_ASIDE}{_PREFIX}*")
+        found = self.path.glob(f"{_ASIDE}*")
         return [(aside, self.path / aside.name.removeprefix(_ASIDE)) for aside in found]
 
     def _back_to(self) -> int | None:

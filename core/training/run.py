@@ -14,6 +14,7 @@ from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import slug
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, jobs_in
 from core.training import control
 from core.training.checkpoints import Checkpoints
@@ -91,7 +92,7 @@ class Run:
 
     def __init__(self, project: Project, run_id: str) -> None:
         job = project.job(run_id)
-        if job.spec()["kind"] != "train":
+        if not isinstance(job.spec().args, TrainArgs):
             raise UserError("train.no_run", "“{id}” is not a training run.", "Reload the page.", id=run_id)
         self._open(project, job)
 
@@ -104,11 +105,9 @@ class Run:
         """
         run = cls.__new__(cls)
         run._open(project, job)
-        about = job.spec()
         with reading(job.path / "job.json", "run", job.path):
-            if about["kind"] != "train":
+            if not isinstance(job.spec().args, TrainArgs):
                 raise TypeError("kind")
-            _ = about["arguments"]["base"], about["arguments"]["dataset"]
         for name, most in ((CONFIG, _MOST_CONFIG_BYTES), (control.FILE, _MOST_ASKS_BYTES)):
             check_file(job.path / name, "run", job.path, most_bytes=most)
         _, frozen = _frozen(job.path / CONFIG)
@@ -125,19 +124,25 @@ class Run:
         self.checkpoints = Checkpoints(job.path)
 
     @property
+    def _args(self) -> TrainArgs:
+        args = self.job.spec().args
+        assert isinstance(args, TrainArgs)
+        return args
+
+    @property
     def title(self) -> str:
         """What a person called it."""
-        return str(self.job.spec().get("title", self.id))
+        return self.job.spec().title or self.id
 
     @property
     def base_id(self) -> str:
         """The base model it is trained on."""
-        return str(self.job.spec()["arguments"]["base"])
+        return self._args.base
 
     @property
     def dataset(self) -> Path:
         """The frozen dataset it is trained on."""
-        return self.project.datasets / str(self.job.spec()["arguments"]["dataset"])
+        return self.project.datasets / self._args.dataset
 
     def checkpoint(self, step: int) -> Path:
         """The folder of a checkpoint.
@@ -289,8 +294,7 @@ def start_training(
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
     frozen = config_text(config, engine=project.info.engine, **about, language=project.info.language)
     return project.start_job(
-        "train",
-        {**about, "device": device},
+        TrainArgs(**about, device=device, project=project.slug),
         title=title,
         gpu=True,
         name=slug(title, "run"),
@@ -364,7 +368,7 @@ def _fits(run: Path) -> _Fits | None:
 def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]:
     """All training runs of a project, newest first; damaged ones are passed over, and added to ``damage``."""
     jobs = jobs_in(project.runs, damage=damage)
-    found = sorted(jobs, key=lambda job: float(job.spec()["at"]), reverse=True)
+    found = sorted(jobs, key=lambda job: job.spec().at, reverse=True)
     return read_all(found, lambda job: Run.of(project, job), damage)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.audio.samples import Samples, write_wav
+from core.checkpoint_ref import step_folder
 from core.engines.base import ShouldStop, Voice
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
@@ -139,7 +140,7 @@ class SampleSpeaker:
     def _announce(self, step: int, number: int, samples: Samples, rate: int, took_s: float) -> None:
         self._took_s += took_s
         self._said_s += len(samples) / rate
-        target = self.run / "samples" / f"step-{step:06d}" / f"{number}.wav"
+        target = self.run / "samples" / step_folder(step) / f"{number}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_wav(target, samples, rate)
         self.reporter.emit(

@@ -213,7 +213,7 @@ def _loaded(what: Loading) -> TrainSession[object]:
     """The session that the first process has."""
     engine = get_engine(what.engine)
     with tempfile.TemporaryDirectory() as folder:
-        reporter = Reporter(Job.create(Path(folder), "train", {}))  # nobody listens: the first one has said it all
+        reporter = Reporter(Job(Path(folder)))  # nobody listens: the first one has said it all
         features = engine.prepare(what.dataset, what.base, what.cache, reporter, device=what.device)
     work_together()
     return engine.start(what.config, features, what.base, what.state, device=what.device)

@@ -19,9 +19,9 @@ class Choice:
 
     model: str
     language: str
-    engine: str = ""
-    device: str = "auto"
-    beam_size: int = 5
+    engine: str
+    device: str
+    beam_size: int
 
 
 def open_model(workspace: Workspace, choice: Choice, reporter: Reporter) -> Recognizer:

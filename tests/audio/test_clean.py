@@ -12,6 +12,7 @@ import soundfile
 from core.audio.clean import clean
 from core.audio.frames import frames_file, measure
 from core.errors import Cancelled, UserError
+from core.jobs.args import CleanArgs
 from core.records import Source
 from core.sources import recordings
 from core.sources.recordings import choose_sound, start_clean
@@ -39,7 +40,7 @@ def test_pauses_become_quiet_and_speech_stays_where_and_as_it_was(
     project: Project, prompts: Prompts, noisy: Source
 ) -> None:
     before = project.source_file(noisy.id).read_bytes()
-    view = start_clean(project, noisy.id, "strong").wait()
+    view = start_clean(project, CleanArgs(source_id=noisy.id, strength="strong")).wait()
     assert view.status == "done" and view.result["quieter_db"] > 6, view.text
     assert project.source_file(noisy.id).read_bytes() == before
     assert frames_file(project.cleaned_file(noisy.id)).exists()
@@ -59,7 +60,7 @@ def test_which_sound_is_used_can_be_chosen_and_taken_back(project: Project, nois
     with pytest.raises(UserError) as refused:
         choose_sound(project, noisy.id, "cleaned")
     assert refused.value.code == "clean.no_copy"
-    assert start_clean(project, noisy.id).wait().status == "done"
+    assert start_clean(project, CleanArgs(source_id=noisy.id)).wait().status == "done"
     assert project.store.source(noisy.id).use == "original"
     choose_sound(project, noisy.id, "cleaned")
     assert project.sound_file(project.store.source(noisy.id)) == project.cleaned_file(noisy.id)

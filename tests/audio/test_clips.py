@@ -14,6 +14,7 @@ from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.options import SegmentOptions
 from core.engines import registry
 from core.errors import Busy, Cancelled, UserError
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import DATA_SET, READ_ALOUD, Clip, Source, Word
@@ -106,7 +107,7 @@ def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path
     add_file(project, write(tmp_path / "in.wav", np.concatenate(parts)))
     cut_tones(project).wait()
     before, files = project.store.clips(), sorted(project.clips.iterdir())
-    job = Job.create(project.jobs, "segment", {})
+    job = Job.create(project.jobs, SegmentArgs())
     reporter = Reporter(job)
     seen = 0
 
@@ -118,24 +119,20 @@ def test_stop_leaves_the_old_clips_as_they_were(project: Project, tmp_path: Path
 
     reporter.check_stop = stop_soon  # type: ignore[method-assign]
     with pytest.raises(Cancelled) as stopped:
-        task.run(job, _arguments(project, pad_ms=20), reporter)
+        task.run(job, project, _args(pad_ms=20), reporter)
     assert stopped.value.args[0]["sources"] == 0
     assert project.store.clips() == before and sorted(project.clips.iterdir()) == files
 
 
-def _arguments(project: Project, **options: float) -> dict[str, object]:
-    return {
-        "workspace": str(project.workspace.path),
-        "project": project.slug,
-        "options": {"only_speech": False, **options},
-    }
+def _args(**options: float) -> SegmentArgs:
+    return SegmentArgs(options={"only_speech": False, **options})
 
 
 def test_an_edit_made_while_clips_are_cut_stays(project: Project, tmp_path: Path) -> None:
     add_file(project, write(tmp_path / "in.wav", np.concatenate([tone(4), silence(1), tone(4)])))
     cut_tones(project).wait()
     first = project.store.clips()[0]
-    job = Job.create(project.jobs, "segment", {})
+    job = Job.create(project.jobs, SegmentArgs())
     reporter, tell = Reporter(job), Reporter.progress
 
     def edit(stage: str, *rest: object, **more: object) -> None:
@@ -144,7 +141,7 @@ def test_an_edit_made_while_clips_are_cut_stays(project: Project, tmp_path: Path
         tell(reporter, stage, *rest, **more)  # type: ignore[arg-type]
 
     reporter.progress = edit  # type: ignore[method-assign, assignment]
-    task.run(job, _arguments(project), reporter)
+    task.run(job, project, _args(), reporter)
     now = project.store.clip(first.id)
     assert (now.text, now.status) == ("Meanwhile.", "approved")
 

@@ -14,6 +14,7 @@ from core.audio.loudness import loudness_lufs
 from core.audio.options import SegmentOptions
 from core.audio.speech import speech_file
 from core.errors import Cancelled
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings
@@ -116,8 +117,7 @@ def test_stop_is_seen_before_the_next_recording_is_looked_at(
 ) -> None:
     for name in ("a", "b"):
         add_file(project, write(tmp_path / f"{name}.wav", tone(2 if name == "a" else 3)), title=name)
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug}
-    job = Job.create(project.jobs, "segment", arguments)
+    job = Job.create(project.jobs, SegmentArgs())
     looked_at: list[str] = []
     monkeypatch.setattr(
         segment, "_plan", lambda _, source, *__: looked_at.append(source.title) or job.stop_path.touch()
@@ -125,7 +125,7 @@ def test_stop_is_seen_before_the_next_recording_is_looked_at(
     reporter = Reporter(job)
     monkeypatch.setattr(reporter, "stop_requested", job.stop_path.exists)
     with pytest.raises(Cancelled):
-        segment.run(job, arguments, reporter)
+        segment.run(job, project, SegmentArgs(), reporter)
     assert looked_at == ["a"] and job.read().stage == "plan"
 
 
@@ -135,7 +135,7 @@ def test_how_it_was_cut_last_is_what_a_job_did_to_its_end(project: Project, tmp_
     )
     cut_tones(project, [one.id], loudness_lufs=-30).wait()
     cut_tones(project, [other.id], loudness_lufs=-28).wait()
-    Job.create(project.jobs, "segment", {"source_ids": [one.id], "options": {"loudness_lufs": -20}})  # never came to it
+    Job.create(project.jobs, SegmentArgs(source_ids=[one.id], options={"loudness_lufs": -20}))  # never came to it
     assert options_of_last_cut(project).loudness_lufs == -28
     assert options_of_last_cut(project, one.id).loudness_lufs == -30
     assert options_of_last_cut(project, "brought its clips along") == SegmentOptions()

@@ -13,6 +13,7 @@ from core.audio.options import SegmentOptions
 from core.audio.trashed import restore_trashed_clips, trashed_clips
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
+from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Clip, Source
@@ -133,10 +134,10 @@ def test_stop_after_the_clips_were_replaced_still_says_what_went_to_the_trash(
 
     monkeypatch.setattr(segment, "cut_clip", stopped)
     options = SegmentOptions(only_speech=False, min_clip_s=4.8, max_join_pause_ms=0)
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "options": options.model_dump()}
-    job = Job.create(project.jobs, "segment", arguments)
+    args = SegmentArgs(options=options)
+    job = Job.create(project.jobs, args)
     with pytest.raises(Cancelled) as cancelled:
-        segment.run(job, arguments, Reporter(job))
+        segment.run(job, project, args, Reporter(job))
     (so_far,) = cancelled.value.args
     assert (so_far["clips"], so_far["trashed"]) == (1, 1)
     assert [one.code for one in job.read().warnings] == ["segment.trashed"]

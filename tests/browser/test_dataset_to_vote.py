@@ -12,6 +12,7 @@ from core.dataset.freeze import latest
 from core.engines.options import TrainConfig
 from core.files import write_json
 from core.jobs import events
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.records import Clip, Source
 from core.training.checkpoints import Checkpoints
@@ -46,7 +47,7 @@ def _run(project: Project) -> None:
     frozen = latest(project)
     assert frozen is not None
     facts = {"dataset": frozen.id, "base": "starter", "preset": "xtts-cpu"}
-    job = Job.create(project.runs, "train", facts, title="Calm voice", name="calm-voice")
+    job = Job.create(project.runs, TrainArgs(**facts), title="Calm voice", name="calm-voice")
     (job.path / "config.yaml").write_text(config_text(TrainConfig(), language="en", **facts))
     events.append(job.events_path, events.Launched())
     for step in (0, 10, 20):

@@ -20,6 +20,7 @@ from core.engines.download import download
 from core.engines.xtts.base_files import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json
+from core.jobs.args import DownloadBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project_engine import start_download
@@ -101,7 +102,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def reporter(project: Project) -> Reporter:
-    return Reporter(Job.create(project.jobs, "download_base", {}))
+    return Reporter(Job.create(project.jobs, DownloadBaseArgs(base_id=XTTS_V2, hub="")))
 
 
 def fetch(workspace: Workspace, hub: Hub, reporter: Reporter) -> Path:
@@ -222,7 +223,7 @@ def test_nothing_is_fetched_before_a_person_agreed_to_the_licence(project: Proje
 
 
 def test_the_task_itself_asks_for_the_licence_too(project: Project, hub: Hub) -> None:
-    view = _wait(project.start_job("download_base", {"base_id": XTTS_V2, "hub": hub.url}))
+    view = _wait(project.start_job(DownloadBaseArgs(base_id=XTTS_V2, hub=hub.url)))
     assert (view.status, view.code) == ("failed", "base.license") and hub.asked == []
 
 

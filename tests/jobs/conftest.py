@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core import REPOSITORY
+from core.jobs.args import OtherArgs
 from core.jobs.job import Job
 from core.workspace import Project
 
@@ -32,8 +33,9 @@ from pathlib import Path
 from core.errors import Cancelled, UserError
 from core.jobs import events
 
-def run(job, arguments, reporter):
+def run(job, project, args, reporter):
     """Count up to `steps`, one each `pace_s`; wait for a file between if told to; end as told."""
+    arguments = args.model_extra
     begin = 1
     saved = job.path / "saved"
     if saved.exists():
@@ -41,7 +43,7 @@ def run(job, arguments, reporter):
         reporter.started(step=begin - 1)
     print("at work", flush=True)
     if arguments.get("where"):
-        (job.path / "where").write_text(json.dumps([arguments["workspace"], arguments["project"]]))
+        (job.path / "where").write_text(json.dumps([str(project.workspace.path), project.slug]))
     if arguments.get("environment"):
         (job.path / "environment").write_text(" ".join(os.environ))
     if arguments.get("child"):
@@ -71,6 +73,12 @@ def run(job, arguments, reporter):
 '''
 
 
+class TrialArgs(OtherArgs):
+    """What the trial task is told: see `_TASK`."""
+
+    kind = "trial"
+
+
 def put_task(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str, task: Path, more: str = "") -> None:
     """Have children started from here on find ``task`` as ``core.tasks.<kind>``; ``more`` they run when they begin."""
     site = folder / "site"
@@ -87,7 +95,7 @@ def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     put_task(tmp_path, monkeypatch, "trial", task)
 
     def begin(gpu: bool = False, **arguments: object) -> Job:
-        return project.start_job("trial", arguments, title="Counting", gpu=gpu)
+        return project.start_job(TrialArgs(**arguments), title="Counting", gpu=gpu)
 
     yield begin
     for job in [job for one in project.workspace.projects() for job in one.all_jobs()]:

@@ -15,7 +15,7 @@ from core.errors import Busy
 from core.jobs import locks
 from core.jobs.job import Job
 from core.workspace import Project, Workspace
-from tests.jobs.conftest import in_new_process, until
+from tests.jobs.conftest import TrialArgs, in_new_process, until
 
 Start = Callable[..., Job]
 
@@ -112,7 +112,7 @@ def test_a_refused_start_is_never_seen(
 
     monkeypatch.setattr(locks, "try_lock", look)
     with pytest.raises(Busy):
-        other.start_job("trial", {"steps": 1}, gpu=True)
+        other.start_job(TrialArgs(steps=1), gpu=True)
     assert seen == [] and list(other.jobs.iterdir()) == []
     assert locks.holder(workspace.gpu_lock)["path"] == str(first.path)
 
@@ -144,9 +144,10 @@ def test_a_second_process_cannot_start_what_the_first_runs(start: Start, project
         from pathlib import Path
         from core.errors import Busy
         from core.workspace import Workspace
+        from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(project.workspace.path)!r})).project({project.slug!r})
         try:
-            project.start_job("trial", {{}})
+            project.start_job(TrialArgs())
         except Busy as busy:
             print("refused", busy.values["title"])
     """
@@ -157,13 +158,13 @@ def test_the_card_is_used_by_one_job_of_all_projects(start: Start, workspace: Wo
     first = start(steps=200, pace_s=0.1, gpu=True)
     other = workspace.create("Other")
     with pytest.raises(Busy) as busy:
-        other.start_job("trial", {"steps": 1}, gpu=True)
+        other.start_job(TrialArgs(steps=1), gpu=True)
     assert busy.value.values["path"] == str(first.path)
-    free = other.start_job("trial", {"steps": 1})
+    free = other.start_job(TrialArgs(steps=1))
     assert free.wait(20).status == "done"
     first.stop()
     first.wait(20)
-    assert other.start_job("trial", {"steps": 1}, gpu=True).wait(20).status == "done"
+    assert other.start_job(TrialArgs(steps=1), gpu=True).wait(20).status == "done"
 
 
 def test_stop_keeps_what_was_done(start: Start) -> None:
@@ -262,8 +263,9 @@ def test_the_page_may_die_and_another_finds_the_job_still_running(start: Start, 
         import os
         from pathlib import Path
         from core.workspace import Workspace
+        from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(project.workspace.path)!r})).project({project.slug!r})
-        print(project.start_job("trial", {{"steps": 60, "pace_s": 0.05}}, title="Counting").path, flush=True)
+        print(project.start_job(TrialArgs(steps=60, pace_s=0.05), title="Counting").path, flush=True)
         os.kill(os.getpid(), 9)
     """)
     running = project.running()

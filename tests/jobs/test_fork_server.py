@@ -13,7 +13,7 @@ from core.jobs import fork_server, locks
 from core.jobs.fork_server import ForkServer
 from core.jobs.job import Job, worker_environment
 from core.workspace import Project
-from tests.jobs.conftest import until
+from tests.jobs.conftest import TrialArgs, until
 from tests.jobs.test_children import _counting, _gone, _pid
 
 Start = Callable[..., Job]
@@ -73,7 +73,7 @@ def test_it_holds_the_locks_until_it_is_killed(start: Start, server: ForkServer,
 def test_stop_is_seen_and_a_place_in_the_queue_is_kept(start: Start, server: ForkServer, project: Project) -> None:
     first = start(gpu=True, steps=4000, pace_s=0.02)
     _counting(first)
-    second = project.start_job("trial", {"steps": 2}, title="Second", gpu=True, wait=True)
+    second = project.start_job(TrialArgs(steps=2), title="Second", gpu=True, wait=True)
     until(lambda: second.read().status == "waiting")
     assert forked(second, server)
     os.kill(_pid(first), signal.SIGTERM)

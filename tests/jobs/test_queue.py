@@ -14,7 +14,7 @@ from core.errors import Busy
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.workspace import Project, Workspace
-from tests.jobs.conftest import in_new_process, until
+from tests.jobs.conftest import TrialArgs, in_new_process, until
 
 Start = Callable[..., Job]
 
@@ -35,7 +35,7 @@ def _waiting(job: Job, place: int = 0) -> None:
 def test_who_waits_is_served_in_order_of_arrival_one_at_a_time(start: Start, workspace: Workspace) -> None:
     first = start(gpu=True, steps=1000, pace_s=0.05)
     projects = [workspace.create(f"Project {n}") for n in range(4)]
-    jobs = [one.start_job("trial", {"steps": 2, "pace_s": 0.05}, gpu=True, wait=True) for one in projects]
+    jobs = [one.start_job(TrialArgs(steps=2, pace_s=0.05), gpu=True, wait=True) for one in projects]
     for place, job in enumerate(jobs, 1):
         _waiting(job, place)
     view = jobs[2].read()
@@ -57,8 +57,8 @@ def test_a_killed_holder_lets_the_next_one_go_and_a_killed_one_that_waits_holds_
 ) -> None:
     first = start(gpu=True, steps=1000, pace_s=0.05)
     other, third = workspace.create("Other"), workspace.create("Third")
-    killed = other.start_job("trial", {"steps": 1}, gpu=True, wait=True)
-    last = third.start_job("trial", {"steps": 1}, gpu=True, wait=True)
+    killed = other.start_job(TrialArgs(steps=1), gpu=True, wait=True)
+    last = third.start_job(TrialArgs(steps=1), gpu=True, wait=True)
     _waiting(last, 2)
     os.kill(_pid(killed), signal.SIGKILL)
     _waiting(last, 1)
@@ -70,7 +70,7 @@ def test_a_killed_holder_lets_the_next_one_go_and_a_killed_one_that_waits_holds_
 
 def test_stop_leaves_the_queue(start: Start, project: Project, workspace: Workspace) -> None:
     first = start(gpu=True, steps=1000, pace_s=0.05)
-    again = project.start_job("trial", {"steps": 1}, gpu=True, wait=True)  # a second one of its kind waits as well
+    again = project.start_job(TrialArgs(steps=1), gpu=True, wait=True)  # a second one of its kind waits as well
     _waiting(again, 1)
     assert project.running() is not None and project.running().path == first.path  # type: ignore[union-attr]
     again.stop()
@@ -94,7 +94,7 @@ def test_nobody_starts_before_those_who_wait(start: Start, workspace: Workspace)
 
 
 def test_where_the_card_is_free_nobody_waits(start: Start, project: Project) -> None:
-    job = project.start_job("trial", {"steps": 2}, gpu=True, wait=True)
+    job = project.start_job(TrialArgs(steps=2), gpu=True, wait=True)
     assert job.wait(20).status == "done"
     assert not [e for e in events.EventReader(job.events_path).read() if isinstance(e, events.State)]
 
@@ -106,8 +106,9 @@ def test_the_page_may_die_while_jobs_wait(start: Start, workspace: Workspace) ->
         import os
         from pathlib import Path
         from core.workspace import Workspace
+        from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(workspace.path)!r})).project({other.slug!r})
-        print(project.start_job("trial", {{"steps": 1}}, gpu=True, wait=True).path, flush=True)
+        print(project.start_job(TrialArgs(steps=1), gpu=True, wait=True).path, flush=True)
         os.kill(os.getpid(), 9)
     """)
     job = Job(Path(folder))
@@ -125,7 +126,7 @@ def _all_at_once(projects: list[Project]) -> tuple[list[Job], list[Busy]]:
     def click(project: Project) -> None:
         gate.wait()
         try:
-            began.append(project.start_job("trial", {"steps": 1000, "pace_s": 0.05}, title="Mine", gpu=True))
+            began.append(project.start_job(TrialArgs(steps=1000, pace_s=0.05), title="Mine", gpu=True))
         except Busy as busy:
             refused.append(busy)
 

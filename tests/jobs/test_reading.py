@@ -8,12 +8,13 @@ import pytest
 
 from core.jobs import events
 from core.jobs import job as job_module
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job, jobs_in
 from core.jobs.reporter import Reporter
 
 
 def _job(tmp_path: Path) -> Job:
-    return Job.create(tmp_path, "train", {"a": 1}, title="Training", name="run")
+    return Job.create(tmp_path, TrainArgs(dataset="d", base="starter"), title="Training", name="run")
 
 
 def test_a_job_that_never_started_is_new(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_folder_is_seen_only_when_all_of_it_is_there(tmp_path: Path, monkeypat
         seen.append([job.id for job in jobs_in(tmp_path)])
 
     monkeypatch.setattr(job_module, "write_json", look)
-    job = Job.create(tmp_path, "train", {}, name="run", files={"config.yaml": "a: 1\n"})
+    job = Job.create(tmp_path, TrainArgs(dataset="d", base="starter"), name="run", files={"config.yaml": "a: 1\n"})
     assert seen == [[]] and [one.id for one in jobs_in(tmp_path)] == ["run"]
     assert (job.path / "config.yaml").read_text() == "a: 1\n" and job.path.stat().st_mode & 0o777 == 0o700
 

@@ -6,13 +6,14 @@ import errno
 import os
 import sqlite3
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from core.jobs import worker
+from core.jobs.args import OtherArgs
 from core.jobs.job import Job
+from core.workspace import Project
 
 
 def full(path: str | None = None) -> OSError:
@@ -24,6 +25,10 @@ def zipped() -> RuntimeError:
     error = RuntimeError("unexpected pos 704 vs 598")
     error.__context__ = full()
     return error
+
+
+class WritingArgs(OtherArgs):
+    kind = "writing"
 
 
 @pytest.mark.parametrize(
@@ -38,13 +43,13 @@ def zipped() -> RuntimeError:
     ],
 )
 def test_a_full_disk_is_no_bug_however_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+    project: Project, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
 ) -> None:
     def run(*_: object) -> None:
         raise error
 
     monkeypatch.setitem(sys.modules, "core.tasks.writing", SimpleNamespace(run=run))  # type: ignore[arg-type]
-    job = Job.create(tmp_path, "writing", {})
+    job = Job.create(project.jobs, WritingArgs())
     finished = worker.run(job)
     assert (finished.outcome, finished.code) == ("failed", code)
     if code == "disk.full":

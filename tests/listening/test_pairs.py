@@ -13,10 +13,12 @@ import pytest
 import soundfile
 
 from core.audio.loudness import loudness_lufs
+from core.checkpoint_ref import CheckpointRef
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
-from core.files import sha256_file
+from core.files import sha256_file, write_json
 from core.jobs import events
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.listening.candidates import candidates, sentences
 from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
@@ -30,7 +32,7 @@ TEXTS = ["The first sentence.", "Is this the second?"]
 
 def _run(project: Project, name: str, steps: tuple[int, ...], *, dataset: str = "d1", gains: float = 0.02) -> str:
     """A finished run whose checkpoints have spoken; each sample has its own pitch and a loudness that grows."""
-    job = Job.create(project.runs, "train", {"dataset": dataset, "base": "starter"}, title=name.title(), name=name)
+    job = Job.create(project.runs, TrainArgs(dataset=dataset, base="starter"), title=name.title(), name=name)
     (job.path / "config.yaml").write_text(
         config_text(XttsTrainConfig(), dataset=dataset, base="starter", language="en")
     )
@@ -88,14 +90,14 @@ def test_a_reload_shows_the_same_pair_with_the_same_sides(project: Project) -> N
 
 def test_sides_are_drawn_and_the_reveal_tells_the_truth(project: Project) -> None:
     run = _run(project, "run", (0, 10))
-    names = {300: f"{run}:0", 370: f"{run}:10"}
+    names = {300: CheckpointRef(run, 0), 370: CheckpointRef(run, 10)}
     on_the_left = Counter()
     for _ in range(24):
-        pair = next_pair(project, left=f"{run}:0", right=f"{run}:10", sentence=0)
+        pair = next_pair(project, left=names[300], right=names[370], sentence=0)
         heard = names[_pitch(audio_file(project, pair.left))]
         told = vote(project, pair.id, "left")
         assert told.left == heard and told.right != heard and told.winner == "left"
-        assert told.left_label == f"Run · {heard.split(':')[1]}"
+        assert told.left_title == told.right_title == "Run"
         on_the_left[heard] += 1
     assert len(on_the_left) == 2  # 24 draws all alike happen once in eight million runs
 
@@ -141,10 +143,10 @@ def test_only_samples_of_the_same_reference_and_seed_are_compared(project: Proje
     second = _run(project, "second", (0, 10), dataset="d2")
     third = _run(project, "third", (0, 10), dataset="d1")
     with pytest.raises(UserError) as refused:
-        next_pair(project, left=f"{first}:10", right=f"{second}:10")
+        next_pair(project, left=CheckpointRef(first, 10), right=CheckpointRef(second, 10))
     assert refused.value.code == "listening.not_comparable"
-    assert next_pair(project, left=f"{first}:10", right=f"{third}:10").text in TEXTS
-    for same in ((f"{first}:0", f"{third}:0"), (f"{first}:10", f"{first}:10")):
+    assert next_pair(project, left=CheckpointRef(first, 10), right=CheckpointRef(third, 10)).text in TEXTS
+    for same in ((CheckpointRef(first, 0), CheckpointRef(third, 0)), (CheckpointRef(first, 10),) * 2):
         with pytest.raises(UserError) as refused:
             next_pair(project, left=same[0], right=same[1])
         assert refused.value.code == "listening.not_comparable"
@@ -157,7 +159,7 @@ def test_what_is_missing_is_said(project: Project) -> None:
     assert nothing.value.code == "listening.too_few"
     run = _run(project, "run", (0, 10))
     with pytest.raises(UserError) as unknown:
-        next_pair(project, left=f"{run}:10", right="gone:5")
+        next_pair(project, left=CheckpointRef(run, 10), right=CheckpointRef("gone", 5))
     assert unknown.value.code == "listening.missing"
     with pytest.raises(UserError) as sentence:
         next_pair(project, sentence=7)
@@ -185,7 +187,22 @@ def test_one_named_checkpoint_is_judged_against_the_others(project: Project) -> 
     run = _run(project, "run", (0, 10, 20))
     rivals = set()
     for _ in range(4):
-        told = vote(project, next_pair(project, left=f"{run}:20").id, "same")
-        assert f"{run}:20" in (told.left, told.right)
-        rivals |= {told.left, told.right} - {f"{run}:20"}
-    assert rivals == {f"{run}:0", f"{run}:10"}
+        told = vote(project, next_pair(project, left=CheckpointRef(run, 20)).id, "same")
+        assert CheckpointRef(run, 20) in (told.left, told.right)
+        rivals |= {told.left, told.right} - {CheckpointRef(run, 20)}
+    assert rivals == {CheckpointRef(run, 0), CheckpointRef(run, 10)}
+
+
+def test_a_pair_that_an_earlier_version_noted_is_judged_and_told_by_its_run(project: Project) -> None:
+    sides = ({"run": "first", "step": step, "label": f"First · {step}", "sound": f"{step:016x}"} for step in (0, 20))
+    note = {
+        "id": "a" * 16,
+        "at": 1.0,
+        "text": "Hello.",
+        "sentence": 0,
+        **dict(zip(("left", "right"), sides, strict=True)),
+    }
+    write_json(project.path / "listening" / "pairs" / f"{note['id']}.json", note)
+    told = vote(project, note["id"], "right")
+    assert (told.left, told.left_title) == (CheckpointRef("first", 0), "First")
+    assert (told.right, told.right_title) == (CheckpointRef("first", 20), "First")

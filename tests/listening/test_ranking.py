@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from core.checkpoint_ref import CheckpointRef
 from core.listening.ranking import wins
 from core.records import Vote
 
 
 def test_wins_losses_ties_and_share_best_first() -> None:
     votes = [
-        Vote("1", "a", "b", "left", 1.0),
-        Vote("2", "b", "a", "right", 2.0),
-        Vote("3", "a", "c", "same", 3.0),
-        Vote("4", "b", "c", "right", 4.0),
+        Vote("1", CheckpointRef("a", 1), CheckpointRef("b", 1), "left", 1.0),
+        Vote("2", CheckpointRef("b", 1), CheckpointRef("a", 1), "right", 2.0),
+        Vote("3", CheckpointRef("a", 1), CheckpointRef("c", 1), "same", 3.0),
+        Vote("4", CheckpointRef("b", 1), CheckpointRef("c", 1), "right", 4.0),
     ]
-    rows = wins(votes, {"a": "A", "b": "B", "c": "C", "d": "D"})
-    assert [(row.label, row.wins, row.losses, row.ties) for row in rows] == [
+    rows = wins(votes, {CheckpointRef(name, 1): name.upper() for name in "abcd"})
+    assert [(row.title, row.wins, row.losses, row.ties) for row in rows] == [
         ("A", 2, 0, 1),
         ("C", 1, 0, 1),
         ("B", 0, 3, 0),
@@ -26,5 +27,5 @@ def test_wins_losses_ties_and_share_best_first() -> None:
 
 
 def test_without_votes_there_is_no_share() -> None:
-    assert wins([]) == []
-    assert [row.share for row in wins([], {"a": "A"})] == [None]
+    assert wins([], {}) == []
+    assert [row.share for row in wins([], {CheckpointRef("a", 1): "A"})] == [None]

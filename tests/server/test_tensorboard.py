@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from core.audio.samples import write_wav
 from core.engines.options import TrainConfig
 from core.jobs import events
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.boards import Boards, boards_of
@@ -24,7 +25,7 @@ Client = Callable[..., TestClient]
 def job(tmp_path: Path) -> Job:
     """A run that was resumed at update 10 and has spoken."""
     project = Workspace(tmp_path / "workspace").create("Ana")
-    job = Job.create(project.runs, "train", {}, name="calm")
+    job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
     boards = boards_of(job.path, TrainConfig(), "", reporter)
     reporter.on_event = boards.take
@@ -82,7 +83,7 @@ def test_a_board_that_fails_is_told_of_and_costs_the_training_nothing(project: P
         def close(self) -> None:
             raise AssertionError("it was left out before")
 
-    job = Job.create(project.runs, "train", {}, name="calm")
+    job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
     boards = Boards(reporter)
     boards.add("Broken", "json", Broken)
@@ -112,7 +113,7 @@ class Live:
 def test_weights_and_biases_gets_the_numbers_where_a_project_is_named(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Job.create(project.runs, "train", {}, name="calm")
+    job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
     boards_of(job.path, TrainConfig(), "voices", reporter)
     assert [w.values for w in job.read().warnings] == [{"name": "Weights & Biases", "package": "wandb"}]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.workspace import Project
@@ -29,7 +30,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSite]:
 @pytest.fixture
 def reporter(project: Project) -> Reporter:
     """Of a job that nothing else works on."""
-    return Reporter(Job.create(project.jobs, "import_sources", {}))
+    return Reporter(Job.create(project.jobs, ImportArgs()))
 
 
 @pytest.fixture

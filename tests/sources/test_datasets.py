@@ -7,7 +7,6 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import soundfile
 
 from core.audio.samples import read
 from core.errors import UserError
+from core.jobs.args import ImportArgs, JobArgs
 from core.jobs.job import JobView
 from core.records import Source
 from core.settings import Settings
@@ -50,15 +50,15 @@ def ljspeech(folder: Path, rates: tuple[int, ...] = (22_050, 22_050, 16_000)) ->
 
 def bring(project: Project, path: Path, **more: object) -> JobView:
     if path.is_dir():
-        return recordings.add(project, [], [], folders=[path]).wait()
+        return recordings.add(project, ImportArgs(folders=[path])).wait()
     copy = Path(shutil.copy(path, path.with_suffix(".up.zip")))
-    return recordings.add(project, [(copy, path.name)], []).wait()
+    return recordings.add(project, ImportArgs(files=[(copy, path.name)])).wait()
 
 
 def looked_through(project: Project) -> list[held.PendingDataset]:
     """What waits, once all of it is looked through."""
     for job in project.all_jobs():
-        if job.spec()["kind"] == "scan_collection":
+        if job.spec().kind == "scan_collection":
             assert job.wait().status == "done", job.log_tail()
     return held.pending_datasets(project)
 
@@ -251,7 +251,7 @@ def test_a_member_that_is_damaged_is_named_and_the_others_come_in(project: Proje
 
 def test_more_than_the_limit_is_refused_and_leaves_nothing(project: Project, tmp_path: Path) -> None:
     path = zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip")
-    view = recordings.add(project, [(path, "set.zip")], [], max_hours=5 / 3600).wait()
+    view = recordings.add(project, ImportArgs(files=[(path, "set.zip")], max_hours=5 / 3600)).wait()
     assert (view.status, view.code) == ("failed", "audio.too_long")
     assert project.store.sources() == [] and not list(project.sources.iterdir())
 
@@ -281,7 +281,7 @@ def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path
     assert facts.examples[0][1] == facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
     held.put_away(project, other.id)
     assert held.pending_datasets(project) == [one]
-    view = held.bring_in(project, one.id, "my own").wait()
+    view = held.bring_in(project, one.id, ImportArgs(rights="my own")).wait()
     assert view.status == "done" and held.pending_datasets(project) == [] and not list(project.uploads.iterdir())
     assert [(source.title, source.rights) for source in project.store.sources()] == [("My set", "my own")]
     with pytest.raises(UserError):
@@ -308,15 +308,15 @@ def test_two_that_add_at_one_moment_do_not_take_each_others_files(
     zips = [zipped(ljspeech(tmp_path / name), tmp_path / f"{name}.zip") for name in ("c", "d")]
     started: list[str] = []
 
-    def start(_project: Project, _kind: str, arguments: dict[str, Any], **_options: bool) -> None:
-        started.append(arguments["files"][0][0] if "files" in arguments else arguments["held"])
+    def start(_project: Project, args: JobArgs, **_options: bool) -> None:
+        started.append(str(args.files[0][0]) if isinstance(args, ImportArgs) else args.held)
 
     monkeypatch.setattr(Project, "start_job", start)
     for path in zips:
         held.hold(project, path, path.name)
     monkeypatch.setattr("shutil.move", lambda path, target: None)  # each looks before the other has written
     for path in sounds:
-        recordings.add(project, [(path, path.name)], [])
+        recordings.add(project, ImportArgs(files=[(path, path.name)]))
     assert len(set(started)) == 4
 
 
@@ -358,7 +358,7 @@ def test_a_folder_comes_in_by_its_path_but_none_of_our_own(project: Project, tmp
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
     assert project.store.sources() == []
-    view = held.bring_in(project, waiting.id, "my own").wait()
+    view = held.bring_in(project, waiting.id, ImportArgs(rights="my own")).wait()
     assert view.status == "done", view.text
     assert [(one.title, one.rights) for one in project.store.sources()] == [("My set", "my own")]
     assert len(project.store.clips()) == 3 and (folder / "metadata.csv").exists()

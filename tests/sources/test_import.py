@@ -18,12 +18,12 @@ from core.audio.frames import frames_file
 from core.audio.options import SegmentOptions
 from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
+from core.jobs.args import CleanArgs, ImportArgs, LinkOptions, SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.records import Clip, Source, Word
 from core.sources import recordings
 from core.sources.link_import import Taken, origin_of, take_link
-from core.sources.link_options import LinkOptions
 from core.sources.upload import Duplicate, add_file
 from core.sources.youtube import Download
 from core.tables import migrate
@@ -55,7 +55,7 @@ def test_several_files_come_in_and_bad_ones_are_named(project: Project, tmp_path
         (good, "Interview {1}.wav"), (tmp_path / "notes.wav", "notes.wav"), (copy, "copy.wav"),
         (long_flac(tmp_path / "long.flac", 100), "long.flac"), (other, "Lesson 2.5.mp3"),
     ]  # fmt: skip
-    view = recordings.add(project, files, [], " my own voice ").wait()
+    view = recordings.add(project, ImportArgs(files=files, rights=" my own voice ")).wait()
     assert view.status == "done", view.text
     assert view.result == {"added": 2, "seconds": pytest.approx(5, abs=0.1), "skipped": 1, "failed": 2, "texts": 0}
     assert [(w.code, w.values["name"]) for w in view.warnings] == [
@@ -79,14 +79,14 @@ def test_nothing_good_fails_with_all_names(project: Project, tmp_path: Path) -> 
     for name in ("one.wav", "two.mp3"):
         (tmp_path / name).write_text("text")
         files.append((tmp_path / name, name))
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert (view.status, view.code) == ("failed", "source.none_worked")
     assert "one.wav" in view.text and "two.mp3" in view.text and len(view.warnings) == 2
 
 
 def test_one_bad_file_alone_fails_with_its_own_reason(project: Project, tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("text")
-    view = recordings.add(project, [(tmp_path / "x.wav", "x.wav")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(tmp_path / "x.wav", "x.wav")])).wait()
     assert (view.status, view.code) == ("failed", "audio.not_audio") and "x.wav" in view.text
     assert list(project.uploads.iterdir()) == []
 
@@ -94,23 +94,23 @@ def test_one_bad_file_alone_fails_with_its_own_reason(project: Project, tmp_path
 def test_a_copy_alone_is_no_failure(project: Project, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(1))
     add_file(project, path)
-    view = recordings.add(project, [(path, "a.wav")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(path, "a.wav")])).wait()
     assert view.status == "done" and view.result["skipped"] == 1 and len(project.store.sources()) == 1
 
 
 def test_nothing_at_all_is_told(project: Project) -> None:
     with pytest.raises(UserError) as error:
-        recordings.add(project, [], ["  "])
+        recordings.add(project, ImportArgs(urls=["  "]))
     assert error.value.code == "source.nothing"
 
 
 def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path) -> None:
     slow = hours(tmp_path / "slow.wav", 3)
     path = write(tmp_path / "a.wav", tone(1))
-    job = recordings.add(project, [(slow, "slow.wav")], [])
+    job = recordings.add(project, ImportArgs(files=[(slow, "slow.wav")]))
     try:
         with pytest.raises(Busy):
-            recordings.add(project, [(path, "a.wav")], [])
+            recordings.add(project, ImportArgs(files=[(path, "a.wav")]))
         assert path.exists()
     finally:
         job.stop()
@@ -119,7 +119,7 @@ def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path)
 
 def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: Project, tmp_path: Path) -> None:
     long = hours(tmp_path / "long.wav", 4)
-    job = recordings.add(project, [(long, "long.wav")], [])
+    job = recordings.add(project, ImportArgs(files=[(long, "long.wav")]))
     until(lambda: job.read().stage == "decode" or not job.alive())
     job.stop()
     view = job.wait(30)
@@ -134,10 +134,11 @@ def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: 
 def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behind(
     project: Project, tmp_path: Path
 ) -> None:
-    job = recordings.add(project, [(hours(tmp_path / "long.wav", 4), "long.wav")], [])
+    job = recordings.add(project, ImportArgs(files=[(hours(tmp_path / "long.wav", 4), "long.wav")]))
     job.stop()
     assert job.wait(30).status == "cancelled" and len(list(project.uploads.iterdir())) == 1
-    assert recordings.add(project, [(write(tmp_path / "a.wav", tone(1)), "a.wav")], []).wait().status == "done"
+    other = recordings.add(project, ImportArgs(files=[(write(tmp_path / "a.wav", tone(1)), "a.wav")]))
+    assert other.wait().status == "done"
     assert list(project.uploads.iterdir()) == [] and not recordings.unfinished(job)
     with pytest.raises(UserError) as refused:
         recordings.resume(project, job.id)
@@ -150,8 +151,7 @@ def test_an_import_that_ran_out_of_room_is_taken_up_again(
     files = [
         [str(write(tmp_path / f"{name}.wav", tone(seconds))), f"{name}.wav"] for seconds, name in ((1, "a"), (2, "b"))
     ]
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": files}
-    job = Job.create(project.jobs, "import_sources", arguments)
+    job = Job.create(project.jobs, ImportArgs(files=files))
 
     def full(project: Project, path: Path, **more: object) -> Source:
         if more["title"] == "b":
@@ -161,7 +161,7 @@ def test_an_import_that_ran_out_of_room_is_taken_up_again(
     monkeypatch.setattr(import_sources, "add_file", full)
     events.append(job.events_path, events.Launched())
     with pytest.raises(DiskFull):
-        import_sources.run(job, job.spec()["arguments"], Reporter(job))
+        import_sources.run(job, project, job.spec().args, Reporter(job))
     events.append(job.events_path, events.Finished(outcome="failed", code="audio.no_room"))
     assert recordings.unfinished(job)
     view = recordings.resume(project, job.id).wait()
@@ -171,7 +171,7 @@ def test_an_import_that_ran_out_of_room_is_taken_up_again(
 
 def test_what_is_through_cannot_be_taken_up_again(project: Project, tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("text")
-    job = recordings.add(project, [(tmp_path / "x.wav", "x.wav")], [])
+    job = recordings.add(project, ImportArgs(files=[(tmp_path / "x.wav", "x.wav")]))
     assert job.wait().status == "failed" and not recordings.unfinished(job)
 
 
@@ -179,7 +179,8 @@ def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
     project: Project, tmp_path: Path
 ) -> None:
     source = add_file(project, write(tmp_path / "a.wav", tone(4)), title="Talk")
-    jobs = [Job.create(project.jobs, "segment", {}), Job.create(project.runs, "train", {}, title="Ana")]
+    training = TrainArgs(dataset="d", base="starter")
+    jobs = [Job.create(project.jobs, SegmentArgs()), Job.create(project.runs, training, title="Ana")]
     held = [locks.try_lock(job.path / "lock", {}) for job in jobs]
     os.utime(jobs[0].path, (1, 1))
     try:
@@ -199,7 +200,7 @@ def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
 def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
     first = write(tmp_path / "a.wav", tone(1))
     second = hours(tmp_path / "long.wav", 3)
-    job = recordings.add(project, [(first, "a.wav"), (second, "long.wav")], [])
+    job = recordings.add(project, ImportArgs(files=[(first, "a.wav"), (second, "long.wav")]))
     until(lambda: len(project.store.sources()) == 1 and any(project.sources.glob(".tmp-*.flac")) or not job.alive())
     job.force_stop()
     assert job.wait().status == "interrupted"
@@ -219,7 +220,7 @@ def test_a_file_added_directly_is_left_where_it_is(project: Project, tmp_path: P
 
 def test_stop_while_measuring_leaves_nothing(project: Project, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(2))
-    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    reporter = Reporter(Job.create(project.jobs, ImportArgs()))
     reporter.stop_requested = lambda: any(project.sources.glob("*.flac"))  # type: ignore[method-assign]
     with pytest.raises(Cancelled):
         add_file(project, path, reporter=reporter)
@@ -282,19 +283,19 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
         return [Download(tmp_path / "bad.webm", "Bad", url, 1.0), Download(good, "Good", url, 1.0)]
 
     monkeypatch.setattr("core.sources.link_import.download", fetched)
-    job = Job.create(project.jobs, "import_sources", {})
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "urls": ["https://a.example/v"]}
-    assert import_sources.run(job, arguments, Reporter(job))["added"] == 1
+    job = Job.create(project.jobs, ImportArgs())
+    args = ImportArgs(urls=["https://a.example/v"])
+    assert import_sources.run(job, project, args, Reporter(job))["added"] == 1
     assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v#2")]
     # The same address again is not even fetched.
-    again = Job.create(project.jobs, "import_sources", {})
+    again = Job.create(project.jobs, ImportArgs())
     monkeypatch.setattr("core.sources.link_import.download", lambda *_, **__: pytest.fail("fetched again"))
-    assert import_sources.run(again, arguments, Reporter(again))["skipped"] == 1
+    assert import_sources.run(again, project, args, Reporter(again))["skipped"] == 1
 
 
 def test_stop_is_seen_while_a_large_file_is_still_being_compared(project: Project, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(2))
-    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    reporter = Reporter(Job.create(project.jobs, ImportArgs()))
     reporter.job.stop()
     with pytest.raises(Cancelled):
         add_file(project, path, reporter=reporter)
@@ -304,15 +305,14 @@ def test_stop_is_seen_while_a_large_file_is_still_being_compared(project: Projec
 def test_what_a_running_job_is_writing_is_not_swept_away(project: Project) -> None:
     project.sources.mkdir()
     (project.sources / ".tmp-clean").mkdir()
-    cleaning = Job.create(project.jobs, "clean", {})
-    job = Job.create(project.jobs, "import_sources", {})
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug}
+    cleaning = Job.create(project.jobs, CleanArgs(source_id="s"))
+    job = Job.create(project.jobs, ImportArgs())
     handle = locks.try_lock(cleaning.path / "lock", {"kind": "clean"})
     assert handle is not None and cleaning.alive()
-    import_sources.run(job, arguments, Reporter(job))
+    import_sources.run(job, project, ImportArgs(), Reporter(job))
     assert (project.sources / ".tmp-clean").exists()
     os.close(handle)
-    import_sources.run(job, arguments, Reporter(job))
+    import_sources.run(job, project, ImportArgs(), Reporter(job))
     assert not (project.sources / ".tmp-clean").exists()
 
 
@@ -328,12 +328,9 @@ def test_a_link_for_which_there_is_no_room_is_left_for_a_resume(
         raise DiskFull("audio.no_room", "Full.")
 
     monkeypatch.setattr("core.sources.link_import.add_file", full)
-    job = Job.create(project.jobs, "import_sources", {"urls": ["https://a.example/v"]})
+    job = Job.create(project.jobs, ImportArgs(urls=["https://a.example/v"]))
     with pytest.raises(DiskFull):
-        import_sources.run(
-            job, {"workspace": str(project.workspace.path), "project": project.slug, **job.spec()["arguments"]},
-            Reporter(job),
-        )  # fmt: skip
+        import_sources.run(job, project, job.spec().args, Reporter(job))
     assert recordings.done_items(job) == []
 
 
@@ -348,14 +345,14 @@ def test_each_recording_of_a_page_comes_in_also_when_the_first_came_before_a_cra
         ]  # fmt: skip
 
     monkeypatch.setattr("core.sources.link_import.download", fetched)
-    job = Job.create(project.jobs, "import_sources", {})
-    one = take_link(project, page, job.path / "download", {}, Reporter(job))
+    job = Job.create(project.jobs, ImportArgs())
+    one = take_link(project, page, job.path / "download", ImportArgs(), Reporter(job))
     assert isinstance(next(one), Taken)
     one.close()  # as when the process is killed after the first
-    rest = list(take_link(project, page, job.path / "download", {}, Reporter(job)))
+    rest = list(take_link(project, page, job.path / "download", ImportArgs(), Reporter(job)))
     assert [type(item) for item in rest] == [Duplicate, Taken, Taken]
     assert [source.origin for source in project.store.sources()] == [page, f"{page}#2", f"{page}#3"]
-    assert [type(item) for item in take_link(project, page, job.path, {}, Reporter(job))] == [Duplicate]
+    assert [type(item) for item in take_link(project, page, job.path, ImportArgs(), Reporter(job))] == [Duplicate]
     part = LinkOptions(start_s=1, end_s=2)
     assert [origin_of(page, part, number) for number in (1, 2)] == [f"{page}#t=1,2", f"{page}#2&t=1,2"]
 

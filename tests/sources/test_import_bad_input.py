@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from core.errors import Cancelled, DiskFull, UserError
+from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.sources import recordings
@@ -77,7 +78,7 @@ def test_each_bad_file_is_named_with_its_reason_and_the_good_one_comes_in(projec
     kept = add_file(project, write(tmp_path / "kept.wav", tone(1)))
     files = [(make(tmp_path / name), name) for name, (_, make) in MADE.items()]
     files.append((write(tmp_path / "good.wav", tone(2)), "good.wav"))
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert view.status == "done" and (view.result["added"], view.result["failed"]) == (1, len(MADE)), view.text
     assert {one.values["name"]: one.code for one in view.warnings} == {name: code for name, (code, _) in MADE.items()}
     for language in ("en", "pt-BR"):
@@ -100,18 +101,14 @@ def test_a_disk_that_fills_up_loses_nothing_and_the_import_can_go_on(
 ) -> None:
     kept = add_file(project, write(tmp_path / "kept.wav", tone(1)))
     upload = write(tmp_path / "long.wav", np.tile(tone(1, 48_000), 20), 48_000)
-    job = Job.create(
-        project.jobs,
-        "import_sources",
-        {"workspace": str(project.workspace.path), "project": project.slug, "files": [[str(upload), "long.wav"]]},
-    )
+    job = Job.create(project.jobs, ImportArgs(files=[(upload, "long.wav")]))
     with monkeypatch.context() as patch:
         patch.setattr("core.audio.decode.replacing", full)
         with pytest.raises(DiskFull) as error:
-            import_sources.run(job, job.spec()["arguments"], Reporter(job))
+            import_sources.run(job, project, job.spec().args, Reporter(job))
     assert error.value.code == "audio.no_room" and "long.wav" in error.value.text
     assert project.store.sources() == [kept] and len(list(project.sources.iterdir())) == 2 and upload.exists()
-    result = import_sources.run(job, job.spec()["arguments"], Reporter(job))
+    result = import_sources.run(job, project, job.spec().args, Reporter(job))
     assert result["added"] == 1 and not upload.exists()
 
 
@@ -122,7 +119,7 @@ def test_a_disk_that_fills_up_while_a_data_set_is_joined_is_named(
     noise = np.random.default_rng(0).normal(0, 0.1, 22_050 * 20).astype(np.float32)
     write(folder / "wavs" / "LJ-0.wav", noise, 22_050)
     monkeypatch.setattr("core.sources.joining.replacing", full)
-    job = Job.create(project.jobs, "import_sources", {})
+    job = Job.create(project.jobs, ImportArgs())
     with pytest.raises(UserError) as error:
         join(Folder(folder), tmp_path / "x.flac", look(folder), Reporter(job), max_hours=1)
     assert error.value.code == "audio.no_room"
@@ -143,7 +140,7 @@ def test_a_disk_that_fills_up_while_a_member_is_decoded_is_no_fault_of_the_membe
         raise error
 
     monkeypatch.setattr("core.sources.joining.decode_to_flac", no_room)
-    reporter = Reporter(Job.create(project.jobs, "import_sources", {}))
+    reporter = Reporter(Job.create(project.jobs, ImportArgs()))
     with pytest.raises(type(error)):
         join(Folder(folder), tmp_path / "x.flac", look(folder), reporter, max_hours=1)
     assert reporter.job.read().warnings == []
@@ -160,10 +157,10 @@ def test_a_disk_that_fills_up_while_a_recording_is_unpacked_ends_the_import(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Zip, "local", no_room)
-    job = Job.create(project.jobs, "import_sources", {})
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": [[str(path), path.name]]}
+    job = Job.create(project.jobs, ImportArgs())
+    args = ImportArgs(files=[(path, path.name)])
     with pytest.raises(OSError, match="No space left"):
-        import_sources.run(job, arguments, Reporter(job))
+        import_sources.run(job, project, args, Reporter(job))
     assert job.read().warnings == [] and path.exists()
 
 
@@ -178,9 +175,9 @@ def test_a_damaged_member_of_a_zip_of_recordings_is_named_and_the_others_come_in
     middle = data.index(b"b.wav") + 5_000
     data[middle : middle + 100] = bytes(100)  # its checksum is wrong now
     path.write_bytes(data)
-    job = Job.create(project.jobs, "import_sources", {})
-    arguments = {"workspace": str(project.workspace.path), "project": project.slug, "files": [[str(path), path.name]]}
-    result = import_sources.run(job, arguments, Reporter(job))
+    job = Job.create(project.jobs, ImportArgs())
+    args = ImportArgs(files=[(path, path.name)])
+    result = import_sources.run(job, project, args, Reporter(job))
     assert (result["added"], result["failed"]) == (2, 1)
     assert [(one.code, one.values["member"]) for one in job.read().warnings] == [("collection.bad_sound", "b.wav")]
     assert [source.title for source in project.store.sources()] == ["a", "c"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
+from core.jobs.args import ImportArgs
 from core.sources import recordings
 from core.sources.companions import groups, rank, title_of
 from core.sources.decoding_notes import PARTLY
@@ -86,7 +87,7 @@ def test_subtitles_of_their_country_are_read_by_the_projects_language_or_refused
         project = workspace.create(f"In {language}", language=language)
         files = [(write(tmp_path / "a.wav", tone(7)), "a.wav"), (tmp_path / "a", "a.srt")]
         (tmp_path / "a").write_bytes((DATA / "cp1250.srt").read_bytes())
-        view = recordings.add(project, files, []).wait()
+        view = recordings.add(project, ImportArgs(files=files)).wait()
         source = project.store.sources()[0]
         assert view.status == "done" and " ".join(word.text for word in project.store.words(source.id)) == text
         assert told(project) == ([] if text else ["text.encoding"])
@@ -98,7 +99,7 @@ def test_a_recording_dropped_with_its_subtitles_knows_its_words(project: Project
         (text_file(tmp_path / "3", SRT.replace("morning", "evening")), "talk.en.srt"),
         (text_file(tmp_path / "4", "no times here"), "alone.vtt"),
     ]  # fmt: skip
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert view.status == "done" and (view.result["added"], view.result["texts"], view.result["failed"]) == (1, 1, 1)
     source = project.store.sources()[0]
     assert [word.text for word in project.store.words(source.id)] == ["Good", "evening."]  # English, as the project is
@@ -109,24 +110,27 @@ def test_a_recording_dropped_with_its_subtitles_knows_its_words(project: Project
 def test_subtitles_that_come_later_find_their_recording(project: Project, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(4))
     source = add_file(project, path, title="My talk")
-    view = recordings.add(project, [(text_file(tmp_path / "x.srt"), "my talk.en.srt")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(text_file(tmp_path / "x.srt"), "my talk.en.srt")])).wait()
     assert view.status == "done" and view.result["texts"] == 1
     assert [word.text for word in project.store.words(source.id)] == ["Good", "morning."]
     both = [(path, "a.wav"), (text_file(tmp_path / "y.srt", SRT.replace("Good", "Fine")), "a.srt")]
-    view = recordings.add(project, both, []).wait()
+    view = recordings.add(project, ImportArgs(files=both)).wait()
     assert (view.result["added"], view.result["skipped"], view.result["texts"]) == (0, 1, 1)
     assert [word.text for word in project.store.words(source.id)] == ["Fine", "morning."]
 
 
 def test_subtitles_alone_that_fit_nothing_fail_with_what_to_do(project: Project, tmp_path: Path) -> None:
-    view = recordings.add(project, [(text_file(tmp_path / "x.srt"), "film.srt")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(text_file(tmp_path / "x.srt"), "film.srt")])).wait()
     assert (view.status, view.code) == ("failed", "subtitles.no_recording") and "film.srt" in view.text
 
 
 def test_subtitles_longer_than_their_recording_are_told(project: Project, tmp_path: Path) -> None:
     long = SRT + "\n3\n00:10:00,000 --> 00:10:04,000\nMuch later.\n"
     recordings.add(
-        project, [(write(tmp_path / "a.wav", tone(4)), "a.wav"), (text_file(tmp_path / "a.srt", long), "a.srt")], []
+        project,
+        ImportArgs(
+            files=[(write(tmp_path / "a.wav", tone(4)), "a.wav"), (text_file(tmp_path / "a.srt", long), "a.srt")]
+        ),
     ).wait()
     assert told(project) == ["subtitles.damaged", "subtitles.longer"]
     assert [word.text for word in project.store.words(project.store.sources()[0].id)] == ["Good", "morning."]
@@ -166,7 +170,7 @@ def test_a_damaged_file_comes_in_with_a_note_that_stays(project: Project, tmp_pa
     good = convert(write(tmp_path / "in.wav", noise), tmp_path / "good.mp3")
     broken = tmp_path / "broken.mp3"
     broken.write_bytes(good.read_bytes()[: good.stat().st_size // 3])
-    view = recordings.add(project, [(broken, "Old tape.mp3")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(broken, "Old tape.mp3")])).wait()
     assert view.status == "done" and view.result["added"] == 1
     warning = view.warnings[0]
     assert (warning.code, warning.values["name"], warning.values["whole"]) == (PARTLY, "Old tape.mp3", "0:30")
@@ -180,7 +184,7 @@ def test_any_name_is_only_a_name(project: Project, tmp_path: Path) -> None:
     ]  # fmt: skip
     files = [(write(tmp_path / f"{i}.wav", tone(1 + i / 10)), name) for i, name in enumerate(names)]
     outside = {path for path in tmp_path.rglob("*") if project.path not in path.parents}
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert view.status == "done" and view.result["added"] == len(names), view.text
     assert [source.title for source in project.store.sources()] == [
         " ".join(title_of(name).split())[:120] for name in names
@@ -190,7 +194,7 @@ def test_any_name_is_only_a_name(project: Project, tmp_path: Path) -> None:
         (convert(project.source_file(s.id), tmp_path / f"{s.id}.wav"), n)
         for s, n in zip(project.store.sources(), names, strict=True)
     ]
-    view = recordings.add(project, again, []).wait()
+    view = recordings.add(project, ImportArgs(files=again)).wait()
     assert view.status == "done" and view.result["skipped"] == len(names)
 
 
@@ -200,7 +204,7 @@ def test_sounds_dropped_with_a_text_each_know_their_words(project: Project, tmp_
         (write(tmp_path / "2.wav", tone(3)), "two.wav"), (text_file(tmp_path / "2", "\ufeffSaid by two.\n"), "TWO.lab"),
         (text_file(tmp_path / "3", "what is this"), "notes.txt"),
     ]  # fmt: skip
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert (view.result["added"], view.result["texts"], view.result["failed"]) == (2, 2, 1), view
     assert told(project) == ["audio.not_audio"]
     for source in project.store.sources():

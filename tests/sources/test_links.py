@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from core.errors import UserError
+from core.jobs.args import ImportArgs, LinkOptions, ListLinkArgs
 from core.jobs.events import Warning
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -33,7 +34,7 @@ from core.sources.link_list import (
     open_list,
     start_list,
 )
-from core.sources.link_options import LinkOptions, read_options
+from core.sources.link_options import read_options
 from core.sources.link_subtitles import choose
 from core.tasks import import_sources, list_link
 from core.workspace import Project
@@ -78,11 +79,11 @@ class Brought:
 def bring(
     project: Project, urls: list[str], link: LinkOptions = LinkOptions(), titles: dict[str, str] | None = None
 ) -> Brought:
-    job = Job.create(project.jobs, "import_sources", {})
-    arguments = {"urls": urls, "link": link.arguments(), "titles": titles or {}, "project": project.slug}
+    job = Job.create(project.jobs, ImportArgs())
+    args = ImportArgs(urls=urls, link=link, titles=titles or {})
     result, code = {}, ""
     try:
-        result = import_sources.run(job, {**arguments, "workspace": str(project.workspace.path)}, Reporter(job))
+        result = import_sources.run(job, project, args, Reporter(job))
     except UserError as error:
         code = error.code
     return Brought(result, code, job.read().warnings)
@@ -106,7 +107,8 @@ def test_a_playlist_is_listed_without_being_fetched_and_only_what_is_chosen_come
     assert sounds_fetched(site) == set() and open_list(project).id == job.id  # type: ignore[union-attr]
     chosen = chosen_entries(job, [2, 0, 2, 99])
     view = recordings.add(
-        project, [], [one.url for one in chosen], "agreed", titles={one.url: one.title for one in chosen}
+        project,
+        ImportArgs(urls=[one.url for one in chosen], rights="agreed", titles={one.url: one.title for one in chosen}),
     ).wait(60)
     assert view.status == "done" and view.result["added"] == 2, view.text
     assert [(one.title, one.origin, one.rights) for one in project.store.sources()] == [
@@ -121,9 +123,8 @@ def test_a_list_that_is_too_long_is_read_as_far_as_allowed(site: VideoSite, proj
     ids = [f"v{number:010d}" for number in range(620)]
     site.videos.update({one: Video(title=one, seconds=5) for one in ids})
     site.playlists[LIST] = ("Endless", ids)
-    job = Job.create(project.jobs, "list_link", {})
-    where = {"workspace": str(project.workspace.path), "project": project.slug}
-    result = list_link.run(job, {"url": LIST_URL, **where}, Reporter(job))
+    job = Job.create(project.jobs, ListLinkArgs(url=LIST_URL))
+    result = list_link.run(job, project, ListLinkArgs(url=LIST_URL), Reporter(job))
     found = listing_of(job)
     assert result == {"entries": 500, "more": True} and found and len(found.entries) == 500 and found.more
 
@@ -141,7 +142,7 @@ def test_the_lists_in_a_channel_are_one_list_and_nothing_comes_twice() -> None:
 
 
 def test_choosing_nothing_is_told(project: Project) -> None:
-    job = Job.create(project.jobs, "list_link", {})
+    job = Job.create(project.jobs, ListLinkArgs(url=LIST_URL))
     keep_listing(job, Listing(LIST_URL, "One", (Entry("https://example.com/a", "A"),)))
     with pytest.raises(UserError) as error:
         chosen_entries(job, [77])
@@ -170,7 +171,7 @@ def test_when_the_site_takes_us_for_a_robot_the_rest_waits_for_a_resume(
 ) -> None:
     good = site.videos[IDS[1]]
     site.videos[IDS[1]] = Video(status="LOGIN_REQUIRED", reason="Sign in to confirm you’re not a bot")
-    job = recordings.add(project, [], talks[:3])
+    job = recordings.add(project, ImportArgs(urls=talks[:3]))
     view = job.wait(60)
     assert (view.status, view.code) == ("failed", "youtube.refused") and recordings.unfinished(job)
     assert sounds_fetched(site) == {IDS[0]}, "the third was not asked for"
@@ -184,7 +185,9 @@ def test_without_a_network_files_come_in_and_links_wait_for_a_resume(
     no_network: None, project: Project, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.wav", tone(1))
-    job = recordings.add(project, [(path, "a.wav")], [f"https://www.youtube.com/watch?v={IDS[0]}", " "])
+    job = recordings.add(
+        project, ImportArgs(files=[(path, "a.wav")], urls=[f"https://www.youtube.com/watch?v={IDS[0]}", " "])
+    )
     view = job.wait(120)
     assert (view.status, view.code) == ("failed", "youtube.no_network")
     assert [one.title for one in project.store.sources()] == ["a"] and recordings.unfinished(job)
@@ -193,7 +196,7 @@ def test_without_a_network_files_come_in_and_links_wait_for_a_resume(
 def test_stop_keeps_what_came_and_a_resume_fetches_only_the_rest(
     talks: list[str], site: VideoSite, project: Project
 ) -> None:
-    job = recordings.add(project, [], talks[:3])
+    job = recordings.add(project, ImportArgs(urls=talks[:3]))
     until(lambda: bool(project.store.sources()))
     site.pause_s = 0.2
     until(lambda: f"sound {IDS[1]}" in site.hits)
@@ -209,7 +212,7 @@ def test_stop_keeps_what_came_and_a_resume_fetches_only_the_rest(
 
 def test_after_a_kill_only_what_is_missing_is_fetched(talks: list[str], site: VideoSite, project: Project) -> None:
     sound = site.videos[IDS[1]].sound = bytes(44) + site.videos[IDS[1]].sound * 4
-    job = recordings.add(project, [], talks[:2])
+    job = recordings.add(project, ImportArgs(urls=talks[:2]))
     until(lambda: bool(project.store.sources()))
     site.pause_s = 0.1
     until(lambda: any(path.stat().st_size > 100_000 for path in job.path.glob("download/*.part")))
@@ -339,7 +342,7 @@ def test_cookies_are_sent_and_are_nobody_elses_to_read(talks: list[str], site: V
     file = cookies_file(project.workspace)
     before = file.read_text()
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    job = recordings.add(project, [], [talks[0]])
+    job = recordings.add(project, ImportArgs(urls=[talks[0]]))
     assert job.wait(60).status == "done"
     assert any(SECRET in line for line in site.cookies) and file.read_text() == before
     for path in project.path.rglob("*"):

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
+from core.jobs.args import ImportArgs
 from core.sources import held, recordings
 from core.sources.archive import Zip
 from core.sources.datasets import look, refuse_unagreed
@@ -413,7 +414,7 @@ def test_the_page_never_looks_into_what_is_dropped(
     folder = folder_of(tmp_path / "set", "metadata.csv", rows("a{i}|{t}"), WAVS)
     path = zipped(folder, tmp_path / "set.zip")
     started: list[str] = []
-    monkeypatch.setattr(Project, "start_job", lambda _, kind, *__, **___: started.append(kind))
+    monkeypatch.setattr(Project, "start_job", lambda _, args, **__: started.append(args.kind))
     monkeypatch.setattr("core.sources.held.look", None)
     monkeypatch.setattr("core.sources.datasets.open_place", None)
     assert held.receive(project, [path]) == []
@@ -515,7 +516,7 @@ def test_sounds_whose_list_names_others_come_in_only_when_that_is_agreed(project
     for number in range(2):
         write(folder / f"a{number}.wav", tone(1, hz=300 + 100 * number))
     (folder / "metadata.csv").write_text(rows("other_{i}|{t}"))
-    alone = recordings.add(project, [], [], folders=[folder]).wait()
+    alone = recordings.add(project, ImportArgs(folders=[folder])).wait()
     assert (alone.status, alone.code) == ("failed", "collection.no_match") and not project.store.sources()
     held.hold_folder(project, folder)
     (waiting,) = looked_through(project)

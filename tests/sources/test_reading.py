@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import Busy, UserError
 from core.jobs import locks
+from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
 from core.sources import reading, recordings
 from core.sources.upload import add_file
@@ -151,7 +152,7 @@ def test_who_moves_on_while_a_recording_comes_in_stays_there(
 
 def test_an_earlier_recording_that_is_in_use_stays_beside_the_new_one(project: Project, tmp_path: Path) -> None:
     old = reading.take(project, spoken(tmp_path / "a.wav"))
-    job = Job.create(project.jobs, "transcribe", {})
+    job = Job.create(project.jobs, TranscribeArgs(model="builtin:tiny.en"))
     handle = locks.try_lock(job.path / "lock", {"kind": "transcribe"})
     assert handle is not None
     told: list[UserError] = []

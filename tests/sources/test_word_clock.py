@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.tracks import choose_track
+from core.jobs.args import ImportArgs
 from core.jobs.events import Warning
 from core.sources import recordings
 from core.sources.decoding_notes import HOLES, jump_of
@@ -72,7 +73,7 @@ def test_words_and_sound_share_one_clock_and_what_was_done_is_told(project: Proj
         joined = b"".join((tmp_path / f"{name}{number}.ts").read_bytes() for number in range(3))
         (tmp_path / f"{name}.ts").write_bytes(joined)
         drop(tmp_path / f"{name}.ts", starts)
-    view = recordings.add(project, files, []).wait()
+    view = recordings.add(project, ImportArgs(files=files)).wait()
     assert view.status == "done" and view.result["added"] == 4, view
     spoken(project, "late", [5.0, 7.0, 9.0])
     spoken(project, "late from sound", [4.0, 6.0, 8.0])
@@ -96,7 +97,7 @@ def test_the_default_track_is_taken_and_the_others_are_told(project: Project, tm
     marks = ["-disposition:a:0", "0", "-disposition:a:1", "default"]
     convert(aside, film, "-i", str(voice), "-map", "0", "-map", "1", *tags, *marks)
     inverted = write(tmp_path / "inverted.wav", np.stack([tone(2, hz=300), -tone(2, hz=300)], axis=1))
-    view = recordings.add(project, [(film, "film.mkv"), (inverted, "inverted.wav")], []).wait()
+    view = recordings.add(project, ImportArgs(files=[(film, "film.mkv"), (inverted, "inverted.wav")])).wait()
     assert view.status == "done"
     assert {source.title: round(source.seconds) for source in project.store.sources()} == {"film": 2, "inverted": 2}
     warnings: list[Warning] = list(view.warnings)

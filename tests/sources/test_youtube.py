@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, DiskFull, UserError
+from core.jobs.args import ImportArgs, LinkOptions
 from core.jobs.reporter import Reporter
 from core.sources import recordings
-from core.sources.link_options import LinkOptions
 from core.sources.link_watch import Watch
 from core.sources.youtube import check_url, download
 from core.sources.youtube_errors import explain
@@ -302,7 +302,8 @@ def test_plugins_of_the_account_are_not_run(
     plugin.parent.mkdir(parents=True)
     plugin.write_text(f"open({str(tmp_path / 'was-here')!r}, 'w').close()\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    assert recordings.add(project, [], ["https://youtu.be/dQw4w9WgXcQ"]).wait(120).code == "youtube.no_network"
+    job = recordings.add(project, ImportArgs(urls=["https://youtu.be/dQw4w9WgXcQ"]))
+    assert job.wait(120).code == "youtube.no_network"
     assert not (tmp_path / "was-here").exists()
 
 

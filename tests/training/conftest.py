@@ -11,6 +11,7 @@ import pytest
 
 from core.audio.samples import read, write_wav
 from core.jobs import events
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.workspace import Project
@@ -66,7 +67,7 @@ class Recorded:
 @pytest.fixture
 def recorded(tmp_path: Path) -> Recorded:
     """A reporter without a child process."""
-    job = Job.create(tmp_path / "jobs", "train", {})
+    job = Job.create(tmp_path / "jobs", TrainArgs(dataset="d", base="starter"))
     return Recorded(Reporter(job), job)
 
 
@@ -76,4 +77,6 @@ def features(tmp_path_factory: pytest.TempPathFactory, dataset: Path, starter: P
     from core.engines.xtts.features import prepare
 
     folder = tmp_path_factory.mktemp("features")
-    return prepare(dataset, starter, folder, Reporter(Job.create(folder / "jobs", "train", {})))
+    return prepare(
+        dataset, starter, folder, Reporter(Job.create(folder / "jobs", TrainArgs(dataset="d", base="starter")))
+    )

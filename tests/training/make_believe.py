@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 from safetensors.numpy import load_file, save_file
 
 from core.engines.base import Snapshot, TrainSession, Voice
 from core.errors import Cancelled
+from core.files import read_json
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.checkpoints import STATE, Checkpoints
@@ -23,6 +26,7 @@ from core.training.config import read_config
 from core.training.loop import Loop
 from core.training.run import CONFIG, as_trained
 from core.training.samples import SampleSpeaker, Sentences
+from core.workspace import Project
 
 
 @dataclass
@@ -100,14 +104,20 @@ class MakeBelieve(TrainSession[None], Voice[None]):
         return np.zeros(240, np.float32), 24_000
 
 
-def run(job: Job, arguments: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+class MakeBelieveArgs(TrainArgs):
+    """A training's, and what `run` is told besides."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict[str, Any]:
     """In place of ``core.tasks.train``: the real loop in a real process, in no time.
 
-    Args:
-        arguments: ``pace_s`` an update takes (or ``MAKE_BELIEVE_PACE_S`` in the environment); ``hang_at`` the update
-            that never ends, the first time it is reached; ``val_from`` the update from which the error on unseen
-            sentences rises; ``ballast`` bytes by step saved.
+    Its ``job.json`` says besides: ``pace_s`` an update takes (or ``MAKE_BELIEVE_PACE_S`` in the environment);
+    ``hang_at`` the update that never ends, the first time it is reached; ``val_from`` the update from which the error
+    on unseen sentences rises; ``ballast`` bytes by step saved.
     """
+    arguments = read_json(job.path / "job.json")["arguments"]
     config, _ = read_config(job.path / CONFIG)
     config = as_trained(config, job.path)
     checkpoints = Checkpoints(job.path)

@@ -11,7 +11,7 @@ from typing import Any
 REAL = Path(__file__).resolve().parents[2] / "core" / "tasks" / "train.py"
 
 
-def run(job: Any, arguments: dict[str, Any], reporter: Any) -> dict[str, Any]:
+def run(job: Any, project: Any, args: Any, reporter: Any) -> dict[str, Any]:
     """``MISHAP``: "some" (memory for one clip at a time from update 3 on; updates 6 to 10 are no numbers, once) or
     "memory" (not even for one)."""
     import torch
@@ -35,5 +35,5 @@ def run(job: Any, arguments: dict[str, Any], reporter: Any) -> dict[str, Any]:
     assert spec is not None and spec.loader is not None
     task = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(task)
-    result: dict[str, Any] = task.run(job, arguments, reporter)
+    result: dict[str, Any] = task.run(job, project, args, reporter)
     return result

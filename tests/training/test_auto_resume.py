@@ -40,7 +40,8 @@ def start(project: Project) -> Run:
     config = TrainConfig(max_steps=200, save_every=5, eval_every=1000, sample_sentences=1)
     about = {"base": "starter", "dataset": "none"}
     files = {CONFIG: config_text(config, **about)}
-    job = project.start_job("train", about | {"pace_s": 0.01}, title="My voice", gpu=True, files=files, wait=True)
+    args = make_believe.MakeBelieveArgs(**about, pace_s=0.01)
+    job = project.start_job(args, title="My voice", gpu=True, files=files, wait=True)
     return Run(project, job.id)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.engines.options import TrainConfig
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.training.boards import WeightsAndBiases
 from core.workspace import Workspace
@@ -29,7 +30,7 @@ def test_runs_of_one_name_are_told_apart_and_each_is_found_again(
 
     def begin(project: str) -> Path:
         path = workspace.project(project).runs
-        return Job.create(path, "train", {"project": project}, name="calm").path
+        return Job.create(path, TrainArgs(dataset="d", base="starter", project=project), name="calm").path
 
     ana, bia = (workspace.create(name).slug for name in ("Ana", "Bia"))
     first = begin(ana)

@@ -15,10 +15,12 @@ import pytest
 
 from core import REPOSITORY
 from core.audio.samples import write_wav
+from core.checkpoint_ref import CheckpointRef
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import events, locks
+from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
 from core.jobs.job import Job
 from core.listening.candidates import candidates
 from core.records import Vote
@@ -123,7 +125,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 def test_of_two_states_the_older_sound_one_is_taken(
     project: Project, recorded: Recorded, damage: str, file: str
 ) -> None:
-    job = Job.create(project.runs, "train", {})
+    job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"))
     checkpoints = Checkpoints(job.path)
     for step in (10, 20, 30):
         checkpoints.save(step, lambda folder, step=step: write(step, folder))
@@ -136,17 +138,14 @@ def test_of_two_states_the_older_sound_one_is_taken(
     (warning,) = recorded.of(events.Warning)
     assert warning.code == "train.damaged_checkpoint" and warning.values == {"step": 30, "file": file}
     with pytest.raises(UserError) as export_error:
-        export_task.run(Job.create(project.jobs, "export", {}), _export(project, job.id, 30), recorded.reporter)
+        args = ExportArgs(checkpoint=CheckpointRef(job.id, 30))
+        export_task.run(Job.create(project.jobs, args), project, args, recorded.reporter)
     assert export_error.value.code == "checkpoint.damaged"
     assert export_error.value.values == {"step": 30, "file": file, "sound": 20}
     DAMAGE[damage](checkpoints.folder(20) / STATE)
     with pytest.raises(UserError) as resume_error:
         resume_from(checkpoints, recorded.reporter)
     assert resume_error.value.code == "checkpoint.none_sound", "it would begin anew and clear the others away"
-
-
-def _export(project: Project, run_id: str, step: int) -> dict[str, object]:
-    return {"workspace": str(project.workspace.path), "project": project.slug, "run_id": run_id, "step": step}
 
 
 def test_a_checkpoint_of_an_earlier_version_has_no_hashes_and_is_taken_as_it_is(
@@ -270,7 +269,7 @@ def test_saving_one_after_the_other_stays_spread_and_keeps_what_is_needed() -> N
 
 
 def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Project) -> None:
-    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, title="Voice", name="voice")
+    job = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), title="Voice", name="voice")
     (job.path / CONFIG).write_text(config_text(TrainConfig(keep_checkpoints=2), base="starter", dataset="d"))
     run = Run(project, job.id)
     run.checkpoints.save_base()
@@ -280,12 +279,11 @@ def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Proj
         events.append(job.events_path, events.Checkpoint(step=step, path=f"checkpoints/step-{step:06d}"))
         # Lowest at 70.
         events.append(job.events_path, events.Metrics(step=step, values={"val_loss": 3 + abs(step - 70) / 100}))
-    project.store.add_vote(Vote("p", f"{run.id}:30", f"{run.id}:0", "left", 1.0))
-    project.store.add_vote(Vote("q", "other:80", "other:90", "same", 1.0))
+    project.store.add_vote(Vote("p", CheckpointRef(run.id, 30), CheckpointRef(run.id, 0), "left", 1.0))
+    project.store.add_vote(Vote("q", CheckpointRef("other", 80), CheckpointRef("other", 90), "same", 1.0))
     write_json(project.exports / "ana" / "manifest.json", {"name": "Ana", "run_id": run.id, "step": 40, **AT})
     run.keep(50)
-    asked = {"run_id": run.id, "step": 60}
-    waiting = Job.create(project.jobs, "synthesize", asked)
+    waiting = Job.create(project.jobs, SynthesizeArgs(checkpoint=CheckpointRef(run.id, 60)))
     handle = locks.try_lock(waiting.path / "lock", {})
     assert handle is not None
     gone = prune(run)
@@ -296,7 +294,7 @@ def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Proj
 
 
 def test_what_was_cleared_away_is_not_offered_for_comparing(project: Project) -> None:
-    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, title="Voice", name="voice")
+    job = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), title="Voice", name="voice")
     (job.path / CONFIG).write_text(config_text(TrainConfig(), base="starter", dataset="d"))
     for step in (0, 10, 20):
         path = job.path / f"samples/{step}.wav"
@@ -307,6 +305,6 @@ def test_what_was_cleared_away_is_not_offered_for_comparing(project: Project) ->
         ):
             events.append(job.events_path, said)
     events.append(job.events_path, events.Pruned(step=10))
-    assert [one.step for one in candidates(project)] == [0, 20]
+    assert [one.checkpoint.step for one in candidates(project)] == [0, 20]
     view = Run(project, job.id).read()
     assert [one.step for one in view.samples[0]] == [0, 10, 20] and [step for step, _ in view.checkpoints] == [0, 20]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.training.config import config_text, make_config, read_config
 from core.training.presets import choose, preset, presets
@@ -56,7 +57,7 @@ def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config
     def read(steps: int) -> int:
         project = workspace.create("Anna")
         files = {CONFIG: config_text(XttsTrainConfig(max_steps=steps))}
-        job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, name="run", files=files)
+        job = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), name="run", files=files)
         total = Run(project, job.id).read().total
         assert project.slug == "anna"
         workspace.delete(project)
@@ -136,7 +137,7 @@ EARLIER = Path(__file__).resolve().parents[1] / "data" / "runs" / "earlier"
 def test_a_run_of_an_earlier_version_reads_as_it_was(workspace: Workspace) -> None:
     project = workspace.create("Anna")
     about = {"base": "xtts-v2", "dataset": "abc123"}
-    job = Job.create(project.runs, "train", about, files={CONFIG: (EARLIER / CONFIG).read_text()})
+    job = Job.create(project.runs, TrainArgs(**about), files={CONFIG: (EARLIER / CONFIG).read_text()})
     job.events_path.write_bytes((EARLIER / "events.jsonl").read_bytes())
     view = Run(project, job.id).read()
     assert isinstance(view.config, XttsTrainConfig)

@@ -36,7 +36,9 @@ def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def begin(settings: dict[str, Any], **arguments: Any) -> Run:
         config = TrainConfig(**{"save_every": 1000, "eval_every": 1000, "sample_sentences": 1, **settings})
         about = {"base": "starter", "dataset": "none", **arguments}
-        job = project.start_job("train", about, title="My voice", gpu=True, files={CONFIG: config_text(config)})
+        job = project.start_job(
+            make_believe.MakeBelieveArgs(**about), title="My voice", gpu=True, files={CONFIG: config_text(config)}
+        )
         return Run(project, job.id)
 
     yield begin

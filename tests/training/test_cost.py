@@ -8,6 +8,7 @@ import pytest
 
 from core.engines.options import TrainConfig
 from core.jobs import events, locks
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.training.config import config_text
 from core.training.cost import estimate
@@ -19,7 +20,7 @@ CONFIGURED = TrainConfig(max_steps=100, batch_size=2, accumulation=1)
 
 def _ran(project: Project, base: str, steps_per_s: float, **more: float) -> Job:
     about = {"base": base, "dataset": "d"}
-    job = Job.create(project.runs, "train", about, files={CONFIG: config_text(CONFIGURED, **about)})
+    job = Job.create(project.runs, TrainArgs(**about), files={CONFIG: config_text(CONFIGURED, **about)})
     values = {"steps_per_s": steps_per_s, "memory_mb": 2048.0, **more}
     events.append(job.events_path, events.Metrics(step=1, values=values))
     return job

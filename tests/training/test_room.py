@@ -11,6 +11,7 @@ import pytest
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import DiskFull
 from core.files import read_json
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.training.config import config_text
 from core.training.run import CONFIG, resume, start_training
@@ -47,7 +48,7 @@ def test_the_room_asked_for_follows_what_learns(
 
 def test_going_on_needs_the_same_room(frozen: Project, starter: Path, disk: Any) -> None:
     files = {CONFIG: config_text(XttsTrainConfig(train_what="full"))}
-    job = Job.create(frozen.runs, "train", {"base": str(starter), "dataset": "abc123"}, files=files)
+    job = Job.create(frozen.runs, TrainArgs(base=str(starter), dataset="abc123"), files=files)
     disk(500 * 2**20 + 9 * (starter / "model.pth").stat().st_size)
     with pytest.raises(DiskFull):
         resume(frozen, job.id)

@@ -27,13 +27,14 @@ import torch
 torch.set_num_threads(1)
 from core.engines.xtts.features import prepare
 from core.engines.xtts.session import start
+from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.hardware import out_of_memory
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.distributed import join, rank, work_together, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])
-job = Job.create(out / os.environ["RANK"], "train", {})
+job = Job.create(out / os.environ["RANK"], TrainArgs(dataset="d", base="starter"))
 features = prepare(dataset, base, cache, Reporter(job))
 join()
 work_together()

@@ -16,6 +16,7 @@ import pytest
 
 from core.download import Downloader, RemoteFile
 from core.errors import Cancelled, UserError
+from core.jobs.args import TranscribeArgs
 from core.transcription import download, registry
 from core.transcription.start import start_transcribe
 from core.workspace import Project, Workspace
@@ -174,7 +175,9 @@ def test_no_network_is_one_sentence(workspace: Workspace, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_a_model_by_name_is_downloaded_by_the_job_and_used(hub: Hub, project: Project, make_clips: MakeClips) -> None:
     make_clips(1)
-    job = start_transcribe(project, "tiny.en", engine="faster-whisper", device="cpu", measure=False)
+    job = start_transcribe(
+        project, TranscribeArgs(model="tiny.en", engine="faster-whisper", device="cpu", measure=False)
+    )
     view = job.wait()
     assert view.status == "done", job.log_tail()
     assert '"stage":"asr_download"' in job.events_path.read_text()

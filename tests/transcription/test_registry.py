@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
+from core.jobs.args import TranscribeArgs
 from core.transcription import registry
 from core.transcription.start import start_transcribe
 from core.workspace import Project, Workspace
@@ -105,18 +106,18 @@ def test_names_take_the_engine_that_suits_the_machine(workspace: Workspace) -> N
 
 def test_refusals_come_in_the_click_and_leave_no_job(project: Project, make_clips: MakeClips) -> None:
     with pytest.raises(UserError) as caught:
-        start_transcribe(project, "builtin:tiny.en", **CPU)
+        start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", **CPU))
     assert caught.value.code == "transcribe.no_clips"
     make_clips(1)
     with pytest.raises(UserError) as caught:
-        start_transcribe(project, "builtin:tiny.en", second="tiny.en", **CPU)
+        start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", second="tiny.en", **CPU))
     assert caught.value.code == "asr.same_model"
     with pytest.raises(UserError) as caught:
-        start_transcribe(project, "builtin:tiny.en", "pt", **CPU)
+        start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", language="pt", **CPU))
     assert caught.value.code == "asr.english_only"
     project.store.hear_clip("s1-0001", "Heard before.", 0.9, "en")
     with pytest.raises(UserError) as caught:
-        start_transcribe(project, "builtin:tiny.en", **CPU)
+        start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", **CPU))
     assert caught.value.code == "transcribe.nothing_left"
     assert project.all_jobs() == []
 

@@ -11,6 +11,7 @@ import pytest
 from core.audio.samples import read, write_wav
 from core.errors import UserError
 from core.files import read_json
+from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
 from core.transcription.start import missing, start_transcribe
 from core.transcription.wer import wer
@@ -21,7 +22,7 @@ from tests.transcription.conftest import MakeClips
 
 def start(project: Project, **options: object) -> Job:
     options = {"device": "cpu", "beam_size": 1, "measure": False, **options}
-    return start_transcribe(project, "builtin:tiny.en", **options)  # type: ignore[arg-type]
+    return start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", **options))  # type: ignore[arg-type]
 
 
 def wait_until_heard(project: Project, job: Job, count: int) -> None:
@@ -164,7 +165,7 @@ def job_log(project: Project) -> str:
 @pytest.mark.slow
 def test_the_openai_engine_does_the_same_job(project: Project, make_clips: MakeClips, openai_checkpoint: Path) -> None:
     make_clips(1)
-    job = start_transcribe(project, str(openai_checkpoint), device="cpu", measure=False)
+    job = start_transcribe(project, TranscribeArgs(model=str(openai_checkpoint), device="cpu", measure=False))
     view = job.wait()
     assert view.status == "done", job.log_tail()
     assert view.result["model"] == str(openai_checkpoint) and view.result["device"] == "cpu"

@@ -23,6 +23,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
+from core.jobs.args import TrainArgs, stored
 from core.jobs.job import Job
 from core.records import Clip, Source
 from core.settings import Settings
@@ -107,7 +108,7 @@ def _fill(project: Project) -> None:
     dataset.path.rename(project.datasets / "first")
     about = {"base": "starter", "dataset": "first"}
     config = config_text(XttsTrainConfig(), **about, preset="xtts-cpu", language="en")
-    run = Job.create(project.runs, "train", about, title="First", name="first", files={"config.yaml": config})
+    run = Job.create(project.runs, TrainArgs(**about), title="First", name="first", files={"config.yaml": config})
     write_json(run.path / "fits.json", {"micro_batch": 1, "accumulation": 2, "checkpointing": False})
     (run.path / "control.jsonl").write_text('{"do": "steps", "at": 1.0, "steps": 900}\n')
     for event in (events.Launched(), events.Started(pid=1), events.Metrics(step=1, values={"loss": 3.0})):
@@ -126,7 +127,7 @@ def _fill(project: Project) -> None:
         {"texts": ["Hello."], "language": "en", "references": ["a-0"], "seed": 0},
     )
     for kind, arguments in _JOBS.items():
-        job = Job.create(project.jobs, kind, arguments, name=kind)
+        job = Job.create(project.jobs, stored(kind, arguments), name=kind)
         for event in (events.Launched(), events.Finished(outcome="done", result={"added": 1, "clips": 5})):
             events.append(job.events_path, event)
     write_json(project.jobs / "import_sources" / "done.json", ["https://example.org/a"])
@@ -173,12 +174,12 @@ _JOBS: dict[str, dict[str, Any]] = {
     "import_sources": {"files": [], "urls": ["https://example.org/a"], "folders": [], "link": {}, "titles": {}},
     "list_link": {"url": "https://example.org", "link": {}},
     "segment": {"source_ids": ["a"], "options": {}},
-    "transcribe": {},
+    "transcribe": {"model": "small"},
     "measure": {},
-    "clean": {"source_id": "a", "strength": "light"},
+    "clean": {"source_id": "a", "strength": "gentle"},
     "synthesize": {"run_id": "first", "step": 20},
     "export": {"run_id": "first", "step": 20},
-    "download_base": {"base_id": "xtts-v2"},
+    "download_base": {"base_id": "xtts-v2", "hub": ""},
 }
 # Files that say what a thing is: broken, it is told and can be put aside.
 THINGS = (

@@ -6,6 +6,7 @@ import fcntl
 import os
 
 from core.jobs import events
+from core.jobs.args import DemoArgs, JobArgs, SegmentArgs, TrainArgs
 from core.jobs.job import Job, JobView
 from core.workspace import Project
 from ui.i18n import Translator
@@ -15,7 +16,7 @@ T = Translator("en")
 
 
 def _job(project: Project) -> Job:
-    return Job.create(project.jobs, "segment", {}, title="Cutting")
+    return Job.create(project.jobs, SegmentArgs(), title="Cutting")
 
 
 def test_a_running_job_shows_how_far_it_is_and_a_stop_button(project: Project) -> None:
@@ -89,18 +90,21 @@ def test_what_changes_every_second_is_not_read_out(project: Project) -> None:
     os.close(handle)
 
 
-def _at(project: Project, kind: str, stage: str, done: float, total: float) -> JobView:
-    job = Job.create(project.jobs, kind, {})
+def _at(project: Project, args: JobArgs, stage: str, done: float, total: float) -> JobView:
+    job = Job.create(project.jobs, args)
     events.append(job.events_path, events.Launched())
     events.append(job.events_path, events.Progress(stage=stage, done=done, total=total))
     return job.read()
 
 
 def test_what_is_not_whole_yet_does_not_count_as_done(project: Project) -> None:
-    assert "5 of 7" in stage_line(T, _at(project, "demo", "demo_train", 5.9, 7))
+    assert "5 of 7" in stage_line(T, _at(project, DemoArgs(), "demo_train", 5.9, 7))
+
+
+TRAIN = TrainArgs(dataset="d", base="starter")
 
 
 def test_a_stage_called_like_its_job_is_named_once(project: Project) -> None:
-    assert job_line(T, _at(project, "train", "train", 9, 3000)) == "Training · 9 of 3,000"
-    assert job_line(T, _at(project, "train", "samples", 0, 2)) == "Training · Speaking the test sentences · 0 of 2"
+    assert job_line(T, _at(project, TRAIN, "train", 9, 3000)) == "Training · 9 of 3,000"
+    assert job_line(T, _at(project, TRAIN, "samples", 0, 2)) == "Training · Speaking the test sentences · 0 of 2"
     assert T.job_name("demo", "Demo") == "Demo"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.files import write_json
 from core.jobs import events
+from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.workspace import Project
 from ui.i18n import Translator
@@ -13,7 +14,7 @@ T = Translator("en")
 
 
 def _spoken(project: Project) -> Job:
-    job = Job.create(project.jobs, "synthesize", {}, title="Good morning.")
+    job = Job.create(project.jobs, SynthesizeArgs(), title="Good morning.")
     events.append(job.events_path, events.Launched())
     facts = {"text": "Good morning.", "language": "en", "voice": "Calm · 20", "run_id": None, "step": 0, "base": "b"}
     more = {"reference_clip_ids": [], "settings": {}, "sample_rate": 24_000, "seed": 0, "seconds": 2.0, "at": 1.0}
@@ -34,5 +35,5 @@ def test_a_take_that_is_done_is_told_with_the_next_step_as_long_as_it_is_there(p
 
 def test_only_the_newest_job_is_told(project: Project) -> None:
     _spoken(project)
-    Job.create(project.jobs, "export", {}, title="Ana")
+    Job.create(project.jobs, ExportArgs(), title="Ana")
     assert "vw-job" not in _speaking(T, project)

@@ -14,6 +14,7 @@ import pytest
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import events, locks
+from core.jobs.args import SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.training.config import config_text
 from core.training.control import FILE, kept_steps, planned_steps
@@ -31,7 +32,7 @@ T = Translator("en")
 @pytest.fixture
 def run(project: Project) -> Iterator[Run]:
     """A run that is alive as far as anybody can see, at update 20 of 100."""
-    job = Job.create(project.runs, "train", {"base": "starter", "dataset": "d"}, title="Calm", name="calm")
+    job = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), title="Calm", name="calm")
     (job.path / CONFIG).write_text(config_text(TrainConfig(max_steps=100, eval_every=2), base="starter", dataset="d"))
     events.append(job.events_path, events.Launched())
     for step in range(1, 21):
@@ -110,7 +111,7 @@ def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
     assert handle is not None
     assert project.workspace.on_card()["title"] == "Other"
     assert _blocked(T, project, project.workspace.on_card()) == ""
-    job = Job.create(project.jobs, "segment", {})
+    job = Job.create(project.jobs, SegmentArgs())
     own = locks.try_lock(job.path / "lock", {})
     assert own is not None
     assert T("kinds.segment") in _blocked(T, project, project.workspace.on_card())
@@ -121,7 +122,7 @@ def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
 def test_the_page_opens_at_the_run_at_work_not_at_a_newer_one_that_waits(run: Run) -> None:
     frozen = {"config.yaml": (run.path / "config.yaml").read_text()}
     about = {"base": "starter", "dataset": "d"}
-    later = Job.create(run.project.runs, "train", about, title="Later", name="later", files=frozen)
+    later = Job.create(run.project.runs, TrainArgs(**about), title="Later", name="later", files=frozen)
     assert runs(run.project)[0].id == later.id
     at_work, asked_for = Chosen.read(run.project, "").run, Chosen.read(run.project, f"?run={later.id}").run
     assert at_work and at_work.id == run.id
@@ -129,7 +130,7 @@ def test_the_page_opens_at_the_run_at_work_not_at_a_newer_one_that_waits(run: Ru
 
 
 def test_with_none_at_work_it_opens_at_the_run_last_heard_of(run: Run) -> None:
-    waited = Job.create(run.project.runs, "train", {"base": "starter", "dataset": "d"}, title="Later", name="later")
+    waited = Job.create(run.project.runs, TrainArgs(base="starter", dataset="d"), title="Later", name="later")
     events.append(waited.events_path, events.Finished(outcome="cancelled"))
     events.append(run.job.events_path, events.Finished(outcome="cancelled"))
     os.utime(run.job.events_path, (2e9, 2e9))

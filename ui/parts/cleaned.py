@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.audio.clean import STRENGTHS
+from core.jobs.args import CleanArgs
 from core.records import ClipFilter, Source
 from core.sources.recordings import choose_sound, start_clean
 from core.workspace import Project
@@ -48,7 +49,7 @@ def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:
     """Answer the buttons of `cleaned_part`; False if ``do`` is not one of them."""
     action, _, value = do.partition("-")
     if action == "clean" and value in STRENGTHS:
-        start_clean(project, source_id, value)
+        start_clean(project, CleanArgs(source_id=source_id, strength=value))
     elif action == "use" and value in ("original", "cleaned"):
         choose_sound(project, source_id, value)
     else:

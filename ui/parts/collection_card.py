@@ -32,7 +32,7 @@ def collection_cards(t: Translator, project: Project, busy: str = "") -> str:
 def act_on_collection(page: Page, project: Project, evt: Any, note: str) -> bool:
     """Answer a card: ``bring-in``, ``put-away``, ``look-again``, and what is said of a list; False for others."""
     if evt.do == "bring-in":
-        held.bring_in(project, evt.id, note, max_hours=page.settings.max_source_hours)
+        held.bring_in(project, evt.id, page.wish(note))
     elif evt.do == "put-away":
         held.put_away(project, evt.id)
     elif evt.do == "look-again":

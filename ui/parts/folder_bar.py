@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.jobs.args import ImportArgs
 from core.workspace import Project
 from ui import html
 from ui.i18n import Translator
@@ -13,8 +14,7 @@ def folder_bar(t: Translator, project: Project, busy: str = "") -> str:
     Whoever sees the page may read the folders: it is served to this computer alone, or behind a password.
     """
     # Once a folder was taken the field is a new one, and empty.
-    imports = (job for job in project.all_jobs() if job.spec()["arguments"].get("folders"))
-    key = next((job.id for job in imports), "")
+    key = next((job.id for job, args in project.jobs_of(ImportArgs) if args.folders), "")
     form = (
         f'<form data-key="folder{html.e(key)}" data-do="folder"><label class="vw-field">'
         f"<span>{html.e(t('sources.folder'))}</span>"

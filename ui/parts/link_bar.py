@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.jobs.args import ImportArgs, JobArgs, ListLinkArgs
 from core.sources.link_cookies import MOST_LETTERS, cookies_kept, forget_cookies, keep_cookies
 from core.sources.link_list import start_list
 from core.sources.link_options import QUALITIES, read_options
@@ -26,9 +27,8 @@ def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:
     """The form; ``style`` is its button's, ``busy`` says that nothing can be added now."""
     t = page.t
     label = html.e(t("sources.link"))
-    jobs = (job for job in project.all_jobs() if job.spec()["kind"] in ("import_sources", "list_link"))
     # Once a link was taken the fields are new ones, and empty.
-    last_job_id = next((job.id for job in jobs if _is_link(job.spec())), "")
+    last_job_id = next((job.id for job in project.all_jobs() if _is_link(job.spec().args)), "")
     return (
         f'<form data-key="link{html.e(last_job_id)}" data-do="link"><div class="vw-row vw-linkbar">'
         f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
@@ -40,17 +40,9 @@ def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:
 
 def act_on_link(page: Page, project: Project, evt: Any, note: str) -> bool:
     """Answer the form and its buttons; False if ``evt.do`` is not one of them."""
-    limits = page.settings
     if evt.do == "link":
         fields = json.loads(evt.value)
-        follow(
-            project,
-            fields["link"],
-            read_options(fields),
-            note,
-            max_hours=limits.max_source_hours,
-            max_mb=limits.max_upload_mb,
-        )
+        follow(project, fields["link"], page.wish(note).having(link=read_options(fields)))
     elif evt.do == "list":
         start_list(project, evt.id)
     elif evt.do == "cookies":
@@ -62,8 +54,8 @@ def act_on_link(page: Page, project: Project, evt: Any, note: str) -> bool:
     return True
 
 
-def _is_link(spec: dict[str, Any]) -> bool:
-    return spec["kind"] == "list_link" or bool(spec["arguments"].get("urls"))
+def _is_link(args: JobArgs) -> bool:
+    return isinstance(args, ListLinkArgs) or (isinstance(args, ImportArgs) and bool(args.urls))
 
 
 def _settings(page: Page, project: Project) -> str:

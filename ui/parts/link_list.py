@@ -10,8 +10,7 @@ import gradio as gr
 
 from core.damage import DamagedFile
 from core.jobs.job import Job
-from core.sources.link_list import Entry, Listing, close_list, listing_of, open_list
-from core.sources.link_options import LinkOptions
+from core.sources.link_list import Entry, Listing, close_list, listing_of, open_list, options_of
 from core.sources.link_start import add_chosen
 from core.workspace import Project
 from ui import html
@@ -77,10 +76,7 @@ def act_on_list(page: Page, project: Project, evt: Any, note: str) -> bool:
     """Answer the list's buttons; False if ``evt.do`` is not one of them."""
     if evt.do == "add-listed":
         numbers = [int(name[1:]) for name in json.loads(evt.value) if name[:1] == "e" and name[1:].isdigit()]
-        limits = page.settings
-        add_chosen(
-            project, evt.id, numbers, note, max_hours=limits.max_source_hours, max_mb=limits.max_upload_mb
-        )  # fmt: skip
+        add_chosen(project, evt.id, numbers, page.wish(note))
     elif evt.do == "close-list":
         close_list(project, evt.id)
     else:
@@ -112,7 +108,7 @@ def _summary(t: Translator, listing: Listing) -> str:
 
 def _options_line(t: Translator, job: Job) -> str:
     """What was chosen for each of them, if that is not the usual."""
-    options = LinkOptions.of(job.spec()["arguments"].get("link", {}))
+    options = options_of(job)
     parts = []
     if options.is_part:
         end = t.clock(options.end_s) if options.end_s is not None else t("link.to_the_end")

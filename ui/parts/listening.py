@@ -7,7 +7,7 @@ from core.listening.ranking import Ranking
 from ui import html
 from ui.audio_routes import audio_url
 from ui.i18n import Translator
-from ui.parts.training_view import step_name
+from ui.parts.training_view import voice_name
 
 SIDES = (("left", "A", "1"), ("right", "B", "2"))
 
@@ -27,8 +27,9 @@ def _player(t: Translator, slug: str, pair: Pair, side: str, letter: str, key: s
     sound = pair.left if side == "left" else pair.right
     name, style = "", ""
     if shown is not None:
-        label = shown.left_label if side == "left" else shown.right_label
-        name = f'<div class="vw-name">{html.e(voice_name(t, label))}</div>'
+        left = side == "left"
+        told = voice_name(t, *((shown.left_title, shown.left) if left else (shown.right_title, shown.right)))
+        name = f'<div class="vw-name">{html.e(told)}</div>'
         style = " won" if shown.winner == side else ""
     url = audio_url(slug, "pair", sound)
     title = html.e(t("listen.player", letter=letter))
@@ -54,12 +55,6 @@ def _after(t: Translator) -> str:
     )
 
 
-def voice_name(t: Translator, label: str) -> str:
-    """``Run · 20`` as a person says it."""
-    run, _, step = label.rpartition(" · ")
-    return f"{run} · {step_name(t, int(step))}" if run and step.isdigit() else label
-
-
 def ranking_view(t: Translator, ranking: Ranking) -> str:
     """The table of wins; empty before the first vote."""
     if not ranking.votes:
@@ -67,8 +62,8 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
     names = ("voice", "wins", "losses", "ties", "share")
     head = "".join(f"<th>{html.e(t(f'listen.col_{name}'))}</th>" for name in names)
     rows = "".join(
-        f"<tr><td>{html.e(voice_name(t, row.label))}</td><td>{t.number(row.wins)}</td><td>{t.number(row.losses)}</td>"
-        f"<td>{t.number(row.ties)}</td><td>{_share(t, row.share)}</td></tr>"
+        f"<tr><td>{html.e(voice_name(t, row.title, row.checkpoint))}</td><td>{t.number(row.wins)}</td>"
+        f"<td>{t.number(row.losses)}</td><td>{t.number(row.ties)}</td><td>{_share(t, row.share)}</td></tr>"
         for row in ranking.rows
     )
     done = t("listen.compared", done=t.number(ranking.compared), total=t.number(ranking.pairs))

@@ -11,7 +11,7 @@ from core.workspace import Project
 from ui import html
 from ui.audio_routes import audio_url, download_url
 from ui.i18n import Translator
-from ui.parts.listening import voice_name
+from ui.parts.training_view import voice_name
 
 
 def take_cards(t: Translator, project: Project, takes: Sequence[Take]) -> str:
@@ -23,7 +23,11 @@ def take_cards(t: Translator, project: Project, takes: Sequence[Take]) -> str:
 
 def _take(t: Translator, project: Project, take: Take) -> str:
     url = audio_url(project.slug, "take", take.id)
-    facts = [voice_name(t, take.voice), t.get(f"languages.{take.language}", take.language), t.length(take.seconds)]
+    facts = [
+        voice_name(t, take.voice, take.checkpoint),
+        t.get(f"languages.{take.language}", take.language),
+        t.length(take.seconds),
+    ]
     facts += [t("speak.seed_fact", seed=take.seed), t.moment(take.at)]
     save = _download(url, f"{take.id}.wav", t("speak.download"))
     drop = html.action(t("speak.delete"), "delete-take", take.id, style="quiet", confirm=t("speak.delete_sure"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from core.checkpoint_ref import CheckpointRef
 from core.engines.options import MOST_STEPS
 from core.errors import UserError
 from core.training.run import Run, RunView, resume
@@ -35,7 +36,7 @@ def controls(t: Translator, view: RunView) -> str:
 
 def offer(t: Translator, view: RunView, step: int) -> str:
     """The button beside the remark that stopping costs nothing."""
-    return html.action(t("train.stop_keep", step=t.number(step)), "keep", f"{view.job.id}:{step}")
+    return html.action(t("train.stop_keep", step=t.number(step)), "keep", CheckpointRef(view.job.id, step).name)
 
 
 def act_on_run(project: Project, evt: Any) -> bool:
@@ -51,9 +52,9 @@ def act_on_run(project: Project, evt: Any) -> bool:
     elif evt.do == "steps":
         Run(project, evt.id).change_steps(_typed(evt.value))
     elif evt.do == "keep":
-        run_id, _, step = evt.id.rpartition(":")
-        run = Run(project, run_id)
-        run.keep(int(step))
+        checkpoint = CheckpointRef.parse(evt.id)
+        run = Run(project, checkpoint.run_id)
+        run.keep(checkpoint.step)
         run.stop()
     else:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import info
 from core.training.boards import FOLDER
 from core.training.commentary import best_checkpoint, remarks
@@ -140,6 +141,11 @@ def _sample(t: Translator, project: Project, run: Run, view: RunView, one: Sampl
     url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
     label = f"{name}: {one.text}"
     return f'<div data-key="{one.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'
+
+
+def voice_name(t: Translator, title: str, checkpoint: CheckpointRef | None) -> str:
+    """A run's title with what a person calls its checkpoint; of a base its label alone."""
+    return f"{title} · {step_name(t, checkpoint.step)}" if checkpoint else title
 
 
 def step_name(t: Translator, step: int) -> str:

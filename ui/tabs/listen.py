@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.listening.candidates import candidates, sentences
 from core.listening.pairs import CHOICES, Pair, next_pair, pair, reveal, undo, vote
@@ -14,7 +15,8 @@ from ui.i18n import Translator
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.choice import select
-from ui.parts.listening import pair_view, ranking_view, voice_name
+from ui.parts.listening import pair_view, ranking_view
+from ui.parts.training_view import voice_name
 
 
 def build(page: Page) -> Tab:
@@ -58,7 +60,16 @@ def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
     view = view_of(query)
     number = view.get("sentence", "")
     chosen = int(number) if number.isdigit() else None
-    return next_pair(project, left=view.get("a", ""), right=view.get("b", ""), sentence=chosen, fresh=fresh)
+    left, right = _checkpoint(view.get("a", "")), _checkpoint(view.get("b", ""))
+    return next_pair(project, left, right, chosen, fresh=fresh)
+
+
+def _checkpoint(name: str) -> CheckpointRef | None:
+    """The checkpoint that the address names; None where it names none."""
+    try:
+        return CheckpointRef.parse(name)
+    except ValueError:
+        return None
 
 
 def _pair(page: Page, project: Project, query: str) -> str:
@@ -74,9 +85,11 @@ def _choose(t: Translator, project: Project, query: str) -> str:
     """Two checkpoints and a sentence of one's own choice; which of them is A stays hidden."""
     view = view_of(query)
     a, b = view.get("a", ""), view.get("b", "")
-    voices = [("", t("listen.any"))] + [(one.name, voice_name(t, one.label)) for one in candidates(project)]
+    voices = [("", t("listen.any"))] + [
+        (one.checkpoint.name, voice_name(t, one.run_title, one.checkpoint)) for one in candidates(project)
+    ]
     said = [("", t("listen.any_sentence"))] + [
-        (str(one.number), f"{one.number + 1}. {one.text}") for one in sentences(project, a, b)
+        (str(one.number), f"{one.number + 1}. {one.text}") for one in sentences(project, _checkpoint(a), _checkpoint(b))
     ]
     lists = (
         select(t("listen.one"), "a", voices, a, clears="judged")

@@ -66,17 +66,14 @@ def build(page: Page) -> Tab:
 
     def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:
-            found, limits = [Path(path) for path in paths or []], page.settings
-            hours, mb = limits.max_source_hours, limits.max_upload_mb
-            for error in held.receive(project, found, note, max_hours=hours, max_mb=mb):
+            for error in held.receive(project, [Path(path) for path in paths or []], page.wish(note)):
                 # Said here, so that the files do not stay in the field as if they had been added.
                 gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
         return {files: None}
 
     def recorded(project: Project | None, path: str | None, note: str) -> Updates:
         if project and path:
-            named, limits = [(Path(path), t("sources.spoken_title"))], page.settings
-            recordings.add(project, named, [], note, max_hours=limits.max_source_hours, max_mb=limits.max_upload_mb)
+            recordings.add(project, page.wish(note).having(files=[(path, t("sources.spoken_title"))]))
         return {spoken: None}
 
     def act(project: Project | None, evt: gr.EventData, note: str) -> Updates | None:

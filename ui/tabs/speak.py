@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
+from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.speech import best_references, exports, remove_take, start_export, start_speak, takes
 from core.voices import VoiceChoice, reference_clips, voice, voices
@@ -88,13 +89,17 @@ def build(page: Page) -> Tab:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         chosen = _chosen(project, query)
-        where = {"base_id": "" if chosen is None or chosen.run_id else chosen.base_id, "device": page.settings.device}
-        run_id, step = (chosen.run_id, chosen.step) if chosen else (None, 0)
+        voice_args = {
+            "checkpoint": chosen and chosen.checkpoint,
+            "base": chosen.base_id if chosen else "",
+            "reference_clip_ids": clips or (),
+            "device": page.settings.device,
+        }
         if evt.do == "speak":
-            language = _language(project, query)
-            start_speak(project, said, language, run_id, step, clips or None, int(chance or 0), **where)
+            language, number = _language(project, query), int(chance or 0)
+            start_speak(project, SynthesizeArgs(**voice_args, text=said, language=language, seed=number))
         elif evt.do == "export":
-            start_export(project, run_id, step, title, clips or None, **where)
+            start_export(project, ExportArgs(**voice_args, name=title))
             return {name: ""}
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
@@ -141,7 +146,7 @@ def _setup(t: Translator, project: Project, query: str) -> str:
 
 
 def _name(t: Translator, one: VoiceChoice) -> str:
-    return f"{one.title} · {step_name(t, one.step)}"
+    return f"{one.title} · {step_name(t, one.checkpoint.step if one.checkpoint else 0)}"
 
 
 def _about_export(t: Translator, package: str) -> str:

@@ -295,5 +295,5 @@ def _blocked(t: Translator, project: Project, holder: dict[str, Any]) -> str:
     for job in project.all_jobs():
         if job.alive() and str(job.path) != holder.get("path") and job.read().status != "waiting":
             spec = job.spec()
-            return t("job.in_the_way", job=t.job_name(spec["kind"], spec.get("title", "")))
+            return t("job.in_the_way", job=t.job_name(spec.kind, spec.title))
     return ""

@@ -8,6 +8,7 @@ import gradio as gr
 
 from core import review
 from core.engines.registry import languages
+from core.jobs.args import TranscribeArgs
 from core.jobs.job import JobView
 from core.records import ClipFilter, Totals
 from core.transcription import registry
@@ -55,18 +56,18 @@ def build(page: Page) -> Tab:
         spoken = language or project.info.language
         quality, _, check = evt.id.partition(" ")
         chosen = (model or "").strip() or registry.choose(quality, spoken)
-        start_transcribe(
-            project,
-            chosen,
-            language,
-            engine,
-            bool(again),
-            page.settings.device,
-            prompt,
+        args = TranscribeArgs(
+            model=chosen,
+            language=language,
+            engine=engine,
+            again=bool(again),
+            device=page.settings.device,
+            prompt=prompt,
             second=registry.second_choice(page.workspace, chosen, spoken).id if check else "",
             words=bool(words),
             measure=bool(measure),
         )
+        start_transcribe(project, args)
 
     page.on(panel.act, act, settings, [])
     page.on(below.act, act, settings, [])

@@ -1,0 +1,286 @@
+"""What each job is told: one model a job, shared by what starts it, ``job.json``, and the task.
+
+Defaults stand here alone. What was stored is read with `stored`: keys that only another version knows are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+
+from core.audio.options import SegmentOptions
+from core.checkpoint_ref import CheckpointName, named
+
+A = TypeVar("A", bound="_Model")
+_STORED = object()  # the validation context of what was read from a disk
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, raw: Any, about: ValidationInfo) -> Any:
+        """What is said: None is as a field that nobody has touched, and of a job that was stored other names pass."""
+        if not isinstance(raw, Mapping):
+            return raw
+        every = about.context is not _STORED or cls.model_config["extra"] == "allow"
+        return {name: value for name, value in raw.items() if value is not None and (every or name in cls.model_fields)}
+
+    def having(self: A, **changed: Any) -> A:
+        """A checked copy with some fields changed."""
+        return type(self)(**{**dict(self), **changed})
+
+
+class JobArgs(_Model):
+    """What any job is told. ``kind`` is the task's module in `core.tasks`."""
+
+    kind: ClassVar[str] = ""
+
+
+class OtherArgs(JobArgs):
+    """Of a job whose kind this version does not know: as they stand in its ``job.json``."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class LinkOptions(_Model):
+    """Choices for the links of one import. ``max_minutes`` 0: as long as the settings allow.
+
+    ``start_s`` and ``end_s`` are the part that becomes the recording, None being the end. ``subtitles`` says whether
+    the video's own are taken as the texts of its words.
+    """
+
+    start_s: float = 0.0
+    end_s: float | None = None
+    quality: str = "best"
+    max_minutes: float = 0.0
+    subtitles: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part is wanted."""
+        return self.start_s > 0 or self.end_s is not None
+
+    def part_of(self, length_s: float) -> float:
+        """How many seconds of a video of this length are wanted."""
+        return max(0.0, min(length_s, length_s if self.end_s is None else self.end_s) - self.start_s)
+
+
+class ImportArgs(JobArgs):
+    """Recordings to add. Its fields beside files, folders and urls are what a person wishes of all of them.
+
+    Args:
+        files: each where it lies and what the person calls it; they are moved away from there.
+        folders: of this computer, with sounds and their texts (see `core.sources.datasets`); they are left alone.
+        urls: addresses of videos.
+        rights: the person's note on why they may use them.
+        max_hours: longer recordings are refused.
+        max_mb: larger downloads are refused.
+        link: what is wanted of the addresses: a part, the quality, subtitles.
+        titles: what is behind an address, where that is known.
+        choices: which column of a data set's list is the text, by the list's name (see `core.sources.datasets`).
+    """
+
+    kind = "import_sources"
+    files: tuple[tuple[Path, str], ...] = ()
+    folders: tuple[Path, ...] = ()
+    urls: tuple[str, ...] = ()
+    rights: str = ""
+    max_hours: float = 24.0
+    max_mb: int = 4096
+    link: LinkOptions = LinkOptions()
+    titles: dict[str, str] = {}
+    choices: dict[str, int] = {}
+
+
+class ListLinkArgs(JobArgs):
+    """A playlist or channel to be read; ``link`` is kept for what will be chosen of it."""
+
+    kind = "list_link"
+    url: str
+    link: LinkOptions = LinkOptions()
+
+
+class ScanCollectionArgs(JobArgs):
+    """A data set that waits, by its id."""
+
+    kind = "scan_collection"
+    held: str
+
+
+class CleanArgs(JobArgs):
+    """A recording to be cleaned of its steady noise."""
+
+    kind = "clean"
+    source_id: str
+    strength: Literal["gentle", "strong"] = "gentle"
+
+
+class SegmentArgs(JobArgs):
+    """Recordings to be cut into clips; None is all, and the options that its engine wants."""
+
+    kind = "segment"
+    source_ids: tuple[str, ...] | None = None
+    options: SegmentOptions | None = None
+
+    @field_validator("options", mode="wrap")
+    @classmethod
+    def _within_limits(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, about: ValidationInfo
+    ) -> SegmentOptions | None:
+        """Those of another version that are beyond today's limits give way to the usual ones."""
+        try:
+            options: SegmentOptions | None = check(value)
+        except ValidationError:
+            if about.context is not _STORED or not isinstance(value, dict):
+                raise
+            options = None
+        return options
+
+
+class TranscribeArgs(JobArgs):
+    """Clips to be transcribed.
+
+    Args:
+        model: ``builtin:tiny.en``, a name such as ``small``, or a path (see `core.transcription.registry.models`).
+        language: code of the voice engine; empty takes the project's, ``auto`` lets the model find it out.
+        engine: one of `core.transcription.registry.engines`; empty chooses by model and machine.
+        again: hear all clips again, not only those not heard yet. Texts corrected or approved by hand stay.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        prompt: names and words that are to be spelled right.
+        beam_size: how many readings are followed at a time; 1 is fastest.
+        second: a second model that hears the clips as well, so that what the two hear differently is found; empty
+            for none.
+        second_engine: as ``engine``, of the second model.
+        words: also find out when each word is said.
+        measure: also measure how the clips sound, where that was not done yet.
+    """
+
+    kind = "transcribe"
+    model: str
+    language: str = ""
+    engine: str = ""
+    again: bool = False
+    device: str = "auto"
+    prompt: str = ""
+    beam_size: int = 5
+    second: str = ""
+    second_engine: str = ""
+    words: bool = True
+    measure: bool = True
+
+
+class MeasureArgs(JobArgs):
+    """All clips that lack a measure."""
+
+    kind = "measure"
+
+
+class DownloadBaseArgs(JobArgs):
+    """A base model to be fetched; ``hub`` is the server it comes from."""
+
+    kind = "download_base"
+    base_id: str
+    hub: str
+
+
+class TrainArgs(JobArgs):
+    """A run to be trained; its settings stand in ``config.yaml`` beside.
+
+    Args:
+        dataset: id of a frozen dataset.
+        base: id or folder of a base model.
+        preset: where the settings came from.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        project: the project's folder when the run was begun; trackers go on knowing the run by it.
+    """
+
+    kind = "train"
+    dataset: str = Field(pattern=r"^[^/]*$")
+    base: str
+    preset: str = ""
+    device: str = "auto"
+    project: str = ""
+
+
+class VoiceArgs(JobArgs):
+    """A voice and what it says. What is left empty is filled in by who starts the job.
+
+    Args:
+        checkpoint: what speaks; None is the base itself.
+        base: id or folder of the base model: the run's, or that of `core.speech.default_base`.
+        voice: what a person calls it: the run's title, or the base's label.
+        reference_clip_ids: clips that show the voice; the run's own references, or the best clips, by default.
+        text: what is said.
+        language: of the text; the project's by default.
+        seed: of the random choices; the same seed says the same again.
+        device: ``auto``, ``cuda`` or ``cpu``.
+    """
+
+    checkpoint: CheckpointName | None = None
+    base: str = ""
+    voice: str = ""
+    reference_clip_ids: tuple[str, ...] = ()
+    text: str = ""
+    language: str = ""
+    seed: int = 0
+    device: str = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_run_and_step(cls, raw: Any, about: ValidationInfo) -> Any:
+        return named(raw) if about.context is _STORED and isinstance(raw, dict) else raw
+
+
+class SynthesizeArgs(VoiceArgs):
+    """A text to be spoken. ``settings`` are the engine's, such as temperature and speed; its own by default."""
+
+    kind = "synthesize"
+    settings: dict[str, float] = {}
+
+
+class ExportArgs(VoiceArgs):
+    """A voice to be written as ``exports/<folder>`` with a sample that says ``text``; ``name`` is the project's by
+    default."""
+
+    kind = "export"
+    name: str = ""
+    folder: str = ""
+
+
+class DemoArgs(JobArgs):
+    """The demo; ``device`` is what it trains on."""
+
+    kind = "demo"
+    device: str = "auto"
+
+
+_KINDS: dict[str, type[JobArgs]] = {
+    model.kind: model
+    for model in (
+        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, CleanArgs, SegmentArgs, TranscribeArgs, MeasureArgs),
+        *(DownloadBaseArgs, TrainArgs, SynthesizeArgs, ExportArgs, DemoArgs),
+    )
+}
+
+
+def stored(kind: str, raw: object) -> JobArgs:
+    """Arguments that were written by any version.
+
+    Raises:
+        ValidationError: a value is missing, or of another kind than it should be.
+    """
+    return _KINDS.get(kind, OtherArgs).model_validate(raw, context=_STORED)
