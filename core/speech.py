@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from core.checkpoint_ref import CheckpointName, CheckpointRef, named
 from core.damage import Count, DamagedFile, Finite, UnixTime, read_all, read_record, reading
-from core.engines.registry import bases, language_code
+from core.dataset.freeze import frozen_texts
+from core.engines.base import ReferenceClip
+from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug, subfolders
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
@@ -22,9 +24,6 @@ from core.training.run import Run
 from core.workspace import Project
 
 V = TypeVar("V", bound=VoiceArgs)
-REFERENCES = 3
-REFERENCE_S = (4.0, 10.0)  # long enough to know a voice by, short enough to be one breath
-_WANTED_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -58,16 +57,20 @@ class Export:
     manifest: dict[str, Any]
 
 
-def best_references(project: Project, count: int = REFERENCES) -> list[str]:
-    """Ids of the clips that show the voice best: approved, 4 to 10 s long, surely understood, in that order."""
+def best_references(project: Project, count: int = 0) -> list[str]:
+    """Ids of the clips that show the voice best: approved, of the length that suits the engine, surely understood, in
+    that order; as many as suit the engine if ``count`` is 0."""
+    engine = info(project.info.engine)
+    shortest, best, longest = engine.reference_seconds
 
     def rank(clip: Clip) -> tuple[bool, bool, float, float, str]:
-        unfit = not REFERENCE_S[0] <= clip.seconds <= REFERENCE_S[1]
+        unfit = not shortest <= clip.seconds <= longest
         # In whole tenths, so that among equally sure ones the length decides.
         doubt = -round(clip.confidence or 0.0, 1)
-        return clip.status != "approved", unfit, doubt, abs(clip.seconds - _WANTED_S), clip.id
+        return clip.status != "approved", unfit, doubt, abs(clip.seconds - best), clip.id
 
-    return [clip.id for clip in sorted(project.store.clips(ClipFilter("usable")), key=rank)[:count]]
+    usable = project.store.clips(ClipFilter("usable"))
+    return [clip.id for clip in sorted(usable, key=rank)[: count or engine.reference_clips]]
 
 
 def start_speak(project: Project, args: SynthesizeArgs) -> Job:
@@ -125,24 +128,27 @@ def checkpoint_folder(project: Project, checkpoint: CheckpointRef | None) -> Pat
     return Run(project, checkpoint.run_id).checkpoint(checkpoint.step) if checkpoint else None
 
 
-def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> list[Path]:
-    """Where the audio of reference clips lies: in the run's frozen dataset if it is there, else among the clips.
+def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> list[ReferenceClip]:
+    """Reference clips as they lie in the run's frozen dataset if they are there, else among the clips.
 
     Raises:
         UserError: ``speak.no_clip``.
     """
-    found = []
+    texts = {clip.id: clip.text for clip in project.store.clips(ClipFilter())}
+    dataset = Run(project, checkpoint.run_id).dataset if checkpoint else None
+    frozen = frozen_texts(dataset) if dataset else {}
+    references = []
     for clip_id in clip_ids:
-        places = [inside(Run(project, checkpoint.run_id).dataset / "wavs", f"{clip_id}.wav")] if checkpoint else []
-        for path in (*places, project.clip_file(clip_id)):
-            if path.is_file():
-                found.append(path)
-                break
-        else:
+        path = inside(dataset / "wavs", f"{clip_id}.wav") if dataset else Path()
+        text = frozen.get(clip_id, "")
+        if not path.is_file():
+            path, text = project.clip_file(clip_id), texts.get(clip_id, "")
+        if not path.is_file():
             raise UserError(
                 "speak.no_clip", "The reference clip {id} is no longer there.", "Choose another one.", id=clip_id
             )
-    return found
+        references.append(ReferenceClip(path, text))
+    return references
 
 
 def _complete(project: Project, args: V) -> V:

@@ -12,6 +12,7 @@ import soundfile
 
 from core import speech
 from core.checkpoint_ref import CheckpointRef
+from core.engines.base import ReferenceClip
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events, worker
@@ -180,10 +181,13 @@ def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project
     wavs = project.datasets / "d1" / "wavs"
     wavs.mkdir(parents=True)
     shutil.copyfile(project.clip_file(clip_ids[3]), wavs / f"{clip_ids[3]}.wav")
+    (wavs.parent / "metadata.csv").write_text(f"{clip_ids[3]}|As it was frozen.|As it was frozen.\n")
 
     base = CheckpointRef("r", 0)
     assert speech._complete(project, SynthesizeArgs(checkpoint=base)).reference_clip_ids == (clip_ids[3],)
-    assert speech.reference_files(project, base, [clip_ids[3]]) == [wavs / f"{clip_ids[3]}.wav"]
+    assert speech.reference_files(project, base, [clip_ids[3]]) == [
+        ReferenceClip(wavs / f"{clip_ids[3]}.wav", "As it was frozen.")
+    ]
     assert speech._sample_text(project, base, "en") == "Said in training."
 
 

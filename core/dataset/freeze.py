@@ -17,10 +17,11 @@ from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
-from core.files import inside, read_json, sha256_file, subfolders, write_atomic, write_json
+from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
 from core.records import Clip
 from core.workspace import Project
 
+_MOST_BYTES = 64 << 20  # of a dataset's texts
 MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as the voice to copy for each
 
 
@@ -122,6 +123,15 @@ def read_report(info: DatasetInfo) -> dict[str, Any]:
     path = info.path / "report.json"
     with reading(path, "dataset", info.path):
         return dict(read_json(path))
+
+
+def frozen_texts(dataset: Path) -> dict[str, str]:
+    """What is said in the clips of a frozen dataset, by clip id; empty if it is there no longer."""
+    try:
+        lines = read_text(dataset / "metadata.csv", _MOST_BYTES).splitlines()
+    except OSError:
+        return {}
+    return {fields[0]: fields[1] for fields in (line.split("|") for line in lines) if len(fields) > 1}
 
 
 def is_current(info: DatasetInfo, now: Report) -> bool:

@@ -36,6 +36,8 @@ class EngineInfo:
 
     ``sample_rate`` is of what it speaks, ``clip_rate`` of the clips it learns from, both in Hz. ``clip_seconds`` are
     the shortest and the longest clip it can learn from, ``cut_seconds`` what recordings are best cut into.
+    ``reference_clips`` is how many clips it is best shown of a speaker, ``reference_seconds`` their length: the least,
+    the best, the most.
     ``loss_unit`` is what its losses are the mean over, such as ``code``.
     ``requires`` are packages by the names they are imported by. ``license_note`` says in one English sentence what may
     be done with the model, ``export_package`` which program loads an exported voice.
@@ -49,6 +51,8 @@ class EngineInfo:
     clip_rate: int
     clip_seconds: tuple[float, float]
     cut_seconds: tuple[float, float]
+    reference_clips: int
+    reference_seconds: tuple[float, float, float]
     loss_unit: str
     requires: tuple[str, ...]
     license_note: str
@@ -165,6 +169,14 @@ class Features(Protocol):
     def language(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class ReferenceClip:
+    """A recording of a speaker, and what is said in it; empty if nobody knows."""
+
+    path: Path
+    text: str = ""
+
+
 Config = TypeVar("Config", bound=TrainConfig)
 Prepared = TypeVar("Prepared", bound=Features)
 Reference = TypeVar("Reference")
@@ -178,7 +190,7 @@ class Voice(ABC, Generic[Reference]):
     """Whether several texts said at once take little longer than one."""
 
     @abstractmethod
-    def condition(self, reference_wavs: Sequence[Path]) -> Reference:
+    def condition(self, references: Sequence[ReferenceClip]) -> Reference:
         """Listen to a speaker once, for all that will be said.
 
         Raises:
@@ -380,7 +392,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
         folder: Path,
         *,
         name: str,
-        reference_wavs: Sequence[Path],
+        references: Sequence[ReferenceClip],
         text: str,
         language: str,
         seed: int = 0,
@@ -398,7 +410,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
             checkpoint: None, or that of step 0, exports the base with the new speaker.
             folder: where to; must not exist.
             name: of the speaker.
-            reference_wavs: recordings of the speaker.
+            references: recordings of the speaker.
             text: what the sample says.
             language: of the sample.
             seed: of the sample.

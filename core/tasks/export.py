@@ -50,7 +50,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         checkpoint_folder(project, args.checkpoint),
         target,
         name=args.name,
-        reference_wavs=reference_files(project, args.checkpoint, args.reference_clip_ids),
+        references=reference_files(project, args.checkpoint, args.reference_clip_ids),
         text=args.text,
         language=args.language,
         seed=args.seed,

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import Engine, Features, TrainSession
+from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
-from core.engines.registry import get_engine
+from core.engines.registry import get_engine, info
 from core.files import write_json
 from core.hardware import out_of_memory
 from core.jobs import events
@@ -226,11 +226,13 @@ def _speaker(
     """Fix the sentences and references when a run begins, and listen to the references once."""
 
     def choose() -> Sentences:
-        heard = references([(clip.id, clip.seconds) for clip in features.train])
+        heard = references([(clip.id, clip.seconds) for clip in features.train], info(engine))
         texts = held_out(features.language, [clip.text for clip in features.val], config.sample_sentences, engine)
         return Sentences(tuple(texts), features.language, heard, config.seed)
 
     reporter.progress("conditioning", 0, 1)
     sentences = Sentences.frozen(run_folder, choose)
-    conditioning = session.voice().condition([dataset / "wavs" / f"{clip_id}.wav" for clip_id in sentences.references])
+    texts = {clip.id: clip.text for clip in features.train}
+    heard = [ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, "")) for id_ in sentences.references]
+    conditioning = session.voice().condition(heard)
     return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.audio.samples import Samples, write_wav
 from core.checkpoint_ref import step_folder
-from core.engines.base import ShouldStop, Voice
+from core.engines.base import EngineInfo, ShouldStop, Voice
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
@@ -161,7 +161,7 @@ class SampleSpeaker:
         self.reporter.progress("samples", done, total, self._text(number), eta_s=left_s)
 
 
-def references(clips: Sequence[tuple[str, float]], most: int = 3, wanted_s: float = 8.0) -> tuple[str, ...]:
-    """Ids of up to ``most`` clips, given as ``(id, seconds)``, whose length is nearest to what conditioning likes."""
-    ordered = sorted(clips, key=lambda clip: (abs(clip[1] - wanted_s), clip[0]))
-    return tuple(clip_id for clip_id, _ in ordered[:most])
+def references(clips: Sequence[tuple[str, float]], engine: EngineInfo) -> tuple[str, ...]:
+    """Ids of as many clips, given as ``(id, seconds)``, as suit an engine, of nearly the best length for it."""
+    ordered = sorted(clips, key=lambda clip: (abs(clip[1] - engine.reference_seconds[1]), clip[0]))
+    return tuple(clip_id for clip_id, _ in ordered[: engine.reference_clips])

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from core.engines.base import ReferenceClip
 from core.engines.xtts import export as exporting
 from core.engines.xtts import lora, model
 from core.engines.xtts.voice import Conditioning, load_voice
@@ -29,7 +30,9 @@ def adapter(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(starter: Path, adapter: Path, references: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("exports") / "anna"
     before = hashes(starter)
     exporting.export(
@@ -37,7 +40,7 @@ def exported(starter: Path, adapter: Path, references: list[Path], tmp_path_fact
         adapter,
         folder,
         name="Anna",
-        reference_wavs=references,
+        references=references,
         text=SENTENCE,
         language="en",
         seed=4,
@@ -49,7 +52,7 @@ def exported(starter: Path, adapter: Path, references: list[Path], tmp_path_fact
 
 
 def test_plain_coqui_says_what_the_checkpoint_says_and_not_what_the_base_says(
-    starter: Path, adapter: Path, exported: Path, references: list[Path]
+    starter: Path, adapter: Path, exported: Path, references: list[ReferenceClip]
 ) -> None:
     app = load_voice(starter, adapter, "cpu")
     heard = app.condition(references)
@@ -75,7 +78,9 @@ def test_keys_and_untouched_weights_are_exactly_the_bases(starter: Path, exporte
         assert (exported / name).read_bytes() == (starter / name).read_bytes()
 
 
-def test_the_new_speaker_stands_beside_the_bases(starter: Path, exported: Path, references: list[Path]) -> None:
+def test_the_new_speaker_stands_beside_the_bases(
+    starter: Path, exported: Path, references: list[ReferenceClip]
+) -> None:
     speakers = model.load_speakers(exported)
     assert list(speakers) == [*model.load_speakers(starter), "Anna"]
     heard = load_voice(starter, device="cpu").condition(references)
@@ -126,7 +131,9 @@ def test_an_export_is_a_base_to_speak_from(exported: Path) -> None:
     np.testing.assert_allclose(samples, sample, atol=2e-4)
 
 
-def test_step_0_exports_the_base_with_the_speaker(starter: Path, references: list[Path], tmp_path: Path) -> None:
+def test_step_0_exports_the_base_with_the_speaker(
+    starter: Path, references: list[ReferenceClip], tmp_path: Path
+) -> None:
     (tmp_path / "step-000000").mkdir()
     (tmp_path / "step-000000" / "adapter.json").write_text('{"step": 0, "base": true}')
     exporting.export(
@@ -134,7 +141,7 @@ def test_step_0_exports_the_base_with_the_speaker(starter: Path, references: lis
         tmp_path / "step-000000",
         tmp_path / "out",
         name="Anna",
-        reference_wavs=references[:1],
+        references=references[:1],
         text=SENTENCE,
         language="en",
         device="cpu",
@@ -143,14 +150,16 @@ def test_step_0_exports_the_base_with_the_speaker(starter: Path, references: lis
     assert all(torch.equal(value, voice[name]) for name, value in model.base_state(starter).items())
 
 
-def attempt(starter: Path, adapter: Path, references: list[Path], folder: Path, **options: Any) -> dict[str, Any]:
-    fixed: dict[str, Any] = {"name": "Anna", "reference_wavs": references, "language": "en", "device": "cpu"}
+def attempt(
+    starter: Path, adapter: Path, references: list[ReferenceClip], folder: Path, **options: Any
+) -> dict[str, Any]:
+    fixed: dict[str, Any] = {"name": "Anna", "references": references, "language": "en", "device": "cpu"}
     return exporting.export(starter, adapter, folder, **{"text": SENTENCE, **fixed, **options})
 
 
 @pytest.mark.parametrize("stage", ["load_base", "merge", "verify"])
 def test_stopped_on_the_way_it_leaves_nothing(
-    starter: Path, adapter: Path, references: list[Path], tmp_path: Path, stage: str
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path: Path, stage: str
 ) -> None:
     def stop_at(reached: str) -> None:
         if reached == stage:
@@ -162,7 +171,7 @@ def test_stopped_on_the_way_it_leaves_nothing(
 
 
 def test_stopped_after_the_proof_it_leaves_nothing(
-    starter: Path, adapter: Path, references: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached: list[str] = []
     real = exporting._describe
@@ -178,7 +187,7 @@ def test_stopped_after_the_proof_it_leaves_nothing(
 
 
 def test_of_a_text_too_long_to_be_said_at_once_the_first_part_is_the_sample(
-    starter: Path, adapter: Path, references: list[Path], tmp_path: Path
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path: Path
 ) -> None:
     folder = tmp_path / "exports" / "anna"
     manifest = attempt(starter, adapter, references, folder, text=" ".join([SENTENCE] * 8))
@@ -188,7 +197,7 @@ def test_of_a_text_too_long_to_be_said_at_once_the_first_part_is_the_sample(
 
 
 def test_a_voice_that_does_not_sound_like_its_checkpoint_is_not_kept(
-    starter: Path, adapter: Path, references: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "merged_weights", lambda xtts: {})
     with pytest.raises(UserError) as caught:
@@ -198,7 +207,7 @@ def test_a_voice_that_does_not_sound_like_its_checkpoint_is_not_kept(
 
 
 def test_a_voice_that_does_not_load_is_not_kept(
-    starter: Path, adapter: Path, references: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    starter: Path, adapter: Path, references: list[ReferenceClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = exporting.base_state
     monkeypatch.setattr(exporting, "base_state", lambda base: dict(list(full(base).items())[:-1]))

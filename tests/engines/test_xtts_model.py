@@ -10,6 +10,7 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
+from core.engines.base import ReferenceClip
 from core.engines.xtts import lora, model
 from core.engines.xtts.starter import make_starter
 from core.errors import UserError
@@ -173,11 +174,11 @@ def test_the_dvae_is_loaded_at_any_size(starter: Path, tmp_path: Path) -> None:
     assert torch.equal(model.load_dvae(folder).get_codebook_indices(mels), big.eval().get_codebook_indices(mels))
 
 
-def test_the_starters_dvae_tells_sounds_apart(starter: Path, references: list[Path]) -> None:
+def test_the_starters_dvae_tells_sounds_apart(starter: Path, references: list[ReferenceClip]) -> None:
     import soundfile
     from TTS.tts.layers.tortoise.arch_utils import TorchMelSpectrogram
 
-    samples, rate = soundfile.read(references[0], dtype="float32")
+    samples, rate = soundfile.read(references[0].path, dtype="float32")
     mels = TorchMelSpectrogram(mel_norm_file=str(starter / "mel_stats.pth"), sampling_rate=rate)(
         torch.from_numpy(samples)[None]
     )

@@ -11,6 +11,7 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
+from core.engines.base import ReferenceClip
 from core.engines.xtts import decode, lora, model
 from core.engines.xtts.text import pieces
 from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
@@ -41,10 +42,10 @@ def speaker(starter: Path) -> Conditioning:
     return Conditioning(**model.load_speakers(starter)["Noise One"])
 
 
-def test_conditioning_equals_coquis_own(voice: XttsVoice, plain: Xtts, references: list[Path]) -> None:
+def test_conditioning_equals_coquis_own(voice: XttsVoice, plain: Xtts, references: list[ReferenceClip]) -> None:
     config = plain.config
     latents, embedding = plain.get_conditioning_latents(
-        [str(path) for path in references],
+        [str(reference.path) for reference in references],
         max_ref_length=config.max_ref_len,
         gpt_cond_len=config.gpt_cond_len,
         gpt_cond_chunk_len=config.gpt_cond_chunk_len,
@@ -83,8 +84,11 @@ def test_the_seed_decides_and_the_process_keeps_its_own_chance(voice: XttsVoice,
     assert other.shape != first.shape or np.abs(other - first).max() > 1e-3
 
 
-def test_the_reference_decides_too(voice: XttsVoice, references: list[Path]) -> None:
-    first, second = (voice.speak(SENTENCE, "en", [path], seed=1, max_seconds=0.3)[0] for path in references)
+def test_the_reference_decides_too(voice: XttsVoice, references: list[ReferenceClip]) -> None:
+    first, second = (
+        voice.speak(SENTENCE, "en", voice.condition([reference]), seed=1, max_seconds=0.3)[0]
+        for reference in references
+    )
     assert first.shape != second.shape or np.abs(first - second).max() > 1e-3
 
 
@@ -220,7 +224,9 @@ def test_full_memory_is_said_however_it_is_raised(
     assert caught.value.code == "speak.out_of_memory"
 
 
-def test_references_that_cannot_serve_are_named(voice: XttsVoice, tmp_path: Path, references: list[Path]) -> None:
+def test_references_that_cannot_serve_are_named(
+    voice: XttsVoice, tmp_path: Path, references: list[ReferenceClip]
+) -> None:
     import soundfile
 
     with pytest.raises(UserError) as caught:
@@ -228,10 +234,10 @@ def test_references_that_cannot_serve_are_named(voice: XttsVoice, tmp_path: Path
     assert caught.value.code == "speak.no_reference"
     (tmp_path / "letter.wav").write_text("Dear model,")
     with pytest.raises(UserError, match=r"letter\.wav"):
-        voice.condition([references[0], tmp_path / "letter.wav"])
+        voice.condition([references[0], ReferenceClip(tmp_path / "letter.wav")])
     soundfile.write(tmp_path / "blink.wav", np.zeros(1000), 22_050)
     with pytest.raises(UserError, match=r"blink\.wav"):
-        voice.condition([tmp_path / "blink.wav"])
+        voice.condition([ReferenceClip(tmp_path / "blink.wav")])
 
 
 def test_only_a_text_over_the_limit_is_cut(voice: XttsVoice) -> None:

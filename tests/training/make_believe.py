@@ -92,7 +92,7 @@ class MakeBelieve(TrainSession[None], Voice[None]):
     def voice(self) -> MakeBelieve:
         return self
 
-    def condition(self, reference_wavs: Sequence[Path]) -> None:
+    def condition(self, references: Sequence[Any]) -> None:
         return None
 
     def speak(self, text: str, language: str, reference: Any, seed: int, **options: Any) -> tuple[Any, int]:

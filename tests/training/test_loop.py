@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from core.engines.options import TrainConfig
+from core.engines.registry import info
 from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.reporter import Reporter
@@ -341,4 +342,4 @@ def test_time_left_covers_the_whole_run(recorded: Recorded) -> None:
 
 
 def test_references_are_the_clips_nearest_to_a_good_length() -> None:
-    assert references([("a", 2.0), ("b", 9.0), ("c", 7.5), ("d", 11.0)], most=2) == ("c", "b")
+    assert references([("a", 2.0), ("b", 9.5), ("c", 7.5), ("d", 12.0), ("e", 5.0)], info("xtts")) == ("c", "b", "e")

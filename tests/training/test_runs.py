@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.audio.samples import read
+from core.engines.base import ReferenceClip
 from core.errors import Busy, UserError
 from core.files import read_json
 from core.jobs import events
@@ -90,7 +91,7 @@ def test_samples_equal_what_the_saved_checkpoint_says_when_loaded(finished: Run,
     from core.training.samples import Sentences
 
     sentences = Sentences.frozen(finished.path, lambda: pytest.fail("the sentences were not written down"))
-    references = [finished.dataset / "wavs" / f"{name}.wav" for name in sentences.references]
+    references = [ReferenceClip(finished.dataset / "wavs" / f"{name}.wav") for name in sentences.references]
     for step in (0, 8):
         voice = load_voice(starter, finished.checkpoint(step), "cpu")
         samples, _ = voice.speak(

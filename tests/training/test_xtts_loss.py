@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.engines.base import ReferenceClip
 from core.engines.xtts.batches import Item, Signs, collate
 from core.engines.xtts.feed import Feed
 from core.engines.xtts.loss import Losses, losses
@@ -196,7 +197,7 @@ def test_resume_is_exact(features: Any, starter: Path, dataset: Path, tmp_path: 
     second = start(config, features, starter, tmp_path)
     second.evaluate()
     voice = second.voice()
-    speaker = voice.condition([dataset / "wavs" / f"{features.train[0].id}.wav"])
+    speaker = voice.condition([ReferenceClip(dataset / "wavs" / f"{features.train[0].id}.wav")])
     assert len(voice.speak("Said on the way.", "en", speaker, seed=3, max_seconds=0.5)[0]) > 1000
     losses_seen += [second.step()["loss"] for _ in range(2)]
     assert losses_seen == straight

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.engines.base import ReferenceClip
 from core.engines.xtts import lora, model
 from core.engines.xtts.batches import collate
 from core.engines.xtts.export import export, load_plain
@@ -123,11 +124,11 @@ def test_a_language_that_coqui_does_not_know_is_trained_and_spoken(
     assert surprise(session, tag) < 0.5 * unheard
     assert not torch.equal(session.xtts.gpt.text_embedding.weight[tag], before[tag])
     voice = session.voice()
-    speaker = voice.condition([swedish / "wavs" / f"{features.train[0].id}.wav"])
+    speaker = voice.condition([ReferenceClip(swedish / "wavs" / f"{features.train[0].id}.wav")])
     assert len(voice.speak("Hello there.", "sv", speaker, 1, max_seconds=0.3)[0])
     assert len(voice.speak_many(["Hello there.", "Yes."], "sv", speaker, [1, 2], max_seconds=0.3)) == 2
     with pytest.raises(UserError) as caught:
-        export(grown, None, tmp_path / "out", name="A", reference_wavs=[], text="Hello.", language="sv", seed=1)
+        export(grown, None, tmp_path / "out", name="A", references=[], text="Hello.", language="sv", seed=1)
     assert caught.value.code == "export.own_language" and not (tmp_path / "out").exists()
 
 

@@ -19,7 +19,7 @@ from TTS.tts.models.xtts import Xtts
 
 import core
 from core.audio.samples import Samples, read, write_wav
-from core.engines.base import ShouldStop, never, tell_nobody
+from core.engines.base import ReferenceClip, ShouldStop, never, tell_nobody
 from core.engines.registry import info
 from core.engines.xtts.base_files import is_starter
 from core.engines.xtts.lora import merged_weights
@@ -71,7 +71,7 @@ def export(
     folder: Path,
     *,
     name: str,
-    reference_wavs: Sequence[Path],
+    references: Sequence[ReferenceClip],
     text: str,
     language: str,
     seed: int = 0,
@@ -109,12 +109,12 @@ def export(
                 language=language,
             )
         # Coqui says a text at once, we say a long one in parts with pauses: only a part can be compared.
-        speaker, text = voice.condition(reference_wavs), parts[0]
+        speaker, text = voice.condition(references), parts[0]
         on_stage("merge")
         _write_weights(base, voice.xtts, temporary)
         speakers = {**load_speakers(base), name: dict(vars(speaker))}
         _save(speakers, temporary / "speakers_xtts.pth")
-        _write_reference(reference_wavs, temporary / "reference.wav")
+        _write_reference(references, temporary / "reference.wav")
         on_stage("verify")
         spoken, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
         write_wav(temporary / "sample.wav", spoken, voice.sample_rate)
@@ -147,8 +147,8 @@ def _write_weights(base: Path, xtts: Xtts, folder: Path) -> None:
         shutil.copyfile(base / name, folder / name)
 
 
-def _write_reference(wavs: Sequence[Path], target: Path) -> None:
-    pieces = [read(Path(path), sample_rate=_REFERENCE_HZ)[0] for path in wavs]
+def _write_reference(references: Sequence[ReferenceClip], target: Path) -> None:
+    pieces = [read(reference.path, sample_rate=_REFERENCE_HZ)[0] for reference in references]
     write_wav(target, np.concatenate(pieces), _REFERENCE_HZ)
 
 

@@ -18,7 +18,7 @@ from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
 from core.audio.samples import Samples
-from core.engines.base import ShouldStop, Voice, never, tell_nobody
+from core.engines.base import ReferenceClip, ShouldStop, Voice, never, tell_nobody
 from core.engines.xtts.decode import Decoder, NoChances, Sampling, are_chances
 from core.engines.xtts.lora import load_adapter
 from core.engines.xtts.model import device_for, inference_gpt, load_base
@@ -51,16 +51,16 @@ class XttsVoice(Voice[Conditioning]):
         self.xtts = xtts
         self.sample_rate: int = xtts.args.output_sample_rate
 
-    def condition(self, reference_wavs: Sequence[Path]) -> Conditioning:
+    def condition(self, references: Sequence[ReferenceClip]) -> Conditioning:
         """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not)."""
-        if not reference_wavs:
+        if not references:
             raise UserError(
                 "speak.no_reference",
                 "There is no reference recording to take the voice from.",
                 "Approve a few clips, or choose some as reference.",
             )
         config = self.xtts.config
-        heard = [_read(Path(path), config.max_ref_len) for path in reference_wavs]
+        heard = [_read(reference.path, config.max_ref_len) for reference in references]
         if config.sound_norm_refs:
             heard = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in heard]
         with self._speaking():
@@ -78,7 +78,7 @@ class XttsVoice(Voice[Conditioning]):
         self,
         text: str,
         language: str,
-        reference: Conditioning | Sequence[Path],
+        reference: Conditioning,
         seed: int = 0,
         *,
         max_seconds: float | None = None,
@@ -92,8 +92,7 @@ class XttsVoice(Voice[Conditioning]):
         for at every audio code.
 
         Args:
-            text, language, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`.
-            reference: conditioning, or WAV files of the speaker.
+            text, language, reference, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`.
             max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
             settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
 
@@ -102,7 +101,6 @@ class XttsVoice(Voice[Conditioning]):
                 ``speak.not_finite``, ``speak.out_of_memory``, ``engine.language``.
         """
         parts, language = self.parts(text, language)
-        speaker = reference if isinstance(reference, Conditioning) else self.condition(reference)
         options = {**self.settings(max_seconds), **settings, "logits_processor": _unless(should_stop)}
         said: list[Samples] = []
         with self._speaking(seed), inference_gpt(self.xtts):
@@ -110,7 +108,7 @@ class XttsVoice(Voice[Conditioning]):
                 on_progress(number, len(parts))
                 if said:
                     said.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
-                said.append(self._say(part, language, speaker, options))
+                said.append(self._say(part, language, reference, options))
             on_progress(len(parts), len(parts))
         return np.clip(np.concatenate(said), -1.0, 1.0), self.sample_rate
 
@@ -118,7 +116,7 @@ class XttsVoice(Voice[Conditioning]):
         self,
         texts: Sequence[str],
         language: str,
-        reference: Conditioning | Sequence[Path],
+        reference: Conditioning,
         seeds: Sequence[int],
         *,
         max_seconds: float | None = None,
@@ -131,15 +129,14 @@ class XttsVoice(Voice[Conditioning]):
         (`parts` tells beforehand which).
         """
         planned = [self.parts(text, language) for text in texts]
-        speaker = reference if isinstance(reference, Conditioning) else self.condition(reference)
         options = {**self.settings(max_seconds), **settings}
         if options.get("num_beams", 1) != 1:
             return [
-                self.speak(text, language, speaker, seed, should_stop=should_stop, **options)
+                self.speak(text, language, reference, seed, should_stop=should_stop, **options)
                 for text, seed in zip(texts, seeds, strict=True)
             ]
         with self._speaking(), torch.inference_mode():
-            said = self._say_many([parts for parts, _ in planned], planned, speaker, seeds, options, should_stop)
+            said = self._say_many([parts for parts, _ in planned], planned, reference, seeds, options, should_stop)
         return [(np.clip(samples, -1.0, 1.0), self.sample_rate) for samples in said]
 
     def _say_many(

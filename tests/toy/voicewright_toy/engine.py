@@ -24,6 +24,7 @@ from core.engines.base import (
     Dropped,
     Engine,
     OnClip,
+    ReferenceClip,
     ShouldStop,
     Snapshot,
     TrainSession,
@@ -74,9 +75,10 @@ class ToyVoice(Voice[float]):
     def __init__(self, pitch: Callable[[], float], vibrato_hz: float) -> None:
         self.pitch, self.vibrato_hz = pitch, vibrato_hz
 
-    def condition(self, reference_wavs: Sequence[Path]) -> float:
+    def condition(self, references: Sequence[ReferenceClip]) -> float:
         """The mean pitch of the recordings."""
-        return float(np.mean([pitch_of(path)[0] for path in reference_wavs]))
+        assert all(reference.text.startswith("Hum") for reference in references)
+        return float(np.mean([pitch_of(reference.path)[0] for reference in references]))
 
     def speak(
         self,
@@ -239,7 +241,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
         folder: Path,
         *,
         name: str,
-        reference_wavs: Sequence[Path],
+        references: Sequence[ReferenceClip],
         text: str,
         language: str,
         seed: int = 0,
@@ -254,7 +256,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
         try:
             on_stage("load_base")
             voice = self.load_voice(base, checkpoint)
-            speaker = voice.condition(reference_wavs)
+            speaker = voice.condition(references)
             on_stage("merge")
             write_json(temporary / TONE, {"pitch_hz": voice.pitch(), "speaker_hz": speaker})
             on_stage("verify")
