@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks import RESULTS, machine
 from benchmarks.events import median_ms
-from core.figures import Figures
-from core.records import Clip, ClipFilter, Source
-from core.store import Store
-from core.tables import connect
+from core.project.records import Clip, ClipFilter, Source
+from core.project.schema import connect
+from core.project.stats import Figures
+from core.project.store import Store
 
 STATES, SORTS = ("all", "new", "approved", "low"), ("time", "confidence", "length")
 SOURCES, PAGE = 20, 20

@@ -25,9 +25,9 @@ def write_run(workspace: Path, lines: int) -> Any:
     from core.jobs import events
     from core.jobs.args import TrainArgs
     from core.jobs.job import Job
+    from core.project.workspace import Workspace
     from core.training.config import config_text
     from core.training.run import CONFIG, Run
-    from core.workspace import Workspace
 
     project = Workspace(workspace).create("Benchmark")
     files = {CONFIG: config_text(TrainConfig(max_steps=100_000))}

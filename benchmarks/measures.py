@@ -97,8 +97,8 @@ def whole(count: int) -> float:
     from core.jobs.job import Job
     from core.jobs.reporter import Reporter
     from core.measures.run import measure_clips
-    from core.records import Clip, Source
-    from core.workspace import Workspace
+    from core.project.records import Clip, Source
+    from core.project.workspace import Workspace
 
     with tempfile.TemporaryDirectory() as folder:
         project = Workspace(Path(folder)).create("Measured")

@@ -28,12 +28,13 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
 from benchmarks import RESULTS, machine, training_parts
-from core.engines.xtts import precision, trunk
-from core.engines.xtts import session as sessions
-from core.engines.xtts.batches import Item, Signs, collate
-from core.engines.xtts.feed import Part
+from core.engines.xtts.model import transformer as trunk
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.references import Piece
+from core.engines.xtts.train import precision
+from core.engines.xtts.train import session as sessions
+from core.engines.xtts.train.collate import Item, Signs, collate
+from core.engines.xtts.train.conditioning import Piece
+from core.engines.xtts.train.loader import Part
 from core.training.presets import presets
 
 GB = 2**30

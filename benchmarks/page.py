@@ -25,8 +25,8 @@ import httpx
 import psutil
 
 from benchmarks import RESULTS, machine
-from core.records import Clip, Source
-from core.workspace import Workspace
+from core.project.records import Clip, Source
+from core.project.workspace import Workspace
 
 RESULT = RESULTS / "page.json"
 ROOT = Path(__file__).resolve().parent.parent

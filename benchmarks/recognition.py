@@ -118,7 +118,7 @@ def one_by_one(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
 
 def in_batches(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
     """Ours, as the job does it."""
-    from core.transcription.background import map_in_threads
+    from core.jobs.parallel import map_in_threads
     from core.transcription.base import DecodeOptions
     from core.transcription.batches import batches
 

@@ -36,10 +36,10 @@ def make(target: Path, hours: float) -> None:
 
 def ours(path: Path, folder: Path) -> dict[str, Any]:
     """The two jobs a person starts: add the file, cut it with the default options."""
-    from core.audio.clips import start_segment
+    from core.clips.cut import start_segment
     from core.jobs.args import ImportArgs
+    from core.project.workspace import Workspace
     from core.sources import recordings
-    from core.workspace import Workspace
 
     project = Workspace(folder / "workspace").create("Benchmark")
     began = time.perf_counter()

@@ -28,10 +28,10 @@ THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
 
 def ours(path: Path) -> dict[str, Any]:
     """Our stage: one pass over the file, then spans."""
-    from core.audio.frames import scan
+    from core.audio.levels import scan
     from core.audio.options import SegmentOptions
-    from core.audio.plan import segment
     from core.audio.silence import LevelCurve, left_out
+    from core.clips.plan import segment
 
     began = time.perf_counter()
     found = scan(path)
@@ -67,8 +67,8 @@ def written(path: Path) -> dict[str, Any]:
 def planned(path: Path) -> dict[str, Any]:
     """What is left for the stage after an import: the frames beside the recording, and the plan."""
     from core.audio.options import SegmentOptions
-    from core.audio.plan import segment
     from core.audio.silence import levels
+    from core.clips.plan import segment
 
     began = time.perf_counter()
     spans = segment(levels(path), SegmentOptions(threshold_dbfs=THRESHOLD_DBFS, min_silence_ms=MIN_SILENCE_MS))

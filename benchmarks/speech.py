@@ -26,7 +26,7 @@ THRESHOLD = 0.4
 
 def ours(path: Path, workers: int = 1) -> dict[str, Any]:
     """Our stage: the file streamed, rows of chunks judged in one call."""
-    from core.audio.speech import CHUNK_S, scan_speech
+    from core.audio.vad import CHUNK_S, scan_speech
 
     began = time.perf_counter()
     found = scan_speech(path, workers=workers)

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from core.audio.samples import read, write_wav
-from core.engines.xtts import starter
-from core.engines.xtts.features import Features, prepare
-from core.engines.xtts.model import load_base, load_dvae, load_mel_stats, new_dvae
+from core.engines.xtts.features.extract import Features, prepare
+from core.engines.xtts.infer.voice import Conditioning, XttsVoice
+from core.engines.xtts.model import tiny as starter
+from core.engines.xtts.model.load import load_base, load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import XttsSession, start
-from core.engines.xtts.voice import Conditioning, XttsVoice
+from core.engines.xtts.train.session import XttsSession, start
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -80,7 +80,7 @@ def make(folder: Path, size: str, clips: int) -> None:
 
 def _spread_codebook(dvae: Any, base: Path, dataset: Path) -> None:
     """Entries where the encoder's outputs lie; drawn at random a single code would win everywhere."""
-    from core.engines.xtts.encode import Encoder, read_audio
+    from core.engines.xtts.features.encoder import Encoder, read_audio
 
     encoder = Encoder(dvae.eval(), load_mel_stats(base), "cpu")
     with torch.no_grad():
@@ -151,7 +151,7 @@ def samples(options: dict[str, Any]) -> dict[str, Any]:
     chosen = voice.settings()
 
     def theirs() -> float:
-        from core.engines.xtts.model import inference_gpt
+        from core.engines.xtts.model.load import inference_gpt
 
         length = 0.0
         with voice._speaking(0), inference_gpt(xtts), torch.inference_mode():

@@ -9,7 +9,7 @@ from core import REPOSITORY
 from core.jobs import locks
 from core.jobs.args import DemoArgs
 from core.jobs.job import Job, busy
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 
 RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
 RIGHTS = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import TEMP_PREFIX, is_full
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 
 LOW_BYTES = 5 << 30  # below it a training may not end
 FULL_BYTES = 64 << 20  # below it hardly anything can be saved

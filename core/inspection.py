@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from core import backups, speech, tables
-from core.backups import Copy
 from core.damage import RECORDS, DamagedFile, check_file, put_aside, read_all, reading
 from core.dataset.freeze import datasets
 from core.engines.registry import engines
@@ -14,12 +12,18 @@ from core.errors import UserError
 from core.files import read_text
 from core.jobs.job import Job, busy, jobs_in
 from core.listening import pairs
-from core.sources import held, link_list, recordings
+from core.project import backups
+from core.project import schema as tables
+from core.project.backups import Copy
+from core.project.workspace import Project, Workspace
 from core.sources import reading as reading_aloud
-from core.sources.link_cookies import MOST_LETTERS, cookies_file
+from core.sources import recordings
+from core.sources.collections import pending as held
+from core.sources.links import playlist as link_list
+from core.sources.links.cookies import MOST_LETTERS, cookies_file
+from core.synthesis import start as speech
 from core.training.presets import presets
 from core.training.run import runs
-from core.workspace import Project, Workspace
 
 
 def of_workspace(workspace: Workspace) -> list[DamagedFile]:

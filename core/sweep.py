@@ -18,8 +18,8 @@ from core.files import TEMP_PREFIX
 from core.jobs import locks
 from core.jobs.args import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
+from core.project.workspace import Project, Workspace
 from core.sources.recordings import unfinished
-from core.workspace import Project, Workspace
 
 EVERY_S = 15 * 60
 BROKEN_OFF_S = 30 * 60  # an upload that still comes in is written to all the time

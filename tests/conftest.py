@@ -14,7 +14,7 @@ import pytest
 
 from core.engines.registry import DEFAULT, preload
 from core.files import read_json, write_json
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -67,7 +67,7 @@ def prompts() -> Prompts:
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The small base with random weights: one for all tests, never written to (a test sees to it)."""
-    from core.engines.xtts.starter import make_starter
+    from core.engines.xtts.model.tiny import make_starter
 
     base = tmp_path_factory.getbasetemp()
     folder = make_starter((base if worker_id == "master" else base.parent) / "starter")

@@ -15,18 +15,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.audio import edit
-from core.audio.clips import start_segment
 from core.audio.options import SegmentOptions
 from core.audio.samples import read, write_wav
+from core.clips import edit
+from core.clips.cut import start_segment
 from core.demo import start_demo
 from core.jobs.args import ImportArgs
 from core.measures.start import start_measure
-from core.records import Clip, Source, Word
+from core.project.records import Clip, Source, Word
+from core.project.workspace import Workspace
 from core.sources import recordings
-from core.sources.link_list import start_list
+from core.sources.links.playlist import start_list
 from core.sources.upload import add_file
-from core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
 from tests.sources.video_site import TEST_SITE, Video, VideoSite

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import review
-from core.audio import edit
-from core.audio.clips import cut_clip
 from core.audio.options import SegmentOptions
-from core.conflicts import stamp
+from core.clips import edit, review
+from core.clips.cut import cut_clip
 from core.errors import UserError
-from core.records import Clip, ClipFilter, Source
-from core.workspace import Project
+from core.project.conflicts import stamp
+from core.project.records import Clip, ClipFilter, Source
+from core.project.workspace import Project
 from tests.audio.sounds import tone, write
 from ui.i18n import Translator
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.connection import Connection, examine, parse_address, parse_trusted_proxies, resolve
 from core.errors import UserError
+from core.system.connection import Connection, examine, parse_address, parse_trusted_proxies, resolve
 
 PROXIES = "10.0.0.5, 10.1.0.0/16 fd00::5;fd01::/32"
 

@@ -15,9 +15,9 @@ from core.jobs import events, locks
 from core.jobs.args import DemoArgs, SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project.workspace import Project, Workspace
 from core.tasks.demo import SETTINGS, _Walk
 from core.training.presets import preset
-from core.workspace import Project, Workspace
 from ui.i18n import Translator
 from ui.job_panel import act_on_job
 

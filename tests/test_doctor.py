@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from core import doctor, hardware
-from core.doctor import Finding
 from core.settings import Settings
+from core.system import doctor, hardware
+from core.system.doctor import Finding
 
 
 def _tone(findings: list[Finding], key: str) -> str:

@@ -17,10 +17,10 @@ from core.dataset.freeze import freeze
 from core.errors import DiskFull
 from core.files import is_full, write_json
 from core.jobs.args import SegmentArgs
-from core.records import Clip, Source, Vote
+from core.project.records import Clip, Source, Vote
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.sources import reading
-from core.workspace import Project, Workspace
 from tests.conftest import Mount
 from ui.i18n import Translator
 from ui.page import Page
@@ -84,7 +84,7 @@ def test_one_that_is_being_made_is_not_shown(workspace: Workspace, monkeypatch: 
         write_json(path, value)
         seen.append(len(workspace.projects()))
 
-    monkeypatch.setattr("core.workspace.write_json", look)
+    monkeypatch.setattr("core.project.workspace.write_json", look)
     first, second = workspace.create("Anna"), workspace.create("Anna")
     assert (seen, first.slug, second.slug) == ([0, 1], "anna", "anna-2")
 

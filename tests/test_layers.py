@@ -97,35 +97,39 @@ def test_no_file_imports_another_that_imports_it_back() -> None:
 
 
 def test_engines_know_nothing_of_how_a_run_is_led() -> None:
-    closed = ("core.training", "core.tasks", "core.speech", "core.listening", "core.dataset", "core.train")
+    closed = ("core.training", "core.tasks", "core.synthesis.start", "core.listening", "core.dataset", "core.train")
     wrong = {(name, one) for name, others in arrows().items() for one in others if below(one, closed)}
     assert not {pair for pair in wrong if below(pair[0], ("core.engines",))}
 
 
 def test_what_opens_a_base_makes_none() -> None:
-    assert {name for name, others in arrows().items() if "core.engines.xtts.starter" in others} == {
+    assert {name for name, others in arrows().items() if "core.engines.xtts.model.tiny" in others} == {
         "core.engines.xtts.engine"
     }
 
 
-# They know clips and their project: their place is a room of their own beside the sound.
-OF_CLIPS = {"clips", "cuts", "edit", "plan", "put_away", "trashed", "window", "word_times"}
+# From the lowest room to the highest: each uses those before it only.
+ROOMS = (
+    *("audio", "system", "jobs", "engines", "project", "dataset", "transcription", "measures", "training", "clips"),
+    *("listening", "synthesis", "sources", "tasks"),
+)
+# At core's root: what all use, and what looks at all of it.
+BELOW = {"errors", "files", "settings", "damage", "text", "folding", "checkpoint_ref"}
+ABOVE = {"inspection", "sweep", "pipeline", "demo", "health", "train"}
 
 
-def test_sound_knows_no_project() -> None:
-    closed = (
-        "core.workspace",
-        "core.store",
-        "core.tables",
-        "core.records",
-        "core.jobs",
-        "core.engines",
-        "core.sources",
-    )
-    sound = {name: others for name, others in arrows().items() if below(name, ("core.audio",))}
-    assert {f"core.audio.{name}" for name in OF_CLIPS} <= sound.keys()
-    wrong = {(name, one) for name, others in sound.items() for one in others if below(one, closed)}
-    assert not {pair for pair in wrong if pair[0].rpartition(".")[2] not in OF_CLIPS}
+def test_every_module_of_core_has_its_room() -> None:
+    folders = {folder.name for folder in (ROOT / "core").iterdir() if (folder / "__init__.py").exists()}
+    assert folders == set(ROOMS)
+    assert {file.stem for file in (ROOT / "core").glob("*.py")} - {"__init__"} == BELOW | ABOVE
+
+
+def test_no_arrow_leads_from_a_lower_room_to_a_higher() -> None:
+    order = dict.fromkeys(BELOW, 0) | {name: 1 + place for place, name in enumerate(ROOMS)}
+    order |= {name: len(ROOMS) for name in ABOVE}  # beside the tasks, whose own they are
+    places = {name: order[name.split(".")[1]] for name in arrows() if name.count(".") and name.startswith("core.")}
+    upward = {(name, other) for name in places for other in arrows()[name] if places.get(other, 0) > places[name]}
+    assert not upward
 
 
 @pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(ROOT)))

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from core import backups, tables
 from core.checkpoint_ref import CheckpointRef
 from core.damage import DamagedFile
-from core.records import ClipFilter, Vote
-from core.store import Store
+from core.project import backups
+from core.project import schema as tables
+from core.project.records import ClipFilter, Vote
+from core.project.store import Store
 
 RECORDS = sorted((Path(__file__).parent / "data" / "records").glob("*.sql"))
 PAIR = "00000000000000a1"

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.jobs import worker
 from core.jobs.args import ExportArgs
 from core.jobs.job import Job
-from core.process import refuse_unsafe_loading
+from core.system.process import refuse_unsafe_loading
 
 _VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 # As `serve` begins, under a shell that lets everybody read; the job's own process fails, but writes all its files.
@@ -23,9 +23,9 @@ import os, sys
 from pathlib import Path
 os.umask(0o022)
 from core.jobs.args import OtherArgs
-from core.process import make_new_files_private
+from core.system.process import make_new_files_private
 from core.settings import Settings
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 from ui.server import prepare
 folder = Path(sys.argv[1])
 folder.mkdir()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core import review
+from core.clips import review
 from core.errors import UserError
-from core.records import LOW_CONFIDENCE, Clip, Source, Word
-from core.workspace import Project
+from core.project.records import LOW_CONFIDENCE, Clip, Source, Word
+from core.project.workspace import Project
 
 CONFIDENCES = (0.95, 0.5, 0.9, 0.86, None)
 

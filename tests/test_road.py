@@ -13,25 +13,25 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import start_segment
 from core.audio.samples import read
 from core.checkpoint_ref import CheckpointRef
+from core.clips.cut import start_segment
 from core.dataset.freeze import DatasetInfo, freeze
-from core.engines.xtts.base_files import STARTER
+from core.engines.xtts.bases import STARTER
 from core.files import read_json
 from core.jobs.args import ExportArgs, ImportArgs, SynthesizeArgs, TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
-from core.project_engine import start_download
-from core.records import Clip, ClipFilter
-from core.road import steps
+from core.pipeline import steps
+from core.project.engine import start_download
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project, Workspace
 from core.sources import recordings
-from core.speech import exports, start_export, start_speak, takes
+from core.synthesis.start import exports, start_export, start_speak, takes
 from core.training.run import Run, start_training
 from core.transcription.start import start_transcribe
 from core.transcription.wer import wer
-from core.workspace import Project, Workspace
 from tests.conftest import Prompts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from core import speech
 from core.checkpoint_ref import CheckpointRef
 from core.engines.base import ReferenceClip
 from core.errors import UserError
@@ -18,8 +17,9 @@ from core.files import write_json
 from core.jobs import events, worker
 from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
 from core.jobs.job import Job
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
+from core.synthesis import start as speech
 
 TEXT = "Good evening, and welcome."
 
@@ -40,7 +40,8 @@ def add_clips(project: Project, prompts: Any, count: int = 4) -> list[str]:
 
 def add_run(project: Project, base: Path) -> Job:
     """A training run as the loop leaves it behind: the base as step 0 and an adapter at step 20."""
-    from core.engines.xtts import lora, model
+    from core.engines.xtts.model import load as model
+    from core.engines.xtts.model import lora
     from core.training.checkpoints import Checkpoints
     from tests.engines.test_xtts_model import shaken
 

@@ -12,9 +12,9 @@ from core.dataset.freeze import freeze
 from core.files import write_json
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.records import Clip, Source, Vote
-from core.road import KEYS, project_cards, steps
-from core.workspace import Project, Workspace
+from core.pipeline import KEYS, project_cards, steps
+from core.project.records import Clip, Source, Vote
+from core.project.workspace import Project, Workspace
 
 
 def _states(project: Project) -> dict[str, str]:

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.clips import SORTS, STATES, big_store, review_one
-from core import figures
-from core import store as store_module
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.records import Clip, ClipFilter, Source, Vote, Word
-from core.store import Store
-from core.tables import connect
-from core.workspace import Project
+from core.project import stats as figures
+from core.project import store as store_module
+from core.project.records import Clip, ClipFilter, Source, Vote, Word
+from core.project.schema import connect
+from core.project.store import Store
+from core.project.workspace import Project
 
 # Going through all 50,000 clips without the indexes takes from 340,000 (a page) and 1,330,000 (a review) on.
 MOST_STEPS = {"page": 200_000, "review": 1_250_000}

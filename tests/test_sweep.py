@@ -13,8 +13,8 @@ from core import sweep as sweeping
 from core.jobs import events, locks
 from core.jobs.args import ImportArgs
 from core.jobs.job import Job
+from core.project.workspace import Project, Workspace
 from core.sweep import BROKEN_OFF_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, sweep
-from core.workspace import Project, Workspace
 
 DAY_S = 24 * 3600
 

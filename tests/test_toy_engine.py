@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import options_of_last_cut
 from core.checkpoint_ref import CheckpointRef
+from core.clips.cut import options_of_last_cut
 from core.dataset.freeze import DatasetInfo, freeze
 from core.engines import registry
 from core.errors import UserError
@@ -21,17 +21,18 @@ from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
-from core.project_engine import read_text
-from core.road import project_cards, steps
+from core.pipeline import project_cards, steps
+from core.project.engine import read_text
+from core.project.workspace import Project, Workspace
 from core.sources.upload import add_file
-from core.speech import exports, start_export, start_speak, takes
+from core.synthesis.start import exports, start_export, start_speak, takes
 from core.training.run import Run, resume, start_training
-from core.workspace import Project, Workspace
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.jobs.conftest import until
 from ui.i18n import Translator
-from ui.parts.base_model import base_panel
-from ui.tabs import home, train
+from ui.tabs import home
+from ui.tabs.train import tab as train
+from ui.tabs.train.base_model import base_panel
 
 TOY = Path(__file__).parent / "toy"
 CLIPS, PITCH_HZ, STEPS = 12, 220.0, 100

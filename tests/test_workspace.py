@@ -8,7 +8,7 @@ from core.errors import Busy, UserError
 from core.jobs import locks
 from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 
 
 def test_two_projects_of_one_name_have_two_folders(workspace: Workspace) -> None:

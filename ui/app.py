@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from core import hardware, road
+from core import pipeline as road
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
-from core.workspace import Project, Workspace
+from core.system import hardware
 from ui import html
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_line
@@ -16,7 +17,13 @@ from ui.live import Live
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.damage import DamagePanel, is_blocked
-from ui.tabs import dataset, home, listen, review, segments, sources, speak, system, train, transcripts
+from ui.tabs import dataset, home, system, transcripts
+from ui.tabs.listen import tab as listen
+from ui.tabs.review import tab as review
+from ui.tabs.segments import tab as segments
+from ui.tabs.sources import tab as sources
+from ui.tabs.speak import tab as speak
+from ui.tabs.train import tab as train
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
 _READ_ADDRESS = (

@@ -8,7 +8,7 @@ import time
 from core.errors import without_folders
 from core.jobs.events import Warning as JobWarning
 from core.jobs.job import Job, JobView
-from core.workspace import Project
+from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
 

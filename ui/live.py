@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core.workspace import Project
+from core.project.workspace import Project
 from ui.page import Page, Tab, Updates
 from ui.parts.damage import is_blocked
 

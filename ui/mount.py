@@ -20,10 +20,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.project.workspace import Workspace
 from core.settings import Settings
-from core.workspace import Workspace
-from ui import address_check, gradio_files, gradio_queue, gradio_session, live, upload_parser
-from ui.security import prefix
+from ui import gradio_files, gradio_queue, gradio_session, live
+from ui.http import address_check, upload_parser
+from ui.http.security import prefix
 
 Build = Callable[[Settings, Workspace, str], gr.Blocks]
 # Gradio keeps the page being built in a global, so two must never be built at once.

@@ -15,8 +15,8 @@ from core.damage import DamagedFile
 from core.errors import UserError, described_bug
 from core.files import disk_full, is_full
 from core.jobs.args import ImportArgs
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
-from core.workspace import Project, Workspace
 from ui import html
 from ui.i18n import Translator
 

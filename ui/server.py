@@ -17,18 +17,19 @@ from fastapi.responses import FileResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from core import sweep
-from core.connection import parse_trusted_proxies
 from core.errors import UserError
-from core.process import make_new_files_private, refuse_unsafe_loading
+from core.project.workspace import Workspace
 from core.settings import Settings
+from core.system.connection import parse_trusted_proxies
+from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training.auto_resume import resume_interrupted
-from core.workspace import Workspace
-from ui import ASSETS, audio_routes, clip_routes, connections, health, language, login, security, tensorboard
-from ui.body_limit import BodyLimit
-from ui.head_requests import HeadRequests
-from ui.proxy_headers import ProxyHeaders
-from ui.sessions import Sessions
-from ui.upload_room import UploadRoom
+from ui import ASSETS, language
+from ui.http import audio_routes, clip_routes, connections, health, login, security, tensorboard
+from ui.http.body_limit import BodyLimit
+from ui.http.head_requests import HeadRequests
+from ui.http.proxy_headers import ProxyHeaders
+from ui.http.sessions import Sessions
+from ui.http.upload_room import UploadRoom
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -225,7 +226,7 @@ def server_config(app: FastAPI) -> uvicorn.Config:
         ws="none",
         log_level="warning",
         server_header=False,
-        proxy_headers=False,  # ui/proxy_headers.py reads them
+        proxy_headers=False,  # ui/http/proxy_headers.py reads them
         backlog=connections.BACKLOG,
         timeout_keep_alive=connections.KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,

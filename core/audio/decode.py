@@ -12,7 +12,7 @@ import soundfile
 
 from core.audio.channels import Balance
 from core.audio.ffmpeg import FULL, SAFE_INPUT, sample_form, write_measured
-from core.audio.frames import Meter, keep_measured
+from core.audio.levels import Meter, keep_measured
 from core.audio.probe import MediaInfo as MediaInfo
 from core.audio.probe import probe as probe
 from core.audio.samples import blocks as blocks

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from core.audio.channels import Balance
-from core.audio.frames import Meter
+from core.audio.levels import Meter
 from core.audio.timestamps import is_event
 from core.errors import Cancelled, UserError
 

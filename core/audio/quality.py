@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audio.frames import frames, frames_file
+from core.audio.levels import frames, frames_file
 from core.audio.samples import Samples
 
 _SPEECH_PERCENTILE, _NOISE_PERCENTILE = 90, 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.frames import frames
+from core.audio.levels import frames
 
 USUAL_DBFS = -40.0  # a threshold that fits speech recorded as it should be
 _ROUND = 4  # decimals of a second, finer than one sample

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.frames import FLOOR_DBFS, frames
+from core.audio.levels import FLOOR_DBFS, frames
 from core.audio.options import SegmentOptions, level
 from core.audio.silence import USUAL_DBFS, LevelCurve, runs
 

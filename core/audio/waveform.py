@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.frames import frames
+from core.audio.levels import frames
 
 Peaks = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from core.engines.base import Dropped, TextCheck
-from core.records import Clip
+from core.project.records import Clip
 from core.text import clean
 
 _WAV_HEADER_BYTES = 44

@@ -18,8 +18,8 @@ from core.dataset.report import Report, limits, report, summarize
 from core.engines.base import Dropped
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
-from core.records import Clip
-from core.workspace import Project
+from core.project.records import Clip
+from core.project.workspace import Project
 
 _MOST_BYTES = 64 << 20  # of a dataset's texts
 MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as the voice to copy for each

@@ -10,9 +10,9 @@ from core.dataset.checks import Limits, check
 from core.dataset.split import validation
 from core.engines.base import Dropped
 from core.engines.registry import info
-from core.project_engine import text_check
-from core.records import LOW_CONFIDENCE, Clip, ClipFilter
-from core.workspace import Project
+from core.project.engine import text_check
+from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
+from core.project.workspace import Project
 
 _ENOUGH_S = (10 * 60.0, 30 * 60.0)  # below the first a voice is hardly learnt, from the second on it is learnt well
 _SHORT_S, _LONG_S = 4.0, 8.0

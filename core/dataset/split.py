@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
-from core.records import Clip
+from core.project.records import Clip
 
 VALIDATION_SHARE = 0.1
 SHORTEST_S = 3.0  # as long as the shortest piece a voice is copied from while learning: less tells little of it

@@ -1,6 +1,6 @@
 """The process group of one run by several processes: who takes part, and how they meet.
 
-`core.training.several` says what they do together; an engine asks here which share of an update is its own.
+`core.training.multi_process` says what they do together; an engine asks here which share of an update is its own.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.download import PAUSE_S, Downloader, RemoteFile
 from core.engines.bases import HUB, Base, partial_folder, planned
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
+from core.system.download import PAUSE_S, Downloader, RemoteFile
 
 
 def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pause_s: float = PAUSE_S) -> Path:
@@ -20,7 +20,7 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
     ``manifest.json`` keeps size and SHA-256 of each, so that a later check needs no network.
 
     Raises:
-        UserError: see `core.download.Downloader`. DiskFull: ``download.no_room``.
+        UserError: see `core.system.download.Downloader`. DiskFull: ``download.no_room``.
         Cancelled: Stop was pressed; what has come stays.
     """
     target, partial = models / base.id, partial_folder(models, base.id)

@@ -84,14 +84,14 @@ class ImportArgs(JobArgs):
 
     Args:
         files: each where it lies and what the person calls it; they are moved away from there.
-        folders: of this computer, with sounds and their texts (see `core.sources.datasets`); they are left alone.
+        folders: of this computer, with sounds and their texts (`core.sources.collections.scan`); they are left alone.
         urls: addresses of videos.
         rights: the person's note on why they may use them.
         max_hours: longer recordings are refused.
         max_mb: larger downloads are refused.
         link: what is wanted of the addresses: a part, the quality, subtitles.
         titles: what is behind an address, where that is known.
-        choices: which column of a data set's list is the text, by the list's name (see `core.sources.datasets`).
+        choices: which column of a data set's list is the text, by the list's name (`core.sources.collections.scan`).
     """
 
     kind = "import_sources"
@@ -221,7 +221,7 @@ class VoiceArgs(JobArgs):
 
     Args:
         checkpoint: what speaks; None is the base itself.
-        base: id or folder of the base model: the run's, or that of `core.speech.default_base`.
+        base: id or folder of the base model: the run's, or that of `core.synthesis.start.default_base`.
         voice: what a person calls it: the run's title, or the base's label.
         reference_clip_ids: clips that show the voice; the run's own references, or the best clips, by default.
         text: what is said.

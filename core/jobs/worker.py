@@ -19,7 +19,7 @@ from core.files import disk_full, is_full
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, _plain
-from core.process import make_new_files_private, refuse_unsafe_loading
+from core.system.process import make_new_files_private, refuse_unsafe_loading
 
 _RESERVE = 16_384  # bytes
 _LOOK_S = 0.3  # at the queue

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
+from core.project.workspace import Project
 from core.training.run import Run, runs
-from core.workspace import Project
 
 
 @dataclass(frozen=True, order=True)

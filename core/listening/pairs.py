@@ -17,8 +17,8 @@ from core.errors import UserError
 from core.files import write_json
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
 from core.listening.ranking import suggest
-from core.records import Vote
-from core.workspace import Project
+from core.project.records import Vote
+from core.project.workspace import Project
 
 CHOICES = ("left", "right", "same")
 _ID = re.compile(r"[0-9a-f]{16}")

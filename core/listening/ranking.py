@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
-from core.records import Vote
-from core.workspace import Project
+from core.project.records import Vote
+from core.project.workspace import Project
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.files import replacing
 from core.measures.likeness import SIZE, Embedding
-from core.workspace import Project
+from core.project.workspace import Project
 
 _ROW = np.dtype([("id", "S64"), ("voice", "<f2", (SIZE,))])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.records import Clip
+from core.project.records import Clip
 from core.transcription.flags import TEXT_FLAGS
 
 SOUND_FLAGS = ("other_voice", "noisy", "clipped", "cut_word", "quiet", "narrow", "unnatural")

@@ -14,6 +14,7 @@ from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.quality import clipped_fraction, quiet_ends
 from core.audio.samples import Samples, read
 from core.errors import Cancelled
+from core.jobs.parallel import map_in_threads
 from core.jobs.reporter import Reporter
 from core.measures import embeddings, likeness, naturalness
 from core.measures.flags import sound_flags
@@ -21,9 +22,8 @@ from core.measures.likeness import Embedding
 from core.measures.sound import bandwidth_hz, snr_db
 from core.measures.start import left_to_measure
 from core.measures.voices import update_similarity, voices
-from core.records import Clip, ClipFilter, Source
-from core.transcription.background import map_in_threads
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter, Source
+from core.project.workspace import Project
 
 _AROUND_S = 0.2  # the pause around a clip, where the room is heard best
 _MOST_AT_ONCE = 8  # each holds about 100 MB while it listens

@@ -6,8 +6,8 @@ from core.errors import UserError
 from core.jobs.args import MeasureArgs
 from core.jobs.job import Job
 from core.measures import likeness, naturalness
-from core.records import Clip, ClipFilter
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project
 
 
 def left_to_measure(clip: Clip) -> set[str]:

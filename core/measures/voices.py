@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.measures.embeddings import embeddings_file, load
 from core.measures.flags import SHORT_S, least_likeness, sound_flags
 from core.measures.likeness import Embedding
-from core.workspace import Project
+from core.project.workspace import Project
 
 OTHER_VOICE = "other_voice"  # the reason of clips rejected for it
 # Clips of one voice agree with each other by a cosine of 0.75 and more even across rooms, those of two by about 0.6.

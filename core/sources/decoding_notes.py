@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.audio.decode import MediaInfo, clock
 from core.jobs.reporter import Reporter
-from core.records import Source
+from core.project.records import Source
 
 PARTLY = "audio.partly"  # only a part of a damaged file
 HOLES = "audio.holes"  # silence stands where pieces are missing

@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from core import REPOSITORY
-from core.audio.clips import cut_clip
-from core.audio.frames import frames
+from core.audio.levels import frames
 from core.audio.options import SegmentOptions
 from core.audio.threshold import for_recording
+from core.clips.cut import cut_clip
 from core.damage import Count, read_record
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import locks
-from core.records import READ_ALOUD, Clip, Source
+from core.project.records import READ_ALOUD, Clip, Source
+from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.subtitles import evenly
+from core.sources.subtitles.words import evenly
 from core.sources.upload import add_file, forget_files
 from core.text import clean
-from core.workspace import Project
 
 _FOLDER = REPOSITORY / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400

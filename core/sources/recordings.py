@@ -8,15 +8,15 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from core.audio.edit import clip_lock
+from core.clips.edit import clip_lock
 from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
 from core.jobs.args import CleanArgs, ImportArgs
 from core.jobs.job import Job
-from core.records import Clip, ClipFilter, Source, Word
-from core.sources.address import check_url
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter, Source, Word
+from core.project.workspace import Project
+from core.sources.links.url_guard import check_url
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from core.audio.decode import decode_to_flac
-from core.audio.frames import FLOOR_DBFS, Frames, frames
+from core.audio.levels import FLOOR_DBFS, Frames, frames
 from core.errors import UserError
 from core.files import sha256_file
 from core.jobs.reporter import Reporter
-from core.records import Source, Word
+from core.project.records import Source, Word
+from core.project.workspace import Project
 from core.sources.decoding_notes import tell_decoding
-from core.sources.language_codes import language_code
-from core.workspace import Project
+from core.sources.subtitles.language_codes import language_code
 
 _SILENT_DBFS = -80.0  # the loudest 10 ms of a recording without any sound; the quietest room is far above
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 
 
 def run(job: Job, reporter: Reporter) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.audio.clean import clean
-from core.audio.frames import frames_file
+from core.audio.denoise import clean
+from core.audio.levels import frames_file
 from core.errors import Cancelled
 from core.jobs.args import CleanArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Project
+from core.project.workspace import Project
 
 
 def run(job: Job, project: Project, args: CleanArgs, reporter: Reporter) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def run(job: Job, project: Project, args: CleanArgs, reporter: Reporter) -> dict
         ``quieter_db``: by how much the pauses became quieter.
 
     Raises:
-        UserError: ``source.missing``, and see `core.audio.clean.clean`.
+        UserError: ``source.missing``, and see `core.audio.denoise.clean`.
         Cancelled: stopped; an earlier copy is as it was.
     """
     source = project.store.source(args.source_id)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import review
-from core.audio.clips import start_segment
+from core.clips import review
+from core.clips.cut import start_segment
 from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
 from core.engines.registry import bases, preload
@@ -19,13 +19,13 @@ from core.jobs.args import DemoArgs, ImportArgs, TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
-from core.project_engine import start_download
-from core.records import LOW_CONFIDENCE
+from core.project.engine import start_download
+from core.project.records import LOW_CONFIDENCE
+from core.project.workspace import Project
 from core.sources import recordings
 from core.training.presets import choose
 from core.training.run import start_training
 from core.transcription.start import start_transcribe
-from core.workspace import Project
 
 # Seconds each stage takes on two cores without a card: for the time left, until the machine has shown its own pace.
 STAGES = {

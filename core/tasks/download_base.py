@@ -12,7 +12,7 @@ from core.jobs import locks
 from core.jobs.args import DownloadBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Project
+from core.project.workspace import Project
 
 
 def run(job: Job, project: Project, args: DownloadBaseArgs, reporter: Reporter) -> dict[str, Any]:

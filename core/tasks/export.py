@@ -10,9 +10,9 @@ from core.files import inside
 from core.jobs.args import ExportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.speech import checkpoint_folder, reference_files
+from core.project.workspace import Project
+from core.synthesis.start import checkpoint_folder, reference_files
 from core.training.run import Run
-from core.workspace import Project
 
 _STAGES = ("load_base", "merge", "verify")
 

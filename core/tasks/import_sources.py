@@ -13,16 +13,17 @@ from core.files import is_full, write_json
 from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Source
-from core.sources import companions, recordings
-from core.sources.archive import Folder, Zip
-from core.sources.collection import bring, tell_list
-from core.sources.datasets import look, open_place, refuse_unagreed
-from core.sources.held import is_archive
-from core.sources.joining import bad_sound
-from core.sources.link_import import Taken, take_link
+from core.project.records import Source
+from core.project.workspace import Project
+from core.sources import recordings
+from core.sources import sidecars as companions
+from core.sources.collections.archive import Folder, Zip
+from core.sources.collections.concat import bad_sound
+from core.sources.collections.importer import bring, tell_list
+from core.sources.collections.pending import is_archive
+from core.sources.collections.scan import look, open_place, refuse_unagreed
+from core.sources.links.importer import Taken, take_link
 from core.sources.upload import Duplicate, add_file
-from core.workspace import Project
 
 
 @dataclass
@@ -63,7 +64,7 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
 
     Raises:
         UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``. Or
-            no link can be fetched for now (see `core.sources.link_import`); the rest is left for a resumed job.
+            no link can be fetched for now (see `core.sources.links.importer`); the rest is left for a resumed job.
     """
     _sweep(project, job)
     outcome = _Outcome()

@@ -7,10 +7,10 @@ from typing import Any
 from core.jobs.args import ListLinkArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.sources.link_cookies import cookies_file
-from core.sources.link_entries import read_list
-from core.sources.link_list import keep_listing
-from core.workspace import Project
+from core.project.workspace import Project
+from core.sources.links.cookies import cookies_file
+from core.sources.links.playlist import keep_listing
+from core.sources.links.playlist_reader import read_list
 
 
 def run(job: Job, project: Project, args: ListLinkArgs, reporter: Reporter) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from core.jobs.args import MeasureArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.run import measure_clips
-from core.workspace import Project
+from core.project.workspace import Project
 
 
 def run(job: Job, project: Project, args: MeasureArgs, reporter: Reporter) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from core.jobs.args import ScanCollectionArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.sources.held import find_facts
-from core.workspace import Project
+from core.project.workspace import Project
+from core.sources.collections.pending import find_facts
 
 _MEMORY_BYTES = 1_500_000_000  # beyond what the process has when it begins: 500,000 rows need a third of it
 

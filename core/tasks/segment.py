@@ -9,22 +9,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from core.audio.clips import cut_clip, options_of_last_cut, plan_clips, unreadable, usual_options
-from core.audio.frames import frames_file, is_current, measure
+from core.audio.levels import frames_file, is_current, measure
 from core.audio.options import SegmentOptions
-from core.audio.plan import REASONS, LeftOut, plan
-from core.audio.put_away import Trash
 from core.audio.silence import levels
-from core.audio.speech import known_speech, measure_speech
 from core.audio.threshold import Advice, advise, with_threshold
+from core.audio.vad import known_speech, measure_speech
+from core.clips.cut import cut_clip, options_of_last_cut, plan_clips, unreadable, usual_options
+from core.clips.plan import REASONS, LeftOut, plan
+from core.clips.trash_folder import Trash
 from core.errors import Cancelled, UserError
 from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings
 from core.measures.flags import sound_flags
-from core.records import Clip, ClipFilter, Source
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter, Source
+from core.project.workspace import Project
 
 _MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
 _LATER_MEASURED = ("snr_db", "bandwidth_hz", "naturalness", "speaker_similarity")  # what is listened for afterwards

@@ -11,8 +11,8 @@ from core.files import write_json
 from core.jobs.args import SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.speech import checkpoint_folder, reference_files
-from core.workspace import Project
+from core.project.workspace import Project
+from core.synthesis.start import checkpoint_folder, reference_files
 
 
 def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) -> dict[str, Any]:

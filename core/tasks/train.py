@@ -13,25 +13,25 @@ from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
 from core.files import write_json
-from core.hardware import out_of_memory
 from core.jobs import events
 from core.jobs.args import TrainArgs, VoiceArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
+from core.project.workspace import Project
 from core.settings import Settings
-from core.speech import exports
+from core.synthesis.start import exports
 from core.system import cuda_errors
-from core.training import several
-from core.training.boards import boards_of
+from core.system.hardware import out_of_memory
+from core.training import multi_process as several
 from core.training.checkpoints import Checkpoints
-from core.training.commentary import best_checkpoint
 from core.training.config import read_config
-from core.training.control import kept_steps
+from core.training.diagnosis import best_checkpoint
 from core.training.loop import Loop
+from core.training.requests import kept_steps
 from core.training.run import CONFIG, FITS, Run, RunView, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
-from core.workspace import Project
+from core.training.trackers import boards_of
 
 CHECK = "check.json"
 

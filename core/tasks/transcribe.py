@@ -12,12 +12,12 @@ from core.errors import Cancelled, UserError
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
+from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
+from core.project.workspace import Project
 from core.transcription.base import DecodeOptions, Transcript
-from core.transcription.hearing import FAULTS, hear_clips
-from core.transcription.opening import Choice, open_model
-from core.transcription.opinions import flag_all, store_heard, store_second, without_second_opinion
-from core.workspace import Project
+from core.transcription.batch import FAULTS, hear_clips
+from core.transcription.load import Choice, open_model
+from core.transcription.store import flag_all, store_heard, store_second, without_second_opinion
 
 
 @dataclass

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import fmean
 
 from core.engines.options import TrainConfig
+from core.project.workspace import Project
 from core.training.pace import Pace
 from core.training.run import RunView, runs
-from core.workspace import Project
 
 
 @dataclass(frozen=True)

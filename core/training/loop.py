@@ -11,15 +11,15 @@ from typing import Any
 from core.engines.base import TrainSession
 from core.engines.options import TrainConfig
 from core.errors import Cancelled
-from core.hardware import out_of_memory
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.system.hardware import out_of_memory
 from core.training.checkpoints import Checkpoints
-from core.training.control import Ask, Control
+from core.training.early_stopping import out_of_patience
 from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
-from core.training.patience import out_of_patience
 from core.training.recovery import Recovery
+from core.training.requests import Ask, Control
 from core.training.samples import SampleSpeaker
 from core.training.watchdog import Watchdog
 

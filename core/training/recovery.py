@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from core.engines.base import Snapshot, TrainSession
 from core.errors import UserError
-from core.hardware import free_memory
 from core.jobs.reporter import Reporter
 from core.system import cuda_errors
+from core.system.hardware import free_memory
 from core.training.watchdog import Watchdog
 
 _IN_A_ROW = 5  # bad updates until the last good state is taken up again

@@ -16,11 +16,11 @@ from core.errors import DiskFull, UserError
 from core.files import slug
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, jobs_in
-from core.training import control
+from core.project.workspace import Project
+from core.training import requests as control
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text, read_config
 from core.training.presets import preset
-from core.workspace import Project
 
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
@@ -69,7 +69,7 @@ class RunView:
     real_time_factor: float | None = None
     """Seconds that speaking takes for each second of sound, of the newest samples."""
     asked: list[str] = field(default_factory=list)
-    """What a person asked of it that is still to be done, such as "save" (`core.training.control`)."""
+    """What a person asked of it that is still to be done, such as "save" (`core.training.requests`)."""
     kept: set[int] = field(default_factory=set)
     """Steps a person wants kept."""
     state_lost: bool = False

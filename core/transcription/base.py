@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import UserError
-from core.records import Word
+from core.project.records import Word
 
 SAMPLE_RATE_HZ = 16_000
 Samples = npt.NDArray[np.float32]

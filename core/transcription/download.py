@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from core.download import Downloader, RemoteFile
 from core.errors import Cancelled
+from core.system.download import Downloader, RemoteFile
 
 # Where a model does not lie in Systran/faster-whisper-<name>.
 _REPOSITORIES = {
@@ -28,7 +28,7 @@ def fetch_faster_whisper(name: str, folder: Path, on_progress: OnProgress, shoul
     """Fetch a CTranslate2 model into ``folder`` and return it.
 
     Raises:
-        UserError: see `core.download.Downloader`. DiskFull: ``download.no_room``.
+        UserError: see `core.system.download.Downloader`. DiskFull: ``download.no_room``.
         Cancelled: ``should_stop`` said so; what has come so far is kept and taken up next time.
     """
     repository = _REPOSITORIES.get(name, f"Systran/faster-whisper-{name}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import UserError
-from core.records import Word
+from core.project.records import Word
 from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
@@ -27,7 +27,7 @@ from core.transcription.base import (
     whisper_code,
 )
 from core.transcription.batches import TAIL_S, fits, window_s
-from core.transcription.fallback import BEST_OF, TEMPERATURES, Reading, heard_of, settle
+from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, heard_of, settle
 from core.transcription.words import FRAME_S, timed_words
 
 _AT_ONCE = 4

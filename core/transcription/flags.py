@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from core.records import MISMATCH, Clip
+from core.project.records import MISMATCH, Clip
 from core.transcription.base import SAMPLE_RATE_HZ
-from core.transcription.fallback import NO_SPEECH, REPEATS
+from core.transcription.retry import NO_SPEECH, REPEATS
 from core.transcription.wer import normalize
 
 TEXT_FLAGS = ("repetition", "silence", "phrase", "mismatch", "unsure", "too_fast", "too_slow")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.hardware import cards, free_memory, out_of_memory
+from core.system.hardware import cards, free_memory, out_of_memory
 
 _I = TypeVar("_I")
 _R = TypeVar("_R")

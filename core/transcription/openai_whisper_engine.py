@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
-from core.records import Word
+from core.project.records import Word
 from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
@@ -28,10 +28,10 @@ from core.transcription.base import (
     whisper_code,
 )
 from core.transcription.batches import TAIL_S, fits, window_s
-from core.transcription.fallback import BEST_OF, TEMPERATURES, Reading, heard_of, settle
 from core.transcription.openai_decoder import Decoder
 from core.transcription.openai_search import Rules, beam_search, sample
 from core.transcription.openai_words import find_words
+from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, heard_of, settle
 from core.transcription.words import FRAME_S
 
 _TOKENS_PER_S = 30  # of the densest writing; a text that gets longer than this allows goes round in circles

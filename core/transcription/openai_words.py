@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.records import Word
+from core.project.records import Word
 from core.transcription.openai_decoder import Decoder
 from core.transcription.words import FRAME_S, timed_words, warp
 

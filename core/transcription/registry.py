@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.hardware import cards
+from core.project.workspace import Workspace
+from core.system.hardware import cards
 from core.transcription.base import check_language
-from core.workspace import Workspace
 
 FASTER_WHISPER = "faster-whisper"
 OPENAI_WHISPER = "openai-whisper"

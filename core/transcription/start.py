@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.errors import UserError
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
-from core.records import ClipFilter
-from core.transcription import opinions
+from core.project.records import ClipFilter
+from core.project.workspace import Project
+from core.transcription import store as opinions
 from core.transcription.registry import has_card, locate, same_weights
-from core.workspace import Project
 
 
 def missing(project: Project) -> list[str]:

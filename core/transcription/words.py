@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.records import Word
+from core.project.records import Word
 
 FRAME_S = 0.02  # of the encoder's output
 SPACELESS = frozenset(("zh", "ja", "th", "lo", "my", "yue"))  # written without spaces: pieces are single characters

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from core.audio.clips import start_segment
 from core.audio.options import SegmentOptions
+from core.clips.cut import start_segment
 from core.jobs.job import Job
-from core.workspace import Project
+from core.project.workspace import Project
 
 Samples = npt.NDArray[np.float32]
 

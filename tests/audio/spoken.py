@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from core.records import Word
+from core.project.records import Word
 
 RATE_HZ = 16_000
 _FOLDER = Path(__file__).resolve().parent.parent / "data" / "words"

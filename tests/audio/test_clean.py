@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clean import clean
-from core.audio.frames import frames_file, measure
+from core.audio.denoise import clean
+from core.audio.levels import frames_file, measure
 from core.errors import Cancelled, UserError
 from core.jobs.args import CleanArgs
-from core.records import Source
+from core.project.records import Source
+from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.recordings import choose_sound, start_clean
 from core.sources.upload import add_file
-from core.workspace import Project
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
 
@@ -122,7 +122,7 @@ def test_frames_of_an_earlier_copy_are_never_taken_for_those_of_the_new_one(
     def ends(*_: object, **__: object) -> None:
         raise Cancelled
 
-    monkeypatch.setattr("core.audio.clean.keep_measured", ends)
+    monkeypatch.setattr("core.audio.denoise.keep_measured", ends)
     with pytest.raises(Cancelled):
         clean(recording, target, strength="gentle", name="a")
     assert soundfile.info(target).duration == 6 and not frames_file(target).exists()

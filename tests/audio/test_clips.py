@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.options import SegmentOptions
+from core.clips.cut import cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
 from core.engines import registry
 from core.errors import Busy, Cancelled, UserError
 from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import DATA_SET, READ_ALOUD, Clip, Source, Word
+from core.project.records import DATA_SET, READ_ALOUD, Clip, Source, Word
+from core.project.workspace import Project
 from core.sources.upload import add_file
 from core.tasks import segment as task
-from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from core.audio.decode import decode_to_flac
-from core.audio.frames import frames, scan
+from core.audio.levels import frames, scan
 from core.audio.probe import MediaInfo
 from tests.audio.sounds import Samples, tone, write
 

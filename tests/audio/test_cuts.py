@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from core.audio.cuts import Places, after, divide, word_gaps
 from core.audio.options import SegmentOptions
-from core.audio.plan import plan
 from core.audio.silence import LevelCurve
-from core.records import Word
+from core.clips.boundaries import Places, after, divide, word_gaps
+from core.clips.plan import plan
+from core.project.records import Word
 
 
 def _places(*pairs: tuple[int, float]) -> Places:

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from core.audio.decode import decode_to_flac, probe
-from core.audio.frames import frames, frames_file, scan
+from core.audio.levels import frames, frames_file, scan
 from core.errors import Cancelled, DiskFull, UserError
 from tests.audio.sounds import convert, long_flac, silence, tone, write
 

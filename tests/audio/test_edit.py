@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import edit
-from core.audio.clips import cut_clip
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
+from core.clips import edit
+from core.clips.cut import cut_clip
 from core.errors import Busy, UserError
 from core.jobs import locks
-from core.records import Clip, Source, Word
+from core.project.records import Clip, Source, Word
+from core.project.workspace import Project
 from core.sources.upload import add_file
-from core.workspace import Project
 from tests.conftest import Prompts
 
 _SPOKEN = 4  # prompts in the recording of these tests

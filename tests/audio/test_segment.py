@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import options_of_last_cut, preview, start_segment
-from core.audio.frames import frames_file
+from core.audio.levels import frames_file
 from core.audio.loudness import loudness_lufs
 from core.audio.options import SegmentOptions
-from core.audio.speech import speech_file
+from core.audio.vad import speech_file
+from core.clips.cut import options_of_last_cut, preview, start_segment
 from core.errors import Cancelled
 from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings
-from core.records import Source, Word
+from core.project.records import Source, Word
+from core.project.workspace import Project
 from core.sources.upload import add_file
 from core.tasks import segment
-from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
 

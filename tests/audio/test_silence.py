@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from core.audio.frames import FLOOR_DBFS, Meter, frames_file, measure, scan
+from core.audio.levels import FLOOR_DBFS, Meter, frames_file, measure, scan
 from core.audio.options import SegmentOptions
-from core.audio.plan import plan, segment
 from core.audio.silence import LevelCurve, Span, left_out, levels
-from core.audio.speech import SpeechCurve
+from core.audio.vad import SpeechCurve
+from core.clips.plan import plan, segment
 from core.errors import Cancelled
-from core.records import Word
+from core.project.records import Word
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
 
@@ -207,8 +207,8 @@ def test_pieces_measured_side_by_side_equal_one_pass(tmp_path: Path, monkeypatch
     sound = np.random.default_rng(1).normal(0, 0.1, 16_000 * 25 + 77).astype(np.float32)
     path = write(tmp_path / "in.flac", sound)
     whole = scan(path)
-    monkeypatch.setattr("core.audio.frames._PIECE_FRAMES", 300)
-    monkeypatch.setattr("core.audio.frames._BLOCK_FRAMES", 70)
+    monkeypatch.setattr("core.audio.levels._PIECE_FRAMES", 300)
+    monkeypatch.setattr("core.audio.levels._BLOCK_FRAMES", 70)
     pieces = scan(path)
     for name in ("dbfs", "low", "high"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))

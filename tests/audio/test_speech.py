@@ -11,19 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import speech as module
-from core.audio.frames import scan
+from core.audio import vad as module
+from core.audio.levels import scan
 from core.audio.silence import LevelCurve
-from core.audio.speech import (
-    CHUNK,
-    CHUNK_S,
-    CONTEXT,
-    known_speech,
-    measure_speech,
-    model_file,
-    scan_speech,
-    speech_file,
-)
+from core.audio.vad import CHUNK, CHUNK_S, CONTEXT, known_speech, measure_speech, model_file, scan_speech, speech_file
 from core.errors import Cancelled
 from tests.audio.sounds import convert, silence, tone, write
 from tests.conftest import Prompts
@@ -131,7 +122,7 @@ def test_speech_is_widened_before_it_gates(prompts: Prompts) -> None:
 _PEAK = """
 import sys
 from pathlib import Path
-from core.audio.speech import scan_speech
+from core.audio.vad import scan_speech
 scan_speech(Path(sys.argv[1]), workers=1)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import frames as frames_module
-from core.audio.frames import Frames, Meter, frames, frames_file, is_current, keep, scan
+from core.audio import levels as frames_module
+from core.audio.levels import Frames, Meter, frames, frames_file, is_current, keep, scan
 from core.audio.options import SegmentOptions
-from core.audio.plan import plan
 from core.audio.rumble import without_rumble
 from core.audio.silence import LevelCurve, Span
 from core.audio.threshold import advise, propose
+from core.clips.plan import plan
 from core.demo import RECORDING
+from core.project.workspace import Project
 from core.sources.upload import add_file
-from core.workspace import Project
 from tests.audio.sounds import Samples, cut_tones, silence, tone, write
 
 CHANCE = np.random.default_rng(4)

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio import trashed
-from core.audio.edit import split, undo
 from core.audio.options import SegmentOptions
-from core.audio.trashed import restore_trashed_clips, trashed_clips
+from core.clips import trash as trashed
+from core.clips.edit import split, undo
+from core.clips.trash import restore_trashed_clips, trashed_clips
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs.args import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from core.sources.upload import add_file
 from core.tasks import segment
-from core.workspace import Project
 from tests.audio.sounds import cut_tones, silence, tone, write
 
 

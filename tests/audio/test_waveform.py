@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio.frames import Frames, frames_file
+from core.audio.levels import Frames, frames_file
 from core.audio.waveform import peaks
 from tests.audio.sounds import silence, tone, write
 

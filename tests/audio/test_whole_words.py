@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from core.audio.frames import scan
+from core.audio.levels import scan
 from core.audio.options import SegmentOptions
-from core.audio.plan import Plan, plan
 from core.audio.silence import LevelCurve
-from core.audio.speech import SpeechCurve, scan_speech
-from core.records import Word
+from core.audio.vad import SpeechCurve, scan_speech
+from core.clips.plan import Plan, plan
+from core.project.records import Word
 from tests.audio.spoken import RATE_HZ, Arranged, Samples, arrange, single_words
 
 _FRAME_S = 0.011  # a border may lie in the frame in which a word begins

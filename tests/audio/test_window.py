@@ -8,14 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio import edit
-from core.audio.clips import cut_clip, preview
-from core.audio.frames import frames_file
+from core.audio.levels import frames_file
 from core.audio.options import SegmentOptions
-from core.audio.window import COLUMNS, MAX_CLIPS_SHOWN, Part, cached_preview, left_out_parts, marks_of, summary, window
-from core.records import Clip, Source, Word
+from core.clips import edit
+from core.clips.cut import cut_clip, preview
+from core.clips.timeline import (
+    COLUMNS,
+    MAX_CLIPS_SHOWN,
+    Part,
+    cached_preview,
+    left_out_parts,
+    marks_of,
+    summary,
+    window,
+)
+from core.project.records import Clip, Source, Word
+from core.project.workspace import Project
 from core.sources.upload import add_file
-from core.workspace import Project
 from tests.audio.sounds import silence, tone, write
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from core.damage import FOLDER
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

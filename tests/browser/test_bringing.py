@@ -10,10 +10,10 @@ import pytest
 import soundfile
 
 from core.jobs.args import CleanArgs
+from core.project.workspace import Workspace
 from core.sources.reading import move, sentences_for
 from core.sources.recordings import start_clean
 from core.sources.upload import add_file
-from core.workspace import Workspace
 from tests.browser.conftest import Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, Prompts
 from tests.sources.test_datasets import ljspeech, zipped

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import cut_clip, preview
-from core.audio.frames import frames_file
+from core.audio.levels import frames_file
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.records import Clip, Source
+from core.clips.cut import cut_clip, preview
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from core.sources.upload import add_file
-from core.workspace import Project, Workspace
 from tests.conftest import Prompts
 
 pytestmark = pytest.mark.browser

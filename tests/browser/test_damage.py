@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.records import Clip, Source
-from core.workspace import Workspace
+from core.project.records import Clip, Source
+from core.project.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000

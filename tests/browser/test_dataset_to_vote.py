@@ -14,10 +14,10 @@ from core.files import write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text
-from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000

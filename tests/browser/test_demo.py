@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.records import ClipFilter
-from core.road import steps
+from core.pipeline import steps
+from core.project.records import ClipFilter
+from core.project.workspace import Workspace
 from core.tasks.demo import SETTINGS
-from core.workspace import Workspace
 from tests.browser.conftest import Server
 from ui.i18n import LANGUAGES, Translator
 

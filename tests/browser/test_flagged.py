@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.audio.samples import write_wav
-from core.records import Clip, Source
-from core.workspace import Project, Workspace
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from tests.audio.sounds import tone
 from tests.browser.conftest import Server
 from ui.i18n import Translator

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.sources.link_cookies import cookies_kept
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
+from core.sources.links.cookies import cookies_kept
 from tests.audio.sounds import tone, write
 from tests.browser.conftest import Server
 from tests.sources.video_site import TEST_SITE, Video, VideoSite

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 from tests.browser.conftest import Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
-from core.records import Clip
+from core.project.records import Clip
+from core.project.workspace import Project, Workspace
 from core.sources.upload import add_file
-from core.workspace import Project, Workspace
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 20_000

@@ -16,9 +16,9 @@ import pytest
 from core.audio.samples import read, write_wav
 from core.dataset.freeze import freeze
 from core.jobs import events
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from core.training.run import runs
-from core.workspace import Project, Workspace
 from tests.browser.conftest import Server
 from tests.conftest import Prompts
 from tests.jobs.conftest import until

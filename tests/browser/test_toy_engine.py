@@ -11,9 +11,9 @@ import pytest
 from core.audio.samples import write_wav
 from core.dataset.freeze import freeze
 from core.engines import registry
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Workspace
 from core.training.run import runs
-from core.workspace import Workspace
 from tests.audio.sounds import tone
 from tests.browser.conftest import Server
 from tests.jobs.conftest import until

@@ -11,9 +11,9 @@ import pytest
 
 from core.audio.samples import write_wav
 from core.dataset.freeze import freeze
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from core.training.run import Run, runs
-from core.workspace import Project, Workspace
 from tests.browser.conftest import Server
 from tests.jobs.conftest import put_task, until
 from tests.training import make_believe

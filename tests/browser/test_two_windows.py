@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import review
-from core.audio.clips import cut_clip
 from core.audio.options import SegmentOptions
-from core.records import Clip, Source
-from core.workspace import Project, Workspace
+from core.clips import review
+from core.clips.cut import cut_clip
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from tests.audio.sounds import tone, write
 from tests.browser.conftest import Server
 from ui.i18n import Translator

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 
 MakeClips = Callable[..., list[Clip]]
 

@@ -11,11 +11,11 @@ import soundfile
 
 from core.dataset.freeze import dataset, datasets, freeze, is_current, latest, read_report
 from core.dataset.report import report
-from core.engines.xtts.base_files import FILES
+from core.engines.xtts.bases import FILES
 from core.errors import UserError
 from core.files import sha256_file
-from core.tables import connect
-from core.workspace import Project
+from core.project.schema import connect
+from core.project.workspace import Project
 from tests.dataset.conftest import MakeClips
 
 
@@ -184,8 +184,8 @@ NASTY = {
 
 
 def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Project, make_clips: MakeClips) -> None:
-    from core.engines.xtts import features
-    from core.engines.xtts.starter_vocabulary import starter_vocabulary
+    from core.engines.xtts.features import extract as features
+    from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 
     clips = make_clips("a", 8 + sum(map(len, NASTY.values())))
     texts = [text for kind in NASTY.values() for text in kind]
@@ -220,7 +220,7 @@ def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Pro
 def test_the_verdict_on_texts_is_that_of_the_base_the_project_is_trained_on(
     project: Project, make_clips: MakeClips
 ) -> None:
-    from core.engines.xtts.starter_vocabulary import starter_vocabulary
+    from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 
     clips = make_clips("a", 6)
     project.store.edit_clip(clips[0].id, text="Șase țări.")

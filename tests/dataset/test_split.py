@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.dataset.split import validation
-from core.records import Clip
+from core.project.records import Clip
 
 
 def _clips(**counts: int) -> list[Clip]:

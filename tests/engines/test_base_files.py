@@ -17,14 +17,14 @@ import pytest
 
 from core.engines.bases import partial_folder
 from core.engines.download import download
-from core.engines.xtts.base_files import FILES, XTTS_V2, XttsBases
+from core.engines.xtts.bases import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json
 from core.jobs.args import DownloadBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.project_engine import start_download
-from core.workspace import Project, Workspace
+from core.project.engine import start_download
+from core.project.workspace import Project, Workspace
 
 MODELS = XttsBases()
 SMALL = ("config.json", "vocab.json")
@@ -253,7 +253,8 @@ def test_unknown_bases_are_refused(workspace: Workspace, base_id: str) -> None:
 
 def test_what_a_page_asks_imports_no_model_library() -> None:
     code = (
-        "import sys, core.speech; from core.engines import registry as r; r.bases('xtts').catalog; r.missing('xtts')\n"
+        "import sys, core.synthesis.start\n"
+        "from core.engines import registry as r; r.bases('xtts').catalog; r.missing('xtts')\n"
         "print([name for name in ('torch', 'TTS', 'transformers', 'peft', 'gradio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

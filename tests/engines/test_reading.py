@@ -11,10 +11,10 @@ from tokenizers.pre_tokenizers import Whitespace
 from TTS.tts.layers.xtts import tokenizer as coqui
 
 from core.engines.registry import info
-from core.engines.xtts import numbers, reading
-from core.engines.xtts.spelling import spell
-from core.engines.xtts.starter_vocabulary import starter_vocabulary
-from core.engines.xtts.text import Tokenizer as OurTokenizer
+from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
+from core.engines.xtts.model.tokenizer import Tokenizer as OurTokenizer
+from core.engines.xtts.text import numbers, reading
+from core.engines.xtts.text.spelling import spell
 
 LANGUAGES = info("xtts").languages
 # Of each kind some; all of it must be readable in every language.

@@ -11,9 +11,10 @@ import soundfile
 import torch
 
 from core.engines.base import ReferenceClip
-from core.engines.xtts import export as exporting
-from core.engines.xtts import lora, model
-from core.engines.xtts.voice import Conditioning, load_voice
+from core.engines.xtts.infer import export as exporting
+from core.engines.xtts.infer.voice import Conditioning, load_voice
+from core.engines.xtts.model import load as model
+from core.engines.xtts.model import lora
 from core.errors import Cancelled, UserError
 from core.files import read_json, sha256_file
 from tests.engines.test_xtts_model import hashes, shaken

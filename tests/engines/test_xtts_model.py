@@ -11,8 +11,9 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
 from core.engines.base import ReferenceClip
-from core.engines.xtts import lora, model
-from core.engines.xtts.starter import make_starter
+from core.engines.xtts.model import load as model
+from core.engines.xtts.model import lora
+from core.engines.xtts.model.tiny import make_starter
 from core.errors import UserError
 from core.files import read_json, sha256_file
 

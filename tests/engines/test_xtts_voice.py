@@ -12,9 +12,11 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import ReferenceClip
-from core.engines.xtts import decode, lora, model
-from core.engines.xtts.text import pieces
-from core.engines.xtts.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.infer import generate as decode
+from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.model import load as model
+from core.engines.xtts.model import lora
+from core.engines.xtts.model.tokenizer import pieces
 from core.errors import Cancelled, UserError
 from tests.engines.test_xtts_model import logits, merged, shaken
 

@@ -14,7 +14,7 @@ import pytest
 from core import REPOSITORY
 from core.jobs.args import OtherArgs
 from core.jobs.job import Job
-from core.workspace import Project
+from core.project.workspace import Project
 
 # What the child finds before its own `core.tasks`.
 _SITE = """

@@ -25,7 +25,7 @@ from core.jobs.args import (
     TranscribeArgs,
 )
 from core.jobs.job import Job
-from core.workspace import Project
+from core.project.workspace import Project
 
 EARLIER = Path(__file__).parents[1] / "data" / "jobs"
 VOICE = {"base": "starter", "reference_clip_ids": ("s1-0001", "s1-0002"), "language": "en", "seed": 3, "device": "cpu"}

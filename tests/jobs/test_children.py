@@ -14,7 +14,7 @@ import pytest
 from core.errors import Busy
 from core.jobs import locks
 from core.jobs.job import Job
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 from tests.jobs.conftest import TrialArgs, in_new_process, until
 
 Start = Callable[..., Job]
@@ -143,7 +143,7 @@ def test_a_second_process_cannot_start_what_the_first_runs(start: Start, project
     script = f"""
         from pathlib import Path
         from core.errors import Busy
-        from core.workspace import Workspace
+        from core.project.workspace import Workspace
         from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(project.workspace.path)!r})).project({project.slug!r})
         try:
@@ -262,7 +262,7 @@ def test_the_page_may_die_and_another_finds_the_job_still_running(start: Start, 
     folder = in_new_process(f"""
         import os
         from pathlib import Path
-        from core.workspace import Workspace
+        from core.project.workspace import Workspace
         from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(project.workspace.path)!r})).project({project.slug!r})
         print(project.start_job(TrialArgs(steps=60, pace_s=0.05), title="Counting").path, flush=True)

@@ -12,7 +12,7 @@ import pytest
 from core.jobs import fork_server, locks
 from core.jobs.fork_server import ForkServer
 from core.jobs.job import Job, worker_environment
-from core.workspace import Project
+from core.project.workspace import Project
 from tests.jobs.conftest import TrialArgs, until
 from tests.jobs.test_children import _counting, _gone, _pid
 

@@ -13,7 +13,7 @@ import pytest
 from core.errors import Busy
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 from tests.jobs.conftest import TrialArgs, in_new_process, until
 
 Start = Callable[..., Job]
@@ -105,7 +105,7 @@ def test_the_page_may_die_while_jobs_wait(start: Start, workspace: Workspace) ->
     folder = in_new_process(f"""
         import os
         from pathlib import Path
-        from core.workspace import Workspace
+        from core.project.workspace import Workspace
         from tests.jobs.conftest import TrialArgs
         project = Workspace(Path({str(workspace.path)!r})).project({other.slug!r})
         print(project.start_job(TrialArgs(steps=1), gpu=True, wait=True).path, flush=True)

@@ -13,7 +13,7 @@ import pytest
 from core.jobs import worker
 from core.jobs.args import OtherArgs
 from core.jobs.job import Job
-from core.workspace import Project
+from core.project.workspace import Project
 
 
 def full(path: str | None = None) -> OSError:

@@ -23,8 +23,8 @@ from core.jobs.job import Job
 from core.listening.candidates import candidates, sentences
 from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
 from core.listening.ranking import table
+from core.project.workspace import Project
 from core.training.config import config_text
-from core.workspace import Project
 
 RATE = 24_000
 TEXTS = ["The first sentence.", "Is this the second?"]

@@ -6,7 +6,7 @@ import pytest
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening.ranking import wins
-from core.records import Vote
+from core.project.records import Vote
 
 
 def test_wins_losses_ties_and_share_best_first() -> None:

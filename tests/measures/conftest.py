@@ -11,8 +11,8 @@ import soundfile
 from core.audio.samples import read, write_wav
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from tests.audio.sounds import convert
 from tests.conftest import Prompts
 

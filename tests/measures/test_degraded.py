@@ -12,8 +12,8 @@ from core.audio.samples import Samples, read, resample, write_wav
 from core.jobs.reporter import Reporter
 from core.measures import likeness
 from core.measures.run import measure_clips
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from tests.conftest import Prompts
 
 RATE = 16_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.measures.flags import ALIKE, SOUND_FLAGS, STRANGE, least_likeness, lights, sound_flags
-from core.records import Clip
+from core.project.records import Clip
 
 GOOD = Clip(
     "a-1",

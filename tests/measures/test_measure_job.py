@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import review
+from core.clips import review
 from core.errors import UserError
 from core.jobs.events import EventReader
 from core.jobs.events import Warning as JobWarning
@@ -18,8 +18,8 @@ from core.measures import embeddings, likeness, naturalness
 from core.measures.run import measure_clips
 from core.measures.start import left_to_measure, start_measure
 from core.measures.voices import has_several_voices, keep_voice, update_similarity, voices
-from core.records import Clip, ClipFilter
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project
 from tests.measures.conftest import MakeClips
 
 

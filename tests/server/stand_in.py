@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import gradio as gr
 import uvicorn
 
+from core.project.workspace import Workspace
 from core.settings import Settings
-from core.workspace import Workspace
 from ui.server import create_app, server_config
 
 

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 from tests.server.conftest import HERE, Client
-from ui.audio_routes import audio_url, download_url, zip_stream
+from ui.http.audio_routes import audio_url, download_url, zip_stream
 
 SECRET = b"SECRET that must not leave"
 

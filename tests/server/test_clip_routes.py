@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from tests.server.conftest import Client
-from ui.clip_routes import LONGEST_PIECE_S, piece_url, window_url
+from ui.http.clip_routes import LONGEST_PIECE_S, piece_url, window_url
 
 RATE = 16_000
 

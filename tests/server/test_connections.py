@@ -19,8 +19,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from tests.server.conftest import running, wait_for
-from ui import connections
-from ui.connections import BudgetedProtocol, ConnectionLimit
+from ui.http import connections
+from ui.http.connections import BudgetedProtocol, ConnectionLimit
 
 Serve = Callable[..., int]
 
@@ -191,7 +191,7 @@ def test_where_all_are_at_work_one_more_is_told_so(serve: Serve) -> None:
 
 def test_the_soft_limit_of_descriptors_is_raised_to_what_is_allowed() -> None:
     code = (
-        "import resource; from ui.connections import raise_descriptor_limit as go;"
+        "import resource; from ui.http.connections import raise_descriptor_limit as go;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 700));"
         "print(go(), go(500), resource.getrlimit(resource.RLIMIT_NOFILE))"
     )

@@ -14,7 +14,7 @@ from gradio import processing_utils
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 
-from core.workspace import Workspace
+from core.project.workspace import Workspace
 from tests.audio.sounds import tone, write
 from tests.server.real_page import RealPage, real_page
 
@@ -197,8 +197,9 @@ def test_what_was_uploaded_is_given_and_comes_in(
     got = page.client.get(f"/en/gradio_api/file={sound['path']}")
     assert got.status_code == 200 and got.content[:4] == b"RIFF"
     started: list[list[Any]] = []
-    monkeypatch.setattr("core.workspace.Project.start_job", lambda *given, **_: started.append(list(given)))
-    monkeypatch.setattr("core.sources.held.recordings.add", lambda *given, **_: started.append(list(given)))
+    monkeypatch.setattr("core.project.workspace.Project.start_job", lambda *given, **_: started.append(list(given)))
+    add = "core.sources.collections.pending.recordings.add"
+    monkeypatch.setattr(add, lambda *given, **_: started.append(list(given)))
     (recorded, _) = sorted(page.events("Audio", "stop_recording"), key=lambda event: len(page.blocks.fns[event].inputs))
     assert page.run(recorded, ["ana", sound, ""])["success"]
     (upload,) = page.events("File", "upload")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.workspace import Project
+from core.project.workspace import Project
 from tests.server.conftest import Client
 
 OWN = {"date", "set-cookie"}

@@ -11,7 +11,7 @@ import pytest
 
 from core import health
 from core.health import HealthCheck
-from core.workspace import Project
+from core.project.workspace import Project
 from tests.server.conftest import Client
 
 WELL = {"disk": "ok", "workspace": "ok", "database": "ok", "worker": "ok"}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from gradio.blocks import Block
 
-from core.records import Source
-from core.workspace import Project, Workspace
+from core.project.records import Source
+from core.project.workspace import Project, Workspace
 from tests.server.real_page import RealPage, real_page
 from ui.app import TABS
 from ui.live import LiveRequest
@@ -177,7 +177,7 @@ def test_what_a_live_tab_ticks_are_panels_of_its_own(page: RealPage, tab: str, m
 def test_what_a_tick_cannot_show_is_told_by_the_turn(page: RealPage, monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = ask(page, "sources")
     assert quiet["turn"] == "" and 'data-turn=""' in quiet["panels"]["frame-1"][1]
-    monkeypatch.setattr("ui.tabs.sources._busy", lambda project: True)
+    monkeypatch.setattr("ui.tabs.sources.tab._busy", lambda project: True)
     busy = ask(page, "sources")
     assert busy["turn"] == "busy" and 'data-turn="busy"' in busy["panels"]["frame-1"][1]
     refreshed = refresh(page, "sources", "turned")["output"]["data"]

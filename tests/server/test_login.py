@@ -12,9 +12,9 @@ from starlette.routing import Mount
 
 from core.settings import Settings
 from tests.server.conftest import Client
-from ui.login import RefusalLog, way_back
-from ui.sessions import Sessions
-from ui.throttle import Throttle
+from ui.http.login import RefusalLog, way_back
+from ui.http.sessions import Sessions
+from ui.http.throttle import Throttle
 
 PASSWORD = "ein gutes Passwort €"
 OPEN = {"/health", "/login"}

@@ -16,7 +16,7 @@ from gradio.data_classes import FileData
 
 from core.jobs import fork_server
 from core.jobs.job import Job
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 from tests.audio.sounds import tone, write
 from tests.server.real_page import RealPage, real_page
 

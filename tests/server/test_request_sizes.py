@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from tests.conftest import Mount
 from tests.server.conftest import Client, running, wait_for
-from ui import body_limit, upload_parser, upload_room
+from ui.http import body_limit, upload_parser, upload_room
 
 UPLOAD = "/en/gradio_api/upload"
 EVENT = "/en/gradio_api/run/say"

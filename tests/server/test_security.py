@@ -12,7 +12,7 @@ import pytest
 from core.errors import UserError
 from core.settings import Settings
 from tests.server.conftest import REPOSITORY, Client
-from ui.security import check_exposure, host_name, is_loopback, prefix
+from ui.http.security import check_exposure, host_name, is_loopback, prefix
 
 FOREIGN = (
     "https://evil.example",

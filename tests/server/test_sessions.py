@@ -14,10 +14,10 @@ from gradio.context import LocalContext
 
 from core.settings import Settings
 from tests.server.conftest import Client, serving
-from ui import sessions as module
-from ui import visitor
-from ui.login import SESSION
-from ui.sessions import MOST_SESSIONS, SESSION_S, Session, Sessions
+from ui.http import sessions as module
+from ui.http import visitor
+from ui.http.login import SESSION
+from ui.http.sessions import MOST_SESSIONS, SESSION_S, Session, Sessions
 
 PASSWORD = "ein gutes Passwort €"
 RIGHT = {"user": "voicewright", "password": PASSWORD}

@@ -15,8 +15,8 @@ from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.training.boards import Boards, boards_of
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
+from core.training.trackers import Boards, boards_of
 
 Client = Callable[..., TestClient]
 

@@ -9,7 +9,7 @@ import pytest
 from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Project
+from core.project.workspace import Project
 from tests.sources.video_site import TEST_SITE, VideoSite
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")

@@ -16,18 +16,19 @@ from core.audio.samples import read
 from core.errors import UserError
 from core.jobs.args import ImportArgs, JobArgs
 from core.jobs.job import JobView
-from core.records import Source
+from core.project.records import Source
+from core.project.workspace import Project
 from core.settings import Settings
-from core.sources import held, recordings
-from core.sources.archive import Folder, Zip
-from core.sources.datasets import look
-from core.sources.joining import GAP_S
-from core.sources.local_folder import add_folder
-from core.workspace import Project
+from core.sources import recordings
+from core.sources.collections import pending as held
+from core.sources.collections.archive import Folder, Zip
+from core.sources.collections.concat import GAP_S
+from core.sources.collections.local_folder import add_folder
+from core.sources.collections.scan import look
 from tests.audio.sounds import convert, silence, tone, write
 from ui.i18n import Translator
 from ui.page import Page
-from ui.parts.source_table import source_table
+from ui.tabs.sources.source_table import source_table
 
 
 def zipped(folder: Path, target: Path) -> Path:
@@ -210,7 +211,7 @@ def test_a_zip_bomb_and_a_zip_of_too_much_are_refused(tmp_path: Path, monkeypatc
     plain = zipped(ljspeech(tmp_path / "set"), tmp_path / "plain.zip")
     with pytest.raises(UserError):
         Zip(plain, max_bytes=1000)
-    monkeypatch.setattr("core.sources.archive.MOST_MEMBERS", 2)
+    monkeypatch.setattr("core.sources.collections.archive.MOST_MEMBERS", 2)
     with pytest.raises(UserError):
         Zip(plain)
 

@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.clips import start_segment
-from core.audio.frames import frames_file
+from core.audio.levels import frames_file
 from core.audio.options import SegmentOptions
+from core.clips.cut import start_segment
 from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
 from core.jobs.args import CleanArgs, ImportArgs, LinkOptions, SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Clip, Source, Word
+from core.project.records import Clip, Source, Word
+from core.project.schema import migrate
+from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.link_import import Taken, origin_of, take_link
+from core.sources.links.download import Download
+from core.sources.links.importer import Taken, origin_of, take_link
 from core.sources.upload import Duplicate, add_file
-from core.sources.youtube import Download
-from core.tables import migrate
 from core.tasks import import_sources
-from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
 from ui.i18n import Translator
 
@@ -282,14 +282,14 @@ def test_several_items_of_one_address_go_on_after_a_bad_one(
     def fetched(url: str, *_: object, **__: object) -> list[Download]:
         return [Download(tmp_path / "bad.webm", "Bad", url, 1.0), Download(good, "Good", url, 1.0)]
 
-    monkeypatch.setattr("core.sources.link_import.download", fetched)
+    monkeypatch.setattr("core.sources.links.importer.download", fetched)
     job = Job.create(project.jobs, ImportArgs())
     args = ImportArgs(urls=["https://a.example/v"])
     assert import_sources.run(job, project, args, Reporter(job))["added"] == 1
     assert [(s.title, s.origin) for s in project.store.sources()] == [("Good", "https://a.example/v#2")]
     # The same address again is not even fetched.
     again = Job.create(project.jobs, ImportArgs())
-    monkeypatch.setattr("core.sources.link_import.download", lambda *_, **__: pytest.fail("fetched again"))
+    monkeypatch.setattr("core.sources.links.importer.download", lambda *_, **__: pytest.fail("fetched again"))
     assert import_sources.run(again, project, args, Reporter(again))["skipped"] == 1
 
 
@@ -321,13 +321,13 @@ def test_a_link_for_which_there_is_no_room_is_left_for_a_resume(
 ) -> None:
     fetched = write(tmp_path / "fetched.wav", tone(1))
     monkeypatch.setattr(
-        "core.sources.link_import.download", lambda url, *_, **__: [Download(fetched, "Talk", url, 1.0)]
+        "core.sources.links.importer.download", lambda url, *_, **__: [Download(fetched, "Talk", url, 1.0)]
     )
 
     def full(*_: object, **__: object) -> Source:
         raise DiskFull("audio.no_room", "Full.")
 
-    monkeypatch.setattr("core.sources.link_import.add_file", full)
+    monkeypatch.setattr("core.sources.links.importer.add_file", full)
     job = Job.create(project.jobs, ImportArgs(urls=["https://a.example/v"]))
     with pytest.raises(DiskFull):
         import_sources.run(job, project, job.spec().args, Reporter(job))
@@ -344,7 +344,7 @@ def test_each_recording_of_a_page_comes_in_also_when_the_first_came_before_a_cra
             Download(write(tmp_path / f"{hz}.wav", tone(1, hz=hz)), str(hz), page, 1.0) for hz in (300, 400, 500)
         ]  # fmt: skip
 
-    monkeypatch.setattr("core.sources.link_import.download", fetched)
+    monkeypatch.setattr("core.sources.links.importer.download", fetched)
     job = Job.create(project.jobs, ImportArgs())
     one = take_link(project, page, job.path / "download", ImportArgs(), Reporter(job))
     assert isinstance(next(one), Taken)
@@ -363,7 +363,7 @@ def test_words_come_with_their_recording_or_not_at_all(
     path = write(tmp_path / "a.wav", tone(2))
     word = Word(0.5, 1.0, "hello")
     with monkeypatch.context() as patch:
-        patch.setattr("core.tables.migrate", _without_words)
+        patch.setattr("core.project.schema.migrate", _without_words)
         with pytest.raises(sqlite3.IntegrityError):
             add_file(project, path, words=lambda source: [word])
     assert project.store.sources() == []

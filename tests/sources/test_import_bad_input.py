@@ -18,13 +18,13 @@ from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.args import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.archive import Folder, Zip
-from core.sources.datasets import look
-from core.sources.joining import join
+from core.sources.collections.archive import Folder, Zip
+from core.sources.collections.concat import join
+from core.sources.collections.scan import look
 from core.sources.upload import add_file
 from core.tasks import import_sources
-from core.workspace import Project
 from tests.audio.sounds import convert, long_flac, silence, tone, write
 from tests.sources.test_datasets import ljspeech
 from ui.i18n import Translator
@@ -118,7 +118,7 @@ def test_a_disk_that_fills_up_while_a_data_set_is_joined_is_named(
     folder = ljspeech(tmp_path / "set")
     noise = np.random.default_rng(0).normal(0, 0.1, 22_050 * 20).astype(np.float32)
     write(folder / "wavs" / "LJ-0.wav", noise, 22_050)
-    monkeypatch.setattr("core.sources.joining.replacing", full)
+    monkeypatch.setattr("core.sources.collections.concat.replacing", full)
     job = Job.create(project.jobs, ImportArgs())
     with pytest.raises(UserError) as error:
         join(Folder(folder), tmp_path / "x.flac", look(folder), Reporter(job), max_hours=1)
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_while_a_member_is_decoded_is_no_fault_of_the_membe
     def no_room(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("core.sources.joining.decode_to_flac", no_room)
+    monkeypatch.setattr("core.sources.collections.concat.decode_to_flac", no_room)
     reporter = Reporter(Job.create(project.jobs, ImportArgs()))
     with pytest.raises(type(error)):
         join(Folder(folder), tmp_path / "x.flac", look(folder), reporter, max_hours=1)

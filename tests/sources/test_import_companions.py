@@ -10,11 +10,11 @@ import pytest
 
 from core.errors import UserError
 from core.jobs.args import ImportArgs
+from core.project.workspace import Project, Workspace
 from core.sources import recordings
-from core.sources.companions import groups, rank, title_of
 from core.sources.decoding_notes import PARTLY
+from core.sources.sidecars import groups, rank, title_of
 from core.sources.upload import Duplicate, add_file
-from core.workspace import Project, Workspace
 from tests.audio.sounds import convert, silence, tone, write
 
 DATA = Path(__file__).parents[1] / "data" / "subtitles"

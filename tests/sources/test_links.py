@@ -17,12 +17,14 @@ from core.jobs.args import ImportArgs, LinkOptions, ListLinkArgs
 from core.jobs.events import Warning
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.records import Word
+from core.project.records import Word
+from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.link_cookies import cookies_file, cookies_kept, forget_cookies, keep_cookies
-from core.sources.link_entries import _flat, read_list
-from core.sources.link_import import words_within
-from core.sources.link_list import (
+from core.sources.links.captions import choose
+from core.sources.links.cookies import cookies_file, cookies_kept, forget_cookies, keep_cookies
+from core.sources.links.importer import words_within
+from core.sources.links.options import read_options
+from core.sources.links.playlist import (
     Entry,
     Listing,
     chosen_entries,
@@ -34,10 +36,8 @@ from core.sources.link_list import (
     open_list,
     start_list,
 )
-from core.sources.link_options import read_options
-from core.sources.link_subtitles import choose
+from core.sources.links.playlist_reader import _flat, read_list
 from core.tasks import import_sources, list_link
-from core.workspace import Project
 from tests.audio.sounds import tone, write
 from tests.sources.video_site import Video, VideoSite
 

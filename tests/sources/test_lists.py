@@ -17,16 +17,17 @@ import pytest
 
 from core.errors import UserError
 from core.jobs.args import ImportArgs
-from core.sources import held, recordings
-from core.sources.archive import Zip
-from core.sources.datasets import look, refuse_unagreed
-from core.sources.list_texts import NOT_USED
-from core.sources.sound_index import SoundIndex
-from core.workspace import Project
+from core.project.workspace import Project
+from core.sources import recordings
+from core.sources.collections import pending as held
+from core.sources.collections.archive import Zip
+from core.sources.collections.scan import look, refuse_unagreed
+from core.sources.collections.sound_index import SoundIndex
+from core.sources.lists.texts import NOT_USED
 from tests.audio.sounds import convert, tone, write
 from tests.sources.test_datasets import bring, looked_through, zipped
 from ui.i18n import Translator
-from ui.parts.collection_card import collection_cards
+from ui.tabs.sources.collection_card import collection_cards
 
 CASES = Path(__file__).resolve().parents[1] / "data" / "lists"
 TEXTS = [
@@ -375,7 +376,7 @@ def test_a_list_that_would_fill_the_memory_is_refused_by_name_in_little_of_it(tm
 import json, resource, sys
 from pathlib import Path
 from core.errors import UserError
-from core.sources.datasets import look, refuse_unagreed
+from core.sources.collections.scan import look, refuse_unagreed
 from core.tasks.scan_collection import limit_memory
 limit_memory(1_500_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -415,8 +416,8 @@ def test_the_page_never_looks_into_what_is_dropped(
     path = zipped(folder, tmp_path / "set.zip")
     started: list[str] = []
     monkeypatch.setattr(Project, "start_job", lambda _, args, **__: started.append(args.kind))
-    monkeypatch.setattr("core.sources.held.look", None)
-    monkeypatch.setattr("core.sources.datasets.open_place", None)
+    monkeypatch.setattr("core.sources.collections.pending.look", None)
+    monkeypatch.setattr("core.sources.collections.scan.open_place", None)
     assert held.receive(project, [path]) == []
     held.hold_folder(project, folder)
     assert started == ["scan_collection"] * 2

@@ -13,9 +13,9 @@ from core.errors import Busy, UserError
 from core.jobs import locks
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
+from core.project.workspace import Project, Workspace
 from core.sources import reading, recordings
 from core.sources.upload import add_file
-from core.workspace import Project, Workspace
 from tests.audio.sounds import silence, tone, write
 
 

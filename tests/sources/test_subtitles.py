@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.records import Word
-from core.sources.subtitles import DamagedCaption, evenly, words_of
+from core.project.records import Word
+from core.sources.subtitles.words import DamagedCaption, evenly, words_of
 
 DATA = Path(__file__).parents[1] / "data" / "subtitles"
 SRT = """1

@@ -11,9 +11,9 @@ import pytest
 from core.audio.tracks import choose_track
 from core.jobs.args import ImportArgs
 from core.jobs.events import Warning
+from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.decoding_notes import HOLES, jump_of
-from core.workspace import Project
 from tests.audio.sounds import convert, silence, tone, write
 from tests.audio.test_container_clock import PICTURE, run
 

@@ -16,11 +16,11 @@ import pytest
 from core.errors import Cancelled, DiskFull, UserError
 from core.jobs.args import ImportArgs, LinkOptions
 from core.jobs.reporter import Reporter
+from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.link_watch import Watch
-from core.sources.youtube import check_url, download
-from core.sources.youtube_errors import explain
-from core.workspace import Project
+from core.sources.links.download import check_url, download
+from core.sources.links.errors import explain
+from core.sources.links.progress import Watch
 from tests.audio.sounds import tone, write
 from tests.sources.video_site import TEST_SITE, Video, VideoSite
 
@@ -132,7 +132,7 @@ def test_what_a_killed_process_had_fetched_is_not_fetched_again(
 ) -> None:
     sound = site.videos[TALK].sound
     site.videos[TALK].answers = [(200, 600_000), (403, 0)]
-    monkeypatch.setattr("core.sources.youtube._clear", lambda *_: None)  # a killed process clears nothing away
+    monkeypatch.setattr("core.sources.links.download._clear", lambda *_: None)  # a killed process clears nothing away
     with pytest.raises(UserError):
         download(talk, tmp_path / "in", reporter, pauses_s=())
     assert [path.suffix for path in (tmp_path / "in").iterdir()] == [".part"]
@@ -278,7 +278,7 @@ def test_the_test_site_has_to_be_on_this_computer(
     ],
 )  # fmt: skip
 def test_which_addresses_are_of_the_internet_at_large(address: str, public: bool) -> None:
-    from core.sources.link_loader import is_public
+    from core.sources.links.ytdlp import is_public
 
     assert is_public(address) == public
 
@@ -319,7 +319,7 @@ def test_the_generic_extractor_is_not_among_the_allowed_and_no_ffmpeg_goes_to_th
     from yt_dlp.downloader import HlsFD, get_suitable_downloader
     from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
-    from core.sources.link_loader import Loader
+    from core.sources.links.ytdlp import Loader
 
     with Loader({}) as loader:
         assert "Generic" not in loader._ies and "Youtube" in loader._ies

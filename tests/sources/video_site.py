@@ -1,6 +1,6 @@
 """A small YouTube on this computer: pages, players, playlists, subtitles and sound as yt-dlp's own extractor asks them.
 
-yt-dlp reaches it through the one test-only setting there is, see core/sources/link_loader.py.
+yt-dlp reaches it through the one test-only setting there is, see core/sources/links/ytdlp.py.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.workspace import Project
+from core.project.workspace import Project
 from tests.conftest import Prompts
 
 CLIPS = 12
@@ -74,7 +74,7 @@ def recorded(tmp_path: Path) -> Recorded:
 @pytest.fixture(scope="session")
 def features(tmp_path_factory: pytest.TempPathFactory, dataset: Path, starter: Path) -> Any:
     """The dataset's features, computed once."""
-    from core.engines.xtts.features import prepare
+    from core.engines.xtts.features.extract import prepare
 
     folder = tmp_path_factory.mktemp("features")
     return prepare(

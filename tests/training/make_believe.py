@@ -21,12 +21,12 @@ from core.files import read_json
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project.workspace import Project
 from core.training.checkpoints import STATE, Checkpoints
 from core.training.config import read_config
 from core.training.loop import Loop
 from core.training.run import CONFIG, as_trained
 from core.training.samples import SampleSpeaker, Sentences
-from core.workspace import Project
 
 
 @dataclass

@@ -16,7 +16,7 @@ def run(job: Any, project: Any, args: Any, reporter: Any) -> dict[str, Any]:
     "memory" (not even for one)."""
     import torch
 
-    from core.engines.xtts.session import XttsSession
+    from core.engines.xtts.train.session import XttsSession
 
     real, mishap, seen = XttsSession._backward, os.environ["MISHAP"], []
 

@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 
 from core.engines.options import TrainConfig
 from core.jobs import events
+from core.project.workspace import Project
 from core.settings import Settings
 from core.training.auto_resume import MOST_LAUNCHES, resume_interrupted
 from core.training.config import config_text
 from core.training.run import CONFIG, Run
-from core.workspace import Project
 from tests.jobs.conftest import put_task, until
 from tests.training import make_believe
 from ui.server import create_app

@@ -13,8 +13,8 @@ import pytest
 from core.engines.options import TrainConfig
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.training.boards import WeightsAndBiases
-from core.workspace import Workspace
+from core.project.workspace import Workspace
+from core.training.trackers import WeightsAndBiases
 
 
 def test_runs_of_one_name_are_told_apart_and_each_is_found_again(

@@ -23,13 +23,13 @@ from core.jobs import events, locks
 from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
 from core.jobs.job import Job
 from core.listening.candidates import candidates
-from core.records import Vote
+from core.project.records import Vote
+from core.project.workspace import Project
 from core.tasks import export as export_task
 from core.tasks.train import crowded, prune, resume_from
 from core.training.checkpoints import ADAPTER, HASHES, STATE, Checkpoints
 from core.training.config import config_text
 from core.training.run import CONFIG, Run
-from core.workspace import Project
 from tests.training.conftest import Recorded
 
 AT = {"exported_at": 1.0}

@@ -10,7 +10,7 @@ import pytest
 from core.engines.options import TrainConfig
 from core.jobs.events import Warning
 from core.jobs.job import JobView
-from core.training.commentary import best_checkpoint, remarks
+from core.training.diagnosis import best_checkpoint, remarks
 from core.training.run import Points, RunView
 
 

@@ -14,11 +14,11 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.project.workspace import Workspace
 from core.training.config import config_text, make_config, read_config
 from core.training.presets import choose, preset, presets
 from core.training.run import CONFIG, Run
 from core.training.sentences import held_out
-from core.workspace import Workspace
 
 I18N = Path(__file__).resolve().parents[2] / "ui" / "i18n"
 

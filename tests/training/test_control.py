@@ -17,11 +17,11 @@ from safetensors.numpy import load_file
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import events
-from core.training import control
+from core.project.workspace import Project
+from core.training import requests as control
 from core.training.checkpoints import STATE
 from core.training.config import config_text
 from core.training.run import CONFIG, Run, RunView, resume
-from core.workspace import Project
 from tests.jobs.conftest import put_task, until
 from tests.training import make_believe
 

@@ -10,10 +10,10 @@ from core.engines.options import TrainConfig
 from core.jobs import events, locks
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.training.config import config_text
 from core.training.cost import estimate
 from core.training.run import CONFIG
-from core.workspace import Project
 
 CONFIGURED = TrainConfig(max_steps=100, batch_size=2, accumulation=1)
 

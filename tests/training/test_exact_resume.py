@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from core.jobs import events
+from core.project.workspace import Project
 from core.training.run import Run, resume
-from core.workspace import Project
 from tests.training.test_runs import events_of, start, wait_for
 
 STEPS, SAVE_EVERY, EVAL_EVERY = 14, 6, 2

@@ -13,12 +13,12 @@ import pytest
 
 from core.audio.samples import write_wav
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.train.session import XttsSession, start
 from core.files import is_full
+from core.project.workspace import Project
 from core.training.checkpoints import STATE, Checkpoints
 from core.training.run import Run, start_training
 from core.training.samples import SampleSpeaker, Sentences
-from core.workspace import Project
 from tests.conftest import Mount
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve

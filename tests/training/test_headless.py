@@ -16,9 +16,9 @@ import yaml
 from core import REPOSITORY
 from core.errors import UserError
 from core.jobs import locks
-from core.train import read_wish
+from core.project.workspace import Project
+from core.training.cli import read_wish
 from core.training.run import CONFIG, Run, runs
-from core.workspace import Project
 from tests.jobs.conftest import put_task, until
 from tests.training import make_believe
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.project.workspace import Project
 from core.training.run import Run, start_training
-from core.workspace import Project
 from tests.jobs.conftest import put_task
 from tests.training import mishap_task
 
@@ -45,7 +45,7 @@ def test_full_memory_and_losses_that_are_no_numbers_cost_a_run_nothing_but_time(
 ) -> None:
     from safetensors.numpy import load_file
 
-    from core.engines.xtts.session import start
+    from core.engines.xtts.train.session import start
 
     run = _run(frozen, starter, tmp_path, monkeypatch, "some")
     view = run.read()

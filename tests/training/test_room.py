@@ -13,9 +13,9 @@ from core.errors import DiskFull
 from core.files import read_json
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.training.config import config_text
 from core.training.run import CONFIG, resume, start_training
-from core.workspace import Project
 
 Usage = namedtuple("Usage", "total used free")
 

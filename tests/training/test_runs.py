@@ -18,8 +18,8 @@ from core.errors import Busy, UserError
 from core.files import read_json
 from core.jobs import events
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.training.run import Run, RunView, resume, runs, start_training
-from core.workspace import Project
 
 SMALL = {
     "max_steps": 8,
@@ -52,7 +52,7 @@ def wait_for(run: Run, condition: Callable[[RunView], bool], timeout_s: float = 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, dataset: Path, starter: Path) -> Run:
     """A run of eight updates that came to its end."""
-    from core.workspace import Workspace
+    from core.project.workspace import Workspace
 
     project = Workspace(tmp_path_factory.mktemp("workspace")).create("Test voice", "en")
     project.datasets.mkdir(parents=True)
@@ -87,7 +87,7 @@ def test_samples_of_a_checkpoint_differ_from_the_bases_for_the_same_seed(finishe
 
 
 def test_samples_equal_what_the_saved_checkpoint_says_when_loaded(finished: Run, starter: Path) -> None:
-    from core.engines.xtts.voice import load_voice
+    from core.engines.xtts.infer.voice import load_voice
     from core.training.samples import Sentences
 
     sentences = Sentences.frozen(finished.path, lambda: pytest.fail("the sentences were not written down"))

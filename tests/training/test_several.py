@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from core import REPOSITORY
+from core.project.workspace import Project
 from core.training.run import Run, RunView, resume, runs
-from core.workspace import Project
 from tests.training.test_runs import wait_for
 
 pytestmark = pytest.mark.slow

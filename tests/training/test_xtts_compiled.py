@@ -12,7 +12,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import start
+from core.engines.xtts.train.session import start
 
 CONFIG = XttsTrainConfig(batch_size=2, accumulation=1, precision="float32", reference_pool=8, dropout=0, lora_dropout=0)
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from core.engines.xtts.engine import ENGINE
-from core.engines.xtts.loss import losses
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import XttsSession
-from core.engines.xtts.trial import candidates
+from core.engines.xtts.train.batch_finder import candidates
+from core.engines.xtts.train.loss import losses
+from core.engines.xtts.train.session import XttsSession
 from core.errors import Cancelled, UserError
+from core.project.workspace import Project
 from core.tasks import train
 from core.training.config import config_text
-from core.workspace import Project
 from tests.training.conftest import Recorded
 
 CONFIG = XttsTrainConfig(batch_size=6, accumulation=2, precision="float32", reference_pool=8, lora_rank=4)
@@ -35,7 +35,7 @@ def card_with_room_for(
             raise error
         return losses(gpt, batch, latents, dropout=dropout, checkpointing=checkpointing)
 
-    monkeypatch.setattr("core.engines.xtts.session.losses", limited)
+    monkeypatch.setattr("core.engines.xtts.train.session.losses", limited)
     return tried
 
 

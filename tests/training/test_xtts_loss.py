@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from core.engines.base import ReferenceClip
-from core.engines.xtts.batches import Item, Signs, collate
-from core.engines.xtts.feed import Feed
-from core.engines.xtts.loss import Losses, losses
+from core.engines.xtts.model.transformer import drop
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.references import Latents
-from core.engines.xtts.session import XttsSession, start
-from core.engines.xtts.trunk import drop
+from core.engines.xtts.train.collate import Item, Signs, collate
+from core.engines.xtts.train.conditioning import Latents
+from core.engines.xtts.train.loader import Feed
+from core.engines.xtts.train.loss import Losses, losses
+from core.engines.xtts.train.session import XttsSession, start
 from core.errors import Cancelled
 
 CONFIG = XttsTrainConfig(
@@ -175,7 +175,7 @@ def test_a_batch_whose_loss_is_not_a_number_changes_no_weight(
     session.step()
     before = [parameter.detach().clone() for parameter in session.parameters]
     monkeypatch.setattr(
-        "core.engines.xtts.session.losses",
+        "core.engines.xtts.train.session.losses",
         lambda *given, **named: Losses(*(loss * float("nan") for loss in losses(*given, **named))),
     )
     assert session.step()["skipped"] == 1.0
@@ -231,7 +231,7 @@ def out_of_memory_once(monkeypatch: pytest.MonkeyPatch, after: int) -> list[int]
             raise torch.OutOfMemoryError("injected")
         return losses(gpt, batch, *rest, **named)
 
-    monkeypatch.setattr("core.engines.xtts.session.losses", limited)
+    monkeypatch.setattr("core.engines.xtts.train.session.losses", limited)
     return seen
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from core import REPOSITORY
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import start
+from core.engines.xtts.train.session import start
 
 SETTINGS = {
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
@@ -25,12 +25,12 @@ import json, os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from core.engines.xtts.features import prepare
-from core.engines.xtts.session import start
+from core.engines.xtts.features.extract import prepare
+from core.engines.xtts.train.session import start
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.hardware import out_of_memory
+from core.system.hardware import out_of_memory
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.distributed import join, rank, work_together, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from core.engines.xtts import session as sessions
-from core.engines.xtts.loss import losses
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.references import References
-from core.engines.xtts.session import XttsSession, start
-from core.engines.xtts.told import Told
+from core.engines.xtts.train import session as sessions
+from core.engines.xtts.train.conditioning import References
+from core.engines.xtts.train.loss import losses
+from core.engines.xtts.train.metrics import Told
+from core.engines.xtts.train.session import XttsSession, start
 from core.errors import UserError
 from core.training.checkpoints import STATE
 
@@ -141,7 +141,7 @@ def room_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise torch.OutOfMemoryError("injected")
         return losses(gpt, batch, *rest, **named)
 
-    monkeypatch.setattr("core.engines.xtts.session.losses", limited)
+    monkeypatch.setattr("core.engines.xtts.train.session.losses", limited)
     return seen
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from core.engines.xtts import lora, model
+from core.engines.xtts.model import load as model
+from core.engines.xtts.model import lora
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import XttsSession, start
+from core.engines.xtts.train.session import XttsSession, start
 from tests.engines.test_xtts_model import logits, merged
 
 CONFIG = XttsTrainConfig(

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from core.engines.base import ReferenceClip
-from core.engines.xtts import lora, model
-from core.engines.xtts.batches import collate
-from core.engines.xtts.export import export, load_plain
-from core.engines.xtts.features import check, load_tokenizer, prepare
-from core.engines.xtts.loss import losses
+from core.engines.xtts.features.extract import check, load_tokenizer, prepare
+from core.engines.xtts.infer.export import export, load_plain
+from core.engines.xtts.model import load as model
+from core.engines.xtts.model import lora
+from core.engines.xtts.model.vocabulary import extend, first_new, main
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import XttsSession, start
-from core.engines.xtts.vocabulary import extend, first_new, main
+from core.engines.xtts.train.collate import collate
+from core.engines.xtts.train.loss import losses
+from core.engines.xtts.train.session import XttsSession, start
 from core.errors import UserError
 from tests.training.conftest import Recorded
 

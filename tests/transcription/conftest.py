@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.audio.samples import read, write_wav
-from core.records import Clip, Source
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from core.transcription import registry
-from core.workspace import Project
 from tests.conftest import Prompts
 from tests.transcription.checkpoint import read_ct2, write_openai
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from core.errors import Cancelled
-from core.transcription.background import map_in_threads
+from core.jobs.parallel import map_in_threads
 
 
 def nothing() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.transcription.batches import batches, window_s
-from core.transcription.fallback import Reading, settle
 from core.transcription.memory import Limit, Shape, batch_size
+from core.transcription.retry import Reading, settle
 
 
 def test_every_clip_is_in_one_batch_with_clips_of_its_window() -> None:

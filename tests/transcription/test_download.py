@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from core.download import Downloader, RemoteFile
 from core.errors import Cancelled, UserError
 from core.jobs.args import TranscribeArgs
+from core.project.workspace import Project, Workspace
+from core.system.download import Downloader, RemoteFile
 from core.transcription import download, registry
 from core.transcription.start import start_transcribe
-from core.workspace import Project, Workspace
 from tests.transcription.conftest import MakeClips
 
 
@@ -77,7 +77,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, builtin: Path) -> Iterator[Hub]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("core.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("core.system.download.time.sleep", lambda seconds: None)
     yield shelf
     server.shutdown()
     server.server_close()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.audio.samples import read
-from core.records import Clip
+from core.project.records import Clip
 from core.transcription.flags import has_loop, is_known_phrase, is_silent, is_steady, text_flags, usual_pace
 from tests.conftest import Prompts
 

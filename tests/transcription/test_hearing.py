@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.errors import Cancelled
-from core.records import Clip
-from core.transcription import hearing
+from core.project.records import Clip
+from core.project.workspace import Project
+from core.transcription import batch as hearing
 from core.transcription.base import DecodeOptions, Samples, Transcript
-from core.workspace import Project
 
 
 class _Deaf:

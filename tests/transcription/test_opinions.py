@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from core.audio.clips import plan_clips
 from core.audio.silence import Span
-from core.records import MISMATCH, Word
-from core.tables import connect
+from core.clips.cut import plan_clips
+from core.project.records import MISMATCH, Word
+from core.project.schema import connect
+from core.project.workspace import Project
 from core.transcription.base import Transcript
-from core.transcription.opinions import flag_all, store_heard, store_second, with_times, without_second_opinion
+from core.transcription.store import flag_all, store_heard, store_second, with_times, without_second_opinion
 from core.transcription.wer import cer, word_diff
-from core.workspace import Project
 from tests.transcription.conftest import MakeClips
 
 SAID = "You are about to enter an echo test."

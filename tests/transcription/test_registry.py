@@ -11,9 +11,9 @@ import pytest
 
 from core.errors import UserError
 from core.jobs.args import TranscribeArgs
+from core.project.workspace import Project, Workspace
 from core.transcription import registry
 from core.transcription.start import start_transcribe
-from core.workspace import Project, Workspace
 from tests.transcription.conftest import MakeClips
 
 CPU = {"device": "cpu"}
@@ -125,7 +125,7 @@ def test_refusals_come_in_the_click_and_leave_no_job(project: Project, make_clip
 def test_the_page_does_not_load_an_engine() -> None:
     code = (
         "import sys, core.transcription.start, core.transcription.wer; from pathlib import Path; "
-        "from core.transcription import registry; from core.workspace import Workspace; "
+        "from core.transcription import registry; from core.project.workspace import Workspace; "
         "registry.qualities(Workspace(Path('x')), 'en'); registry.engines(); "
         "print([m for m in ('torch', 'whisper', 'faster_whisper', 'ctranslate2') if m in sys.modules])"
     )

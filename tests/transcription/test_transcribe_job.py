@@ -13,9 +13,9 @@ from core.errors import UserError
 from core.files import read_json
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.transcription.start import missing, start_transcribe
 from core.transcription.wer import wer
-from core.workspace import Project
 from tests.conftest import Prompts
 from tests.transcription.conftest import MakeClips
 

@@ -16,7 +16,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from core import backups, inspection, tables
+from core import inspection
 from core.audio.samples import write_wav
 from core.dataset.freeze import freeze
 from core.engines.xtts.options import XttsTrainConfig
@@ -25,11 +25,13 @@ from core.files import write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs, stored
 from core.jobs.job import Job
-from core.records import Clip, Source
+from core.project import backups
+from core.project import schema as tables
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
-from core.sources.link_cookies import keep_cookies
+from core.sources.links.cookies import keep_cookies
 from core.training.config import config_text
-from core.workspace import Project, Workspace
 from ui import app
 from ui.i18n import Translator
 from ui.page import Page, Tab

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from core.records import Clip, Word
+from core.project.records import Clip, Word
 from ui.i18n import Translator
-from ui.parts.heard import heard_lines
+from ui.tabs.review.readings import heard_lines
 
 T = Translator("en")
 

@@ -8,7 +8,7 @@ import os
 from core.jobs import events
 from core.jobs.args import DemoArgs, JobArgs, SegmentArgs, TrainArgs
 from core.jobs.job import Job, JobView
-from core.workspace import Project
+from core.project.workspace import Project
 from ui.i18n import Translator
 from ui.job_panel import job_line, job_panel, stage_line
 

@@ -10,8 +10,8 @@ import pytest
 from core.measures import embeddings
 from core.measures.flags import FLAGS
 from core.measures.voices import update_similarity
-from core.records import Clip, Source
-from core.workspace import Project
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from ui.i18n import LANGUAGES, Translator
 from ui.parts.measures import clip_lights, sound_of_clips
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace
 from ui.i18n import Translator
 from ui.parts.model_reads import model_reads
 

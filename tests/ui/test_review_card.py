@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.records import Clip, Source
-from core.review import spot
-from core.workspace import Project
+from core.clips.review import spot
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from ui.i18n import Translator
-from ui.parts import review_card as card
+from ui.tabs.review import card
 
 
 def test_the_picture_is_of_the_sound_that_is_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

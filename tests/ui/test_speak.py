@@ -6,9 +6,9 @@ from core.files import write_json
 from core.jobs import events
 from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
-from core.workspace import Project
+from core.project.workspace import Project
 from ui.i18n import Translator
-from ui.tabs.speak import _speaking
+from ui.tabs.speak.tab import _speaking
 
 T = Translator("en")
 

@@ -16,15 +16,15 @@ from core.errors import UserError
 from core.jobs import events, locks
 from core.jobs.args import SegmentArgs, TrainArgs
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.training.config import config_text
-from core.training.control import FILE, kept_steps, planned_steps
+from core.training.requests import FILE, kept_steps, planned_steps
 from core.training.run import CONFIG, Run, runs
-from core.workspace import Project
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_panel, stage_line
-from ui.parts.training_control import act_on_run, controls
-from ui.parts.training_view import run_view
-from ui.tabs.train import Chosen
+from ui.tabs.train.control import act_on_run, controls
+from ui.tabs.train.tab import Chosen
+from ui.tabs.train.view import run_view
 
 T = Translator("en")
 
@@ -104,7 +104,7 @@ def test_who_waits_is_told_for_whom_and_may_leave(run: Run, language: str) -> No
 
 
 def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
-    from ui.tabs.train import _blocked
+    from ui.tabs.train.tab import _blocked
 
     mine = {"kind": "train", "title": "Other", "path": "/elsewhere"}
     handle = locks.try_lock(project.workspace.gpu_lock, mine)

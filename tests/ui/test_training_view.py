@@ -8,11 +8,11 @@ from core.engines.options import TrainConfig
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.project.workspace import Project
 from core.training.config import config_text
 from core.training.run import CONFIG, Run
-from core.workspace import Project
 from ui.i18n import Translator
-from ui.parts.training_view import run_view
+from ui.tabs.train.view import run_view
 
 
 @pytest.mark.parametrize(("language", "axis"), [("en", "error per audio code"), ("pt-BR", "erro por código de áudio")])

@@ -7,7 +7,7 @@ import gradio as gr
 from core import inspection
 from core.damage import FOLDER, RECORDS, DamagedFile
 from core.errors import UserError
-from core.workspace import Project
+from core.project.workspace import Project
 from ui import html
 from ui.page import Page, Updates
 from ui.parts import Panel

@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.jobs.job import JobView
 from core.measures.flags import Light, lights
 from core.measures.voices import Voice, has_several_voices, voices, voices_stamp
-from core.records import Clip, ClipFilter, Totals
-from core.workspace import Project
+from core.project.records import Clip, ClipFilter, Totals
+from core.project.workspace import Project
 from ui import html, plots
-from ui.audio_routes import audio_url
+from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.job_panel import is_live, job_panel
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.project_engine import read_text
-from core.workspace import Project
+from core.project.engine import read_text
+from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
 

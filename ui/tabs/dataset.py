@@ -8,7 +8,7 @@ from typing import Any
 from core.dataset.freeze import DatasetInfo, datasets, freeze, is_current
 from core.dataset.report import Light, Report, report
 from core.engines.base import Dropped
-from core.workspace import Project
+from core.project.workspace import Project
 from ui import html, plots
 from ui.i18n import Translator
 from ui.page import Page, Tab, Updates

@@ -6,12 +6,12 @@ import json
 
 import gradio as gr
 
-from core import road
+from core import pipeline as road
 from core.damage import DamagedFile
 from core.engines import registry
 from core.jobs.job import Job
-from core.road import ProjectCard
-from core.workspace import Project
+from core.pipeline import ProjectCard
+from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_line, job_panel

@@ -5,19 +5,20 @@ from __future__ import annotations
 import gradio as gr
 from starlette.datastructures import Headers
 
-from core import connection, doctor
-from core.doctor import Finding
 from core.engines.bases import BaseState
 from core.engines.registry import bases, engines
-from core.workspace import Project
-from ui import html, visitor
+from core.project.workspace import Project
+from core.system import connection, doctor
+from core.system.doctor import Finding
+from ui import html
+from ui.http import visitor
+from ui.http.login import SESSION, SESSIONS
+from ui.http.proxy_headers import CONNECTION
+from ui.http.sessions import Session
 from ui.i18n import Translator
-from ui.login import SESSION, SESSIONS
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
-from ui.parts.base_model import license_note
-from ui.proxy_headers import CONNECTION
-from ui.sessions import Session
+from ui.tabs.train.base_model import license_note
 
 
 def build(page: Page) -> Tab:

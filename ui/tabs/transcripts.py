@@ -6,22 +6,22 @@ from typing import Any
 
 import gradio as gr
 
-from core import review
+from core.clips import review
 from core.engines.registry import languages
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import JobView
-from core.records import ClipFilter, Totals
+from core.project.records import ClipFilter, Totals
+from core.project.workspace import Project
 from core.transcription import registry
 from core.transcription.flags import TEXT_FLAGS
 from core.transcription.start import start_transcribe, without_second_opinion
-from core.workspace import Project
 from ui import html, plots
-from ui.audio_routes import audio_url
+from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
-from ui.parts.choice import select
+from ui.parts.select import select
 
 _LEAST_SURE = 5
 

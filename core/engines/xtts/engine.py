@@ -6,14 +6,14 @@ from pathlib import Path
 
 from core.engines.base import Engine
 from core.engines.registry import info
-from core.engines.xtts.export import export
-from core.engines.xtts.features import Features, check, prepare
+from core.engines.xtts.features.extract import Features, check, prepare
+from core.engines.xtts.infer.export import export
+from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.light import LIGHT
+from core.engines.xtts.model.tiny import make_starter
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.session import start
-from core.engines.xtts.starter import make_starter
-from core.engines.xtts.trial import fits
-from core.engines.xtts.voice import Conditioning, load_voice
+from core.engines.xtts.train.batch_finder import fits
+from core.engines.xtts.train.session import start
 
 
 class XttsEngine(Engine[XttsTrainConfig, Features, Conditioning]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core import REPOSITORY
 from core.engines.base import LightEngine
-from core.engines.xtts.base_files import XttsBases
+from core.engines.xtts.bases import XttsBases
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.reading import XttsTexts
+from core.engines.xtts.text.reading import XttsTexts
 
 LIGHT = LightEngine(
     bases=XttsBases(), texts=XttsTexts(), options=XttsTrainConfig, presets=REPOSITORY / "presets" / "xtts"

@@ -1,0 +1,1 @@
+"""Clips: how recordings are cut into them, and what a person does with them."""

@@ -1,0 +1,1 @@
+"""Speech from a base and a checkpoint, and the exported voice."""

@@ -1,0 +1,346 @@
+"""Speaking with an XTTS model, be it loaded for that or in the middle of its training."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+import torchaudio
+from torch import Tensor
+from transformers import LogitsProcessorList
+from TTS.tts.models.xtts import Xtts
+
+from core.audio.samples import Samples
+from core.engines.base import ReferenceClip, ShouldStop, Voice, never, tell_nobody
+from core.engines.xtts.infer.generate import Decoder, NoChances, Sampling, are_chances
+from core.engines.xtts.model.load import device_for, inference_gpt, load_base
+from core.engines.xtts.model.lora import load_adapter
+from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknown_characters
+from core.engines.xtts.model.tokenizer import tokens as text_tokens
+from core.errors import Cancelled, UserError
+from core.system.hardware import out_of_memory
+from core.text import clean, describe_characters
+
+MAX_CHARACTERS = 5000
+PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
+MIN_REFERENCE_S = 0.33  # coqui ignores anything shorter
+_INPUT_HZ = 22_050
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the model knows of a speaker, on the CPU: latents ``(1, 32, channels)``, embedding ``(1, 512, 1)``."""
+
+    gpt_cond_latent: Tensor
+    speaker_embedding: Tensor
+
+
+class XttsVoice(Voice[Conditioning]):
+    """A model that speaks. Keeps no copy of any weight: training may go on between two sentences."""
+
+    speaks_together = True
+
+    def __init__(self, xtts: Xtts) -> None:
+        self.xtts = xtts
+        self.sample_rate: int = xtts.args.output_sample_rate
+
+    def condition(self, references: Sequence[ReferenceClip]) -> Conditioning:
+        """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not)."""
+        if not references:
+            raise UserError(
+                "speak.no_reference",
+                "There is no reference recording to take the voice from.",
+                "Approve a few clips, or choose some as reference.",
+            )
+        config = self.xtts.config
+        heard = [_read(reference.path, config.max_ref_len) for reference in references]
+        if config.sound_norm_refs:
+            heard = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in heard]
+        with self._speaking():
+            embeddings = torch.stack([self._embedding(audio) for audio in heard]).mean(dim=0)
+            latents = self.xtts.get_gpt_cond_latents(
+                torch.cat(heard, dim=-1),
+                _INPUT_HZ,
+                length=config.gpt_cond_len,
+                chunk_length=config.gpt_cond_chunk_len,
+            )
+        # Cloned: tensors made in inference mode may not be used where gradients flow.
+        return Conditioning(latents.cpu().clone(), embeddings.cpu().clone())
+
+    def speak(
+        self,
+        text: str,
+        language: str,
+        reference: Conditioning,
+        seed: int = 0,
+        *,
+        max_seconds: float | None = None,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = tell_nobody,
+        **settings: float,
+    ) -> tuple[Samples, int]:
+        """Say ``text``: exactly what coqui's ``Xtts.inference`` says after ``torch.manual_seed(seed)``.
+
+        Only a text over the model's limits is cut into parts, each said under the same seed's stream; Stop is looked
+        for at every audio code.
+
+        Args:
+            text, language, reference, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`.
+            max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
+            settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
+
+        Raises:
+            UserError: ``speak.empty``, ``speak.too_long``, ``speak.unknown_characters``, ``speak.language_package``,
+                ``speak.not_finite``, ``speak.out_of_memory``, ``engine.language``.
+        """
+        parts, language = self.parts(text, language)
+        options = {**self.settings(max_seconds), **settings, "logits_processor": _unless(should_stop)}
+        said: list[Samples] = []
+        with self._speaking(seed), inference_gpt(self.xtts):
+            for number, part in enumerate(parts):
+                on_progress(number, len(parts))
+                if said:
+                    said.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
+                said.append(self._say(part, language, reference, options))
+            on_progress(len(parts), len(parts))
+        return np.clip(np.concatenate(said), -1.0, 1.0), self.sample_rate
+
+    def speak_many(
+        self,
+        texts: Sequence[str],
+        language: str,
+        reference: Conditioning,
+        seeds: Sequence[int],
+        *,
+        max_seconds: float | None = None,
+        should_stop: ShouldStop = never,
+        **settings: float,
+    ) -> list[tuple[Samples, int]]:
+        """Say several texts at once: each as `speak` says it with its seed but for rounding, in a fraction of the time.
+
+        Args and errors: as of `speak`; ``seeds`` has one for each text, and a text that cannot be said fails them all
+        (`parts` tells beforehand which).
+        """
+        planned = [self.parts(text, language) for text in texts]
+        options = {**self.settings(max_seconds), **settings}
+        if options.get("num_beams", 1) != 1:
+            return [
+                self.speak(text, language, reference, seed, should_stop=should_stop, **options)
+                for text, seed in zip(texts, seeds, strict=True)
+            ]
+        with self._speaking(), torch.inference_mode():
+            said = self._say_many([parts for parts, _ in planned], planned, reference, seeds, options, should_stop)
+        return [(np.clip(samples, -1.0, 1.0), self.sample_rate) for samples in said]
+
+    def _say_many(
+        self,
+        parts: Sequence[Sequence[str]],
+        planned: Sequence[tuple[list[str], str]],
+        speaker: Conditioning,
+        seeds: Sequence[int],
+        options: dict[str, Any],
+        should_stop: Callable[[], bool],
+    ) -> list[Samples]:
+        device = self.xtts.device
+        decoder, sampling = Decoder(self.xtts.gpt), self._sampling(options)
+        chances = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        latent = speaker.gpt_cond_latent.to(device)
+        pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
+        said: list[list[Samples]] = [[] for _ in parts]
+        for turn in range(max((len(one) for one in parts), default=0)):
+            # The second part of a long text goes on with the chance that its first part left, as in `speak`.
+            rows = [row for row, one in enumerate(parts) if turn < len(one)]
+            tokens = [text_tokens(self.xtts.tokenizer, parts[row][turn], planned[row][1]) for row in rows]
+            try:
+                found = decoder.latents(latent, tokens, [chances[row] for row in rows], sampling, should_stop)
+            except RuntimeError as error:
+                raise _speaking_error(error) from error
+            for row, latents in zip(rows, found, strict=True):
+                if should_stop():
+                    raise Cancelled
+                said[row] += [*([pause] if turn else []), self._sound(latents[None], speaker, options)]
+        return [np.concatenate(one) for one in said]
+
+    def _sampling(self, options: dict[str, Any]) -> Sampling:
+        names = ("temperature", "repetition_penalty", "top_k", "top_p", "do_sample")
+        most = options.get("max_new_tokens", self.xtts.gpt.max_gen_mel_tokens)
+        return Sampling(most=int(most), **{name: options[name] for name in names if name in options})
+
+    def _sound(self, latents: Tensor, speaker: Conditioning, options: dict[str, Any]) -> Samples:
+        if (scale := 1.0 / max(float(options.get("speed", 1.0)), 0.05)) != 1.0:
+            stretched = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=scale, mode="linear")
+            latents = stretched.transpose(1, 2)
+        embedding = speaker.speaker_embedding.to(latents.device)
+        samples: Samples = np.atleast_1d(self.xtts.hifigan_decoder(latents, g=embedding).cpu().squeeze().numpy())
+        if not np.isfinite(samples).all():
+            raise _not_finite()
+        return samples
+
+    def parts(self, text: str, language: str) -> tuple[list[str], str]:
+        """The parts in which a text will be said, in words (as `reading.normalize` says), and the code of its language.
+
+        Plain coqui-tts says such a part the same way.
+
+        Raises:
+            UserError: as `speak` does for texts and languages.
+        """
+        code, text = code_of(self.xtts.tokenizer, language), clean(text)
+        if not any(character.isalnum() for character in text):
+            raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
+        if len(text) > MAX_CHARACTERS:
+            raise UserError(
+                "speak.too_long",
+                "The text has {count} characters; at most {limit} are said at once.",
+                "Split it into several texts.",
+                count=len(text),
+                limit=MAX_CHARACTERS,
+            )
+        if unknown := unknown_characters(self.xtts.tokenizer, text, code):
+            raise UserError(
+                "speak.unknown_characters",
+                "The model has no sound for: {characters}",
+                "Leave these characters out, or write them as words.",
+                characters=describe_characters(unknown),
+            )
+        spelled = normalize(self.xtts.tokenizer, text, code)
+        # Where only capitals differ the person's own text is said: coqui lowers it the same way.
+        return pieces(self.xtts.tokenizer, text if text.lower() == spelled else spelled, code), code
+
+    def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
+        """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""
+        config = self.xtts.config
+        chosen: dict[str, Any] = {
+            name: config[name] for name in ("temperature", "length_penalty", "repetition_penalty", "top_k", "top_p")
+        }
+        bound_s = max_seconds if max_seconds is not None else self.xtts.untrained_max_s
+        if bound_s is not None:
+            most = math.ceil(bound_s * self.xtts.args.input_sample_rate / self.xtts.args.gpt_code_stride_len)
+            chosen["max_new_tokens"] = max(1, min(most, self.xtts.gpt.max_gen_mel_tokens))
+        return chosen
+
+    def _say(self, text: str, language: str, speaker: Conditioning, options: dict[str, Any]) -> Samples:
+        try:
+            spoken = self.xtts.inference(text, language, speaker.gpt_cond_latent, speaker.speaker_embedding, **options)[
+                "wav"
+            ]
+        except RuntimeError as error:
+            raise _speaking_error(error) from error
+        samples: Samples = np.atleast_1d(np.asarray(spoken, dtype=np.float32))
+        if not np.isfinite(samples).all():
+            raise _not_finite()
+        return samples
+
+    def _embedding(self, audio: Tensor) -> Tensor:
+        try:
+            embedding: Tensor = self.xtts.get_speaker_embedding(audio, _INPUT_HZ)
+            return embedding
+        except RuntimeError as error:
+            if "CUFFT" not in str(error):
+                raise
+            # Late in a process cuFFT may fail for want of memory: this one short call can as well run on the CPU.
+            encoder, device = self.xtts.hifigan_decoder.speaker_encoder, self.xtts.device
+            at_16k = torchaudio.functional.resample(audio, _INPUT_HZ, 16_000)
+            try:
+                with torch.inference_mode():
+                    embedding = encoder.to("cpu")(at_16k.cpu(), l2_norm=True).unsqueeze(-1).to(device)
+                    return embedding
+            finally:
+                encoder.to(device)
+
+    @contextlib.contextmanager
+    def _speaking(self, seed: int | None = None) -> Iterator[None]:
+        """Evaluation mode, full precision and an own random stream; everything is put back afterwards."""
+        modes = [(module, module.training) for module in self.xtts.modules()]
+        # Training may multiply in TF32; what a checkpoint says must not depend on who asks it.
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        cards = range(torch.cuda.device_count()) if self.xtts.device.type == "cuda" else ()
+        # Not `eval()`: coqui overrides it and would leave its inference copy in the module tree.
+        self.xtts.train(False)
+        try:
+            with torch.random.fork_rng(devices=cards), torch.autocast(self.xtts.device.type, enabled=False):
+                if seed is not None:
+                    torch.manual_seed(seed)
+                yield
+        finally:
+            torch.set_float32_matmul_precision(precision)
+            for module, training in modes:
+                module.training = training
+
+
+def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto") -> XttsVoice:
+    """A voice from a base folder (or an export) and an adapter folder; None speaks with the base alone.
+
+    Raises:
+        UserError: ``base.missing_file``, ``base.broken``, ``adapter.broken``, ``adapter.foreign``.
+    """
+    xtts = load_base(base, "cpu")
+    if checkpoint is not None:
+        load_adapter(xtts, checkpoint)
+    return XttsVoice(xtts.to(device_for(device)))
+
+
+def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:
+    """A look before every audio code that changes nothing of what is said."""
+
+    def look(codes: Tensor, scores: Tensor) -> Tensor:
+        if should_stop():
+            raise Cancelled
+        if not are_chances(scores):
+            raise NoChances
+        return scores
+
+    return LogitsProcessorList([look])
+
+
+def _read(path: Path, max_s: float) -> Tensor:
+    """Mono samples at 22,050 Hz, shape ``(1, samples)``, as coqui's own loader makes them."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            # One second more than is used: the resampler's filter must not feel the cut.
+            samples = file.read(int(rate * (max_s + 1)), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UserError(
+            "speak.reference_unreadable",
+            "The reference recording {name} cannot be read.",
+            "Choose another clip as reference.",
+            name=path.name,
+        ) from error
+    audio = torch.from_numpy(samples.T.copy()).mean(dim=0, keepdim=True)
+    if rate != _INPUT_HZ:
+        audio = torchaudio.functional.resample(audio, rate, _INPUT_HZ)
+    if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
+        raise UserError(
+            "speak.reference_short",
+            "The reference recording {name} is too short.",
+            "Choose a clip of at least three seconds.",
+            name=path.name,
+        )
+    return audio.clip(-1, 1)[:, : int(_INPUT_HZ * max_s)]
+
+
+def _speaking_error(error: RuntimeError) -> Exception:
+    """What to tell about an error while speaking; what is not known stays what it is."""
+    if out_of_memory(error):
+        return UserError(
+            "speak.out_of_memory",
+            "There is too little free memory to speak.",
+            "Close other programs, those that use the graphics card first, or say a shorter text.",
+        )
+    return _not_finite() if isinstance(error, NoChances) else error
+
+
+def _not_finite() -> UserError:
+    return UserError(
+        "speak.not_finite",
+        "This checkpoint's weights are damaged: it produced no valid sound.",
+        "Choose an earlier checkpoint.",
+    )

@@ -1,0 +1,1 @@
+"""The network: bases opened, adapters, the transformer, tokens."""

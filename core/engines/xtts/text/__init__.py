@@ -1,0 +1,1 @@
+"""How XTTS reads texts: numbers, amounts and spelling by language."""

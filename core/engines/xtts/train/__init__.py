@@ -1,0 +1,1 @@
+"""A training of XTTS: batches, losses, precision, what learns."""

@@ -1,0 +1,106 @@
+"""Two real updates on the longest clips, to know before a run what fits and how long it will take."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import torch
+
+from core.engines.base import Fits, ShouldStop, never
+from core.engines.xtts.features.extract import Features
+from core.engines.xtts.options import XttsTrainConfig
+from core.engines.xtts.train.collate import items
+from core.engines.xtts.train.loader import Part
+from core.engines.xtts.train.session import XttsSession, start
+from core.errors import Cancelled, UserError
+from core.system import cuda_errors
+from core.system.hardware import out_of_memory
+
+_SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and drivers keep some
+_WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
+
+
+def fits(
+    config: XttsTrainConfig,
+    features: Features,
+    base: Path,
+    *,
+    device: str = "cpu",
+    should_stop: ShouldStop = never,
+) -> Fits:
+    """The largest batch that fits, with as many clips an update as ``config`` has.
+
+    On a card everything up to a whole update at once is tried; on the processor not more than ``config`` has at once.
+    Activations are computed twice only where otherwise fewer than a few clips fit at once.
+
+    Raises:
+        Cancelled: ``should_stop`` said so between two tries.
+        UserError: ``train.nothing_fits``.
+    """
+    clips = config.batch_size * config.accumulation
+    session = start(config, features, base, None, device=device)
+    most = clips if session.device.startswith("cuda") else config.batch_size
+    best: Fits | None = None
+    for checkpointing in (config.gradient_checkpointing, True):
+        for size, accumulation in candidates(clips, most):
+            if best is not None and size <= best.micro_batch:
+                break
+            if should_stop():
+                raise Cancelled
+            if (found := _tried(session, size, accumulation, checkpointing)) is not None:
+                best = found
+                break
+        if best is not None and best.micro_batch >= min(_WORTHWHILE, most):
+            break
+    if best is None:
+        raise UserError(
+            "train.nothing_fits",
+            "Not even one clip at a time fits into the memory there is.",
+            "Close other programs that use the card, choose a smaller adapter, or a card with more memory.",
+        )
+    return best
+
+
+def candidates(clips: int, most: int) -> list[tuple[int, int]]:
+    """``(micro_batch, accumulation)`` from ``most`` clips at once down to one, each making exactly ``clips``."""
+    return [(size, clips // size) for size in range(min(most, clips), 0, -1) if clips % size == 0]
+
+
+def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
+    on_card = session.device.startswith("cuda")
+    cuda_errors.free_memory()
+    try:
+        session.set_checkpointing(checkpointing)
+        part, share = _longest(session, size)
+        session._mode(training=True)
+        for _ in range(2):
+            began = time.perf_counter()
+            session._apply(session._backward([part])[0])
+            if on_card:
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - began
+    except (RuntimeError, MemoryError) as error:
+        session.take_back()
+        if not out_of_memory(error):
+            raise
+        return None
+    if on_card and torch.cuda.max_memory_reserved() > _SHARE * torch.cuda.get_device_properties(0).total_memory:
+        return None
+    return Fits(size, accumulation, checkpointing, _memory_mb(on_card), seconds * accumulation * share)
+
+
+def _longest(session: XttsSession, size: int) -> tuple[Part, float]:
+    """The longest clips as one part, and how long the average clip is beside them."""
+    clips = sorted(session.features.train, key=lambda clip: clip.samples, reverse=True)
+    chosen = [clips[number % len(clips)] for number in range(size)]
+    rows = items(session.features, chosen, session.feed.references.training(chosen, 0))
+    mean = sum(clip.samples for clip in clips) / len(clips)
+    return session.feed.part(rows), mean / clips[0].samples
+
+
+def _memory_mb(on_card: bool) -> float:
+    if on_card:
+        return float(torch.cuda.max_memory_reserved() / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

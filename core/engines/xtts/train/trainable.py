@@ -1,0 +1,106 @@
+"""What of a model learns: an adapter, the last layers, or all of its GPT; and a running mean of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from TTS.tts.models.xtts import Xtts
+
+from core.engines.xtts.model.lora import LoraOptions, free, inject, own
+from core.engines.xtts.model.vocabulary import first_new
+from core.engines.xtts.options import XttsTrainConfig
+
+# What a speaker is heard with stays as it is: latents are computed once, and an export's speakers stay valid.
+_FROZEN = ("conditioning_encoder.", "conditioning_perceiver.", "conditioning_dropout.")
+_TEXT = ("text_embedding.weight", "text_head.weight", "text_head.bias")
+
+
+def choose(xtts: Xtts, config: XttsTrainConfig, base: Path | None = None) -> LoraOptions | None:
+    """Let learn what the settings name; returns the adapter's sizes, None without one.
+
+    On a base whose vocabulary was extended, the rows of the new tokens learn too, whatever else does: nobody else
+    could teach them.
+    """
+    xtts.requires_grad_(False)
+    options = None
+    if config.train_what == "lora":
+        options = LoraOptions(
+            rank=config.lora_rank,
+            alpha=config.lora_alpha,
+            dropout=config.lora_dropout,
+            rslora=config.lora_rslora,
+            dora=config.lora_dora,
+        )
+        inject(xtts, options)
+    else:
+        free(xtts, _names(xtts, config))
+    new = None if base is None else first_new(base)
+    if new is not None and config.train_what != "full":
+        free(xtts, _TEXT)
+        for name in _TEXT:
+            _only_rows(xtts.gpt.get_parameter(name), new)
+    return options
+
+
+def groups(xtts: Xtts, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters for the optimizer: what is no matrix, and a vocabulary, is not pulled towards zero."""
+    learns = own(xtts)
+    plain = [value for name, value in learns.items() if value.ndim < 2 or name in _TEXT]
+    matrices = [value for name, value in learns.items() if not (value.ndim < 2 or name in _TEXT)]
+    found = [{"params": matrices, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in found if group["params"]]
+
+
+def _names(xtts: Xtts, config: XttsTrainConfig) -> list[str]:
+    names = [name for name, _ in xtts.gpt.named_parameters() if not name.startswith(_FROZEN)]
+    if config.train_what == "full":
+        return names
+    first = len(xtts.gpt.gpt.h) - config.last_layers
+    late = tuple(f"gpt.h.{number}." for number in range(max(0, first), len(xtts.gpt.gpt.h)))
+    return [name for name in names if name.startswith((*late, "gpt.ln_f.", "final_norm.", "mel_head.", "text_head."))]
+
+
+def _only_rows(parameter: nn.Parameter, first: int) -> None:
+    """Rows before ``first`` get no gradient, so that they stay what they are (their group knows no decay)."""
+    mask = torch.zeros(len(parameter), *[1] * (parameter.ndim - 1), device=parameter.device)
+    mask[first:] = 1.0
+    # Taken to the gradient's device: the model may have been moved since.
+    parameter.register_hook(lambda gradient: gradient * mask.to(gradient.device))  # type: ignore[no-untyped-call]
+
+
+class Mean:
+    """A running mean of weights, exchanged with them in place while it is wanted."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
+        self.parameters, self.decay = list(parameters), decay
+        self.values = [parameter.detach().clone() for parameter in parameters] if decay else []
+        self.shown = False
+
+    def follow(self, step: int) -> None:
+        """Move towards the weights after update number ``step`` (from 1); faster at first, when there is no past."""
+        if not self.values:
+            return
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - decay)
+
+    def show(self, mean: bool) -> None:
+        """Let the model hold the mean, or the weights themselves again."""
+        if not self.values or mean == self.shown:
+            return
+        with torch.no_grad():
+            # One room for all, taken before anything is exchanged: memory must not run out half way.
+            largest = max(self.parameters, key=torch.numel)
+            room = torch.empty(largest.numel(), dtype=largest.dtype, device=largest.device)
+            for parameter, value in zip(self.parameters, self.values, strict=True):
+                kept = room[: parameter.numel()].view_as(parameter).copy_(parameter)
+                parameter.copy_(value)
+                value.copy_(kept)
+        self.shown = mean
+
+    def hidden(self) -> list[Tensor]:
+        """Whichever of the two the model does not hold now."""
+        return self.values

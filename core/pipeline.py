@@ -1,0 +1,127 @@
+"""The road of a project as steps with their true state, and projects as cards; all derived from what is on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import inspection
+from core.checkpoint_ref import step_of
+from core.damage import read_all
+from core.dataset.freeze import latest
+from core.errors import UserError
+from core.jobs.job import JobView
+from core.project.records import Totals
+from core.project.workspace import Project, Workspace
+
+KEYS = ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak")
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One step. ``state`` is empty, partial or done; ``count`` of ``total`` items; ``seconds`` of material.
+
+    Items are recordings, clips, clips with text, reviewed clips, clips in the newest dataset, runs, votes, and takes
+    with exports.
+    """
+
+    key: str
+    state: str
+    count: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ProjectCard:
+    """A project on the Home page. ``furthest`` is the furthest step begun, ``next`` the first that is not done.
+
+    Either is empty if there is none. ``seconds`` is the length of its recordings, ``created`` Unix time.
+    """
+
+    slug: str
+    name: str
+    language: str
+    demo: bool
+    created: float
+    seconds: float
+    steps: tuple[StepState, ...]
+    furthest: str
+    next: str
+    running: JobView | None
+    problem: UserError | None = None
+    """Why its records cannot be read."""
+
+
+def steps(project: Project) -> list[StepState]:
+    """All steps in order. Cheap enough for every tick of a page. Where the records cannot be read, all are empty."""
+    try:
+        totals = project.figures.totals()
+        votes = project.figures.vote_count()
+    except UserError:
+        return [StepState(key, "empty") for key in KEYS]
+    speech_count = _count(project.takes, "*.json") + _count(project.exports, "*/manifest.json")
+    return [
+        StepState("sources", "done" if totals.sources else "empty", totals.sources, totals.sources, totals.source_s),
+        StepState("segments", _segments(totals), totals.clips, totals.clips, totals.clip_s),
+        _of("transcripts", totals.transcribed, totals.clips, totals.clip_s),
+        _of("review", totals.approved + totals.rejected, totals.clips, totals.approved_s),
+        _dataset(project, totals),
+        _train(project),
+        StepState("listen", "done" if votes else "empty", votes, votes),
+        StepState("speak", "done" if speech_count else "empty", speech_count, speech_count),
+    ]
+
+
+def project_cards(workspace: Workspace) -> list[ProjectCard]:
+    """A card for each project, newest first."""
+    return read_all(workspace.projects(), _card)
+
+
+def _card(project: Project) -> ProjectCard:
+    info, states, job = project.info, steps(project), project.running()
+    problem = inspection.records_error(project)
+    return ProjectCard(
+        slug=project.slug,
+        name=info.name,
+        language=info.language,
+        demo=info.demo,
+        created=info.created,
+        seconds=states[0].seconds,
+        steps=tuple(states),
+        furthest=next((step.key for step in reversed(states) if step.state != "empty"), ""),
+        next=next((step.key for step in states if step.state != "done"), ""),
+        problem=problem,
+        running=job.read() if job else None,
+    )
+
+
+def _of(key: str, count: int, total: int, seconds: float) -> StepState:
+    state = "empty" if not count else "done" if count >= total else "partial"
+    return StepState(key, state, count, total, seconds if count else 0.0)
+
+
+def _segments(totals: Totals) -> str:
+    if not totals.clips:
+        return "empty"
+    return "done" if totals.segmented >= totals.sources else "partial"
+
+
+def _dataset(project: Project, totals: Totals) -> StepState:
+    newest = latest(project)
+    if newest is None:
+        return StepState("dataset", "empty")
+    # What was corrected or approved since then is not in it.
+    state = "partial" if totals.edited_at > newest.at else "done"
+    return StepState("dataset", state, newest.clips, newest.clips, newest.seconds)
+
+
+def _train(project: Project) -> StepState:
+    runs = [path.parent for path in project.runs.glob("*/job.json")]
+    # Step 0 is the base voice; only what comes after it was learnt.
+    learnt = any(step_of(path.name) for run in runs for path in (run / "checkpoints").glob("*"))
+    return StepState("train", "done" if learnt else "partial" if runs else "empty", len(runs), len(runs))
+
+
+def _count(folder: Path, pattern: str) -> int:
+    return len(list(folder.glob(pattern)))

@@ -1,0 +1,1 @@
+"""A project on disk: its folders, database, statistics and backups."""

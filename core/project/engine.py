@@ -1,0 +1,52 @@
+"""A project's engine at work for it: which base it trains on, how its texts are read, a base's download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.engines.base import Reading, TextCheck
+from core.engines.bases import HUB
+from core.engines.registry import bases, texts
+from core.errors import UserError
+from core.jobs.args import DownloadBaseArgs, TrainArgs
+from core.jobs.job import Job
+from core.project.workspace import Project
+
+
+def usual_base(project: Project) -> str:
+    """The base a project was trained on last, else the best that is there: its id, or a local folder."""
+    for _, last in project.jobs_of(TrainArgs):
+        return last.base
+    models = bases(project.info.engine)
+    ready = models.state(project.workspace.models, models.default).status == "ready"
+    return models.default if ready and not project.info.demo else models.small
+
+
+def read_text(project: Project, text: str, language: str = "") -> Reading:
+    """What the model will read of a text; ``language`` is the project's if empty."""
+    return texts(project.info.engine).read(_vocabulary(project), text, language or project.info.language)
+
+
+def text_check(project: Project) -> TextCheck:
+    """Judges texts as the training of this project will."""
+    return texts(project.info.engine).check(_vocabulary(project), project.info.language)
+
+
+def _vocabulary(project: Project) -> Path:
+    models = bases(project.info.engine)
+    try:
+        return models.place(project.workspace.models, usual_base(project))
+    except UserError:  # an earlier run's base that is known no longer
+        return models.place(project.workspace.models, models.small)
+
+
+def start_download(project: Project, base_id: str, *, hub: str = HUB) -> Job:
+    """Fetch a base model, or make it, in a job of its own; goes on where an earlier one was broken off.
+
+    Raises:
+        UserError: ``base.license``, ``base.unknown``. Busy: a download of this project is running.
+    """
+    models = bases(project.info.engine)
+    models.place(project.workspace.models, base_id)
+    models.require_license(project.workspace.models, base_id)
+    return project.start_job(DownloadBaseArgs(base_id=base_id, hub=hub), title=models.label(base_id))

@@ -1,0 +1,71 @@
+"""Which clips a `ClipFilter` means, and in which order: as pieces of SQL over the table ``clips``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.folding import fold_accents
+from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
+from core.project.schema import FLAGGED, SEARCHED
+from core.text import clean
+
+_FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
+_STATES = {
+    "new": "status = 'new'",
+    "approved": "status = 'approved'",
+    "rejected": "status = 'rejected'",
+    "usable": "status != 'rejected'",
+    "low": f"confidence < {LOW_CONFIDENCE}",
+    "untranscribed": "text = '' AND status != 'rejected'",
+    "unheard": "confidence IS NULL AND status != 'rejected'",
+    "unmeasured": "snr_db IS NULL AND status != 'rejected'",
+    "flagged": FLAGGED,
+}
+ORDER = {
+    "time": "source_id, start_s",
+    "confidence": "confidence IS NULL, confidence, source_id, start_s",
+    "length": "end_s - start_s, source_id, start_s",
+    "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
+}
+# The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
+PLACE = {
+    "time": ("source_id", "start_s", "id"),
+    "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
+    "length": ("end_s - start_s", "source_id", "start_s", "id"),
+    "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
+}
+
+
+def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
+    """The clips the filter leaves: what follows FROM, conditions and all, and what fills it."""
+    parts = [_STATES.get(clip_filter.state, "1=1")]
+    values: list[Any] = []
+    if clip_filter.without_flags:
+        parts.append("text_flags = '' AND sound_flags = ''")
+    if clip_filter.flag:
+        parts.append("' ' || text_flags || ' ' || sound_flags || ' ' LIKE ?")
+        values.append(f"% {clip_filter.flag} %")
+    if clip_filter.source_id:
+        parts.append("source_id=?")
+        values.append(clip_filter.source_id)
+    if clip_filter.sure:
+        parts.append("confidence >= ? AND text != ''")
+        values.append(clip_filter.sure)
+    if clip_filter.search:
+        parts.append(f"{SEARCHED} LIKE ? ESCAPE '\\'")
+        pattern = fold_accents(clean(clip_filter.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{pattern}%")
+    table = _FLAGGED_CLIPS if clip_filter.state == "flagged" else "clips"
+    return f"{table} WHERE {' AND '.join(parts)}", values
+
+
+def place_of(clip_filter: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
+    """A clip's place in the filter's order as a row of SQL values, and what fills it."""
+    last = [clip.source_id, clip.start_s, clip.id]
+    first = {
+        "confidence": clip.confidence if clip.confidence is not None else 2.0,
+        "length": clip.end_s - clip.start_s,
+        "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
+    }
+    place = last if clip_filter.sort == "time" else [first[clip_filter.sort], *last]
+    return f"({', '.join('?' for _ in place)})", place

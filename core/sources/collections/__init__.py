@@ -1,0 +1,1 @@
+"""Data sets: folders and zips that become one recording with clips."""

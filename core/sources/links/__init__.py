@@ -1,0 +1,1 @@
+"""Links: what yt-dlp fetches, and what of an address may be asked for."""

@@ -1,0 +1,1 @@
+"""Lists of texts beside sounds: CSV, TSV and JSON in whatever shape they come."""

@@ -1,0 +1,247 @@
+"""Speaking with a checkpoint and exporting it: starts the jobs, lists what they made. Imports no torch."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.checkpoint_ref import CheckpointName, CheckpointRef, named
+from core.damage import Count, DamagedFile, Finite, UnixTime, read_all, read_record, reading
+from core.dataset.freeze import frozen_texts
+from core.engines.base import ReferenceClip
+from core.engines.registry import bases, info, language_code
+from core.errors import UserError
+from core.files import free_name, inside, slug, subfolders
+from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
+from core.jobs.job import Job
+from core.project.engine import usual_base
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project
+from core.text import clean
+from core.training.run import Run
+
+V = TypeVar("V", bound=VoiceArgs)
+
+
+@dataclass(frozen=True)
+class Take:
+    """Something that was spoken. ``voice`` is the run's title, or the base's label; times are Unix seconds."""
+
+    id: str
+    path: Path
+    text: str
+    language: str
+    voice: str
+    checkpoint: CheckpointName | None
+    seed: int
+    reference_clip_ids: tuple[str, ...]
+    seconds: Finite
+    took_s: Finite
+    at: UnixTime
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``."""
+
+    id: str
+    name: str
+    folder: Path
+    sample: Path
+    megabytes: int
+    at: float
+    checkpoint: CheckpointRef | None
+    manifest: dict[str, Any]
+
+
+def best_references(project: Project, count: int = 0) -> list[str]:
+    """Ids of the clips that show the voice best: approved, of the length that suits the engine, surely understood, in
+    that order; as many as suit the engine if ``count`` is 0."""
+    engine = info(project.info.engine)
+    shortest, best, longest = engine.reference_seconds
+
+    def rank(clip: Clip) -> tuple[bool, bool, float, float, str]:
+        unfit = not shortest <= clip.seconds <= longest
+        # In whole tenths, so that among equally sure ones the length decides.
+        doubt = -round(clip.confidence or 0.0, 1)
+        return clip.status != "approved", unfit, doubt, abs(clip.seconds - best), clip.id
+
+    usable = project.store.clips(ClipFilter("usable"))
+    return [clip.id for clip in sorted(usable, key=rank)[: count or engine.reference_clips]]
+
+
+def start_speak(project: Project, args: SynthesizeArgs) -> Job:
+    """Say a text in a job; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
+
+    Raises:
+        Busy: the card, or another text of this project, is being spoken. UserError: see `_complete`.
+    """
+    text = clean(args.text)
+    if not text:
+        raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
+    return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True)
+
+
+def start_export(project: Project, args: ExportArgs) -> Job:
+    """Write a checkpoint as a folder that the engine's own package loads, in a job: ``exports/<name>``.
+
+    Raises:
+        Busy: the card, or another export of this project, is at work. UserError: see `_complete`.
+    """
+    title = " ".join(args.name.split())[:80] or project.info.name
+    args = _complete(project, args)
+    text = clean(args.text) or _sample_text(project, args.checkpoint, args.language)
+    args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
+    return project.start_job(args, title=title, gpu=True)
+
+
+def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:
+    """Everything that was spoken, newest first; damaged notes are passed over, and added to ``damage``."""
+    paths = [path for path in project.takes.glob("[!.]*.json") if path.with_suffix(".wav").exists()]
+    return sorted(read_all(paths, _take, damage), key=lambda take: take.at, reverse=True)
+
+
+def remove_take(project: Project, take_id: str) -> None:
+    """Move a take to the project's trash."""
+    trash = project.path / "trash" / "takes"
+    trash.mkdir(parents=True, exist_ok=True)
+    for suffix in (".json", ".wav"):
+        path = inside(project.takes, take_id + suffix)
+        if path.exists():
+            path.rename(trash / f"{path.stem}-{secrets.token_hex(2)}{suffix}")
+
+
+def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
+    """All exported voices, newest first; damaged ones are passed over, and added to ``damage``."""
+    return sorted(read_all(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
+
+
+def checkpoint_folder(project: Project, checkpoint: CheckpointRef | None) -> Path | None:
+    """Where a checkpoint's weights lie; None for the base.
+
+    Raises:
+        UserError: ``train.no_run``, ``train.no_checkpoint``.
+    """
+    return Run(project, checkpoint.run_id).checkpoint(checkpoint.step) if checkpoint else None
+
+
+def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> list[ReferenceClip]:
+    """Reference clips as they lie in the run's frozen dataset if they are there, else among the clips.
+
+    Raises:
+        UserError: ``speak.no_clip``.
+    """
+    texts = {clip.id: clip.text for clip in project.store.clips(ClipFilter())}
+    dataset = Run(project, checkpoint.run_id).dataset if checkpoint else None
+    frozen = frozen_texts(dataset) if dataset else {}
+    references = []
+    for clip_id in clip_ids:
+        path = inside(dataset / "wavs", f"{clip_id}.wav") if dataset else Path()
+        text = frozen.get(clip_id, "")
+        if not path.is_file():
+            path, text = project.clip_file(clip_id), texts.get(clip_id, "")
+        if not path.is_file():
+            raise UserError(
+                "speak.no_clip", "The reference clip {id} is no longer there.", "Choose another one.", id=clip_id
+            )
+        references.append(ReferenceClip(path, text))
+    return references
+
+
+def _complete(project: Project, args: V) -> V:
+    """The same with what was left empty, checked before a job starts.
+
+    Raises:
+        UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
+    """
+    run = Run(project, args.checkpoint.run_id) if args.checkpoint else None
+    if run and args.checkpoint:
+        run.checkpoint(args.checkpoint.step)
+        base, voice = run.base_id, run.title
+    else:
+        base = args.base or usual_base(project)
+        voice = bases(project.info.engine).label(base)
+    references = args.reference_clip_ids or (_run_references(run) if run else []) or best_references(project)
+    if not references:
+        raise UserError(
+            "speak.no_reference",
+            "There is no reference recording to take the voice from.",
+            "Approve a few clips, or choose some as reference.",
+        )
+    reference_files(project, args.checkpoint, references)
+    language = language_code(args.language or project.info.language, project.info.engine)
+    return args.having(base=base, voice=voice, reference_clip_ids=references, language=language)
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    texts: list[str] = field(default_factory=list)
+    language: str = ""
+    references: list[str] = field(default_factory=list)
+
+
+def _run_sentences(run: Run) -> _Sentences:
+    path = run.path / "samples" / "sentences.json"
+    return read_record(path, _Sentences, "run", run.path) if path.is_file() else _Sentences()
+
+
+def _run_references(run: Run) -> list[str]:
+    # Those its samples were spoken with, so that a checkpoint sounds here as it did there.
+    found = _run_sentences(run).references
+    return found if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in found) else []
+
+
+def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
+    if checkpoint:
+        spoken = _run_sentences(Run(project, checkpoint.run_id))
+        if spoken.texts and spoken.language == language:
+            return spoken.texts[0]
+    from core.training.sentences import held_out
+
+    # A language without bundled sentences: what the speaker has said is at least in it.
+    own = [clip.text for clip in project.store.clips(ClipFilter(state="approved", sort="length")) if clip.text]
+    sentences = held_out(language, own, 1, project.info.engine)
+    return sentences[0] if sentences else "1, 2, 3."
+
+
+def _take(path: Path) -> Take:
+    return read_record(path, Take, "take", path, complete=_placed)
+
+
+def _placed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**named(raw), "id": path.stem, "path": path.with_suffix(".wav")}
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What has to stand in a ``manifest.json``; there is more."""
+
+    name: str
+    exported_at: UnixTime
+    manifest: dict[str, Any]
+    run_id: str | None = None
+    step: Count = 0
+
+
+def _export(folder: Path) -> Export:
+    path = folder / "manifest.json"
+    facts = read_record(path, _Manifest, "export", folder, complete=_beside_itself)
+    with reading(path, "export", folder):
+        size = sum(file.lstat().st_size for file in folder.iterdir())
+    return Export(
+        id=folder.name,
+        name=facts.name,
+        folder=folder,
+        sample=folder / "sample.wav",
+        megabytes=round(size / 1e6),
+        at=facts.exported_at,
+        checkpoint=CheckpointRef(facts.run_id, facts.step) if facts.run_id else None,
+        manifest=facts.manifest,
+    )
+
+
+def _beside_itself(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "manifest": raw}

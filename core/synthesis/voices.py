@@ -1,0 +1,62 @@
+"""The voices that can be chosen to speak: checkpoints of runs, newest first, and the bases that are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.checkpoint_ref import CheckpointRef
+from core.engines.registry import bases
+from core.files import TooLarge, read_bounded
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project
+from core.synthesis.start import Export
+from core.training.run import runs
+
+BASE = "base"
+_MOST_BYTES = 65_536  # of a README
+
+
+@dataclass(frozen=True)
+class VoiceChoice:
+    """One entry. ``id`` is ``<run>:<step>`` or ``base:<base>``; ``title`` is the run's name or the base's label."""
+
+    id: str
+    title: str
+    checkpoint: CheckpointRef | None
+    base_id: str
+
+
+def voices(project: Project) -> list[VoiceChoice]:
+    """Every checkpoint that was saved, the newest run and its last step first, then the bases that are ready."""
+    found = []
+    for run in runs(project):
+        for step in reversed(run.checkpoints.steps()):
+            if step > 0:
+                checkpoint = CheckpointRef(run.id, step)
+                found.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
+    models = bases(project.info.engine)
+    for base_id, base in models.catalog.items():
+        if models.state(project.workspace.models, base_id).status == "ready":
+            found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, base_id))
+    return found
+
+
+def voice(project: Project, voice_id: str) -> VoiceChoice | None:
+    """The one of that id; the first if there is none, None if there are none at all."""
+    known = voices(project)
+    return next((one for one in known if one.id == voice_id), known[0] if known else None)
+
+
+def reference_clips(project: Project, ids: list[str]) -> list[Clip]:
+    """The clips of these ids that are still there, in this order."""
+    known = {clip.id: clip for clip in project.store.clips(ClipFilter())}
+    return [known[clip_id] for clip_id in ids if clip_id in known]
+
+
+def how_to_load(export: Export) -> str:
+    """What stands in the export's README: how to load it and say the sample."""
+    readme = export.folder / "README.txt"
+    try:
+        return read_bounded(readme, _MOST_BYTES).decode(errors="replace")
+    except (OSError, TooLarge):
+        return ""

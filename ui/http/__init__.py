@@ -1,0 +1,1 @@
+"""Requests before any page sees them: login, sessions, limits, proxies; and what is served besides pages."""

@@ -1,0 +1,161 @@
+"""Audio and exports by id: nothing else of the disk can be asked for, and no path ever comes from outside."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from zipstream import ZipStream
+
+from core.checkpoint_ref import step_folder
+from core.errors import UserError
+from core.files import inside
+from core.listening import pairs
+from core.project.workspace import Project, Workspace
+
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
+_EXPORT_AUDIO = ("sample.wav", "reference.wav")
+
+
+def audio_url(project: str, kind: str, *ids: str | int) -> str:
+    """Where a page gets a recording from.
+
+    Args:
+        project: the project's folder name.
+        kind: source, cleaned (copy of one), clip, take, sample (run, step, n), pair (a side's sound id) or export
+            (name, file).
+        ids: what the kind asks for.
+
+    Returns:
+        An address relative to a page (``/en/``), so that it holds behind any prefix.
+    """
+    return "../audio/" + "/".join(quote(str(part), safe="") for part in (project, kind, *ids))
+
+
+def download_url(project: str, export: str) -> str:
+    """Where a page gets an exported voice from, as one zip file."""
+    return f"../download/{quote(project, safe='')}/export/{quote(export, safe='')}"
+
+
+def routes(workspace: Workspace) -> APIRouter:
+    """``/audio/…`` and ``/download/…``."""
+    router = APIRouter()
+
+    def give(request: Request, slug: str, folder: str, *parts: str) -> Response:
+        """A file below one folder of a project; `parts` are ids, the last one with its suffix."""
+        project = _project(workspace, slug)
+        return _audio(request, _file(project.path / folder, *parts))
+
+    @router.get("/audio/{slug}/source/{id}")
+    def source(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "sources", f"{id}.flac")
+
+    @router.get("/audio/{slug}/cleaned/{id}")
+    def denoised_copy(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "sources", f"{id}.cleaned.flac")
+
+    @router.get("/audio/{slug}/clip/{id}")
+    def clip(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "clips", f"{id}.wav")
+
+    @router.get("/audio/{slug}/take/{id}")
+    def take(request: Request, slug: str, id: str) -> Response:
+        return give(request, slug, "takes", f"{id}.wav")
+
+    @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
+    def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:
+        return give(request, slug, "runs", run, "samples", step_folder(step), f"{n}.wav")
+
+    @router.get("/audio/{slug}/export/{name}/{file}")
+    def export(request: Request, slug: str, name: str, file: str) -> Response:
+        if file not in _EXPORT_AUDIO:
+            raise _missing()
+        return give(request, slug, "exports", name, file)
+
+    @router.get("/audio/{slug}/pair/{id}")
+    def pair(request: Request, slug: str, id: str) -> Response:
+        if not _ID.fullmatch(id):
+            raise _missing()
+        return _audio(request, _pair_file(_project(workspace, slug), id))
+
+    @router.get("/download/{slug}/export/{name}")
+    def download(slug: str, name: str) -> Response:
+        folder = _export_folder(_project(workspace, slug), name)
+        archive = zip_stream(folder)
+        return StreamingResponse(
+            archive,
+            media_type="application/zip",
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}.zip"',
+                "Content-Length": str(len(archive)),
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+    return router
+
+
+def _missing() -> HTTPException:
+    # The same answer for forbidden and absent, so that nobody learns what exists.
+    return HTTPException(404, "There is no such recording.")
+
+
+def _project(workspace: Workspace, slug: str) -> Project:
+    if not _ID.fullmatch(slug):
+        raise _missing()
+    try:
+        return workspace.project(slug)
+    except UserError:
+        raise _missing() from None
+
+
+def _file(folder: Path, *parts: str) -> Path:
+    """A regular file below ``folder``; each part must be a plain id, and no link may lead out of the folder."""
+    if not all(_ID.fullmatch(part) for part in parts):
+        raise _missing()
+    try:
+        file = inside(folder, "/".join(parts))
+    except (ValueError, OSError):
+        raise _missing() from None
+    if not file.is_file():
+        raise _missing()
+    return file
+
+
+def _pair_file(project: Project, sound_id: str) -> Path:
+    try:
+        file = pairs.audio_file(project, sound_id)
+        return inside(project.path, str(file.resolve().relative_to(project.path)))
+    except (UserError, ValueError, OSError):
+        raise _missing() from None
+
+
+def _export_folder(project: Project, name: str) -> Path:
+    # The manifest is written last: an export without one is not complete.
+    return _file(project.exports, name, "manifest.json").parent
+
+
+def _audio(request: Request, file: Path) -> Response:
+    """The file with ranges, or "not modified" if the browser has it; ids stay while content may change (recutting)."""
+    media_type = _TYPES.get(file.suffix.lower())
+    if media_type is None or not file.is_file():
+        raise _missing()
+    headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    answer = FileResponse(file, media_type=media_type, headers=headers, stat_result=file.stat())
+    etag = answer.headers.get("etag", "")
+    if etag and "range" not in request.headers and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**headers, "ETag": etag})
+    return answer
+
+
+def zip_stream(folder: Path) -> ZipStream:
+    """A folder as a zip file, stored and made while it is sent; its length is known before. Links are left out."""
+    archive = ZipStream(sized=True)
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink() and file.resolve().is_relative_to(folder.resolve()):
+            archive.add_path(file, f"{folder.name}/{file.relative_to(folder).as_posix()}")
+    return archive

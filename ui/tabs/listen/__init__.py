@@ -1,0 +1,1 @@
+"""The Listen tab: blind pairs and votes."""

@@ -1,0 +1,1 @@
+"""The Review tab: one clip at a time."""

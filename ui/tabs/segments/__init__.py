@@ -1,0 +1,1 @@
+"""The Segments tab: the clip editor, clips and what is left out."""

@@ -1,0 +1,1 @@
+"""The Sources tab: files, links, lists and reading aloud."""

@@ -1,0 +1,1 @@
+"""The Speak tab: takes and exports."""

@@ -1,0 +1,192 @@
+"""The speak tab: type a text, hear a voice say it, keep the takes, export the voice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.engines.registry import info, language_code, preload
+from core.errors import UserError
+from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.job import Job
+from core.project.workspace import Project
+from core.synthesis.start import best_references, exports, remove_take, start_export, start_speak, takes
+from core.synthesis.voices import VoiceChoice, reference_clips, voice, voices
+from ui import html
+from ui.i18n import Translator
+from ui.job_panel import act_on_job, job_panel, why_busy
+from ui.page import Page, Tab, Updates, view_of
+from ui.parts import Panel
+from ui.parts.model_reads import model_reads
+from ui.parts.select import select
+from ui.tabs.speak.takes import download_link, export_cards, take_cards
+from ui.tabs.train.base_model import license_note
+from ui.tabs.train.view import step_name
+
+REFERENCES_OFFERED = 40
+
+
+def build(page: Page) -> Tab:
+    """Lay the tab out."""
+    t = page.t
+    top = Panel()
+    with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
+        with gr.Column(scale=3, min_width=320):
+            text = gr.Textbox(label=t("speak.text"), placeholder=t("speak.text_example"), lines=3, max_lines=8)
+            reads = Panel()
+            setup = Panel()
+            with gr.Accordion(t("common.more_settings"), open=False):
+                references = gr.Dropdown(
+                    [], multiselect=True, allow_custom_value=True, label=t("speak.references"),
+                    info=t("speak.references_help"),
+                )  # fmt: skip
+                seed = gr.Number(value=0, precision=0, label=t("speak.seed"), info=t("speak.seed_help"))
+            actions = Panel()
+            spoken = Panel()
+        with gr.Column(scale=2, min_width=320):
+            about_export = Panel()
+            name = gr.Textbox(label=t("speak.name"), placeholder=t("speak.name_example"), max_length=80)
+            exporting = Panel()
+            exported = Panel()
+
+    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, said: str) -> Updates:
+        heading = html.heading(t("tabs.speak"), t("speak.purpose"))
+        lead = _lead(t, project)
+        if project is None or lead:
+            return {top: heading + lead, body: gr.update(visible=False)}
+        preload(project.info.engine)
+        clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
+        offered = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
+        kept = [clip_id for clip_id in chosen_clips or [] if any(clip_id == known for _, known in offered)]
+        return {
+            top: heading,
+            body: gr.update(visible=True),
+            **read(project, said, query),
+            setup: _setup(t, project, query),
+            references: gr.update(choices=offered, value=kept),
+            about_export: _about_export(t, info(project.info.engine).export_package),
+            exported: export_cards(t, project, exports(project)),
+            spoken: take_cards(t, project, takes(project)),
+            **_jobs(project, query),
+        }
+
+    def read(project: Project | None, said: str, query: str) -> Updates:
+        return {reads: model_reads(t, project, said, _language(project, query)) if project else ""}
+
+    def _jobs(project: Project, query: str) -> Updates:
+        return {actions: _speaking(t, project), exporting: _exporting(t, project, _chosen(project, query))}
+
+    def tick(project: Project | None, query: str) -> Updates:
+        if project is None or _lead(t, project):
+            return {}
+        lists = {spoken: take_cards(t, project, takes(project)), exported: export_cards(t, project, exports(project))}
+        return _jobs(project, query) | lists
+
+    def act(
+        project: Project | None, evt: Any, query: str, said: str, clips: list[str] | None, chance: float, title: str
+    ) -> Updates | None:
+        if project is None or act_on_job(project, evt.do, evt.id):
+            return None
+        chosen = _chosen(project, query)
+        voice_args = {
+            "checkpoint": chosen and chosen.checkpoint,
+            "base": chosen.base_id if chosen else "",
+            "reference_clip_ids": clips or (),
+            "device": page.settings.device,
+        }
+        if evt.do == "speak":
+            language, number = _language(project, query), int(chance or 0)
+            start_speak(project, SynthesizeArgs(**voice_args, text=said, language=language, seed=number))
+        elif evt.do == "export":
+            start_export(project, ExportArgs(**voice_args, name=title))
+            return {name: ""}
+        elif evt.do == "delete-take":
+            remove_take(project, evt.id)
+        return None
+
+    for panel in (actions, exporting, spoken):
+        page.on(panel.act, act, [page.view, text, references, seed, name], [name])
+    page.on(text.blur, read, [text, page.view], [reads], refresh=False)
+    page.on(text.submit, read, [text, page.view], [reads], refresh=False)
+    outputs = [top, body, reads, setup, references, actions, spoken, about_export, exporting, exported]
+    return Tab("speak", outputs, refresh, tick, [page.view, references, text])
+
+
+def _lead(t: Translator, project: Project | None) -> str:
+    if project is None:
+        return html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    if not voices(project):
+        return html.empty(t("speak.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
+    return ""
+
+
+def _chosen(project: Project, query: str) -> VoiceChoice | None:
+    return voice(project, view_of(query).get("voice", ""))
+
+
+def _language(project: Project, query: str) -> str:
+    wished, known = view_of(query).get("language", ""), info(project.info.engine).languages
+    try:
+        return wished if wished in known else language_code(project.info.language, project.info.engine)
+    except UserError:  # one that this engine does not speak
+        return known[0]
+
+
+def _setup(t: Translator, project: Project, query: str) -> str:
+    chosen = _chosen(project, query)
+    names = [(one.id, _name(t, one)) for one in voices(project)]
+    spoken = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
+    return (
+        '<div class="vw-halves vw-tight">'
+        + select(t("speak.voice"), "voice", names, chosen.id if chosen else "")
+        + select(t("speak.language"), "language", spoken, _language(project, query))
+        + "</div>"
+    )
+
+
+def _name(t: Translator, one: VoiceChoice) -> str:
+    return f"{one.title} · {step_name(t, one.checkpoint.step if one.checkpoint else 0)}"
+
+
+def _about_export(t: Translator, package: str) -> str:
+    help_ = html.e(t("speak.export_help", package=package))
+    return f'<h3>{html.e(t("speak.export_title"))}</h3><p class="vw-dim">{help_}</p>'
+
+
+def _speaking(t: Translator, project: Project) -> str:
+    job = project.latest("synthesize")
+    busy = why_busy(t, project)
+    button = html.action(t("speak.speak"), "speak", style="primary wide", off_reason=busy, elem_id="speak")
+    return f'<div class="vw-row">{button}</div>{html.reason(busy)}{_panel(t, project, job, _said(t, project, job))}'
+
+
+def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
+    """The job; once it is done only as long as it is the newest one here, and what it made is still there."""
+    if job is None:
+        return ""
+    if job.read().status == "done":
+        newest = project.latest("synthesize", "export")
+        if not done_text or newest is None or newest.id != job.id:
+            return ""
+    return job_panel(t, job, done_text=done_text, next_step=next_step)
+
+
+def _said(t: Translator, project: Project, job: Job | None) -> str:
+    view = job.read() if job else None
+    if view is None or not any(one.id == view.result.get("take") for one in takes(project)):
+        return ""
+    return t("speak.done_take", took=t.length(max(1.0, view.count("took_s"))))
+
+
+def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:
+    job = project.latest("export")
+    which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
+    busy = why_busy(t, project)
+    button = html.action(t("speak.export"), "export", off_reason=busy, elem_id="export-voice")
+    result = job.read().result if job else {}
+    made = next((one for one in exports(project) if one.id == result.get("export")), None)
+    done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
+    panel = _panel(t, project, job, done, download_link(t, project, made) if made else "")
+    note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
+    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.reason(busy)}{panel}{note}'

@@ -1,0 +1,94 @@
+"""What can be asked of a training: hear or save it now, pause it, train longer or shorter; and what came of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.checkpoint_ref import CheckpointRef
+from core.engines.options import MOST_STEPS
+from core.errors import UserError
+from core.project.workspace import Project
+from core.training.run import Run, RunView, resume
+from ui import html
+from ui.i18n import Translator
+
+_VERBS = {"sample": Run.sample, "save": Run.save, "pause": Run.pause, "go_on": Run.resume}
+
+
+def controls(t: Translator, view: RunView) -> str:
+    """Buttons under the panel of a run, and a line with what was last asked."""
+    running = view.job.status in ("running", "paused") and bool(view.train or view.job.status == "paused")
+    length = _length(t, view) if view.train and view.job.status != "waiting" else ""
+    if not running:
+        return f'<div class="vw-asks">{length}</div>' if length else ""
+    paused = view.job.status == "paused"
+    buttons = "".join(
+        html.action(t(f"train.{do}"), do, view.job.id, title=t(f"train.{do}_help"))
+        for do in ("go_on" if paused else "pause", "sample", "save")
+    )
+    said = f'<p class="vw-dim" role="status">{html.e(_said(t, view))}</p>' if _said(t, view) else ""
+    return (
+        f'<div class="vw-asks"><div class="vw-row" role="group" aria-label="{html.e(t("train.asks"))}">{buttons}</div>'
+        f"{said}{length}</div>"
+    )
+
+
+def offer(t: Translator, view: RunView, step: int) -> str:
+    """The button beside the remark that stopping costs nothing."""
+    return html.action(t("train.stop_keep", step=t.number(step)), "keep", CheckpointRef(view.job.id, step).name)
+
+
+def act_on_run(project: Project, evt: Any) -> bool:
+    """Answer the buttons of this part, and Resume; False if ``evt.do`` is not one of them.
+
+    Raises:
+        UserError: it cannot be done now.
+    """
+    if evt.do == "resume":
+        resume(project, evt.id, wait=True)
+    elif evt.do in _VERBS:
+        _VERBS[evt.do](Run(project, evt.id))
+    elif evt.do == "steps":
+        Run(project, evt.id).change_steps(_typed(evt.value))
+    elif evt.do == "keep":
+        checkpoint = CheckpointRef.parse(evt.id)
+        run = Run(project, checkpoint.run_id)
+        run.keep(checkpoint.step)
+        run.stop()
+    else:
+        return False
+    return True
+
+
+def _typed(fields: str) -> int:
+    given = str(json.loads(fields).get("steps", "")).strip()
+    if not given.isdigit():
+        raise UserError(
+            "train.no_number", "“{given}” is not a number of updates.", "Type a whole number.", given=given or " "
+        )
+    return int(given)
+
+
+def _length(t: Translator, view: RunView) -> str:
+    form = (
+        f'<form data-do="steps" data-id="{html.e(view.job.id)}" class="vw-row">'
+        f'<label>{html.e(t("train.new_length"))} <input type="number" name="steps" inputmode="numeric" step="1" '
+        f'min="{view.step + 1}" max="{MOST_STEPS}" value="{view.total}" required></label>'
+        f'<button type="submit" class="vw-btn">{html.e(t("train.change"))}</button></form>'
+        f'<p class="vw-dim">{html.e(t("train.new_length_help"))}</p>'
+    )
+    return html.details(t("train.steps"), form)
+
+
+def _said(t: Translator, view: RunView) -> str:
+    """What is still to be done, else what was done last."""
+    if view.asked:
+        return t("train.asked", what=t(f"train.asked_{view.asked[-1]}"))
+    shown = [one for one in view.job.answers if one.do not in ("pause", "go_on")]
+    if not shown:
+        return ""
+    last = shown[-1]
+    if not t.has(f"train.answer_{last.do}"):  # of another version
+        return ""
+    return t(f"train.answer_{last.do}", step=t.number(last.step), steps=t.number(last.steps or 0))

@@ -1,0 +1,299 @@
+"""The train tab: on the left what to train and Start, on the right how it goes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.dataset.freeze import DatasetInfo, datasets
+from core.engines.registry import DEFAULT, bases, engines, preload, train_config
+from core.errors import UserError
+from core.project.workspace import Project
+from core.system import hardware
+from core.training.cost import estimate
+from core.training.presets import Preset, choose, preset, presets
+from core.training.run import Run, runs, start_training
+from ui import html
+from ui.form import Form
+from ui.i18n import Translator
+from ui.job_panel import act_on_job
+from ui.page import Page, Tab, Updates, view_of
+from ui.parts import Panel
+from ui.parts.select import select
+from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
+from ui.tabs.train.control import act_on_run
+from ui.tabs.train.view import run_chooser, run_view
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen on the left; the address keeps it, so a reload does too."""
+
+    base: str
+    dataset: str
+    preset: Preset
+    run: Run | None
+    all_runs: list[Run]
+    all_datasets: list[DatasetInfo]
+
+    @classmethod
+    def read(cls, project: Project, query: str) -> Chosen:
+        """From the address, or what suits best where it is silent or out of date."""
+        view, frozen, all_runs = view_of(query), datasets(project), runs(project)
+        engine = project.info.engine
+        known = {one.id: one for one in presets(engine)}
+        cards = hardware.cards()
+        suited = choose(cards[0].total_gb if cards else None, engine)
+        base = view.get("base", "")
+        return cls(
+            base if base in _bases(project) else _default_base(project),
+            next((one.id for one in frozen if one.id == view.get("dataset")), frozen[0].id if frozen else ""),
+            known.get(view.get("preset", ""), suited),
+            next((one for one in all_runs if one.id == view.get("run")), _at_work(all_runs)),
+            all_runs,
+            frozen,
+        )
+
+
+def _bases(project: Project) -> list[str]:
+    return [*bases(project.info.engine).catalog, "folder"]
+
+
+def _default_base(project: Project) -> str:
+    if runs(project):
+        last = runs(project)[0].base_id
+        return last if last in _bases(project) else "folder"
+    models = bases(project.info.engine)
+    return models.small if project.info.demo else models.default
+
+
+def _at_work(all_runs: list[Run]) -> Run | None:
+    """What a person comes to see: the run that is at work, be it resumed or with others behind it, else the last."""
+    at_work = (one for one in all_runs if one.job.read().status in ("running", "paused"))
+    return next(at_work, max(all_runs, key=_last_sign, default=None))
+
+
+def _last_sign(run: Run) -> float:
+    """When something was last heard of a run, as Unix time in seconds."""
+    try:
+        return run.job.events_path.stat().st_mtime
+    except OSError:
+        return run.job.read().created_at
+
+
+def build(page: Page) -> Tab:
+    """Lay the tab out."""
+    t = page.t
+    top = Panel()
+    with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
+        with gr.Column(scale=2, min_width=320):
+            setup = Panel()
+            folder = gr.Textbox(label=t("train.folder"), visible=False)
+            base = Panel()
+            name = gr.Textbox(label=t("train.name"), placeholder=t("train.name_example"), max_length=80)
+            cost = Panel()
+            marks = Panel()
+            with gr.Accordion(t("common.more_settings"), open=False):
+                columns, forms = _forms(t)
+            filled = gr.Textbox(visible=False)
+            actions = Panel()
+        with gr.Column(scale=3, min_width=320):
+            chooser = Panel()
+            live = Panel()
+    inputs = [field for form in forms.values() for field in form.inputs]
+
+    def own(project: Project, given: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
+        """The form of the project's engine, and what stands in it."""
+        form = forms[project.info.engine]
+        fields = set(form.inputs)
+        return form, [value for field, value in zip(inputs, given, strict=True) if field in fields]
+
+    def refresh(project: Project | None, query: str, done: str, *given: Any) -> Updates:
+        heading = html.heading(t("tabs.train"), t("train.purpose"))
+        lead = _lead(t, project)
+        if project is None or lead:
+            return {top: heading + lead, body: gr.update(visible=False)}
+        preload(project.info.engine)
+        chosen = Chosen.read(project, query)
+        updates: Updates = {top: heading, body: gr.update(visible=True)}
+        key = f"{project.slug}/{chosen.preset.id}"
+        form, values = own(project, given)
+        if done != key:
+            filling = form.fill(chosen.preset.values)
+            updates |= form.differing(filling, values) | {filled: key}
+            updates |= {column: gr.update(visible=name == project.info.engine) for name, column in columns.items()}
+            values = [filling[field] for field in form.inputs]
+        return updates | {
+            setup: _setup(t, project, chosen),
+            folder: gr.update(visible=chosen.base == "folder", info=t("train.folder_help", files=_files(project))),
+            base: base_panel(t, project, chosen.base),
+            **show_changes(project, chosen, form, values),
+            **_live(project, chosen),
+        }
+
+    def show_changes(project: Project, chosen: Chosen, form: Form, values: Sequence[Any]) -> Updates:
+        changed = form.changes(values, chosen.preset.values)
+        return {
+            cost: _cost(t, project, chosen, changed),
+            marks: _marks(t, form, chosen.preset, changed),
+        }
+
+    def _live(project: Project, chosen: Chosen) -> Updates:
+        return {
+            actions: _actions(t, project, chosen),
+            chooser: run_chooser(t, chosen.all_runs, chosen.run),
+            live: run_view(t, project, chosen.run),
+        }
+
+    def tick(project: Project | None, query: str) -> Updates:
+        if project is None or not datasets(project):
+            return {}
+        chosen = Chosen.read(project, query)
+        return _live(project, chosen) | {base: base_panel(t, project, chosen.base)}
+
+    def edited(project: Project | None, query: str, *given: Any) -> Updates:
+        return show_changes(project, Chosen.read(project, query), *own(project, given)) if project else {}
+
+    def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
+        if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
+            return None
+        if act_on_run(project, evt):
+            return None
+        chosen = Chosen.read(project, query)
+        if evt.do == "start":
+            base_id = bases(project.info.engine).local(path) if chosen.base == "folder" else chosen.base
+            form, values = own(project, given)
+            form.parse(values)  # names a bad number by its label
+            changed = form.changes(values, chosen.preset.values)
+            device = page.settings.device
+            job = start_training(
+                project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
+            )
+            listed = run_chooser(t, chosen.all_runs, chosen.run)
+            return {name: "", chooser: listed + html.arrive(f"run={job.id}", job.id)}
+        return None
+
+    def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
+        if project is None:
+            return None
+        chosen = Chosen.read(project, query)
+        form, values = own(project, given)
+        filling = form.fill(chosen.preset.values)
+        if evt.id:
+            field = form.inputs[form.names.index(evt.id)]
+            filling = {**dict(zip(form.inputs, values, strict=True)), field: filling[field]}
+        return filling | show_changes(project, chosen, form, [filling[field] for field in form.inputs])
+
+    for panel in (actions, live, base):
+        page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
+    page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
+    changes = functools.partial(gr.on, [field.input for field in inputs])
+    page.on(changes, edited, [page.view, *inputs], [cost, marks], refresh=False)
+    outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *columns.values(), *inputs]
+    return Tab("train", outputs, refresh, tick, [page.view, filled, *inputs])
+
+
+def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
+    """The settings of each engine, one of them seen at a time."""
+    columns, forms = {}, {}
+    for engine in engines():
+        with gr.Column(visible=engine.name == DEFAULT) as columns[engine.name]:
+            model = train_config(engine.name)
+            forms[engine.name] = Form(t, model, "training", model.form_fields(), numeric=True)
+    return columns, forms
+
+
+def _lead(t: Translator, project: Project | None) -> str:
+    """The empty state, if something is missing that has to come first."""
+    if project is None:
+        return html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    if not datasets(project):
+        return html.empty(t("train.no_dataset"), html.go(t("common.go_to", tab=t("tabs.dataset")), "dataset"))
+    return ""
+
+
+def _files(project: Project) -> str:
+    return ", ".join(bases(project.info.engine).required)
+
+
+def _setup(t: Translator, project: Project, chosen: Chosen) -> str:
+    cards, engine = hardware.cards(), project.info.engine
+    suited = choose(cards[0].total_gb if cards else None, engine).id
+    names = [(one, base_name(t, project, one)) for one in bases(engine).catalog]
+    names.append(("folder", t("train.base_folder")))
+    frozen = [
+        (one.id, t("train.dataset_line", id=one.id[:6], minutes=t.minutes(one.seconds), at=t.moment(one.at)))
+        for one in chosen.all_datasets
+    ]
+    sizes = [
+        (one.id, t.get(one.label_key, one.id) + (f" · {t('train.suits')}" if one.id == suited else ""))
+        for one in presets(engine)
+    ]
+    return (
+        select(t("train.base"), "base", names, chosen.base)
+        + select(t("train.dataset"), "dataset", frozen, chosen.dataset)
+        + select(t("train.preset"), "preset", sizes, chosen.preset.id, help=t.get(chosen.preset.description_key, ""))
+    )
+
+
+def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, Any]) -> str:
+    try:
+        config = preset(chosen.preset.id).config(changed)
+    except UserError:
+        return ""  # a number that cannot be, perhaps half typed; Start says so
+    cost = estimate(project, config, None if chosen.base == "folder" else chosen.base)
+    parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
+    if cost.seconds is not None:
+        parts.append(t("train.cost_time", time=t.length(cost.seconds)))
+    else:
+        parts.append(t("train.cost_unknown"))
+    if cost.memory_gb is not None:
+        parts.append(t("train.cost_memory", gb=t.number(cost.memory_gb, 1)))
+    elif chosen.preset.min_vram_gb:
+        parts.append(t("train.cost_card", gb=t.number(chosen.preset.min_vram_gb)))
+    return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>'
+
+
+def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -> str:
+    if not changed:
+        return ""
+    defaults = chosen.config().model_dump()
+    lines = "".join(
+        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
+        f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(t, defaults[name])))}</span></span>'
+        f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
+        for name, value in changed.items()
+    )
+    every = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
+    return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{every}'
+
+
+def _plain(t: Translator, value: Any) -> str:
+    return t.plain(value) if isinstance(value, float) else str(value)
+
+
+def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
+    """Start, or Start when the card is free; one that goes on or could is the page's first choice, not a new one."""
+    holder = project.workspace.on_card()
+    why = _blocked(t, project, holder) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
+    view = chosen.run.read() if chosen.run else None
+    style = "wide" if view and (view.job.active or view.resumable) else "primary wide"
+    label = t("train.start_later") if holder and not why else t("train.start")
+    button = html.action(label, "start", style=style, off_reason=why, elem_id="start-training")
+    said = why
+    if holder and not why:
+        said = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
+    return f'<div class="vw-row">{button}</div>{html.reason(said)}'
+
+
+def _blocked(t: Translator, project: Project, holder: dict[str, Any]) -> str:
+    """The job of this project that has to end first: any but the one on the card, which can be waited for."""
+    for job in project.all_jobs():
+        if job.alive() and str(job.path) != holder.get("path") and job.read().status != "waiting":
+            spec = job.spec()
+            return t("job.in_the_way", job=t.job_name(spec.kind, spec.title))
+    return ""

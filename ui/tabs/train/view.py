@@ -1,0 +1,153 @@
+"""How a training run goes: what it says in words, curves, samples as they come, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.checkpoint_ref import CheckpointRef
+from core.engines.registry import info
+from core.project.workspace import Project
+from core.training.diagnosis import best_checkpoint, remarks
+from core.training.run import Run, RunView, SampleView
+from core.training.trackers import FOLDER
+from ui import html, plots
+from ui.http.audio_routes import audio_url
+from ui.http.tensorboard import board_url, installed
+from ui.i18n import Translator
+from ui.job_panel import job_panel
+from ui.parts.select import select
+from ui.plots import Series
+from ui.tabs.train.control import controls, offer
+
+
+def run_chooser(t: Translator, runs: Sequence[Run], chosen: Run | None) -> str:
+    """The list of all runs; empty where there is nothing to choose."""
+    if len(runs) < 2 or chosen is None:
+        return ""
+    lines = [(run.id, f"{run.title} · {t('job.' + run.job.read().status)}") for run in runs]
+    return select(t("train.run"), "run", lines, chosen.id)
+
+
+def run_view(t: Translator, project: Project, run: Run | None) -> str:
+    """The right side of the Train page."""
+    if run is None:
+        return f'<div class="vw-empty"><p>{html.e(t("train.no_run"))}</p></div>'
+    view = run.read()
+    panel = job_panel(
+        t,
+        run.job,
+        done_text=t("train.done", step=t.number(view.step), checkpoints=t.number(len(view.checkpoints))),
+        next_step=html.go(t("train.to_listen"), "listen", style="" if view.resumable else "primary")
+        if view.samples
+        else "",
+        resume=view.resumable,
+        stop_label=t("train.stop"),
+        # While it speaks or checks, the bar stays where the training is.
+        fraction=view.step / view.total if view.step and view.total else None,
+    )
+    panel += controls(t, view)
+    return (
+        panel + _remarks(t, view) + _numbers(t, view) + _curves(t, project, run, view) + _samples(t, project, run, view)
+    )
+
+
+def _remarks(t: Translator, view: RunView) -> str:
+    if view.job.status == "waiting" or (not view.job.active and not view.train):
+        return ""
+    return "".join(
+        html.notice(
+            t(f"comment.{one.key}", **_shown(t, one.values)),
+            one.tone,
+            offer(t, view, one.values["step"]) if one.offer == "keep" else "",
+        )
+        for one in remarks(view)
+    )
+
+
+def _shown(t: Translator, values: dict[str, float]) -> dict[str, str]:
+    return {key: t.number(value) for key, value in values.items()}
+
+
+def _numbers(t: Translator, view: RunView) -> str:
+    if not view.step:
+        return ""
+    cells = [html.number(f"{t.number(view.step)} / {t.number(view.total)}", t("train.updates"))]
+    if view.steps_per_s:
+        fast = view.steps_per_s >= 1
+        pace = t.number(view.steps_per_s, 1) if fast else t.number(1 / view.steps_per_s, 1)
+        cells.append(html.number(pace, t("train.per_second") if fast else t("train.seconds_each")))
+    if view.eta_s is not None:
+        cells.append(html.number(t.length(view.eta_s), t("train.left")))
+    if view.memory_mb:
+        cells.append(html.number(f"{t.number(view.memory_mb / 1024, 1)} GB", t("train.memory")))
+    return html.numbers(*cells)
+
+
+def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
+    unit = info(project.info.engine).loss_unit
+    errors = plots.lines(
+        [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
+        t("train.axis_updates"),
+        t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
+        description=t("train.curve_about"),
+        write=t.plain,
+    )
+    if not errors:
+        return ""
+    rate = plots.lines(
+        [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
+    )
+    more = html.details(t("training.learning_rate"), rate) if rate else ""
+    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}{_board(t, project, run)}"
+
+
+def _board(t: Translator, project: Project, run: Run) -> str:
+    """The way to TensorBoard, where the run has written for it."""
+    if not (run.path / FOLDER).exists() or not installed():
+        return ""
+    there, url = html.e(t("train.tensorboard")), html.e(board_url(project.slug))
+    return f'<p><a class="vw-away" href="{url}" target="_blank" rel="noopener">{there} ↗</a></p>'
+
+
+def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
+    if not view.samples:
+        return ""
+    best = best_checkpoint(view)
+    rows = "".join(
+        f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p>{_spoken(t, project, run, view, spoken, best)}</li>'
+        for number, spoken in sorted(view.samples.items())
+    )
+    words = t("train.samples_help")
+    if view.real_time_factor is not None:
+        words += " " + t("train.samples_pace", seconds=t.number(view.real_time_factor, 1))
+    said = f'<p class="vw-dim">{html.e(words)}</p>'
+    return f'<h3>{html.e(t("train.samples"))}</h3>{said}<ol class="vw-sentences">{rows}</ol>'
+
+
+def _spoken(
+    t: Translator, project: Project, run: Run, view: RunView, spoken: Sequence[SampleView], best: int | None
+) -> str:
+    """One sentence by every checkpoint; those whose checkpoint was cleared away are folded up."""
+    pieces = [(one.step in view.job.pruned, _sample(t, project, run, view, one, best)) for one in spoken]
+    there, gone = ("".join(piece for pruned, piece in pieces if pruned is which) for which in (False, True))
+    folded = html.details(t("train.pruned"), f'<div class="vw-samples">{gone}</div>') if gone else ""
+    return f'<div class="vw-samples">{there}</div>{folded}'
+
+
+def _sample(t: Translator, project: Project, run: Run, view: RunView, one: SampleView, best: int | None) -> str:
+    name = step_name(t, one.step)
+    marks = {"lowest": one.step == best, "kept": one.step in view.kept}
+    mark = "".join(f' <span class="vw-chip">{html.e(t(f"train.{key}"))}</span>' for key, on in marks.items() if on)
+    url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
+    label = f"{name}: {one.text}"
+    return f'<div data-key="{one.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'
+
+
+def voice_name(t: Translator, title: str, checkpoint: CheckpointRef | None) -> str:
+    """A run's title with what a person calls its checkpoint; of a base its label alone."""
+    return f"{title} · {step_name(t, checkpoint.step)}" if checkpoint else title
+
+
+def step_name(t: Translator, step: int) -> str:
+    """What a person calls a checkpoint."""
+    return t("train.step", step=t.number(step)) if step else t("train.step_base")
