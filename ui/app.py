@@ -44,7 +44,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
         tabs: dict[str, Tab] = {}
         for module in TABS:
-            name = module.__name__.rsplit(".", 1)[-1]
+            name = module.__name__.split(".")[2]  # ui.tabs.NAME, or ui.tabs.NAME.tab
             with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
                 tabs[name] = module.build(page)
         _refresh(page, tabs, header, steps, damage, (blocks.load, refresh_button.click))
