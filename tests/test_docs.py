@@ -83,3 +83,16 @@ def test_modules_the_documents_run_exist() -> None:
         for module in re.findall(r"python -m ((?:core|tests|benchmarks|ui)[\w.]*)", page.read_text()):
             path = ROOT / module.replace(".", "/")
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page.name}: {module}"
+
+
+def test_every_file_that_the_map_names_is_there() -> None:
+    names = {
+        name
+        for page in ("architecture.md", "how-do-i.md")
+        for name in re.findall(r"`((?:core|ui|tests|presets|benchmarks)/[\w/.-]+)", (ROOT / "docs" / page).read_text())
+    }
+    assert len(names) > 50
+    lost = {
+        name for name in names if not (ROOT / name.rstrip("./")).exists() and "NAME" not in name and "KIND" not in name
+    }
+    assert not lost, lost
