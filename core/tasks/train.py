@@ -22,16 +22,16 @@ from core.settings import Settings
 from core.synthesis.start import exports
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
-from core.training import multi_process as several
+from core.training import multi_process
 from core.training.checkpoints import Checkpoints
 from core.training.config import read_config
 from core.training.diagnosis import best_checkpoint
 from core.training.loop import Loop
-from core.training.requests import kept_steps
+from core.training.requests import pinned_steps
 from core.training.run import CONFIG, FITS, Run, RunView, as_trained
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
-from core.training.trackers import boards_of
+from core.training.trackers import trackers_of
 
 CHECK = "check.json"
 
@@ -53,7 +53,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
     checkpoints.mend()
     state = resume_from(checkpoints, reporter)
 
-    with several.gathered() as others:
+    with multi_process.process_group() as group:
         reporter.progress("load_engine", 0, 1)
         engine = get_engine(engine_name)
         base = engine.base_folder(project.workspace.models, args.base)
@@ -72,24 +72,24 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
             reporter.check_stop()
             config = as_trained(config, job.path)
             reporter.progress("load_base", 0, 1)
-            boards = boards_of(job.path, config, Settings(**{}).wandb_project, reporter)
-            reporter.on_event = boards.take
+            trackers = trackers_of(job.path, config, Settings(**{}).wandb_project, reporter)
+            reporter.on_event = trackers.log
             try:
-                loading = several.Loading(engine_name, dataset, base, project.features, config, state, device)
-                others.begin(loading)
-                session = others.lead(engine.start(config, features, base, state, device=device))
+                loading = multi_process.Loading(engine_name, dataset, base, project.features, config, state, device)
+                group.begin(loading)
+                session = group.lead(engine.start(config, features, base, state, device=device))
                 reporter.started(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
                 return Loop(session, config, checkpoints, speaker, reporter, clear).run()
             finally:
-                boards.close()
+                trackers.close()
         except (RuntimeError, MemoryError) as error:
-            known = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translated(error)
-            if known is None:
+            card_error = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translated(error)
+            if card_error is None:
                 raise
-            raise known from error
+            raise card_error from error
 
 
 def resume_from(checkpoints: Checkpoints, reporter: Reporter) -> Path | None:
@@ -120,19 +120,19 @@ def _try(
     if not config.auto_batch or (run / FITS).exists():
         return
     reporter.progress("fits", 0, 1)
-    found = engine.fits(config, features, base, device=device, should_stop=reporter.stop_requested)
+    fits = engine.fits(config, features, base, device=device, should_stop=reporter.stop_requested)
     cuda_errors.free_memory()
-    if found is None:
+    if fits is None:
         return
-    write_json(run / FITS, asdict(found))
+    write_json(run / FITS, asdict(fits))
     reporter.warning(
         "train.fitted",
         "Tried on the longest clips: {clips} at once, {times} times an update, fit into the memory (about {gb} GB).",
         "The run should take about {minutes} minutes beside speaking.",
-        clips=found.micro_batch,
-        times=found.accumulation,
-        gb=round(found.memory_mb / 1024, 1),
-        minutes=max(1, round(60 * found.hours(config.max_steps))),
+        clips=fits.micro_batch,
+        times=fits.accumulation,
+        gb=round(fits.memory_mb / 1024, 1),
+        minutes=max(1, round(60 * fits.hours(config.max_steps))),
     )
 
 
@@ -150,24 +150,24 @@ def _clear(project: Project, job: Job, reporter: Reporter) -> list[int]:
         return []
 
 
-def crowded(steps: Sequence[int], most: int, needed: Collection[int]) -> list[int]:
+def surplus(steps: Sequence[int], limit: int, required: Collection[int]) -> list[int]:
     """Steps to remove so that ``most`` are left, those that lie closest between their neighbours first.
 
     What is left so stays spread over the whole run, and the ears have something to compare. The base (0), the first
     and the last never go, nor what is ``needed``; 0 keeps all.
     """
-    left = sorted(step for step in steps if step > 0)
-    gone: list[int] = []
-    while most and len(left) > most:
-        gaps = [(left[n + 1] - left[n - 1], left[n]) for n in range(1, len(left) - 1) if left[n] not in needed]
+    rest = sorted(step for step in steps if step > 0)
+    removed_steps: list[int] = []
+    while limit and len(rest) > limit:
+        gaps = [(rest[n + 1] - rest[n - 1], rest[n]) for n in range(1, len(rest) - 1) if rest[n] not in required]
         if not gaps:
             break
-        gone.append(min(gaps)[1])
-        left.remove(gone[-1])
-    return gone
+        removed_steps.append(min(gaps)[1])
+        rest.remove(removed_steps[-1])
+    return removed_steps
 
 
-def _needed(run: Run, view: RunView) -> set[int]:
+def _required_steps(run: Run, view: RunView) -> set[int]:
     """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
     project = run.project
     refs = {checkpoint for vote in project.store.votes() for checkpoint in (vote.left, vote.right)}
@@ -177,7 +177,7 @@ def _needed(run: Run, view: RunView) -> set[int]:
             args = job.spec().args
             if isinstance(args, VoiceArgs) and args.checkpoint:
                 refs.add(args.checkpoint)
-    steps = {ref.step for ref in refs if ref.run_id == run.id} | kept_steps(run.path)
+    steps = {ref.step for ref in refs if ref.run_id == run.id} | pinned_steps(run.path)
     steps |= set(run.checkpoints.resumable())
     best = best_checkpoint(view)
     return steps | ({best} if best is not None else set())
@@ -189,10 +189,10 @@ def prune(run: Run, job: JobView | None = None) -> list[int]:
     ``job`` is what is known of the run already; else its log is read.
     """
     view = run.read(job)
-    gone = crowded(run.checkpoints.steps(), view.config.keep_checkpoints, _needed(run, view))
-    for step in gone:
+    surplus_steps = surplus(run.checkpoints.steps(), view.config.keep_checkpoints, _required_steps(run, view))
+    for step in surplus_steps:
         run.checkpoints.remove(step)
-    return gone
+    return surplus_steps
 
 
 def _check(
@@ -203,14 +203,14 @@ def _check(
     if path.exists():
         return  # done when the run began; neither the dataset nor the base has changed since
 
-    def on_clip(seen: int, total: int, clip_id: str) -> None:
+    def on_clip(index: int, total: int, clip_id: str) -> None:
         reporter.check_stop()
-        reporter.progress("check_dataset", seen, total, clip_id)
+        reporter.progress("check_dataset", index, total, clip_id)
 
     report = engine.check(dataset, base, on_clip)
-    for one in report.dropped:
+    for problem in report.dropped:
         hint = "It is left out of the training."
-        reporter.emit(events.Warning(code=one.code, text=one.text, hint=hint, values=one.values))
+        reporter.emit(events.Warning(code=problem.code, text=problem.text, hint=hint, values=problem.values))
     write_json(path, asdict(report))
 
 
@@ -226,13 +226,13 @@ def _speaker(
     """Fix the sentences and references when a run begins, and listen to the references once."""
 
     def choose() -> Sentences:
-        heard = references([(clip.id, clip.seconds) for clip in features.train], info(engine))
+        reference_ids = references([(clip.id, clip.seconds) for clip in features.train], info(engine))
         texts = held_out(features.language, [clip.text for clip in features.val], config.sample_sentences, engine)
-        return Sentences(tuple(texts), features.language, heard, config.seed)
+        return Sentences(tuple(texts), features.language, reference_ids, config.seed)
 
     reporter.progress("conditioning", 0, 1)
     sentences = Sentences.frozen(run_folder, choose)
     texts = {clip.id: clip.text for clip in features.train}
-    heard = [ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, "")) for id_ in sentences.references]
-    conditioning = session.voice().condition(heard)
+    clips = [ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, "")) for id_ in sentences.references]
+    conditioning = session.voice().condition(clips)
     return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)

@@ -1,4 +1,4 @@
-"""Runs that a power cut or a crash broke off are resumed when the server starts, a bounded number of times."""
+"""Auto-resume: runs that a power cut or a crash broke off go on when the server starts, a bounded number of times."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def resume_interrupted(workspace: Workspace) -> list[Run]:
 
     One that a person stopped stays stopped. One that cannot be resumed is logged, and the others go on.
     """
-    interrupted = [run for project in workspace.projects() for run in runs(project) if _is_interrupted(run)]
-    resumed = []
-    for run in sorted(interrupted, key=lambda run: run.read().job.launched_at):
+    candidates = [run for project in workspace.projects() for run in runs(project) if _is_interrupted(run)]
+    resumed_runs = []
+    for run in sorted(candidates, key=lambda run: run.read().job.launched_at):
         try:
             resume(run.project, run.id, wait=True)
         except (UserError, OSError) as error:
             log.warning("the run %s of %s was not resumed: %s", run.id, run.project.slug, error)
         else:
             log.warning("the run %s of %s was broken off, and is resumed", run.id, run.project.slug)
-            resumed.append(run)
-    return resumed
+            resumed_runs.append(run)
+    return resumed_runs
 
 
 def _is_interrupted(run: Run) -> bool:
     view = run.read()
-    wished = view.job.status == "interrupted" and view.resumable and not run.job.stop_requested()
-    return wished and _launches(run) < MOST_LAUNCHES
+    is_resumable = view.job.status == "interrupted" and view.resumable and not run.job.stop_requested()
+    return is_resumable and _launches(run) < MOST_LAUNCHES
 
 
 def _launches(run: Run) -> int:

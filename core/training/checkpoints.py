@@ -18,7 +18,7 @@ from core.training.finite import check_finite
 HASHES = "hashes.json"
 _STATES = 2  # kept: should the newest be damaged, the one before it is taken
 _TEMPORARY = ".tmp-"
-_ASIDE = ".old-"
+_REPLACED = ".old-"
 _BACK_TO = ".back-to.json"
 
 
@@ -37,8 +37,8 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, ascending."""
-        found = (step_of(path.parent.name) for path in self.path.glob(f"*/{ADAPTER}"))
-        return sorted(step for step in found if step is not None)
+        steps = (step_of(path.parent.name) for path in self.path.glob(f"*/{ADAPTER}"))
+        return sorted(step for step in steps if step is not None)
 
     def resumable(self) -> list[int]:
         """Steps of the checkpoints that hold a `STATE`, ascending; nothing is read of them."""
@@ -81,8 +81,8 @@ class Checkpoints:
         file = damaged_file(self.folder(step))
         if not file:
             return
-        earlier = (other for other in reversed(self.steps()) if other < step)
-        sound = next((other for other in earlier if not damaged_file(self.folder(other))), 0)
+        earlier = (candidate for candidate in reversed(self.steps()) if candidate < step)
+        sound = next((candidate for candidate in earlier if not damaged_file(self.folder(candidate))), 0)
         raise UserError(
             "checkpoint.damaged",
             "The checkpoint at step {step} is damaged: its file {file} is not what was saved.",
@@ -100,9 +100,9 @@ class Checkpoints:
         if self._back_to() == 0:
             return False
         learnt = [self.folder(step) for step in self.steps() if step > 0]
-        for aside, target in self._aside():
+        for replaced_folder, target in self._replaced_folders():
             if not target.exists():
-                learnt.append(aside)
+                learnt.append(replaced_folder)
         return bool(learnt) and not any((folder / STATE).exists() for folder in learnt)
 
     def save_base(self) -> Path:
@@ -128,16 +128,16 @@ class Checkpoints:
             )
 
         self._write(step, write_sound)
-        for older in [other for other in self.resumable() if other <= step][:-_STATES]:
+        for older in [earlier_step for earlier_step in self.resumable() if earlier_step <= step][:-_STATES]:
             (self.folder(older) / STATE).unlink()
         return self.folder(step)
 
     def remove(self, step: int) -> None:
         """Remove a checkpoint: it goes out of sight whole, whatever happens meanwhile."""
-        gone = self.path / f"{_TEMPORARY}gone-{self.folder(step).name}"
-        shutil.rmtree(gone, ignore_errors=True)
-        self.folder(step).rename(gone)
-        shutil.rmtree(gone)
+        hidden_folder = self.path / f"{_TEMPORARY}gone-{self.folder(step).name}"
+        shutil.rmtree(hidden_folder, ignore_errors=True)
+        self.folder(step).rename(hidden_folder)
+        shutil.rmtree(hidden_folder)
 
     @contextlib.contextmanager
     def going_back(self, step: int) -> Iterator[None]:
@@ -149,12 +149,12 @@ class Checkpoints:
 
     def mend(self) -> None:
         """Finish what a killed process left amid replacing a checkpoint or going back; call before resuming."""
-        for aside, target in self._aside():
-            if target.exists() and (not damaged_file(target) or damaged_file(aside)):
-                shutil.rmtree(aside)
+        for replaced_folder, target in self._replaced_folders():
+            if target.exists() and (not damaged_file(target) or damaged_file(replaced_folder)):
+                shutil.rmtree(replaced_folder)
             else:
                 shutil.rmtree(target, ignore_errors=True)
-                aside.rename(target)
+                replaced_folder.rename(target)
         step = self._back_to()
         if step is not None:
             if step == 0 or (self.folder(step) / STATE).exists():
@@ -169,10 +169,10 @@ class Checkpoints:
             if step > keep_to:
                 self.remove(step)
 
-    def _aside(self) -> list[tuple[Path, Path]]:
+    def _replaced_folders(self) -> list[tuple[Path, Path]]:
         """Checkpoints that were about to be replaced, each with its place."""
-        found = self.path.glob(f"{_ASIDE}*")
-        return [(aside, self.path / aside.name.removeprefix(_ASIDE)) for aside in found]
+        paths = self.path.glob(f"{_REPLACED}*")
+        return [(path, self.path / path.name.removeprefix(_REPLACED)) for path in paths]
 
     def _back_to(self) -> int | None:
         """The step that a killed process was going back to."""
@@ -190,12 +190,12 @@ class Checkpoints:
             write(temporary)
             for path in (*temporary.rglob("*"), temporary):
                 fsync(path)
-            aside = self.path / f"{_ASIDE}{target.name}"
+            replaced_folder = self.path / f"{_REPLACED}{target.name}"
             if target.exists():
-                target.rename(aside)  # `mend` brings it back if nothing takes its place
+                target.rename(replaced_folder)  # `mend` brings it back if nothing takes its place
             temporary.rename(target)
             fsync(self.path)
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(replaced_folder, ignore_errors=True)
         except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
             if is_full(error):

@@ -1,4 +1,4 @@
-"""Training by hand: ``python -m core.train --config run.yaml`` makes the same run folder that the page's Start makes.
+"""Command line of training: ``python -m core.train --config run.yaml`` makes the run folder that Start makes.
 
 The run is a job like any other, with the same locks, so it shows in the page and goes on if this terminal closes.
 ``torchrun`` and ``accelerate launch`` let several processes share its updates (`core.training.multi_process`);
@@ -24,7 +24,7 @@ from core.jobs.job import Job, JobView
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.system.process import make_new_files_private, refuse_unsafe_loading
-from core.training import multi_process as several
+from core.training import multi_process
 from core.training.presets import presets
 from core.training.run import resume, start_training
 
@@ -35,24 +35,24 @@ _ONE_PRESS_S = 1.0
 _CODES = {"done": 0, "cancelled": 130}
 
 
-def main(given: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Start or resume a run and follow it. Returns 0 when done, 130 when stopped, 1 when it failed, 2 if refused."""
-    chosen = _arguments(given)
+    options = _arguments(argv)
     make_new_files_private()
     try:
         refuse_unsafe_loading()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    settings = Settings(**({"workspace": chosen.workspace} if chosen.workspace else {}))
+    settings = Settings(**({"workspace": options.workspace} if options.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
     rank, count = launched()
     if rank:
-        return several.follow()
+        return multi_process.follow()
     if count > 1:
-        several.hand_on()
+        multi_process.pass_environment()
     try:
-        job = _begin(workspace, chosen, settings.device)
+        job = _begin(workspace, options, settings.device)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -120,18 +120,18 @@ def follow(job: Job, say: Callable[[str], object] = print) -> int:
 
     before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
     say(f"{job.path}")
-    said, at, warned = "", 0.0, 0
+    last, said_at, warning_count = "", 0.0, 0
     try:
         while True:
             alive = job.alive()
             view = job.read()
-            for warning in view.warnings[warned:]:
+            for warning in view.warnings[warning_count:]:
                 say(f"! {warning.text} {warning.hint}".rstrip())
-            warned = len(view.warnings)
+            warning_count = len(view.warnings)
             line = _line(view)
-            if line != said and (time.monotonic() - at > _TELL_S or line.split(" · ")[0] != said.split(" · ")[0]):
+            if line != last and (time.monotonic() - said_at > _TELL_S or line.split(" · ")[0] != last.split(" · ")[0]):
                 say(line)
-                said, at = line, time.monotonic()
+                last, said_at = line, time.monotonic()
             if not alive:
                 break
             time.sleep(_LOOK_S)
@@ -143,23 +143,23 @@ def follow(job: Job, say: Callable[[str], object] = print) -> int:
     return _CODES.get(view.status, 1)
 
 
-def _arguments(given: list[str] | None) -> argparse.Namespace:
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m core.train", description=__doc__.splitlines()[0] if __doc__ else ""
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", type=Path, help="what to train: a YAML file, such as a run's own config.yaml")
-    what.add_argument("--resume", metavar="RUN", help="go on with a run of the project, by its folder's name")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path, help="what to train: a YAML file, such as a run's own config.yaml")
+    source.add_argument("--resume", metavar="RUN", help="go on with a run of the project, by its folder's name")
     parser.add_argument("--project", default="", help="folder name of the project, where the file does not say it")
     parser.add_argument("--workspace", type=Path, help="folder that holds projects and models (~/voicewright)")
     parser.add_argument("--wait", action="store_true", help="wait for the card if it is taken")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
-def _begin(workspace: Workspace, chosen: argparse.Namespace, device: str) -> Job:
-    if chosen.resume:
-        return resume(workspace.project(chosen.project), chosen.resume, wait=chosen.wait)
-    return start(workspace, {"device": device, **read_wish(chosen.config)}, chosen.project, wait=chosen.wait)
+def _begin(workspace: Workspace, options: argparse.Namespace, device: str) -> Job:
+    if options.resume:
+        return resume(workspace.project(options.project), options.resume, wait=options.wait)
+    return start(workspace, {"device": device, **read_wish(options.config)}, options.project, wait=options.wait)
 
 
 def _line(view: JobView) -> str:
@@ -169,8 +169,8 @@ def _line(view: JobView) -> str:
         return f"{view.stage or 'starting'} · {view.done:g}/{view.total:g}"
     values = view.metrics.get(int(view.done), {})
     losses = "".join(f" · {name} {values[name]:.3f}" for name in ("loss", "val_loss") if name in values)
-    left = f" · {view.eta_s / 60:.0f} min left" if view.eta_s is not None else ""
-    return f"train · {view.done:g}/{view.total:g}{losses}{left}"
+    remaining = f" · {view.eta_s / 60:.0f} min left" if view.eta_s is not None else ""
+    return f"train · {view.done:g}/{view.total:g}{losses}{remaining}"
 
 
 def _closing(view: JobView) -> str:
@@ -178,13 +178,13 @@ def _closing(view: JobView) -> str:
     return f"{view.status}: {facts}" if facts else view.status
 
 
-def _bad_file(path: Path, why: str) -> UserError:
+def _bad_file(path: Path, reason: str) -> UserError:
     return UserError(
         "train.bad_file",
         "{path} cannot be read as a run file: {why}.",
         "docs/training.md shows what one looks like.",
         path=path,
-        why=" ".join(why.split())[:200],
+        why=" ".join(reason.split())[:200],
     )
 
 

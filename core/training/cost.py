@@ -1,4 +1,4 @@
-"""What a run will cost, from what earlier runs on this machine took; nothing is promised that was never measured."""
+"""Cost estimate of a run (seconds, memory), measured on earlier runs of this machine; without one there is none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost
 
 def _seconds(view: RunView, config: TrainConfig) -> float:
     """Reckoned as the run itself does, with what it checks and speaks before the first update."""
-    was, now = (one.batch_size * one.accumulation for one in (view.config, config))
+    was, now = (settings.batch_size * settings.accumulation for settings in (view.config, config))
     assert view.steps_per_s is not None
     pace = Pace(step_s=now / was / view.steps_per_s, eval_s=view.eval_s or 0.0)
     took = [sample.took_s for sample in view.job.samples.values()]

@@ -1,4 +1,4 @@
-"""What a training curve says, in rules: keys of sentences that the page writes out, no numbers for their own sake."""
+"""Diagnosis of a run from its loss curves: rules that yield keys of sentences, which the page writes out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.training.early_stopping import waited
+from core.training.early_stopping import measurements_since_lowest
 from core.training.run import Points, RunView
 
-_ENOUGH = 3  # measurements on unseen sentences before anything is said about them
+_MIN_CHECKS = 3  # measurements on unseen sentences before anything is said about them
 _LOOK_BACK = 4
 _SAME = 0.01  # a change smaller than this share of the error is none
 _WORSE = 0.02
@@ -35,35 +35,35 @@ class Remark:
 
 def remarks(view: RunView) -> list[Remark]:
     """What to think of the run so far, the most important first."""
-    found = [_course(view)]
+    comments = [_course(view)]
     best = best_checkpoint(view) if view.val and view.step else None
-    if best is not None and len(view.val) >= _ENOUGH:
-        checks = waited(view.val)
+    if best is not None and len(view.val) >= _MIN_CHECKS:
+        checks = measurements_since_lowest(view.val)
         if not view.job.active or checks < view.config.patience:
-            found.append(Remark("best", "info", {"step": best}))
-        elif found[0].key in ("settled", "by_heart"):  # they say it already
-            found[0] = replace(found[0], values={"step": best}, offer="keep")
+            comments.append(Remark("best", "info", {"step": best}))
+        elif comments[0].key in ("settled", "by_heart"):  # they say it already
+            comments[0] = replace(comments[0], values={"step": best}, offer="keep")
         else:
-            found.append(Remark("enough", "warn", {"step": best, "checks": checks}, offer="keep"))
-    found += [one for one in (_noisy(view.val), _spike(view.train), _hardly(view)) if one is not None]
+            comments.append(Remark("enough", "warn", {"step": best, "checks": checks}, offer="keep"))
+    comments += [one for one in (_noisy(view.val), _spike(view.train), _hardly(view)) if one is not None]
     if view.state_lost:
-        found.append(Remark("state_lost", "warn"))
-    counted = {code: sum(one.code == code for one in view.job.warnings) for code in _COUNTED}
-    found += [Remark(key, "warn", {"count": counted[code]}) for code, key in _COUNTED.items() if counted[code]]
-    return found
+        comments.append(Remark("state_lost", "warn"))
+    counts = {code: sum(one.code == code for one in view.job.warnings) for code in _COUNTED_CODES}
+    comments += [Remark(key, "warn", {"count": counts[code]}) for code, key in _COUNTED_CODES.items() if counts[code]]
+    return comments
 
 
-_COUNTED = {"train.went_back": "went_back", "train.nan_loss": "skipped", "train.batch_halved": "smaller"}
+_COUNTED_CODES = {"train.went_back": "went_back", "train.nan_loss": "skipped", "train.batch_halved": "smaller"}
 
 
 def best_checkpoint(view: RunView) -> int | None:
     """The saved step nearest to where the error on unseen sentences was lowest."""
-    saved = [step for step, _ in view.checkpoints if step > 0]
-    measured = [(value, step) for step, value in view.val if step > 0]
-    if not saved or not measured:
+    saved_steps = [step for step, _ in view.checkpoints if step > 0]
+    measurements = [(value, step) for step, value in view.val if step > 0]
+    if not saved_steps or not measurements:
         return None
-    lowest = min(measured)[1]
-    return min(saved, key=lambda step: (abs(step - lowest), -step))
+    lowest = min(measurements)[1]
+    return min(saved_steps, key=lambda step: (abs(step - lowest), -step))
 
 
 def _course(view: RunView) -> Remark:
@@ -73,7 +73,7 @@ def _course(view: RunView) -> Remark:
         return Remark("no_validation", "warn") if view.step > view.config.eval_every else Remark("just_begun")
     if _rising(view.train):
         return Remark("unstable", "warn")
-    if len(view.val) < _ENOUGH:
+    if len(view.val) < _MIN_CHECKS:
         return Remark("just_begun")
     values = [value for _, value in view.val]
     lowest, last = min(values), values[-1]
@@ -102,13 +102,13 @@ def _spike(train: Points) -> Remark | None:
         return None
     usual = statistics.median(loss for _, loss in recent)
     step, highest = max(recent, key=lambda point: point[1])
-    alone = sum(loss > _STANDS_OUT * usual for _, loss in recent) == 1
-    return Remark("spike", "info", {"step": step}) if alone and highest > _STANDS_OUT * usual else None
+    is_single = sum(loss > _STANDS_OUT * usual for _, loss in recent) == 1
+    return Remark("spike", "info", {"step": step}) if is_single and highest > _STANDS_OUT * usual else None
 
 
 def _hardly(view: RunView) -> Remark | None:
     """Whether so little has changed after so many updates that the learning rate is too low."""
-    if view.step < max(_SLOW, 2 * view.config.warmup_steps) or len(view.val) < _ENOUGH or len(view.train) < 40:
+    if view.step < max(_SLOW, 2 * view.config.warmup_steps) or len(view.val) < _MIN_CHECKS or len(view.train) < 40:
         return None
     losses = [loss for _, loss in view.train]
     learnt = 1 - _mean(losses[-20:]) / _mean(losses[:20])
@@ -123,8 +123,8 @@ def _noisy(val: Points) -> Remark | None:
         return None
     steps = [b - a for a, b in zip(values, values[1:], strict=False)]
     turns = sum(a * b < 0 for a, b in zip(steps, steps[1:], strict=False))
-    jumps, moved = _mean([abs(step) for step in steps]), abs(values[-1] - values[0])
-    if turns >= len(steps) - 2 and jumps > _WORSE * _mean(values) and moved < 2 * jumps:
+    jumps, drift = _mean([abs(step) for step in steps]), abs(values[-1] - values[0])
+    if turns >= len(steps) - 2 and jumps > _WORSE * _mean(values) and drift < 2 * jumps:
         return Remark("noisy", "info")
     return None
 

@@ -1,4 +1,4 @@
-"""The only training loop: step, stop check, evaluate, save, sample, emit. Knows no engine."""
+"""The training loop: step, stop check, evaluate, save, sample, emit. Knows no engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.training.early_stopping import out_of_patience
 from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
 from core.training.recovery import Recovery
-from core.training.requests import Ask, Control
+from core.training.requests import Control, Request
 from core.training.samples import SampleSpeaker
 from core.training.watchdog import Watchdog
 
@@ -45,8 +45,8 @@ class Loop:
         self.recovery = Recovery(self.session, self.reporter, self.watchdog)
         self.pace = Pace()
         self.losses: dict[str, float] = {}
-        self.saved = self.evaluated = self.heard = -1
-        self.paused = self.early = False
+        self.saved_step = self.evaluated_step = self.judged_step = -1
+        self.is_paused = self.early = False
 
     def run(self) -> dict[str, Any]:
         """Train to the end; returns small facts for the closing sentence.
@@ -59,17 +59,17 @@ class Loop:
             self._begin()
             while True:
                 # What is asked for amid bad updates waits for a good one: it may be to save.
-                if not (self.recovery.bad and self._more()):
+                if not (self.recovery.bad and self._has_more()):
                     self._answer()
                 if self.reporter.stop_requested():
-                    raise self._stopped()
-                if self._more():
+                    raise self._stop()
+                if self._has_more():
                     if self._update():
                         self._due()
                 elif self._finish():
                     break
             if self.reporter.stop_requested():
-                raise self._stopped()
+                raise self._stop()
         return self._facts()
 
     def _begin(self) -> None:
@@ -79,21 +79,21 @@ class Loop:
             self._announce(0)
             self._evaluate()
         else:
-            self.saved = step
+            self.saved_step = step
             # Killed in the middle of clearing away, it had no time to say so.
-            for gone in self.reporter.view.checkpoints.keys() - set(self.checkpoints.steps()):
-                self.reporter.emit(events.Pruned(step=gone))
+            for pruned_step in self.reporter.view.checkpoints.keys() - set(self.checkpoints.steps()):
+                self.reporter.emit(events.Pruned(step=pruned_step))
             # Killed right after saving it may have had no time to say so, nor to evaluate.
             self._announce(step)
             if "val_loss" in self.reporter.view.metrics.get(step, {}):
-                self.evaluated = step
+                self.evaluated_step = step
             elif step % self.config.eval_every == 0:
                 self._evaluate()
         # A run that was stopped while it spoke, or right after saving, has sentences left to say.
         self._sample()
         self.recovery.begin()
 
-    def _more(self) -> bool:
+    def _has_more(self) -> bool:
         return not self.early and self.session.step_number < self.config.max_steps
 
     def _update(self) -> bool:
@@ -112,7 +112,7 @@ class Loop:
         if values is None:
             self.recovery.smaller()
             return False
-        self.pace.stepped(time.monotonic() - began)
+        self.pace.add_step(time.monotonic() - began)
         return self._tell(values)
 
     def _tell(self, values: dict[str, float]) -> bool:
@@ -121,23 +121,23 @@ class Loop:
         On a card the values may be those of the update before (``values_step``), so that nobody waits for this one's.
         """
         step = self.session.step_number
-        finite = self._hear(values)
+        finite = self._judge(values)
         if finite is None:
             return False
         self.reporter.metrics(step, **finite, steps_per_s=1 / max(self.pace.step_s, 1e-9), memory_mb=memory_mb())
         self.reporter.progress("train", step, self.config.max_steps, eta_s=self._left_s())
         return True
 
-    def _hear(self, values: dict[str, float]) -> dict[str, float] | None:
+    def _judge(self, values: dict[str, float]) -> dict[str, float] | None:
         """Judge an update's values, once; None if the run had to go back.
 
         Those of an earlier update are told at once; those of the latest are returned, to be told with its time.
         """
         step = self.session.step_number
         of_step = self.session.values_step
-        if of_step == self.heard:
+        if of_step == self.judged_step:
             return {}
-        self.heard = of_step
+        self.judged_step = of_step
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         if "loss" in finite and not values.get("skipped"):
             self.losses["loss"] = finite["loss"]
@@ -156,14 +156,14 @@ class Loop:
         """Hear what the last update came to, where nobody waited for it; False if the run had to go back."""
         with self.watchdog.watch("update"):
             values = self.session.last_values()
-        finite = {} if values is None else self._hear(values)
+        finite = {} if values is None else self._judge(values)
         if finite:
             self.reporter.metrics(self.session.step_number, **finite)
         return finite is not None
 
     def _went_back(self) -> None:
         # What was saved and measured of later updates is another course's; when they come again it is done again.
-        self.saved = self.evaluated = self.heard = -1
+        self.saved_step = self.evaluated_step = self.judged_step = -1
         self.early = False
         step = self.session.step_number
         # Else a resume would take up the course that was abandoned.
@@ -187,7 +187,7 @@ class Loop:
         """Measure, save and speak at the end; False if the run had to go back and is not at its end after all."""
         if not self._catch_up():
             return False
-        if self.evaluated != self.session.step_number:
+        if self.evaluated_step != self.session.step_number:
             self._evaluate()
         if not self._save():
             return False
@@ -202,14 +202,14 @@ class Loop:
         self._sample()
         return True
 
-    def _stopped(self) -> Cancelled:
+    def _stop(self) -> Cancelled:
         """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
         if self._catch_up() and self.recovery.bad:
             self.recovery.retreat()
             self._went_back()
-        kept = self._save(final=True)
+        is_saved = self._save(final=True)
         left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
-        if kept and self.session.step_number > 0 and left_s > 0:
+        if is_saved and self.session.step_number > 0 and left_s > 0:
             with self.watchdog.watch("sample"):
                 self.speaker.speak_missing(self.session.step_number, left_s, left_s)
         return Cancelled(self._facts())
@@ -217,42 +217,42 @@ class Loop:
     def _answer(self) -> None:
         """Do what a person has asked for meanwhile; while paused, wait for more."""
         while True:
-            for ask in self.control.asked():
-                self._do(ask)
-            if not self.paused or self.reporter.stop_requested():
+            for request in self.control.new_requests():
+                self._do(request)
+            if not self.is_paused or self.reporter.stop_requested():
                 return
             time.sleep(_PAUSE_LOOK_S)
 
-    def _do(self, ask: Ask) -> None:
-        if ask.do in ("pause", "go_on"):
-            self.paused = ask.do == "pause"
-            self.reporter.emit(events.State(state="paused" if self.paused else "running"))
-        elif ask.do == "steps":
-            steps = max(ask.steps, self.session.step_number)
+    def _do(self, request: Request) -> None:
+        if request.do in ("pause", "resume"):
+            self.is_paused = request.do == "pause"
+            self.reporter.emit(events.State(state="paused" if self.is_paused else "running"))
+        elif request.do == "steps":
+            steps = max(request.steps, self.session.step_number)
             self.config = self.config.model_copy(update={"max_steps": steps})
             self.session.set_max_steps(steps)
             self.early = False
-        elif ask.do in ("save", "sample") and self._catch_up() and self._save() and ask.do == "sample":
+        elif request.do in ("save", "sample") and self._catch_up() and self._save() and request.do == "sample":
             self._sample()
-        self.reporter.emit(events.Answer(do=ask.do, step=self.session.step_number, steps=ask.steps or None))
+        self.reporter.emit(events.Answer(do=request.do, step=self.session.step_number, steps=request.steps or None))
 
     def _evaluate(self) -> None:
         began = time.monotonic()
-        found: dict[str, float] | None = None
+        losses: dict[str, float] | None = None
         try:
             with self.watchdog.watch("evaluate"):
-                found = self.session.evaluate(self.reporter.stop_requested)
+                losses = self.session.evaluate(self.reporter.stop_requested)
         except Cancelled:
             return  # the loop looks for Stop next
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        if found is None:
+        if losses is None:
             self.recovery.smaller()
             return self._evaluate()
-        values = {name: value for name, value in found.items() if math.isfinite(value)}
-        self.pace.evaluated(time.monotonic() - began)
-        self.evaluated = self.session.step_number
+        values = {name: value for name, value in losses.items() if math.isfinite(value)}
+        self.pace.add_evaluation(time.monotonic() - began)
+        self.evaluated_step = self.session.step_number
         self.losses.update(values)
         if values:
             self.reporter.metrics(self.session.step_number, **values, eval_s=self.pace.eval_s)
@@ -260,7 +260,7 @@ class Loop:
     def _save(self, *, final: bool = False) -> bool:
         """Keep a checkpoint; False if its weights are no numbers: none is kept and, unless ``final``, it went back."""
         step = self.session.step_number
-        if step in (0, self.saved):
+        if step in (0, self.saved_step):
             return True
         try:
             with self.watchdog.watch("save"):
@@ -270,11 +270,11 @@ class Loop:
                 self.recovery.go_back()
                 self._went_back()
             return False
-        self.saved = step
+        self.saved_step = step
         self._announce(step)
-        self.recovery.saved()
-        for gone in self.prune():
-            self.reporter.emit(events.Pruned(step=gone))
+        self.recovery.on_checkpoint()
+        for pruned_step in self.prune():
+            self.reporter.emit(events.Pruned(step=pruned_step))
         return True
 
     def _announce(self, step: int) -> None:

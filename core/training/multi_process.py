@@ -1,4 +1,4 @@
-"""One run by several processes, started by ``torchrun`` or ``accelerate launch``.
+"""Multi-process (data-parallel) training, started by ``torchrun`` or ``accelerate launch``.
 
 The first of them is the run's job as ever: it prepares, evaluates, speaks, saves and tells. The others hold the same
 model. Before each call that changes what is learnt the first one says which, and all make it together, each on its
@@ -28,16 +28,16 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.system.hardware import out_of_memory
 
-LAUNCHED = "VOICEWRIGHT_LAUNCHED"
+LAUNCH_VARIABLES = "VOICEWRIGHT_LAUNCHED"
 # What torch.distributed reads to find the others.
 _NAMES = [*("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")]
 _NAMES += ["TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS"]
-_GONE = ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "gloo", "nccl")
+_CUT_OFF = ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "gloo", "nccl")
 
 
-def hand_on() -> None:
+def pass_environment() -> None:
     """Let the job that this process starts take its place among the others."""
-    os.environ[LAUNCHED] = json.dumps({name: os.environ[name] for name in _NAMES if name in os.environ})
+    os.environ[LAUNCH_VARIABLES] = json.dumps({name: os.environ[name] for name in _NAMES if name in os.environ})
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Loading:
     device: str
 
 
-class Alone:
-    """What a run has where nobody else takes part."""
+class SingleProcess:
+    """The group of a run that no launcher started: one process."""
 
-    def begin(self, what: Loading) -> None:
+    def begin(self, loading: Loading) -> None:
         """Nobody needs to be told."""
 
     def lead(self, session: TrainSession[object]) -> TrainSession[object]:
@@ -64,57 +64,57 @@ class Alone:
         return session
 
 
-class Leader(Alone):
+class Leader(SingleProcess):
     """The first process's hold on the others."""
 
-    def begin(self, what: Loading) -> None:
+    def begin(self, loading: Loading) -> None:
         """Have them load what this process loads, and share updates from here on."""
-        _say(("load", what))
+        _broadcast(("load", loading))
         work_together()
 
     def lead(self, session: TrainSession[object]) -> TrainSession[object]:
         """The session, whose calls the others make with it; waits until they have it too."""
-        _meet()
-        return _Led(session)
+        _barrier()
+        return _LedSession(session)
 
 
 @contextlib.contextmanager
-def gathered() -> Iterator[Alone]:
+def process_group() -> Iterator[SingleProcess]:
     """In a run's job: the other processes, until the run ends in one way or another.
 
     Raises:
         UserError: ``train.partner_lost`` where one of them is gone.
     """
-    given = os.environ.pop(LAUNCHED, "")
-    if not given:
-        yield Alone()
+    variables = os.environ.pop(LAUNCH_VARIABLES, "")
+    if not variables:
+        yield SingleProcess()
         return
-    os.environ.update(json.loads(given))
+    os.environ.update(json.loads(variables))
     clean = False
     try:
         try:
             join()
         except RuntimeError as error:
-            raise _lost(error) from error
+            raise _partner_lost(error) from error
         yield Leader()
         clean = True
     except (Cancelled, UserError) as error:
         clean = error.__cause__ is None  # what stands for another error may have come amid an update
         raise
     except RuntimeError as error:
-        if isinstance(error, Apart) or any(sign in str(error).lower() for sign in _GONE):
-            raise _lost(error) from error
+        if isinstance(error, Apart) or any(sign in str(error).lower() for sign in _CUT_OFF):
+            raise _partner_lost(error) from error
         raise
     finally:
         work_together(False)
         if clean:
             with contextlib.suppress(RuntimeError):
-                _say(("end",))
+                _broadcast(("end",))
             leave()
         # Else the others may wait in the middle of an update: they see this process end.
 
 
-def _lost(error: Exception) -> UserError:
+def _partner_lost(error: Exception) -> UserError:
     return UserError(
         "train.partner_lost",
         "Another process of this training ended ({what}).",
@@ -123,12 +123,12 @@ def _lost(error: Exception) -> UserError:
     )
 
 
-class _Led(TrainSession[object]):
+class _LedSession(TrainSession[object]):
     """A session whose calls are made by all processes; what only looks at it or writes it down stays here."""
 
     def __init__(self, session: TrainSession[object]) -> None:
         self._session, self._number = session, 0
-        self._alive: weakref.WeakValueDictionary[int, _Kept] = weakref.WeakValueDictionary()
+        self._alive: weakref.WeakValueDictionary[int, _NumberedSnapshot] = weakref.WeakValueDictionary()
 
     @property
     def step_number(self) -> int:  # type: ignore[override]  # only read here
@@ -155,38 +155,38 @@ class _Led(TrainSession[object]):
         return self._session.voice()
 
     def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
-        _say(("step", self._session.step_number))
+        _broadcast(("step", self._session.step_number))
         return self._session.step(should_stop)
 
     def halve_batch(self) -> bool:
-        _say(("halve_batch",))
+        _broadcast(("halve_batch",))
         return self._session.halve_batch()
 
     def save_memory(self) -> bool:
-        _say(("save_memory",))
+        _broadcast(("save_memory",))
         return self._session.save_memory()
 
     def lower_rate(self, factor: float) -> None:
-        _say(("lower_rate", factor))
+        _broadcast(("lower_rate", factor))
         self._session.lower_rate(factor)
 
     def set_max_steps(self, steps: int) -> None:
-        _say(("set_max_steps", steps))
+        _broadcast(("set_max_steps", steps))
         self._session.set_max_steps(steps)
 
     def snapshot(self) -> Snapshot:
         self._number += 1
-        _say(("snapshot", self._number, [*self._alive]))
-        kept = _Kept(self._session.snapshot(), number=self._number)
-        self._alive[self._number] = kept
-        return kept
+        _broadcast(("snapshot", self._number, [*self._alive]))
+        numbered = _NumberedSnapshot(self._session.snapshot(), number=self._number)
+        self._alive[self._number] = numbered
+        return numbered
 
     def restore(self, snapshot: Snapshot) -> None:
-        _say(("restore", snapshot["number"]))
+        _broadcast(("restore", snapshot["number"]))
         self._session.restore(snapshot)
 
 
-class _Kept(Snapshot):
+class _NumberedSnapshot(Snapshot):
     """A snapshot of the first process, with the ``number`` by which the others know theirs."""
 
 
@@ -197,11 +197,11 @@ def follow() -> int:
         # Ctrl+C and a launcher's own end reach every process; this one ends when the first one says so, or is gone.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        call, *given = _heard()
+        call, *arguments = _receive()
         if call == "load":
-            session = _loaded(*given)
-            _meet()
-            _obey(session)
+            session = _load_session(*arguments)
+            _barrier()
+            _follow_calls(session)
     except (RuntimeError, MemoryError, OSError, UserError) as error:
         print(f"process {launched()[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)  # leaving the others in order would wait for them
@@ -209,41 +209,41 @@ def follow() -> int:
     return 0
 
 
-def _loaded(what: Loading) -> TrainSession[object]:
+def _load_session(loading: Loading) -> TrainSession[object]:
     """The session that the first process has."""
-    engine = get_engine(what.engine)
+    engine = get_engine(loading.engine)
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job(Path(folder)))  # nobody listens: the first one has said it all
-        features = engine.prepare(what.dataset, what.base, what.cache, reporter, device=what.device)
+        features = engine.prepare(loading.dataset, loading.base, loading.cache, reporter, device=loading.device)
     work_together()
-    return engine.start(what.config, features, what.base, what.state, device=what.device)
+    return engine.start(loading.config, features, loading.base, loading.state, device=loading.device)
 
 
-def _obey(session: TrainSession[object]) -> None:
+def _follow_calls(session: TrainSession[object]) -> None:
     """Make the calls that the first process makes."""
-    kept: dict[int, Snapshot] = {}
+    snapshots: dict[int, Snapshot] = {}
     while True:
-        call, *given = _heard()
+        call, *arguments = _receive()
         if call == "end":
             return
         if call == "step":
-            if session.step_number != given[0]:
-                raise RuntimeError(f"at update {session.step_number}, where the first process is at {given[0]}")
+            if session.step_number != arguments[0]:
+                raise RuntimeError(f"at update {session.step_number}, where the first process is at {arguments[0]}")
             try:
                 session.step()
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
         elif call == "snapshot":
-            number, alive = given
-            kept = {one: kept[one] for one in alive} | {number: session.snapshot()}
+            number, alive = arguments
+            snapshots = {index: snapshots[index] for index in alive} | {number: session.snapshot()}
         elif call == "restore":
-            session.restore(kept[given[0]])
+            session.restore(snapshots[arguments[0]])
         else:
-            getattr(session, call)(*given)
+            getattr(session, call)(*arguments)
 
 
-def _meet() -> None:
+def _barrier() -> None:
     """Wait for all the others: loading may take long, and nobody watches over it as over an update."""
     import torch
     import torch.distributed as dist
@@ -251,18 +251,18 @@ def _meet() -> None:
     dist.all_reduce(torch.zeros(1))
 
 
-def _say(what: tuple[Any, ...]) -> None:
+def _broadcast(call: tuple[Any, ...]) -> None:
     import torch
     import torch.distributed as dist
 
-    dist.broadcast_object_list([what], src=0, device=torch.device("cpu"))
+    dist.broadcast_object_list([call], src=0, device=torch.device("cpu"))
 
 
-def _heard() -> tuple[Any, ...]:
+def _receive() -> tuple[Any, ...]:
     import torch
     import torch.distributed as dist
 
-    said: list[Any] = [None]
-    dist.broadcast_object_list(said, src=0, device=torch.device("cpu"))
-    heard: tuple[Any, ...] = said[0]
-    return heard
+    received: list[Any] = [None]
+    dist.broadcast_object_list(received, src=0, device=torch.device("cpu"))
+    call: tuple[Any, ...] = received[0]
+    return call

@@ -1,4 +1,4 @@
-"""How fast a run goes and what it takes: seconds an update, time left, memory."""
+"""Throughput of a run: seconds an update, time left (ETA), peak memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from core.engines.options import TrainConfig
 
-_REMEMBERED = 21  # times; half as many odd ones in a row change nothing
+_WINDOW = 21  # times; half as many odd ones in a row change nothing
 
 
 def _times_taken() -> deque[float]:
-    return deque(maxlen=_REMEMBERED)
+    return deque(maxlen=_WINDOW)
 
 
 def usual(times: deque[float], seconds: float) -> float:
@@ -36,11 +36,11 @@ class Pace:
     _updates: deque[float] = field(default_factory=_times_taken, init=False)
     _evaluations: deque[float] = field(default_factory=_times_taken, init=False)
 
-    def stepped(self, seconds: float) -> None:
+    def add_step(self, seconds: float) -> None:
         """Take one update's time into account."""
         self.step_s = usual(self._updates, seconds)
 
-    def evaluated(self, seconds: float) -> None:
+    def add_evaluation(self, seconds: float) -> None:
         """Take one evaluation's time into account."""
         self.eval_s = usual(self._evaluations, seconds)
 
@@ -61,7 +61,7 @@ def memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _times(step: int, total: int, every: int) -> int:
+def _times(step: int, total: int, interval: int) -> int:
     """How often ``every`` comes up in ``step + 1 … total``, the end always counted."""
-    between = total // every - step // every
-    return between + (1 if total % every and step < total else 0)
+    between = total // interval - step // interval
+    return between + (1 if total % interval and step < total else 0)

@@ -32,7 +32,7 @@ class Preset:
     id: str
     min_vram_gb: float
     values: dict[str, Any]
-    suggested: bool = True
+    is_suggested: bool = True
 
     @property
     def label_key(self) -> str:
@@ -54,7 +54,7 @@ def presets(engine: str, damage: list[DamagedFile] | None = None) -> list[Preset
     folder = registry.light(engine).presets
     paths = [path for path in sorted(folder.glob("*.yaml")) if path.stem not in _NOT_PRESETS]
     readable = read_all(paths, lambda path: read_once(_preset, path, engine, kind="preset"), damage)
-    return sorted(readable, key=lambda preset: (not preset.suggested, preset.min_vram_gb))
+    return sorted(readable, key=lambda preset: (not preset.is_suggested, preset.min_vram_gb))
 
 
 def _preset(path: Path, engine: str, _version: tuple[int, int, int]) -> Preset:
@@ -73,16 +73,16 @@ def preset(preset_id: str) -> Preset:
     Raises:
         UserError: ``train.no_preset``.
     """
-    known = [preset for engine in registry.engines() for preset in presets(engine.name)]
-    for one in known:
-        if one.id == preset_id:
-            return one
+    all_presets = [preset for engine in registry.engines() for preset in presets(engine.name)]
+    for candidate in all_presets:
+        if candidate.id == preset_id:
+            return candidate
     raise UserError(
         "train.no_preset",
         "There is no preset “{id}”.",
         "Choose one of: {valid}.",
         id=preset_id,
-        valid=", ".join(one.id for one in known),
+        valid=", ".join(candidate.id for candidate in all_presets),
     )
 
 
@@ -91,9 +91,9 @@ def choose(vram_gb: float | None, engine: str) -> Preset:
 
     A card smaller than every preset's gets the smallest card's preset: it may still fit.
     """
-    known = presets(engine)
+    all_presets = presets(engine)
     if vram_gb is None:
-        return known[0]
-    cards = [one for one in known if one.min_vram_gb > 0 and one.suggested]
-    fitting = [one for one in cards if one.min_vram_gb * _REPORTED_SHARE <= vram_gb]
-    return fitting[-1] if fitting else (cards or known)[0]
+        return all_presets[0]
+    cards = [candidate for candidate in all_presets if candidate.min_vram_gb > 0 and candidate.is_suggested]
+    fitting = [candidate for candidate in cards if candidate.min_vram_gb * _REPORTED_SHARE <= vram_gb]
+    return fitting[-1] if fitting else (cards or all_presets)[0]

@@ -1,4 +1,4 @@
-"""What becomes of updates that are no numbers, and of memory that runs out: a run goes on where it can."""
+"""Recovery from NaN losses (roll back to the last good state) and from out-of-memory errors (smaller batches)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_RETREATS = 2
 _SLOWER = 0.5  # of the learning rate, after going back
 _SHARE = 50  # remembering a state may take a fiftieth of the time
 _ROOM = 0.8  # of the computer's free memory that a remembered state may take
-_APART = 20  # updates between two remembered states, at least
+_MIN_INTERVAL = 20  # updates between two remembered states, at least
 
 
 @dataclass
-class Remembered:
+class HeldState:
     """A state in memory and the step it belongs to."""
 
     step: int
@@ -41,8 +41,8 @@ class Recovery:
     watchdog: Watchdog
     bad: int = 0
     retreats: int = 0
-    good: Remembered | None = None
-    fresh: Remembered | None = None
+    good: HeldState | None = None
+    fresh: HeldState | None = None
     cost_s: float = 0.0
     taken_at: float = field(default_factory=time.monotonic)
     due: int = 0  # the update from which on a state is remembered again, also after one found no room
@@ -70,7 +70,7 @@ class Recovery:
         if self.fresh is None and is_due:
             self.fresh = self._remember()
 
-    def saved(self) -> None:
+    def on_checkpoint(self) -> None:
         """A checkpoint was written: what comes later shall never make it void."""
         if self.bad == 0:
             self.fresh = None  # first, so that no more than two states are held at any time
@@ -138,7 +138,7 @@ class Recovery:
         if self.good is not None:
             with self.watchdog.watch("remember"):
                 self.session.restore(self.good.state)
-            self.bad, self.fresh, self.due = 0, None, self.session.step_number + _APART
+            self.bad, self.fresh, self.due = 0, None, self.session.step_number + _MIN_INTERVAL
             self.reporter.started(step=self.session.step_number)
 
     def smaller(self) -> None:
@@ -168,15 +168,15 @@ class Recovery:
         else:
             raise cuda_errors.too_small()
 
-    def _remember(self) -> Remembered | None:
+    def _remember(self) -> HeldState | None:
         """The state as it is now; None where it would not fit into the computer's memory."""
-        self.due = self.session.step_number + _APART
+        self.due = self.session.step_number + _MIN_INTERVAL
         free = free_memory()
         if free is not None and self.session.snapshot_bytes > _ROOM * free:
             return None
         began = time.monotonic()
         with self.watchdog.watch("remember"):
-            remembered = Remembered(self.session.step_number, self.session.snapshot())
+            held_state = HeldState(self.session.step_number, self.session.snapshot())
         self.taken_at = time.monotonic()
         self.cost_s = self.taken_at - began
-        return remembered
+        return held_state

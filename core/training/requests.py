@@ -1,6 +1,6 @@
-"""What a person asks of a training that runs (see the verbs of `core.training.run.Run`).
+"""Requests to a training that runs, such as save or pause: a person appends them to ``control.jsonl``.
 
-Asked by appending a line to ``control.jsonl`` in the run's folder, answered by the loop with an event.
+The verbs of `core.training.run.Run` write them into the run's folder; the loop answers each with an event.
 """
 
 from __future__ import annotations
@@ -8,46 +8,46 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from core.damage import read_once
 from core.files import append_line
 
 FILE = "control.jsonl"
-_LOOK_S = 0.25
+_POLL_S = 0.25  # between two looks at the disk
 
-Do = Literal["sample", "save", "pause", "go_on", "steps", "keep"]
+Do = Literal["sample", "save", "pause", "resume", "steps", "keep"]
 
 
-class Ask(BaseModel):
+class Request(BaseModel):
     """One line. ``at`` is Unix time in seconds; ``steps`` the wished length, or the step to keep."""
 
     model_config = ConfigDict(extra="ignore")
-    do: Do
+    do: Annotated[Do, BeforeValidator(lambda do: "resume" if do == "go_on" else do)]  # as earlier versions wrote it
     at: float
     steps: int = 0
 
 
 def append(run: Path, do: Do, steps: int = 0) -> None:
     """Ask something of the run in this folder; see `Ask`."""
-    append_line(run / FILE, Ask(do=do, at=time.time(), steps=steps).model_dump_json())
+    append_line(run / FILE, Request(do=do, at=time.time(), steps=steps).model_dump_json())
 
 
-def unanswered(run: Path, since: float, answered: int) -> list[Do]:
+def pending(run: Path, since: float, answer_count: int) -> list[Do]:
     """What was asked of the process launched at ``since`` and is still to be done; it answers in order."""
-    return [ask.do for ask in _asks(run) if ask.at >= since][answered:]
+    return [request.do for request in _requests(run) if request.at >= since][answer_count:]
 
 
 def planned_steps(run: Path) -> int | None:
     """The length last asked for; None if it is the config's."""
-    return next((ask.steps for ask in reversed(_asks(run)) if ask.do == "steps"), None)
+    return next((request.steps for request in reversed(_requests(run)) if request.do == "steps"), None)
 
 
-def kept_steps(run: Path) -> set[int]:
+def pinned_steps(run: Path) -> set[int]:
     """Checkpoints that a person wants kept."""
-    return {ask.steps for ask in _asks(run) if ask.do == "keep"}
+    return {request.steps for request in _requests(run) if request.do == "keep"}
 
 
 class Control:
@@ -59,28 +59,28 @@ class Control:
     def __init__(self, run: Path, since: float) -> None:
         self.run, self.since = run, since
         self.offset = 0
-        self._looked = -_LOOK_S
+        self._looked_at = -_POLL_S
 
-    def asked(self) -> list[Ask]:
+    def new_requests(self) -> list[Request]:
         """What is new; looks at the disk at most four times a second."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_S:
+        if now - self._looked_at < _POLL_S:
             return []
-        self._looked = now
-        asks, self.offset = _read(self.run / FILE, self.offset)
-        return [ask for ask in asks if ask.at >= self.since]
+        self._looked_at = now
+        requests, self.offset = _read(self.run / FILE, self.offset)
+        return [request for request in requests if request.at >= self.since]
 
 
-def _asks(run: Path) -> list[Ask]:
+def _requests(run: Path) -> list[Request]:
     path = run / FILE
-    return read_once(_all, path, kind="run", thing=run) if os.path.lexists(path) else []
+    return read_once(_read_all, path, kind="run", thing=run) if os.path.lexists(path) else []
 
 
-def _all(path: Path, _version: tuple[int, int, int]) -> list[Ask]:
+def _read_all(path: Path, _version: tuple[int, int, int]) -> list[Request]:
     return _read(path)[0]
 
 
-def _read(path: Path, offset: int = 0) -> tuple[list[Ask], int]:
+def _read(path: Path, offset: int = 0) -> tuple[list[Request], int]:
     """Complete lines from ``offset`` on, and where the next one will begin; a broken line is passed over."""
     try:
         with open(path, "rb") as file:
@@ -89,10 +89,10 @@ def _read(path: Path, offset: int = 0) -> tuple[list[Ask], int]:
     except FileNotFoundError:
         return [], offset
     end = block.rfind(b"\n") + 1
-    asks = []
+    requests = []
     for line in block[:end].splitlines():
         try:
-            asks.append(Ask.model_validate_json(line))
+            requests.append(Request.model_validate_json(line))
         except ValidationError:
             continue
-    return asks, offset + end
+    return requests, offset + end

@@ -1,4 +1,4 @@
-"""A training run as a page sees it: starting, resuming, and reading it. Light: imports no torch."""
+"""A training run as a page sees it: start, resume, read, and the requests to it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from core.files import slug
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, jobs_in
 from core.project.workspace import Project
-from core.training import requests as control
+from core.training import requests
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text, read_config
 from core.training.presets import preset
 
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
-_MOST_CONFIG_BYTES, _MOST_ASKS_BYTES = 1 << 16, 16 << 20
+_MOST_CONFIG_BYTES, _MOST_REQUESTS_BYTES = 1 << 16, 16 << 20
 _ROOM_NEEDED = 500 * 1024 * 1024
 # What learns lies in a checkpoint once, in its state three times (two moments, the weights beside their mean); while
 # one is written the two states before it are still there.
@@ -32,7 +32,7 @@ _ROOM_COPIES = 10
 _LEAVING_S = 20.0
 
 # Said of every update: its time at once, its loss perhaps an update later.
-_TOLD = {"loss", "steps_per_s"}
+_UPDATE_METRICS = {"loss", "steps_per_s"}
 
 Points = list[tuple[int, float]]
 
@@ -68,9 +68,9 @@ class RunView:
     eta_s: float | None = None
     real_time_factor: float | None = None
     """Seconds that speaking takes for each second of sound, of the newest samples."""
-    asked: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
     """What a person asked of it that is still to be done, such as "save" (`core.training.requests`)."""
-    kept: set[int] = field(default_factory=set)
+    pinned: set[int] = field(default_factory=set)
     """Steps a person wants kept."""
     state_lost: bool = False
     """Whether there are checkpoints, but none to go on from."""
@@ -83,8 +83,8 @@ class RunView:
     @property
     def resumable(self) -> bool:
         """Whether Resume makes sense."""
-        ended = self.job.status in ("cancelled", "failed", "interrupted")
-        return not self.state_lost and (ended or (self.job.status == "done" and self.step < self.total))
+        has_ended = self.job.status in ("cancelled", "failed", "interrupted")
+        return not self.state_lost and (has_ended or (self.job.status == "done" and self.step < self.total))
 
 
 class Run:
@@ -108,9 +108,9 @@ class Run:
         with reading(job.path / "job.json", "run", job.path):
             if not isinstance(job.spec().args, TrainArgs):
                 raise TypeError("kind")
-        for name, most in ((CONFIG, _MOST_CONFIG_BYTES), (control.FILE, _MOST_ASKS_BYTES)):
-            check_file(job.path / name, "run", job.path, most_bytes=most)
-        _, frozen = _frozen(job.path / CONFIG)
+        for name, most_bytes in ((CONFIG, _MOST_CONFIG_BYTES), (requests.FILE, _MOST_REQUESTS_BYTES)):
+            check_file(job.path / name, "run", job.path, most_bytes=most_bytes)
+        _, frozen = _read_frozen(job.path / CONFIG)
         with reading(job.path / CONFIG, "run", job.path):
             _ = frozen["dataset"]
         _fits(job.path)
@@ -170,19 +170,19 @@ class Run:
         Raises:
             UserError: ``train.not_running``; `save`, `pause` and `resume` as well.
         """
-        self._ask("sample")
+        self._request("sample")
 
     def save(self) -> None:
         """Have a checkpoint saved after the update at work."""
-        self._ask("save")
+        self._request("save")
 
     def pause(self) -> None:
         """Have it wait after the update at work; it keeps the card's memory."""
-        self._ask("pause")
+        self._request("pause")
 
     def resume(self) -> None:
         """End a pause; a run that has ended goes on with the function `resume`."""
-        self._ask("go_on")
+        self._request("resume")
 
     def change_steps(self, steps: int) -> None:
         """Train to another length, running or when it is resumed; the learning rate's decline follows.
@@ -191,18 +191,18 @@ class Run:
             UserError: ``train.bad_steps``.
         """
         view = self.read()
-        had = max([view.step if view.job.active else 0, *self.checkpoints.steps()])
-        if not had < steps <= MOST_STEPS:
+        done_steps = max([view.step if view.job.active else 0, *self.checkpoints.steps()])
+        if not done_steps < steps <= MOST_STEPS:
             raise UserError(
                 "train.bad_steps",
                 "“{run}” cannot end at update {steps}: it has had {had} already, and may have at most {most}.",
                 "Choose a number between the two.",
                 run=self.title,
                 steps=steps,
-                had=had,
+                had=done_steps,
                 most=MOST_STEPS,
             )
-        control.append(self.path, "steps", steps)
+        requests.append(self.path, "steps", steps)
 
     def keep(self, step: int) -> None:
         """Never let the checkpoint of a step be cleared away.
@@ -211,28 +211,28 @@ class Run:
             UserError: ``train.no_checkpoint``.
         """
         self.checkpoint(step)
-        control.append(self.path, "keep", step)
+        requests.append(self.path, "keep", step)
 
-    def _ask(self, do: control.Do) -> None:
+    def _request(self, do: requests.Do) -> None:
         if not self.job.alive():
             raise UserError("train.not_running", "“{run}” is not running.", "Resume it first.", run=self.title)
-        control.append(self.path, do)
+        requests.append(self.path, do)
 
     def read(self, job: JobView | None = None) -> RunView:
         """The run as it stands; costs what was appended since the last call, or nothing where ``job`` is known."""
         job = job or self.job.read()
-        config, about = _frozen(self.path / CONFIG)
+        config, about = _read_frozen(self.path / CONFIG)
         config = as_trained(config, self.path)
         metrics = sorted(job.metrics.items())
         samples: dict[int, list[SampleView]] = {}
-        for _, one in sorted(job.samples.items()):
-            view = SampleView(one.step, one.sentence, one.text, self.path / one.path, one.seconds)
-            samples.setdefault(one.sentence, []).append(view)
+        for _, sample in sorted(job.samples.items()):
+            view = SampleView(sample.step, sample.sentence, sample.text, self.path / sample.path, sample.seconds)
+            samples.setdefault(sample.sentence, []).append(view)
         return RunView(
             job=job,
             config=config,
             about=about,
-            step=max((step for step, values in metrics if not _TOLD.isdisjoint(values)), default=0),
+            step=max((step for step, values in metrics if not _UPDATE_METRICS.isdisjoint(values)), default=0),
             train=_points(metrics, "loss"),
             val=_points(metrics, "val_loss"),
             lr=_points(metrics, "lr"),
@@ -243,8 +243,8 @@ class Run:
             memory_mb=_last(metrics, "memory_mb"),
             real_time_factor=_last(metrics, "sample_real_time_factor"),
             eta_s=job.eta_s if job.active else None,
-            asked=[*control.unanswered(self.path, job.launched_at, len(job.answers))] if job.active else [],
-            kept=control.kept_steps(self.path),
+            pending=[*requests.pending(self.path, job.launched_at, len(job.answers))] if job.active else [],
+            pinned=requests.pinned_steps(self.path),
             state_lost=not job.active and self.checkpoints.state_lost(),
         )
 
@@ -343,12 +343,12 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
 
 def as_trained(config: TrainConfig, run: Path) -> TrainConfig:
     """The config with the number of updates that was last asked for, and the batch that was found to fit."""
-    steps, found = control.planned_steps(run), _fits(run)
-    changed: dict[str, Any] = {} if steps is None else {"max_steps": steps}
-    if found:
-        changed |= {"batch_size": found.micro_batch, "accumulation": found.accumulation}
-        changed |= {"gradient_checkpointing": found.checkpointing}
-    return config.model_copy(update=changed) if changed else config
+    steps, fits = requests.planned_steps(run), _fits(run)
+    updates: dict[str, Any] = {} if steps is None else {"max_steps": steps}
+    if fits:
+        updates |= {"batch_size": fits.micro_batch, "accumulation": fits.accumulation}
+        updates |= {"gradient_checkpointing": fits.checkpointing}
+    return config.model_copy(update=updates) if updates else config
 
 
 @dataclass(frozen=True)
@@ -368,26 +368,26 @@ def _fits(run: Path) -> _Fits | None:
 def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]:
     """All training runs of a project, newest first; damaged ones are passed over, and added to ``damage``."""
     jobs = jobs_in(project.runs, damage=damage)
-    found = sorted(jobs, key=lambda job: job.spec().at, reverse=True)
-    return read_all(found, lambda job: Run.of(project, job), damage)
+    newest_first = sorted(jobs, key=lambda job: job.spec().at, reverse=True)
+    return read_all(newest_first, lambda job: Run.of(project, job), damage)
 
 
 def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
     models = bases(project.info.engine)
     weights = models.weights_bytes(models.place(project.workspace.models, base_id), config)
-    needed = _ROOM_NEEDED + _ROOM_COPIES * weights
-    free = shutil.disk_usage(project.path).free
-    if free < needed:
+    required_bytes = _ROOM_NEEDED + _ROOM_COPIES * weights
+    free_bytes = shutil.disk_usage(project.path).free
+    if free_bytes < required_bytes:
         raise DiskFull(
             "train.no_room",
             "Only {free_mb} MB are free where the project lies; training needs {needed_mb} MB.",
             "Delete old runs or free some space, then start again.",
-            free_mb=free // 2**20,
-            needed_mb=needed // 2**20,
+            free_mb=free_bytes // 2**20,
+            needed_mb=required_bytes // 2**20,
         )
 
 
-def _frozen(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+def _read_frozen(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     return read_once(_config, path, kind="run", thing=path.parent)
 
 

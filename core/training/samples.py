@@ -1,4 +1,4 @@
-"""Every checkpoint speaks the same held-out sentences with its own live weights."""
+"""Samples: every checkpoint synthesizes the same held-out sentences with its own live weights."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Sentences:
         if path.exists():
             raw = read_json(path)
             return cls(tuple(raw["texts"]), raw["language"], tuple(raw["references"]), int(raw["seed"]))
-        made = make()
-        write_json(path, made.__dict__)
-        return made
+        sentences = make()
+        write_json(path, sentences.__dict__)
+        return sentences
 
     def seed_of(self, number: int) -> int:
         """The seed of a sentence, the same for every checkpoint, so that only the weights differ."""
@@ -74,8 +74,8 @@ class SampleSpeaker:
         ``left_s`` are left of the whole run. Breaks off, in the middle of a sentence too, when Stop is pressed, or
         else after ``most_s`` seconds if given.
         """
-        announced = self.reporter.view.samples
-        missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in announced]
+        samples = self.reporter.view.samples
+        missing = [n for n in range(len(self.sentences.texts)) if (step, n) not in samples]
         if not missing:
             return
         began, voice = time.monotonic(), self.voice()
@@ -84,12 +84,12 @@ class SampleSpeaker:
             return self.reporter.stop_requested() if most_s is None else time.monotonic() - began > most_s
 
         # All at once costs little more than one alone; after Stop only if it surely ends in time.
-        many = voice.speaks_together and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
+        is_batch = voice.speaks_together and len(missing) > 1 and (most_s is None or 0 < self.cost_s < most_s)
         self._took_s = self._said_s = 0.0
         try:
-            if not (many and self._speak_many(voice, step, missing, should_stop, left_s)):
-                for done, number in enumerate(missing):
-                    self._progress(done, len(missing), number, left_s)
+            if not (is_batch and self._speak_many(voice, step, missing, should_stop, left_s)):
+                for count, number in enumerate(missing):
+                    self._progress(count, len(missing), number, left_s)
                     self._speak(voice, step, number, should_stop)
         except Cancelled:
             return
@@ -106,13 +106,13 @@ class SampleSpeaker:
         self._progress(0, len(numbers), numbers[0], left_s)
         texts, seeds = [self._text(n) for n in numbers], [self.sentences.seed_of(n) for n in numbers]
         try:
-            said = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
+            sounds = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
             if cuda_errors.translated(error) is not None:
                 raise  # without a card nothing goes on
             return False
-        took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in said)
-        for number, (samples, rate) in zip(numbers, said, strict=True):
+        took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in sounds)
+        for number, (samples, rate) in zip(numbers, sounds, strict=True):
             self._announce(step, number, samples, rate, took_s * len(samples) / max(1, length))
         return True
 
@@ -157,11 +157,11 @@ class SampleSpeaker:
     def _text(self, number: int) -> str:
         return self.sentences.texts[number]
 
-    def _progress(self, done: int, total: int, number: int, left_s: float) -> None:
-        self.reporter.progress("samples", done, total, self._text(number), eta_s=left_s)
+    def _progress(self, count: int, total: int, number: int, left_s: float) -> None:
+        self.reporter.progress("samples", count, total, self._text(number), eta_s=left_s)
 
 
 def references(clips: Sequence[tuple[str, float]], engine: EngineInfo) -> tuple[str, ...]:
     """Ids of as many clips, given as ``(id, seconds)``, as suit an engine, of nearly the best length for it."""
-    ordered = sorted(clips, key=lambda clip: (abs(clip[1] - engine.reference_seconds[1]), clip[0]))
-    return tuple(clip_id for clip_id, _ in ordered[: engine.reference_clips])
+    by_distance = sorted(clips, key=lambda clip: (abs(clip[1] - engine.reference_seconds[1]), clip[0]))
+    return tuple(clip_id for clip_id, _ in by_distance[: engine.reference_clips])

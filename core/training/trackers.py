@@ -1,4 +1,4 @@
-"""What a run says, written for known tools too: TensorBoard files in its folder and, if asked for, Weights & Biases.
+"""Experiment trackers: a run's metrics and samples for TensorBoard and, where a project is named, Weights & Biases.
 
 Both hang on the run's events, so nothing is measured twice; neither can stop a training.
 """
@@ -22,10 +22,10 @@ from core.jobs.reporter import Reporter
 FOLDER = "tensorboard"
 
 
-class Board(Protocol):
-    """Something that takes in what a run says."""
+class Tracker(Protocol):
+    """Something that logs a run's events."""
 
-    def take(self, event: events.Event) -> None:
+    def log(self, event: events.Event) -> None:
         """One event, in order."""
         ...
 
@@ -45,7 +45,7 @@ class TensorBoard:
         self.run = run
         self.writer: Any = None
 
-    def take(self, event: events.Event) -> None:
+    def log(self, event: events.Event) -> None:
         """One event, in order."""
         if isinstance(event, events.Started):
             if event.step is not None:
@@ -83,10 +83,10 @@ class WeightsAndBiases:
         # By name: nobody has to have it.
         wandb = importlib.import_module("wandb")
         self.live = wandb.init(
-            project=project, name=run.name, id=_known_as(run), resume="allow", dir=str(run), config=config.model_dump()
+            project=project, name=run.name, id=_run_id(run), resume="allow", dir=str(run), config=config.model_dump()
         )
 
-    def take(self, event: events.Event) -> None:
+    def log(self, event: events.Event) -> None:
         """One event, in order."""
         if isinstance(event, events.Metrics):
             self.live.log(dict(event.values), step=event.step)
@@ -96,7 +96,7 @@ class WeightsAndBiases:
         self.live.finish()
 
 
-def _known_as(run: Path) -> str:
+def _run_id(run: Path) -> str:
     """What a run is known as at a place where runs of all projects lie, and deleted ones are remembered.
 
     Made of what was written down when it was begun, so that it stays when the project is moved or renamed.
@@ -106,25 +106,25 @@ def _known_as(run: Path) -> str:
     return f"{slug(project)}-{slug(run.name)}-{round(spec.at * 1000)}"
 
 
-def boards_of(run: Path, config: TrainConfig, wandb_project: str, reporter: Reporter) -> Boards:
+def trackers_of(run: Path, config: TrainConfig, wandb_project: str, reporter: Reporter) -> Trackers:
     """TensorBoard where it is installed; Weights & Biases where a project is named."""
-    boards = Boards(reporter)
+    trackers = Trackers(reporter)
     if importlib.util.find_spec("tensorboard") is not None:
-        boards.add("TensorBoard", "tensorboard", lambda: TensorBoard(run))
+        trackers.add("TensorBoard", "tensorboard", lambda: TensorBoard(run))
     if wandb_project:
-        boards.add("Weights & Biases", "wandb", lambda: WeightsAndBiases(run, wandb_project, config))
-    return boards
+        trackers.add("Weights & Biases", "wandb", lambda: WeightsAndBiases(run, wandb_project, config))
+    return trackers
 
 
-class Boards:
-    """All boards of a run: one that fails is told of and left out from there on."""
+class Trackers:
+    """All trackers of a run: one that fails is told of and left out from there on."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
-        self.boards: dict[str, Board] = {}
+        self.trackers: dict[str, Tracker] = {}
 
-    def add(self, name: str, package: str, make: Callable[[], Board]) -> None:
-        """Add a board if its package is installed; say so if not."""
+    def add(self, name: str, package: str, make: Callable[[], Tracker]) -> None:
+        """Add a tracker if its package is installed; say so if not."""
         if importlib.util.find_spec(package) is None:
             self.reporter.warning(
                 "train.no_board",
@@ -134,25 +134,25 @@ class Boards:
                 package=package,
             )
             return
-        self._try(name, lambda: self.boards.update({name: make()}))
+        self._try(name, lambda: self.trackers.update({name: make()}))
 
-    def take(self, event: events.Event) -> None:
+    def log(self, event: events.Event) -> None:
         """Hand an event to all of them."""
-        for name, board in list(self.boards.items()):
-            self._try(name, lambda board=board: board.take(event))  # type: ignore[misc]
+        for name, tracker in list(self.trackers.items()):
+            self._try(name, lambda tracker=tracker: tracker.log(event))  # type: ignore[misc]
 
     def close(self) -> None:
         """Close all of them."""
-        for name, board in list(self.boards.items()):
-            self._try(name, board.close)
-        self.boards.clear()
+        for name, tracker in list(self.trackers.items()):
+            self._try(name, tracker.close)
+        self.trackers.clear()
 
     def _try(self, name: str, do: Callable[[], object]) -> None:
         try:
             do()
         except Exception as error:
             # A foreign tool over a network, on a disk that may be full: whatever it is, the training goes on.
-            self.boards.pop(name, None)
+            self.trackers.pop(name, None)
             self.reporter.warning(
                 "train.board_failed",
                 "{name} gets nothing more: {what}.",

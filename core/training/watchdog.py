@@ -1,4 +1,4 @@
-"""Notices that a training has hung: nothing came back for far longer than it ever took. Ends the process, resumable."""
+"""Watchdog: ends the process of a training that hangs (no sign of life for far longer than ever), to be resumed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Watchdog:
         self.longest_s: dict[str, float] = {}
         self._stage = ""
         self._since = 0.0
-        self._ended = threading.Event()
+        self._is_over = threading.Event()
 
     def __enter__(self) -> Watchdog:
         if self.least_s > 0:
@@ -44,7 +44,7 @@ class Watchdog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._is_over.set()
         self.reporter.on_look = lambda: None
         if self.least_s > 0:
             faulthandler.cancel_dump_traceback_later()
@@ -68,11 +68,11 @@ class Watchdog:
 
     def patience_s(self, stage: str) -> float:
         """Seconds without a sign of life that a stage may take."""
-        seen = self.longest_s.get(stage)
-        return self.least_s * _FIRST if seen is None else max(self.least_s, self.factor * seen)
+        longest_s = self.longest_s.get(stage)
+        return self.least_s * _FIRST if longest_s is None else max(self.least_s, self.factor * longest_s)
 
     def _run(self) -> None:
-        while not self._ended.wait(min(_LOOK_S, self.least_s / _LOOKS)):
+        while not self._is_over.wait(min(_LOOK_S, self.least_s / _LOOKS)):
             stage, since = self._stage, self._since
             if not stage:
                 faulthandler.cancel_dump_traceback_later()
@@ -91,13 +91,13 @@ class Watchdog:
         )
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         sys.stderr.flush()
-        finished = events.Finished(
+        event = events.Finished(
             outcome="failed",
             code="train.hung",
             text=text.format(**values),
             hint=hint,
             values=values,
         )
-        self.reporter.emit(finished)
+        self.reporter.emit(event)
         # At once, without waiting for the thread that hangs: with the process go its locks.
         os._exit(1)

@@ -16,7 +16,7 @@ from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
-from core.training.trackers import Boards, boards_of
+from core.training.trackers import Trackers, trackers_of
 
 Client = Callable[..., TestClient]
 
@@ -27,8 +27,8 @@ def job(tmp_path: Path) -> Job:
     project = Workspace(tmp_path / "workspace").create("Ana")
     job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
-    boards = boards_of(job.path, TrainConfig(), "", reporter)
-    reporter.on_event = boards.take
+    trackers = trackers_of(job.path, TrainConfig(), "", reporter)
+    reporter.on_event = trackers.log
     reporter.started(step=0)
     for step in range(1, 15):
         reporter.metrics(step, loss=5.0 / step)
@@ -36,7 +36,7 @@ def job(tmp_path: Path) -> Job:
     reporter.emit(events.Sample(step=5, sentence=0, text="Hello.", path="samples/0.wav"))
     reporter.started(step=10)
     reporter.metrics(11, loss=9.0)
-    boards.close()
+    trackers.close()
     assert not job.read().warnings
     return job
 
@@ -77,7 +77,7 @@ def test_it_is_behind_the_login_and_only_reads(job: Job, client: Client) -> None
 
 def test_a_board_that_fails_is_told_of_and_costs_the_training_nothing(project: Project) -> None:
     class Broken:
-        def take(self, event: events.Event) -> None:
+        def log(self, event: events.Event) -> None:
             raise ConnectionError("no network")
 
         def close(self) -> None:
@@ -85,12 +85,12 @@ def test_a_board_that_fails_is_told_of_and_costs_the_training_nothing(project: P
 
     job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
-    boards = Boards(reporter)
-    boards.add("Broken", "json", Broken)
-    reporter.on_event = boards.take
+    trackers = Trackers(reporter)
+    trackers.add("Broken", "json", Broken)
+    reporter.on_event = trackers.log
     for step in (1, 2):
         reporter.metrics(step, loss=1.0)
-    boards.close()
+    trackers.close()
     (warning,) = job.read().warnings
     assert warning.code == "train.board_failed" and "no network" in warning.text
     assert sorted(job.read().metrics) == [1, 2]
@@ -115,15 +115,15 @@ def test_weights_and_biases_gets_the_numbers_where_a_project_is_named(
 ) -> None:
     job = Job.create(project.runs, TrainArgs(dataset="d", base="starter"), name="calm")
     reporter = Reporter(job)
-    boards_of(job.path, TrainConfig(), "voices", reporter)
+    trackers_of(job.path, TrainConfig(), "voices", reporter)
     assert [w.values for w in job.read().warnings] == [{"name": "Weights & Biases", "package": "wandb"}]
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "wandb.py").write_text(_WANDB)
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    boards = boards_of(job.path, TrainConfig(max_steps=7), "voices", reporter)
-    reporter.on_event = boards.take
+    trackers = trackers_of(job.path, TrainConfig(max_steps=7), "voices", reporter)
+    reporter.on_event = trackers.log
     reporter.metrics(3, loss=1.5)
-    boards.close()
+    trackers.close()
     asked, told, end = (job.path / "told.jsonl").read_text().splitlines()
     assert '"project": "voices"' in asked and '"max_steps": 7' in asked and '"resume": "allow"' in asked
     assert (told, end) == ('[3, {"loss": 1.5}]', "finished")

@@ -26,7 +26,7 @@ from core.listening.candidates import candidates
 from core.project.records import Vote
 from core.project.workspace import Project
 from core.tasks import export as export_task
-from core.tasks.train import crowded, prune, resume_from
+from core.tasks.train import prune, resume_from, surplus
 from core.training.checkpoints import ADAPTER, HASHES, STATE, Checkpoints
 from core.training.config import config_text
 from core.training.run import CONFIG, Run
@@ -189,7 +189,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from core.training.checkpoints import Checkpoints, STATE
-from core.tasks.train import crowded
+from core.tasks.train import surplus
 
 checkpoints = Checkpoints(Path(sys.argv[1]))
 
@@ -204,7 +204,7 @@ def save_for_ever(tell):
         step += 0 if step and step % 7 == 0 and random.random() < 0.5 else 1  # now and then the same once more
         checkpoints.save(step, lambda folder: write(folder, step))
         os.write(tell, step.to_bytes(4, "big"))
-        for gone in crowded(checkpoints.steps(), 4, ()):
+        for gone in surplus(checkpoints.steps(), 4, ()):
             checkpoints.remove(gone)
 
 def told(pipe):
@@ -250,22 +250,22 @@ def test_killed_a_hundred_times_while_saving_it_resumes_a_hundred_times(tmp_path
 
 def test_what_is_kept_of_many_checkpoints_is_spread_over_the_run() -> None:
     steps = list(range(0, 2001, 50))
-    gone = crowded(steps, 6, ())
+    gone = surplus(steps, 6, ())
     left = [step for step in steps if step not in gone]
     assert left[0] == 0 and left[1] == 50 and left[-1] == 2000 and len(left) == 7
     widths = [b - a for a, b in zip(left[1:], left[2:], strict=False)]
     assert max(widths) <= 4 * min(widths)
-    assert crowded(steps, 0, ()) == [] and crowded([0, 50], 1, ()) == []
+    assert surplus(steps, 0, ()) == [] and surplus([0, 50], 1, ()) == []
 
 
 def test_saving_one_after_the_other_stays_spread_and_keeps_what_is_needed() -> None:
     left: list[int] = [0]
     for step in range(50, 5001, 50):
         left.append(step)
-        left = [one for one in left if one not in crowded(left, 8, {750, 800})]
+        left = [one for one in left if one not in surplus(left, 8, {750, 800})]
     assert {0, 50, 750, 800, 5000} <= set(left) and len(left) == 9
     assert max(b - a for a, b in zip(left, left[1:], strict=False)) < 2000
-    assert crowded(range(50, 500, 50), 1, range(50, 500, 50)) == []
+    assert surplus(range(50, 500, 50), 1, range(50, 500, 50)) == []
 
 
 def test_what_was_voted_on_exported_asked_for_or_is_the_best_stays(project: Project) -> None:

@@ -91,9 +91,9 @@ def test_every_preset_is_valid_and_takes_overrides() -> None:
 
 
 def test_the_whole_model_learns_slowly_and_only_if_wished() -> None:
-    whole = preset("xtts-full-16gb")
-    assert whole.config().train_what == "full" and whole.config().learning_rate <= 1e-5
-    assert not whole.suggested and presets("xtts")[-1] == whole and choose(16.0, "xtts").config().train_what == "lora"
+    full = preset("xtts-full-16gb")
+    assert full.config().train_what == "full" and full.config().learning_rate <= 1e-5
+    assert not full.is_suggested and presets("xtts")[-1] == full and choose(16.0, "xtts").config().train_what == "lora"
 
 
 def test_every_setting_has_a_range_and_a_group() -> None:

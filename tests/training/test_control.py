@@ -129,22 +129,27 @@ def test_a_broken_or_unfinished_line_is_passed_over(tmp_path: Path) -> None:
     text = "".join(json.dumps(line) + "\n" for line in lines) + "no json\n" + '{"do": "pause", "a'
     (tmp_path / control.FILE).write_text(text)
     reading = control.Control(tmp_path, since=1.5)
-    assert [ask.do for ask in reading.asked()] == ["steps"]
+    assert [ask.do for ask in reading.new_requests()] == ["steps"]
     with open(tmp_path / control.FILE, "a") as file:
         file.write('t": 3.0}\n')
-    reading._looked = 0.0
-    assert [ask.do for ask in reading.asked()] == ["pause"]
+    reading._looked_at = 0.0
+    assert [ask.do for ask in reading.new_requests()] == ["pause"]
     assert control.planned_steps(tmp_path) == 70
+
+
+def test_the_end_of_a_pause_that_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / control.FILE).write_text('{"do": "go_on", "at": 2.0}\n')
+    assert control.pending(tmp_path, 0.0, 0) == ["resume"]
 
 
 def test_what_was_asked_is_read_anew_only_when_more_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads, read = [], control._read
     monkeypatch.setattr(control, "_read", lambda path, offset=0: reads.append(path) or read(path, offset))  # type: ignore[func-returns-value]
-    assert control.planned_steps(tmp_path) is None and control.kept_steps(tmp_path) == set() and not reads
+    assert control.planned_steps(tmp_path) is None and control.pinned_steps(tmp_path) == set() and not reads
     for step in (30, 60):
         control.append(tmp_path, "keep", step)
-        assert all(step in control.kept_steps(tmp_path) for _ in range(3))
-    assert control.unanswered(tmp_path, 0.0, 1) == ["keep"] and len(reads) == 2
+        assert all(step in control.pinned_steps(tmp_path) for _ in range(3))
+    assert control.pending(tmp_path, 0.0, 1) == ["keep"] and len(reads) == 2
 
 
 def test_a_run_that_hangs_is_ended_with_a_reason_and_its_locks_are_free(start: Start, project: Project) -> None:

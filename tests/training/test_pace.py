@@ -16,16 +16,16 @@ CONFIG = TrainConfig(max_steps=100, eval_every=50, save_every=50)
 def test_odd_times_do_not_move_the_time_left() -> None:
     pace = Pace()
     for seconds in (120.0, 1.0, 1.0, 9.0, 1.0):
-        pace.stepped(seconds)
+        pace.add_step(seconds)
     for seconds in (30.0, 2.0, 2.0, 50.0):
-        pace.evaluated(seconds)
+        pace.add_evaluation(seconds)
     assert pace.left_s(CONFIG, 40, 5.0) == 60 * 1.0 + 2 * 2.0 + 2 * 5.0
 
 
 def test_a_pace_that_has_changed_is_taken_up() -> None:
     pace = Pace()
     for seconds in 50 * [1.0] + 20 * [3.0]:
-        pace.stepped(seconds)
+        pace.add_step(seconds)
     assert pace.step_s == 3.0
 
 

@@ -18,7 +18,7 @@ from core.jobs.args import SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text
-from core.training.requests import FILE, kept_steps, planned_steps
+from core.training.requests import FILE, pinned_steps, planned_steps
 from core.training.run import CONFIG, Run, runs
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_panel, stage_line
@@ -88,7 +88,7 @@ def test_stopping_with_the_best_checkpoint_is_offered_and_keeps_it(run: Run) -> 
     shown = run_view(T, run.project, run)
     assert T("train.stop_keep", step="8") in shown and f'data-id="{run.id}:8"' in shown
     assert _click(run, "keep", f"{run.id}:8")
-    assert kept_steps(run.path) == {8} and run.job.stop_requested()
+    assert pinned_steps(run.path) == {8} and run.job.stop_requested()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

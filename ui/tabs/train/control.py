@@ -83,9 +83,11 @@ def _length(t: Translator, view: RunView) -> str:
 
 def _said(t: Translator, view: RunView) -> str:
     """What is still to be done, else what was done last."""
-    if view.asked:
-        return t("train.asked", what=t(f"train.asked_{view.asked[-1]}"))
-    shown = [one for one in view.job.answers if one.do not in ("pause", "go_on")]
+    if view.pending:
+        return t("train.asked", what=t(f"train.asked_{view.pending[-1]}"))
+    shown = [
+        one for one in view.job.answers if one.do not in ("pause", "resume", "go_on")
+    ]  # the last of earlier versions
     if not shown:
         return ""
     last = shown[-1]

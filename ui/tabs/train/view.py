@@ -136,7 +136,7 @@ def _spoken(
 
 def _sample(t: Translator, project: Project, run: Run, view: RunView, one: SampleView, best: int | None) -> str:
     name = step_name(t, one.step)
-    marks = {"lowest": one.step == best, "kept": one.step in view.kept}
+    marks = {"lowest": one.step == best, "kept": one.step in view.pinned}
     mark = "".join(f' <span class="vw-chip">{html.e(t(f"train.{key}"))}</span>' for key, on in marks.items() if on)
     url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
     label = f"{name}: {one.text}"
