@@ -92,7 +92,5 @@ def test_every_file_that_the_map_names_is_there() -> None:
         for name in re.findall(r"`((?:core|ui|tests|presets|benchmarks)/[\w/.-]+)", (ROOT / "docs" / page).read_text())
     }
     assert len(names) > 50
-    lost = {
-        name for name in names if not (ROOT / name.rstrip("./")).exists() and "NAME" not in name and "KIND" not in name
-    }
-    assert not lost, lost
+    lost = {name for name in names if not (ROOT / name.rstrip("./")).exists()}
+    assert not {name for name in lost if not re.search("[A-Z]{4}", name)}  # NAME, KIND, CODE stand for any
