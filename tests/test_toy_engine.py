@@ -158,7 +158,7 @@ def test_the_page_shows_it_in_its_forms(walked: Walked, language: str) -> None:
     t = Translator(language)
     engine = home._engine(t)
     assert 'value="toy">Sine tones' in engine and 'value="xtts"' in engine
-    chosen = train.Chosen.read(walked.project, "")
+    chosen = train.Selection.read(walked.project, "")
     setup = train._setup(t, walked.project, chosen)
     assert "Tuning fork" in setup and "toy-cpu" in setup and "xtts" not in setup
     assert chosen.base == "tuning-fork" and base_panel(t, walked.project, chosen.base)

@@ -33,7 +33,7 @@ _BUILDING = threading.Lock()
 _DELETE_CACHE_S = (3600, 86400)
 # What a page needs of Gradio's own routes. Left out: its proxy, monitoring, deep links, run history, code editing, its
 # login, its API description, streams, functions of components, and the processing of recordings, which decodes.
-_NEEDED = re.compile(
+_GRADIO_PATHS = re.compile(
     r"/(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon)?/?"
     r"|/(static|assets|svelte)/.*"
     r"|/gradio_api/(info|app_id|startup-events|cancel|reset|upload|upload_progress)/?"
@@ -61,12 +61,12 @@ def _with_first_script(send: Send, scope: Scope, lang: str) -> Send:
     """Put our first script into the document that is sent; what Gradio calls ``head`` comes after its own."""
     from ui import theme
 
-    begun: list[Message] = []
+    starts: list[Message] = []
     body = bytearray()
 
-    async def changed(message: Message) -> None:
+    async def send_changed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            begun.append(message)
+            starts.append(message)
             return
         if message["type"] != "http.response.body":
             await send(message)
@@ -76,14 +76,14 @@ def _with_first_script(send: Send, scope: Scope, lang: str) -> Send:
             return
         first = theme.first_script(lang) + address_check.script(scope, lang)
         script = f"<head><script>{first}</script>".encode()
-        whole = bytes(body).replace(b"<head>", script, 1)
-        headers = MutableHeaders(raw=begun[0]["headers"])
+        document = bytes(body).replace(b"<head>", script, 1)
+        headers = MutableHeaders(raw=starts[0]["headers"])
         if "content-length" in headers:
-            headers["content-length"] = str(len(whole))
-        await send({**begun[0], "headers": headers.raw})
-        await send({"type": "http.response.body", "body": whole})
+            headers["content-length"] = str(len(document))
+        await send({**starts[0], "headers": headers.raw})
+        await send({"type": "http.response.body", "body": document})
 
-    return changed
+    return send_changed
 
 
 class LanguagePage:
@@ -111,7 +111,7 @@ class LanguagePage:
         """ASGI."""
         path = scope["path"][len(scope.get("root_path", "")) :] if scope["type"] == "http" else ""
         upload = path.startswith(_FILE) and gradio_files.is_upload(path[len(_FILE) :])
-        if scope["type"] != "http" or not (upload or path == live.PATH or _NEEDED.fullmatch(path)):
+        if scope["type"] != "http" or not (upload or path == live.PATH or _GRADIO_PATHS.fullmatch(path)):
             await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
             return
         app = await self._ready()

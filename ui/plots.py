@@ -69,12 +69,12 @@ def thin(points: Sequence[Point], limit: int = 600) -> Sequence[Point]:
     return [points[index] for index in sorted(indices)]
 
 
-def _beside(y: float, occupied: Sequence[float]) -> float:
+def _beside(y: float, neighbours: Sequence[float]) -> float:
     """Where right of the lines a label stands that belongs to ``y``: near it, on no other label, inside the picture."""
     top, bottom = TOP + 8, HEIGHT - BOTTOM - 4
     ideal = min(max(y, top), bottom)
-    places = [ideal, *(neighbour + gap for neighbour in occupied for gap in (LABEL_GAP, -LABEL_GAP))]
-    free = [y for y in places if top <= y <= bottom and all(abs(y - label) >= LABEL_GAP for label in occupied)]
+    places = [ideal, *(neighbour + gap for neighbour in neighbours for gap in (LABEL_GAP, -LABEL_GAP))]
+    free = [y for y in places if top <= y <= bottom and all(abs(y - label) >= LABEL_GAP for label in neighbours)]
     return min(free, key=lambda place: abs(place - ideal), default=ideal)
 
 

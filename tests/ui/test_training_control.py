@@ -23,7 +23,7 @@ from core.training.run import CONFIG, Run, runs
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_panel, stage_line
 from ui.tabs.train.control import act_on_run, controls
-from ui.tabs.train.tab import Chosen
+from ui.tabs.train.tab import Selection
 from ui.tabs.train.view import run_view
 
 T = Translator("en")
@@ -104,17 +104,17 @@ def test_who_waits_is_told_for_whom_and_may_leave(run: Run, language: str) -> No
 
 
 def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
-    from ui.tabs.train.tab import _blocked
+    from ui.tabs.train.tab import _blocking_job
 
     mine = {"kind": "train", "title": "Other", "path": "/elsewhere"}
     handle = locks.try_lock(project.workspace.gpu_lock, mine)
     assert handle is not None
     assert project.workspace.on_card()["title"] == "Other"
-    assert _blocked(T, project, project.workspace.on_card()) == ""
+    assert _blocking_job(T, project, project.workspace.on_card()) == ""
     job = Job.create(project.jobs, SegmentArgs())
     own = locks.try_lock(job.path / "lock", {})
     assert own is not None
-    assert T("kinds.segment") in _blocked(T, project, project.workspace.on_card())
+    assert T("kinds.segment") in _blocking_job(T, project, project.workspace.on_card())
     os.close(own)
     os.close(handle)
 
@@ -124,7 +124,7 @@ def test_the_page_opens_at_the_run_at_work_not_at_a_newer_one_that_waits(run: Ru
     about = {"base": "starter", "dataset": "d"}
     later = Job.create(run.project.runs, TrainArgs(**about), title="Later", name="later", files=frozen)
     assert runs(run.project)[0].id == later.id
-    at_work, asked_for = Chosen.read(run.project, "").run, Chosen.read(run.project, f"?run={later.id}").run
+    at_work, asked_for = Selection.read(run.project, "").run, Selection.read(run.project, f"?run={later.id}").run
     assert at_work and at_work.id == run.id
     assert asked_for and asked_for.id == later.id
 
@@ -134,7 +134,7 @@ def test_with_none_at_work_it_opens_at_the_run_last_heard_of(run: Run) -> None:
     events.append(waited.events_path, events.Finished(outcome="cancelled"))
     events.append(run.job.events_path, events.Finished(outcome="cancelled"))
     os.utime(run.job.events_path, (2e9, 2e9))
-    at = Chosen.read(run.project, "").run
+    at = Selection.read(run.project, "").run
     assert at and at.id == run.id
 
 

@@ -23,11 +23,11 @@ _QUESTION = re.compile(
     r"(experiment/\w+/)?data/plugin/(timeseries/timeSeries|scalars/scalars_multirun|hparams/(experiment|session_groups))"
 )
 _LONGEST = 1 << 20  # bytes of a question
-_ASKED = (b"content-type", b"content-length", b"accept-encoding")
+_REQUEST_HEADERS = (b"content-type", b"content-length", b"accept-encoding")
 _HEADERS = (b"content-type", b"content-length", b"content-encoding", b"cache-control", b"expires", b"location")
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether there is a TensorBoard to show."""
     return importlib.util.find_spec("tensorboard") is not None
 
@@ -70,7 +70,7 @@ def routes(workspace: Workspace) -> APIRouter:
         return give(slug, path)
 
     def give(slug: str, path: str) -> Response:
-        if not installed():
+        if not is_installed():
             return PlainTextResponse("The package “tensorboard” is not installed.", status_code=501)
         try:
             workspace.project(slug)
@@ -131,13 +131,13 @@ class _Answer(Response):
         self.app, self.path = app, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sifted(message: Message) -> None:
+        async def send_filtered(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [header for header in message["headers"] if header[0] in _HEADERS]
             await send(message)
 
-        asked = [header for header in scope["headers"] if header[0] in _ASKED]
-        inner = {"type": "http", "path": self.path, "headers": asked}
+        headers = [header for header in scope["headers"] if header[0] in _REQUEST_HEADERS]
+        inner = {"type": "http", "path": self.path, "headers": headers}
         for name in ("method", "query_string", "http_version"):
             inner[name] = scope[name]
-        await self.app(inner, receive, sifted)  # type: ignore[arg-type]
+        await self.app(inner, receive, send_filtered)  # type: ignore[arg-type]

@@ -59,10 +59,10 @@ class Translator:
         """
         if code not in _TYPED_PATHS:
             for name, value in values.items():
-                shown = without_folders(str(value))
-                if shown != str(value):
-                    text, hint = (sentence.replace(str(value), shown) for sentence in (text, hint))
-                    values = {**values, name: shown}
+                relative = without_folders(str(value))
+                if relative != str(value):
+                    text, hint = (sentence.replace(str(value), relative) for sentence in (text, hint))
+                    values = {**values, name: relative}
         if "kind" in values:
             values = {**values, "job": self.job_name(values["kind"], values.get("title", ""))}
         entry = self._tree.get("errors", {}).get(code)
@@ -94,14 +94,14 @@ class Translator:
 
     def length(self, seconds: float) -> str:
         """A length for reading: ``42 s``, ``3 min 05 s``, ``34 min``, ``2 h 10 min``."""
-        whole = round(seconds)
-        if whole < 60:
-            return f"{whole} s"
-        if whole < 600:
-            return f"{whole // 60} min {whole % 60:02d} s"
-        if whole < 3600:
-            return f"{round(whole / 60)} min"
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        rounded = round(seconds)
+        if rounded < 60:
+            return f"{rounded} s"
+        if rounded < 600:
+            return f"{rounded // 60} min {rounded % 60:02d} s"
+        if rounded < 3600:
+            return f"{round(rounded / 60)} min"
+        return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
 
     def minutes(self, seconds: float) -> str:
         """Minutes of material, short: ``0.4 min``, ``34 min``."""
@@ -110,8 +110,8 @@ class Translator:
 
     def clock(self, seconds: float) -> str:
         """A position: ``1:02:03`` or ``2:03``."""
-        whole = int(seconds)
-        hours, rest = divmod(whole, 3600)
+        total = int(seconds)
+        hours, rest = divmod(total, 3600)
         return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
     def left(self, eta_s: float | None) -> str:

@@ -8,7 +8,7 @@ from ui import html
 
 
 def select(
-    label: str, name: str, choices: Sequence[tuple[str, str]], chosen: str, *, help: str = "", clears: str = ""
+    label: str, name: str, choices: Sequence[tuple[str, str]], current: str, *, help: str = "", clears: str = ""
 ) -> str:
     """A select that puts ``name=value`` into the address; ``choices`` are ``(value, text)``.
 
@@ -16,9 +16,9 @@ def select(
         clears: a name that is taken out of the address when another choice is made.
     """
     # The key makes a list whose choices changed a new one, else the browser keeps the old place in it.
-    key = f"{name}:{chosen}:{hash(tuple(choices)) & 0xFFFFFF:x}"
+    key = f"{name}:{current}:{hash(tuple(choices)) & 0xFFFFFF:x}"
     options = "".join(
-        f'<option value="{html.e(value)}"{" selected" if value == chosen else ""}>{html.e(text)}</option>'
+        f'<option value="{html.e(value)}"{" selected" if value == current else ""}>{html.e(text)}</option>'
         for value, text in choices
     )
     place = f"{clears}=&{name}" if clears else name

@@ -46,7 +46,7 @@ def _page(t: Translator, project: Project) -> str:
         lead = ("review", "tabs.review") if now.waiting or now.rejected else ("sources", "tabs.sources")
         return html.empty(t(key), html.go(t("common.go_to", tab=t(lead[1])), lead[0]))
     fresh = bool(frozen) and is_current(frozen[0], now)
-    return _card(t, now, frozen, fresh) + _dropped(t, now.dropped) + _frozen(t, frozen, fresh)
+    return _card(t, now, frozen, fresh) + _exclusions(t, now.dropped) + _frozen(t, frozen, fresh)
 
 
 def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
@@ -58,7 +58,7 @@ def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) ->
         html.number(t.number(len(now.dropped)), t("dataset.dropped"), "warn" if now.dropped else ""),
         html.number(t.number(now.waiting), t("dataset.waiting")),
     )
-    lights = "".join(f"<li>{html.light(TONES[one.level], light_line(t, one))}</li>" for one in now.lights)
+    lights = "".join(f"<li>{html.light(TONES[light.level], light_line(t, light))}</li>" for light in now.lights)
     picture = plots.histogram(now.lengths, EDGES_S, t("dataset.length_axis"), t("dataset.clips_axis"), write=t.plain)
     shape = f"<div><h3>{html.e(t('dataset.lengths'))}</h3>{picture}</div>" if picture else ""
     quality = f'<div><h3>{html.e(t("dataset.quality"))}</h3><ul class="vw-lights">{lights}</ul></div>' if lights else ""
@@ -71,14 +71,14 @@ def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) ->
 def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
     """The one next click: freeze, or train if what is frozen is what there is."""
     if fresh:
-        said = html.notice(t("dataset.is_current", id=frozen[0].id[:6]), "good")
-        return said + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
-    why = "" if now.used else t("dataset.nothing_usable")
-    said = html.notice(t("dataset.changed"), "info") if frozen else ""
-    button = html.action(t("dataset.freeze"), "freeze", style="primary wide", off_reason=why, elem_id="freeze-dataset")
+        notice = html.notice(t("dataset.is_current", id=frozen[0].id[:6]), "good")
+        return notice + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
+    off = "" if now.used else t("dataset.nothing_usable")
+    notice = html.notice(t("dataset.changed"), "info") if frozen else ""
+    button = html.action(t("dataset.freeze"), "freeze", style="primary wide", off_reason=off, elem_id="freeze-dataset")
     review = html.go(t("dataset.more_review"), "review", style="") if now.waiting else ""
-    row = f'<div class="vw-row">{button}{review}</div>{html.reason(why)}'
-    return f'{said}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p>{row}'
+    row = f'<div class="vw-row">{button}{review}</div>{html.reason(off)}'
+    return f'{notice}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p>{row}'
 
 
 def light_line(t: Translator, light: Light) -> str:
@@ -87,20 +87,20 @@ def light_line(t: Translator, light: Light) -> str:
     return t(f"dataset.light_{light.key}_{light.level}", **values)
 
 
-def _dropped(t: Translator, dropped: tuple[Dropped, ...]) -> str:
-    if not dropped:
+def _exclusions(t: Translator, exclusions: tuple[Dropped, ...]) -> str:
+    if not exclusions:
         return ""
-    counts = Counter(one.code for one in dropped)
+    counts = Counter(clip.code for clip in exclusions)
     reasons = "".join(
         f"<li>{html.e(t(f'dataset.reason_{code.partition(chr(46))[2]}'))}: {t.number(count)}</li>"
         for code, count in counts.most_common()
     )
     rows = "".join(
-        f"<tr><td>{html.e(one.clip_id)}</td><td>{html.e(t.error(one.code, one.text, '', one.values))}</td></tr>"
-        for one in dropped[:DROPPED_SHOWN]
+        f"<tr><td>{html.e(clip.clip_id)}</td><td>{html.e(t.error(clip.code, clip.text, '', clip.values))}</td></tr>"
+        for clip in exclusions[:DROPPED_SHOWN]
     )
     table = f'<div class="vw-scroll"><table>{rows}</table></div>'
-    return html.details(t("dataset.dropped_list", count=t.number(len(dropped))), f"<ul>{reasons}</ul>{table}")
+    return html.details(t("dataset.dropped_list", count=t.number(len(exclusions))), f"<ul>{reasons}</ul>{table}")
 
 
 def _frozen(t: Translator, frozen: list[DatasetInfo], fresh: bool) -> str:
@@ -109,8 +109,8 @@ def _frozen(t: Translator, frozen: list[DatasetInfo], fresh: bool) -> str:
     names = [html.e(t(f"dataset.col_{name}")) for name in ("id", "minutes", "clips", "split", "at")]
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = ""
-    for index, one in enumerate(frozen):
-        cells = zip(names, _cells(t, one, fresh and not index), strict=True)
+    for index, dataset in enumerate(frozen):
+        cells = zip(names, _cells(t, dataset, fresh and not index), strict=True)
         rows += "<tr>" + "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells) + "</tr>"
     return (
         f'<h3>{html.e(t("dataset.frozen"))}</h3><table class="vw-stack"><thead><tr>{head}</tr></thead>'
@@ -118,13 +118,13 @@ def _frozen(t: Translator, frozen: list[DatasetInfo], fresh: bool) -> str:
     )
 
 
-def _cells(t: Translator, one: DatasetInfo, current: bool) -> list[str]:
+def _cells(t: Translator, dataset: DatasetInfo, current: bool) -> list[str]:
     return [
-        f"<span><code>{html.e(one.id[:6])}</code>{_chip(t) if current else ''}</span>",
-        t.minutes(one.seconds),
-        t.number(one.clips),
-        f"{t.number(one.train)} + {t.number(one.val)}",
-        html.e(t.moment(one.at)),
+        f"<span><code>{html.e(dataset.id[:6])}</code>{_chip(t) if current else ''}</span>",
+        t.minutes(dataset.seconds),
+        t.number(dataset.clips),
+        f"{t.number(dataset.train)} + {t.number(dataset.val)}",
+        html.e(t.moment(dataset.at)),
     ]
 
 

@@ -28,7 +28,7 @@ def build(page: Page) -> Tab:
         return {panel: _overview(page), trash: _trash(page)}
 
     def tick(_: Project | None, _query: str) -> Updates:
-        newest = (next(iter(one.all_jobs()), None) for one in page.workspace.projects())
+        newest = (next(iter(project.all_jobs()), None) for project in page.workspace.projects())
         return {panel: _overview(page)} if any(is_live(job) for job in newest) else {}
 
     def act(_: Project | None, evt: gr.EventData) -> Updates:
@@ -45,8 +45,8 @@ def _act(page: Page, evt: gr.EventData) -> str:
     workspace = page.workspace
     if evt.do == "create":
         fields = json.loads(evt.value)
-        made = workspace.create(fields["name"], fields["language"], fields.get("engine", registry.DEFAULT))
-        return html.arrive(f"project={made.slug}&tab=sources", str(made.info.created))
+        project = workspace.create(fields["name"], fields["language"], fields.get("engine", registry.DEFAULT))
+        return html.arrive(f"project={project.slug}&tab=sources", str(project.info.created))
     if evt.do == "demo":
         from core import demo
 
@@ -57,20 +57,20 @@ def _act(page: Page, evt: gr.EventData) -> str:
         workspace.delete(workspace.project(evt.id))
     elif evt.do == "restore":
         workspace.restore(evt.id)
-    elif found := _demo_job(page):
-        act_on_job(found[0], evt.do, evt.id)
+    elif demo_job := _demo_job(page):
+        act_on_job(demo_job[0], evt.do, evt.id)
     return ""
 
 
 def _overview(page: Page) -> str:
     t = page.t
     cards = road.project_cards(page.workspace)
-    found = _demo_job(page)
-    running = bool(found and found[1].alive())
-    shown = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
+    demo_job = _demo_job(page)
+    running = bool(demo_job and demo_job[1].alive())
+    grid = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
     parts = [html.heading(t("home.title"), t("home.purpose"))]
-    parts.append(_demo_panel(page, found, cards))
-    parts.append(f'<div class="vw-cards">{shown}{_demo_card(page, running, first=not cards)}{_new(page, cards)}</div>')
+    parts.append(_demo_panel(page, demo_job, cards))
+    parts.append(f'<div class="vw-cards">{grid}{_demo_card(page, running, first=not cards)}{_new(page, cards)}</div>')
     return "".join(parts)
 
 
@@ -78,7 +78,7 @@ def _new(page: Page, cards: list[ProjectCard]) -> str:
     t = page.t
     # Another form once a project was made, and so an empty one; a refused name stays to be put right.
     stamp = max((card.created for card in cards if not card.demo), default=0.0)
-    spoken = "".join(
+    options = "".join(
         f'<option value="{code}"{" selected" if code == t("home.default_language") else ""}>'
         f"{html.e(t.get(f'languages.{code}', code))}</option>"
         for code in registry.languages()
@@ -88,7 +88,7 @@ def _new(page: Page, cards: list[ProjectCard]) -> str:
         f'<form class="vw-card" data-key="new{stamp}" data-do="create"><h3>{html.e(t("home.new"))}</h3>'
         f'<label class="vw-field"><span>{name}</span><input type="text" name="name" required maxlength="80"'
         f' autocomplete="off" placeholder="{html.e(t("home.name_example"))}"></label>'
-        f'<label class="vw-field"><span>{language}</span><select name="language">{spoken}</select></label>{_engine(t)}'
+        f'<label class="vw-field"><span>{language}</span><select name="language">{options}</select></label>{_engine(t)}'
         f'<button type="submit" class="vw-btn wide" id="create-project">{html.e(t("home.create"))}</button></form>'
     )
 
@@ -97,7 +97,7 @@ def _engine(t: Translator) -> str:
     """Which model the voice is made with, where there is more than one."""
     if len(registry.engines()) == 1:
         return ""
-    names = "".join(f'<option value="{one.name}">{html.e(one.label)}</option>' for one in registry.engines())
+    names = "".join(f'<option value="{engine.name}">{html.e(engine.label)}</option>' for engine in registry.engines())
     label = html.e(t("home.engine"))
     return f'<label class="vw-field"><span>{label}</span><select name="engine">{names}</select></label>'
 
@@ -110,17 +110,17 @@ def _demo_job(page: Page) -> tuple[Project, Job] | None:
     return None
 
 
-def _demo_panel(page: Page, found: tuple[Project, Job] | None, cards: list[ProjectCard]) -> str:
-    if found is None:
+def _demo_panel(page: Page, demo_job: tuple[Project, Job] | None, cards: list[ProjectCard]) -> str:
+    if demo_job is None:
         return ""
-    project, job = found
-    card = next((one for one in cards if one.slug == project.slug), None)
-    listened = card and any(step.key == "listen" and step.state != "empty" for step in card.steps)
-    if listened and not job.alive():
+    project, job = demo_job
+    card = next((candidate for candidate in cards if candidate.slug == project.slug), None)
+    has_votes = card and any(step.key == "listen" and step.state != "empty" for step in card.steps)
+    if has_votes and not job.alive():
         return ""
     # A stopped demo has nothing to compare: its card says where to go on.
-    done = job.read().status == "done"
-    to_listen = html.open_project(page.t("home.demo_listen"), project.slug, "listen", style="primary") if done else ""
+    ok = job.read().status == "done"
+    to_listen = html.open_project(page.t("home.demo_listen"), project.slug, "listen", style="primary") if ok else ""
     return job_panel(page.t, job, done_text=page.t("home.demo_done"), next_step=to_listen)
 
 
@@ -158,15 +158,15 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
         f'<p class="vw-dim">{html.e(" · ".join([*facts, t.moment(card.created)]))}</p>'
         f"{_dots(page, card)}<p>{html.e(_state(page, card))}</p>"
         f"{html.open_project(label, card.slug, tab, style='primary wide' if first else 'wide')}"
-        f"{_more(page, card)}</article>"
+        f"{_settings(page, card)}</article>"
     )
 
 
 def _dots(page: Page, card: ProjectCard) -> str:
     """The road as eight small bars."""
     bars = "".join(f'<i class="{s.state}" title="{html.e(page.t("tabs." + s.key))}"></i>' for s in card.steps)
-    done = sum(step.state == "done" for step in card.steps)
-    label = page.t("home.steps_done", done=done, total=len(card.steps))
+    count = sum(step.state == "done" for step in card.steps)
+    label = page.t("home.steps_done", done=count, total=len(card.steps))
     return f'<div class="vw-dots" role="img" aria-label="{html.e(label)}">{bars}</div>'
 
 
@@ -178,14 +178,14 @@ def _state(page: Page, card: ProjectCard) -> str:
         return t("damage.card")
     if not card.furthest:
         return t("home.just_begun")
-    step = next(one for one in card.steps if one.key == card.furthest)
+    step = next(candidate for candidate in card.steps if candidate.key == card.furthest)
     if step.state == "partial" and step.total:
         how_far = t("job.of", done=t.number(step.count), total=t.number(step.total))
         return t("home.reached_part", tab=t(f"tabs.{step.key}"), how_far=how_far)
     return t("home.reached", tab=t(f"tabs.{step.key}"))
 
 
-def _more(page: Page, card: ProjectCard) -> str:
+def _settings(page: Page, card: ProjectCard) -> str:
     t = page.t
     counts = {step.key: t.number(step.total) for step in card.steps}
     question = t(

@@ -29,7 +29,7 @@ def build(page: Page) -> Tab:
     def refresh(_: Project | None) -> Updates:
         parts = [
             html.heading(t("tabs.system"), t("system.purpose")),
-            _health(t, [*doctor.examine(page.workspace.path), *_reached(page)]),
+            _health(t, [*doctor.examine(page.workspace.path), *_connection_findings(page)]),
             _models(page),
             _settings(page),
             _logins(t),
@@ -46,7 +46,7 @@ def build(page: Page) -> Tab:
     return Tab("system", [panel], refresh)
 
 
-def _reached(page: Page) -> list[Finding]:
+def _connection_findings(page: Page) -> list[Finding]:
     """How this very request came here."""
     scope = visitor.scope()
     if CONNECTION not in scope:
@@ -56,24 +56,24 @@ def _reached(page: Page) -> list[Finding]:
 
 
 def _health(t: Translator, findings: list[Finding]) -> str:
-    tones = {one.tone for one in findings}
+    tones = {finding.tone for finding in findings}
     verdict = (
         ("some_bad", "bad") if "bad" in tones else ("some_fair", "info") if "fair" in tones else ("all_good", "good")
     )
-    lines = "".join(f"<li>{html.light(one.tone, _line(t, one))}{_fix(t, one)}</li>" for one in findings)
+    lines = "".join(f"<li>{html.light(finding.tone, _line(t, finding))}{_fix(t, finding)}</li>" for finding in findings)
     return (
         f'<section class="vw-card"><h3>{html.e(t("system.health"))}</h3>'
         f'{html.notice(t(f"system.{verdict[0]}"), verdict[1])}<ul class="vw-lights">{lines}</ul></section>'
     )
 
 
-def _line(t: Translator, one: Finding) -> str:
-    digits = {key: t.number(value, 1) if isinstance(value, float) else value for key, value in one.values.items()}
-    return t(f"system.{one.key}", **digits)
+def _line(t: Translator, finding: Finding) -> str:
+    digits = {key: t.number(value, 1) if isinstance(value, float) else value for key, value in finding.values.items()}
+    return t(f"system.{finding.key}", **digits)
 
 
-def _fix(t: Translator, one: Finding) -> str:
-    return f'<p class="vw-fix">{html.e(t(f"system.fix_{one.fix}", **one.values))}</p>' if one.fix else ""
+def _fix(t: Translator, finding: Finding) -> str:
+    return f'<p class="vw-fix">{html.e(t(f"system.fix_{finding.fix}", **finding.values))}</p>' if finding.fix else ""
 
 
 def _models(page: Page) -> str:
@@ -91,11 +91,11 @@ def _models(page: Page) -> str:
 
 def _model(t: Translator, state: BaseState) -> str:
     label = state.base.label
-    done, total = (round(size / 1_000_000) for size in (state.done_bytes, state.total_bytes))
+    mb, total = (round(bytes_ / 1_000_000) for bytes_ in (state.done_bytes, state.total_bytes))
     if state.status == "ready":
         return html.light("good", t("system.model_ready", label=label, megabytes=t.number(total)))
     if state.status == "partial":
-        return html.light("fair", t("system.model_partial", label=label, done=t.number(done), total=t.number(total)))
+        return html.light("fair", t("system.model_partial", label=label, done=t.number(mb), total=t.number(total)))
     key = "system.model_missing" if not state.base.is_made else "system.model_starter"
     return html.light("none", t(key, label=label))
 
@@ -103,9 +103,9 @@ def _model(t: Translator, state: BaseState) -> str:
 def _settings(page: Page) -> str:
     t = page.t
     rows = "".join(
-        f"<tr><td><code>{html.e(one.variable)}</code></td><td>{html.e(one.value or t('system.empty_value'))}</td>"
-        f'<td class="vw-dim">{html.e(t(f"setting.{one.name}"))}</td></tr>'
-        for one in doctor.setting_lines(page.settings)
+        f"<tr><td><code>{html.e(line.variable)}</code></td><td>{html.e(line.value or t('system.empty_value'))}</td>"
+        f'<td class="vw-dim">{html.e(t(f"line.{line.name}"))}</td></tr>'
+        for line in doctor.setting_lines(page.settings)
     )
     head = "".join(f"<th>{html.e(t(f'system.col_{name}'))}</th>" for name in ("setting", "value", "what"))
     table = f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'

@@ -29,7 +29,7 @@ _LEAST_SURE = 5
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     panel = Panel()
-    with gr.Accordion(page.t("common.more_settings"), open=False, visible=False) as more:
+    with gr.Accordion(page.t("common.more_settings"), open=False, visible=False) as accordion:
         settings = _settings(page)
     below = Panel()
 
@@ -37,7 +37,7 @@ def build(page: Page) -> Tab:
         usable = bool(project and project.figures.totals().clips)
         return {
             panel: _top(page, project, view_of(query)),
-            more: gr.update(visible=usable),
+            accordion: gr.update(visible=usable),
             below: _below(page, project),
         }
 
@@ -46,24 +46,24 @@ def build(page: Page) -> Tab:
             return {}
         return {panel: _top(page, project, view_of(query)), below: _below(page, project)}
 
-    def act(project: Project | None, evt: gr.EventData, engine: str, model: str, *others: Any) -> None:
+    def act(project: Project | None, evt: gr.EventData, engine: str, model: str, *options: Any) -> None:
         if project is None:
             return
         if evt.do != "transcribe":
             act_on_job(project, evt.do, evt.id)
             return
-        language, prompt, again, words, measure = others
-        spoken = language or project.info.language
+        language, prompt, redo, words, measure = options
+        asr_language = language or project.info.language
         quality, _, check = evt.id.partition(" ")
-        chosen = (model or "").strip() or registry.choose(quality, spoken)
+        model_id = (model or "").strip() or registry.choose(quality, asr_language)
         args = TranscribeArgs(
-            model=chosen,
+            model=model_id,
             language=language,
             engine=engine,
-            again=bool(again),
+            again=bool(redo),
             device=page.settings.device,
             prompt=prompt,
-            second=registry.second_choice(page.workspace, chosen, spoken).id if check else "",
+            second=registry.second_choice(page.workspace, model_id, asr_language).id if check else "",
             words=bool(words),
             measure=bool(measure),
         )
@@ -71,18 +71,18 @@ def build(page: Page) -> Tab:
 
     page.on(panel.act, act, settings, [])
     page.on(below.act, act, settings, [])
-    return Tab("transcripts", [panel, more, below], refresh, tick, [page.view])
+    return Tab("transcripts", [panel, accordion, below], refresh, tick, [page.view])
 
 
 def _settings(page: Page) -> list[Any]:
     """Engine, model, language, prompt, what else is done: for who wants another than the three choices."""
     t = page.t
     engines = [(t("transcripts_models.engine_auto"), "")]
-    engines += [(each.label, each.name) for each in registry.engines() if each.available]
+    engines += [(entry.label, entry.name) for entry in registry.engines() if entry.available]
     models = [(t("transcripts.by_quality"), "")]
-    models += [(t.get(one.label_key, one.id), one.id) for one in registry.models(page.workspace)]
-    spoken = [(t("transcripts.project_language"), ""), (t("transcripts.detect"), "auto")]
-    spoken += [(t.get(f"languages.{code}", code), code) for code in languages()]
+    models += [(t.get(option.label_key, option.id), option.id) for option in registry.models(page.workspace)]
+    choices = [(t("transcripts.project_language"), ""), (t("transcripts.detect"), "auto")]
+    choices += [(t.get(f"languages.{code}", code), code) for code in languages()]
     with gr.Row():
         model = gr.Dropdown(
             models,
@@ -93,9 +93,9 @@ def _settings(page: Page) -> list[Any]:
             elem_id="asr-model",
         )
         engine = gr.Dropdown(engines, value="", label=t("transcripts.engine"), info=t("transcripts.engine_help"))
-        language = gr.Dropdown(spoken, value="", label=t("transcripts.language"), info=t("transcripts.language_help"))
+        language = gr.Dropdown(choices, value="", label=t("transcripts.language"), info=t("transcripts.language_help"))
     prompt = gr.Textbox(label=t("transcripts.prompt"), info=t("transcripts.prompt_help"), max_lines=2)
-    again = gr.Checkbox(
+    redo = gr.Checkbox(
         label=t("transcripts_models.again"), info=t("transcripts_models.again_about"), elem_id="asr-again"
     )
     with gr.Row():
@@ -103,7 +103,7 @@ def _settings(page: Page) -> list[Any]:
             True, label=t("transcripts.words"), info=t("transcripts.words_help"), elem_id="asr-words", min_width=280
         )
         measure = gr.Checkbox(True, label=t("transcripts.measure"), info=t("transcripts.measure_help"), min_width=280)
-    return [engine, model, language, prompt, again, words, measure]
+    return [engine, model, language, prompt, redo, words, measure]
 
 
 def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
@@ -115,16 +115,16 @@ def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
     if not totals.clips:
         return heading + html.empty(t("transcripts.no_clips"), html.go(t("transcripts.to_clips"), "segments"))
     qualities = registry.qualities(page.workspace, project.info.language)
-    chosen = view.get("quality", "")
-    if chosen not in registry.QUALITIES:
-        chosen = "fast" if qualities[0].model.is_downloaded else "balanced"
-    choices = "".join(_choice(page, quality, chosen) for quality in qualities)
+    quality_key = view.get("quality", "")
+    if quality_key not in registry.QUALITIES:
+        quality_key = "fast" if qualities[0].model.is_downloaded else "balanced"
+    choices = "".join(_choice(page, quality, quality_key) for quality in qualities)
     label = html.e(t("transcripts.choose"))
     check = view.get("check", "") == "yes"
     return (
         f'{heading}<div class="vw-cards" role="group" aria-label="{label}">{choices}</div>'
-        f"{_second(page, project, chosen, check)}"
-        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, chosen, check)}</div>'
+        f"{_second(page, project, quality_key, check)}"
+        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, quality_key, check)}</div>'
     )
 
 
@@ -141,7 +141,7 @@ def _second(page: Page, project: Project, quality: str, check: bool) -> str:
     return select(t("transcripts.second"), "check", choices, "yes" if check else "", help=t("transcripts.second_help"))
 
 
-def _choice(page: Page, quality: registry.Quality, chosen: str) -> str:
+def _choice(page: Page, quality: registry.Quality, current: str) -> str:
     t = page.t
     model = quality.model
     if model.id == registry.BUILTIN:
@@ -150,9 +150,9 @@ def _choice(page: Page, quality: registry.Quality, chosen: str) -> str:
         note = t("transcripts_models.downloaded_note")
     else:
         note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
-    pressed = quality.key == chosen
+    is_on = quality.key == current
     return (
-        f'<button type="button" class="vw-choice{" chosen" if pressed else ""}" aria-pressed="{str(pressed).lower()}"'
+        f'<button type="button" class="vw-choice{" chosen" if is_on else ""}" aria-pressed="{str(is_on).lower()}"'
         f' data-view="quality={quality.key}"><b>{html.e(t("transcripts_models." + quality.key))}</b>'
         f"<span>{html.e(t(f'transcripts_models.{quality.key}_about'))}</span>"
         f'<span class="vw-dim">{html.e(note)}</span></button>'
@@ -173,14 +173,16 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
     t = page.t
     job = project.latest("transcribe")
     busy = t("transcripts.busy") if job and job.alive() else ""
-    left = project.store.count(ClipFilter("unheard"))
-    label = t("transcripts.start_rest", count=t.number(left)) if left and totals.transcribed else t("transcripts.start")
-    if check and not left and not busy and (rest := len(without_second_opinion(project))):
-        left, label = rest, t("transcripts.start_check", count=t.number(rest))
-    style = "primary" if left else ""
-    sent = f"{quality} check" if check else quality
-    start = html.action(label, "transcribe", sent, style=style, off_reason=busy, elem_id="start-transcribe")
-    lead = html.go(t("transcripts.to_review"), "review", style="" if left else "primary") if totals.transcribed else ""
+    count = project.store.count(ClipFilter("unheard"))
+    label = (
+        t("transcripts.start_rest", count=t.number(count)) if count and totals.transcribed else t("transcripts.start")
+    )
+    if check and not count and not busy and (rest := len(without_second_opinion(project))):
+        count, label = rest, t("transcripts.start_check", count=t.number(rest))
+    style = "primary" if count else ""
+    argument = f"{quality} check" if check else quality
+    start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
+    lead = html.go(t("transcripts.to_review"), "review", style="" if count else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy)}</div>'
 
 
@@ -191,7 +193,7 @@ def _below(page: Page, project: Project | None) -> str:
     job = project.latest("transcribe")
     parts = []
     if job:
-        parts.append(job_panel(t, job, done_text=_done(t, job.read())))
+        parts.append(job_panel(t, job, done_text=_closing_sentence(t, job.read())))
     confidences = project.figures.confidences()
     if confidences:
         parts.append(_doubts(page, project))
@@ -211,23 +213,23 @@ def _doubts(page: Page, project: Project) -> str:
         for code in TEXT_FLAGS
         if counts.get(code)
     ]  # fmt: skip
-    said = t("transcripts.doubts") if links else t("transcripts.no_doubts")
+    verdict = t("transcripts.doubts") if links else t("transcripts.no_doubts")
     row = f'<div class="vw-row">{"".join(links)}</div>' if links else ""
-    return f"<h3>{html.e(t('transcripts.looks_wrong'))}</h3><p>{html.e(said)}</p>{row}"
+    return f"<h3>{html.e(t('transcripts.looks_wrong'))}</h3><p>{html.e(verdict)}</p>{row}"
 
 
-def _done(t: Translator, view: JobView) -> str:
+def _closing_sentence(t: Translator, view: JobView) -> str:
     """The closing sentence; what could not be heard and what was left as it is only where there is any."""
-    heard, low, failed, kept = (int(view.count(name)) for name in ("heard", "low", "failed", "kept"))
-    said = [t("transcripts_models.done", heard=t.number(heard), low=t.number(low))]
+    count, low, failures, unchanged = (int(view.count(name)) for name in ("heard", "low", "failed", "kept"))
+    sentences = [t("transcripts_models.done", heard=t.number(count), low=t.number(low))]
     if view.count("second"):
         second, differ = (t.number(view.count(name)) for name in ("second", "differ"))
-        said.append(t("transcripts_models.done_second", second=second, differ=differ))
-    if failed:
-        said.append(t("transcripts_models.done_failed", failed=t.number(failed)))
-    if kept:
-        said.append(t("transcripts_models.done_kept", kept=t.number(kept)))
-    return " ".join(said)
+        sentences.append(t("transcripts_models.done_second", second=second, differ=differ))
+    if failures:
+        sentences.append(t("transcripts_models.done_failed", failed=t.number(failures)))
+    if unchanged:
+        sentences.append(t("transcripts_models.done_kept", kept=t.number(unchanged)))
+    return " ".join(sentences)
 
 
 def _how_sure(page: Page, project: Project, confidences: list[float]) -> str:
@@ -239,7 +241,7 @@ def _how_sure(page: Page, project: Project, confidences: list[float]) -> str:
         html.number(t.number(low), t("transcripts.doubtful"), "warn" if low else "good"),
     )
     lead = html.go(t("transcripts.to_doubtful"), "review", style="", view="filter=low&clip=") if low else ""
-    percent = [100 * one for one in confidences]
+    percent = [100 * confidence for confidence in confidences]
     picture = plots.histogram(
         percent, list(range(0, 101, 10)), t("transcripts.sure_axis"), t("transcripts.clips_axis"), write=t.plain
     )

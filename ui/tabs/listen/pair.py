@@ -12,10 +12,10 @@ from ui.tabs.train.view import voice_name
 SIDES = (("left", "A", "1"), ("right", "B", "2"))
 
 
-def pair_view(t: Translator, slug: str, pair: Pair, shown: Reveal | None) -> str:
+def pair_view(t: Translator, slug: str, pair: Pair, names: Reveal | None) -> str:
     """A and B; with their names and what comes next if the vote was given, else with the three answers."""
-    players = "".join(_player(t, slug, pair, side, letter, key, shown) for side, letter, key in SIDES)
-    answers = _after(t) if shown else _answers(t, pair)
+    players = "".join(_player(t, slug, pair, side, letter, key, names) for side, letter, key in SIDES)
+    answers = _after(t) if names else _answers(t, pair)
     return (
         f'<section class="vw-card" aria-label="{html.e(t("listen.pair"))}">'
         f'<p class="vw-sentence">“{html.e(pair.text)}”</p>'
@@ -23,14 +23,14 @@ def pair_view(t: Translator, slug: str, pair: Pair, shown: Reveal | None) -> str
     )
 
 
-def _player(t: Translator, slug: str, pair: Pair, side: str, letter: str, key: str, shown: Reveal | None) -> str:
+def _player(t: Translator, slug: str, pair: Pair, side: str, letter: str, key: str, names: Reveal | None) -> str:
     sound = pair.left if side == "left" else pair.right
     name, style = "", ""
-    if shown is not None:
-        left = side == "left"
-        told = voice_name(t, *((shown.left_title, shown.left) if left else (shown.right_title, shown.right)))
-        name = f'<div class="vw-name">{html.e(told)}</div>'
-        style = " won" if shown.winner == side else ""
+    if names is not None:
+        is_left = side == "left"
+        label = voice_name(t, *((names.left_title, names.left) if is_left else (names.right_title, names.right)))
+        name = f'<div class="vw-name">{html.e(label)}</div>'
+        style = " won" if names.winner == side else ""
     url = audio_url(slug, "pair", sound)
     title = html.e(t("listen.player", letter=letter))
     return (
@@ -66,10 +66,10 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
         f"<td>{t.number(row.losses)}</td><td>{t.number(row.ties)}</td><td>{_share(t, row.share)}</td></tr>"
         for row in ranking.rows
     )
-    done = t("listen.compared", done=t.number(ranking.compared), total=t.number(ranking.pairs))
+    progress = t("listen.compared", done=t.number(ranking.compared), total=t.number(ranking.pairs))
     far = ranking.compared / ranking.pairs if ranking.pairs else 0.0
     return (
-        f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(done)}</p>{html.bar(far, done)}"
+        f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(progress)}</p>{html.bar(far, progress)}"
         f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 

@@ -33,9 +33,9 @@ def build(page: Page) -> Tab:
         if not sentences(project):
             lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
             return {panel: top + html.empty(t("listen.nothing"), lead)}
-        judged = view_of(query).get("judged", "")
+        vote_id = view_of(query).get("judged", "")
         below = _choose(t, project, query) + ranking_view(t, table(project))
-        return {panel: top + _pair(page, project, query) + below + ("" if judged else _undo(t, project))}
+        return {panel: top + _pair(page, project, query) + below + ("" if vote_id else _undo(t, project))}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None:
@@ -46,7 +46,7 @@ def build(page: Page) -> Tab:
         if evt.do == "undo":
             undo(project)
         elif evt.do == "skip":
-            _wanted(project, query, fresh=True)
+            _pair_for(project, query, fresh=True)
         return {mover: html.arrive("judged=", query)}
 
     def tick(project: Project | None, query: str) -> Updates:
@@ -57,12 +57,12 @@ def build(page: Page) -> Tab:
     return Tab("listen", [panel], refresh, tick, inputs=[page.view])
 
 
-def _wanted(project: Project, query: str, *, fresh: bool = False) -> Pair:
+def _pair_for(project: Project, query: str, *, fresh: bool = False) -> Pair:
     view = view_of(query)
     number = view.get("sentence", "")
-    chosen = int(number) if number.isdigit() else None
+    sentence = int(number) if number.isdigit() else None
     left, right = _checkpoint(view.get("a", "")), _checkpoint(view.get("b", ""))
-    return next_pair(project, left, right, chosen, fresh=fresh)
+    return next_pair(project, left, right, sentence, fresh=fresh)
 
 
 def _checkpoint(name: str) -> CheckpointRef | None:
@@ -75,9 +75,9 @@ def _checkpoint(name: str) -> CheckpointRef | None:
 
 def _pair(page: Page, project: Project, query: str) -> str:
     try:
-        if judged := view_of(query).get("judged", ""):
-            return pair_view(page.t, project.slug, pair(project, judged), reveal(project, judged))
-        return pair_view(page.t, project.slug, _wanted(project, query), None)
+        if vote_id := view_of(query).get("judged", ""):
+            return pair_view(page.t, project.slug, pair(project, vote_id), reveal(project, vote_id))
+        return pair_view(page.t, project.slug, _pair_for(project, query), None)
     except UserError as error:
         return html.notice(page.say(error), "warn") + html.place(page.t("listen.let_choose"), "judged=&a=&b=&sentence=")
 
@@ -87,15 +87,17 @@ def _choose(t: Translator, project: Project, query: str) -> str:
     view = view_of(query)
     a, b = view.get("a", ""), view.get("b", "")
     voices = [("", t("listen.any"))] + [
-        (one.checkpoint.name, voice_name(t, one.run_title, one.checkpoint)) for one in candidates(project)
+        (candidate.checkpoint.name, voice_name(t, candidate.run_title, candidate.checkpoint))
+        for candidate in candidates(project)
     ]
-    said = [("", t("listen.any_sentence"))] + [
-        (str(one.number), f"{one.number + 1}. {one.text}") for one in sentences(project, _checkpoint(a), _checkpoint(b))
+    sentence_choices = [("", t("listen.any_sentence"))] + [
+        (str(candidate.number), f"{candidate.number + 1}. {candidate.text}")
+        for candidate in sentences(project, _checkpoint(a), _checkpoint(b))
     ]
     lists = (
         select(t("listen.one"), "a", voices, a, clears="judged")
         + select(t("listen.other"), "b", voices, b, clears="judged")
-        + select(t("listen.sentence"), "sentence", said, view.get("sentence", ""), clears="judged")
+        + select(t("listen.sentence"), "sentence", sentence_choices, view.get("sentence", ""), clears="judged")
     )
     free = html.place(t("listen.let_choose"), "judged=&a=&b=&sentence=")
     return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')

@@ -66,8 +66,8 @@ def _approve_many(t: Translator, project: Project, view: dict[str, str]) -> str:
     stamp = project.store.stamp(review.sure_filter(least, with_flags=too))
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
-    key, flagged = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
-    switch = html.place(t(key), f"flagged={flagged}", is_pressed=too)
+    key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
+    switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
     body = f'{choice}<div class="vw-row">{switch}{html.standing_on(stamp, button)}</div>{html.reason(off)}'
     return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 

@@ -33,19 +33,19 @@ def build(page: Page) -> Tab:
     def tick(project: Project | None, _query: str) -> Updates:
         return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
 
-    made: dict[str, tuple[str, str]] = {}  # by project, the window that made its last change, and that change's stamp
+    last: dict[str, tuple[str, str]] = {}  # by project, the window that made its last change, and that change's stamp
 
     def act(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
             return None
         view = view_of(evt.view)
         try:
-            updates = _act(page, project, evt, view, made.get(project.slug, ("", "")))
+            updates = _act(page, project, evt, view, last.get(project.slug, ("", "")))
         except UserError as error:
             if error.code not in _STALE:
                 raise
-            return {panel: _renewed(page, project, evt, view, error)}
-        made[project.slug] = (str(getattr(evt, "window", "")), project.store.last_change()[0])
+            return {panel: _after_conflict(page, project, evt, view, error)}
+        last[project.slug] = (str(getattr(evt, "window", "")), project.store.last_change()[0])
         if updates is None:
             return None
         return {panel: updates} | ({sound: _sound(page, project)} if evt.do == "undo" else {})
@@ -68,54 +68,54 @@ def build(page: Page) -> Tab:
 
 def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], last: tuple[str, str]) -> str | None:
     """Do what a button or field of the panel asks for; returns the panel's content, None if it stays as it is."""
-    seen = str(getattr(evt, "seen", ""))
+    stamp = str(getattr(evt, "seen", ""))
     play = False
     if evt.do in ("approved", "rejected"):
-        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_chosen(view), stamp=seen)
+        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_filters_of(view), stamp=stamp)
         play = view.get("play") != "no"
     elif evt.do == "text":
-        review.correct(project, evt.id, evt.value, stamp=seen)
+        review.correct(project, evt.id, evt.value, stamp=stamp)
         if view.get("clip", evt.id) != evt.id:
             return None  # the field was left by going on: the next clip is there already
     elif evt.do.startswith("take_"):
-        which = evt.do.removeprefix("take_")
-        view["clip"] = review.adopt(project, evt.id, which, stamp=seen, draft=evt.value).id
+        source = evt.do.removeprefix("take_")
+        view["clip"] = review.adopt(project, evt.id, source, stamp=stamp, draft=evt.value).id
     elif evt.do == "undo":
         # What this very window has just done may be taken back before the panel shows it.
         own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
-        view["clip"] = review.undo(project, stamp=own if own == project.store.last_change()[0] else seen)
+        view["clip"] = review.undo(project, stamp=own if own == project.store.last_change()[0] else stamp)
     else:
-        _many_at_once(page, project, evt, view, seen)
+        _many_at_once(page, project, evt, view, stamp)
     return _review(page, project, view, evt.view, play=play)
 
 
-def _renewed(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], error: UserError) -> str:
+def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], error: UserError) -> str:
     """The panel as things are now, after something was asked for that another window's change has overtaken."""
     gr.Warning(html.e(page.say(error)), title=page.t("common.not_done"), duration=12)
-    unsaved = ""
+    draft = ""
     if evt.do == "undo":
         view["clip"] = project.store.last_change()[1]
     elif error.code == "clip.changed":
         view["clip"] = evt.id
-        unsaved = clean(evt.value)
-    return _review(page, project, view, evt.view, unsaved=unsaved)
+        draft = clean(evt.value)
+    return _review(page, project, view, evt.view, draft=draft)
 
 
-def _chosen(view: dict[str, str]) -> dict[str, str]:
+def _filters_of(view: dict[str, str]) -> dict[str, str]:
     """Which clips the address means, as `review.spot` and `review.decide` take it."""
     state = view.get("filter", "new")
-    chosen = {"state": state, "search": view.get("search", "")}
+    filters = {"state": state, "search": view.get("search", "")}
     if state in _WITH_FLAGS:
-        chosen |= {"flag": view.get("flag", "")}
-    return chosen | ({"sort": view.get("sort", "time")} if state == "flagged" else {})
+        filters |= {"flag": view.get("flag", "")}
+    return filters | ({"sort": view.get("sort", "time")} if state == "flagged" else {})
 
 
-def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], seen: str) -> None:
+def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> None:
     if evt.do == "approve_sure":
-        count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=seen)
+        count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=stamp)
         _tell(page, "approved_many", count)
     elif evt.do == "reject_flagged":
-        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, stamp=seen))
+        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, stamp=stamp))
         view |= {"clip": "", "flag": ""}  # that kind is gone
 
 
@@ -128,11 +128,11 @@ def _sound(page: Page, project: Project | None) -> str:
 
 
 def _review(
-    page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False, unsaved: str = ""
+    page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False, draft: str = ""
 ) -> str:
     """The tab's content for a place (``view``); ``query`` is the address it was asked from.
 
-    ``unsaved`` is a text that was refused for the clip shown.
+    ``draft`` is a text that was refused for the clip shown.
     """
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
@@ -143,14 +143,14 @@ def _review(
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))
     state, flag = view.get("filter", "new"), view.get("flag", "")
-    spot = review.spot(project, clip_id=view.get("clip", ""), **_chosen(view))
+    spot = review.spot(project, clip_id=view.get("clip", ""), **_filters_of(view))
     parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
     parts.append(_kinds(page, project, state, view))
     if spot is None:
-        parts.append(_nothing(page, project, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
+        parts.append(_empty(page, project, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
     else:
         side = review_side(t, project, spot, view)
-        card = review_card(t, project, spot, play=play, draft=unsaved)
+        card = review_card(t, project, spot, play=play, draft=draft)
         arrive = html.arrive(f"clip={spot.clip.id}&flag={flag}", made_for=query)
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
     return "".join(parts)
@@ -158,18 +158,18 @@ def _review(
 
 def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
     t = page.t
-    done = counts["approved"] + counts["rejected"]
+    decisions = counts["approved"] + counts["rejected"]
     line = t(
         "review.progress",
-        done=t.number(done),
+        done=t.number(decisions),
         total=t.number(counts["all"]),
         minutes=t.minutes(totals.approved_s),
         whole=t.minutes(totals.clip_s),
     )
-    lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if done else ""
+    lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if decisions else ""
     return (
         f'<div class="vw-spread"><span>{html.e(line)}</span>{lead}</div>'
-        f'<div class="vw-gap">{html.bar(done / counts["all"], t("review.title"))}</div>'
+        f'<div class="vw-gap">{html.bar(decisions / counts["all"], t("review.title"))}</div>'
     )
 
 
@@ -177,9 +177,9 @@ def _filters(page: Page, counts: dict[str, int], state: str, view: dict[str, str
     t = page.t
     buttons = "".join(
         html.place(
-            f"{t('review.filter_' + one)} {t.number(counts[one])}", f"filter={one}&clip=&flag=", is_pressed=one == state
+            f"{t('review.filter_' + key)} {t.number(counts[key])}", f"filter={key}&clip=&flag=", is_pressed=key == state
         )
-        for one in review.STATES
+        for key in review.STATES
     )
     search = (
         f'<input type="text" data-view="clip=&search" value="{html.e(view.get("search", ""))}"'
@@ -195,45 +195,45 @@ def _filters(page: Page, counts: dict[str, int], state: str, view: dict[str, str
 def _kinds(page: Page, project: Project, state: str, view: dict[str, str]) -> str:
     """The kinds of flags among the clips of a state with their counts; what the chosen one means, and rejecting it."""
     t = page.t
-    found = review.flag_counts(project, state) if state in _WITH_FLAGS else {}
-    chosen = view.get("flag", "")
-    if not found and not chosen:
+    counts = review.flag_counts(project, state) if state in _WITH_FLAGS else {}
+    active = view.get("flag", "")
+    if not counts and not active:
         return ""
-    buttons = html.place(t("review.all_flags"), "flag=&clip=", is_pressed=not chosen)
+    buttons = html.place(t("review.all_flags"), "flag=&clip=", is_pressed=not active)
     buttons += "".join(
-        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", is_pressed=code == chosen)
-        for code, count in found.items()
+        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", is_pressed=code == active)
+        for code, count in counts.items()
     )
     label = html.e(t("review.flags"))
     order = _order(page, view) if state == "flagged" else ""
     kinds = f'<div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
     row = f'<div class="vw-row">{kinds}{order}</div>'
-    if state != "flagged" or chosen not in found or not t.has(f"flags.{chosen}"):
+    if state != "flagged" or active not in counts or not t.has(f"flags.{active}"):
         return f'<div class="vw-gap">{row}</div>'
-    values = {"count": t.number(found[chosen]), "flag": t("flags." + chosen)}
+    values = {"count": t.number(counts[active]), "flag": t("flags." + active)}
     reject = html.action(
         t("review.reject_all", count=values["count"]),
         "reject_flagged",
-        chosen,
+        active,
         confirm=t("review.reject_question", **values),
         elem_id="reject-flagged",
     )
-    about = html.e(t(f"flags.{chosen}_about"))
-    reject = html.standing_on(project.store.stamp(ClipFilter("flagged", flag=chosen)), reject)
+    about = html.e(t(f"flags.{active}_about"))
+    reject = html.standing_on(project.store.stamp(ClipFilter("flagged", flag=active)), reject)
     return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
 
 
 def _order(page: Page, view: dict[str, str]) -> str:
     t, now = page.t, view.get("sort", "time")
     options = "".join(
-        f'<option value="{one}"{" selected" if one == now else ""}>{html.e(t("review.sort_" + one))}</option>'
-        for one in review.ORDERS
+        f'<option value="{order}"{" selected" if order == now else ""}>{html.e(t("review.sort_" + order))}</option>'
+        for order in review.ORDERS
     )
     label = f'<span class="vw-dim">{html.e(t("review.sort"))}</span>'
     return f'<label class="vw-sort">{label} <select data-view="clip=&amp;sort">{options}</select></label>'
 
 
-def _nothing(page: Page, project: Project, counts: dict[str, int], state: str) -> str:
+def _empty(page: Page, project: Project, counts: dict[str, int], state: str) -> str:
     t = page.t
     if state == "new" and not counts["new"]:
         return html.empty(t("review.all_done"), html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))

@@ -36,7 +36,7 @@ def left_outs(t: Translator, project: Project, source: Source, parts: Sequence[P
 
 def _group(t: Translator, project: Project, source: Source, kind: str, parts: list[Part], cut: bool, off: str) -> str:
     longest = sorted(parts, key=lambda part: part.seconds, reverse=True)[:MAX_PER_REASON]
-    rows = "".join(_row(t, project, source, part, cut, off) for part in sorted(longest, key=lambda one: one.start_s))
+    rows = "".join(_row(t, project, source, part, cut, off) for part in sorted(longest, key=lambda span: span.start_s))
     count, minutes = t.number(len(parts)), t.minutes(sum(part.seconds for part in parts))
     note = f" · {t('segments.longest', count=MAX_PER_REASON)}" if len(parts) > MAX_PER_REASON else ""
     title = f'{t("segments.why_" + kind)} <span class="vw-dim">{count} · {minutes}{html.e(note)}</span>'

@@ -39,31 +39,31 @@ def build(page: Page) -> Tab:
     with gr.Accordion(t("common.more_settings"), open=False, visible=False) as settings:
         form = Form(t, SegmentOptions, "cut_options")
         reset = gr.Button(t("segments.reset"), size="sm", elem_id="reset-cut")
-    filled = gr.Textbox(visible=False)  # the project whose last settings are in the form
+    owner = gr.Textbox(visible=False)  # the project whose last settings are in the form
     panel = Panel()
 
     def refresh(project: Project | None, query: str, filled_for: str, *values: Any) -> Updates:
         if project is None:
             empty = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-            return _nothing(page, empty) | {settings: gr.update(visible=False)}
+            return blank(page, empty) | {settings: gr.update(visible=False)}
         updates: Updates = {settings: gr.update(visible=bool(project.store.sources()))}
         if filled_for != project.slug:
             filling = form.fill(options_of_last_cut(project).model_dump())
-            updates |= {filled: project.slug, **form.differing(filling, values)}
-            values = tuple(filling[one] for one in form.inputs)
-        return updates | shown(project, view_of(query), values, str(time.time_ns()))
+            updates |= {owner: project.slug, **form.differing(filling, values)}
+            values = tuple(filling[component] for component in form.inputs)
+        return updates | overview(project, view_of(query), values, str(time.time_ns()))
 
-    def shown(project: Project, view: dict[str, str], values: tuple[Any, ...], stamp: str) -> Updates:
+    def overview(project: Project, view: dict[str, str], values: tuple[Any, ...], stamp: str) -> Updates:
         """Everything but the settings."""
         sources = project.store.sources()
         if not sources:
-            return _nothing(page, html.empty(t("segments.no_recordings"), html.go(t("segments.to_sources"), "sources")))
-        source = _chosen(sources, view)
+            return blank(page, html.empty(t("segments.no_recordings"), html.go(t("segments.to_sources"), "sources")))
+        source = _current_source(sources, view)
         updates: Updates = {panel: _below(page, project, source, len(sources), view)}
         head = _heading(page) + _choice(page, sources, source)
         try:
             options = _options(form, values) if _is_preview(project, source, view) else None
-            found = summary(project, source, options)
+            cut_summary = summary(project, source, options)
         except UserError as error:
             return updates | {top: head + html.notice(page.say(error), "warn")}
         except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
@@ -71,12 +71,12 @@ def build(page: Page) -> Tab:
             return updates | {top: head + missing, editor: "", facts: _button(page, project)}
         off = _off(page, project)
         return updates | {
-            top: head + _mode(page, project, source, options is not None, found.by_level),
+            top: head + _mode(page, project, source, options is not None, cut_summary.by_level),
             editor: editor_state(t, project, source, stamp, preview=options, off=off),
-            facts: _facts(page, project, source, found, options, off),
+            facts: _facts(page, project, source, cut_summary, options, off),
         }
 
-    def _nothing(page: Page, empty: str) -> Updates:
+    def blank(page: Page, empty: str) -> Updates:
         return {top: _heading(page) + empty, editor: "", facts: "", panel: ""}
 
     def tick(project: Project | None, query: str) -> Updates:
@@ -84,11 +84,11 @@ def build(page: Page) -> Tab:
         if project is None or job is None or not is_live(job) or not (sources := project.store.sources()):
             return {}
         view = view_of(query)
-        source = _chosen(sources, view)
+        source = _current_source(sources, view)
         if _is_preview(project, source, view):  # what settings would give does not move by itself
             return {panel: _below(page, project, source, len(sources), view)}
         stamp = f"{job.id} {job.read().status} {project.figures.totals().clips}"
-        return shown(project, view, (), stamp)
+        return overview(project, view, (), stamp)
 
     def turn(project: Project | None) -> str:
         return "busy" if project and _off(page, project) else ""
@@ -97,7 +97,7 @@ def build(page: Page) -> Tab:
         """Settings are being changed: what they would give is shown at once."""
         if project is None:
             return {}
-        updates = shown(project, view_of(query) | {"show": "preview"}, values, str(time.time_ns()))
+        updates = overview(project, view_of(query) | {"show": "preview"}, values, str(time.time_ns()))
         return updates | {top: updates[top] + html.arrive("show=preview", str(values))}
 
     def leave(project: Project | None, query: str, *values: Any) -> Updates:
@@ -105,13 +105,13 @@ def build(page: Page) -> Tab:
         if project is None:
             return {}
         same = form.differing(form.fill(options_of_last_cut(project).model_dump()), values) == {}
-        return shown(project, view_of(query), values, str(time.time_ns())) if same else show(project, query, *values)
+        return overview(project, view_of(query), values, str(time.time_ns())) if same else show(project, query, *values)
 
     def act(project: Project | None, evt: gr.EventData, *values: Any) -> Updates | None:
         if project and evt.do == "cut":
             start_segment(project, not_cut(project) if evt.id == "new" else None, _options(form, values))
             view = view_of(evt.view) | {"show": ""}
-            updates = shown(project, view, values, str(time.time_ns()))
+            updates = overview(project, view, values, str(time.time_ns()))
             return updates | {top: updates[top] + html.arrive("show=", evt.view)}
         if project and evt.do == "bring":
             source_id, start, end = evt.id.split()
@@ -129,12 +129,17 @@ def build(page: Page) -> Tab:
             for event in (component.blur, component.submit):
                 page.on(event, leave, [page.view, *form.inputs], outputs, refresh=False, trigger_mode="always_last")
     page.on(reset.click, lambda _: form.fill({}), [], form.inputs)
-    for one in (facts, panel):
-        page.on(one.act, act, form.inputs, outputs)
+    for area in (facts, panel):
+        page.on(area.act, act, form.inputs, outputs)
     # One change after the other, in the order they were made.
     page.on(editor.act, _change, [], [], concurrency_limit=1)
     return Tab(
-        "segments", [*outputs, filled, settings, *form.inputs], refresh, tick, [page.view, filled, *form.inputs], turn
+        "segments",
+        [*outputs, owner, settings, *form.inputs],
+        refresh,
+        tick,
+        [page.view, owner, *form.inputs],
+        turn,
     )
 
 
@@ -143,19 +148,19 @@ def _change(project: Project | None, evt: gr.EventData) -> None:
     if project is None:
         return
     value = json.loads(evt.value)
-    seen = str(value.get("seen", ""))
+    stamp = str(value.get("seen", ""))
     if evt.do == "move":
-        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]), stamp=seen)
+        edit.move_border(project, evt.id, float(value["start"]), float(value["end"]), stamp=stamp)
     elif evt.do == "split":
-        edit.split(project, evt.id, float(value["at"]), stamp=seen)
+        edit.split(project, evt.id, float(value["at"]), stamp=stamp)
     elif evt.do == "join":
-        edit.join(project, evt.id, str(value["next"]), stamp=seen, next_stamp=str(value.get("next_seen", "")))
+        edit.join(project, evt.id, str(value["next"]), stamp=stamp, next_stamp=str(value.get("next_seen", "")))
     elif evt.do == "remove":
-        edit.remove(project, evt.id, stamp=seen)
+        edit.remove(project, evt.id, stamp=stamp)
     elif evt.do == "bring":
         edit.bring_back(project, evt.id, float(value["start"]), float(value["end"]))
     elif evt.do == "undo":
-        edit.undo(project, evt.id, stamp=seen)
+        edit.undo(project, evt.id, stamp=stamp)
 
 
 def _heading(page: Page) -> str:
@@ -166,7 +171,7 @@ def _options(form: Form, values: tuple[Any, ...]) -> SegmentOptions:
     return SegmentOptions.model_validate(form.parse(values).model_dump())
 
 
-def _chosen(sources: list[Source], view: dict[str, str]) -> Source:
+def _current_source(sources: list[Source], view: dict[str, str]) -> Source:
     return next((source for source in sources if source.id == view.get("source")), sources[0])
 
 
@@ -179,11 +184,11 @@ def _off(page: Page, project: Project) -> str:
     return page.t("segments.busy") if job and job.alive() else ""
 
 
-def _choice(page: Page, sources: list[Source], chosen: Source) -> str:
+def _choice(page: Page, sources: list[Source], current: Source) -> str:
     if len(sources) == 1:
         return ""
-    choices = [(one.id, one.title) for one in sources]
-    return select(page.t("segments.recording"), "source", choices, chosen.id, clears="from=&to=&at=&page")
+    choices = [(source.id, source.title) for source in sources]
+    return select(page.t("segments.recording"), "source", choices, current.id, clears="from=&to=&at=&page")
 
 
 def _mode(page: Page, project: Project, source: Source, preview: bool, by_level: bool) -> str:
@@ -193,34 +198,34 @@ def _mode(page: Page, project: Project, source: Source, preview: bool, by_level:
         first = t("segments.by_level" if by_level else "segments.first_help")
         return f'<p class="vw-mode"><b>{html.e(t("segments.mode_preview"))}</b> {html.e(first)}</p>'
     clips = html.place(t("segments.mode_clips"), "show=", is_pressed=not preview)
-    planned = html.place(t("segments.mode_preview"), "show=preview", is_pressed=preview)
+    preview_button = html.place(t("segments.mode_preview"), "show=preview", is_pressed=preview)
     key = "clips_help" if not preview else "by_level" if by_level else "preview_help"
     line = html.e(t(f"segments.{key}"))
     return (
-        f'<div class="vw-row vw-mode" role="group" aria-label="{html.e(t("segments.mode"))}">{clips}{planned}'
+        f'<div class="vw-row vw-mode" role="group" aria-label="{html.e(t("segments.mode"))}">{clips}{preview_button}'
         f'<span class="vw-dim">{line}</span></div>'
     )
 
 
 def _facts(
-    page: Page, project: Project, source: Source, found: Summary, options: SegmentOptions | None, off: str
+    page: Page, project: Project, source: Source, cut_summary: Summary, options: SegmentOptions | None, off: str
 ) -> str:
     """Numbers, the button, how long clips are, and what is left out."""
     t = page.t
-    share = found.kept_s / source.seconds if source.seconds else 0
+    share = cut_summary.kept_s / source.seconds if source.seconds else 0
     numbers = html.numbers(
-        html.number(t.number(len(found.lengths)), t("segments.count")),
-        html.number(t.minutes(found.kept_s), t("segments.kept"), "good" if share > 0.5 else "warn"),
-        html.number(t.minutes(found.lost_s), t("segments.lost")),
-        *_threshold(page, found.advice, options),
+        html.number(t.number(len(cut_summary.lengths)), t("segments.count")),
+        html.number(t.minutes(cut_summary.kept_s), t("segments.kept"), "good" if share > 0.5 else "warn"),
+        html.number(t.minutes(cut_summary.lost_s), t("segments.lost")),
+        *_threshold(page, cut_summary.advice, options),
     )
     bounds = options or options_of_last_cut(project)
-    lost = left_outs(t, project, source, found.left_out, cut=options is None, off=off)
+    exclusions = left_outs(t, project, source, cut_summary.left_out, cut=options is None, off=off)
     title = t("segments.lengths" if options else "segments.lengths_now")
     return (
         f'<div class="vw-spread">{numbers}{_button(page, project, options is not None)}</div>'
-        f"{_direction(page, found.advice)}{html.details(title, _histogram(page, found.lengths, bounds))}"
-        f"{lost}{put_away(t, project, source, off)}"
+        f"{_direction(page, cut_summary.advice)}{html.details(title, _histogram(page, cut_summary.lengths, bounds))}"
+        f"{exclusions}{put_away(t, project, source, off)}"
     )
 
 
@@ -257,9 +262,9 @@ def _button(page: Page, project: Project, preview: bool = False) -> str:
     # Once all recordings have clips, the next click leads on; who looks at other settings means to cut with them.
     style = "primary" if preview and not fresh else ""
     label = t("segments.cut_again")
-    again = count and html.action(label, "cut", style=style, off_reason=busy, confirm=question, elem_id="start-segment")
+    recut = count and html.action(label, "cut", style=style, off_reason=busy, confirm=question, elem_id="start-segment")
     lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh or preview else "primary")
-    return f'<div><div class="vw-row">{new}{again or ""}{lead}</div>{html.reason(busy)}</div>'
+    return f'<div><div class="vw-row">{new}{recut or ""}{lead}</div>{html.reason(busy)}</div>'
 
 
 def _histogram(page: Page, lengths: list[float], options: SegmentOptions) -> str:
@@ -275,14 +280,14 @@ def _below(page: Page, project: Project, source: Source, count: int, view: dict[
     """The job and the clips there are."""
     t = page.t
     job = project.latest("segment")
-    done = t(
+    message = t(
         "segments.done",
         clips=t.number(_count(job, "clips")),
         kept=t.minutes(_count(job, "kept_s")),
         lost=t.minutes(_count(job, "lost_s")),
     )
     title = t("segments.list_of", title=source.title) if count > 1 else t("segments.list")
-    return job_panel(t, job, done_text=done) + clip_list(t, project, source, title, view.get("page", ""))
+    return job_panel(t, job, done_text=message) + clip_list(t, project, source, title, view.get("page", ""))
 
 
 def _count(job: Job | None, name: str) -> float:

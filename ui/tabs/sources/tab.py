@@ -34,7 +34,7 @@ def build(page: Page) -> Tab:
         # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
         files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
         with gr.Column(scale=2, min_width=260):
-            spoken = Microphone(page, t("sources.record"))
+            microphone = Microphone(page, t("sources.record"))
     rights = gr.Textbox(
         label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights", visible=False
     )
@@ -65,17 +65,17 @@ def build(page: Page) -> Tab:
     def turn(project: Project | None) -> str:
         return "busy" if project and _busy(project) else ""
 
-    def uploaded(project: Project | None, paths: list[str] | None, note: str) -> Updates:
+    def upload(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:
             for error in held.receive(project, [Path(path) for path in paths or []], page.wish(note)):
                 # Said here, so that the files do not stay in the field as if they had been added.
                 gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
         return {files: None}
 
-    def recorded(project: Project | None, path: str | None, note: str) -> Updates:
+    def record(project: Project | None, path: str | None, note: str) -> Updates:
         if project and path:
             recordings.add(project, page.wish(note).having(files=[(path, t("sources.spoken_title"))]))
-        return {spoken: None}
+        return {microphone: None}
 
     def act(project: Project | None, evt: gr.EventData, note: str) -> Updates | None:
         if project is None:
@@ -101,10 +101,10 @@ def build(page: Page) -> Tab:
             act_on_job(project, evt.do, evt.id)
         return None
 
-    page.on(files.upload, uploaded, [files, rights], [files])
-    page.on(spoken.stop_recording, recorded, [spoken, rights], [spoken])
-    for one in (top, listing, panel):
-        page.on(one.act, act, [rights], [])
+    page.on(files.upload, upload, [files, rights], [files])
+    page.on(microphone.stop_recording, record, [microphone, rights], [microphone])
+    for area in (top, listing, panel):
+        page.on(area.act, act, [rights], [])
     return Tab("sources", [top, listing, drop, rights, *reader.outputs, panel], refresh, tick, turn=turn)
 
 
@@ -158,18 +158,18 @@ def _job(page: Page, project: Project, count: int) -> str:
     added, set_aside = int(view.count("added")), int(view.count("skipped") + view.count("failed"))
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
-    done = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
-    return job_panel(t, job, done_text=done, resume=recordings.unfinished(job))
+    message = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
+    return job_panel(t, job, done_text=message, resume=recordings.unfinished(job))
 
 
 def _trash(page: Page, project: Project) -> str:
     t = page.t
-    removed = recordings.removed(project)
-    if not removed:
+    trash = recordings.removed(project)
+    if not trash:
         return ""
     rows = "".join(
         f'<div class="vw-spread vw-line" data-key="{html.e(name)}"><span>{html.e(title)}</span>'
         f"{html.action(t('sources.restore'), 'restore', name)}</div>"
-        for name, title in removed
+        for name, title in trash
     )
-    return html.details(t("sources.trash", count=len(removed)), rows)
+    return html.details(t("sources.trash", count=len(trash)), rows)

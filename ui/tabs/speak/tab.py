@@ -43,61 +43,64 @@ def build(page: Page) -> Tab:
                 )  # fmt: skip
                 seed = gr.Number(value=0, precision=0, label=t("speak.seed"), info=t("speak.seed_help"))
             actions = Panel()
-            spoken = Panel()
+            take_list = Panel()
         with gr.Column(scale=2, min_width=320):
             about_export = Panel()
             name = gr.Textbox(label=t("speak.name"), placeholder=t("speak.name_example"), max_length=80)
             exporting = Panel()
-            exported = Panel()
+            export_list = Panel()
 
-    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, said: str) -> Updates:
+    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, words: str) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
             return {top: heading + lead, body: gr.update(visible=False)}
         preload(project.info.engine)
         clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
-        offered = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
-        kept = [clip_id for clip_id in chosen_clips or [] if any(clip_id == known for _, known in offered)]
+        choices = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
+        selection = [clip_id for clip_id in chosen_clips or [] if any(clip_id == choice for _, choice in choices)]
         return {
             top: heading,
             body: gr.update(visible=True),
-            **read(project, said, query),
+            **read(project, words, query),
             setup: _setup(t, project, query),
-            references: gr.update(choices=offered, value=kept),
+            references: gr.update(choices=choices, value=selection),
             about_export: _about_export(t, info(project.info.engine).export_package),
-            exported: export_cards(t, project, exports(project)),
-            spoken: take_cards(t, project, takes(project)),
+            export_list: export_cards(t, project, exports(project)),
+            take_list: take_cards(t, project, takes(project)),
             **_jobs(project, query),
         }
 
-    def read(project: Project | None, said: str, query: str) -> Updates:
-        return {reads: model_reads(t, project, said, _language(project, query)) if project else ""}
+    def read(project: Project | None, words: str, query: str) -> Updates:
+        return {reads: model_reads(t, project, words, _language(project, query)) if project else ""}
 
     def _jobs(project: Project, query: str) -> Updates:
-        return {actions: _speaking(t, project), exporting: _exporting(t, project, _chosen(project, query))}
+        return {actions: _speaking(t, project), exporting: _exporting(t, project, _current_voice(project, query))}
 
     def tick(project: Project | None, query: str) -> Updates:
         if project is None or _lead(t, project):
             return {}
-        lists = {spoken: take_cards(t, project, takes(project)), exported: export_cards(t, project, exports(project))}
+        lists = {
+            take_list: take_cards(t, project, takes(project)),
+            export_list: export_cards(t, project, exports(project)),
+        }
         return _jobs(project, query) | lists
 
     def act(
-        project: Project | None, evt: Any, query: str, said: str, clips: list[str] | None, chance: float, title: str
+        project: Project | None, evt: Any, query: str, words: str, clips: list[str] | None, chance: float, title: str
     ) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
-        chosen = _chosen(project, query)
+        choice = _current_voice(project, query)
         voice_args = {
-            "checkpoint": chosen and chosen.checkpoint,
-            "base": chosen.base_id if chosen else "",
+            "checkpoint": choice and choice.checkpoint,
+            "base": choice.base_id if choice else "",
             "reference_clip_ids": clips or (),
             "device": page.settings.device,
         }
         if evt.do == "speak":
             language, number = _language(project, query), int(chance or 0)
-            start_speak(project, SynthesizeArgs(**voice_args, text=said, language=language, seed=number))
+            start_speak(project, SynthesizeArgs(**voice_args, text=words, language=language, seed=number))
         elif evt.do == "export":
             start_export(project, ExportArgs(**voice_args, name=title))
             return {name: ""}
@@ -105,11 +108,11 @@ def build(page: Page) -> Tab:
             remove_take(project, evt.id)
         return None
 
-    for panel in (actions, exporting, spoken):
+    for panel in (actions, exporting, take_list):
         page.on(panel.act, act, [page.view, text, references, seed, name], [name])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
-    outputs = [top, body, reads, setup, references, actions, spoken, about_export, exporting, exported]
+    outputs = [top, body, reads, setup, references, actions, take_list, about_export, exporting, export_list]
     return Tab("speak", outputs, refresh, tick, [page.view, references, text])
 
 
@@ -121,32 +124,32 @@ def _lead(t: Translator, project: Project | None) -> str:
     return ""
 
 
-def _chosen(project: Project, query: str) -> VoiceChoice | None:
+def _current_voice(project: Project, query: str) -> VoiceChoice | None:
     return voice(project, view_of(query).get("voice", ""))
 
 
 def _language(project: Project, query: str) -> str:
-    wished, known = view_of(query).get("language", ""), info(project.info.engine).languages
+    language, languages = view_of(query).get("language", ""), info(project.info.engine).languages
     try:
-        return wished if wished in known else language_code(project.info.language, project.info.engine)
+        return language if language in languages else language_code(project.info.language, project.info.engine)
     except UserError:  # one that this engine does not speak
-        return known[0]
+        return languages[0]
 
 
 def _setup(t: Translator, project: Project, query: str) -> str:
-    chosen = _chosen(project, query)
-    names = [(one.id, _name(t, one)) for one in voices(project)]
-    spoken = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
+    current = _current_voice(project, query)
+    names = [(choice.id, _name(t, choice)) for choice in voices(project)]
+    languages = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
     return (
         '<div class="vw-halves vw-tight">'
-        + select(t("speak.voice"), "voice", names, chosen.id if chosen else "")
-        + select(t("speak.language"), "language", spoken, _language(project, query))
+        + select(t("speak.voice"), "voice", names, current.id if current else "")
+        + select(t("speak.language"), "language", languages, _language(project, query))
         + "</div>"
     )
 
 
-def _name(t: Translator, one: VoiceChoice) -> str:
-    return f"{one.title} · {step_name(t, one.checkpoint.step if one.checkpoint else 0)}"
+def _name(t: Translator, choice: VoiceChoice) -> str:
+    return f"{choice.title} · {step_name(t, choice.checkpoint.step if choice.checkpoint else 0)}"
 
 
 def _about_export(t: Translator, package: str) -> str:
@@ -158,7 +161,7 @@ def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
     busy = why_busy(t, project)
     button = html.action(t("speak.speak"), "speak", style="primary wide", off_reason=busy, elem_id="speak")
-    return f'<div class="vw-row">{button}</div>{html.reason(busy)}{_panel(t, project, job, _said(t, project, job))}'
+    return f'<div class="vw-row">{button}</div>{html.reason(busy)}{_panel(t, project, job, _result(t, project, job))}'
 
 
 def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
@@ -172,21 +175,21 @@ def _panel(t: Translator, project: Project, job: Job | None, done_text: str, nex
     return job_panel(t, job, done_text=done_text, next_step=next_step)
 
 
-def _said(t: Translator, project: Project, job: Job | None) -> str:
+def _result(t: Translator, project: Project, job: Job | None) -> str:
     view = job.read() if job else None
-    if view is None or not any(one.id == view.result.get("take") for one in takes(project)):
+    if view is None or not any(take.id == view.result.get("take") for take in takes(project)):
         return ""
     return t("speak.done_take", took=t.length(max(1.0, view.count("took_s"))))
 
 
-def _exporting(t: Translator, project: Project, chosen: VoiceChoice | None) -> str:
+def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> str:
     job = project.latest("export")
-    which = t("speak.export_which", voice=_name(t, chosen)) if chosen else ""
+    about = t("speak.export_which", voice=_name(t, choice)) if choice else ""
     busy = why_busy(t, project)
     button = html.action(t("speak.export"), "export", off_reason=busy, elem_id="export-voice")
     result = job.read().result if job else {}
-    made = next((one for one in exports(project) if one.id == result.get("export")), None)
-    done = t("speak.done_export", name=made.name, megabytes=t.number(made.megabytes)) if made else ""
-    panel = _panel(t, project, job, done, download_link(t, project, made) if made else "")
+    newest = next((export for export in exports(project) if export.id == result.get("export")), None)
+    message = t("speak.done_export", name=newest.name, megabytes=t.number(newest.megabytes)) if newest else ""
+    panel = _panel(t, project, job, message, download_link(t, project, newest) if newest else "")
     note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
-    return f'<p>{html.e(which)}</p><div class="vw-row">{button}</div>{html.reason(busy)}{panel}{note}'
+    return f'<p>{html.e(about)}</p><div class="vw-row">{button}</div>{html.reason(busy)}{panel}{note}'

@@ -40,26 +40,28 @@ def _take(t: Translator, project: Project, take: Take) -> str:
 
 def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> str:
     """All exported voices, newest first."""
-    return "".join(_export(t, project, one) for one in exports)
+    return "".join(_export(t, project, export) for export in exports)
 
 
-def _export(t: Translator, project: Project, one: Export) -> str:
-    sample = audio_url(project.slug, "export", one.id, one.sample.name)
-    noise = "" if one.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
+def _export(t: Translator, project: Project, export: Export) -> str:
+    sample = audio_url(project.slug, "export", export.id, export.sample.name)
+    noise = "" if export.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
     package = info(project.info.engine).export_package
-    how = html.details(t("speak.how_to_load", package=package), f'<pre class="vw-log">{html.e(how_to_load(one))}</pre>')
+    code = f'<pre class="vw-log">{html.e(how_to_load(export))}</pre>'
     return (
-        f'<article class="vw-card vw-take" data-key="{html.e(one.id)}"><div class="vw-spread"><b>{html.e(one.name)}</b>'
-        f'<span class="vw-dim">{html.e(t.moment(one.at))}</span></div>{html.player(sample, one.name)}{noise}'
-        f'<p class="vw-dim">{html.e(t("speak.lies_in"))} <code>{html.e(one.folder)}</code></p>'
-        f'<div class="vw-row">{download_link(t, project, one)}</div>{how}</article>'
+        f'<article class="vw-card vw-take" data-key="{html.e(export.id)}">'
+        f'<div class="vw-spread"><b>{html.e(export.name)}</b><span class="vw-dim">{html.e(t.moment(export.at))}</span>'
+        f"</div>{html.player(sample, export.name)}{noise}"
+        f'<p class="vw-dim">{html.e(t("speak.lies_in"))} <code>{html.e(export.folder)}</code></p>'
+        f'<div class="vw-row">{download_link(t, project, export)}</div>'
+        f"{html.details(t('speak.how_to_load', package=package), code)}</article>"
     )
 
 
-def download_link(t: Translator, project: Project, one: Export) -> str:
+def download_link(t: Translator, project: Project, export: Export) -> str:
     """The link that fetches an exported voice as a zip."""
-    size = t("speak.download_zip", megabytes=t.number(one.megabytes))
-    return _download(download_url(project.slug, one.id), f"{one.id}.zip", size)
+    size = t("speak.download_zip", megabytes=t.number(export.megabytes))
+    return _download(download_url(project.slug, export.id), f"{export.id}.zip", size)
 
 
 def _download(url: str, name: str, label: str) -> str:

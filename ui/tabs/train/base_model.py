@@ -69,8 +69,8 @@ def _download(t: Translator, engine: EngineInfo, state: BaseState, job: Job | No
         text = html.e(t("base.license", label=base.label, note=license_note(t, engine)))
         return f'<div class="vw-notice"><p>{text} {link}</p>{accept}</div>'
     if job is not None and job.read().status != "done":
-        again = "" if job.alive() else _button(t("base.go_on"), base.id)
-        return job_panel(t, job) + again
+        retry = "" if job.alive() else _button(t("base.go_on"), base.id)
+        return job_panel(t, job) + retry
     text = t("base.missing", label=base.label, megabytes=megabytes)
     return html.notice(text) + _button(t("base.download", megabytes=megabytes), base.id)
 

@@ -22,15 +22,15 @@ def controls(t: Translator, view: RunView) -> str:
     length = _length(t, view) if view.train and view.job.status != "waiting" else ""
     if not running:
         return f'<div class="vw-asks">{length}</div>' if length else ""
-    paused = view.job.status == "paused"
+    is_paused = view.job.status == "paused"
     buttons = "".join(
         html.action(t(f"train.{do}"), do, view.job.id, title=t(f"train.{do}_help"))
-        for do in ("go_on" if paused else "pause", "sample", "save")
+        for do in ("go_on" if is_paused else "pause", "sample", "save")
     )
-    said = f'<p class="vw-dim" role="status">{html.e(_said(t, view))}</p>' if _said(t, view) else ""
+    status_line = f'<p class="vw-dim" role="status">{html.e(_status(t, view))}</p>' if _status(t, view) else ""
     return (
         f'<div class="vw-asks"><div class="vw-row" role="group" aria-label="{html.e(t("train.asks"))}">{buttons}</div>'
-        f"{said}{length}</div>"
+        f"{status_line}{length}</div>"
     )
 
 
@@ -50,7 +50,7 @@ def act_on_run(project: Project, evt: Any) -> bool:
     elif evt.do in _VERBS:
         _VERBS[evt.do](Run(project, evt.id))
     elif evt.do == "steps":
-        Run(project, evt.id).change_steps(_typed(evt.value))
+        Run(project, evt.id).change_steps(_step_field(evt.value))
     elif evt.do == "keep":
         checkpoint = CheckpointRef.parse(evt.id)
         run = Run(project, checkpoint.run_id)
@@ -61,13 +61,13 @@ def act_on_run(project: Project, evt: Any) -> bool:
     return True
 
 
-def _typed(fields: str) -> int:
-    given = str(json.loads(fields).get("steps", "")).strip()
-    if not given.isdigit():
+def _step_field(fields: str) -> int:
+    text = str(json.loads(fields).get("steps", "")).strip()
+    if not text.isdigit():
         raise UserError(
-            "train.no_number", "“{given}” is not a number of updates.", "Type a whole number.", given=given or " "
+            "train.no_number", "“{given}” is not a number of updates.", "Type a whole number.", given=text or " "
         )
-    return int(given)
+    return int(text)
 
 
 def _length(t: Translator, view: RunView) -> str:
@@ -81,16 +81,15 @@ def _length(t: Translator, view: RunView) -> str:
     return html.details(t("train.steps"), form)
 
 
-def _said(t: Translator, view: RunView) -> str:
+def _status(t: Translator, view: RunView) -> str:
     """What is still to be done, else what was done last."""
     if view.pending:
         return t("train.asked", what=t(f"train.asked_{view.pending[-1]}"))
-    shown = [
-        one for one in view.job.answers if one.do not in ("pause", "resume", "go_on")
-    ]  # the last of earlier versions
-    if not shown:
+    # go_on: the word of earlier versions
+    answers = [answer for answer in view.job.answers if answer.do not in ("pause", "resume", "go_on")]
+    if not answers:
         return ""
-    last = shown[-1]
+    last = answers[-1]
     if not t.has(f"train.answer_{last.do}"):  # of another version
         return ""
     return t(f"train.answer_{last.do}", step=t.number(last.step), steps=t.number(last.steps or 0))

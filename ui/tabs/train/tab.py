@@ -30,7 +30,7 @@ from ui.tabs.train.view import run_chooser, run_view
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """What is chosen on the left; the address keeps it, so a reload does too."""
 
     base: str
@@ -41,19 +41,21 @@ class Chosen:
     all_datasets: list[DatasetInfo]
 
     @classmethod
-    def read(cls, project: Project, query: str) -> Chosen:
+    def read(cls, project: Project, query: str) -> Selection:
         """From the address, or what suits best where it is silent or out of date."""
         view, frozen, all_runs = view_of(query), datasets(project), runs(project)
         engine = project.info.engine
-        known = {one.id: one for one in presets(engine)}
+        by_id = {preset.id: preset for preset in presets(engine)}
         cards = hardware.cards()
-        suited = choose(cards[0].total_gb if cards else None, engine)
+        recommendation = choose(cards[0].total_gb if cards else None, engine)
         base = view.get("base", "")
         return cls(
             base if base in _bases(project) else _default_base(project),
-            next((one.id for one in frozen if one.id == view.get("dataset")), frozen[0].id if frozen else ""),
-            known.get(view.get("preset", ""), suited),
-            next((one for one in all_runs if one.id == view.get("run")), _at_work(all_runs)),
+            next(
+                (dataset.id for dataset in frozen if dataset.id == view.get("dataset")), frozen[0].id if frozen else ""
+            ),
+            by_id.get(view.get("preset", ""), recommendation),
+            next((run for run in all_runs if run.id == view.get("run")), _at_work(all_runs)),
             all_runs,
             frozen,
         )
@@ -73,7 +75,7 @@ def _default_base(project: Project) -> str:
 
 def _at_work(all_runs: list[Run]) -> Run | None:
     """What a person comes to see: the run that is at work, be it resumed or with others behind it, else the last."""
-    at_work = (one for one in all_runs if one.job.read().status in ("running", "paused"))
+    at_work = (run for run in all_runs if run.job.read().status in ("running", "paused"))
     return next(at_work, max(all_runs, key=_last_sign, default=None))
 
 
@@ -99,102 +101,102 @@ def build(page: Page) -> Tab:
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
                 columns, forms = _forms(t)
-            filled = gr.Textbox(visible=False)
+            source = gr.Textbox(visible=False)
             actions = Panel()
         with gr.Column(scale=3, min_width=320):
             chooser = Panel()
             live = Panel()
     inputs = [field for form in forms.values() for field in form.inputs]
 
-    def own(project: Project, given: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
+    def own(project: Project, all_values: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
         """The form of the project's engine, and what stands in it."""
         form = forms[project.info.engine]
         fields = set(form.inputs)
-        return form, [value for field, value in zip(inputs, given, strict=True) if field in fields]
+        return form, [value for field, value in zip(inputs, all_values, strict=True) if field in fields]
 
-    def refresh(project: Project | None, query: str, done: str, *given: Any) -> Updates:
+    def refresh(project: Project | None, query: str, last_key: str, *all_values: Any) -> Updates:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
             return {top: heading + lead, body: gr.update(visible=False)}
         preload(project.info.engine)
-        chosen = Chosen.read(project, query)
+        selection = Selection.read(project, query)
         updates: Updates = {top: heading, body: gr.update(visible=True)}
-        key = f"{project.slug}/{chosen.preset.id}"
-        form, values = own(project, given)
-        if done != key:
-            filling = form.fill(chosen.preset.values)
-            updates |= form.differing(filling, values) | {filled: key}
+        key = f"{project.slug}/{selection.preset.id}"
+        form, values = own(project, all_values)
+        if last_key != key:
+            filling = form.fill(selection.preset.values)
+            updates |= form.differing(filling, values) | {source: key}
             updates |= {column: gr.update(visible=name == project.info.engine) for name, column in columns.items()}
             values = [filling[field] for field in form.inputs]
         return updates | {
-            setup: _setup(t, project, chosen),
-            folder: gr.update(visible=chosen.base == "folder", info=t("train.folder_help", files=_files(project))),
-            base: base_panel(t, project, chosen.base),
-            **show_changes(project, chosen, form, values),
-            **_live(project, chosen),
+            setup: _setup(t, project, selection),
+            folder: gr.update(visible=selection.base == "folder", info=t("train.folder_help", files=_files(project))),
+            base: base_panel(t, project, selection.base),
+            **show_changes(project, selection, form, values),
+            **_live(project, selection),
         }
 
-    def show_changes(project: Project, chosen: Chosen, form: Form, values: Sequence[Any]) -> Updates:
-        changed = form.changes(values, chosen.preset.values)
+    def show_changes(project: Project, selection: Selection, form: Form, values: Sequence[Any]) -> Updates:
+        changes = form.changes(values, selection.preset.values)
         return {
-            cost: _cost(t, project, chosen, changed),
-            marks: _marks(t, form, chosen.preset, changed),
+            cost: _cost(t, project, selection, changes),
+            marks: _marks(t, form, selection.preset, changes),
         }
 
-    def _live(project: Project, chosen: Chosen) -> Updates:
+    def _live(project: Project, selection: Selection) -> Updates:
         return {
-            actions: _actions(t, project, chosen),
-            chooser: run_chooser(t, chosen.all_runs, chosen.run),
-            live: run_view(t, project, chosen.run),
+            actions: _actions(t, project, selection),
+            chooser: run_chooser(t, selection.all_runs, selection.run),
+            live: run_view(t, project, selection.run),
         }
 
     def tick(project: Project | None, query: str) -> Updates:
         if project is None or not datasets(project):
             return {}
-        chosen = Chosen.read(project, query)
-        return _live(project, chosen) | {base: base_panel(t, project, chosen.base)}
+        selection = Selection.read(project, query)
+        return _live(project, selection) | {base: base_panel(t, project, selection.base)}
 
-    def edited(project: Project | None, query: str, *given: Any) -> Updates:
-        return show_changes(project, Chosen.read(project, query), *own(project, given)) if project else {}
+    def edit(project: Project | None, query: str, *all_values: Any) -> Updates:
+        return show_changes(project, Selection.read(project, query), *own(project, all_values)) if project else {}
 
-    def act(project: Project | None, evt: Any, query: str, title: str, path: str, *given: Any) -> Updates | None:
+    def act(project: Project | None, evt: Any, query: str, title: str, path: str, *all_values: Any) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
             return None
         if act_on_run(project, evt):
             return None
-        chosen = Chosen.read(project, query)
+        selection = Selection.read(project, query)
         if evt.do == "start":
-            base_id = bases(project.info.engine).local(path) if chosen.base == "folder" else chosen.base
-            form, values = own(project, given)
+            base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
+            form, values = own(project, all_values)
             form.parse(values)  # names a bad number by its label
-            changed = form.changes(values, chosen.preset.values)
+            changes = form.changes(values, selection.preset.values)
             device = page.settings.device
             job = start_training(
-                project, chosen.dataset, chosen.preset.id, changed, title, base_id, device=device, wait=True
+                project, selection.dataset, selection.preset.id, changes, title, base_id, device=device, wait=True
             )
-            listed = run_chooser(t, chosen.all_runs, chosen.run)
-            return {name: "", chooser: listed + html.arrive(f"run={job.id}", job.id)}
+            run_list = run_chooser(t, selection.all_runs, selection.run)
+            return {name: "", chooser: run_list + html.arrive(f"run={job.id}", job.id)}
         return None
 
-    def reset(project: Project | None, evt: Any, query: str, *given: Any) -> Updates | None:
+    def reset(project: Project | None, evt: Any, query: str, *all_values: Any) -> Updates | None:
         if project is None:
             return None
-        chosen = Chosen.read(project, query)
-        form, values = own(project, given)
-        filling = form.fill(chosen.preset.values)
+        selection = Selection.read(project, query)
+        form, values = own(project, all_values)
+        filling = form.fill(selection.preset.values)
         if evt.id:
             field = form.inputs[form.names.index(evt.id)]
             filling = {**dict(zip(form.inputs, values, strict=True)), field: filling[field]}
-        return filling | show_changes(project, chosen, form, [filling[field] for field in form.inputs])
+        return filling | show_changes(project, selection, form, [filling[field] for field in form.inputs])
 
     for panel in (actions, live, base):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
-    page.on(changes, edited, [page.view, *inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, cost, marks, filled, actions, chooser, live, *columns.values(), *inputs]
-    return Tab("train", outputs, refresh, tick, [page.view, filled, *inputs])
+    page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
+    outputs = [top, body, setup, folder, base, cost, marks, source, actions, chooser, live, *columns.values(), *inputs]
+    return Tab("train", outputs, refresh, tick, [page.view, source, *inputs])
 
 
 def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
@@ -220,32 +222,33 @@ def _files(project: Project) -> str:
     return ", ".join(bases(project.info.engine).required)
 
 
-def _setup(t: Translator, project: Project, chosen: Chosen) -> str:
+def _setup(t: Translator, project: Project, selection: Selection) -> str:
     cards, engine = hardware.cards(), project.info.engine
-    suited = choose(cards[0].total_gb if cards else None, engine).id
-    names = [(one, base_name(t, project, one)) for one in bases(engine).catalog]
+    recommendation = choose(cards[0].total_gb if cards else None, engine).id
+    names = [(base_id, base_name(t, project, base_id)) for base_id in bases(engine).catalog]
     names.append(("folder", t("train.base_folder")))
     frozen = [
-        (one.id, t("train.dataset_line", id=one.id[:6], minutes=t.minutes(one.seconds), at=t.moment(one.at)))
-        for one in chosen.all_datasets
+        (data.id, t("train.dataset_line", id=data.id[:6], minutes=t.minutes(data.seconds), at=t.moment(data.at)))
+        for data in selection.all_datasets
     ]
     sizes = [
-        (one.id, t.get(one.label_key, one.id) + (f" · {t('train.suits')}" if one.id == suited else ""))
-        for one in presets(engine)
+        (size.id, t.get(size.label_key, size.id) + (f" · {t('train.suits')}" if size.id == recommendation else ""))
+        for size in presets(engine)
     ]
+    about = t.get(selection.preset.description_key, "")
     return (
-        select(t("train.base"), "base", names, chosen.base)
-        + select(t("train.dataset"), "dataset", frozen, chosen.dataset)
-        + select(t("train.preset"), "preset", sizes, chosen.preset.id, help=t.get(chosen.preset.description_key, ""))
+        select(t("train.base"), "base", names, selection.base)
+        + select(t("train.dataset"), "dataset", frozen, selection.dataset)
+        + select(t("train.preset"), "preset", sizes, selection.preset.id, help=about)
     )
 
 
-def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, Any]) -> str:
+def _cost(t: Translator, project: Project, selection: Selection, changes: dict[str, Any]) -> str:
     try:
-        config = preset(chosen.preset.id).config(changed)
+        config = preset(selection.preset.id).config(changes)
     except UserError:
         return ""  # a number that cannot be, perhaps half typed; Start says so
-    cost = estimate(project, config, None if chosen.base == "folder" else chosen.base)
+    cost = estimate(project, config, None if selection.base == "folder" else selection.base)
     parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
     if cost.seconds is not None:
         parts.append(t("train.cost_time", time=t.length(cost.seconds)))
@@ -253,44 +256,44 @@ def _cost(t: Translator, project: Project, chosen: Chosen, changed: dict[str, An
         parts.append(t("train.cost_unknown"))
     if cost.memory_gb is not None:
         parts.append(t("train.cost_memory", gb=t.number(cost.memory_gb, 1)))
-    elif chosen.preset.min_vram_gb:
-        parts.append(t("train.cost_card", gb=t.number(chosen.preset.min_vram_gb)))
+    elif selection.preset.min_vram_gb:
+        parts.append(t("train.cost_card", gb=t.number(selection.preset.min_vram_gb)))
     return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>'
 
 
-def _marks(t: Translator, form: Form, chosen: Preset, changed: dict[str, Any]) -> str:
-    if not changed:
+def _marks(t: Translator, form: Form, origin: Preset, changes: dict[str, Any]) -> str:
+    if not changes:
         return ""
-    defaults = chosen.config().model_dump()
+    defaults = origin.config().model_dump()
     lines = "".join(
         f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
         f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(t, defaults[name])))}</span></span>'
         f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
-        for name, value in changed.items()
+        for name, value in changes.items()
     )
-    every = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
-    return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{every}'
+    reset_all = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
+    return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{reset_all}'
 
 
 def _plain(t: Translator, value: Any) -> str:
     return t.plain(value) if isinstance(value, float) else str(value)
 
 
-def _actions(t: Translator, project: Project, chosen: Chosen) -> str:
+def _actions(t: Translator, project: Project, selection: Selection) -> str:
     """Start, or Start when the card is free; one that goes on or could is the page's first choice, not a new one."""
     holder = project.workspace.on_card()
-    why = _blocked(t, project, holder) or ("" if base_ready(project, chosen.base) else t("train.no_base"))
-    view = chosen.run.read() if chosen.run else None
+    reason = _blocking_job(t, project, holder) or ("" if base_ready(project, selection.base) else t("train.no_base"))
+    view = selection.run.read() if selection.run else None
     style = "wide" if view and (view.job.active or view.resumable) else "primary wide"
-    label = t("train.start_later") if holder and not why else t("train.start")
-    button = html.action(label, "start", style=style, off_reason=why, elem_id="start-training")
-    said = why
-    if holder and not why:
-        said = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
-    return f'<div class="vw-row">{button}</div>{html.reason(said)}'
+    label = t("train.start_later") if holder and not reason else t("train.start")
+    button = html.action(label, "start", style=style, off_reason=reason, elem_id="start-training")
+    note = reason
+    if holder and not reason:
+        note = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
+    return f'<div class="vw-row">{button}</div>{html.reason(note)}'
 
 
-def _blocked(t: Translator, project: Project, holder: dict[str, Any]) -> str:
+def _blocking_job(t: Translator, project: Project, holder: dict[str, Any]) -> str:
     """The job of this project that has to end first: any but the one on the card, which can be waited for."""
     for job in project.all_jobs():
         if job.alive() and str(job.path) != holder.get("path") and job.read().status != "waiting":

@@ -12,7 +12,7 @@ from core.training.run import Run, RunView, SampleView
 from core.training.trackers import FOLDER
 from ui import html, plots
 from ui.http.audio_routes import audio_url
-from ui.http.tensorboard import board_url, installed
+from ui.http.tensorboard import board_url, is_installed
 from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.parts.select import select
@@ -20,12 +20,12 @@ from ui.plots import Series
 from ui.tabs.train.control import controls, offer
 
 
-def run_chooser(t: Translator, runs: Sequence[Run], chosen: Run | None) -> str:
+def run_chooser(t: Translator, runs: Sequence[Run], current: Run | None) -> str:
     """The list of all runs; empty where there is nothing to choose."""
-    if len(runs) < 2 or chosen is None:
+    if len(runs) < 2 or current is None:
         return ""
     lines = [(run.id, f"{run.title} · {t('job.' + run.job.read().status)}") for run in runs]
-    return select(t("train.run"), "run", lines, chosen.id)
+    return select(t("train.run"), "run", lines, current.id)
 
 
 def run_view(t: Translator, project: Project, run: Run | None) -> str:
@@ -56,15 +56,15 @@ def _remarks(t: Translator, view: RunView) -> str:
         return ""
     return "".join(
         html.notice(
-            t(f"comment.{one.key}", **_shown(t, one.values)),
-            one.tone,
-            offer(t, view, one.values["step"]) if one.offer == "keep" else "",
+            t(f"comment.{remark.key}", **_formatted(t, remark.values)),
+            remark.tone,
+            offer(t, view, remark.values["step"]) if remark.offer == "keep" else "",
         )
-        for one in remarks(view)
+        for remark in remarks(view)
     )
 
 
-def _shown(t: Translator, values: dict[str, float]) -> dict[str, str]:
+def _formatted(t: Translator, values: dict[str, float]) -> dict[str, str]:
     return {key: t.number(value) for key, value in values.items()}
 
 
@@ -97,16 +97,16 @@ def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
     rate = plots.lines(
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
-    more = html.details(t("training.learning_rate"), rate) if rate else ""
-    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{more}{_board(t, project, run)}"
+    details = html.details(t("training.learning_rate"), rate) if rate else ""
+    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{details}{_board(t, project, run)}"
 
 
 def _board(t: Translator, project: Project, run: Run) -> str:
     """The way to TensorBoard, where the run has written for it."""
-    if not (run.path / FOLDER).exists() or not installed():
+    if not (run.path / FOLDER).exists() or not is_installed():
         return ""
-    there, url = html.e(t("train.tensorboard")), html.e(board_url(project.slug))
-    return f'<p><a class="vw-away" href="{url}" target="_blank" rel="noopener">{there} ↗</a></p>'
+    label, url = html.e(t("train.tensorboard")), html.e(board_url(project.slug))
+    return f'<p><a class="vw-away" href="{url}" target="_blank" rel="noopener">{label} ↗</a></p>'
 
 
 def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
@@ -114,33 +114,31 @@ def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
         return ""
     best = best_checkpoint(view)
     rows = "".join(
-        f'<li data-key="s{number}"><p>“{html.e(spoken[0].text)}”</p>{_spoken(t, project, run, view, spoken, best)}</li>'
-        for number, spoken in sorted(view.samples.items())
+        f'<li data-key="s{number}"><p>“{html.e(row[0].text)}”</p>{_row(t, project, run, view, row, best)}</li>'
+        for number, row in sorted(view.samples.items())
     )
     words = t("train.samples_help")
     if view.real_time_factor is not None:
         words += " " + t("train.samples_pace", seconds=t.number(view.real_time_factor, 1))
-    said = f'<p class="vw-dim">{html.e(words)}</p>'
-    return f'<h3>{html.e(t("train.samples"))}</h3>{said}<ol class="vw-sentences">{rows}</ol>'
+    about = f'<p class="vw-dim">{html.e(words)}</p>'
+    return f'<h3>{html.e(t("train.samples"))}</h3>{about}<ol class="vw-sentences">{rows}</ol>'
 
 
-def _spoken(
-    t: Translator, project: Project, run: Run, view: RunView, spoken: Sequence[SampleView], best: int | None
-) -> str:
+def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence[SampleView], best: int | None) -> str:
     """One sentence by every checkpoint; those whose checkpoint was cleared away are folded up."""
-    pieces = [(one.step in view.job.pruned, _sample(t, project, run, view, one, best)) for one in spoken]
-    there, gone = ("".join(piece for pruned, piece in pieces if pruned is which) for which in (False, True))
-    folded = html.details(t("train.pruned"), f'<div class="vw-samples">{gone}</div>') if gone else ""
-    return f'<div class="vw-samples">{there}</div>{folded}'
+    pieces = [(sample.step in view.job.pruned, _sample(t, project, run, view, sample, best)) for sample in row]
+    current, rest = ("".join(piece for is_pruned, piece in pieces if is_pruned is flag) for flag in (False, True))
+    details = html.details(t("train.pruned"), f'<div class="vw-samples">{rest}</div>') if rest else ""
+    return f'<div class="vw-samples">{current}</div>{details}'
 
 
-def _sample(t: Translator, project: Project, run: Run, view: RunView, one: SampleView, best: int | None) -> str:
-    name = step_name(t, one.step)
-    marks = {"lowest": one.step == best, "kept": one.step in view.pinned}
+def _sample(t: Translator, project: Project, run: Run, view: RunView, sample: SampleView, best: int | None) -> str:
+    name = step_name(t, sample.step)
+    marks = {"lowest": sample.step == best, "kept": sample.step in view.pinned}
     mark = "".join(f' <span class="vw-chip">{html.e(t(f"train.{key}"))}</span>' for key, on in marks.items() if on)
-    url = audio_url(project.slug, "sample", run.id, one.step, one.sentence)
-    label = f"{name}: {one.text}"
-    return f'<div data-key="{one.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'
+    url = audio_url(project.slug, "sample", run.id, sample.step, sample.sentence)
+    label = f"{name}: {sample.text}"
+    return f'<div data-key="{sample.step}"><span>{html.e(name)}{mark}</span>{html.player(url, label)}</div>'
 
 
 def voice_name(t: Translator, title: str, checkpoint: CheckpointRef | None) -> str:
