@@ -32,9 +32,9 @@ from core.engines.xtts.model import transformer as trunk
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train import precision
 from core.engines.xtts.train import session as sessions
-from core.engines.xtts.train.collate import Item, Signs, collate
-from core.engines.xtts.train.conditioning import Piece
-from core.engines.xtts.train.loader import Part
+from core.engines.xtts.train.collate import Item, SpecialTokens, collate
+from core.engines.xtts.train.conditioning import ReferenceSlice
+from core.engines.xtts.train.loader import MicroBatch
 from core.training.presets import presets
 
 GB = 2**30
@@ -93,7 +93,7 @@ def fake_session(config: XttsTrainConfig) -> sessions.XttsSession:
         mock.patch.object(coqui, "HifiDecoder", lambda **_: nn.Identity()),
         mock.patch.object(nn.Module, "to", lambda module, *_, **__: module),  # fake parameters cannot be exchanged
         mock.patch.object(precision, "processor_has_bfloat16", lambda: True),  # as cards do
-        mock.patch.object(sessions, "Feed"),
+        mock.patch.object(sessions, "BatchLoader"),
         mock.patch.object(sessions, "Latents"),
     ):
         session = sessions.XttsSession(coqui.Xtts(XttsConfig(model_args=SIZES)), config, mock.Mock(), "cpu")
@@ -123,13 +123,13 @@ def longest(clips: int) -> list[Item]:
 
 def rows_of(clips: int, tokens: int, codes: int) -> list[Item]:
     """Rows of one length."""
-    return [Item(tuple(range(tokens)), np.zeros(codes, np.int16), Piece("one", 0, 1))] * clips
+    return [Item(tuple(range(tokens)), np.zeros(codes, np.int16), ReferenceSlice("one", 0, 1))] * clips
 
 
 def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
     """One update from one batch."""
     session._mode(training=True)
-    part = Part(collate(rows, Signs.of(session.xtts.gpt)), [row.piece for row in rows])
+    part = MicroBatch(collate(rows, SpecialTokens.of(session.xtts.gpt)), [row.piece for row in rows])
     session._apply(session._backward([part])[0])
 
 
@@ -179,7 +179,7 @@ def computed(settings: dict[str, Any]) -> dict[str, float]:
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(XttsTrainConfig(**{"batch_size": 16, "precision": "bfloat16", **settings}))
         session._mode(training=True)
-        part = Part(collate(clips, Signs.of(session.xtts.gpt)), [row.piece for row in clips])
+        part = MicroBatch(collate(clips, SpecialTokens.of(session.xtts.gpt)), [row.piece for row in clips])
         # On a card dropout is one kernel.
         with mock.patch.object(trunk, "drop", functools.partial(F.dropout, inplace=False)), Kernels() as kernels:
             session._backward([part])

@@ -244,7 +244,7 @@ def train_until_killed(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(session: XttsSession) -> float:
-    session.told.forget()  # its own value, not that of the update before
+    session.metrics.drop()  # its own value, not that of the update before
     return session.step()["loss"]
 
 
@@ -263,7 +263,7 @@ def _session(options: dict[str, Any], resume_from: Path | None = None) -> XttsSe
 
 def _rows(session: XttsSession, update: int) -> list[Any]:
     first, count = update * session.config.accumulation, session.config.accumulation
-    return [row for number in range(first, first + count) for row in session.feed.rows(number)]
+    return [row for number in range(first, first + count) for row in session.loader.rows(number)]
 
 
 def flops(session: XttsSession, rows: list[Any], attention: bool = True) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from core.engines.base import Dropped, TextCheck
+from core.engines.base import Exclusion, TextCheck
 from core.project.records import Clip
 from core.text import clean
 
@@ -41,7 +41,7 @@ def column(text: str) -> str:
     return clean(text.replace("|", " "))
 
 
-def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> Dropped | None:
+def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> Exclusion | None:
     """Why this clip cannot be trained on, or None. Looks at the file's size only, so that a page may call it.
 
     Args:
@@ -68,7 +68,7 @@ def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> D
     return None if usable else _drop(clip, "dataset.bad_audio", "The audio file of the clip cannot be read.")
 
 
-def check_audio(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
+def check_audio(clip: Clip, audio: Path, limits: Limits) -> Exclusion | None:
     """Why the file itself cannot be used (unreadable, wrong rate, channels or length), or None. Opens the file."""
     try:
         facts = soundfile.info(str(audio))
@@ -86,7 +86,7 @@ def check_audio(clip: Clip, audio: Path, limits: Limits) -> Dropped | None:
     return _length_problem(clip, facts.frames / facts.samplerate, limits)
 
 
-def _length_problem(clip: Clip, seconds: float, limits: Limits) -> Dropped | None:
+def _length_problem(clip: Clip, seconds: float, limits: Limits) -> Exclusion | None:
     if seconds < limits.min_s - _SLACK_S:
         return _drop(
             clip,
@@ -106,5 +106,5 @@ def _length_problem(clip: Clip, seconds: float, limits: Limits) -> Dropped | Non
     return None
 
 
-def _drop(clip: Clip, code: str, text: str, **values: str | float) -> Dropped:
-    return Dropped(clip.id, code, text.format(**values), dict(values))
+def _drop(clip: Clip, code: str, text: str, **values: str | float) -> Exclusion:
+    return Exclusion(clip.id, code, text.format(**values), dict(values))

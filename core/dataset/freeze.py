@@ -15,7 +15,7 @@ from typing import Any
 from core.damage import Count, DamagedFile, Finite, put_aside, read_all, read_record, reading
 from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
-from core.engines.base import Dropped
+from core.engines.base import Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
 from core.project.records import Clip
@@ -145,9 +145,9 @@ def signature(clips: Sequence[Clip]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], list[Dropped]]:
+def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], list[Exclusion]]:
     hashes: dict[str, str] = {}
-    failures: list[Dropped] = []
+    failures: list[Exclusion] = []
     bounds = limits(project)
     for clip in clips:
         audio = project.clip_file(clip.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.dataset.checks import Limits, check
 from core.dataset.split import validation
-from core.engines.base import Dropped
+from core.engines.base import Exclusion
 from core.engines.registry import info
 from core.project.engine import text_check
 from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
@@ -36,7 +36,7 @@ class Report:
     """
 
     used: tuple[Clip, ...]
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Exclusion, ...]
     seconds: float
     lengths: tuple[float, ...]
     train: int
@@ -51,7 +51,7 @@ def report(project: Project, seed: int = 0) -> Report:
     """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
     bounds, text_problem = limits(project), text_check(project)
     usable: list[Clip] = []
-    exclusions: list[Dropped] = []
+    exclusions: list[Exclusion] = []
     for clip in project.store.clips(ClipFilter("approved")):
         exclusion = check(clip, _audio(project, clip), bounds, text_problem)
         if exclusion:
@@ -75,7 +75,7 @@ def limits(project: Project) -> Limits:
 
 
 def summarize(
-    usable: Sequence[Clip], exclusions: Sequence[Dropped], *, waiting: int = 0, rejected: int = 0, seed: int = 0
+    usable: Sequence[Clip], exclusions: Sequence[Exclusion], *, waiting: int = 0, rejected: int = 0, seed: int = 0
 ) -> Report:
     """The report over clips that were already checked."""
     held_out = frozenset(validation(usable, seed))

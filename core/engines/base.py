@@ -111,7 +111,7 @@ class LightEngine:
 
 
 @dataclass(frozen=True)
-class Dropped:
+class Exclusion:
     """A clip that will not be trained on: ``code`` and filled-in ``text``, with ``values`` for other languages."""
 
     clip_id: str
@@ -125,7 +125,7 @@ class DatasetReport:
     """What will be trained on, what not and why."""
 
     used: tuple[str, ...]
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Exclusion, ...]
     seconds: float
 
 
@@ -178,7 +178,7 @@ class ReferenceClip:
 
 
 Config = TypeVar("Config", bound=TrainConfig)
-Prepared = TypeVar("Prepared", bound=Features)
+FeaturesT = TypeVar("FeaturesT", bound=Features)
 Reference = TypeVar("Reference")
 """What a voice knows of a speaker, heard once."""
 
@@ -320,7 +320,7 @@ class TrainSession(ABC, Generic[Reference]):
         """A voice over the live weights; nothing is copied or reloaded."""
 
 
-class Engine(ABC, Generic[Config, Prepared, Reference]):
+class Engine(ABC, Generic[Config, FeaturesT, Reference]):
     """One kind of model; ``device`` is ``auto``, ``cuda`` or ``cpu`` throughout."""
 
     info: EngineInfo
@@ -345,7 +345,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
         """Check a frozen dataset against the real tokenizer and limits."""
 
     @abstractmethod
-    def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter, *, device: str = "auto") -> Prepared:
+    def prepare(self, dataset: Path, base: Path, cache: Path, reporter: Reporter, *, device: str = "auto") -> FeaturesT:
         """Compute training features of what `check` lets pass, once; cached under ``cache`` by content, resumable.
 
         Raises:
@@ -355,7 +355,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
 
     @abstractmethod
     def start(
-        self, config: Config, features: Prepared, base: Path, resume_from: Path | None, *, device: str = "auto"
+        self, config: Config, features: FeaturesT, base: Path, resume_from: Path | None, *, device: str = "auto"
     ) -> TrainSession[Reference]:
         """Begin, or go on from a checkpoint folder that holds a `STATE`.
 
@@ -366,7 +366,7 @@ class Engine(ABC, Generic[Config, Prepared, Reference]):
     def fits(
         self,
         config: Config,
-        features: Prepared,
+        features: FeaturesT,
         base: Path,
         *,
         device: str = "auto",

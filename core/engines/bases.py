@@ -47,20 +47,20 @@ class BaseState:
     total_bytes: int
     needs_license: bool
     license_accepted: bool
-    trained: bool
+    is_trained: bool
 
 
 class BaseModels(ABC):
     """The base models of one engine, in the workspace's folder of ``models``, and folders that are as good as them.
 
     ``catalog`` holds them by id: ``default`` is offered first, ``small`` is quick enough for a demo on a processor.
-    ``required`` are the files without which a folder is no base.
+    ``required_files`` are the files without which a folder is no base.
     """
 
     catalog: Mapping[str, Base]
     default: str
     small: str
-    required: tuple[str, ...]
+    required_files: tuple[str, ...]
 
     @abstractmethod
     def is_trained(self, base: Base, folder: Path) -> bool:
@@ -80,9 +80,9 @@ class BaseModels(ABC):
             return models / base_id
         if Path(base_id).is_absolute():
             return Path(base_id)
-        known = ", ".join(self.catalog)
+        ids = ", ".join(self.catalog)
         raise UserError(
-            "base.unknown", "There is no base model “{id}”.", "Choose one of: {known}.", id=base_id, known=known
+            "base.unknown", "There is no base model “{id}”.", "Choose one of: {known}.", id=base_id, known=ids
         )
 
     def label(self, base_id: str) -> str:
@@ -116,7 +116,7 @@ class BaseModels(ABC):
         Raises:
             UserError: ``base.missing_file``, ``base.broken``.
         """
-        for name in self.required:
+        for name in self.required_files:
             if not (folder / name).is_file():
                 raise UserError(
                     "base.missing_file",
@@ -139,19 +139,19 @@ class BaseModels(ABC):
     def state(self, models: Path, base_id: str) -> BaseState:
         """How far a base is; cheap, for a page."""
         base, folder, partial = self.catalog[base_id], self.place(models, base_id), partial_folder(models, base_id)
-        done = total = 0
+        size = total = 0
         if all((folder / name).is_file() for name in base.files):
             status = "ready"
-            done = total = sum((folder / name).stat().st_size for name in base.files)
+            size = total = sum((folder / name).stat().st_size for name in base.files)
         else:
             status = "partial" if partial.is_dir() else "missing"
-            done = sum(path.lstat().st_size for path in partial.glob("*") if path.name != _PLAN)
+            size = sum(path.lstat().st_size for path in partial.glob("*") if path.name != _PLAN)
             total = base.size_mb * 1_000_000
-            if plan := planned(partial, base):
-                total = sum(size for _, size, _ in plan[1])
-        accepted = self.license_accepted(models, base_id)
-        trained = self.is_trained(base, folder)
-        return BaseState(base, status, folder, done, total, bool(base.license_url), accepted, trained)
+            if plan := read_plan(partial, base):
+                total = sum(count for _, count, _ in plan[1])
+        license_accepted = self.license_accepted(models, base_id)
+        is_trained = self.is_trained(base, folder)
+        return BaseState(base, status, folder, size, total, bool(base.license_url), license_accepted, is_trained)
 
     def license_accepted(self, models: Path, base_id: str) -> bool:
         """Whether a person has agreed to the licence of this base, or it asks for none."""
@@ -160,8 +160,8 @@ class BaseModels(ABC):
     def accept_license(self, models: Path, base_id: str) -> None:
         """Write down that a person agreed, and when. Only a click of theirs may lead here."""
         base = self.catalog[base_id]
-        agreed = {"license": base.license, "url": base.license_url, "accepted_at": time.time()}
-        write_json(_license_file(models, base_id), agreed)
+        consent = {"license": base.license, "url": base.license_url, "accepted_at": time.time()}
+        write_json(_license_file(models, base_id), consent)
 
     def require_license(self, models: Path, base_id: str) -> None:
         """Refuse unless a person agreed.
@@ -190,7 +190,7 @@ def partial_folder(models: Path, base_id: str) -> Path:
     return models / f".partial-{base_id}"
 
 
-def planned(partial: Path, base: Base) -> tuple[str, list[tuple[str, int, str]]] | None:
+def read_plan(partial: Path, base: Base) -> tuple[str, list[tuple[str, int, str]]] | None:
     """What a broken-off download noted: the revision, and (name, bytes, hash) of its files; None if not to be read."""
     try:
         plan = read_json(partial / _PLAN, _MOST_BYTES)

@@ -11,24 +11,24 @@ import os
 _PATIENCE = datetime.timedelta(days=7)  # features may take long, and so may a pause
 _MEETING = datetime.timedelta(minutes=5)  # for the first one to find the launcher that started it
 
-_together = False
+_shares_updates = False
 
 
-class Apart(RuntimeError):
+class DesyncError(RuntimeError):
     """Processes that share a run are no longer at the same place."""
 
 
-def launched() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """This process's rank and how many a launcher has started; (0, 1) without one."""
-    given = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE")]
-    if all(one.isdigit() for one in given) and int(given[1]) > 1:
-        return int(given[0]), int(given[1])
+    values = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE")]
+    if all(value.isdigit() for value in values) and int(values[1]) > 1:
+        return int(values[0]), int(values[1])
     return 0, 1
 
 
 def world() -> int:
     """How many processes work on an update."""
-    if not _together:
+    if not _shares_updates:
         return 1
     import torch.distributed as dist
 
@@ -37,7 +37,7 @@ def world() -> int:
 
 def rank() -> int:
     """Which of them this one is; 0 leads."""
-    if not _together:
+    if not _shares_updates:
         return 0
     import torch.distributed as dist
 
@@ -54,7 +54,7 @@ def join() -> None:
     if cards:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % cards)
     # The launcher kills who waits in vain; the first one is nobody's child but the job's.
-    meeting = _PATIENCE if launched()[0] else _MEETING
+    meeting = _PATIENCE if rank_and_world_size()[0] else _MEETING
     store, number, count = next(iter(rendezvous("env://", timeout=meeting)))
     store.set_timeout(_PATIENCE)
     backend = "cpu:gloo,cuda:nccl" if cards else "gloo"
@@ -71,5 +71,5 @@ def leave() -> None:
 
 def work_together(yes: bool = True) -> None:
     """From here on updates are shared with all who joined."""
-    global _together
-    _together = yes
+    global _shares_updates
+    _shares_updates = yes

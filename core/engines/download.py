@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.engines.bases import HUB, Base, partial_folder, planned
+from core.engines.bases import HUB, Base, partial_folder, read_plan
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
 from core.system.download import PAUSE_S, Downloader, RemoteFile
@@ -33,15 +33,15 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
     before = 0
     for file in files:
 
-        def on_bytes(done: int, size: int, before: int = before, name: str = file.name) -> None:
-            reporter.progress("base_download", before + done, total, item=name)
+        def on_bytes(byte_count: int, size: int, before: int = before, name: str = file.name) -> None:
+            reporter.progress("base_download", before + byte_count, total, item=name)
 
         downloader.fetch(file, partial / file.name, on_bytes)
         before += file.size
     reporter.progress("check_files", 0, 1)
-    listed = [{"name": f.name, "size": f.size, "sha256": sha256_file(partial / f.name)} for f in files]
+    manifest = [{"name": f.name, "size": f.size, "sha256": sha256_file(partial / f.name)} for f in files]
     facts = {"repository": base.repository, "revision": revision, "license": base.license, "at": time.time()}
-    write_json(partial / "manifest.json", {**facts, "files": listed})
+    write_json(partial / "manifest.json", {**facts, "files": manifest})
     (partial / "plan.json").unlink()
     if target.exists():
         shutil.rmtree(target)
@@ -51,7 +51,7 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
 
 def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> tuple[str, list[RemoteFile]]:
     """The exact revision and its files; kept beside the files, so that a resumed download fetches the same ones."""
-    plan = planned(partial, base)
+    plan = read_plan(partial, base)
     if plan is None:
         place = f"{hub}/api/models/{base.repository}"
         revision = str(downloader.get_json(f"{place}/revision/{base.revision}")["sha"])
@@ -60,8 +60,8 @@ def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> tuple[
         if missing := [name for name in base.files if name not in entries]:
             raise downloader.refused(base.repository, f"no {missing[0]}")
         plan = revision, [(name, int(entries[name]["size"]), _digest(entries[name])) for name in base.files]
-        listed = [{"name": name, "size": size, "digest": digest} for name, size, digest in plan[1]]
-        write_json(partial / "plan.json", {"revision": revision, "files": listed})
+        plan_files = [{"name": name, "size": size, "digest": digest} for name, size, digest in plan[1]]
+        write_json(partial / "plan.json", {"revision": revision, "files": plan_files})
     place = f"{hub}/{base.repository}/resolve/{plan[0]}"
     return plan[0], [RemoteFile(f"{place}/{name}", name, size, digest) for name, size, digest in plan[1]]
 

@@ -1,8 +1,8 @@
-"""Several processes on one update: each computes its share of the parts, gradients are summed, all take the same step.
+"""Gradient all-reduce: each process computes its share of an update's parts, gradients are summed, all step alike.
 
-See `core.engines.distributed` for how they meet. What an update sees is a function of
-its number, so processes agree on it without a word; every share is weighted by the targets of the *whole* update, so
-the sum of gradients is the gradient one process alone would have found.
+See `core.engines.distributed` for how they meet. What an update sees is a function of its number, so processes agree on
+it without a word; every share is weighted by the targets of the *whole* update, so the sum of gradients is the gradient
+one process alone would have found.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from core.engines.distributed import Apart, rank, world
+from core.engines.distributed import DesyncError, rank, world
 from core.system.hardware import out_of_memory
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def agree(error: BaseException | None = None) -> None:
 
     Raises:
         RuntimeError: another one ran out of memory, as if this one had.
-        Apart: another one failed.
+        DesyncError: another one failed.
     """
     if world() == 1:
         return
@@ -35,7 +35,7 @@ def agree(error: BaseException | None = None) -> None:
     if error is None and worst == 1:
         raise RuntimeError("another process ran out of memory")
     if error is None and worst:
-        raise Apart("another process failed")
+        raise DesyncError("another process failed")
 
 
 def share(parts: Sequence[T]) -> Sequence[T]:
@@ -55,17 +55,17 @@ def flat(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
     return torch.cat([*gradients, values.flatten()])
 
 
-def summed(parameters: Iterable[nn.Parameter], together: Tensor) -> Tensor:
+def sum_gradients(parameters: Iterable[nn.Parameter], buffer: Tensor) -> Tensor:
     """Add up what `flat` gave in all processes, put the gradients in their places, and return the values."""
     if world() == 1:
-        return together
-    dist.all_reduce(together)
+        return buffer
+    dist.all_reduce(buffer)
     at = 0
     for parameter in parameters:
         assert parameter.grad is not None
-        parameter.grad.copy_(together[at : at + parameter.numel()].view_as(parameter))
+        parameter.grad.copy_(buffer[at : at + parameter.numel()].view_as(parameter))
         at += parameter.numel()
-    return together[at:]
+    return buffer[at:]
 
 
 @contextlib.contextmanager
@@ -73,11 +73,11 @@ def in_step() -> Iterator[None]:
     """Around what all do after they agreed. One that fails here alone cannot take its update back with the others.
 
     Raises:
-        Apart: this process failed.
+        DesyncError: this process failed.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if world() == 1:
             raise
-        raise Apart(f"this process came apart from the others ({type(error).__name__})") from error
+        raise DesyncError(f"this process came apart from the others ({type(error).__name__})") from error

@@ -10,9 +10,9 @@ from pydantic.config import JsonDict
 MOST_STEPS = 100_000
 
 
-def form(group: str, unit: str = "", **more: str | float | bool) -> JsonDict:
+def form(group: str, unit: str = "", **extra: str | float | bool) -> JsonDict:
     """What the form on the Train page is told of a field; ``after`` names the shared field that it stands behind."""
-    return {"group": group, "unit": unit, **more}
+    return {"group": group, "unit": unit, **extra}
 
 
 class TrainConfig(BaseModel):

@@ -45,8 +45,8 @@ _OWN = (
 
 @functools.cache
 def _engines() -> dict[str, EngineInfo]:
-    brought: list[EngineInfo] = [point.load() for point in entry_points(group=_GROUP)]
-    return {engine.name: engine for engine in (*_OWN, *brought)}
+    plugins: list[EngineInfo] = [point.load() for point in entry_points(group=_GROUP)]
+    return {engine.name: engine for engine in (*_OWN, *plugins)}
 
 
 def engines() -> list[EngineInfo]:
@@ -68,9 +68,9 @@ def info(name: str) -> EngineInfo:
     try:
         return _engines()[name]
     except KeyError:
-        known = ", ".join(_engines())
+        names = ", ".join(_engines())
         raise UserError(
-            "engine.unknown", "There is no engine “{name}”.", "Choose one of: {known}.", name=name, known=known
+            "engine.unknown", "There is no engine “{name}”.", "Choose one of: {known}.", name=name, known=names
         ) from None
 
 
@@ -85,7 +85,7 @@ def light(name: str) -> LightEngine:
     Raises:
         UserError: ``engine.unknown``.
     """
-    engine: LightEngine = _loaded(info(name).light)
+    engine: LightEngine = _load(info(name).light)
     return engine
 
 
@@ -120,7 +120,7 @@ def get_engine(name: str) -> Engine[TrainConfig, Features, object]:
             name=name,
             packages=", ".join(absent),
         )
-    engine: Engine[TrainConfig, Features, object] = _loaded(info(name).heavy)
+    engine: Engine[TrainConfig, Features, object] = _load(info(name).heavy)
     return engine
 
 
@@ -135,11 +135,11 @@ def language_code(language: str, name: str) -> str:
     Raises:
         UserError: ``engine.language``.
     """
-    known = info(name).languages
-    wanted = language.strip().lower().replace("_", "-")
-    short = wanted.split("-")[0]
-    for code in known:
-        if code == wanted or code.split("-")[0] == short:
+    codes = info(name).languages
+    tag = language.strip().lower().replace("_", "-")
+    short = tag.split("-")[0]
+    for code in codes:
+        if code == tag or code.split("-")[0] == short:
             return code
     raise UserError(
         "engine.language",
@@ -147,10 +147,10 @@ def language_code(language: str, name: str) -> str:
         "Choose one of: {known}.",
         engine=info(name).label,
         language=language,
-        known=", ".join(known),
+        known=", ".join(codes),
     )
 
 
-def _loaded(place: str) -> Any:
+def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -184,7 +184,7 @@ class _Walk:
 
     def _warn_of_noise(self) -> None:
         models = bases(self.project.info.engine)
-        if not models.state(self.project.workspace.models, models.small).trained:
+        if not models.state(self.project.workspace.models, models.small).is_trained:
             self.reporter.warning(
                 "demo.noise",
                 "The demo's small model has random weights: its voice is a plumbing check and sounds like noise.",

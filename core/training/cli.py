@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from core.dataset.freeze import latest
-from core.engines.distributed import launched
+from core.engines.distributed import rank_and_world_size
 from core.errors import UserError
 from core.jobs.job import Job, JobView
 from core.project.workspace import Project, Workspace
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     settings = Settings(**({"workspace": options.workspace} if options.workspace else {}))
     workspace = Workspace(settings.workspace_folder())
-    rank, count = launched()
+    rank, count = rank_and_world_size()
     if rank:
         return multi_process.follow()
     if count > 1:
@@ -113,7 +113,7 @@ def follow(job: Job, say: Callable[[str], object] = print) -> int:
 
     def press(*_: object) -> None:
         now = time.monotonic()
-        if presses and launched()[1] > 1 and now - presses[-1] < _ONE_PRESS_S:
+        if presses and rank_and_world_size()[1] > 1 and now - presses[-1] < _ONE_PRESS_S:
             return  # a launcher passes on what the terminal has told all its processes already
         presses.append(now)
         job.stop() if len(presses) == 1 else job.force_stop()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engines.base import ShouldStop, Snapshot, TrainSession, Voice, never
-from core.engines.distributed import Apart, join, launched, leave, work_together
+from core.engines.distributed import DesyncError, join, leave, rank_and_world_size, work_together
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine
 from core.errors import Cancelled, UserError
@@ -102,7 +102,7 @@ def process_group() -> Iterator[SingleProcess]:
         clean = error.__cause__ is None  # what stands for another error may have come amid an update
         raise
     except RuntimeError as error:
-        if isinstance(error, Apart) or any(sign in str(error).lower() for sign in _CUT_OFF):
+        if isinstance(error, DesyncError) or any(sign in str(error).lower() for sign in _CUT_OFF):
             raise _partner_lost(error) from error
         raise
     finally:
@@ -203,7 +203,7 @@ def follow() -> int:
             _barrier()
             _follow_calls(session)
     except (RuntimeError, MemoryError, OSError, UserError) as error:
-        print(f"process {launched()[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        print(f"process {rank_and_world_size()[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)  # leaving the others in order would wait for them
     leave()
     return 0

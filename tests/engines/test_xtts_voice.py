@@ -310,10 +310,10 @@ def test_without_onednn_several_are_said_just_the_same(
     voice: XttsVoice, speaker: Conditioning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = voice.speak_many(SENTENCES[:2], "en", speaker, [1, 2], max_seconds=0.4)
-    assert all(block.mix.packed for block in decode.Decoder(voice.xtts.gpt).blocks)
+    assert all(block.mix.is_packed for block in decode.Decoder(voice.xtts.gpt).blocks)
     monkeypatch.setattr(decode, "_can_pack", lambda: False)
     plain = voice.speak_many(SENTENCES[:2], "en", speaker, [1, 2], max_seconds=0.4)
-    assert not any(block.mix.packed for block in decode.Decoder(voice.xtts.gpt).blocks)
+    assert not any(block.mix.is_packed for block in decode.Decoder(voice.xtts.gpt).blocks)
     for one, other in zip(packed, plain, strict=True):
         np.testing.assert_allclose(one[0], other[0], atol=1e-4)
 

@@ -42,7 +42,7 @@ def test_nothing_in_an_update_waits_for_a_value(monkeypatch: pytest.MonkeyPatch)
         update(session, longest(2))
         session.mean.follow(1)
         with pytest.raises(DataDependentOutputException):
-            session.told.take(1, 0.1, torch.zeros(3))
+            session.metrics.push(1, 0.1, torch.zeros(3))
 
 
 def test_operations_are_counted_as_torch_counts_them() -> None:

@@ -13,12 +13,12 @@ import torch
 from core.audio.samples import read, write_wav
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.features import extract as module
-from core.engines.xtts.features.cache import Computed, FeatureCache
+from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
 from core.engines.xtts.features.encoder import Encoder, read_audio
 from core.engines.xtts.features.extract import ClipFeatures, Features, check, prepare
 from core.engines.xtts.model.load import load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.train.conditioning import References
-from core.engines.xtts.train.sampler import Order
+from core.engines.xtts.train.sampler import LengthBucketSampler
 from core.errors import Cancelled, UserError
 from core.files import read_json
 from core.jobs import events
@@ -176,10 +176,10 @@ def test_a_sound_of_two_datasets_is_computed_once(
     assert np.array_equal(again.codes(again.train[0]), first.codes(first.train[2]))
 
 
-def some(key: str, seed: int) -> Computed:
+def some(key: str, seed: int) -> SoundFeatures:
     random = np.random.default_rng(seed)
     mel = random.normal(size=(80, 40 + seed)).astype(np.float16)
-    return Computed(key, random.integers(0, 1024, 10 + seed).astype(np.int16), mel)
+    return SoundFeatures(key, random.integers(0, 1024, 10 + seed).astype(np.int16), mel)
 
 
 def test_what_a_kill_left_half_written_is_overwritten(tmp_path: Path) -> None:
@@ -229,17 +229,17 @@ def test_one_clip_alone_cannot_be_trained_on(dataset: Path, starter: Path, tmp_p
 
 def test_every_clip_is_seen_once_an_epoch_and_the_order_needs_only_a_number() -> None:
     lengths = [100 + 7 * i for i in range(103)]
-    order = Order(lengths, 4, seed=3)
+    order = LengthBucketSampler(lengths, 4, seed=3)
     for epoch in range(3):
         seen = [i for n in range(order.per_epoch) for i in order.batch(epoch * order.per_epoch + n)]
         assert sorted(seen) == list(range(103))
-    assert [Order(lengths, 4, seed=3).batch(n) for n in (57, 3)] == [order.batch(57), order.batch(3)]
-    assert order.batch(0) != Order(lengths, 4, seed=4).batch(0)
+    assert [LengthBucketSampler(lengths, 4, seed=3).batch(n) for n in (57, 3)] == [order.batch(57), order.batch(3)]
+    assert order.batch(0) != LengthBucketSampler(lengths, 4, seed=4).batch(0)
 
 
 def test_batches_hold_clips_of_similar_length_in_mixed_order() -> None:
     lengths = np.random.default_rng(0).integers(20_000, 250_000, 512).tolist()
-    order = Order(lengths, 8, seed=1)
+    order = LengthBucketSampler(lengths, 8, seed=1)
     batches = [order.batch(n) for n in range(order.per_epoch)]
     spread = [max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in batches]
     assert np.mean(spread) < 40_000
@@ -249,16 +249,18 @@ def test_batches_hold_clips_of_similar_length_in_mixed_order() -> None:
 
 def test_batches_by_length_hold_as_much_each_and_every_clip_once_an_epoch() -> None:
     lengths = np.random.default_rng(0).integers(60, 350, 512).tolist()
-    by_length, by_count = Order(lengths, 8, seed=1, by_length=True), Order(lengths, 8, seed=1)
+    by_length = LengthBucketSampler(lengths, 8, seed=1, by_length=True)
+    by_count = LengthBucketSampler(lengths, 8, seed=1)
     first = 0
     for epoch in range(3):
         count = len(by_length.epoch(epoch))
         batches = [by_length.batch(first + n) for n in range(count)]
         assert sorted(i for batch in batches for i in batch) == list(range(512))
         first += count
-    assert Order(lengths, 8, seed=1, by_length=True).batch(first - 1) == batches[-1], "a position is one number"
+    again = LengthBucketSampler(lengths, 8, seed=1, by_length=True)
+    assert again.batch(first - 1) == batches[-1], "a position is one number"
 
-    def padded(order: Order) -> list[int]:
+    def padded(order: LengthBucketSampler) -> list[int]:
         return [len(b) * max(lengths[i] for i in b) for b in map(order.batch, range(order.per_epoch))]
 
     assert max(padded(by_length)) < 0.8 * max(padded(by_count)), "the largest batch decides what fits"

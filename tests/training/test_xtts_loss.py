@@ -13,9 +13,9 @@ import torch
 from core.engines.base import ReferenceClip
 from core.engines.xtts.model.transformer import drop
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.collate import Item, Signs, collate
+from core.engines.xtts.train.collate import Item, SpecialTokens, collate
 from core.engines.xtts.train.conditioning import Latents
-from core.engines.xtts.train.loader import Feed
+from core.engines.xtts.train.loader import BatchLoader
 from core.engines.xtts.train.loss import Losses, losses
 from core.engines.xtts.train.session import XttsSession, start
 from core.errors import Cancelled
@@ -46,13 +46,13 @@ def coqui_loss(session: XttsSession, rows: list[Item]) -> Losses:
 
 def our_loss(session: XttsSession, rows: list[Item]) -> Losses:
     return losses(
-        session.xtts.gpt, collate(rows, Signs.of(session.xtts.gpt)), session.latents.of([r.piece for r in rows])
+        session.xtts.gpt, collate(rows, SpecialTokens.of(session.xtts.gpt)), session.latents.of([r.piece for r in rows])
     )
 
 
 def mixed_rows(session: XttsSession) -> list[Item]:
     """Clips that differ in length, so that padding matters, with pieces of one length, as coqui needs them."""
-    rows = next(r for r in map(session.feed.rows, range(20)) if len({len(row.codes) for row in r}) > 2)
+    rows = next(r for r in map(session.loader.rows, range(20)) if len({len(row.codes) for row in r}) > 2)
     return [replace(row, piece=row.piece._replace(frames=min(r.piece.frames for r in rows))) for row in rows]
 
 
@@ -105,7 +105,7 @@ def test_dropout_leaves_the_mean_and_the_asked_share(session: XttsSession) -> No
 
 
 def test_latents_are_coquis_own_and_do_not_depend_on_what_is_asked_beside(session: XttsSession) -> None:
-    pieces = session.feed.references.pool[:6]
+    pieces = session.loader.references.pool[:6]
     together = session.latents.of(pieces)
     alone = Latents(session.xtts.gpt, session.features, "cpu")
     assert all(
@@ -123,11 +123,11 @@ def test_a_masked_clip_learns_everything_but_the_codes_it_was_shown(features: An
     session.xtts.gpt.train(False)
     stop = session.xtts.gpt.stop_audio_token
     for number in range(4):
-        rows = session.feed.rows(number)
-        batch, place = collate(rows, session.feed.signs), 0
+        rows = session.loader.rows(number)
+        batch, place = collate(rows, session.loader.special_tokens), 0
         for which, row in enumerate(rows):
-            first, last = row.masked
-            assert row.piece.clip_id == session.feed.clips(number)[which].id
+            first, last = row.masked_codes
+            assert row.piece.clip_id == session.loader.clips(number)[which].id
             assert (first, last) == (row.piece.start // 4, (row.piece.start + row.piece.frames) // 4)
             assert 0 <= first < last <= len(row.codes) and last - first <= len(row.codes) / 2
             learnt = [*row.codes[:first], *row.codes[last:], *[stop] * 4]
@@ -136,7 +136,7 @@ def test_a_masked_clip_learns_everything_but_the_codes_it_was_shown(features: An
             place += len(learnt)
         assert place == batch.code_targets
         # Everybody's loss over all codes, less that of the codes it was shown.
-        whole = collate([replace(row, masked=(0, 0)) for row in rows], session.feed.signs)
+        whole = collate([replace(row, masked_codes=(0, 0)) for row in rows], session.loader.special_tokens)
         shown = torch.ones(whole.code_targets, dtype=torch.bool)
         shown[torch.isin(whole.mel_at, batch.mel_at)] = False
         hidden = replace(whole, mel_at=whole.mel_at[shown], mel_out=whole.mel_out[shown])
@@ -153,10 +153,10 @@ def test_one_update_is_the_same_however_it_is_cut_into_batches(features: Any, st
     session = start(CONFIG.model_copy(update={"lora_dropout": 0.0, "dropout": 0.0}), features, starter, None)
     session.xtts.gpt.train(False)
     rows = mixed_rows(session)
-    session._backward([session.feed.part(rows)])
+    session._backward([session.loader.part(rows)])
     expected = [parameter.grad.clone() for parameter in session.parameters if parameter.grad is not None]
     session.optimizer.zero_grad()
-    session._backward([session.feed.part(rows[:1]), session.feed.part(rows[1:])])
+    session._backward([session.loader.part(rows[:1]), session.loader.part(rows[1:])])
     got = [parameter.grad for parameter in session.parameters if parameter.grad is not None]
     assert expected and max(float((a - b).abs().max()) for a, b in zip(expected, got, strict=True)) < 1e-6
 
@@ -308,14 +308,14 @@ def test_an_evaluation_can_be_broken_off(session: XttsSession) -> None:
 def test_validation_is_the_same_every_time_and_never_uses_its_own_clip(session: XttsSession) -> None:
     assert session.evaluate() == session.evaluate()
     held_back = {clip.id for clip in session.features.val}
-    assert held_back.isdisjoint(piece.clip_id for piece in session.feed.references.pool)
+    assert held_back.isdisjoint(piece.clip_id for piece in session.loader.references.pool)
 
 
 def test_a_batch_that_could_not_be_prepared_is_prepared_anew(
     session: XttsSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a card the next update's batches are prepared beside the one at work."""
-    feed, asked = Feed(session.config, session.features, Signs.of(session.xtts.gpt), "cuda"), []
+    feed, asked = BatchLoader(session.config, session.features, SpecialTokens.of(session.xtts.gpt), "cuda"), []
 
     def prepared(number: int, division: int) -> list[Any]:
         asked.append(number)

@@ -16,7 +16,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train import session as sessions
 from core.engines.xtts.train.conditioning import References
 from core.engines.xtts.train.loss import losses
-from core.engines.xtts.train.metrics import Told
+from core.engines.xtts.train.metrics import DeferredMetrics
 from core.engines.xtts.train.session import XttsSession, start
 from core.errors import UserError
 from core.training.checkpoints import STATE
@@ -55,7 +55,7 @@ def test_an_old_run_is_taken_up_where_it_was(
     resumed = start(config, features, starter, tmp_path)
     assert (resumed.step_number, resumed.micro_batch, resumed.rate_factor) == (1, at_once, more.get("rate_factor", 1))
     assert all(group["fused"] for group in resumed.optimizer.param_groups)
-    assert all(torch.equal(a, b) for a, b in zip(resumed.mean.hidden(), resumed.parameters, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(resumed.mean.inactive(), resumed.parameters, strict=True))
     if not more:
         assert resumed.step() == expected
 
@@ -157,11 +157,11 @@ def test_evaluating_follows_the_halved_batch_with_the_same_references(
     session: XttsSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = session.evaluate()
-    pieces = [piece for part in session.feed.validation() for piece in part.pieces]
+    pieces = [piece for part in session.loader.validation() for piece in part.pieces]
     seen = room_for(1, monkeypatch)
     assert until_it_fits(session, session.evaluate) == pytest.approx(expected, rel=1e-4)
     assert seen[-2:] == [1, 1] and len(pieces) == 2
-    assert [piece for part in session.feed.validation(session.division) for piece in part.pieces] == pieces
+    assert [piece for part in session.loader.validation(session.division) for piece in part.pieces] == pieces
 
 
 def test_batches_by_length_are_halved_until_one_clip_is_left(
@@ -170,9 +170,9 @@ def test_batches_by_length_are_halved_until_one_clip_is_left(
     config = CONFIG.model_copy(update={"batch_by": "length", "batch_size": 1, "accumulation": 9})
     session = start(config, features, starter, None)
     # Two short clips fill what one of average length does.
-    session.feed.order.budget = 2.0 * max(session.feed.order.lengths)
-    session.feed.order.epoch.cache_clear()
-    sizes = [len(part.pieces) for part in session.feed.update(0)]
+    session.loader.sampler.budget = 2.0 * max(session.loader.sampler.lengths)
+    session.loader.sampler.epoch.cache_clear()
+    sizes = [len(part.pieces) for part in session.loader.update(0)]
     assert max(sizes) >= 2 and session.micro_batch >= max(sizes)
     seen = room_for(1, monkeypatch)
     until_it_fits(session, session.step)
@@ -180,7 +180,7 @@ def test_batches_by_length_are_halved_until_one_clip_is_left(
 
 
 def test_batches_prepared_ahead_are_waited_for_before_others_are_made(session: XttsSession) -> None:
-    feed, at_work = session.feed, []
+    feed, at_work = session.loader, []
     begun, go_on, together = threading.Event(), threading.Event(), []
     real = feed._update
 
@@ -215,31 +215,31 @@ def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypa
             waited.append(1)
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    told = Told(scaled=False)
+    metrics = DeferredMetrics(uses_scaler=False)
 
-    def take(step: int) -> float:
+    def push(step: int) -> float:
         pinned = SimpleNamespace(copy_=lambda *_, **__: None, tolist=lambda: [float(step), 0.0, 1.0])
         monkeypatch.setattr(torch, "empty", lambda shape, pin_memory: pinned)
         on_card: Any = SimpleNamespace(is_cuda=True, shape=(3,))
-        return told.take(step, 0.1, on_card)["loss"]
+        return metrics.push(step, 0.1, on_card)["loss"]
 
-    assert [take(step) for step in (1, 2, 3)] == [1.0, 1.0, 2.0] and told.step == 2 and len(waited) == 3
-    last = told.last()
-    assert last is not None and last["loss"] == 3.0 and told.step == 3 and told.last() is None
-    assert take(4) == 3.0
-    told.forget()
-    assert told.last() is None
+    assert [push(step) for step in (1, 2, 3)] == [1.0, 1.0, 2.0] and metrics.step == 2 and len(waited) == 3
+    last = metrics.wait()
+    assert last is not None and last["loss"] == 3.0 and metrics.step == 3 and metrics.wait() is None
+    assert push(4) == 3.0
+    metrics.drop()
+    assert metrics.wait() is None
 
 
 def test_overflows_in_half_precision_are_by_design_until_they_never_end() -> None:
-    told, overflow, good = Told(scaled=True), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
-    some = [told.take(step, 0.1, torch.tensor(overflow)) for step in range(20)]
+    metrics, overflow, good = DeferredMetrics(uses_scaler=True), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
+    some = [metrics.push(step, 0.1, torch.tensor(overflow)) for step in range(20)]
     assert not any("skipped" in one for one in some)
-    assert told.take(20, 0.1, torch.tensor(overflow))["skipped"] == 1.0
-    assert "skipped" not in told.take(21, 0.1, torch.tensor(good))
-    assert "skipped" not in told.take(22, 0.1, torch.tensor(overflow))
-    assert "skipped" in told.take(23, 0.1, torch.tensor([math.nan, 1.0, 0.5]))
-    assert "skipped" in Told(scaled=False).take(1, 0.1, torch.tensor(overflow))
+    assert metrics.push(20, 0.1, torch.tensor(overflow))["skipped"] == 1.0
+    assert "skipped" not in metrics.push(21, 0.1, torch.tensor(good))
+    assert "skipped" not in metrics.push(22, 0.1, torch.tensor(overflow))
+    assert "skipped" in metrics.push(23, 0.1, torch.tensor([math.nan, 1.0, 0.5]))
+    assert "skipped" in DeferredMetrics(uses_scaler=False).push(1, 0.1, torch.tensor(overflow))
 
 
 def test_a_run_moves_to_a_card_without_bfloat16_and_back(

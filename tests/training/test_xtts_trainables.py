@@ -116,7 +116,7 @@ def test_where_no_room_is_left_the_mean_and_the_weights_are_not_mixed(
         patched.setattr(torch.Tensor, "clone", lambda tensor: next(rooms)(tensor))
         with pytest.raises(RuntimeError):
             session.mean.show(True)
-    assert not session.mean.shown
+    assert not session.mean.holds_mean
     assert all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(mean, session.mean.values, strict=True))
     session.mean.show(True)

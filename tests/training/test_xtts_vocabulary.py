@@ -136,8 +136,8 @@ def test_a_language_that_coqui_does_not_know_is_trained_and_spoken(
 def surprise(session: XttsSession, token: int) -> float:
     """The cross entropy of a token wherever it is right, over some clips."""
     session._mode(training=False)
-    rows = session.feed.rows(0)
-    batch = collate(rows, session.feed.signs)
+    rows = session.loader.rows(0)
+    batch = collate(rows, session.loader.special_tokens)
     there = batch.text_out == token
     only = replace(batch, text_at=batch.text_at[there], text_out=batch.text_out[there])
     assert there.sum() == len(rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.dataset.freeze import DatasetInfo, datasets, freeze, is_current
 from core.dataset.report import Light, Report, report
-from core.engines.base import Dropped
+from core.engines.base import Exclusion
 from core.project.workspace import Project
 from ui import html, plots
 from ui.i18n import Translator
@@ -87,7 +87,7 @@ def light_line(t: Translator, light: Light) -> str:
     return t(f"dataset.light_{light.key}_{light.level}", **values)
 
 
-def _exclusions(t: Translator, exclusions: tuple[Dropped, ...]) -> str:
+def _exclusions(t: Translator, exclusions: tuple[Exclusion, ...]) -> str:
     if not exclusions:
         return ""
     counts = Counter(clip.code for clip in exclusions)

@@ -35,7 +35,7 @@ class XttsBases(BaseModels):
     """See `BaseModels`."""
 
     default, small = XTTS_V2, STARTER
-    required = tuple(name for name in FILES if name != "speakers_xtts.pth")
+    required_files = tuple(name for name in FILES if name != "speakers_xtts.pth")
     catalog = {
         XTTS_V2: Base(
             id=XTTS_V2,
@@ -54,8 +54,8 @@ class XttsBases(BaseModels):
 
     def place(self, models: Path, base_id: str) -> Path:
         """As of `BaseModels`; a starter may also ship with the app."""
-        if base_id == STARTER and (shipped := REPOSITORY / "presets" / "starter" / "model.pth").is_file():
-            return shipped.parent
+        if base_id == STARTER and (bundle := REPOSITORY / "presets" / "starter" / "model.pth").is_file():
+            return bundle.parent
         return super().place(models, base_id)
 
     def check(self, folder: Path) -> None:
@@ -84,8 +84,8 @@ class XttsBases(BaseModels):
         if not isinstance(config, XttsTrainConfig) or config.train_what == "lora":
             return 0
         try:
-            whole = (folder / "model.pth").stat().st_size
+            total = (folder / "model.pth").stat().st_size
             of = int(read_json(folder / "config.json")["model_args"]["gpt_layers"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0
-        return whole if config.train_what == "full" else int(whole * min(1.0, (config.last_layers + 1) / max(1, of)))
+        return total if config.train_what == "full" else int(total * min(1.0, (config.last_layers + 1) / max(1, of)))

@@ -21,8 +21,8 @@ from core.engines.base import (
     ADAPTER,
     STATE,
     DatasetReport,
-    Dropped,
     Engine,
+    Exclusion,
     OnClip,
     ReferenceClip,
     ShouldStop,
@@ -183,7 +183,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
         for number, (clip_id, text) in enumerate(rows):
             on_clip(number, len(rows), clip_id)
             if problem := judge(text):
-                dropped.append(Dropped(clip_id, f"dataset.{problem.kind}", f"{clip_id}: {problem.values}"))
+                dropped.append(Exclusion(clip_id, f"dataset.{problem.kind}", f"{clip_id}: {problem.values}"))
             else:
                 used.append(clip_id)
                 seconds += soundfile.info(dataset / "wavs" / f"{clip_id}.wav").duration

@@ -17,7 +17,7 @@ class ToyBases(BaseModels):
     """One base: a tuning fork."""
 
     default = small = "tuning-fork"
-    required = (TONE,)
+    required_files = (TONE,)
     catalog = {"tuning-fork": Base("tuning-fork", "Tuning fork", (TONE,), "", "", 1, "Public domain", "")}
 
     def is_trained(self, base: Base, folder: Path) -> bool:

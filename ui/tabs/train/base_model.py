@@ -20,7 +20,7 @@ def base_panel(t: Translator, project: Project, base_id: str) -> str:
         return ""
     state = models.state(project.workspace.models, base_id)
     parts = []
-    if state.base.is_made and not state.trained:
+    if state.base.is_made and not state.is_trained:
         parts.append(html.notice(t("base.starter"), "warn"))
     elif state.status == "ready":
         parts.append(html.light("good", t("base.ready", label=state.base.label)))

@@ -219,7 +219,7 @@ def _lead(t: Translator, project: Project | None) -> str:
 
 
 def _files(project: Project) -> str:
-    return ", ".join(bases(project.info.engine).required)
+    return ", ".join(bases(project.info.engine).required_files)
 
 
 def _setup(t: Translator, project: Project, selection: Selection) -> str:

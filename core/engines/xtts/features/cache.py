@@ -1,4 +1,4 @@
-"""Features on disk: two large files that are mapped into memory, and an index that is only ever appended to."""
+"""Feature cache on disk: two large files that are mapped into memory, and an index that is only ever appended to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     frames: int
 
 
-class Computed(NamedTuple):
+class SoundFeatures(NamedTuple):
     """A clip's features: its sound's name by content, ``codes`` (n,) int16, ``mel`` (80, frames) float16."""
 
     key: str
@@ -58,9 +58,9 @@ class FeatureCache:
         with open(path, "rb") as file:
             file.seek(self._read)
             text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for line in whole.splitlines():
+        lines = text[: text.rfind(b"\n") + 1]
+        self._read += len(lines)
+        for line in lines.splitlines():
             key, *place = json.loads(line)
             self.places[key] = Place(*place)
         self._maps.clear()
@@ -75,19 +75,19 @@ class FeatureCache:
             self.refresh()
             yield
 
-    def append(self, batch: Sequence[Computed]) -> None:
+    def append(self, batch: Sequence[SoundFeatures]) -> None:
         """Add sounds; only inside `writing`."""
         code, frame = self._ends()
         lines = []
         with open(self._file(_CODES), "r+b") as codes, open(self._file(_MELS), "r+b") as mels:
             codes.seek(code * 2)
             mels.seek(frame * BANDS * 2)
-            for one in batch:
-                codes.write(one.codes.astype(np.int16).tobytes())
+            for sound in batch:
+                codes.write(sound.codes.astype(np.int16).tobytes())
                 # Frame by frame, so that a piece of a clip is one stretch of the file.
-                mels.write(one.mel.T.astype(np.float16).tobytes())
-                lines.append([one.key, code, len(one.codes), frame, one.mel.shape[1]])
-                code, frame = code + len(one.codes), frame + one.mel.shape[1]
+                mels.write(sound.mel.T.astype(np.float16).tobytes())
+                lines.append([sound.key, code, len(sound.codes), frame, sound.mel.shape[1]])
+                code, frame = code + len(sound.codes), frame + sound.mel.shape[1]
             for file in (codes, mels):
                 file.flush()
                 os.fsync(file.fileno())
@@ -98,18 +98,18 @@ class FeatureCache:
     def codes(self, key: str) -> npt.NDArray[np.int16]:
         """Audio codes of a sound, shape (codes,)."""
         place = self.places[key]
-        stored = self._mapped(_CODES, np.dtype(np.int16))
-        return np.asarray(stored[place.first_code : place.first_code + place.codes], dtype=np.int16)
+        array = self._map(_CODES, np.dtype(np.int16))
+        return np.asarray(array[place.first_code : place.first_code + place.codes], dtype=np.int16)
 
     def mel(self, key: str) -> npt.NDArray[np.float16]:
         """The conditioning mel of a sound, shape (80, frames); a view of the file."""
         place = self.places[key]
-        stored = self._mapped(_MELS, np.dtype(np.float16))
-        rows = stored[place.first_frame * BANDS : (place.first_frame + place.frames) * BANDS]
+        array = self._map(_MELS, np.dtype(np.float16))
+        rows = array[place.first_frame * BANDS : (place.first_frame + place.frames) * BANDS]
         mel: npt.NDArray[np.float16] = np.asarray(rows, dtype=np.float16).reshape(place.frames, BANDS).T
         return mel
 
-    def _mapped(self, name: str, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+    def _map(self, name: str, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
         if name not in self._maps:
             codes, frames = self._ends()
             # Not the whole file: what lies behind may be half an item that a kill left.

@@ -19,7 +19,7 @@ FRAME = 256  # samples a mel frame
 STRIDE = 1024  # samples a code
 
 
-class Encoded(NamedTuple):
+class Encoding(NamedTuple):
     """A clip's codes (ceil(samples / 1024),) and its conditioning mel (80, frames)."""
 
     codes: npt.NDArray[np.int16]
@@ -34,17 +34,17 @@ class Encoder:
         self.stats = stats.to(device)[None, :, None]
         self.code_mel, self.style_mel = (_mel(n_fft).to(device) for n_fft in (1024, 2048))
 
-    def encode(self, waves: Sequence[Tensor]) -> list[Encoded]:
+    def encode(self, waves: Sequence[Tensor]) -> list[Encoding]:
         """Codes and mels of clips (1, samples) at 22,050 Hz, of like length if it is to be fast."""
         with torch.inference_mode():
-            ours = [wave.to(self.device) for wave in waves]
-            mels = [self.mel(wave, self.code_mel)[0] for wave in ours]
+            inputs = [wave.to(self.device) for wave in waves]
+            mels = [self.mel(wave, self.code_mel)[0] for wave in inputs]
             counts = [-(-wave.shape[1] // STRIDE) for wave in waves]
             codes = self.codes(mels)
-            style = [self.mel(wave, self.style_mel)[0].to(torch.float16) for wave in ours]
+            style_mels = [self.mel(wave, self.style_mel)[0].to(torch.float16) for wave in inputs]
             return [
-                Encoded(row[:count].to("cpu", torch.int16).numpy(), one.cpu().numpy())
-                for row, count, one in zip(codes, counts, style, strict=True)
+                Encoding(row[:count].to("cpu", torch.int16).numpy(), style_mel.cpu().numpy())
+                for row, count, style_mel in zip(codes, counts, style_mels, strict=True)
             ]
 
     def mel(self, wave: Tensor, transform: nn.Module) -> Tensor:
@@ -61,32 +61,32 @@ class Encoder:
         """
         counts = [mel.shape[1] for mel in mels]
         lengths = torch.tensor(counts, device=self.device) if len(set(counts)) > 1 else None
-        padded = nn.utils.rnn.pad_sequence([mel.T for mel in mels], batch_first=True).transpose(1, 2).contiguous()
-        hidden = self._encoded(padded, lengths)
-        flat = hidden.transpose(1, 2).reshape(-1, hidden.shape[1])
+        batch = nn.utils.rnn.pad_sequence([mel.T for mel in mels], batch_first=True).transpose(1, 2).contiguous()
+        states = self._run_encoder(batch, lengths)
+        flat = states.transpose(1, 2).reshape(-1, states.shape[1])
         embed = self.dvae.codebook.embed
         distance = flat.pow(2).sum(1, keepdim=True) - 2 * flat @ embed + embed.pow(2).sum(0, keepdim=True)
         codes: Tensor = distance.argmin(dim=1)
         return codes.view(len(mels), -1)
 
-    def _encoded(self, hidden: Tensor, lengths: Tensor | None) -> Tensor:
+    def _run_encoder(self, states: Tensor, lengths: Tensor | None) -> Tensor:
         for layer in self.dvae.encoder:
             if isinstance(layer, ResBlock):
-                hidden = hidden + _masked_all(layer.net, hidden, lengths)
+                states = states + _masked_all(layer.net, states, lengths)
             elif isinstance(layer, nn.Sequential):  # halves the length
                 lengths = None if lengths is None else (lengths - 1) // 2 + 1
-                hidden = _masked_all(layer, hidden, lengths)
+                states = _masked_all(layer, states, lengths)
             else:
-                hidden = layer(hidden)
-        return hidden
+                states = layer(states)
+        return states
 
 
-def _masked_all(layers: nn.Sequential, hidden: Tensor, lengths: Tensor | None) -> Tensor:
+def _masked_all(layers: nn.Sequential, states: Tensor, lengths: Tensor | None) -> Tensor:
     for layer in layers:
-        hidden = layer(hidden)
+        states = layer(states)
         if lengths is not None and isinstance(layer, nn.Conv1d):
-            hidden = hidden * (torch.arange(hidden.shape[2], device=hidden.device) < lengths[:, None])[:, None]
-    return hidden
+            states = states * (torch.arange(states.shape[2], device=states.device) < lengths[:, None])[:, None]
+    return states
 
 
 def read_audio(path: Path) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a clip is to XTTS: text tokens, audio codes and a conditioning mel; checked first, then computed once."""
+"""Feature extraction: a clip's text tokens, audio codes and conditioning mel; checked first, then computed once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import numpy.typing as npt
 import soundfile
 from torch import Tensor
 
-from core.engines.base import DatasetReport, Dropped, OnClip, tell_nobody
-from core.engines.xtts.features.cache import Computed, FeatureCache
-from core.engines.xtts.features.encoder import RATE, Encoded, Encoder, read_audio
+from core.engines.base import DatasetReport, Exclusion, OnClip, tell_nobody
+from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
+from core.engines.xtts.features.encoder import RATE, Encoder, Encoding, read_audio
 from core.engines.xtts.model.load import device_for, load_dvae, load_mel_stats
 from core.engines.xtts.model.tokenizer import Tokenizer, code_of, text_problem
 from core.engines.xtts.model.tokenizer import tokens as text_tokens
@@ -109,9 +109,9 @@ def language_of(dataset: Path, tokenizer: Tokenizer) -> str:
 
 def check(dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
     """What of a frozen dataset can be trained on, judged by the base's own tokenizer, and why the rest cannot."""
-    parts, dropped = _inspect_all(dataset, base, on_clip)
-    used = [*parts["train"], *parts["val"]]
-    return DatasetReport(tuple(clip.id for clip in used), tuple(dropped), sum(clip.seconds for clip in used))
+    parts, exclusions = _inspect_all(dataset, base, on_clip)
+    usable = [*parts["train"], *parts["val"]]
+    return DatasetReport(tuple(clip.id for clip in usable), tuple(exclusions), sum(clip.seconds for clip in usable))
 
 
 def load_tokenizer(base: Path) -> Tokenizer:
@@ -129,10 +129,10 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, *, devic
         Cancelled: Stop was pressed.
     """
     language = language_of(dataset, load_tokenizer(base))
-    stored = FeatureCache(cache / f"sounds-{encoder_key(base)}")
+    sounds = FeatureCache(cache / f"sounds-{encoder_key(base)}")
     index = cache / f"{cache_key(dataset, base)}.json"
     if not index.exists():
-        parts, _ = _inspect_all(dataset, base, lambda seen, total, clip_id: reporter.check_stop())
+        parts, _ = _inspect_all(dataset, base, lambda number, total, clip_id: reporter.check_stop())
         if len(parts["train"]) < 2:
             raise UserError(
                 "train.too_few_clips",
@@ -141,11 +141,11 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, *, devic
                 count=len(parts["train"]),
             )
         write_json(index, {part: [clip.__dict__ for clip in clips] for part, clips in parts.items()})
-    told = read_json(index)
-    train, val = _clips(told["train"]), _clips(told["val"])
+    clip_lists = read_json(index)
+    train, val = _clips(clip_lists["train"]), _clips(clip_lists["val"])
     keys = _keys(dataset, [*train, *val], reporter)
-    _compute([*train, *val], keys, dataset, base, stored, reporter, device_for(device))
-    return Features(stored, language, train, val, keys)
+    _compute([*train, *val], keys, dataset, base, sounds, reporter, device_for(device))
+    return Features(sounds, language, train, val, keys)
 
 
 def cache_key(dataset: Path, base: Path) -> str:
@@ -162,24 +162,24 @@ def encoder_key(base: Path) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Dropped]]:
+def _inspect_all(dataset: Path, base: Path, on_clip: OnClip) -> tuple[dict[str, list[ClipFeatures]], list[Exclusion]]:
     """The clips of each part that can be trained on, and why the others cannot."""
     tokenizer = load_tokenizer(base)
     language = language_of(dataset, tokenizer)
     parts: dict[str, list[ClipFeatures]] = {"train": [], "val": []}
-    dropped: list[Dropped] = []
-    found = [(part, row) for part in parts for row in rows(dataset, part)]
-    for number, (part, row) in enumerate(found):
-        on_clip(number, len(found), row.id)
+    exclusions: list[Exclusion] = []
+    part_rows = [(part, row) for part in parts for row in rows(dataset, part)]
+    for number, (part, row) in enumerate(part_rows):
+        on_clip(number, len(part_rows), row.id)
         problem, tokens, samples = _inspect(row, tokenizer, language)
         if problem is None:
             parts[part].append(ClipFeatures(row.id, row.text, tuple(tokens), samples))
         else:
-            dropped.append(problem)
-    return parts, dropped
+            exclusions.append(problem)
+    return parts, exclusions
 
 
-def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Dropped | None, list[int], int]:
+def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Exclusion | None, list[int], int]:
     """Why a clip cannot be trained on (or None), its tokens, and its length in samples at 22,050 Hz."""
     try:
         info = soundfile.info(row.path)
@@ -214,25 +214,25 @@ def _compute(
     keys: dict[str, str],
     dataset: Path,
     base: Path,
-    stored: FeatureCache,
+    cache: FeatureCache,
     reporter: Reporter,
     device: str,
 ) -> None:
-    if all(key in stored.places for key in keys.values()):
+    if all(key in cache.places for key in keys.values()):
         return
     encoder = Encoder(load_dvae(base, device), load_mel_stats(base), device)
-    with stored.writing():
-        missing = {keys[clip.id]: clip for clip in clips if keys[clip.id] not in stored.places}
-        done, left = len(clips) - len(missing), sum(clip.samples for clip in missing.values())
-        began, whole = time.monotonic(), left
+    with cache.writing():
+        missing = {keys[clip.id]: clip for clip in clips if keys[clip.id] not in cache.places}
+        done_count, remaining = len(clips) - len(missing), sum(clip.samples for clip in missing.values())
+        began, total = time.monotonic(), remaining
         batches = _batches(sorted(missing.values(), key=lambda clip: clip.samples), device)
         for batch, waves in _read_ahead(batches, dataset / "wavs"):
             reporter.check_stop()
-            found = _encoded(encoder, waves)
-            stored.append([Computed(keys[c.id], one.codes, one.mel) for c, one in zip(batch, found, strict=True)])
-            done, left = done + len(batch), left - sum(clip.samples for clip in batch)
-            eta_s = (time.monotonic() - began) * left / max(1, whole - left)
-            reporter.progress("features", done, len(clips), batch[-1].id, eta_s=eta_s)
+            encodings = zip(batch, _encode(encoder, waves), strict=True)
+            cache.append([SoundFeatures(keys[clip.id], *encoding) for clip, encoding in encodings])
+            done_count, remaining = done_count + len(batch), remaining - sum(clip.samples for clip in batch)
+            eta_s = (time.monotonic() - began) * remaining / max(1, total - remaining)
+            reporter.progress("features", done_count, len(clips), batch[-1].id, eta_s=eta_s)
 
 
 def _read_ahead(
@@ -246,10 +246,10 @@ def _read_ahead(
             if batch is not None:
                 coming = batch, [readers.submit(read_audio, inside(folder, f"{clip.id}.wav")) for clip in batch]
             if now is not None:
-                yield now[0], [one.result() for one in now[1]]
+                yield now[0], [future.result() for future in now[1]]
 
 
-def _encoded(encoder: Encoder, waves: list[Tensor]) -> list[Encoded]:
+def _encode(encoder: Encoder, waves: list[Tensor]) -> list[Encoding]:
     """Codes and mels; in halves where memory runs out."""
     try:
         return encoder.encode(waves)
@@ -258,15 +258,15 @@ def _encoded(encoder: Encoder, waves: list[Tensor]) -> list[Encoded]:
             raise
     cuda_errors.free_memory()  # out of the handler, whose error holds what fills the memory
     half = len(waves) // 2
-    return _encoded(encoder, waves[:half]) + _encoded(encoder, waves[half:])
+    return _encode(encoder, waves[:half]) + _encode(encoder, waves[half:])
 
 
 def _batches(ascending: list[ClipFeatures], device: str) -> Iterator[list[ClipFeatures]]:
     """Clips of like length, about as many seconds at a time as are computed best together."""
-    most = BATCH_S["cuda" if device.startswith("cuda") else "cpu"] * RATE
+    limit = BATCH_S["cuda" if device.startswith("cuda") else "cpu"] * RATE
     batch: list[ClipFeatures] = []
     for clip in ascending:
-        if batch and (len(batch) + 1) * clip.samples > most:
+        if batch and (len(batch) + 1) * clip.samples > limit:
             yield batch
             batch = []
         batch.append(clip)
@@ -274,10 +274,10 @@ def _batches(ascending: list[ClipFeatures], device: str) -> Iterator[list[ClipFe
         yield batch
 
 
-def _clips(stored: list[dict[str, Any]]) -> list[ClipFeatures]:
-    return [ClipFeatures(one["id"], one["text"], tuple(one["tokens"]), one["samples"]) for one in stored]
+def _clips(entries: list[dict[str, Any]]) -> list[ClipFeatures]:
+    return [ClipFeatures(entry["id"], entry["text"], tuple(entry["tokens"]), entry["samples"]) for entry in entries]
 
 
-def _drop(row: Row, code: str, template: str, **values: Any) -> Dropped:
+def _drop(row: Row, code: str, template: str, **values: Any) -> Exclusion:
     values = {"clip": row.id, **values}
-    return Dropped(row.id, code, template.format(**values), values)
+    return Exclusion(row.id, code, template.format(**values), values)

@@ -31,7 +31,7 @@ from core.files import sha256_file, write_json
 TOLERANCE = 1e-4  # between our samples and coqui's; float32 and merged weights leave about 1e-6
 SEEDS = 3  # tried before two voices are called different: a coin may land on its edge
 _REFERENCE_HZ = 22_050
-_COPIED = ("config.json", "vocab.json")
+_BASE_FILES = ("config.json", "vocab.json")
 
 _README = """{name}
 {line}
@@ -116,8 +116,8 @@ def export(
         _save(speakers, temporary / "speakers_xtts.pth")
         _write_reference(references, temporary / "reference.wav")
         on_stage("verify")
-        spoken, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
-        write_wav(temporary / "sample.wav", spoken, voice.sample_rate)
+        samples, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
+        write_wav(temporary / "sample.wav", samples, voice.sample_rate)
         manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
         _check_stop(should_stop)
         os.rename(temporary, folder)
@@ -139,11 +139,11 @@ def load_plain(folder: Path) -> Xtts:
 def _write_weights(base: Path, xtts: Xtts, folder: Path) -> None:
     # Taken from the file, not from the model: what no adapter touched stays as it was, bit for bit.
     state = base_state(base)
-    merged = merged_weights(xtts)
-    if merged.keys() - state.keys():
-        raise KeyError(f"not in the base: {sorted(merged.keys() - state.keys())[:3]}")
-    _save({"model": {**state, **merged}}, folder / "model.pth")
-    for name in (*_COPIED, *(["starter.json"] if is_starter(base) else [])):
+    weights = merged_weights(xtts)
+    if weights.keys() - state.keys():
+        raise KeyError(f"not in the base: {sorted(weights.keys() - state.keys())[:3]}")
+    _save({"model": {**state, **weights}}, folder / "model.pth")
+    for name in (*_BASE_FILES, *(["starter.json"] if is_starter(base) else [])):
         shutil.copyfile(base / name, folder / name)
 
 
@@ -175,19 +175,19 @@ def _verify(
     plain.to(voice.xtts.device)
     speaker = plain.speaker_manager.speakers[name]
     worst = 0.0
-    for tried in range(seed, seed + SEEDS):
-        ours = voice.speak(text, language, Conditioning(**speaker), tried, should_stop=should_stop)[0]
+    for attempt_seed in range(seed, seed + SEEDS):
+        samples = voice.speak(text, language, Conditioning(**speaker), attempt_seed, should_stop=should_stop)[0]
         with torch.random.fork_rng():
-            torch.manual_seed(tried)
-            theirs: Samples = np.atleast_1d(
+            torch.manual_seed(attempt_seed)
+            coqui_samples: Samples = np.atleast_1d(
                 plain.inference(
                     text, language, speaker["gpt_cond_latent"], speaker["speaker_embedding"], **voice.settings()
                 )["wav"]
             )
         _check_stop(should_stop)
-        worst = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
+        worst = float(np.abs(samples - coqui_samples).max()) if samples.shape == coqui_samples.shape else float("inf")
         if worst <= TOLERANCE:
-            return theirs, tried
+            return coqui_samples, attempt_seed
     raise UserError(
         "export.differs",
         "The exported voice does not sound like the checkpoint (difference {difference}); nothing was kept.",
@@ -236,13 +236,13 @@ def _save(value: object, path: Path) -> None:
 
 
 def _check_room(base: Path, parent: Path) -> None:
-    needed = 2 * (base / "model.pth").stat().st_size + 100_000_000
+    size = 2 * (base / "model.pth").stat().st_size + 100_000_000
     free = shutil.disk_usage(parent).free
-    if free < needed:
+    if free < size:
         raise DiskFull(
             "export.no_room",
             "The export needs {needed_mb} MB, but only {free_mb} MB are free.",
             "Free some space, then export again.",
-            needed_mb=needed // 1_000_000,
+            needed_mb=size // 1_000_000,
             free_mb=free // 1_000_000,
         )

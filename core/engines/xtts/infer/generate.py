@@ -1,4 +1,4 @@
-"""Several sentences to latents in one go: a batch of texts, each with its own chance and its own end."""
+"""Batched autoregressive decoding with a key-value cache: texts to latents, each with its own random stream and end."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from core.errors import Cancelled
 # What coqui fills the place of the prefix with in the numbers it hands to the repetition penalty.
 _PREFIX_NUMBER = 1
 _ROOM = 128  # positions the cache grows by
-_MOST = 16  # sentences at once
+_MAX_ROWS = 16  # sentences at once
 _PACKED_FOR = 64  # rows for which weights are laid out; fewer run as fast as with a layout of their own
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a code is chosen; ``most`` codes at most, the stop code counted."""
+    """How a code is chosen; ``max_codes`` at most, the stop code counted."""
 
-    most: int
+    max_codes: int
     temperature: float = 0.75
     repetition_penalty: float = 10.0
     top_k: int = 50
@@ -42,17 +42,17 @@ class Sampling:
 
     def processors(self) -> LogitsProcessorList:
         """As ``generate`` of transformers orders them."""
-        found = LogitsProcessorList()
+        processors = LogitsProcessorList()
         if self.repetition_penalty != 1.0:
-            found.append(RepetitionPenaltyLogitsProcessor(penalty=self.repetition_penalty))
+            processors.append(RepetitionPenaltyLogitsProcessor(penalty=self.repetition_penalty))
         if self.do_sample:
             if self.temperature != 1.0:
-                found.append(TemperatureLogitsWarper(self.temperature))
+                processors.append(TemperatureLogitsWarper(self.temperature))
             if self.top_k:
-                found.append(TopKLogitsWarper(top_k=self.top_k))
+                processors.append(TopKLogitsWarper(top_k=self.top_k))
             if self.top_p < 1.0:
-                found.append(TopPLogitsWarper(top_p=self.top_p))
-        return found
+                processors.append(TopPLogitsWarper(top_p=self.top_p))
+        return processors
 
 
 class NoChances(RuntimeError):
@@ -92,11 +92,11 @@ class Decoder:
             Cancelled: ``should_stop`` said so.
             NoChances: the model gives no valid probabilities.
         """
-        found: list[Tensor] = []
-        for start in range(0, len(texts), _MOST):
-            some = slice(start, start + _MOST)
-            found += self._batch(conditioning, texts[some], generators[some], sampling, should_stop)
-        return found
+        latents: list[Tensor] = []
+        for start in range(0, len(texts), _MAX_ROWS):
+            chunk = slice(start, start + _MAX_ROWS)
+            latents += self._batch(conditioning, texts[chunk], generators[chunk], sampling, should_stop)
+        return latents
 
     def _batch(
         self,
@@ -106,42 +106,42 @@ class Decoder:
         sampling: Sampling,
         should_stop: Callable[[], bool],
     ) -> list[Tensor]:
-        embedded, seen = self._begin(texts)
-        rows, device = list(range(len(texts))), embedded.device
+        embeddings, valid = self._begin(texts)
+        rows, device = list(range(len(texts))), embeddings.device
         states: list[list[Tensor]] = [[] for _ in texts]
         numbers = torch.tensor([[_PREFIX_NUMBER, self.gpt.start_audio_token]] * len(texts), device=device)
         processors = sampling.processors()
         cache = [_Cache() for _ in self.blocks]
         # What is known of the speaker comes first in every row: computed once, not for each.
         self._forward(conditioning, torch.ones_like(conditioning[..., 0], dtype=torch.bool), cache)
-        everyone = torch.zeros(len(texts), dtype=torch.long, device=device)
-        for one in cache:
-            one.keep(everyone)
-        seen = F.pad(seen, (conditioning.shape[1], 0), value=True)
-        for step in range(sampling.most):
+        all_rows = torch.zeros(len(texts), dtype=torch.long, device=device)
+        for block_cache in cache:
+            block_cache.keep(all_rows)
+        valid = F.pad(valid, (conditioning.shape[1], 0), value=True)
+        for step in range(sampling.max_codes):
             if should_stop():
                 raise Cancelled
-            last = self._forward(embedded, seen, cache)[:, -1]
+            last = self._forward(embeddings, valid, cache)[:, -1]
             for row, state in zip(rows, last, strict=True):
                 states[row].append(state)
             scores = processors(numbers, self.head(last[:, None])[:, 0].float())
             codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
             # Looked at together: each look is a wait for the card.
-            whole, *going = torch.cat([are_chances(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
-            if not whole:
+            is_finite, *going = torch.cat([are_chances(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
+            if not is_finite:
                 raise NoChances
             if not any(going):
                 break
-            kept = [n for n, goes in enumerate(going) if goes]
-            if len(kept) < len(rows):
-                index = torch.tensor(kept, device=device)
-                rows, codes, seen, numbers = [rows[n] for n in kept], codes[index], seen[index], numbers[index]
-                for one in cache:
-                    one.keep(index)
+            remaining = [n for n, goes in enumerate(going) if goes]
+            if len(remaining) < len(rows):
+                index = torch.tensor(remaining, device=device)
+                rows, codes, valid, numbers = [rows[n] for n in remaining], codes[index], valid[index], numbers[index]
+                for block_cache in cache:
+                    block_cache.keep(index)
             numbers = torch.cat([numbers, codes[:, None]], dim=1)
-            seen = F.pad(seen, (0, 1), value=True)
+            valid = F.pad(valid, (0, 1), value=True)
             place = self.gpt.mel_pos_embedding.emb.weight[min(step + 1, self.gpt.mel_pos_embedding.seq_len - 1)]
-            embedded = (self.gpt.mel_embedding(codes) + place)[:, None]
+            embeddings = (self.gpt.mel_embedding(codes) + place)[:, None]
         return [torch.stack(state) for state in states]
 
     def _begin(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -151,29 +151,29 @@ class Decoder:
         start = gpt.mel_embedding.weight[gpt.start_audio_token] + gpt.mel_pos_embedding.emb.weight[0]
         for text in texts:
             tokens = torch.tensor([gpt.start_text_token, *text, gpt.stop_text_token], device=device)
-            said = gpt.text_embedding(tokens) + gpt.text_pos_embedding.emb.weight[: len(tokens)]
-            rows.append(torch.cat([said, start[None]]))
+            embedding = gpt.text_embedding(tokens) + gpt.text_pos_embedding.emb.weight[: len(tokens)]
+            rows.append(torch.cat([embedding, start[None]]))
         width = max(len(row) for row in rows)
-        embedded = torch.stack([F.pad(row, (0, 0, width - len(row), 0)) for row in rows])
+        embeddings = torch.stack([F.pad(row, (0, 0, width - len(row), 0)) for row in rows])
         lengths = torch.tensor([len(row) for row in rows], device=device)
-        return embedded, torch.arange(width, device=device) >= width - lengths[:, None]
+        return embeddings, torch.arange(width, device=device) >= width - lengths[:, None]
 
-    def _forward(self, hidden: Tensor, seen: Tensor, cache: list[_Cache]) -> Tensor:
-        """The last place's state after ``hidden`` (b, new, channels); ``seen`` tells the real places, old and new."""
-        new, width = hidden.shape[1], seen.shape[1]
-        mask = seen[:, None, None, :]
+    def _forward(self, states: Tensor, valid: Tensor, cache: list[_Cache]) -> Tensor:
+        """The last place's state after ``states`` (b, new, channels); ``valid`` tells the real places, old and new."""
+        new, width = states.shape[1], valid.shape[1]
+        mask = valid[:, None, None, :]
         if new > 1:
             old = width - new
-            causal = torch.ones(new, width, dtype=torch.bool, device=hidden.device).tril(old)
+            causal = torch.ones(new, width, dtype=torch.bool, device=states.device).tril(old)
             # A place of padding sees itself: seeing nothing would not be a number.
             mask = mask & causal | causal.triu(old)
         # Once, not in every block; and in rows of eights, which is what kernels of cards want of it.
         room = torch.zeros(*mask.shape[:-1], -(-width // 8) * 8, device=mask.device)
         mask = room[..., :width].masked_fill_(~mask, -torch.inf)
-        for block, one in zip(self.blocks, cache, strict=True):
-            hidden = block(hidden, mask, one)
-        normed: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(hidden[:, -1:]))
-        return normed
+        for block, block_cache in zip(self.blocks, cache, strict=True):
+            states = block(states, mask, block_cache)
+        output: Tensor = self.gpt.final_norm(self.gpt.gpt.ln_f(states[:, -1:]))
+        return output
 
     @staticmethod
     def _choose(scores: Tensor, generators: Sequence[torch.Generator], do_sample: bool) -> Tensor:
@@ -204,10 +204,10 @@ class _Cache:
     def add(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         new = self.length + keys.shape[2]
         if self.keys is None or self.values is None:
-            self.keys, self.values = (F.pad(one, (0, 0, 0, _ROOM)) for one in (keys, values))
+            self.keys, self.values = (F.pad(tensor, (0, 0, 0, _ROOM)) for tensor in (keys, values))
         else:
             if new > self.keys.shape[2]:
-                self.keys, self.values = (F.pad(one, (0, 0, 0, _ROOM)) for one in (self.keys, self.values))
+                self.keys, self.values = (F.pad(tensor, (0, 0, 0, _ROOM)) for tensor in (self.keys, self.values))
             self.keys[:, :, self.length : new] = keys
             self.values[:, :, self.length : new] = values
         self.length = new
@@ -226,22 +226,22 @@ class _Block:
         self.mix, self.out = _acting(block.attn.c_attn), _acting(block.attn.c_proj)
         self.widen, self.narrow = _acting(block.mlp.c_fc), _acting(block.mlp.c_proj)
 
-    def __call__(self, hidden: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
-        rows, width, channels = hidden.shape
+    def __call__(self, states: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
+        rows, width, channels = states.shape
         heads = self.block.attn.num_heads
-        mixed = self.mix(self.block.ln_1(hidden))
+        qkv = self.mix(self.block.ln_1(states))
         query, key, value = (
-            one.view(rows, width, heads, channels // heads).transpose(1, 2) for one in mixed.chunk(3, dim=2)
+            part.view(rows, width, heads, channels // heads).transpose(1, 2) for part in qkv.chunk(3, dim=2)
         )
         keys, values = cache.add(key, value)
-        seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.block.attn.scaling)
-        hidden = hidden + self.out(seen.transpose(1, 2).reshape(rows, width, channels))
-        wide = F.gelu(self.widen(self.block.ln_2(hidden)), approximate="tanh")
-        return hidden + self.narrow(wide)
+        context = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.block.attn.scaling)
+        states = states + self.out(context.transpose(1, 2).reshape(rows, width, channels))
+        wide = F.gelu(self.widen(self.block.ln_2(states)), approximate="tanh")
+        return states + self.narrow(wide)
 
 
 def _acting(layer: Any) -> _Linear:
-    """A layer of the trunk as it acts, with its adapter folded in if it has one."""
+    """A layer of the transformer as it acts, with its adapter folded in if it has one."""
     if isinstance(layer, LoraLayer):
         return _Linear(merged_weight(layer), layer.get_base_layer().bias)
     return _Linear(layer.weight, layer.bias)
@@ -256,13 +256,13 @@ class _Linear:
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.bias = bias
-        self.packed = weight.device.type == "cpu" and weight.dtype == torch.float32 and _can_pack()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.t(), _PACKED_FOR) if self.packed else weight
+        self.is_packed = weight.device.type == "cpu" and weight.dtype == torch.float32 and _can_pack()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.t(), _PACKED_FOR) if self.is_packed else weight
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        if self.packed:
-            found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
-            return found
+        if self.is_packed:
+            output: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
+            return output
         return torch.addmm(self.bias, inputs.flatten(0, 1), self.weight).view(*inputs.shape[:2], -1)
 
 

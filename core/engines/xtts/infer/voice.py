@@ -60,13 +60,13 @@ class XttsVoice(Voice[Conditioning]):
                 "Approve a few clips, or choose some as reference.",
             )
         config = self.xtts.config
-        heard = [_read(reference.path, config.max_ref_len) for reference in references]
+        recordings = [_read(reference.path, config.max_ref_len) for reference in references]
         if config.sound_norm_refs:
-            heard = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in heard]
+            recordings = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in recordings]
         with self._speaking():
-            embeddings = torch.stack([self._embedding(audio) for audio in heard]).mean(dim=0)
+            embeddings = torch.stack([self._embedding(audio) for audio in recordings]).mean(dim=0)
             latents = self.xtts.get_gpt_cond_latents(
-                torch.cat(heard, dim=-1),
+                torch.cat(recordings, dim=-1),
                 _INPUT_HZ,
                 length=config.gpt_cond_len,
                 chunk_length=config.gpt_cond_chunk_len,
@@ -102,15 +102,15 @@ class XttsVoice(Voice[Conditioning]):
         """
         parts, language = self.parts(text, language)
         options = {**self.settings(max_seconds), **settings, "logits_processor": _unless(should_stop)}
-        said: list[Samples] = []
+        segments: list[Samples] = []
         with self._speaking(seed), inference_gpt(self.xtts):
             for number, part in enumerate(parts):
                 on_progress(number, len(parts))
-                if said:
-                    said.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
-                said.append(self._say(part, language, reference, options))
+                if segments:
+                    segments.append(np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32))
+                segments.append(self._say(part, language, reference, options))
             on_progress(len(parts), len(parts))
-        return np.clip(np.concatenate(said), -1.0, 1.0), self.sample_rate
+        return np.clip(np.concatenate(segments), -1.0, 1.0), self.sample_rate
 
     def speak_many(
         self,
@@ -128,7 +128,7 @@ class XttsVoice(Voice[Conditioning]):
         Args and errors: as of `speak`; ``seeds`` has one for each text, and a text that cannot be said fails them all
         (`parts` tells beforehand which).
         """
-        planned = [self.parts(text, language) for text in texts]
+        plans = [self.parts(text, language) for text in texts]
         options = {**self.settings(max_seconds), **settings}
         if options.get("num_beams", 1) != 1:
             return [
@@ -136,13 +136,13 @@ class XttsVoice(Voice[Conditioning]):
                 for text, seed in zip(texts, seeds, strict=True)
             ]
         with self._speaking(), torch.inference_mode():
-            said = self._say_many([parts for parts, _ in planned], planned, reference, seeds, options, should_stop)
-        return [(np.clip(samples, -1.0, 1.0), self.sample_rate) for samples in said]
+            sounds = self._say_many([parts for parts, _ in plans], plans, reference, seeds, options, should_stop)
+        return [(np.clip(samples, -1.0, 1.0), self.sample_rate) for samples in sounds]
 
     def _say_many(
         self,
         parts: Sequence[Sequence[str]],
-        planned: Sequence[tuple[list[str], str]],
+        plans: Sequence[tuple[list[str], str]],
         speaker: Conditioning,
         seeds: Sequence[int],
         options: dict[str, Any],
@@ -153,30 +153,30 @@ class XttsVoice(Voice[Conditioning]):
         chances = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         latent = speaker.gpt_cond_latent.to(device)
         pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
-        said: list[list[Samples]] = [[] for _ in parts]
-        for turn in range(max((len(one) for one in parts), default=0)):
+        segments: list[list[Samples]] = [[] for _ in parts]
+        for turn in range(max((len(texts) for texts in parts), default=0)):
             # The second part of a long text goes on with the chance that its first part left, as in `speak`.
-            rows = [row for row, one in enumerate(parts) if turn < len(one)]
-            tokens = [text_tokens(self.xtts.tokenizer, parts[row][turn], planned[row][1]) for row in rows]
+            rows = [row for row, texts in enumerate(parts) if turn < len(texts)]
+            tokens = [text_tokens(self.xtts.tokenizer, parts[row][turn], plans[row][1]) for row in rows]
             try:
-                found = decoder.latents(latent, tokens, [chances[row] for row in rows], sampling, should_stop)
+                row_latents = decoder.latents(latent, tokens, [chances[row] for row in rows], sampling, should_stop)
             except RuntimeError as error:
                 raise _speaking_error(error) from error
-            for row, latents in zip(rows, found, strict=True):
+            for row, latents in zip(rows, row_latents, strict=True):
                 if should_stop():
                     raise Cancelled
-                said[row] += [*([pause] if turn else []), self._sound(latents[None], speaker, options)]
-        return [np.concatenate(one) for one in said]
+                segments[row] += [*([pause] if turn else []), self._sound(latents[None], speaker, options)]
+        return [np.concatenate(row_segments) for row_segments in segments]
 
     def _sampling(self, options: dict[str, Any]) -> Sampling:
         names = ("temperature", "repetition_penalty", "top_k", "top_p", "do_sample")
-        most = options.get("max_new_tokens", self.xtts.gpt.max_gen_mel_tokens)
-        return Sampling(most=int(most), **{name: options[name] for name in names if name in options})
+        max_codes = options.get("max_new_tokens", self.xtts.gpt.max_gen_mel_tokens)
+        return Sampling(max_codes=int(max_codes), **{name: options[name] for name in names if name in options})
 
     def _sound(self, latents: Tensor, speaker: Conditioning, options: dict[str, Any]) -> Samples:
         if (scale := 1.0 / max(float(options.get("speed", 1.0)), 0.05)) != 1.0:
-            stretched = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=scale, mode="linear")
-            latents = stretched.transpose(1, 2)
+            frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=scale, mode="linear")
+            latents = frames.transpose(1, 2)
         embedding = speaker.speaker_embedding.to(latents.device)
         samples: Samples = np.atleast_1d(self.xtts.hifigan_decoder(latents, g=embedding).cpu().squeeze().numpy())
         if not np.isfinite(samples).all():
@@ -209,30 +209,30 @@ class XttsVoice(Voice[Conditioning]):
                 "Leave these characters out, or write them as words.",
                 characters=describe_characters(unknown),
             )
-        spelled = normalize(self.xtts.tokenizer, text, code)
+        words = normalize(self.xtts.tokenizer, text, code)
         # Where only capitals differ the person's own text is said: coqui lowers it the same way.
-        return pieces(self.xtts.tokenizer, text if text.lower() == spelled else spelled, code), code
+        return pieces(self.xtts.tokenizer, text if text.lower() == words else words, code), code
 
     def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
         """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""
         config = self.xtts.config
-        chosen: dict[str, Any] = {
+        settings: dict[str, Any] = {
             name: config[name] for name in ("temperature", "length_penalty", "repetition_penalty", "top_k", "top_p")
         }
         bound_s = max_seconds if max_seconds is not None else self.xtts.untrained_max_s
         if bound_s is not None:
-            most = math.ceil(bound_s * self.xtts.args.input_sample_rate / self.xtts.args.gpt_code_stride_len)
-            chosen["max_new_tokens"] = max(1, min(most, self.xtts.gpt.max_gen_mel_tokens))
-        return chosen
+            max_codes = math.ceil(bound_s * self.xtts.args.input_sample_rate / self.xtts.args.gpt_code_stride_len)
+            settings["max_new_tokens"] = max(1, min(max_codes, self.xtts.gpt.max_gen_mel_tokens))
+        return settings
 
     def _say(self, text: str, language: str, speaker: Conditioning, options: dict[str, Any]) -> Samples:
         try:
-            spoken = self.xtts.inference(text, language, speaker.gpt_cond_latent, speaker.speaker_embedding, **options)[
+            output = self.xtts.inference(text, language, speaker.gpt_cond_latent, speaker.speaker_embedding, **options)[
                 "wav"
             ]
         except RuntimeError as error:
             raise _speaking_error(error) from error
-        samples: Samples = np.atleast_1d(np.asarray(spoken, dtype=np.float32))
+        samples: Samples = np.atleast_1d(np.asarray(output, dtype=np.float32))
         if not np.isfinite(samples).all():
             raise _not_finite()
         return samples

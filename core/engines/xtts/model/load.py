@@ -57,7 +57,7 @@ def read_config(folder: Path) -> XttsConfig:
     try:
         config.load_json(str(_existing(folder, "config.json")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _broken(folder, "config.json", error) from error
+        raise _base_error(folder, "config.json", error) from error
     return config
 
 
@@ -73,8 +73,8 @@ def base_state(folder: Path) -> dict[str, Tensor]:
     with _legacy_safe_globals():
         checkpoint = _load(folder, "model.pth")
     state = checkpoint.get("model", checkpoint)
-    named = {name.removeprefix("xtts."): value for name, value in state.items()}
-    return {name: value for name, value in named.items() if not name.startswith(_TRAINER_KEYS + _INFERENCE_KEYS)}
+    weights = {name.removeprefix("xtts."): value for name, value in state.items()}
+    return {name: value for name, value in weights.items() if not name.startswith(_TRAINER_KEYS + _INFERENCE_KEYS)}
 
 
 def load_base(folder: Path, device: str = "cpu") -> Xtts:
@@ -96,7 +96,7 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     try:
         xtts.load_state_dict(base_state(folder), strict=True)
     except RuntimeError as error:
-        raise _broken(folder, "model.pth", error) from error
+        raise _base_error(folder, "model.pth", error) from error
     xtts.untrained_max_s = starter_facts(folder).get("max_seconds") if is_starter(folder) else None
     xtts.requires_grad_(False)
     # Not `xtts.eval()`: coqui overrides it and would hang the inference copy into the module tree.
@@ -133,13 +133,13 @@ def load_dvae(folder: Path, device: str = "cpu") -> DiscreteVAE:
             codebook_dim=state["codebook.embed"].shape[0],
             num_tokens=state["codebook.embed"].shape[1],
         )
-        missing, unexpected = dvae.load_state_dict(state, strict=False)
+        missing, surplus = dvae.load_state_dict(state, strict=False)
     except (KeyError, RuntimeError) as error:
-        raise _broken(folder, "dvae.pth", error) from error
+        raise _base_error(folder, "dvae.pth", error) from error
     # The bookkeeping of a training loss is not part of the encoder; some files hold it, some do not.
-    wrong = [name for name in (*missing, *unexpected) if not name.startswith("discrete_loss.")]
+    wrong = [name for name in (*missing, *surplus) if not name.startswith("discrete_loss.")]
     if wrong:
-        raise _broken(folder, "dvae.pth", KeyError(", ".join(wrong[:3])))
+        raise _base_error(folder, "dvae.pth", KeyError(", ".join(wrong[:3])))
     return dvae.eval().requires_grad_(False).to(device)
 
 
@@ -167,7 +167,7 @@ def load_mel_stats(folder: Path) -> Tensor:
     """
     stats = _load(folder, "mel_stats.pth")
     if not isinstance(stats, Tensor) or stats.ndim != 1:
-        raise _broken(folder, "mel_stats.pth", TypeError("not a vector"))
+        raise _base_error(folder, "mel_stats.pth", TypeError("not a vector"))
     return stats.float()
 
 
@@ -198,7 +198,7 @@ def _load(folder: Path, name: str) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise _broken(folder, name, error) from error
+        raise _base_error(folder, name, error) from error
 
 
 def _existing(folder: Path, name: str) -> Path:
@@ -214,7 +214,7 @@ def _existing(folder: Path, name: str) -> Path:
     return path
 
 
-def _broken(folder: Path, name: str, error: Exception) -> UserError:
+def _base_error(folder: Path, name: str, error: Exception) -> UserError:
     return UserError(
         "base.broken",
         "{name} in {folder} is not what an XTTS model needs ({what}).",

@@ -1,4 +1,4 @@
-"""What is learnt beside or instead of the GPT's weights: adapters put in, weights freed; saved, loaded, merged."""
+"""LoRA adapters of the GPT and weights that are unfrozen: put in, saved, loaded, merged."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
 
 def free(xtts: Xtts, names: Iterable[str]) -> None:
     """Let weights of ``xtts.gpt`` learn, beside adapters or without any; from then on they belong to what is saved."""
-    xtts.trained = sorted({*trained(xtts), *names})
-    for name in xtts.trained:
+    xtts.trained_names = sorted({*trained_names(xtts), *names})
+    for name in xtts.trained_names:
         xtts.gpt.get_parameter(name).requires_grad_(True)
 
 
-def trained(xtts: Xtts) -> list[str]:
+def trained_names(xtts: Xtts) -> list[str]:
     """Names, relative to ``xtts.gpt``, of its own weights that learn or have learnt."""
-    return list(getattr(xtts, "trained", ()))
+    return list(getattr(xtts, "trained_names", ()))
 
 
 def own(xtts: Xtts) -> dict[str, nn.Parameter]:
     """All that learns, in a fixed order: adapters by names in ``xtts.gpt.gpt``, weights by names in ``xtts.gpt``."""
     adapters = {_outer(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
-    return {**adapters, **{name: xtts.gpt.get_parameter(name) for name in trained(xtts)}}
+    return {**adapters, **{name: xtts.gpt.get_parameter(name) for name in trained_names(xtts)}}
 
 
 def lora_parameters(xtts: Xtts) -> list[nn.Parameter]:
@@ -90,24 +90,24 @@ def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
     Raises:
         UserError: ``adapter.foreign`` (made for another base), ``adapter.broken`` (not finite).
     """
-    mine = own(xtts)
-    if mine.keys() != state.keys() or any(mine[name].shape != value.shape for name, value in state.items()):
+    parameters = own(xtts)
+    if parameters.keys() != state.keys() or any(parameters[name].shape != value.shape for name, value in state.items()):
         raise _foreign()
     if not all(torch.isfinite(value).all() for value in state.values()):
-        raise _broken("weights that are not numbers")
+        raise _adapter_error("weights that are not numbers")
     with torch.no_grad():
         for name, value in state.items():
-            mine[name].copy_(value)
+            parameters[name].copy_(value)
 
 
 def merged_weight(layer: Any) -> Tensor:
     """An adapted layer's weight with its adapter folded in, as the base keeps it; the layer stays as it is."""
     weight: Tensor = layer.get_base_layer().weight.detach()
     if variant := layer.lora_variant.get(_NAME):
-        merged: Tensor = variant.merge_safe(layer, _NAME, weight.clone())
-        return merged
-    folded: Tensor = weight + layer.get_delta_weight(_NAME).detach()
-    return folded
+        dora_weight: Tensor = variant.merge_safe(layer, _NAME, weight.clone())
+        return dora_weight
+    output: Tensor = weight + layer.get_delta_weight(_NAME).detach()
+    return output
 
 
 def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
@@ -116,14 +116,14 @@ def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
     The model itself stays as it is. Empty where nothing was injected or freed.
     """
     with torch.no_grad():
-        adapted = {
+        adapters = {
             f"gpt.gpt.{name}.weight": merged_weight(layer).float().cpu()
             for name, layer in xtts.gpt.gpt.named_modules()
             if isinstance(layer, LoraLayer)
         }
         return {
-            **adapted,
-            **{f"gpt.{name}": xtts.gpt.get_parameter(name).detach().float().cpu() for name in trained(xtts)},
+            **adapters,
+            **{f"gpt.{name}": xtts.gpt.get_parameter(name).detach().float().cpu() for name in trained_names(xtts)},
         }
 
 
@@ -136,7 +136,7 @@ def save_adapter(xtts: Xtts, folder: Path, options: LoraOptions | None, **facts:
     with replacing(folder / "adapter.safetensors") as temporary:
         save_file(lora_state(xtts), temporary)
     sizes = None if options is None else asdict(options)
-    write_json(folder / "adapter.json", {**facts, "lora": sizes, "trained": trained(xtts)})
+    write_json(folder / "adapter.json", {**facts, "lora": sizes, "trained": trained_names(xtts)})
 
 
 def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] | None:
@@ -154,7 +154,7 @@ def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] |
             return None, state
         return LoraOptions(**{**facts["lora"], "targets": tuple(facts["lora"]["targets"])}), state
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _broken(str(error) or type(error).__name__) from error
+        raise _adapter_error(str(error) or type(error).__name__) from error
 
 
 def load_adapter(xtts: Xtts, folder: Path) -> bool:
@@ -163,13 +163,13 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
     Raises:
         UserError: ``adapter.broken``, ``adapter.foreign``.
     """
-    found = read_adapter(folder)
-    if found is None:
+    adapter = read_adapter(folder)
+    if adapter is None:
         return False
-    options, state = found
+    options, state = adapter
     if options is not None:
         inject(xtts, options)
-    xtts.trained = []
+    xtts.trained_names = []
     try:
         free(xtts, (name for name in state if "lora_" not in name))
     except AttributeError as error:
@@ -192,10 +192,10 @@ def _foreign() -> UserError:
     )
 
 
-def _broken(what: str) -> UserError:
+def _adapter_error(reason: str) -> UserError:
     return UserError(
         "adapter.broken",
         "This checkpoint cannot be read ({what}).",
         "Choose another checkpoint of the run.",
-        what=what[:200],
+        what=reason[:200],
     )

@@ -27,7 +27,7 @@ def starter_vocabulary() -> Tokenizer:
     special = ["[STOP]", "[UNK]", "[SPACE]", *(f"[{language}]" for language in info("xtts").languages)]
     letters = [chr(code) for first, last in _RANGES for code in range(first, last + 1)]
     characters = dict.fromkeys(string.printable[:36] + string.punctuation + _SIGNS + "".join(letters))
-    merges = [(left, right) for left, right in (pair.split(" ") for pair in _MERGES.split(","))]
+    merges = [(head, tail) for head, tail in (pair.split(" ") for pair in _MERGES.split(","))]
     tokens = [*special, *characters, *("".join(pair) for pair in merges), "[START]"]
     tokenizer = Tokenizer(BPE(vocab={token: n for n, token in enumerate(tokens)}, merges=merges, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()

@@ -16,23 +16,23 @@ _ADAPTER = "default"
 _Factors = tuple[Tensor, Tensor] | None  # of an adapter; None without one, or if it is left to peft
 
 
-def trunk(gpt2: Any, embedded: Tensor, *, dropout: float = 0.0, checkpointing: bool = False) -> Tensor:
-    """Hidden states after the last norm, shape as ``embedded`` (b, t, channels).
+def run_transformer(gpt2: Any, embeddings: Tensor, *, dropout: float = 0.0, checkpointing: bool = False) -> Tensor:
+    """Hidden states after the last norm, shape as ``embeddings`` (b, t, channels).
 
     Attention is causal and knows no padding: rows must have theirs at the end. ``dropout`` acts on the embedding and on
     what each half of a block adds, as in GPT-2, but not inside attention, where fused kernels (and the processor most
     of all) would lose more than it gives. ``checkpointing`` keeps only what goes into each block.
     Source: ``transformers/models/gpt2/modeling_gpt2.py`` (5.23).
     """
-    hidden = drop(embedded, dropout)
+    states = drop(embeddings, dropout)
     compute = getattr(gpt2, "compiled_block", _block)
     for block, factors in zip(gpt2.h, _factors(gpt2), strict=True):
         if checkpointing:
-            hidden = checkpoint(compute, block, factors, hidden, dropout, use_reentrant=False)
+            states = checkpoint(compute, block, factors, states, dropout, use_reentrant=False)
         else:
-            hidden = compute(block, factors, hidden, dropout)
-    normed: Tensor = gpt2.ln_f(hidden)
-    return normed
+            states = compute(block, factors, states, dropout)
+    output: Tensor = gpt2.ln_f(states)
+    return output
 
 
 def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
@@ -43,8 +43,8 @@ def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
     for layer in gpt2.modules():
         if isinstance(layer, Conv1D) and not layer.weight.requires_grad:
             for name in ("weight", "bias"):
-                kept = None if dtype is None else getattr(layer, name).detach().to(dtype)
-                layer.register_buffer(f"lowered_{name}", kept, persistent=False)
+                value = None if dtype is None else getattr(layer, name).detach().to(dtype)
+                layer.register_buffer(f"lowered_{name}", value, persistent=False)
 
 
 def compile_blocks(gpt2: Any) -> None:
@@ -64,53 +64,55 @@ def _factors(gpt2: Any) -> list[list[_Factors]]:
     All are converted at once, and their gradients back: for a card hundreds of launches fewer.
     """
     blocks = [_products(block) for block in gpt2.h]
-    adapted = [one for four in blocks for one in four if isinstance(one, LoraLayer) and not one.lora_variant]
-    weights = [kind[_ADAPTER].weight for one in adapted for kind in (one.lora_A, one.lora_B)]
+    adapters = [
+        layer for layers in blocks for layer in layers if isinstance(layer, LoraLayer) and not layer.lora_variant
+    ]
+    weights = [kind[_ADAPTER].weight for layer in adapters for kind in (layer.lora_A, layer.lora_B)]
     if weights and torch.is_autocast_enabled(weights[0].device.type):
-        flat = _lowered(torch.cat([one.flatten() for one in weights]))
-        together = torch.split(flat, [one.numel() for one in weights])
-        weights = [piece.view_as(one) for piece, one in zip(together, weights, strict=True)]
-    pairs = dict(zip(map(id, adapted), zip(weights[::2], weights[1::2], strict=True), strict=True))
-    return [[pairs.get(id(one)) for one in four] for four in blocks]
+        flat = _to_autocast(torch.cat([weight.flatten() for weight in weights]))
+        pieces = torch.split(flat, [weight.numel() for weight in weights])
+        weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+    pairs = dict(zip(map(id, adapters), zip(weights[::2], weights[1::2], strict=True), strict=True))
+    return [[pairs.get(id(layer)) for layer in layers] for layers in blocks]
 
 
-def _block(block: Any, factors: Sequence[_Factors], hidden: Tensor, dropout: float) -> Tensor:
-    rows, width, channels = hidden.shape
+def _block(block: Any, factors: Sequence[_Factors], states: Tensor, dropout: float) -> Tensor:
+    rows, width, channels = states.shape
     heads = block.attn.num_heads
     mix, out, widen, narrow = zip(_products(block), factors, strict=True)
-    mixed = _linear(*mix, block.ln_1(hidden))
+    qkv = _linear(*mix, block.ln_1(states))
     query, key, value = (
-        one.view(rows, width, heads, channels // heads).transpose(1, 2) for one in mixed.chunk(3, dim=2)
+        part.view(rows, width, heads, channels // heads).transpose(1, 2) for part in qkv.chunk(3, dim=2)
     )
-    seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=block.attn.scaling)
-    seen = seen.transpose(1, 2).reshape(rows, width, channels)
-    hidden = hidden + drop(_linear(*out, seen), dropout)
-    wide = F.gelu(_linear(*widen, block.ln_2(hidden)), approximate="tanh")
-    return hidden + drop(_linear(*narrow, wide), dropout)
+    context = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=block.attn.scaling)
+    context = context.transpose(1, 2).reshape(rows, width, channels)
+    states = states + drop(_linear(*out, context), dropout)
+    wide = F.gelu(_linear(*widen, block.ln_2(states)), approximate="tanh")
+    return states + drop(_linear(*narrow, wide), dropout)
 
 
 def _linear(layer: nn.Module, factors: _Factors, inputs: Tensor) -> Tensor:
     """A Conv1D of transformers, bare or with a plain adapter; other adapters are left to peft."""
     if not isinstance(layer, LoraLayer):
-        return _conv1d(layer, _lowered(inputs.flatten(0, 1))).view(*inputs.shape[:2], -1)
+        return _conv1d(layer, _to_autocast(inputs.flatten(0, 1))).view(*inputs.shape[:2], -1)
     if factors is None:
         output: Tensor = layer(inputs)
         return output
-    flat = _lowered(inputs.flatten(0, 1))
+    flat = _to_autocast(inputs.flatten(0, 1))
     share = layer.lora_dropout[_ADAPTER].p if layer.training and hasattr(layer.lora_dropout[_ADAPTER], "p") else 0.0
     down, up, scale = F.linear(drop(flat, share), factors[0]), factors[1].t(), layer.scaling[_ADAPTER]
     # In place, or a card copies what it adds to first.
-    added = _conv1d(layer.get_base_layer(), flat).addmm_(down, up, alpha=scale)
-    return added.view(*inputs.shape[:2], -1)
+    total = _conv1d(layer.get_base_layer(), flat).addmm_(down, up, alpha=scale)
+    return total.view(*inputs.shape[:2], -1)
 
 
 def _conv1d(layer: Any, flat: Tensor) -> Tensor:
-    if (lowered := getattr(layer, "lowered_weight", None)) is not None and lowered.dtype is flat.dtype:
-        return torch.addmm(layer.lowered_bias, flat, lowered)
+    if (weight := getattr(layer, "lowered_weight", None)) is not None and weight.dtype is flat.dtype:
+        return torch.addmm(layer.lowered_bias, flat, weight)
     return torch.addmm(layer.bias, flat, layer.weight)
 
 
-def _lowered(values: Tensor) -> Tensor:
+def _to_autocast(values: Tensor) -> Tensor:
     """In the number format of autocast: at once, not in each of the products that want it."""
     kind = values.device.type
     return values.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else values
@@ -126,6 +128,6 @@ def drop(values: Tensor, share: float) -> Tensor:
     if values.is_cuda or torch.compiler.is_compiling():
         return F.dropout(values, share)
     least = round(share * 256)
-    drawn = torch.empty(-(-values.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-    kept = (drawn.view(torch.uint8)[: values.numel()] >= least).view(values.shape)
-    return values * kept.to(values.dtype).mul_(256 / (256 - least))
+    random_bytes = torch.empty(-(-values.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+    mask = (random_bytes.view(torch.uint8)[: values.numel()] >= least).view(values.shape)
+    return values * mask.to(values.dtype).mul_(256 / (256 - least))

@@ -1,4 +1,4 @@
-"""A base whose tokenizer knows more characters or tags: embeddings and head grow with it.
+"""Vocabulary extension: a base whose tokenizer knows more characters or tags; embeddings and head grow with it.
 
 ``python -m core.engines.xtts.model.vocabulary BASE FOLDER --characters "șț" --tags ro`` writes one from another.
 """
@@ -23,7 +23,7 @@ from core.engines.xtts.model.load import base_state
 from core.errors import UserError
 from core.files import read_json, sha256_file, write_json
 
-EXTENDED = "extended.json"
+EXTENSION_FILE = "extended.json"
 _GROWING = ("gpt.text_embedding.weight", "gpt.text_head.weight", "gpt.text_head.bias")
 _SPREAD = 0.1  # of the spread of what is there; new rows begin near the mean, each a little different
 
@@ -44,7 +44,7 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
         UserError: ``base.nothing_new``, ``base.bad_tag``, ``base.missing_file``, ``base.broken``.
     """
     vocabulary = json.loads((base / "vocab.json").read_text(encoding="utf-8"))
-    known: dict[str, int] = vocabulary["model"]["vocab"]
+    token_ids: dict[str, int] = vocabulary["model"]["vocab"]
     tags = [tag.strip().lower() for tag in tags]
     for tag in tags:
         if not re.fullmatch("[a-z]{2,8}", tag):
@@ -54,27 +54,27 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
                 "Give its short code, such as sv or ro, without brackets or a region.",
                 tag=tag,
             )
-    wanted = dict.fromkeys([*(c for c in characters if not c.isspace()), *(f"[{tag}]" for tag in tags)])
-    new = [token for token in wanted if token not in known]
+    candidates = dict.fromkeys([*(c for c in characters if not c.isspace()), *(f"[{tag}]" for tag in tags)])
+    new = [token for token in candidates if token not in token_ids]
     if not new:
         raise UserError(
             "base.nothing_new", "The base knows all of these already.", "Train on it as it is.", base=base.name
         )
-    first = max(known.values()) + 1
+    first = max(token_ids.values()) + 1
     for number, token in enumerate(new, first):
-        known[token] = number
+        token_ids[token] = number
         if token.startswith("[") and len(token) > 1:
             vocabulary["added_tokens"].append(_special(number, token))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
         for path in base.iterdir():
-            if path.name not in ("vocab.json", "model.pth", EXTENDED) and path.is_file():
+            if path.name not in ("vocab.json", "model.pth", EXTENSION_FILE) and path.is_file():
                 shutil.copyfile(path, temporary / path.name)
         (temporary / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-        torch.save({"model": _grown(base_state(base), len(new))}, temporary / "model.pth")
+        torch.save({"model": _grow(base_state(base), len(new))}, temporary / "model.pth")
         facts = {"first_new": first_new(base) or first, "tokens": new, "of": sha256_file(base / "model.pth")}
-        write_json(temporary / EXTENDED, facts)
+        write_json(temporary / EXTENSION_FILE, facts)
         os.rename(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -84,19 +84,19 @@ def extend(base: Path, folder: Path, characters: str = "", tags: Sequence[str] =
 
 def first_new(base: Path) -> int | None:
     """The number of the first token that was added to a base; None for one as published."""
-    path = base / EXTENDED
+    path = base / EXTENSION_FILE
     return int(read_json(path)["first_new"]) if path.is_file() else None
 
 
-def _grown(state: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+def _grow(state: dict[str, Tensor], count: int) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    grown = dict(state)
+    new_state = dict(state)
     for name in _GROWING:
         rows = state[name].float()
         noise = torch.randn(count, *rows.shape[1:], generator=generator)
-        added = rows.mean(dim=0, keepdim=True) + _SPREAD * rows.std(dim=0, keepdim=True) * noise
-        grown[name] = torch.cat([state[name], added.to(state[name].dtype)])
-    return grown
+        new_rows = rows.mean(dim=0, keepdim=True) + _SPREAD * rows.std(dim=0, keepdim=True) * noise
+        new_state[name] = torch.cat([state[name], new_rows.to(state[name].dtype)])
+    return new_state
 
 
 def _special(number: int, token: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _special(number: int, token: str) -> dict[str, Any]:
     return {"id": number, "content": token, **plain, "special": True}
 
 
-def main(given: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """The command. Returns 0, or 2 if there was nothing to add or the base cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m core.engines.xtts.model.vocabulary", description=extend.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -112,11 +112,11 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where to write the larger one; must not exist")
     parser.add_argument("--characters", default="", help="what the tokenizer has no token for")
     parser.add_argument("--tags", nargs="*", default=[], help="codes of languages, such as sv")
-    chosen = parser.parse_args(given)
-    if chosen.folder.exists():
-        parser.error(f"{chosen.folder} exists")
+    args = parser.parse_args(argv)
+    if args.folder.exists():
+        parser.error(f"{args.folder} exists")
     try:
-        print(extend(chosen.base, chosen.folder, chosen.characters, chosen.tags))
+        print(extend(args.base, args.folder, args.characters, args.tags))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

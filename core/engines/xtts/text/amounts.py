@@ -105,5 +105,5 @@ def _before(words: str, noun: str, code: str) -> str:
     if code == "it" and words == "uno" or code == "de" and words == "eins":
         return "una" if feminine else words[:-1]
     if code == "pt":
-        return numbers.inflected(words, feminine=feminine)
+        return numbers.inflect(words, feminine=feminine)
     return words

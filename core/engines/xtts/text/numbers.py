@@ -73,7 +73,7 @@ def decimal(integer: str, fraction: str, language: str, point: str) -> str:
     return f"{before} {point} {after}"
 
 
-def inflected(words: str, *, feminine: bool) -> str:
+def inflect(words: str, *, feminine: bool) -> str:
     """A number in Portuguese words, in the form it has before a noun of this gender."""
     if not feminine:
         return words

@@ -137,7 +137,7 @@ def _date(match: re.Match[str]) -> str:
 
 def _hour(match: re.Match[str]) -> str:
     hours, minutes = int(match[1]), int(match[2] or match[3] or 0)
-    words = f"{numbers.inflected(numbers.cardinal(hours, 'pt'), feminine=True)} {'hora' if hours == 1 else 'horas'}"
+    words = f"{numbers.inflect(numbers.cardinal(hours, 'pt'), feminine=True)} {'hora' if hours == 1 else 'horas'}"
     return f"{words} e {numbers.cardinal(minutes, 'pt')}" if minutes else words
 
 
@@ -145,7 +145,7 @@ def _lasting(match: re.Match[str]) -> str:
     """Hours, minutes and seconds of something that lasts."""
     names = (("hora", "horas"), ("minuto", "minutos"), ("segundo", "segundos"))
     parts = [
-        f"{numbers.inflected(numbers.cardinal(int(count), 'pt'), feminine=name == names[0])} {name[int(count) != 1]}"
+        f"{numbers.inflect(numbers.cardinal(int(count), 'pt'), feminine=name == names[0])} {name[int(count) != 1]}"
         for count, name in zip(match.groups(), names, strict=True)
     ]
     return f"{parts[0]}, {parts[1]} e {parts[2]}"
@@ -177,7 +177,7 @@ def _with_noun(match: re.Match[str]) -> str:
     if len(plain) > 6 or (plain[0] == "0") or (plain == match[1] and 1900 <= int(plain) < 2100):
         return match[1]  # a string of digits, or a year
     words = numbers.cardinal(int(plain), "pt")
-    inflection = numbers.inflected(words, feminine=True)
+    inflection = numbers.inflect(words, feminine=True)
     return inflection if inflection != words else match[1]
 
 

@@ -63,7 +63,7 @@ def vocabulary(base: Path) -> Vocabulary:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(path: str, _changed: int) -> Vocabulary:
+def _load(path: str, _mtime_ns: int) -> Vocabulary:
     tokenizer = Tokenizer.from_file(path) if path else starter_vocabulary()
     return Vocabulary(tokenizer, letters_of(tokenizer))
 
@@ -95,10 +95,10 @@ class XttsTexts:
         tokenizer = vocabulary(base).tokenizer
         try:
             code = code_for(tokenizer, language)
-            spelled, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
+            words, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
         except (UserError, ImportError):
             return Reading(clean(text), False, "")
-        return Reading(spelled, _words(spelled, code) != _words(text, code), describe_characters(unknown))
+        return Reading(words, _words(words, code) != _words(text, code), describe_characters(unknown))
 
     def check(self, base: Path, language: str) -> TextCheck:
         """Judges texts as the training on this base will (`problem`); each text once."""

@@ -1,4 +1,4 @@
-"""Two real updates on the longest clips, to know before a run what fits and how long it will take."""
+"""Batch size finder: two real updates on the longest clips tell what fits and how long a run will take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.engines.base import Fits, ShouldStop, never
 from core.engines.xtts.features.extract import Features
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.collate import items
-from core.engines.xtts.train.loader import Part
+from core.engines.xtts.train.loader import MicroBatch
 from core.engines.xtts.train.session import XttsSession, start
 from core.errors import Cancelled, UserError
 from core.system import cuda_errors
@@ -41,18 +41,18 @@ def fits(
     """
     clips = config.batch_size * config.accumulation
     session = start(config, features, base, None, device=device)
-    most = clips if session.device.startswith("cuda") else config.batch_size
+    max_rows = clips if session.device.startswith("cuda") else config.batch_size
     best: Fits | None = None
     for checkpointing in (config.gradient_checkpointing, True):
-        for size, accumulation in candidates(clips, most):
+        for size, accumulation in candidates(clips, max_rows):
             if best is not None and size <= best.micro_batch:
                 break
             if should_stop():
                 raise Cancelled
-            if (found := _tried(session, size, accumulation, checkpointing)) is not None:
-                best = found
+            if (result := _try(session, size, accumulation, checkpointing)) is not None:
+                best = result
                 break
-        if best is not None and best.micro_batch >= min(_WORTHWHILE, most):
+        if best is not None and best.micro_batch >= min(_WORTHWHILE, max_rows):
             break
     if best is None:
         raise UserError(
@@ -63,12 +63,12 @@ def fits(
     return best
 
 
-def candidates(clips: int, most: int) -> list[tuple[int, int]]:
-    """``(micro_batch, accumulation)`` from ``most`` clips at once down to one, each making exactly ``clips``."""
-    return [(size, clips // size) for size in range(min(most, clips), 0, -1) if clips % size == 0]
+def candidates(clips: int, max_rows: int) -> list[tuple[int, int]]:
+    """``(micro_batch, accumulation)`` from ``max_rows`` clips at once down to one, each making exactly ``clips``."""
+    return [(size, clips // size) for size in range(min(max_rows, clips), 0, -1) if clips % size == 0]
 
 
-def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
+def _try(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
     on_card = session.device.startswith("cuda")
     cuda_errors.free_memory()
     try:
@@ -91,13 +91,13 @@ def _tried(session: XttsSession, size: int, accumulation: int, checkpointing: bo
     return Fits(size, accumulation, checkpointing, _memory_mb(on_card), seconds * accumulation * share)
 
 
-def _longest(session: XttsSession, size: int) -> tuple[Part, float]:
+def _longest(session: XttsSession, size: int) -> tuple[MicroBatch, float]:
     """The longest clips as one part, and how long the average clip is beside them."""
     clips = sorted(session.features.train, key=lambda clip: clip.samples, reverse=True)
-    chosen = [clips[number % len(clips)] for number in range(size)]
-    rows = items(session.features, chosen, session.feed.references.training(chosen, 0))
+    batch = [clips[number % len(clips)] for number in range(size)]
+    rows = items(session.features, batch, session.loader.references.training(batch, 0))
     mean = sum(clip.samples for clip in clips) / len(clips)
-    return session.feed.part(rows), mean / clips[0].samples
+    return session.loader.part(rows), mean / clips[0].samples
 
 
 def _memory_mb(on_card: bool) -> float:

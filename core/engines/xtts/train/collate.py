@@ -1,4 +1,4 @@
-"""Clips as tensors: one row a clip, packed so that padding is only ever at the end of a row."""
+"""Collation of clips into batches of tensors: one row a clip, packed so that padding is only ever at row ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from TTS.tts.layers.xtts.gpt import GPT
 
 from core.engines.xtts.features.extract import ClipFeatures, Features
-from core.engines.xtts.train.conditioning import Piece
+from core.engines.xtts.train.conditioning import ReferenceSlice
 
 # coqui lets the model predict the stop code this often in a row after the last real one (``ceil(wav / stride) + 3``).
 STOPS = 4
@@ -20,7 +20,7 @@ PROMPT = 32  # latents before the text
 
 
 @dataclass(frozen=True)
-class Signs:
+class SpecialTokens:
     """Numbers that begin and end texts and codes."""
 
     start_text: int
@@ -29,7 +29,7 @@ class Signs:
     stop_audio: int
 
     @classmethod
-    def of(cls, gpt: GPT) -> Signs:
+    def of(cls, gpt: GPT) -> SpecialTokens:
         """Those of a model."""
         return cls(gpt.start_text_token, gpt.stop_text_token, gpt.start_audio_token, gpt.stop_audio_token)
 
@@ -40,14 +40,14 @@ class Item:
 
     tokens: tuple[int, ...]
     codes: npt.NDArray[np.int16]
-    piece: Piece
-    masked: tuple[int, int] = (0, 0)
+    piece: ReferenceSlice
+    masked_codes: tuple[int, int] = (0, 0)
 
     @property
     def code_targets(self) -> int:
         """Predictions of audio codes its loss is made of; the stop codes are never masked."""
-        hidden = min(self.masked[1], len(self.codes)) - min(self.masked[0], len(self.codes))
-        return len(self.codes) - hidden + STOPS
+        masked_count = min(self.masked_codes[1], len(self.codes)) - min(self.masked_codes[0], len(self.codes))
+        return len(self.codes) - masked_count + STOPS
 
     @property
     def text_targets(self) -> int:
@@ -94,15 +94,15 @@ class Batch:
         """The same on another device; from pinned memory the copy does not wait."""
         if device == "cpu":
             return self
-        return Batch(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
+        return Batch(**{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
 
-    def pinned(self) -> Batch:
+    def pin(self) -> Batch:
         """The same in memory that a card can fetch by itself."""
-        return Batch(**{one.name: getattr(self, one.name).pin_memory() for one in fields(self)})
+        return Batch(**{field.name: getattr(self, field.name).pin_memory() for field in fields(self)})
 
 
 def items(
-    features: Features, clips: Sequence[ClipFeatures], pieces: Sequence[Piece], *, own: bool = False
+    features: Features, clips: Sequence[ClipFeatures], pieces: Sequence[ReferenceSlice], *, own: bool = False
 ) -> list[Item]:
     """Clips with their pieces; ``own`` pieces mask the codes they show."""
     return [
@@ -111,11 +111,11 @@ def items(
     ]
 
 
-def collate(rows: Sequence[Item], signs: Signs) -> Batch:
+def collate(rows: Sequence[Item], special: SpecialTokens) -> Batch:
     """Put clips into one batch on the CPU."""
     width = max(row.positions for row in rows)
-    texts = [np.array([signs.start_text, *row.tokens, signs.stop_text]) for row in rows]
-    mels = [np.concatenate([[signs.start_audio], row.codes, [signs.stop_audio] * STOPS]) for row in rows]
+    texts = [np.array([special.start_text, *row.tokens, special.stop_text]) for row in rows]
+    mels = [np.concatenate([[special.start_audio], row.codes, [special.stop_audio] * STOPS]) for row in rows]
     text_first = len(rows) * PROMPT
     mel_first = text_first + sum(len(text) - 1 for text in texts)
     grid = np.zeros((len(rows), width), dtype=np.int64)
@@ -127,22 +127,22 @@ def collate(rows: Sequence[Item], signs: Signs) -> Batch:
         grid[number, end_text:end] = np.arange(mel_first, mel_first + len(mel) - 1)
         text_first, mel_first = text_first + len(text) - 1, mel_first + len(mel) - 1
         learnt = np.ones(len(mel) - 1, dtype=bool)
-        learnt[row.masked[0] : min(row.masked[1], len(row.codes))] = False
+        learnt[row.masked_codes[0] : min(row.masked_codes[1], len(row.codes))] = False
         text_at.append(number * width + np.arange(PROMPT, end_text))
         mel_at.append(number * width + np.arange(end_text, end)[learnt])
         mel_out.append(mel[1:][learnt])
     return Batch(
-        text_in=_joined([text[:-1] for text in texts]),
-        text_place=_joined([np.arange(len(text) - 1) for text in texts]),
-        text_at=_joined(text_at),
-        text_out=_joined([text[1:] for text in texts]),
-        mel_in=_joined([mel[:-1] for mel in mels]),
-        mel_place=_joined([np.arange(len(mel) - 1) for mel in mels]),
-        mel_at=_joined(mel_at),
-        mel_out=_joined(mel_out),
+        text_in=_concatenate([text[:-1] for text in texts]),
+        text_place=_concatenate([np.arange(len(text) - 1) for text in texts]),
+        text_at=_concatenate(text_at),
+        text_out=_concatenate([text[1:] for text in texts]),
+        mel_in=_concatenate([mel[:-1] for mel in mels]),
+        mel_place=_concatenate([np.arange(len(mel) - 1) for mel in mels]),
+        mel_at=_concatenate(mel_at),
+        mel_out=_concatenate(mel_out),
         grid=torch.from_numpy(grid),
     )
 
 
-def _joined(rows: Sequence[npt.NDArray[np.integer]]) -> Tensor:
+def _concatenate(rows: Sequence[npt.NDArray[np.integer]]) -> Tensor:
     return torch.from_numpy(np.concatenate(rows).astype(np.int64))

@@ -1,4 +1,4 @@
-"""What a clip is conditioned on while training: pieces of clips, and the latents the frozen encoder makes of them."""
+"""Conditioning while training: reference slices of clips, and the latents the frozen encoder makes of them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from core.engines.xtts.features.encoder import FRAME, RATE, STRIDE
 from core.engines.xtts.features.extract import ClipFeatures, Features
 
 FRAMES_A_CODE = STRIDE // FRAME
-# First numbers of the seeds; `order` has 0.
+# First numbers of the seeds; `sampler` has 0.
 _TRAINING, _VALIDATION, _POOL, _OWN = 1, 2, 3, 4
 _LENGTHS = 8  # different lengths of pieces: those of one length are computed together
 _OWN_PIECES = 4  # of every clip, where clips are conditioned on themselves
 _MOST_BYTES = 256 * 2**20
-_TOGETHER = 32
+_GROUP_SIZE = 32
 
 
-class Piece(NamedTuple):
+class ReferenceSlice(NamedTuple):
     """Frames ``start … start + frames`` of a clip's conditioning mel (256 samples each)."""
 
     clip_id: str
@@ -49,41 +49,41 @@ class References:
         long = [clip for clip in features.train if _frames(clip) >= self.min_frames]
         self.pool = self._draw(long if len(long) > 1 else features.train, pool)
 
-    def training(self, clips: Sequence[ClipFeatures], number: int) -> list[Piece]:
+    def training(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
         """A random piece of a random other clip for each."""
-        return self._others(clips, np.random.default_rng([self.seed, _TRAINING, number]))
+        return self._draw_others(clips, np.random.default_rng([self.seed, _TRAINING, number]))
 
-    def validation(self, clips: Sequence[ClipFeatures], number: int) -> list[Piece]:
+    def validation(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
         """For every clip always the same piece of the same training clip, whatever is asked for beside it.
 
         ``number`` is that of the first clip among all that are held back.
         """
         seeds = ([self.seed, _VALIDATION, number + place] for place in range(len(clips)))
-        return [self._other(clip, np.random.default_rng(seed)) for clip, seed in zip(clips, seeds, strict=True)]
+        return [self._draw_other(clip, np.random.default_rng(seed)) for clip, seed in zip(clips, seeds, strict=True)]
 
-    def own(self, clips: Sequence[ClipFeatures], number: int) -> list[Piece]:
+    def own(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
         """A piece of each clip itself, at most half of it, on the borders of its codes; its codes must be masked."""
         random = np.random.default_rng([self.seed, _TRAINING, number])
         return [self._own(clip, int(random.integers(_OWN_PIECES))) for clip in clips]
 
-    def _own(self, clip: ClipFeatures, which: int) -> Piece:
-        random = np.random.default_rng([self.seed, _OWN, self.own_of[clip.id], which])
+    def _own(self, clip: ClipFeatures, variant: int) -> ReferenceSlice:
+        random = np.random.default_rng([self.seed, _OWN, self.own_of[clip.id], variant])
         codes = clip.samples // STRIDE
-        wanted = int(random.integers(self.min_frames, self.max_frames + 1)) // FRAMES_A_CODE
-        length = max(1, min(wanted, codes // 2))
+        target = int(random.integers(self.min_frames, self.max_frames + 1)) // FRAMES_A_CODE
+        length = max(1, min(target, codes // 2))
         start = int(random.integers(codes - length + 1))
-        return Piece(clip.id, start * FRAMES_A_CODE, length * FRAMES_A_CODE)
+        return ReferenceSlice(clip.id, start * FRAMES_A_CODE, length * FRAMES_A_CODE)
 
-    def _others(self, clips: Sequence[ClipFeatures], random: np.random.Generator) -> list[Piece]:
-        return [self._other(clip, random) for clip in clips]
+    def _draw_others(self, clips: Sequence[ClipFeatures], random: np.random.Generator) -> list[ReferenceSlice]:
+        return [self._draw_other(clip, random) for clip in clips]
 
-    def _other(self, clip: ClipFeatures, random: np.random.Generator) -> Piece:
+    def _draw_other(self, clip: ClipFeatures, random: np.random.Generator) -> ReferenceSlice:
         while True:
             piece = self.pool[int(random.integers(len(self.pool)))]
             if piece.clip_id != clip.id:
                 return piece
 
-    def _draw(self, clips: Sequence[ClipFeatures], count: int) -> list[Piece]:
+    def _draw(self, clips: Sequence[ClipFeatures], count: int) -> list[ReferenceSlice]:
         random = np.random.default_rng([self.seed, _POOL])
         lengths = np.linspace(self.min_frames, self.max_frames, _LENGTHS).astype(int)
         order = random.permutation(len(clips))
@@ -91,7 +91,7 @@ class References:
         for number in range(max(2, count)):
             clip = clips[order[number % len(order)]]
             frames = min(int(random.choice(lengths)), _frames(clip))
-            pieces.append(Piece(clip.id, int(random.integers(_frames(clip) - frames + 1)), frames))
+            pieces.append(ReferenceSlice(clip.id, int(random.integers(_frames(clip) - frames + 1)), frames))
         return pieces
 
 
@@ -105,38 +105,38 @@ class Latents:
     def __init__(self, gpt: GPT, features: Features, device: str) -> None:
         self.gpt, self.features, self.device = gpt, features, device
         self.clips = {clip.id: clip for clip in (*features.train, *features.val)}
-        self._kept: OrderedDict[Piece, Tensor] = OrderedDict()
+        self._cache: OrderedDict[ReferenceSlice, Tensor] = OrderedDict()
 
-    def of(self, pieces: Sequence[Piece]) -> Tensor:
+    def of(self, pieces: Sequence[ReferenceSlice]) -> Tensor:
         """Latents in full precision on the device, shape ``(len(pieces), 32, channels)``."""
-        missing = [piece for piece in dict.fromkeys(pieces) if piece not in self._kept]
-        for together in self._groups(missing):
+        missing = [piece for piece in dict.fromkeys(pieces) if piece not in self._cache]
+        for group in self._groups(missing):
             # Cloned: a row would keep all that it was computed with.
-            self._kept.update(zip(together, (one.clone() for one in self._compute(together)), strict=True))
-        found = torch.stack([self._kept[piece] for piece in pieces])
+            self._cache.update(zip(group, (row.clone() for row in self._compute(group)), strict=True))
+        latents = torch.stack([self._cache[piece] for piece in pieces])
         for piece in dict.fromkeys(pieces):
-            self._kept.move_to_end(piece)
-        most = max(1, _MOST_BYTES // max(1, found[0].nbytes))
-        while len(self._kept) > most:
-            self._kept.popitem(last=False)
-        return found
+            self._cache.move_to_end(piece)
+        max_entries = max(1, _MOST_BYTES // max(1, latents[0].nbytes))
+        while len(self._cache) > max_entries:
+            self._cache.popitem(last=False)
+        return latents
 
-    def _groups(self, pieces: list[Piece]) -> list[list[Piece]]:
+    def _groups(self, pieces: list[ReferenceSlice]) -> list[list[ReferenceSlice]]:
         if not self.device.startswith("cuda"):
             return [[piece] for piece in pieces]
-        by_length: dict[int, list[Piece]] = {}
+        by_length: dict[int, list[ReferenceSlice]] = {}
         for piece in pieces:
             by_length.setdefault(piece.frames, []).append(piece)
-        return [row[i : i + _TOGETHER] for row in by_length.values() for i in range(0, len(row), _TOGETHER)]
+        return [row[i : i + _GROUP_SIZE] for row in by_length.values() for i in range(0, len(row), _GROUP_SIZE)]
 
-    def _compute(self, pieces: list[Piece]) -> Tensor:
+    def _compute(self, pieces: list[ReferenceSlice]) -> Tensor:
         mels = [self.features.mel(self.clips[p.clip_id])[:, p.start : p.start + p.frames] for p in pieces]
-        together = torch.from_numpy(np.stack(mels).astype(np.float32))
+        batch = torch.from_numpy(np.stack(mels).astype(np.float32))
         if self.device.startswith("cuda"):
-            together = together.pin_memory()  # else the copy waits for all that the card has to do
-        together = together.to(self.device, non_blocking=True)
+            batch = batch.pin_memory()  # else the copy waits for all that the card has to do
+        batch = batch.to(self.device, non_blocking=True)
         with torch.no_grad(), torch.autocast(self.device.partition(":")[0], enabled=False):
-            latents: Tensor = self.gpt.get_style_emb(together).transpose(1, 2)
+            latents: Tensor = self.gpt.get_style_emb(batch).transpose(1, 2)
         return latents.contiguous()
 
 

@@ -1,4 +1,4 @@
-"""What each update learns from: its clips, their pieces of other clips, and how they are cut into batches."""
+"""Data loader: the clips of each update with their reference slices, cut into micro-batches."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import NamedTuple
 
 from core.engines.xtts.features.extract import ClipFeatures, Features
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.collate import Batch, Item, Signs, collate, items
-from core.engines.xtts.train.conditioning import Piece, References
-from core.engines.xtts.train.sampler import Order
+from core.engines.xtts.train.collate import Batch, Item, SpecialTokens, collate, items
+from core.engines.xtts.train.conditioning import References, ReferenceSlice
+from core.engines.xtts.train.sampler import LengthBucketSampler
 
 # More say little new about the error on unseen sentences and cost time.
 _MOST_VALIDATION_CLIPS = 64
 _OVERHEAD = 37  # positions of a row beside its tokens and codes
 
 
-class Part(NamedTuple):
+class MicroBatch(NamedTuple):
     """As much of an update as is computed at once."""
 
     batch: Batch
-    pieces: list[Piece]
+    pieces: list[ReferenceSlice]
 
 
-class Feed:
+class BatchLoader:
     """Batches by number: a pure function of settings, seed, clips and number, so that nothing of it need be saved.
 
     For a card the next update's batches are prepared in a thread, in memory it can fetch by itself.
     """
 
-    def __init__(self, config: XttsTrainConfig, features: Features, signs: Signs, device: str) -> None:
-        self.config, self.features, self.signs = config, features, signs
+    def __init__(self, config: XttsTrainConfig, features: Features, special_tokens: SpecialTokens, device: str) -> None:
+        self.config, self.features, self.special_tokens = config, features, special_tokens
         costs = [_OVERHEAD + len(clip.tokens) + clip.samples // 1024 for clip in features.train]
-        self.order = Order(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")
+        self.sampler = LengthBucketSampler(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")
         self.references = References(
             features, config.reference_min_s, config.reference_max_s, config.seed, config.reference_pool
         )
         self._on_card = device.startswith("cuda")
         self._thread = ThreadPoolExecutor(1, "batches") if self._on_card else None
-        self._next: tuple[tuple[int, int], Future[list[Part]]] | None = None
-        self._validation: tuple[int, list[Part]] | None = None
+        self._next: tuple[tuple[int, int], Future[list[MicroBatch]]] | None = None
+        self._validation: tuple[int, list[MicroBatch]] | None = None
 
-    def update(self, number: int, division: int = 1) -> list[Part]:
+    def update(self, number: int, division: int = 1) -> list[MicroBatch]:
         """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
         if self._thread is None:
             return self._update(number, division)
@@ -58,7 +58,7 @@ class Feed:
 
     def clips(self, number: int) -> list[ClipFeatures]:
         """The clips of a batch."""
-        return [self.features.train[i] for i in self.order.batch(number)]
+        return [self.features.train[i] for i in self.sampler.batch(number)]
 
     def rows(self, number: int) -> list[Item]:
         """The clips of a batch with what they are conditioned on."""
@@ -66,29 +66,29 @@ class Feed:
         pieces = self.references.own(clips, number) if own else self.references.training(clips, number)
         return items(self.features, clips, pieces, own=own)
 
-    def validation(self, division: int = 1) -> list[Part]:
+    def validation(self, division: int = 1) -> list[MicroBatch]:
         """All batches of held-back clips, each cut into ``division``; each clip has its fixed piece of another."""
         if self._validation is None or self._validation[0] != division:
             clips, size = self.features.val[:_MOST_VALIDATION_CLIPS], self.config.batch_size
             parts = []
             for start in range(0, len(clips), size):
-                some = clips[start : start + size]
-                rows = items(self.features, some, self.references.validation(some, start))
+                chunk = clips[start : start + size]
+                rows = items(self.features, chunk, self.references.validation(chunk, start))
                 parts += self._parts(rows, -(-size // division))
             self._validation = division, parts
         return self._validation[1]
 
-    def part(self, rows: Sequence[Item]) -> Part:
+    def part(self, rows: Sequence[Item]) -> MicroBatch:
         """Rows as tensors."""
-        batch = collate(rows, self.signs)
-        return Part(batch.pinned() if self._on_card else batch, [row.piece for row in rows])
+        batch = collate(rows, self.special_tokens)
+        return MicroBatch(batch.pin() if self._on_card else batch, [row.piece for row in rows])
 
-    def _update(self, number: int, division: int) -> list[Part]:
+    def _update(self, number: int, division: int) -> list[MicroBatch]:
         parts = []
-        for which in range(number * self.config.accumulation, (number + 1) * self.config.accumulation):
-            rows = self.rows(which)
+        for batch_number in range(number * self.config.accumulation, (number + 1) * self.config.accumulation):
+            rows = self.rows(batch_number)
             parts += self._parts(rows, -(-len(rows) // division))
         return parts
 
-    def _parts(self, rows: Sequence[Item], most: int) -> list[Part]:
-        return [self.part(rows[start : start + most]) for start in range(0, len(rows), most)]
+    def _parts(self, rows: Sequence[Item], size: int) -> list[MicroBatch]:
+        return [self.part(rows[start : start + size]) for start in range(0, len(rows), size)]

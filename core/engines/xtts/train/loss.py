@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from TTS.tts.layers.xtts.gpt import GPT
 
-from core.engines.xtts.model.transformer import trunk
+from core.engines.xtts.model.transformer import run_transformer
 from core.engines.xtts.train.collate import Batch
 
 
@@ -29,12 +29,12 @@ def losses(gpt: GPT, batch: Batch, latents: Tensor, *, dropout: float = 0.0, che
     """
     text = gpt.text_embedding(batch.text_in) + gpt.text_pos_embedding.emb(batch.text_place)
     mel = gpt.mel_embedding(batch.mel_in) + gpt.mel_pos_embedding.emb(batch.mel_place)
-    everything = torch.cat([latents.flatten(0, 1).to(text.dtype), text, mel])
-    embedded = everything.index_select(0, batch.grid.flatten()).view(*batch.grid.shape, -1)
-    hidden = trunk(gpt.gpt, embedded, dropout=dropout, checkpointing=checkpointing).flatten(0, 1)
+    vectors = torch.cat([latents.flatten(0, 1).to(text.dtype), text, mel])
+    embeddings = vectors.index_select(0, batch.grid.flatten()).view(*batch.grid.shape, -1)
+    states = run_transformer(gpt.gpt, embeddings, dropout=dropout, checkpointing=checkpointing).flatten(0, 1)
     return Losses(
-        text=_cross_entropy(gpt.text_head(gpt.final_norm(hidden.index_select(0, batch.text_at))), batch.text_out),
-        mel=_cross_entropy(gpt.mel_head(gpt.final_norm(hidden.index_select(0, batch.mel_at))), batch.mel_out),
+        text=_cross_entropy(gpt.text_head(gpt.final_norm(states.index_select(0, batch.text_at))), batch.text_out),
+        mel=_cross_entropy(gpt.mel_head(gpt.final_norm(states.index_select(0, batch.mel_at))), batch.mel_out),
     )
 
 

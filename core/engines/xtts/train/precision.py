@@ -1,4 +1,4 @@
-"""What training computes in, as far as the card or processor can."""
+"""Mixed precision: the number format of training, as far as the card or processor can."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def autocast_dtype(precision: str, device: str) -> torch.dtype:
 def processor_has_bfloat16() -> bool:
     """Whether the processor multiplies in bfloat16 itself (AVX-512 BF16 or AMX)."""
     try:
-        found = torch.cpu.get_capabilities()
+        capabilities = torch.cpu.get_capabilities()
     except (AttributeError, RuntimeError):
         return False
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def autocast(dtype: torch.dtype, device: str) -> contextlib.AbstractContextManager[Any]:

@@ -1,4 +1,4 @@
-"""Which clips an update sees: seeded permutations, cut into batches of clips of like length."""
+"""Length-bucketed batch sampler: seeded permutations, cut into batches of clips of like length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 _BUCKETS = 8  # batches whose clips are sorted by length together: less padding, still well mixed
-_ORDER = 0  # first number of its seeds; `references` draws from other streams
+_ORDER = 0  # first number of its seeds; `conditioning` draws from other streams
 
 
-class Order:
+class LengthBucketSampler:
     """An endless row of batches; ``batch(n)`` depends on nothing but the seed and ``n``, so a position is one number.
 
     Every epoch is one permutation: each clip is seen exactly once in it.
@@ -59,9 +59,9 @@ class Order:
 
     def _find_budget(self) -> float:
         """The padded length of a batch with which an epoch has no more batches than with a fixed number of clips."""
-        most = -(-len(self.lengths) // self.batch_size)
+        max_batches = -(-len(self.lengths) // self.batch_size)
         self.budget = self.batch_size * float(self.lengths.mean())
-        while len(self._epoch(0)) > most:
+        while len(self._epoch(0)) > max_batches:
             self.budget *= 1.02
         return self.budget
 

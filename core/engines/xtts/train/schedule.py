@@ -1,4 +1,4 @@
-"""How fast an update learns, by its number."""
+"""Learning-rate schedule: linear warm-up, then cosine decay to a tenth."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     warmup = min(config.warmup_steps, config.max_steps // 2)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, config.max_steps - warmup)
-    return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    progress = (step - warmup) / max(1, config.max_steps - warmup)
+    return config.learning_rate * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))

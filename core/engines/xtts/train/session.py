@@ -19,27 +19,27 @@ from core.engines.xtts.model.load import device_for, load_base
 from core.engines.xtts.model.lora import load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.model.transformer import compile_blocks, keep_lowered
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.collate import Signs
+from core.engines.xtts.train.collate import SpecialTokens
 from core.engines.xtts.train.conditioning import Latents
-from core.engines.xtts.train.loader import Feed, Part
+from core.engines.xtts.train.loader import BatchLoader, MicroBatch
 from core.engines.xtts.train.loss import Losses, losses
-from core.engines.xtts.train.metrics import Told
+from core.engines.xtts.train.metrics import DeferredMetrics
 from core.engines.xtts.train.precision import autocast, autocast_dtype
 from core.engines.xtts.train.schedule import learning_rate
 from core.engines.xtts.train.state import (
     UNREADABLE,
-    broken,
-    copied,
+    as_fused,
     copy_into,
-    fused,
+    copy_to_cpu,
     random_state,
     read_state,
     set_random,
+    state_error,
 )
 from core.engines.xtts.train.trainable import Mean, choose, groups
 from core.errors import Cancelled
 
-_KEPT = 3  # of each parameter by AdamW: two moments and the number of updates
+_ADAMW_ENTRIES = 3  # of each parameter by AdamW: two moments and the number of updates
 
 
 class XttsSession(TrainSession[Conditioning]):
@@ -69,14 +69,14 @@ class XttsSession(TrainSession[Conditioning]):
         if self.scaler.is_enabled():
             # By hand: a process that has no part of the first update scales nothing before it unscales.
             self.scaler.scale(torch.zeros((), device=device))
-        self.feed = Feed(config, features, Signs.of(xtts.gpt), device)
+        self.loader = BatchLoader(config, features, SpecialTokens.of(xtts.gpt), device)
         self.latents = Latents(xtts.gpt, features, device)
-        self.told = Told(scaled=self.scaler.is_enabled())
+        self.metrics = DeferredMetrics(uses_scaler=self.scaler.is_enabled())
 
     @property
     def micro_batch(self) -> int:
         """Clips computed at once."""
-        return -(-max(self.config.batch_size, self.feed.order.largest) // self.division)
+        return -(-max(self.config.batch_size, self.loader.sampler.largest) // self.division)
 
     def step(self, should_stop: ShouldStop = never) -> dict[str, float]:
         """One update; returns ``loss`` per code, ``text_loss`` per token, ``lr`` and ``grad_norm``.
@@ -94,17 +94,17 @@ class XttsSession(TrainSession[Conditioning]):
         random = random_state(self.device)
         try:
             # Processes that share an update cannot leave it one by one.
-            asked = should_stop if distributed.world() == 1 else never
+            stop_check = should_stop if distributed.world() == 1 else never
             try:
-                parts = self.feed.update(self.step_number, self.division * distributed.world())
-                mel, text = self._backward(parts, asked)
-                together = ranks.flat(self.parameters, torch.stack([mel, text]))
+                parts = self.loader.update(self.step_number, self.division * distributed.world())
+                mel, text = self._backward(parts, stop_check)
+                buffer = ranks.flat(self.parameters, torch.stack([mel, text]))
             except Exception as error:
                 ranks.agree(error)
                 raise
             ranks.agree()
             with ranks.in_step():
-                mel, text = ranks.summed(self.parameters, together).unbind()
+                mel, text = ranks.sum_gradients(self.parameters, buffer).unbind()
                 norm = self._apply(mel)
         except (Cancelled, RuntimeError, MemoryError):
             self.take_back()
@@ -112,13 +112,13 @@ class XttsSession(TrainSession[Conditioning]):
             raise
         self.step_number += 1
         self.mean.follow(self.step_number)
-        return self.told.take(self.step_number, lr, torch.stack([mel, text, norm]))
+        return self.metrics.push(self.step_number, lr, torch.stack([mel, text, norm]))
 
     def take_back(self) -> None:
         """Forget gradients, and what an optimizer that ran out of memory had begun to keep."""
         self.optimizer.zero_grad(set_to_none=True)
-        for parameter in [one for one, kept in self.optimizer.state.items() if len(kept) < _KEPT]:
-            del self.optimizer.state[parameter]
+        for p in [p for p, entries in self.optimizer.state.items() if len(entries) < _ADAMW_ENTRIES]:
+            del self.optimizer.state[p]
         if self.scaler.is_enabled():
             # Otherwise it holds the gradients for unscaled already; there is no public way to say that they are gone.
             self.scaler._per_optimizer_states.clear()
@@ -144,16 +144,16 @@ class XttsSession(TrainSession[Conditioning]):
 
     def last_values(self) -> dict[str, float] | None:
         """Wait for the last update's values where `step` did not; None if it has returned them."""
-        return self.told.last()
+        return self.metrics.wait()
 
     @property
     def values_step(self) -> int:
         """The update that the values `step` returned last belong to."""
-        return self.told.step
+        return self.metrics.step
 
     def evaluate(self, should_stop: ShouldStop = never) -> dict[str, float]:
         """``val_loss`` per code over the validation clips; Stop is looked for between two batches."""
-        parts = self.feed.validation(self.division)
+        parts = self.loader.validation(self.division)
         if not parts:
             return {}
         self._mode(training=False)
@@ -185,13 +185,13 @@ class XttsSession(TrainSession[Conditioning]):
     def set_checkpointing(self, on: bool) -> None:
         """Keep only what goes into each block, and no converted weights: less memory for more time."""
         self.config = self.config.model_copy(update={"gradient_checkpointing": on})
-        lowered = not on and self.dtype is not torch.float32
-        keep_lowered(self.xtts.gpt.gpt, self.dtype if lowered else None)
+        has_low_precision = not on and self.dtype is not torch.float32
+        keep_lowered(self.xtts.gpt.gpt, self.dtype if has_low_precision else None)
 
     @property
     def snapshot_bytes(self) -> int:
         """What a `snapshot` takes of the computer's memory: weights, two moments, and the mean if there is one."""
-        return sum(one.nbytes for one in self.parameters) * (4 if self.mean.values else 3)
+        return sum(parameter.nbytes for parameter in self.parameters) * (4 if self.mean.values else 3)
 
     def lower_rate(self, factor: float) -> None:
         """Multiply the learning rate of all updates to come; kept in the saved state, untouched by `restore`."""
@@ -204,25 +204,25 @@ class XttsSession(TrainSession[Conditioning]):
     def snapshot(self) -> Snapshot:
         """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
         self.mean.show(False)
-        weights: list[Tensor] = copied([*self.parameters, *self.mean.hidden()])
-        return {"weights": weights, **copied(self._state())}
+        weights: list[Tensor] = copy_to_cpu([*self.parameters, *self.mean.inactive()])
+        return {"weights": weights, **copy_to_cpu(self._state())}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
         self.mean.show(False)
-        copy_into([*self.parameters, *self.mean.hidden()], snapshot["weights"])
+        copy_into([*self.parameters, *self.mean.inactive()], snapshot["weights"])
         self.optimizer.zero_grad(set_to_none=True)
         # What goes to a card is copied on its way; on the processor the optimizer would write into the snapshot.
-        own = snapshot["optimizer"] if self.device.startswith("cuda") else copied(snapshot["optimizer"])
+        own = snapshot["optimizer"] if self.device.startswith("cuda") else copy_to_cpu(snapshot["optimizer"])
         self._set_state({**snapshot, "optimizer": own})
-        self.told.forget()
+        self.metrics.drop()
 
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
         self.mean.show(True)
         save_adapter(self.xtts, folder, self.lora, step=self.step_number)
         # What is spoken with and kept is the mean, if there is one; training goes on from the weights themselves.
-        live = [value.detach().cpu() for value in self.mean.hidden()]
+        live = [value.detach().cpu() for value in self.mean.inactive()]
         state = {"live": live, **self._state(), "division": self.division, "rate_factor": self.rate_factor}
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
@@ -240,8 +240,8 @@ class XttsSession(TrainSession[Conditioning]):
                 raise ValueError("no adapter")
             self.mean.show(True)
             load_lora(self.xtts, adapter[1])
-            hidden = self.mean.hidden()
-            copy_into(hidden, state["live"] if "live" in state else self.parameters[: len(hidden)])
+            inactive = self.mean.inactive()
+            copy_into(inactive, state["live"] if "live" in state else self.parameters[: len(inactive)])
             self.mean.show(False)
             self._set_state(state)
             self.division = int(state["division"])
@@ -249,7 +249,7 @@ class XttsSession(TrainSession[Conditioning]):
             if distributed.rank():  # the state is the first process's; the others leave out other things at random
                 torch.manual_seed(self.config.seed + distributed.rank() + self.step_number)
         except UNREADABLE as error:
-            raise broken(folder, error) from error
+            raise state_error(folder, error) from error
 
     def voice(self) -> XttsVoice:
         """A voice over the live weights; nothing is copied or reloaded."""
@@ -266,20 +266,20 @@ class XttsSession(TrainSession[Conditioning]):
 
     def _set_state(self, state: dict[str, Any]) -> None:
         self.optimizer.state.clear()  # or the card would hold old and new moments for a moment
-        self.optimizer.load_state_dict(fused(state["optimizer"]))
+        self.optimizer.load_state_dict(as_fused(state["optimizer"]))
         if state["scaler"]:  # saved where gradients needed no scaling, it goes on with a new one
             self.scaler.load_state_dict(state["scaler"])
         set_random(state, self.device)
         self.step_number = int(state["step"])
 
-    def _losses(self, part: Part, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
+    def _losses(self, part: MicroBatch, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
         latents = self.latents.of(part.pieces)
         with autocast(self.dtype, self.device):
             return losses(
                 self.xtts.gpt, part.batch.to(self.device), latents, dropout=dropout, checkpointing=checkpointing
             )
 
-    def _backward(self, parts: Sequence[Part], should_stop: ShouldStop = never) -> tuple[Tensor, Tensor]:
+    def _backward(self, parts: Sequence[MicroBatch], should_stop: ShouldStop = never) -> tuple[Tensor, Tensor]:
         """This process's share of the gradients of the mean over *all* codes of the update, however it is cut."""
         codes = sum(part.batch.code_targets for part in parts)
         tokens = sum(part.batch.text_targets for part in parts)

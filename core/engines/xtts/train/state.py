@@ -1,4 +1,4 @@
-"""What a training goes on from: random streams, and the file they are saved in with the optimizer's own state."""
+"""Training state to resume from: random streams, and the file that holds them with the optimizer's own state."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def read_state(folder: Path, batch_size: int) -> dict[str, Any]:
     return state
 
 
-def fused(optimizer: dict[str, Any]) -> dict[str, Any]:
+def as_fused(optimizer: dict[str, Any]) -> dict[str, Any]:
     """An optimizer's state for a fused one: on processors others were saved, which cannot leave an update out."""
     return {**optimizer, "param_groups": [{**group, "fused": True} for group in optimizer["param_groups"]]}
 
 
-def broken(folder: Path, error: Exception) -> UserError:
+def state_error(folder: Path, error: Exception) -> UserError:
     """What a person is told of a state that cannot be read."""
     return UserError(
         "train.state_broken",
@@ -65,10 +65,10 @@ def copy_into(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
             target.copy_(value)
 
 
-def copied(value: Any) -> Any:
+def copy_to_cpu(value: Any) -> Any:
     """The same with every tensor in it copied once, into the computer's memory."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
-        return {key: copied(one) for key, one in value.items()}
-    return [copied(one) for one in value] if isinstance(value, list) else value
+        return {key: copy_to_cpu(item) for key, item in value.items()}
+    return [copy_to_cpu(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What of a model learns: an adapter, the last layers, or all of its GPT; and a running mean of it."""
+"""Trainable parameters: an adapter, the last layers, or all of the GPT; and their exponential moving average."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def groups(xtts: Xtts, weight_decay: float) -> list[dict[str, Any]]:
     learns = own(xtts)
     plain = [value for name, value in learns.items() if value.ndim < 2 or name in _TEXT]
     matrices = [value for name, value in learns.items() if not (value.ndim < 2 or name in _TEXT)]
-    found = [{"params": matrices, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return [group for group in found if group["params"]]
+    param_groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in param_groups if group["params"]]
 
 
 def _names(xtts: Xtts, config: XttsTrainConfig) -> list[str]:
@@ -78,7 +78,7 @@ class Mean:
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
         self.parameters, self.decay = list(parameters), decay
         self.values = [parameter.detach().clone() for parameter in parameters] if decay else []
-        self.shown = False
+        self.holds_mean = False
 
     def follow(self, step: int) -> None:
         """Move towards the weights after update number ``step`` (from 1); faster at first, when there is no past."""
@@ -89,18 +89,18 @@ class Mean:
 
     def show(self, mean: bool) -> None:
         """Let the model hold the mean, or the weights themselves again."""
-        if not self.values or mean == self.shown:
+        if not self.values or mean == self.holds_mean:
             return
         with torch.no_grad():
             # One room for all, taken before anything is exchanged: memory must not run out half way.
             largest = max(self.parameters, key=torch.numel)
             room = torch.empty(largest.numel(), dtype=largest.dtype, device=largest.device)
             for parameter, value in zip(self.parameters, self.values, strict=True):
-                kept = room[: parameter.numel()].view_as(parameter).copy_(parameter)
+                weights = room[: parameter.numel()].view_as(parameter).copy_(parameter)
                 parameter.copy_(value)
-                value.copy_(kept)
-        self.shown = mean
+                value.copy_(weights)
+        self.holds_mean = mean
 
-    def hidden(self) -> list[Tensor]:
+    def inactive(self) -> list[Tensor]:
         """Whichever of the two the model does not hold now."""
         return self.values
