@@ -44,7 +44,7 @@ def test_the_road_from_an_empty_project_to_a_spoken_take(project: Project) -> No
     _cut(project, "b", 2)
     assert _states(project)["segments"] == "done"
 
-    store.hear_clip("a-0000", "Hello there.", 0.9, "en")
+    store.store_transcript("a-0000", "Hello there.", 0.9, "en")
     transcripts = steps(project)[2]
     assert (transcripts.state, transcripts.count, transcripts.total) == ("partial", 1, 12)
     for clip in store.clips():

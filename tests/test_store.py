@@ -178,7 +178,7 @@ def test_a_database_from_before_numbers_were_noted_is_read_by_what_it_holds(stor
 def test_a_database_from_before_it_was_noted_whose_a_text_is_tells_it_by_what_it_holds(store: Store) -> None:
     store.add_source(Source("c", "Data", origin="dataset", added_at=3.0))
     store.replace_clips("c", [Clip("c-1", "c", 0, 5, text="As read.", raw_text="As read.", confidence=0.9)])
-    store.hear_clip("a-4", "Heard.", 0.9, "en")
+    store.store_transcript("a-4", "Heard.", 0.9, "en")
     store.second_opinion("a-4", "", 1.0, "mismatch")
     store.edit_clip("a-3", text="By hand.")
     with sqlite3.connect(store.path) as db:
@@ -192,8 +192,8 @@ def test_a_database_from_before_it_was_noted_whose_a_text_is_tells_it_by_what_it
 def test_a_given_text_stays_even_if_a_model_heard_just_that(store: Store) -> None:
     store.replace_clips("b", [Clip("b-2", "b", 6, 9, text="As read.", given=1), Clip("b-3", "b", 9, 12)])
     for heard in ("As read.", "A shed."):
-        store.hear_clip("b-2", heard, 0.9, "en")
-        store.hear_clip("b-3", heard, 0.9, "en")
+        store.store_transcript("b-2", heard, 0.9, "en")
+        store.store_transcript("b-3", heard, 0.9, "en")
     assert (store.clip("b-2").text, store.clip("b-2").raw_text) == ("As read.", "A shed.")
     assert store.clip("b-3").text == "A shed."
 
@@ -249,7 +249,7 @@ def test_a_second_opinion_flags_and_measures_are_kept_and_found(store: Store) ->
     assert "a-4" not in [clip.id for clip in store.clips(ClipFilter("unmeasured"))]
     with pytest.raises(ValueError, match="no measures"):
         store.measure_clip("a-4", text="no")
-    store.hear_clip("a-3", "heard again", 0.9, "en")
+    store.store_transcript("a-3", "heard again", 0.9, "en")
     assert store.clip("a-3").mismatch is None and store.clip("a-3").text_flags == ""
 
 
@@ -282,11 +282,11 @@ def test_undo_passes_over_changes_of_clips_that_are_gone(store: Store) -> None:
 
 def test_what_was_heard_never_overwrites_a_persons_text(store: Store) -> None:
     store.edit_clip("a-3", text="Corrected by hand.")
-    store.hear_clip("a-3", "heard again", 0.8, "en")
-    store.hear_clip("a-4", "heard first", 0.8, "en")
+    store.store_transcript("a-3", "heard again", 0.8, "en")
+    store.store_transcript("a-4", "heard first", 0.8, "en")
     assert (store.clip("a-3").text, store.clip("a-3").raw_text) == ("Corrected by hand.", "heard again")
     assert store.clip("a-4").text == "heard first"
-    assert store.hear_clip("gone", "x", 0.1, "en") is None
+    assert store.store_transcript("gone", "x", 0.1, "en") is None
 
 
 def test_totals_count_the_whole_project(store: Store) -> None:
@@ -393,7 +393,7 @@ def test_every_way_in_cleans_the_text(project: Project) -> None:
     store.swap_clips("a", "split", ["a-0002"], [Clip("a-0003", "a", 0, 3, text=DIRTY), Clip("a-0004", "a", 4, 6)])
     assert store.clip("a-0003").text == CLEANED
 
-    store.hear_clip("a-0004", DIRTY, 0.9, "en")
+    store.store_transcript("a-0004", DIRTY, 0.9, "en")
     assert (store.clip("a-0004").text, store.clip("a-0004").raw_text) == (CLEANED, CLEANED)
     store.second_opinion("a-0004", DIRTY, 0.1, "")
     assert store.clip("a-0004").second_text == CLEANED
@@ -435,7 +435,7 @@ def test_a_search_knows_each_text_as_it_is_now(store: Store) -> None:
     store.undo_last()
     store.undo_last()
     assert found("agil") == [] and not store.holds(ClipFilter(search="agil"), "a-3")
-    store.hear_clip("a-4", "É só isso", 0.9, "pt")
+    store.store_transcript("a-4", "É só isso", 0.9, "pt")
     assert found("e SO") == ["a-4"]
     edit = store.swap_clips("a", "join", ["a-4"], [Clip("a-7", "a", 18, 23, text="É só aquilo")])
     assert edit.after and found("e so") == ["a-7"]

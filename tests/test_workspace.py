@@ -45,11 +45,11 @@ def test_a_deleted_project_lies_in_the_trash_and_comes_back(workspace: Workspace
     project.figures.totals()
     (project.path / "note.txt").write_text("mine")
     workspace.delete(project)
-    assert workspace.projects() == [] and workspace.trashed() == ["voice"]
+    assert workspace.projects() == [] and workspace.trash_names() == ["voice"]
     workspace.create("Voice")
     back = workspace.restore("voice")
     assert back.slug == "voice-2" and (back.path / "note.txt").read_text() == "mine"
-    assert workspace.trashed() == []
+    assert workspace.trash_names() == []
 
 
 def test_a_project_at_work_is_not_deleted(workspace: Workspace) -> None:

@@ -103,7 +103,7 @@ def decide(
         raise UserError(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
-    clip = project.store.edit_clip(clip_id, seen=stamp, typed=text, status=status, text=text, reason="")
+    clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason="")
     clip_filter = _filter(state, search, flag, sort)
     following = project.store.walk(clip_filter, clip)
     leaves_list = clip_filter.state in ("new", "flagged")  # a clip that is decided leaves the list
@@ -133,7 +133,7 @@ def adopt(project: Project, clip_id: str, field: str, *, stamp: str | None = Non
     text = clean(replacement)
     if not text:
         raise UserError("review.nothing_heard", "There is no other text to take.", "Type what is said.")
-    return project.store.edit_clip(clip_id, seen=stamp, typed=draft, heard=replacement, text=text)
+    return project.store.edit_clip(clip_id, stamp=stamp, draft=draft, new_text=replacement, text=text)
 
 
 def reading(clip: Clip, field: str) -> str:
@@ -147,7 +147,7 @@ def correct(project: Project, clip_id: str, text: str, *, stamp: str | None = No
     Raises:
         UserError: ``clip.missing``, ``clip.changed``.
     """
-    return project.store.edit_clip(clip_id, seen=stamp, typed=text, text=text)
+    return project.store.edit_clip(clip_id, stamp=stamp, draft=text, text=text)
 
 
 def undo(project: Project, *, stamp: str | None = None) -> str:
@@ -206,7 +206,7 @@ def approve_sure(
     Raises:
         UserError: ``clips.changed``.
     """
-    return project.store.edit_clips(sure_filter(threshold, with_flags=with_flags), seen=stamp, status="approved")
+    return project.store.edit_clips(sure_filter(threshold, with_flags=with_flags), stamp=stamp, status="approved")
 
 
 def reject_flagged(project: Project, flag: str, *, stamp: str | None = None) -> int:
@@ -216,7 +216,7 @@ def reject_flagged(project: Project, flag: str, *, stamp: str | None = None) -> 
         UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
     """
     clip_filter = ClipFilter("flagged", flag=flag)
-    return project.store.edit_clips(clip_filter, seen=stamp, status="rejected", reason=flag) if flag else 0
+    return project.store.edit_clips(clip_filter, stamp=stamp, status="rejected", reason=flag) if flag else 0
 
 
 def _filter(state: str, search: str, flag: str = "", sort: str = "time") -> ClipFilter:

@@ -149,7 +149,7 @@ def left_out_parts(project: Project, source: Source, start_s: float = 0.0, end_s
 
     Clips and these together are the whole recording. What cutting kept and no clip covers (any more) was removed.
     """
-    before, after = project.store.around(source.id, start_s, end_s)
+    before, after = project.store.neighbour_bounds(source.id, start_s, end_s)
     edges = [before, *(edge for pair in project.store.bounds(source.id, start_s, end_s) for edge in pair)]
     edges = _in_order([*edges, min(after, source.seconds)])
     cutting = cached_preview(project, source.id, options_of_last_cut(project, source.id))

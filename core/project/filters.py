@@ -6,7 +6,7 @@ from typing import Any
 
 from core.folding import fold_accents
 from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
-from core.project.schema import FLAGGED, SEARCHED
+from core.project.schema import IS_FLAGGED, SEARCH_TEXT
 from core.text import clean
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
@@ -19,7 +19,7 @@ _STATES = {
     "untranscribed": "text = '' AND status != 'rejected'",
     "unheard": "confidence IS NULL AND status != 'rejected'",
     "unmeasured": "snr_db IS NULL AND status != 'rejected'",
-    "flagged": FLAGGED,
+    "flagged": IS_FLAGGED,
 }
 ORDER = {
     "time": "source_id, start_s",
@@ -52,7 +52,7 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
         parts.append("confidence >= ? AND text != ''")
         values.append(clip_filter.sure)
     if clip_filter.search:
-        parts.append(f"{SEARCHED} LIKE ? ESCAPE '\\'")
+        parts.append(f"{SEARCH_TEXT} LIKE ? ESCAPE '\\'")
         pattern = fold_accents(clean(clip_filter.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values.append(f"%{pattern}%")
     table = _FLAGGED_CLIPS if clip_filter.state == "flagged" else "clips"

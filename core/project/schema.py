@@ -21,7 +21,7 @@ from core.project import backups
 
 _T = TypeVar("_T")
 
-FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
+IS_FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
 _BEYOND_ASCII = "'*[^ -~]*'"
 VERSION = 7  # of the tables; a database of an older version is migrated when it is opened
 _SCHEMA = """
@@ -58,7 +58,7 @@ CREATE INDEX clips_by_status_confidence ON clips (
 CREATE INDEX clips_by_status_length ON clips (status, end_s - start_s, source_id, start_s);
 CREATE INDEX clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source_id, start_s);
 CREATE INDEX clips_flagged ON clips (
-  source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {FLAGGED};
+  source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {IS_FLAGGED};
 CREATE INDEX revisions_by_clip ON revisions (clip_id, number);
 CREATE INDEX words_by_time ON words (source_id, start_s);
 CREATE TRIGGER fold_new_text AFTER INSERT ON clips WHEN NEW.text GLOB {_BEYOND_ASCII} BEGIN
@@ -128,7 +128,7 @@ DROP TABLE older;
 """,
 }
 # What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
-SEARCHED = "coalesce(folded, text)"
+SEARCH_TEXT = "coalesce(folded, text)"
 _TABLES = ("sources", "clips", "revisions", "votes", "clip_numbers", "words", "edits")
 _PASSING = ("locked", "full", "readonly", "interrupted", "too many")  # in words of errors that are no damage
 
@@ -286,15 +286,15 @@ def migrate(db: sqlite3.Connection, path: Path | None = None) -> None:
         scripts = [script for number, script in _MIGRATIONS.items() if number > version] if tables else [_SCHEMA]
         for statement in _statements("".join(scripts)):
             _execute(db, statement)
-        wanted = [statement.rstrip(";\n") for statement in _statements(_INDEXES)]
-        made = db.execute(
+        statements = [statement.rstrip(";\n") for statement in _statements(_INDEXES)]
+        entries = db.execute(
             "SELECT sql, type, name FROM sqlite_master WHERE type != 'table' AND sql IS NOT NULL"
         ).fetchall()
-        for sql, kind, name in made:
-            if sql not in wanted:  # an older one of the same name would stay
+        for sql, kind, name in entries:
+            if sql not in statements:  # an older one of the same name would stay
                 db.execute(f'DROP {kind} "{name}"')
-        for sql in wanted:
-            if sql not in {row[0] for row in made}:
+        for sql in statements:
+            if sql not in {row[0] for row in entries}:
                 db.execute(sql)
         db.execute(f"PRAGMA user_version={VERSION}")
 

@@ -15,8 +15,7 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.project import conflicts
-from core.project import filters as clip_filter
+from core.project import conflicts, filters
 from core.project.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
 from core.project.schema import connect, insert, record
 from core.text import clean
@@ -38,15 +37,15 @@ class Store:
 
     def add_source(self, source: Source, words: Iterable[Word] = (), clips: Iterable[Clip] = ()) -> None:
         """Add a recording with the words and clips that come with it, all of it or nothing."""
-        spoken = _word_rows(source.id, words)
-        cut = _clip_rows(clips)
+        word_rows = _word_rows(source.id, words)
+        clip_rows = _clip_rows(clips)
         with connect(self.path) as db:
             insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
-            insert(db, "words", spoken)
-            if cut:
-                last = _last_number(db, source.id, [clip["id"] for clip in cut])
-                insert(db, "clips", cut)
-                _note_change(db, source.id, last, changed=True)
+            insert(db, "words", word_rows)
+            if clip_rows:
+                last = _last_number(db, source.id, [clip["id"] for clip in clip_rows])
+                insert(db, "clips", clip_rows)
+                _note_change(db, source.id, last, has_changed=True)
 
     def sources(self) -> list[Source]:
         """All recordings in the order they came."""
@@ -106,46 +105,46 @@ class Store:
 
     # Clips that a filter leaves
 
-    def clips(self, chosen: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
+    def clips(self, clip_filter: ClipFilter = ClipFilter(), offset: int = 0, limit: int = -1) -> list[Clip]:
         """A page of clips; a negative limit means all."""
-        those, values = clip_filter.from_clause(chosen)
-        order = clip_filter.ORDER[chosen.sort]
+        source_sql, values = filters.from_clause(clip_filter)
+        order = filters.ORDER[clip_filter.sort]
         # Rows are chosen by what the indexes hold; only those of the page are read whole.
-        page = f"SELECT rowid FROM {those} ORDER BY {order} LIMIT ? OFFSET ?"
+        page = f"SELECT rowid FROM {source_sql} ORDER BY {order} LIMIT ? OFFSET ?"
         sql = f"SELECT * FROM clips WHERE rowid IN ({page}) ORDER BY {order}"
         with connect(self.path) as db:
             return [record(Clip, row) for row in db.execute(sql, (*values, limit, offset))]
 
-    def count(self, chosen: ClipFilter = ClipFilter()) -> int:
+    def count(self, clip_filter: ClipFilter = ClipFilter()) -> int:
         """How many clips the filter leaves."""
-        those, values = clip_filter.from_clause(chosen)
+        source_sql, values = filters.from_clause(clip_filter)
         with connect(self.path) as db:
-            return int(db.execute(f"SELECT count(*) FROM {those}", values).fetchone()[0])
+            return int(db.execute(f"SELECT count(*) FROM {source_sql}", values).fetchone()[0])
 
-    def holds(self, chosen: ClipFilter, clip_id: str) -> bool:
+    def holds(self, clip_filter: ClipFilter, clip_id: str) -> bool:
         """Whether the filter leaves this clip."""
-        those, values = clip_filter.from_clause(chosen)
+        source_sql, values = filters.from_clause(clip_filter)
         with connect(self.path) as db:
-            return db.execute(f"SELECT 1 FROM {those} AND id=?", (*values, clip_id)).fetchone() is not None
+            return db.execute(f"SELECT 1 FROM {source_sql} AND id=?", (*values, clip_id)).fetchone() is not None
 
-    def walk(self, chosen: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
+    def walk(self, clip_filter: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
         """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
-        those, values = clip_filter.from_clause(chosen)
-        place = clip_filter.PLACE[chosen.sort]
-        sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{one} DESC" for one in place))
-        here, its = clip_filter.place_of(chosen, clip)
-        near = f"SELECT rowid FROM {those} AND ({', '.join(place)}) {sign} {here}"
+        source_sql, values = filters.from_clause(clip_filter)
+        place = filters.PLACE[clip_filter.sort]
+        sign, order = (">", ", ".join(place)) if forward else ("<", ", ".join(f"{column} DESC" for column in place))
+        place_sql, place_values = filters.place_of(clip_filter, clip)
+        near = f"SELECT rowid FROM {source_sql} AND ({', '.join(place)}) {sign} {place_sql}"
         sql = f"SELECT * FROM clips WHERE rowid IN ({near} ORDER BY {order} LIMIT ?) ORDER BY {order}"
         with connect(self.path) as db:
-            return [record(Clip, row) for row in db.execute(sql, (*values, *its, limit))]
+            return [record(Clip, row) for row in db.execute(sql, (*values, *place_values, limit))]
 
-    def count_before(self, chosen: ClipFilter, clip: Clip) -> int:
+    def count_before(self, clip_filter: ClipFilter, clip: Clip) -> int:
         """How many clips the filter leaves before this one in the filter's order."""
-        those, values = clip_filter.from_clause(chosen)
-        here, its = clip_filter.place_of(chosen, clip)
-        sql = f"SELECT count(*) FROM {those} AND ({', '.join(clip_filter.PLACE[chosen.sort])}) < {here}"
+        source_sql, values = filters.from_clause(clip_filter)
+        place_sql, place_values = filters.place_of(clip_filter, clip)
+        sql = f"SELECT count(*) FROM {source_sql} AND ({', '.join(filters.PLACE[clip_filter.sort])}) < {place_sql}"
         with connect(self.path) as db:
-            return int(db.execute(sql, (*values, *its)).fetchone()[0])
+            return int(db.execute(sql, (*values, *place_values)).fetchone()[0])
 
     # Clips by id, or by where they lie in their recording
 
@@ -172,7 +171,7 @@ class Store:
         with connect(self.path) as db:
             return [(row[0], row[1]) for row in db.execute(sql, (source_id, start_s - _LONGEST_S, end_s, start_s))]
 
-    def around(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
+    def neighbour_bounds(self, source_id: str, start_s: float, end_s: float) -> tuple[float, float]:
         """Where the last clip before a stretch ends (0 if there is none), and where the next after it begins."""
         before = "SELECT end_s FROM clips WHERE source_id=? AND start_s <= ? ORDER BY start_s DESC LIMIT 1"
         after = "SELECT start_s FROM clips WHERE source_id=? AND start_s >= ? ORDER BY start_s LIMIT 1"
@@ -194,23 +193,23 @@ class Store:
         A clip that is there already is left as it is: these may be copies from before a person edited it.
 
         Args:
-            keep: handed the clips a person has touched that go now, and their revisions, before they do; if it
-                raises, nothing is changed.
+            keep: handed the clips a person has reviewed or edited, and their revisions, before they go; if it raises,
+                nothing is changed.
         """
-        wanted = {clip.id: clip for clip in clips}
+        new_clips = {clip.id: clip for clip in clips}
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            last = _last_number(db, source_id, wanted)
+            last = _last_number(db, source_id, new_clips)
             rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
-            there = {row["id"] for row in rows}
-            gone = [record(Clip, row) for row in rows if row["id"] not in wanted]
-            touched = [clip for clip in gone if clip.status != "new" or clip.edited_at is not None]
-            if touched and keep:
-                keep(touched, [one for clip in touched for one in _revisions(db, clip.id)])
-            db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
-            insert(db, "clips", _clip_rows(clip for clip in wanted.values() if clip.id not in there))
-            _note_change(db, source_id, last, changed=bool(gone) or wanted.keys() != there)
-        return [clip.id for clip in gone]
+            old_ids = {row["id"] for row in rows}
+            removed = [record(Clip, row) for row in rows if row["id"] not in new_clips]
+            reviewed = [clip for clip in removed if clip.status != "new" or clip.edited_at is not None]
+            if reviewed and keep:
+                keep(reviewed, [revision for clip in reviewed for revision in _revisions(db, clip.id)])
+            db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in removed])
+            insert(db, "clips", _clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
+            _note_change(db, source_id, last, has_changed=bool(removed) or new_clips.keys() != old_ids)
+        return [clip.id for clip in removed]
 
     def last_number(self, source_id: str) -> int:
         """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
@@ -218,27 +217,27 @@ class Store:
             return _last_number(db, source_id)
 
     def swap_clips(
-        self, source_id: str, what: str, gone: Sequence[str], fresh: Sequence[Clip], seen: Sequence[str] = ()
+        self, source_id: str, action: str, old_ids: Sequence[str], fresh: Sequence[Clip], stamps: Sequence[str] = ()
     ) -> Edit:
         """Put clips in the place of others, and remember it for `undo_edit`.
 
         Args:
-            seen: stamps of those that go as they were when the others were made of them (see `core.project.conflicts`).
+            stamps: of those that go, as they were when the others were made of them (see `core.project.conflicts`).
 
         Raises:
-            UserError: ``clip.missing``: one of ``gone`` is not there (any more); ``clip.changed``.
+            UserError: ``clip.missing``: one of ``old_ids`` is not there (any more); ``clip.changed``.
         """
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            before = [_clip_row(db, clip_id) for clip_id in gone]
-            for clip, was in zip(before, seen, strict=False):
-                conflicts.check(clip, was)
+            before = [_clip_row(db, clip_id) for clip_id in old_ids]
+            for clip, stamp in zip(before, stamps, strict=False):
+                conflicts.check(clip, stamp)
             _swap(db, source_id, before, fresh)
-            values = (source_id, what, _to_json(before), _to_json(fresh))
+            values = (source_id, action, _to_json(before), _to_json(fresh))
             number = db.execute(
                 "INSERT INTO edits (source_id, what, before, after) VALUES (?, ?, ?, ?)", values
             ).lastrowid
-        return Edit(number or 0, source_id, what, tuple(before), tuple(fresh))
+        return Edit(number or 0, source_id, action, tuple(before), tuple(fresh))
 
     def undo_edit(
         self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
@@ -257,9 +256,9 @@ class Store:
             if edit is None:
                 return None
             now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
-            touched = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
-            if touched and keep:
-                keep([clip for clip, _ in touched], [one for _, changes in touched for one in changes])
+            reviewed = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
+            if reviewed and keep:
+                keep([clip for clip, _ in reviewed], [revision for _, changes in reviewed for revision in changes])
             _swap(db, source_id, edit.after, edit.before)
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
         return edit
@@ -272,13 +271,13 @@ class Store:
     # What a person changes in a clip
 
     def edit_clip(
-        self, clip_id: str, *, seen: str | None = None, typed: str | None = None, heard: str = "", **changes: Any
+        self, clip_id: str, *, stamp: str | None = None, draft: str | None = None, new_text: str = "", **changes: Any
     ) -> Clip:
         """Change what a person may change (text, status, reason, bounds, language); each change keeps a revision.
 
         Args:
             clip_id: which clip.
-            seen: the clip's stamp as the person was shown it; ``typed``, ``heard``: see `core.project.conflicts.check`.
+            stamp: the clip's as the person was shown it; ``draft``, ``new_text``: see `core.project.conflicts.check`.
             changes: the new values by field.
 
         Raises:
@@ -289,17 +288,17 @@ class Store:
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             status = str(changes.get("status", ""))
-            conflicts.check(_clip_row(db, clip_id), seen, draft=typed, status=status, new_text=heard)
+            conflicts.check(_clip_row(db, clip_id), stamp, draft=draft, status=status, new_text=new_text)
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
             _apply(db, row, changes, time.time())
         return self.clip(clip_id)
 
-    def edit_clips(self, chosen: ClipFilter | Sequence[str], *, seen: str | None = None, **changes: Any) -> int:
+    def edit_clips(self, selection: ClipFilter | Sequence[str], *, stamp: str | None = None, **changes: Any) -> int:
         """The same change on every clip the filter leaves, or that has one of these ids, undone as one.
 
         Args:
-            chosen: which clips.
-            seen: their `stamp` as the person was shown it.
+            selection: which clips.
+            stamp: theirs as the person was shown it.
             changes: the new values by field.
 
         Returns:
@@ -310,31 +309,31 @@ class Store:
         """
         if unknown := changes.keys() - _EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
-        if isinstance(chosen, ClipFilter):
-            those, values = clip_filter.from_clause(chosen)
+        if isinstance(selection, ClipFilter):
+            source_sql, values = filters.from_clause(selection)
         else:
-            those, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(chosen))]
+            source_sql, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(selection))]
         now = time.time()
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            if seen is not None and isinstance(chosen, ClipFilter) and seen != _stamp(db, chosen):
+            if stamp is not None and isinstance(selection, ClipFilter) and stamp != _stamp(db, selection):
                 raise conflicts.stale_errors()
-            rows = db.execute(f"SELECT * FROM {those}", values).fetchall()
+            rows = db.execute(f"SELECT * FROM {source_sql}", values).fetchall()
             for row in rows:
                 _apply(db, row, changes, now)
         return len(rows)
 
-    def stamp(self, chosen: ClipFilter) -> str:
+    def stamp(self, clip_filter: ClipFilter) -> str:
         """Changes whenever other clips are left by the filter, or one of them is changed."""
         with connect(self.path) as db:
-            return _stamp(db, chosen)
+            return _stamp(db, clip_filter)
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
         with connect(self.path) as db:
             return _revisions(db, clip_id)
 
-    def written(self) -> set[str]:
+    def ids_with_edited_text(self) -> set[str]:
         """Ids of the clips whose text a person changed."""
         with connect(self.path) as db:
             return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
@@ -345,27 +344,27 @@ class Store:
             row = _last_change(db)
         return (conflicts.digest(*row), row["clip_id"]) if row else ("", "")
 
-    def undo_last(self, seen: str | None = None) -> list[str]:
+    def undo_last(self, stamp: str | None = None) -> list[str]:
         """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
 
         Changes of clips that are gone are passed over, and kept.
 
         Args:
-            seen: the stamp of the last change as the person was shown it.
+            stamp: of the last change as the person was shown it.
 
         Raises:
             UserError: ``clip.changed``: another change came since.
         """
-        there = "clip_id IN (SELECT id FROM clips)"
+        clip_exists = "clip_id IN (SELECT id FROM clips)"
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_change(db)
-            if seen is not None and seen != (conflicts.digest(*last) if last else ""):
+            if stamp is not None and stamp != (conflicts.digest(*last) if last else ""):
                 raise conflicts.stale_error()
             if last is None:
                 return []
             at = last["at"]
-            found = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {there}", (at,)).fetchall()
+            rows = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {clip_exists}", (at,)).fetchall()
             for name in _EDITABLE:
                 # Bounds are kept as text in a revision; the column's type makes them numbers again.
                 db.execute(
@@ -374,16 +373,16 @@ class Store:
                 )
             # Taking back is a change too: a dataset frozen before it is out of date.
             now = time.time()
-            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in found])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {there}", (at,))
-        return [row[0] for row in found]
+            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in rows])
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {clip_exists}", (at,))
+        return [row[0] for row in rows]
 
     # What models hear and measure of a clip
 
-    def hear_clip(
+    def store_transcript(
         self,
         clip_id: str,
-        heard: str,
+        transcript: str,
         confidence: float,
         language: str,
         *,
@@ -399,17 +398,17 @@ class Store:
         was heard before goes. Returns the clip as it is now, or None if it is no longer there.
         """
         sql = (
-            "UPDATE clips SET raw_text=:heard, confidence=:confidence, language=:language, avg_logprob=:avg_logprob, "
-            "no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, text_flags=:text_flags, "
+            "UPDATE clips SET raw_text=:transcript, confidence=:confidence, language=:language, "
+            "avg_logprob=:avg_logprob, no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, text_flags=:text_flags, "
             "second_text='', mismatch=NULL, checked=0, given=CASE WHEN text='' THEN 0 ELSE given END, "
             "text=CASE WHEN text='' OR (given=0 AND text=raw_text AND status!='approved' "
             "AND NOT (edited_at IS NOT NULL AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) "
-            "THEN :heard ELSE text END "
+            "THEN :transcript ELSE text END "
             "WHERE id=:id RETURNING *"
         )
         values = {
             "id": clip_id,
-            "heard": clean(heard),
+            "transcript": clean(transcript),
             "confidence": confidence,
             "language": language,
             "avg_logprob": avg_logprob,
@@ -460,11 +459,11 @@ class Store:
     def measure_clips(self, measures: Mapping[str, Mapping[str, float | str | None]]) -> None:
         """Store what was measured of several clips, by id, in one transaction."""
         with connect(self.path) as db:
-            for clip_id, found in measures.items():
-                if unknown := found.keys() - MEASURES:
+            for clip_id, values in measures.items():
+                if unknown := values.keys() - MEASURES:
                     raise ValueError(f"no measures: {', '.join(sorted(unknown))}; there are {sorted(MEASURES)}")
-                sets = ", ".join(f"{name}=:{name}" for name in found)
-                db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**found, "id": clip_id})
+                sets = ", ".join(f"{name}=:{name}" for name in values)
+                db.execute(f"UPDATE clips SET {sets} WHERE id=:id", {**values, "id": clip_id})
 
     # Votes
 
@@ -483,8 +482,8 @@ class Store:
         """All votes, oldest first."""
         with connect(self.path) as db:
             return [
-                Vote(pair, CheckpointRef.parse(left), CheckpointRef.parse(right), *others)
-                for pair, left, right, *others in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")
+                Vote(pair, CheckpointRef.parse(left), CheckpointRef.parse(right), *rest)
+                for pair, left, right, *rest in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")
             ]
 
 
@@ -494,8 +493,8 @@ def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:
 
 
 def _word_rows(source_id: str, words: Iterable[Word]) -> list[dict[str, Any]]:
-    written = ({"source_id": source_id, **asdict(word), "text": clean(word.text)} for word in words)
-    return [word for word in written if word["text"]]
+    word_rows = ({"source_id": source_id, **asdict(word), "text": clean(word.text)} for word in words)
+    return [word for word in word_rows if word["text"]]
 
 
 def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
@@ -511,8 +510,8 @@ def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
 
 
 def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
-    for name, given in changes.items():
-        value = clean(given) if name == "text" else given
+    for name, new_value in changes.items():
+        value = clean(new_value) if name == "text" else new_value
         if row[name] != value:
             db.execute(
                 "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
@@ -529,10 +528,10 @@ def _last_change(db: sqlite3.Connection) -> sqlite3.Row | None:
     return row
 
 
-def _stamp(db: sqlite3.Connection, chosen: ClipFilter) -> str:
-    those, values = clip_filter.from_clause(chosen)
+def _stamp(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
+    source_sql, values = filters.from_clause(clip_filter)
     facts = "count(*), total(rowid), max(edited_at), total(length(text)), count(nullif(status, 'new'))"
-    return conflicts.digest(*db.execute(f"SELECT {facts} FROM {those}", values).fetchone())
+    return conflicts.digest(*db.execute(f"SELECT {facts} FROM {source_sql}", values).fetchone())
 
 
 def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
@@ -540,20 +539,20 @@ def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
     return [record(Revision, row) for row in rows]
 
 
-def _swap(db: sqlite3.Connection, source_id: str, gone: Iterable[Clip], fresh: Sequence[Clip]) -> None:
+def _swap(db: sqlite3.Connection, source_id: str, old_clips: Iterable[Clip], fresh: Sequence[Clip]) -> None:
     last = _last_number(db, source_id, [clip.id for clip in fresh])
-    db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in gone])
+    db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
     insert(db, "clips", _clip_rows(fresh))
-    _note_change(db, source_id, last, changed=True)
+    _note_change(db, source_id, last, has_changed=True)
 
 
 def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
     row = db.execute("SELECT * FROM edits WHERE source_id=? ORDER BY number DESC LIMIT 1", (source_id,)).fetchone()
     if row is None:
         return None
-    before, after = (tuple(Clip(**one) for one in json.loads(row[name])) for name in ("before", "after"))
-    there = {found[0] for found in db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,))}
-    if not {clip.id for clip in after} <= there or {clip.id for clip in before} & there:
+    before, after = (tuple(Clip(**fields) for fields in json.loads(row[name])) for name in ("before", "after"))
+    clip_ids = {id_ for (id_,) in db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,))}
+    if not {clip.id for clip in after} <= clip_ids or {clip.id for clip in before} & clip_ids:
         return None  # cut anew since
     return Edit(row["number"], source_id, row["what"], before, after)
 
@@ -562,24 +561,26 @@ def _to_json(clips: Sequence[Clip]) -> str:
     return json.dumps([asdict(clip) for clip in clips], ensure_ascii=False)
 
 
-def _last_number(db: sqlite3.Connection, source_id: str, more: Iterable[str] = ()) -> int:
-    """The highest of ``more`` and what is noted or, before there was a note, what clips and revisions show."""
-    noted = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
+def _last_number(db: sqlite3.Connection, source_id: str, new_ids: Iterable[str] = ()) -> int:
+    """The highest of ``new_ids`` and what is noted or, before there was a note, what clips and revisions show."""
+    note = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
     begin = f"{source_id}-"
-    if noted:
-        return max([int(noted[0]), *(int(end) for one in more if (end := one.removeprefix(begin)).isdecimal())])
+    if note:
+        return max([int(note[0]), *(int(end) for id_ in new_ids if (end := id_.removeprefix(begin)).isdecimal())])
     # Compared as a range, so that the indexes are used: "." comes after "-".
     between = (begin, f"{source_id}.")
-    used = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
-    used += db.execute("SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between).fetchall()
-    ends = [clip_id.removeprefix(begin) for clip_id in (*more, *(row[0] for row in used))]
+    id_rows = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
+    id_rows += db.execute(
+        "SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between
+    ).fetchall()
+    ends = [clip_id.removeprefix(begin) for clip_id in (*new_ids, *(row[0] for row in id_rows))]
     return max([0, *(int(end) for end in ends if end.isdecimal())])
 
 
-def _note_change(db: sqlite3.Connection, source_id: str, last: int, changed: bool) -> None:
+def _note_change(db: sqlite3.Connection, source_id: str, last: int, has_changed: bool) -> None:
     """Note the highest number a clip of this source ever had and, if clips came or went, when."""
     sql = (
         "INSERT INTO clip_numbers (source_id, last, changed_at) VALUES (:id, :last, :at) "
         "ON CONFLICT (source_id) DO UPDATE SET last=:last, changed_at=coalesce(:at, changed_at)"
     )
-    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if changed else None})
+    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if has_changed else None})

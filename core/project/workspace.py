@@ -1,4 +1,4 @@
-"""The workspace and its projects: the only place that knows a path on disk."""
+"""The workspace and its projects: every path on disk is a property here."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _missing(slug_: str) -> UserError:
     return UserError("project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=slug_)
 
 
-def _name(typed: str) -> str:
-    name = " ".join(typed.split())[:80]
+def _name(text: str) -> str:
+    name = " ".join(text.split())[:80]
     if not name:
         raise UserError("project.no_name", "The project has no name.", "Type a name, such as the speaker's.")
     return name
@@ -195,9 +195,9 @@ class Project:
             Busy: a job of this kind, or another job on the card, is running or waits for it.
         """
         parent = self.runs if isinstance(args, TrainArgs) else self.jobs
-        wished = slug(name) if name else ""
-        line, others = self.workspace.queue, self._locks(args.kind, gpu)
-        return Job.begin(parent, args, others, title=title, name=wished, files=files, queue=line, wait=wait)
+        folder_name = slug(name) if name else ""
+        line, other_locks = self.workspace.queue, self._locks(args.kind, gpu)
+        return Job.begin(parent, args, other_locks, title=title, name=folder_name, files=files, queue=line, wait=wait)
 
     def launch(self, job: Job, *, gpu: bool, wait: bool = False) -> None:
         """Start or resume a job's child under the project's lock of its kind and, if asked, the card's.
@@ -290,8 +290,8 @@ class Workspace:
 
     def projects(self, damage: list[DamagedFile] | None = None) -> list[Project]:
         """All projects, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""
-        found = read_all(subfolders(self.projects_folder), self._dated, damage)
-        return [project for _, project in sorted(found, key=lambda dated: dated[0], reverse=True)]
+        dated_projects = read_all(subfolders(self.projects_folder), self._open_dated, damage)
+        return [project for _, project in sorted(dated_projects, key=lambda entry: entry[0], reverse=True)]
 
     def project(self, slug_: str) -> Project:
         """A project by its folder name.
@@ -305,12 +305,9 @@ class Workspace:
         path = self.projects_folder / slug_
         if not os.path.lexists(path):
             raise _missing(slug_)
-        return self._opened(path)
+        return self._open_dated(path)[1]
 
-    def _opened(self, path: Path) -> Project:
-        return self._dated(path)[1]
-
-    def _dated(self, path: Path) -> tuple[float, Project]:
+    def _open_dated(self, path: Path) -> tuple[float, Project]:
         with reading(path, "project", path):
             path.stat()  # a link may lead nowhere
             project = Project(self, path.name)
@@ -325,13 +322,13 @@ class Workspace:
         name = _name(name)
         self.projects_folder.mkdir(parents=True, exist_ok=True)
         info = ProjectInfo(name=name, language=language, engine=engine, created=time.time(), demo=demo)
-        hidden = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=self.projects_folder))
+        draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=self.projects_folder))
         try:
-            begin_anew(hidden / "project.db")
-            write_json(hidden / "project.json", info.__dict__)
-            path = rename_to_free(hidden, slug(name, "project"))
+            begin_anew(draft / "project.db")
+            write_json(draft / "project.json", info.__dict__)
+            path = rename_to_free(draft, slug(name, "project"))
         except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)
             raise
         return Project(self, path.name)
 
@@ -348,10 +345,10 @@ class Workspace:
         project.path.rename(target)
         return target
 
-    def trashed(self) -> list[str]:
+    def trash_names(self) -> list[str]:
         """Folder names in the trash, newest first."""
-        found = [file.parent for file in self.trash.glob("*/project.json")]
-        return [path.name for path in sorted(found, key=lambda path: path.stat().st_ctime, reverse=True)]
+        folders = [file.parent for file in self.trash.glob("*/project.json")]
+        return [path.name for path in sorted(folders, key=lambda path: path.stat().st_ctime, reverse=True)]
 
     def restore(self, name: str) -> Project:
         """Bring a project back from the trash; ``name`` is its folder there.
@@ -359,7 +356,7 @@ class Workspace:
         Raises:
             UserError: ``project.not_in_trash``.
         """
-        if name not in self.trashed():
+        if name not in self.trash_names():
             raise UserError("project.not_in_trash", "“{name}” is not in the trash.", "Reload the page.", name=name)
         source = self.trash / name
         self.projects_folder.mkdir(parents=True, exist_ok=True)

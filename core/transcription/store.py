@@ -31,7 +31,7 @@ def store_heard(project: Project, clip: Clip, transcription: Transcript) -> Clip
         mismatch=None,
         text_flags="",
     )
-    current = project.store.hear_clip(
+    current = project.store.store_transcript(
         clip.id,
         transcription.text,
         transcription.confidence,
@@ -71,7 +71,7 @@ def store_second(project: Project, clip: Clip, transcription: Transcript) -> flo
 
 def without_second_opinion(project: Project) -> list[Clip]:
     """The clips a second model's opinion is missing on, in order; what a person wrote or approved needs none."""
-    by_hand = project.store.written()
+    by_hand = project.store.ids_with_edited_text()
     return [clip for clip in project.store.clips() if wants_second(clip) and clip.id not in by_hand]
 
 

@@ -100,12 +100,12 @@ def test_a_correction_a_model_also_heard_is_not_overwritten_once_its_border_is_m
 ) -> None:
     first, second = clips_of(project, source)[:2]
     project.store.edit_clip(first.id, text="My own words.")
-    project.store.hear_clip(first.id, "My own words.", 0.9, "en")
+    project.store.store_transcript(first.id, "My own words.", 0.9, "en")
     moved = edit.move_border(project, first.id, first.start_s, first.end_s - 0.1)
     left, right = edit.split(project, second.id, second.start_s + 1)
     assert (moved.given, left.given, right.given) == (1, 0, 0)
     for clip in (moved, left, right):
-        project.store.hear_clip(clip.id, "A better model.", 0.9, "en")
+        project.store.store_transcript(clip.id, "A better model.", 0.9, "en")
     assert [clip.text for clip in clips_of(project, source)[:3]] == ["My own words.", *["A better model."] * 2]
 
 

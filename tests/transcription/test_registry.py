@@ -115,7 +115,7 @@ def test_refusals_come_in_the_click_and_leave_no_job(project: Project, make_clip
     with pytest.raises(UserError) as caught:
         start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", language="pt", **CPU))
     assert caught.value.code == "asr.english_only"
-    project.store.hear_clip("s1-0001", "Heard before.", 0.9, "en")
+    project.store.store_transcript("s1-0001", "Heard before.", 0.9, "en")
     with pytest.raises(UserError) as caught:
         start_transcribe(project, TranscribeArgs(model="builtin:tiny.en", **CPU))
     assert caught.value.code == "transcribe.nothing_left"

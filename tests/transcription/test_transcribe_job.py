@@ -74,7 +74,7 @@ def test_stop_keeps_what_is_heard_and_the_next_run_does_only_the_rest(project: P
     assert view.result["heard"] == len(heard) and view.result["left"] == 20 - len(heard)
     # Told apart from a second hearing by a mark that only a second hearing would remove.
     for clip_id, text in heard.items():
-        project.store.hear_clip(clip_id, text, 0.123, "en")
+        project.store.store_transcript(clip_id, text, 0.123, "en")
     view = start(project).wait()
     assert view.status == "done" and view.result["heard"] == 20 - len(heard)
     assert all(clip.confidence == 0.123 for clip in project.store.clips() if clip.id in heard)
@@ -105,7 +105,7 @@ def test_what_a_person_wrote_or_approved_survives_hearing_again(project: Project
     edited, approved, typed, plain = (clip.id for clip in make_clips(4))
     store = project.store
     for clip_id in (edited, approved, plain):
-        store.hear_clip(clip_id, "What an older model heard.", 0.4, "en")
+        store.store_transcript(clip_id, "What an older model heard.", 0.4, "en")
     store.edit_clip(edited, text="What a person wrote.")
     store.edit_clip(approved, status="approved")
     store.edit_clip(typed, text="Typed before any model heard it.")
@@ -122,12 +122,12 @@ def test_what_a_person_wrote_or_approved_survives_hearing_again(project: Project
 
 def test_an_edit_and_a_hearing_at_the_same_time_leave_the_edit(project: Project, make_clips: MakeClips) -> None:
     clip = make_clips(1)[0]
-    project.store.hear_clip(clip.id, "First.", 0.5, "en")
+    project.store.store_transcript(clip.id, "First.", 0.5, "en")
     project.store.edit_clip(clip.id, text="By hand.")
     project.store.edit_clip(clip.id, text="First.")
-    stored = project.store.hear_clip(clip.id, "Second.", 0.6, "en")
+    stored = project.store.store_transcript(clip.id, "Second.", 0.6, "en")
     assert stored is not None and (stored.text, stored.raw_text) == ("First.", "Second.")
-    assert project.store.hear_clip("gone", "Third.", 0.6, "en") is None
+    assert project.store.store_transcript("gone", "Third.", 0.6, "en") is None
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_a_second_model_checks_and_noise_and_silence_are_not_taken_for_speech(
     view = start(project).wait()
     assert view.status == "done" and view.result["second"] == 0
     # What the first model heard in one of them, made wrong: the second finds it.
-    project.store.hear_clip(wrong.id, "In this boat nothing you say is ever heard by anyone at all.", 0.9, "en")
+    project.store.store_transcript(wrong.id, "In this boat nothing you say is ever heard by anyone at all.", 0.9, "en")
     view = start(project, second=str(openai_checkpoint)).wait()
     assert view.status == "done", job_log(project)
     assert (view.result["heard"], view.result["second"], view.result["differ"]) == (0, 4, 1)

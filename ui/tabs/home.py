@@ -205,7 +205,7 @@ def _settings(page: Page, card: ProjectCard) -> str:
 
 def _trash(page: Page) -> str:
     t = page.t
-    names = page.workspace.trashed()
+    names = page.workspace.trash_names()
     if not names:
         return ""
     rows = "".join(
