@@ -50,7 +50,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     held.pending_datasets(project, damage)
     pairs.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)
-    recordings.removed(project, damage)
+    recordings.trash_entries(project, damage)
     read_all(project.sources.glob("*.npz"), check_file, damage)
     return damage
 

@@ -19,7 +19,7 @@ from core.jobs import locks
 from core.jobs.args import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
-from core.sources.recordings import unfinished
+from core.sources.recordings import is_resumable
 
 EVERY_S = 15 * 60
 BROKEN_OFF_S = 30 * 60  # an upload that still comes in is written to all the time
@@ -173,6 +173,6 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
             continue
         if job.alive() or job.id.startswith(TEMP_PREFIX):
             at_work |= names
-        elif unfinished(job):
+        elif is_resumable(job):
             resumable |= names
     return at_work, resumable

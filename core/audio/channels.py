@@ -49,8 +49,8 @@ class Balance:
         left, right, mid, louder = left[audible], right[audible], mid[audible], louder[audible]
         order = (0, 1) if left.sum() * _ALIKE >= right.sum() else (1, 0)
         channels = (left, right)
-        preferred, rest = channels[order[0]], channels[order[1]]
-        if np.percentile(rest, 99.5) < np.percentile(preferred, 95) * _ratio(_SILENT_DB):
+        primary, rest = channels[order[0]], channels[order[1]]
+        if np.percentile(rest, 99.5) < np.percentile(primary, 95) * _ratio(_SILENT_DB):
             return order[0], "silent"
         sizes = np.sqrt(left * right)
         correlation = mid.sum() / max(1e-20, float(np.sqrt(left.sum() * right.sum())))

@@ -165,8 +165,8 @@ class _Decoding:
         graph = f"[0:a:{info.track}]" + (f"{follow()}," if info.is_stamped else "")
         if self.balance is not None:
             step = 4 if info.seconds is None else max(1, min(64, round(info.seconds / 100)))
-            thinned = f"aselect='not(mod(n,{step}))',aformat=sample_fmts=s16:channel_layouts=stereo"
-            graph += f"asplit[mix][both];[both]{thinned}[pair];[mix]"
+            sampling = f"aselect='not(mod(n,{step}))',aformat=sample_fmts=s16:channel_layouts=stereo"
+            graph += f"asplit[mix][both];[both]{sampling}[pair];[mix]"
         if info.channel is not None:
             graph += f"pan=mono|c0=c{info.channel},"
         if info.is_stamped:

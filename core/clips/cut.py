@@ -221,8 +221,8 @@ def to_cut(project: Project) -> list[str]:
 
 def not_cut(project: Project) -> list[str]:
     """Ids of the recordings that have no clips and that no finished job has tried to cut."""
-    done = (args for job, args in project.jobs_of(SegmentArgs) if job.read().status == "done")
-    cut_ids = {source_id for args in done for source_id in args.source_ids or ()}
+    past_args = (args for job, args in project.jobs_of(SegmentArgs) if job.read().status == "done")
+    cut_ids = {source_id for args in past_args for source_id in args.source_ids or ()}
     return [
         source.id
         for source in project.store.sources()
@@ -236,8 +236,8 @@ def options_of_last_cut(project: Project, source_id: str = "") -> SegmentOptions
     What suits its engine if it never was, or if those settings are not valid any more.
     """
     for job, args in project.jobs_of(SegmentArgs):
-        concerned = not source_id or args.source_ids is None or source_id in args.source_ids
-        if concerned and job.read().status == "done":
+        applies = not source_id or args.source_ids is None or source_id in args.source_ids
+        if applies and job.read().status == "done":
             return args.options or usual_options(project)
     return usual_options(project)
 

@@ -72,14 +72,14 @@ def plan(
     loud = stretches(curve, level(options), pause_s, pad_s, wide)
     sound = _with_whole_words(_sew(loud, words, curve.frame_s), words, curve)
     pieces = _cut_long(curve, sound, options, words, gaps)
-    merged = _join_short(pieces, curve, options, words)
+    groups = _join_short(pieces, curve, options, words)
     shortest = options.min_clip_s / curve.frame_s - 1e-6
-    long = [(first, last) for first, last in merged if last - first >= shortest]
+    long = [(first, last) for first, last in groups if last - first >= shortest]
     clips = vad.with_speech(long, curve, options.speech_threshold, options.min_speech_percent / 100) if vad else long
     quiet = _quiet(curve, options)
     spans = [_span(curve, piece, quiet) for piece in clips]
     kinds = _kinds(curve, options, wide)
-    for piece in merged:
+    for piece in groups:
         kinds[slice(*piece)] = _NOT_SPEECH if piece[1] - piece[0] >= shortest else _SHORT
     return Plan(spans, _reasons(curve, spans, kinds))
 
@@ -138,13 +138,13 @@ def _cut_long(
             places = with_words(places, gaps.between(first, last), words, curve.frame_s)
         cuts = divide(first, last, places, shortest, longest)
         if gaps is None:
-            cuts = _centred(curve, [first, *cuts, last], longest)
+            cuts = _centre_cuts(curve, [first, *cuts, last], longest)
         edges = [first, *cuts, last]
         cut += zip(edges, edges[1:], strict=False)
     return cut
 
 
-def _centred(curve: LevelCurve, edges: list[int], longest: int) -> list[int]:
+def _centre_cuts(curve: LevelCurve, edges: list[int], longest: int) -> list[int]:
     """Cuts moved to the middle of their quiet, where no piece gets too long by it."""
     for index in range(1, len(edges) - 1):
         place = centre_in_quiet(curve, edges[index])
@@ -172,11 +172,11 @@ def _join_short(pieces: Runs, curve: LevelCurve, options: SegmentOptions, words:
         is_needed = middle - start < shortest or end - resume < shortest or (index in within and gaps[index] > 0)
         if end - start <= longest and is_needed:
             tail[a], head[b] = b, a
-    merged, index = [], 0
+    groups, index = [], 0
     while index < len(pieces):
-        merged.append((pieces[index][0], pieces[tail[index]][1]))
+        groups.append((pieces[index][0], pieces[tail[index]][1]))
         index = tail[index] + 1
-    return merged
+    return groups
 
 
 def _within_sentence(pieces: Runs, words: Sequence[Word], frame_s: float) -> set[int]:

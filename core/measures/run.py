@@ -36,14 +36,14 @@ Measures = dict[str, "float | str | None"]
 class Tally:
     """What came of it."""
 
-    measured: int = 0
-    failed: int = 0
-    left: int = 0
+    done_count: int = 0
+    failures: int = 0
+    remaining: int = 0
     missing: list[str] = field(default_factory=list)
 
     def result(self, project: Project) -> dict[str, Any]:
         """Facts for the closing sentence; ``voices`` is 0 where they were not told apart."""
-        facts: dict[str, Any] = {name: getattr(self, name) for name in ("measured", "failed", "left", "missing")}
+        facts = {"measured": self.done_count, "failed": self.failures, "left": self.remaining, "missing": self.missing}
         flag_count = sum(bool(clip.sound_flags) for clip in project.store.clips(ClipFilter("usable")))
         return {**facts, "flagged": flag_count, "voices": len(voices(project))}
 
@@ -61,7 +61,7 @@ def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -
         Cancelled: Stop was pressed; holds the result so far.
     """
     queue = [clip for clip in clips if clip.status != "rejected" and left_to_measure(clip)]
-    tally = Tally(left=len(queue), missing=_missing(reporter))
+    tally = Tally(remaining=len(queue), missing=_missing(reporter))
     voice_ids = embeddings.tidy(project, {clip.id for clip in project.store.clips()})
     try:
         if queue:
@@ -83,15 +83,15 @@ def _measure_all(project: Project, clips: list[Clip], voice_ids: set[str], repor
     for clip, result in map_in_threads(clips, work, min(_MOST_AT_ONCE, os.cpu_count() or 1), reporter.check_stop):
         if isinstance(result, Exception):
             _set_aside(clip, result, reporter)
-            tally.failed += 1
+            tally.failures += 1
         else:
             measures, voice = result
             if voice is not None:
                 embeddings.append(project, clip.id, voice)
             project.store.measure_clip(clip.id, **measures)
-            tally.measured += 1
-        tally.left -= 1
-        reporter.progress("measure_clips", total - tally.left, total, item=clip.id)
+            tally.done_count += 1
+        tally.remaining -= 1
+        reporter.progress("measure_clips", total - tally.remaining, total, item=clip.id)
 
 
 def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:

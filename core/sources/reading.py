@@ -65,12 +65,12 @@ def progress(project: Project) -> Progress:
     Raises:
         DamagedFile: what was noted cannot be read.
     """
-    stored = stored_progress(project)
-    if stored is None:
+    record = stored_progress(project)
+    if record is None:
         return Progress(sentences_for(project.info.language))
     source_ids = {source.id for source in project.store.sources()}
-    recordings = {index: source for index, source in stored.spoken.items() if source in source_ids}
-    return replace(stored, spoken=recordings, place=min(stored.place, max(0, len(stored.sentences) - 1)))
+    recordings = {index: source for index, source in record.spoken.items() if source in source_ids}
+    return replace(record, spoken=recordings, place=min(record.place, max(0, len(record.sentences) - 1)))
 
 
 def stored_progress(project: Project) -> Progress | None:
@@ -146,7 +146,7 @@ def take(
         if not 0 <= at < len(now.sentences):
             raise UserError("reading.no_sentence", "There is no sentence to read.", "Paste some first.")
         text = now.sentences[at]
-        source = _add_take(project, path, text, rights.strip(), max_hours)
+        source = _add_recording(project, path, text, rights.strip(), max_hours)
         try:
             _give_clip(project, source, text)
         except BaseException:
@@ -188,7 +188,7 @@ def _forget(project: Project, source: Source) -> None:
         clip_file.unlink(missing_ok=True)
 
 
-def _add_take(project: Project, path: Path, text: str, rights: str, max_hours: float) -> Source:
+def _add_recording(project: Project, path: Path, text: str, rights: str, max_hours: float) -> Source:
     longest = min(max_hours, _LONGEST_TAKE_MIN / 60)
     try:
         return add_file(project, path, title=text, name=text[:60], origin=READ_ALOUD, rights=rights, max_hours=longest)

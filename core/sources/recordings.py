@@ -31,7 +31,7 @@ class Amount:
     next_minutes: float | None
 
 
-DONE = "done.json"  # in an import's job folder: what it has dealt with
+DONE_FILE = "done.json"  # in an import's job folder: what it has dealt with
 _USE_RECORDINGS = ("import_sources", "segment", "transcribe", "clean", "demo")
 # Minutes of speech at which a level begins; the meter shows them as marks.
 NEEDED_MINUTES: tuple[tuple[float, str], ...] = (
@@ -46,9 +46,9 @@ NEEDED_MINUTES: tuple[tuple[float, str], ...] = (
 def amount(seconds: float) -> Amount:
     """Where ``seconds`` of recordings stand on the meter “How much is enough?”."""
     minutes = seconds / 60
-    reached = [index for index, (begins, _) in enumerate(NEEDED_MINUTES) if minutes >= begins]
-    later = NEEDED_MINUTES[reached[-1] + 1 :]
-    return Amount(minutes, NEEDED_MINUTES[reached[-1]][1], later[0][0] if later else None)
+    levels = [index for index, (begins, _) in enumerate(NEEDED_MINUTES) if minutes >= begins]
+    next_levels = NEEDED_MINUTES[levels[-1] + 1 :]
+    return Amount(minutes, NEEDED_MINUTES[levels[-1]][1], next_levels[0][0] if next_levels else None)
 
 
 def add(project: Project, args: ImportArgs) -> Job:
@@ -59,10 +59,10 @@ def add(project: Project, args: ImportArgs) -> Job:
         Busy: recordings are being added already.
     """
     urls = [check_url(url) for url in args.urls if url.strip()]
-    stopped = [earlier for job, earlier in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
+    leftovers = [earlier for job, earlier in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
     if not args.files and not urls and not args.folders:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
-    moved: list[tuple[Path, Path, str]] = []
+    moves: list[tuple[Path, Path, str]] = []
     project.uploads.mkdir(parents=True, exist_ok=True)
     try:
         for path, name in args.files:
@@ -70,18 +70,18 @@ def add(project: Project, args: ImportArgs) -> Job:
             target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
             target.touch()  # its age counts from now on, see `core.sweep`
-            moved.append((target, path, name or path.name))
-        files = [(target, name) for target, _, name in moved]
+            moves.append((target, path, name or path.name))
+        files = [(target, name) for target, _, name in moves]
         folders = [folder.resolve() for folder in args.folders]
-        started = project.start_job(args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip()))
+        new_job = project.start_job(args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip()))
     except BaseException:
-        for target, path, _ in moved:
+        for target, path, _ in moves:
             shutil.move(target, path)
         raise
-    for earlier in stopped:  # who stopped it and goes on with something else does not come back to it
+    for earlier in leftovers:  # who stopped it and goes on with something else does not come back to it
         for path, _ in earlier.files:
             discard(path)
-    return started
+    return new_job
 
 
 def discard(path: Path) -> None:
@@ -92,16 +92,16 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def unfinished(job: Job) -> bool:
+def is_resumable(job: Job) -> bool:
     """Whether an import ended before it was through, and what it still has to do is there to go on with."""
     if job.read().status not in ("interrupted", "failed", "cancelled"):
         return False
-    args, done = job.spec().args, done_items(job)
+    args, done_ids = job.spec().args, done_items(job)
     if not isinstance(args, ImportArgs):
         return False
-    files = [path for path, _ in args.files if str(path) not in done]
-    others = [item for item in (*args.urls, *args.folders) if str(item) not in done]
-    return bool(files or others) and all(path.exists() for path in files)
+    files = [path for path, _ in args.files if str(path) not in done_ids]
+    rest = [item for item in (*args.urls, *args.folders) if str(item) not in done_ids]
+    return bool(files or rest) and all(path.exists() for path in files)
 
 
 def resume(project: Project, job_id: str) -> Job:
@@ -112,7 +112,7 @@ def resume(project: Project, job_id: str) -> Job:
         Busy: recordings are being added already.
     """
     job = project.job(job_id)
-    if not unfinished(job):
+    if not is_resumable(job):
         raise UserError("source.nothing_left", "There is nothing left to go on with.", "Add the recordings again.")
     project.launch(job, gpu=False)
     return job
@@ -122,7 +122,7 @@ def done_items(job: Job) -> list[str]:
     """The files and addresses an import has dealt with."""
     # A list that cannot be read is begun anew: what comes in twice is recognised by its hash.
     try:
-        return list(map(str, read_json(job.path / DONE)))
+        return list(map(str, read_json(job.path / DONE_FILE)))
     except (OSError, ValueError, TypeError):
         return []
 
@@ -143,8 +143,8 @@ def remove(project: Project, source_id: str) -> Path:
         trash.mkdir(parents=True, exist_ok=True)
         folder = trash / free_name(trash, source_id)
         folder.mkdir()
-        kept = {"source": asdict(source), "clips": [asdict(clip) for clip in clips]}
-        write_json(folder / "source.json", {**kept, "words": [asdict(word) for word in words]})
+        record = {"source": asdict(source), "clips": [asdict(clip) for clip in clips]}
+        write_json(folder / "source.json", {**record, "words": [asdict(word) for word in words]})
         project.store.remove_source(source_id)
         for path in (*project.source_files(source_id), *(project.clip_file(clip.id) for clip in clips)):
             if path.exists():
@@ -177,20 +177,20 @@ def restore(project: Project, name: str) -> Source:
     folder = inside(project.path / "trash", name)
     if not (folder / "source.json").exists():
         raise UserError("source.not_in_trash", "“{name}” is not in the trash.", "Reload the page.", name=name)
-    kept = read_record(folder / "source.json", _Removed, "removed", folder)
-    source = kept.source
+    record = read_record(folder / "source.json", _TrashRecord, "removed", folder)
+    source = record.source
     for parent in (project.sources, project.clips):
         parent.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name != "source.json":
             path.rename((project.clips if path.suffix == ".wav" else project.sources) / path.name)
-    project.store.add_source(source, kept.words, kept.clips)
+    project.store.add_source(source, record.words, record.clips)
     shutil.rmtree(folder)
     return source
 
 
 @dataclass(frozen=True)
-class _Removed:
+class _TrashRecord:
     """What ``source.json`` in the trash says; removed by an older version, a recording has no words with it."""
 
     source: Source
@@ -204,18 +204,18 @@ class _Title:
 
 
 @dataclass(frozen=True)
-class _Titled:
+class _TrashTitle:
     source: _Title
 
 
-def removed(project: Project, damage: list[DamagedFile] | None = None) -> list[tuple[str, str]]:
+def trash_entries(project: Project, damage: list[DamagedFile] | None = None) -> list[tuple[str, str]]:
     """What lies in the project's trash, newest first: (folder name for `restore`, title).
 
     DamagedFile ones are passed over, and added to ``damage`` if that is given.
     """
     places = (folder / "source.json" for folder in subfolders(project.path / "trash"))
-    found = read_all([place for place in places if os.path.lexists(place)], _titled, damage)
-    return [(name, title) for _, name, title in sorted(found, reverse=True)]
+    entries = read_all([place for place in places if os.path.lexists(place)], _trash_entry, damage)
+    return [(name, title) for _, name, title in sorted(entries, reverse=True)]
 
 
 def start_clean(project: Project, args: CleanArgs) -> Job:
@@ -240,7 +240,7 @@ def choose_sound(project: Project, source_id: str, use: str) -> None:
     project.store.change_source(source_id, use="cleaned" if use == "cleaned" else "original")
 
 
-def _titled(path: Path) -> tuple[float, str, str]:
-    title = read_record(path, _Titled, "removed", path.parent).source.title
+def _trash_entry(path: Path) -> tuple[float, str, str]:
+    title = read_record(path, _TrashTitle, "removed", path.parent).source.title
     with reading(path, "removed", path.parent):
         return path.stat().st_mtime, path.parent.name, title

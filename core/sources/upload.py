@@ -21,11 +21,11 @@ _SILENT_DBFS = -80.0  # the loudest 10 ms of a recording without any sound; the 
 
 
 class Duplicate(UserError):
-    """The same sound is in the project already, as the recording ``known``."""
+    """The same sound is in the project already, as the recording ``existing``."""
 
-    def __init__(self, code: str, text: str, hint: str, *, known: Source, **values: Any) -> None:
-        self.known = known
-        super().__init__(code, text, hint, title=known.title, **values)
+    def __init__(self, code: str, text: str, hint: str, *, existing: Source, **values: Any) -> None:
+        self.existing = existing
+        super().__init__(code, text, hint, title=existing.title, **values)
 
 
 def add_file(
@@ -71,8 +71,8 @@ def add_file(
     sha256 = sha256_file(path, reporter.check_stop if reporter else None)
     if start_s or end_s is not None:  # another part of the same file is another recording
         sha256 += f"#{start_s:g}-{'' if end_s is None else f'{end_s:g}'}"
-    known = project.store.sources()
-    refuse_known((one for one in known if one.sha256 == sha256), name)
+    sources = project.store.sources()
+    refuse_known((existing for existing in sources if existing.sha256 == sha256), name)
     source_id = free_id(project)
     recording = project.source_file(source_id)
     tell = _teller(reporter, position, title)
@@ -86,11 +86,11 @@ def add_file(
             start_s=start_s,
             end_s=end_s,
             is_wanted=lambda tag: bool(tag) and language_code(tag) == language_code(project.info.language),
-            on_progress=lambda done, total: tell(min(1.0, done / total) if total else 0.0),
+            on_progress=lambda seconds, total: tell(min(1.0, seconds / total) if total else 0.0),
             should_stop=stop,
         )
         audio_md5 = samples_md5(recording)
-        refuse_known((one for one in known if _md5_of(project, one) == audio_md5), name)
+        refuse_known((existing for existing in sources if _md5_of(project, existing) == audio_md5), name)
         _refuse_silence(frames(recording), name)
     except BaseException:
         forget_files(project, source_id)
@@ -129,13 +129,13 @@ def refuse_known(same: Iterator[Source], name: str) -> None:
             "source.duplicate",
             "“{name}” is in the project already, as “{title}”.",
             "Nothing to do: it was skipped.",
-            known=source,
+            existing=source,
             name=name,
         )
 
 
-def _refuse_silence(found: Frames, name: str) -> None:
-    if float(found.dbfs.max(initial=FLOOR_DBFS)) <= _SILENT_DBFS:
+def _refuse_silence(levels: Frames, name: str) -> None:
+    if float(levels.dbfs.max(initial=FLOOR_DBFS)) <= _SILENT_DBFS:
         raise UserError(
             "audio.silent",
             "There is no sound in “{name}”: it is silent from beginning to end.",
@@ -158,7 +158,7 @@ def _teller(reporter: Reporter | None, position: tuple[int, int], title: str) ->
 def free_id(project: Project) -> str:
     """Eight hex digits that grow with time, so that recordings sort in the order they came."""
     number = int(time.time())
-    taken = {source.id for source in project.store.sources()}
-    while f"{number:08x}" in taken or (project.path / "trash" / f"{number:08x}").exists():
+    ids = {source.id for source in project.store.sources()}
+    while f"{number:08x}" in ids or (project.path / "trash" / f"{number:08x}").exists():
         number += 1
     return f"{number:08x}"

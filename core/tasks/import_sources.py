@@ -19,10 +19,10 @@ from core.sources import recordings
 from core.sources import sidecars as companions
 from core.sources.collections.archive import Folder, Zip
 from core.sources.collections.concat import bad_sound
-from core.sources.collections.importer import bring, tell_list
+from core.sources.collections.importer import import_collection, tell_list
 from core.sources.collections.pending import is_archive
 from core.sources.collections.scan import look, open_place, refuse_unagreed
-from core.sources.links.importer import Taken, take_link
+from core.sources.links.importer import ImportedItem, import_link
 from core.sources.upload import Duplicate, add_file
 
 
@@ -104,7 +104,7 @@ class _Done:
     """Which items this job has dealt with, so that resuming it does not repeat them."""
 
     def __init__(self, job: Job) -> None:
-        self.path = job.path / recordings.DONE
+        self.path = job.path / recordings.DONE_FILE
         self.items = recordings.done_items(job)
 
     def before(self, item: str) -> bool:
@@ -155,7 +155,9 @@ def _take_collection(
         reading = look(path, name, language=project.info.language, choices=args.choices)
         refuse_unagreed(reading)
         if reading.kind != "sounds":
-            source = bring(project, path, name, reporter, rights=args.rights, max_hours=args.max_hours, reading=reading)
+            source = import_collection(
+                project, path, name, reporter, rights=args.rights, max_hours=args.max_hours, reading=reading
+            )
             outcome.take(source)
             outcome.texts += 1
             return
@@ -230,7 +232,7 @@ def _take(
     except Duplicate as error:
         outcome.skipped += 1
         reporter.set_aside(error)
-        return error.known
+        return error.existing
     except UserError as error:
         outcome.fail(name, error, reporter)
         return None
@@ -248,8 +250,8 @@ def _take_link(
     position: tuple[int, int],
 ) -> None:
     """Add what one address gives; what ends all links is raised, so that the job can be resumed."""
-    for one in take_link(project, url, folder, args, reporter, position):
-        if isinstance(one, Taken):
+    for one in import_link(project, url, folder, args, reporter, position):
+        if isinstance(one, ImportedItem):
             outcome.take(one.source)
             outcome.texts += one.has_words
         elif isinstance(one, Duplicate):

@@ -120,8 +120,8 @@ def has_card() -> bool:
 def default_engine(card: bool) -> str:
     """openai-whisper on a card (it shares PyTorch's CUDA libraries), faster-whisper on the processor."""
     engine_name = OPENAI_WHISPER if card else FASTER_WHISPER
-    installed = [engine.name for engine in engines() if engine.available]
-    return engine_name if engine_name in installed or not installed else installed[0]
+    names = [engine.name for engine in engines() if engine.available]
+    return engine_name if engine_name in names or not names else names[0]
 
 
 def model_folder(workspace: Workspace, engine: str) -> Path:

@@ -103,14 +103,14 @@ def flag_all(project: Project) -> dict[str, int]:
 
 def _store_words(project: Project, clip: Clip, words: Sequence[Word]) -> None:
     """Words in seconds of the recording; a text that is kept lends its words the times that were heard."""
-    moved = []
+    timeline_words = []
     for word in words:
         start_s = min(max(clip.start_s, clip.start_s + word.start_s), clip.end_s - 0.001)
         end_s = min(max(start_s, clip.start_s + word.end_s), clip.end_s)
-        moved.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
+        timeline_words.append(Word(round(start_s, 3), round(end_s, 3), word.text, word.probability))
     if clip.text and (clip.given or clip.text != clip.raw_text):
-        moved = with_times(clip.text.split(), moved)
-    project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, moved)
+        timeline_words = with_times(clip.text.split(), timeline_words)
+    project.store.replace_words(clip.source_id, clip.start_s, clip.end_s, timeline_words)
 
 
 def with_times(texts: Sequence[str], words: Sequence[Word]) -> list[Word]:
@@ -123,10 +123,10 @@ def with_times(texts: Sequence[str], words: Sequence[Word]) -> list[Word]:
     matcher = difflib.SequenceMatcher(
         a=[normalize(word) for word in texts], b=[normalize(word.text) for word in words], autojunk=False
     )
-    timed: list[Word] = []
+    result: list[Word] = []
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
-            timed += [
+            result += [
                 replace(word, text=text, probability=None) for text, word in zip(texts[a:b], words[c:d], strict=True)
             ]
         elif b > a:
@@ -134,8 +134,8 @@ def with_times(texts: Sequence[str], words: Sequence[Word]) -> list[Word]:
             begin = words[c].start_s if d > c else (words[c - 1].end_s if c else words[0].start_s)
             end = words[d - 1].end_s if d > c else (words[c].start_s if c < len(words) else begin)
             share_s = max(0.0, end - begin) / (b - a)
-            timed += [
+            result += [
                 Word(round(begin + share_s * i, 3), round(begin + share_s * (i + 1), 3), text)
                 for i, text in enumerate(texts[a:b])
             ]
-    return timed
+    return result

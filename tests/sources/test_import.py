@@ -26,7 +26,7 @@ from core.project.schema import migrate
 from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.links.download import Download
-from core.sources.links.importer import Taken, origin_of, take_link
+from core.sources.links.importer import ImportedItem, import_link, origin_of
 from core.sources.upload import Duplicate, add_file
 from core.tasks import import_sources
 from tests.audio.sounds import convert, long_flac, silence, tone, write
@@ -125,10 +125,10 @@ def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: 
     view = job.wait(30)
     assert view.status == "cancelled" and view.result["added"] == 0
     assert list(project.sources.iterdir()) == [] and project.store.sources() == []
-    assert recordings.unfinished(job)
+    assert recordings.is_resumable(job)
     view = recordings.resume(project, job.id).wait()
     assert view.status == "done" and view.result["added"] == 1, view.text
-    assert list(project.uploads.iterdir()) == [] and not recordings.unfinished(job)
+    assert list(project.uploads.iterdir()) == [] and not recordings.is_resumable(job)
 
 
 def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behind(
@@ -139,7 +139,7 @@ def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behin
     assert job.wait(30).status == "cancelled" and len(list(project.uploads.iterdir())) == 1
     other = recordings.add(project, ImportArgs(files=[(write(tmp_path / "a.wav", tone(1)), "a.wav")]))
     assert other.wait().status == "done"
-    assert list(project.uploads.iterdir()) == [] and not recordings.unfinished(job)
+    assert list(project.uploads.iterdir()) == [] and not recordings.is_resumable(job)
     with pytest.raises(UserError) as refused:
         recordings.resume(project, job.id)
     assert refused.value.code == "source.nothing_left"
@@ -163,7 +163,7 @@ def test_an_import_that_ran_out_of_room_is_taken_up_again(
     with pytest.raises(DiskFull):
         import_sources.run(job, project, job.spec().args, Reporter(job))
     events.append(job.events_path, events.Finished(outcome="failed", code="audio.no_room"))
-    assert recordings.unfinished(job)
+    assert recordings.is_resumable(job)
     view = recordings.resume(project, job.id).wait()
     assert view.status == "done" and view.result["added"] == 1, view.text
     assert [source.title for source in project.store.sources()] == ["a", "b"]
@@ -172,7 +172,7 @@ def test_an_import_that_ran_out_of_room_is_taken_up_again(
 def test_what_is_through_cannot_be_taken_up_again(project: Project, tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("text")
     job = recordings.add(project, ImportArgs(files=[(tmp_path / "x.wav", "x.wav")]))
-    assert job.wait().status == "failed" and not recordings.unfinished(job)
+    assert job.wait().status == "failed" and not recordings.is_resumable(job)
 
 
 def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
@@ -346,13 +346,13 @@ def test_each_recording_of_a_page_comes_in_also_when_the_first_came_before_a_cra
 
     monkeypatch.setattr("core.sources.links.importer.download", fetched)
     job = Job.create(project.jobs, ImportArgs())
-    one = take_link(project, page, job.path / "download", ImportArgs(), Reporter(job))
-    assert isinstance(next(one), Taken)
+    one = import_link(project, page, job.path / "download", ImportArgs(), Reporter(job))
+    assert isinstance(next(one), ImportedItem)
     one.close()  # as when the process is killed after the first
-    rest = list(take_link(project, page, job.path / "download", ImportArgs(), Reporter(job)))
-    assert [type(item) for item in rest] == [Duplicate, Taken, Taken]
+    rest = list(import_link(project, page, job.path / "download", ImportArgs(), Reporter(job)))
+    assert [type(item) for item in rest] == [Duplicate, ImportedItem, ImportedItem]
     assert [source.origin for source in project.store.sources()] == [page, f"{page}#2", f"{page}#3"]
-    assert [type(item) for item in take_link(project, page, job.path, ImportArgs(), Reporter(job))] == [Duplicate]
+    assert [type(item) for item in import_link(project, page, job.path, ImportArgs(), Reporter(job))] == [Duplicate]
     part = LinkOptions(start_s=1, end_s=2)
     assert [origin_of(page, part, number) for number in (1, 2)] == [f"{page}#t=1,2", f"{page}#2&t=1,2"]
 

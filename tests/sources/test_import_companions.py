@@ -143,7 +143,7 @@ def test_the_same_sound_in_another_wrapping_is_recognised(project: Project, tmp_
     assert len(source.audio_md5) == 32
     with pytest.raises(Duplicate) as refused:
         add_file(project, convert(path, tmp_path / f"b.{ending}", *(("-c:a", "flac") if ending == "mka" else ())))
-    assert refused.value.known == source and "Talk" in refused.value.text
+    assert refused.value.existing == source and "Talk" in refused.value.text
     assert len(list(project.sources.glob("*.flac"))) == 1
 
 

@@ -173,7 +173,7 @@ def test_when_the_site_takes_us_for_a_robot_the_rest_waits_for_a_resume(
     site.videos[IDS[1]] = Video(status="LOGIN_REQUIRED", reason="Sign in to confirm you’re not a bot")
     job = recordings.add(project, ImportArgs(urls=talks[:3]))
     view = job.wait(60)
-    assert (view.status, view.code) == ("failed", "youtube.refused") and recordings.unfinished(job)
+    assert (view.status, view.code) == ("failed", "youtube.refused") and recordings.is_resumable(job)
     assert sounds_fetched(site) == {IDS[0]}, "the third was not asked for"
     site.videos[IDS[1]] = good
     view = recordings.resume(project, job.id).wait(60)
@@ -190,7 +190,7 @@ def test_without_a_network_files_come_in_and_links_wait_for_a_resume(
     )
     view = job.wait(120)
     assert (view.status, view.code) == ("failed", "youtube.no_network")
-    assert [one.title for one in project.store.sources()] == ["a"] and recordings.unfinished(job)
+    assert [one.title for one in project.store.sources()] == ["a"] and recordings.is_resumable(job)
 
 
 def test_stop_keeps_what_came_and_a_resume_fetches_only_the_rest(

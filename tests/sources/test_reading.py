@@ -57,7 +57,7 @@ def test_a_sentence_read_again_takes_the_place_of_the_first(project: Project, tm
     reading.move(project, -1)
     new = reading.take(project, spoken(tmp_path / "b.wav", 500))
     assert [source.id for source in project.store.sources()] == [new.id]
-    assert [title for _, title in recordings.removed(project)] == [old.title]
+    assert [title for _, title in recordings.trash_entries(project)] == [old.title]
     assert reading.progress(project).spoken == {"0": new.id}
     recordings.remove(project, new.id)
     assert reading.progress(project).count == 0

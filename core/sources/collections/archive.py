@@ -291,7 +291,7 @@ def _too_many(name: str, count: int) -> UserError:
 
 def _is_wanted(name: str) -> bool:
     last = PurePosixPath(name).name
-    junk = any(name.startswith(ignored) or f"/{ignored}" in name for ignored in _IGNORED_FOLDERS)
+    junk = any(name.startswith(folder) or f"/{folder}" in name for folder in _IGNORED_FOLDERS)
     return not junk and not last.startswith(".") and last.lower() not in _IGNORED_NAMES
 
 

@@ -25,7 +25,7 @@ from core.sources.collections.scan import Item, Reading
 GAP_S = 0.5  # of silence between two sounds
 _RATE_IF_UNKNOWN_HZ = 22_050
 _BLOCK_S = 10.0
-_NAMED = 40  # bad members that are named one by one; of the others how many
+_MOST_NAMED = 40  # bad members that are named one by one; of the others how many
 _READ_DIRECTLY = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")  # by libsndfile: no process for each of thousands
 _SILENT = 1e-4  # of full scale
 _OTHER_LENGTH = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)  # libsndfile's word for such a WAV
@@ -33,7 +33,7 @@ _NO_LENGTH = 0x7FFFF000  # and more: what programs write that do not know it yet
 
 
 @dataclass(frozen=True)
-class Placed:
+class SoundSpan:
     """Where in the joined recording an item lies."""
 
     item: Item
@@ -41,7 +41,9 @@ class Placed:
     end_s: float
 
 
-def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter, *, max_hours: float) -> list[Placed]:
+def join(
+    place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter, *, max_hours: float
+) -> list[SoundSpan]:
     """Write the sounds of a data set into one mono 16 bit FLAC with `GAP_S` between them.
 
     They are brought to the commonest rate. A sound that cannot be read is named and set aside; what of it was written
@@ -62,26 +64,26 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
         soundfile.SoundFile(temporary, "w", rate, 1, "PCM_16", format="FLAC") as out,
     ):
         joiner = _Joiner(place, out, target.parent, reading, reporter, max_hours)
-        placed = joiner.run()
-        if not placed:
+        sounds = joiner.run()
+        if not sounds:
             raise UserError(
                 "collection.nothing_readable",
                 "No sound of “{name}” could be read.",
                 "The warnings say what is wrong with each.",
                 name=reading.name,
             )
-    return placed
+    return sounds
 
 
-def bad_sound(member: str, what: str | Exception) -> UserError:
+def bad_sound(member: str, reason: str | Exception) -> UserError:
     """A file of a folder or zip that cannot be read, and what says so; never by a path of this computer."""
-    what = what if isinstance(what, str) else _what(what)
+    reason = reason if isinstance(reason, str) else _reason(reason)
     return UserError(
         "collection.bad_sound",
         "“{member}” could not be read and was left out ({what}).",
         "Listen to it in another program.",
         member=member[-120:],
-        what=what[-160:],
+        what=reason[-160:],
     )
 
 
@@ -93,17 +95,17 @@ def _share_there(file: IO[bytes]) -> float:
     """
     try:
         with soundfile.SoundFile(file) as sound:
-            told = _OTHER_LENGTH.search(sound.extra_info)
-            if told and int(told[1]) >= _NO_LENGTH:
+            match = _OTHER_LENGTH.search(sound.extra_info)
+            if match and int(match[1]) >= _NO_LENGTH:
                 return 0.0
-            return min(1.0, int(told[2]) / max(1, int(told[1]))) if told else float(sound.frames > 0)
+            return min(1.0, int(match[2]) / max(1, int(match[1]))) if match else float(sound.frames > 0)
     except soundfile.LibsndfileError:
         return 0.0
     finally:
         file.seek(0)
 
 
-def _what(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What went wrong, without the path of a file of ours."""
     if isinstance(error, UserError):
         return error.text
@@ -129,24 +131,24 @@ class _Joiner:
         self.gap_frames = 0  # of these
         self.bad = 0
 
-    def run(self) -> list[Placed]:
-        placed: list[Placed] = []
+    def run(self) -> list[SoundSpan]:
+        sounds: list[SoundSpan] = []
         items = self.reading.items
         for number, item in enumerate(items):
             self.reporter.check_stop()
             if count := self._append(item):
                 end = self.frames
-                placed.append(Placed(item, (end - count) / self.rate, end / self.rate))
+                sounds.append(SoundSpan(item, (end - count) / self.rate, end / self.rate))
             self.reporter.progress("join", number + 1, len(items), PurePosixPath(item.sound).name)
-        if self.bad > _NAMED:
+        if self.bad > _MOST_NAMED:
             self.reporter.warning(
                 "collection.more_bad",
                 "{count} more sounds of “{name}” could not be read.",
                 "Look at them in another program.",
-                count=self.bad - _NAMED,
+                count=self.bad - _MOST_NAMED,
                 name=self.reading.name,
             )
-        return placed
+        return sounds
 
     def _append(self, item: Item) -> int:
         """Write one sound, after a gap; returns its length in frames, 0 if it was set aside."""
@@ -178,10 +180,10 @@ class _Joiner:
             raise no_room(self.reading.name) from None
         return len(block)
 
-    def _set_aside(self, item: Item, what: str | Exception) -> int:
+    def _set_aside(self, item: Item, reason: str | Exception) -> int:
         self.bad += 1
-        if self.bad <= _NAMED:
-            self.reporter.set_aside(bad_sound(PurePosixPath(item.sound).name, what))
+        if self.bad <= _MOST_NAMED:
+            self.reporter.set_aside(bad_sound(PurePosixPath(item.sound).name, reason))
         return 0
 
     def _blocks(self, sound: str) -> Iterator[Samples]:
@@ -216,7 +218,7 @@ class _Joiner:
             whole=f"{whole_s:.1f} s",
         )
 
-    def _resampled(self, file: IO[bytes]) -> Iterator[Samples]:
+    def _resample(self, file: IO[bytes]) -> Iterator[Samples]:
         with soundfile.SoundFile(file) as sound:
             own = int(sound.samplerate)
             stream = soxr.ResampleStream(own, self.rate, 1, dtype="float32") if own != self.rate else None

@@ -21,7 +21,7 @@ from core.jobs.reporter import Reporter
 from core.project.records import DATA_SET, Clip, Source
 from core.project.workspace import Project
 from core.sources.collections.archive import Folder, Zip
-from core.sources.collections.concat import Placed, join
+from core.sources.collections.concat import SoundSpan, join
 from core.sources.collections.scan import Reading, open_place, read, refuse_unagreed
 from core.sources.lists.texts import ListReport
 from core.sources.sidecars import title_of
@@ -32,7 +32,7 @@ _CUTTERS = 2  # threads; cutting lets go of the interpreter most of the time
 _AHEAD = 16
 
 
-def bring(
+def import_collection(
     project: Project,
     path: Path,
     name: str,
@@ -69,15 +69,15 @@ def bring(
         reading = reading or read(place, name, language=project.info.language)
         refuse_unagreed(reading)
         sha256 = _fingerprint(path, place, reading, reporter)
-        known = project.store.sources()
-        refuse_known((one for one in known if one.sha256 == sha256), name)
+        existing = project.store.sources()
+        refuse_known((sound for sound in existing if sound.sha256 == sha256), name)
         _tell_halves(reading, reporter)
-        placed = join(place, recording, reading, reporter, max_hours=max_hours)
+        sounds = join(place, recording, reading, reporter, max_hours=max_hours)
         audio_md5 = samples_md5(recording)
-        refuse_known((one for one in known if audio_md5 and one.audio_md5 == audio_md5), name)
+        refuse_known((sound for sound in existing if audio_md5 and sound.audio_md5 == audio_md5), name)
         measure(
             recording,
-            on_progress=lambda done, total: reporter.progress("measure", done, total, name),
+            on_progress=lambda seconds, total: reporter.progress("measure", seconds, total, name),
             should_stop=reporter.stop_requested,
         )
         info = soundfile.info(recording)
@@ -85,7 +85,7 @@ def bring(
         source = Source(
             source_id, title, origin, rights, info.duration, info.samplerate, sha256, time.time(), audio_md5
         )
-        clips = list(_cut(project, source, placed, reporter))
+        clips = list(_cut(project, source, sounds, reporter))
     except BaseException:
         forget_files(project, source_id)
         for clip_file in project.clips.glob(f"{source_id}-*.wav"):
@@ -93,7 +93,7 @@ def bring(
         raise
     finally:
         place.close()
-    words = (word for one in placed for word in evenly(one.item.text, one.start_s, one.end_s))
+    words = (word for sound in sounds for word in evenly(sound.item.text, sound.start_s, sound.end_s))
     project.store.add_source(source, words, clips)
     return source
 
@@ -117,7 +117,7 @@ def _tell_halves(reading: Reading, reporter: Reporter) -> None:
             "Add them as recordings of their own; recognition writes their text.",
             count=len(reading.without_text),
             name=reading.name,
-            members=some(reading.without_text),
+            members=shorten(reading.without_text),
         )
     if reading.without_sound:
         reporter.warning(
@@ -126,7 +126,7 @@ def _tell_halves(reading: Reading, reporter: Reporter) -> None:
             "Nothing to do, unless the sounds should be there.",
             count=reading.without_sound.count,
             name=reading.name,
-            members=some(reading.without_sound.names, reading.without_sound.count),
+            members=shorten(reading.without_sound.names, reading.without_sound.count),
         )
     for report in reading.lists:
         tell_list(report, reading.name, reporter)
@@ -149,7 +149,7 @@ def tell_list(report: ListReport, name: str, reporter: Reporter) -> None:
             "Compare the texts of these clips with what you hear.",
             list=report.name,
             count=report.differing.count,
-            members=some(report.differing.names, report.differing.count),
+            members=shorten(report.differing.names, report.differing.count),
         )
     if report.merged:
         reporter.warning(
@@ -158,35 +158,35 @@ def tell_list(report: ListReport, name: str, reporter: Reporter) -> None:
             "Compare the texts of these clips with what you hear.",
             list=report.name,
             count=report.merged.count,
-            members=some(report.merged.names, report.merged.count),
+            members=shorten(report.merged.names, report.merged.count),
         )
 
 
-def some(names: list[str], count: int = 0, most: int = 8) -> str:
+def shorten(names: list[str], count: int = 0, limit: int = 8) -> str:
     """The first of ``count`` names (all that are given), and a sign that there are more."""
-    return ", ".join(name[-80:] for name in names[:most]) + (" …" if max(count, len(names)) > most else "")
+    return ", ".join(name[-80:] for name in names[:limit]) + (" …" if max(count, len(names)) > limit else "")
 
 
-def _cut(project: Project, source: Source, placed: list[Placed], reporter: Reporter) -> Iterator[Clip]:
+def _cut(project: Project, source: Source, sounds: list[SoundSpan], reporter: Reporter) -> Iterator[Clip]:
     """Write the clips where the sounds lie, on two threads; yields them in order."""
     options = for_recording(SegmentOptions(), project.sound_file(source))
     language = project.info.language
     waiting: deque[Future[Clip]] = deque()
-    done = 0
+    count = 0
 
     def next_done() -> Clip:
-        nonlocal done
+        nonlocal count
         clip = waiting.popleft().result()
-        done += 1
-        reporter.progress("cut", done, len(placed), source.title)
+        count += 1
+        reporter.progress("cut", count, len(sounds), source.title)
         return clip
 
     with ThreadPoolExecutor(_CUTTERS) as pool:
         try:
-            for number, one in enumerate(placed, 1):
+            for number, sound in enumerate(sounds, 1):
                 reporter.check_stop()
-                clip = Clip(f"{source.id}-{number:04d}", source.id, round(one.start_s, 4), round(one.end_s, 4))
-                clip = replace(clip, text=one.item.text, language=language, given=1)
+                clip = Clip(f"{source.id}-{number:04d}", source.id, round(sound.start_s, 4), round(sound.end_s, 4))
+                clip = replace(clip, text=sound.item.text, language=language, given=1)
                 waiting.append(pool.submit(cut_clip, project, source, clip, options))
                 if len(waiting) >= _AHEAD:
                     yield next_done()

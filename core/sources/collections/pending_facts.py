@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from core.damage import Count, Finite
 from core.errors import UserError
-from core.sources.collections.importer import some
+from core.sources.collections.importer import shorten
 from core.sources.collections.scan import Reading
 from core.sources.lists.texts import ListReport
 from core.sources.sidecars import is_subtitles
@@ -88,8 +88,8 @@ def facts_of(reading: Reading) -> Facts:
         seconds=reading.seconds,
         without_text=len(reading.without_text),
         without_sound=orphans.count,
-        some_without_text=some(reading.without_text),
-        some_without_sound=some(orphans.names, orphans.count),
+        some_without_text=shorten(reading.without_text),
+        some_without_sound=shorten(orphans.names, orphans.count),
         examples=[[item.sound, item.text] for item in reading.items[:_EXAMPLES]],
         lists=_merge_alike(reading.lists),
     )

@@ -20,7 +20,7 @@ class Subtitles:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class CaptionTrack:
     """Subtitles to fetch from ``address``, unless ``text`` holds them already."""
 
     address: str
@@ -31,37 +31,37 @@ class Chosen:
 
 
 def choose(
-    written: Mapping[str, Sequence[Mapping[str, Any]]],
+    manual: Mapping[str, Sequence[Mapping[str, Any]]],
     automatic: Mapping[str, Sequence[Mapping[str, Any]]],
     language: str,
-) -> Chosen | None:
+) -> CaptionTrack | None:
     """The best there is in ``language``, as yt-dlp lists them by language; None if there is nothing.
 
     Automatic ones that a machine translated from another language are never taken: they are not what is said.
     """
-    for name in _of_language(written, language):
-        if found := _readable(name, written[name], automatic=False):
-            return found
-    spoken = [name for name in automatic if name.endswith("-orig")]
+    for name in _of_language(manual, language):
+        if track := _readable(name, manual[name], automatic=False):
+            return track
+    originals = [name for name in automatic if name.endswith("-orig")]
     names = _of_language(automatic, language)
-    for name in [one for one in names if one in spoken] if spoken else names:
-        if found := _readable(name, automatic[name], automatic=True):
-            return found
+    for name in [code for code in names if code in originals] if originals else names:
+        if track := _readable(name, automatic[name], automatic=True):
+            return track
     return None
 
 
-def _of_language(listed: Mapping[str, Any], language: str) -> list[str]:
+def _of_language(by_language: Mapping[str, Any], language: str) -> list[str]:
     """``pt`` first, then ``pt-BR`` and the like; ``zh-cn`` also finds ``zh-Hans``."""
-    wanted = language.lower().partition("-")[0]
-    near = [name for name in listed if name.lower().replace("_", "-").partition("-")[0] == wanted]
-    return sorted(near, key=lambda name: (name.lower() != language.lower(), len(name), name)) if wanted else []
+    prefix = language.lower().partition("-")[0]
+    near = [name for name in by_language if name.lower().replace("_", "-").partition("-")[0] == prefix]
+    return sorted(near, key=lambda name: (name.lower() != language.lower(), len(name), name)) if prefix else []
 
 
-def _readable(name: str, formats: Sequence[Mapping[str, Any]], *, automatic: bool) -> Chosen | None:
+def _readable(name: str, formats: Sequence[Mapping[str, Any]], *, automatic: bool) -> CaptionTrack | None:
     for kind in _KINDS:
-        for one in formats:
-            is_file = not str(one.get("protocol") or "").startswith("m3u8")
-            if one.get("ext") == kind and is_file and (one.get("url") or one.get("data")):
-                language = name.removesuffix("-orig")
-                return Chosen(str(one.get("url") or ""), str(one.get("data") or ""), kind, language, automatic)
+        for entry in formats:
+            is_file = not str(entry.get("protocol") or "").startswith("m3u8")
+            url, data = str(entry.get("url") or ""), str(entry.get("data") or "")
+            if entry.get("ext") == kind and is_file and (url or data):
+                return CaptionTrack(url, data, kind, name.removesuffix("-orig"), automatic)
     return None

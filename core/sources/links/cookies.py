@@ -42,8 +42,8 @@ def keep_cookies(workspace: Workspace, content: str, name: str = "cookies.txt") 
     """
     lines = [line for line in content.splitlines() if line.strip()]
     read = [_cookie(line) for line in lines if not line.startswith("#") or line.startswith(_HTTP_ONLY)]
-    kept = [line for line in read if line]
-    if len(content) > MOST_LETTERS or not kept or len(kept) < len(read):
+    cookies = [line for line in read if line]
+    if len(content) > MOST_LETTERS or not cookies or len(cookies) < len(read):
         raise UserError(
             "cookies.not_cookies",
             "“{name}” is not a cookies.txt file.",
@@ -51,8 +51,8 @@ def keep_cookies(workspace: Workspace, content: str, name: str = "cookies.txt") 
             name=name[:100],
         )
     target = cookies_file(workspace)
-    write_private(target, _HEADER + "\n".join(kept) + "\n")
-    return Cookies(len(kept), target.stat().st_mtime)
+    write_private(target, _HEADER + "\n".join(cookies) + "\n")
+    return Cookies(len(cookies), target.stat().st_mtime)
 
 
 def cookies_kept(workspace: Workspace) -> Cookies | None:

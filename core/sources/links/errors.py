@@ -20,7 +20,7 @@ def explain(url: str, message: str, before: Iterable[str] = ()) -> UserError:
     if make in (None, _page_change, _no_sound):
         earlier = (_cause(text) for text in before)
         make = next((text for text in earlier if text in (_bot, _no_network, _forbidden, _own_network)), make)
-    return make(url) if make else _other(url, message)
+    return make(url) if make else _general_error(url, message)
 
 
 def _cause(message: str) -> Callable[[str], UserError] | None:
@@ -198,7 +198,7 @@ def _no_sound(url: str) -> UserError:
     )
 
 
-def _other(url: str, message: str) -> UserError:
+def _general_error(url: str, message: str) -> UserError:
     return UserError(
         "youtube.failed",
         "{url} could not be fetched ({what}).",

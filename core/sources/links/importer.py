@@ -25,21 +25,21 @@ ENDS_ALL = ("youtube.no_network", "youtube.refused")
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportedItem:
     """A new recording, and whether its words came with it."""
 
     source: Source
     has_words: bool
 
 
-def take_link(
+def import_link(
     project: Project,
     url: str,
     folder: Path,
     args: ImportArgs,
     reporter: Reporter,
     position: tuple[int, int] = (0, 1),
-) -> Iterator[Taken | UserError]:
+) -> Iterator[ImportedItem | UserError]:
     """Fetch a link and add what it gives, recording by recording, or say what is wrong with it.
 
     Args:
@@ -61,7 +61,7 @@ def take_link(
     try:
         if not under_way.exists():
             _refuse_known(project, [origin_of(url, options, number + 1) for number in range(MOST_ITEMS)], url)
-        found = download(
+        downloads = download(
             url,
             folder,
             reporter,
@@ -78,15 +78,15 @@ def take_link(
             raise
         yield error
         return
-    met: Counter[str] = Counter()
-    if len(found) > 1:
+    counts: Counter[str] = Counter()
+    if len(downloads) > 1:
         under_way.touch()
-    for item in found:
-        met[item.origin] += 1
+    for item in downloads:
+        counts[item.origin] += 1
         try:
-            origin = origin_of(item.origin, options, met[item.origin])
+            origin = origin_of(item.origin, options, counts[item.origin])
             _refuse_known(project, [origin], url)
-            yield _take_item(project, item, origin, args, reporter, position)
+            yield _import_item(project, item, origin, args, reporter, position)
         except UserError as error:
             if _ends_all(error):
                 raise
@@ -96,18 +96,18 @@ def take_link(
     under_way.unlink(missing_ok=True)
 
 
-def _take_item(
+def _import_item(
     project: Project,
     item: Download,
     origin: str,
     args: ImportArgs,
     reporter: Reporter,
     position: tuple[int, int],
-) -> Taken:
+) -> ImportedItem:
     """Add one fetched recording together with its words, so that neither is ever there without the other."""
     words: list[Word] = []
 
-    def said(source: Source) -> list[Word]:
+    def read_words(source: Source) -> list[Word]:
         words.extend(_words(project, source, item.subtitles, args.link, reporter))
         return words
 
@@ -122,9 +122,9 @@ def _take_item(
         position=position,
         start_s=args.link.start_s,
         end_s=args.link.end_s,
-        words=said,
+        words=read_words,
     )
-    return Taken(source, bool(words))
+    return ImportedItem(source, bool(words))
 
 
 def _ends_all(error: UserError) -> bool:
@@ -143,13 +143,13 @@ def origin_of(url: str, options: LinkOptions, number: int = 1) -> str:
 
 
 def _refuse_known(project: Project, origins: list[str], url: str) -> None:
-    for known in project.store.sources():
-        if known.origin in origins:
+    for existing in project.store.sources():
+        if existing.origin in origins:
             raise Duplicate(
                 "source.same_link",
                 "{url} is in the project already, as “{title}”.",
                 "Nothing to do: it was skipped.",
-                known=known,
+                existing=existing,
                 url=url,
             )
 
@@ -178,6 +178,6 @@ def _words(
 
 def words_within(words: list[Word], start_s: float, length_s: float) -> list[Word]:
     """Words by the clock of a part that begins at ``start_s``; those whose middle is not in it are left out."""
-    moved = (replace(word, start_s=word.start_s - start_s, end_s=word.end_s - start_s) for word in words)
-    inside = (word for word in moved if 0 <= (word.start_s + word.end_s) / 2 < length_s)
+    relative = (replace(word, start_s=word.start_s - start_s, end_s=word.end_s - start_s) for word in words)
+    inside = (word for word in relative if 0 <= (word.start_s + word.end_s) / 2 < length_s)
     return [replace(word, start_s=max(0.0, word.start_s), end_s=min(length_s, word.end_s)) for word in inside]

@@ -15,8 +15,8 @@ from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources.links.url_guard import check_url
 
-FOUND = "list.json"  # in the job's folder: what the link holds
-CLOSED = "closed"  # in the job's folder: somebody is done with the list
+LIST_FILE = "list.json"  # in the job's folder: what the link holds
+CLOSED_MARK = "closed"  # in the job's folder: somebody is done with the list
 MOST_ENTRIES = 500  # that are read
 _YOUTUBE = ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be")
 _YOUTUBE_LISTS = re.compile(r"/(playlist|@[^/]+|channel/[^/]+|c/[^/]+|user/[^/]+)(/(?!live\b)[\w-]*)?/?$")
@@ -85,7 +85,7 @@ def start_list(project: Project, url: str, options: LinkOptions = LinkOptions())
 
 def keep_listing(job: Job, listing: Listing) -> None:
     """Write down what was found."""
-    write_json(job.path / FOUND, asdict(listing))
+    write_json(job.path / LIST_FILE, asdict(listing))
 
 
 def listing_of(job: Job) -> Listing | None:
@@ -94,7 +94,7 @@ def listing_of(job: Job) -> Listing | None:
     Raises:
         DamagedFile: it cannot be read.
     """
-    path = job.path / FOUND
+    path = job.path / LIST_FILE
     if not os.path.lexists(path):
         return None
     return read_record(path, Listing, "list", path)
@@ -109,7 +109,7 @@ def options_of(job: Job) -> LinkOptions:
 def open_list(project: Project) -> Job | None:
     """The newest list that was asked for, unless somebody is done with it."""
     job = project.latest("list_link")
-    return None if job is None or (job.path / CLOSED).exists() else job
+    return None if job is None or (job.path / CLOSED_MARK).exists() else job
 
 
 def close_list(project: Project, job_id: str) -> None:
@@ -120,7 +120,7 @@ def close_list(project: Project, job_id: str) -> None:
     """
     job = project.job(job_id)
     job.stop()
-    (job.path / CLOSED).touch()
+    (job.path / CLOSED_MARK).touch()
 
 
 def chosen_entries(job: Job, numbers: list[int]) -> list[Entry]:
@@ -131,7 +131,7 @@ def chosen_entries(job: Job, numbers: list[int]) -> list[Entry]:
     """
     listing = listing_of(job)
     entries = listing.entries if listing else ()
-    chosen = [entries[number] for number in sorted(set(numbers)) if 0 <= number < len(entries)]
-    if not chosen:
+    selection = [entries[number] for number in sorted(set(numbers)) if 0 <= number < len(entries)]
+    if not selection:
         raise UserError("link.nothing_chosen", "Nothing in the list is chosen.", "Tick at least one recording.")
-    return chosen
+    return selection

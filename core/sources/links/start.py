@@ -20,10 +20,10 @@ def follow(project: Project, url: str, wish: ImportArgs = ImportArgs()) -> Job:
         UserError: see `check_url`.
         Busy: a list is being read, or recordings are being added.
     """
-    checked = check_url(url)
-    if list_named_by(checked):
-        return start_list(project, checked, wish.link)
-    return recordings.add(project, wish.having(urls=[checked]))
+    address = check_url(url)
+    if list_named_by(address):
+        return start_list(project, address, wish.link)
+    return recordings.add(project, wish.having(urls=[address]))
 
 
 def add_chosen(project: Project, job_id: str, numbers: list[int], wish: ImportArgs = ImportArgs()) -> Job:
@@ -34,11 +34,11 @@ def add_chosen(project: Project, job_id: str, numbers: list[int], wish: ImportAr
         Busy: recordings are being added already.
     """
     job = project.job(job_id)
-    chosen = chosen_entries(job, numbers)
-    titles = {entry.url: entry.title for entry in chosen}
-    started = recordings.add(project, wish.having(urls=[*titles], titles=titles, link=options_of(job)))
+    entries = chosen_entries(job, numbers)
+    titles = {entry.url: entry.title for entry in entries}
+    new_job = recordings.add(project, wish.having(urls=[*titles], titles=titles, link=options_of(job)))
     close_list(project, job_id)
-    return started
+    return new_job
 
 
 def list_offered(project: Project) -> str:
@@ -52,7 +52,7 @@ def list_offered(project: Project) -> str:
         if len(args.urls) > 1:
             return ""
         view = job.read()
-        is_list = any(code == "youtube.is_list" for code in (view.code, *(one.code for one in view.warnings)))
+        is_list = any(code == "youtube.is_list" for code in (view.code, *(warning.code for warning in view.warnings)))
         return args.urls[0] if is_list else list_around(args.urls[0])
     return ""
 
@@ -64,7 +64,7 @@ def wants_cookies(project: Project) -> bool:
         if job is None:
             continue
         view = job.read()
-        told = view.warnings if newest and job.id == newest.id else []
-        if any(code in WANTS_COOKIES for code in (view.code, *(one.code for one in told))):
+        warnings = view.warnings if newest and job.id == newest.id else []
+        if any(code in WANTS_COOKIES for code in (view.code, *(warning.code for warning in warnings))):
             return True
     return False

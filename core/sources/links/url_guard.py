@@ -23,7 +23,7 @@ def check_url(url: str) -> str:
         UserError: ``url.not_web``, ``url.private``.
     """
     text = url.strip()
-    shown = text[:200]
+    excerpt = text[:200]
     if "://" not in text and re.match(r"[\w-]+(\.[\w-]+)+([/?#]|$)", text):
         text = f"https://{text}"
     try:
@@ -31,17 +31,17 @@ def check_url(url: str) -> str:
         host = (parts.hostname or "").encode("idna").decode().lower().rstrip(".")
         port = parts.port
     except ValueError:
-        raise _not_web(shown) from None
+        raise _not_web(excerpt) from None
     if len(text) > _LONGEST or re.search(r"[\s\x00-\x1f\x7f\\]", text) or parts.scheme.lower() not in ("http", "https"):
-        raise _not_web(shown)
+        raise _not_web(excerpt)
     if not host:
-        raise _not_web(shown)
+        raise _not_web(excerpt)
     if is_private_name(host) or parts.username is not None or parts.password is not None or port not in (None, 80, 443):
         raise UserError(
             "url.private",
             "“{url}” is not the address of a public page.",
             "Paste the link as the browser shows it, such as https://www.youtube.com/watch?v=….",
-            url=shown,
+            url=excerpt,
         )
     return text
 

@@ -143,11 +143,11 @@ def text_columns(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Te
     """
     readable = [index for index, column in enumerate(columns) if column.role == "text"]
     possible = [index for index, column in enumerate(columns) if column.role in ("text", "word", "label")]
-    headed = [index for index in possible if plain_heading(columns[index].heading) in TEXT]
-    if headed:
-        headed.sort(key=lambda index: TEXT.index(plain_heading(columns[index].heading)))
-        copies = [index for index in headed[1:] if _alike(rows, headed[0], index)]
-        return TextColumns((headed[0], *copies), len(copies) == len(headed) - 1)
+    by_heading = [index for index in possible if plain_heading(columns[index].heading) in TEXT]
+    if by_heading:
+        by_heading.sort(key=lambda index: TEXT.index(plain_heading(columns[index].heading)))
+        copies = [index for index in by_heading[1:] if _alike(rows, by_heading[0], index)]
+        return TextColumns((by_heading[0], *copies), len(copies) == len(by_heading) - 1)
     if not readable:
         words = [index for index in possible if columns[index].role == "word"]
         return TextColumns(tuple(words[:1]), False)

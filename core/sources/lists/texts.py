@@ -105,7 +105,7 @@ def read_list(
     if shape is None:
         return _without_shape(name, records, count)
     report = ListReport(name, "used", encoding=file.encoding)
-    report.columns = [(one.heading, one.role) for one in shape.columns]
+    report.columns = [(spec.heading, spec.role) for spec in shape.columns]
     text_columns = shape.texts.columns if column is None else (column,)
     report.texts, report.is_sure = list(text_columns), shape.texts.is_sure or column is not None
     if not shape.matches:
@@ -118,7 +118,7 @@ def read_list(
         return report
     if not report.is_sure or not text_columns:
         report.state = "ask"
-    _take_rows(file, shape, report, find, texts)
+    _use_rows(file, shape, report, find, texts)
     return report
 
 
@@ -134,7 +134,7 @@ def _without_shape(name: str, records: list[str] | list[Record], count: int) -> 
     return report
 
 
-def _take_rows(
+def _use_rows(
     file: ListFile, shape: Shape, report: ListReport, find: Callable[[str], str | None], texts: dict[str, str]
 ) -> None:
     speaker = speaker_column(shape.columns)
@@ -154,7 +154,7 @@ def _take_rows(
         if speaker is not None and speaker < len(row) and (row[speaker] in speakers or len(speakers) < 1000):
             speakers[row[speaker]] += 1
         if report.state == "used":
-            _take_text(report, texts, sound, _text(row, report.texts))
+            _use_text(report, texts, sound, _text(row, report.texts))
     report.speakers = [(label[:80], times) for label, times in speakers.most_common(_MOST_SPEAKERS) if label]
 
 
@@ -162,7 +162,7 @@ def _text(row: Row, columns: list[int]) -> str:
     return next((text for at in columns if at < len(row) and (text := clean(row[at]))), "")
 
 
-def _take_text(report: ListReport, texts: dict[str, str], sound: str, text: str) -> None:
+def _use_text(report: ListReport, texts: dict[str, str], sound: str, text: str) -> None:
     if not text:
         return
     before = texts.setdefault(sound, text)

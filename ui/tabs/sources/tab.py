@@ -120,7 +120,7 @@ def _top(page: Page, project: Project | None) -> str:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
     # With recordings there already, the next click leads on to the clips; with a list open, on in the list.
     job = project.latest("import_sources")
-    onward = project.figures.totals().sources or open_list(project) or (job and recordings.unfinished(job))
+    onward = project.figures.totals().sources or open_list(project) or (job and recordings.is_resumable(job))
     style = "" if onward else "primary"
     return heading + link_bar(page, project, style=style, busy=_busy(project))
 
@@ -159,12 +159,12 @@ def _job(page: Page, project: Project, count: int) -> str:
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
     message = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
-    return job_panel(t, job, done_text=message, resume=recordings.unfinished(job))
+    return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job))
 
 
 def _trash(page: Page, project: Project) -> str:
     t = page.t
-    trash = recordings.removed(project)
+    trash = recordings.trash_entries(project)
     if not trash:
         return ""
     rows = "".join(
