@@ -195,7 +195,7 @@ class _Joiner:
                         seconds = soundfile.info(file).duration
                         self._tell_partly(PurePosixPath(sound).name, seconds, seconds / share)
                         file.seek(0)
-                    yield from self._resampled(file)
+                    yield from self._resample(file)
                     return
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=self.folder) as folder:
             flac = Path(folder) / "sound.flac"
@@ -206,7 +206,7 @@ class _Joiner:
             if info.lost_of_s is not None:
                 self._tell_partly(name, info.seconds or 0.0, info.lost_of_s)
             with open(flac, "rb") as file:
-                yield from self._resampled(file)
+                yield from self._resample(file)
 
     def _tell_partly(self, name: str, used_s: float, whole_s: float) -> None:
         self.reporter.warning(
