@@ -18,7 +18,7 @@ from core.project.backups import Copy
 from core.project.workspace import Project, Workspace
 from core.sources import reading as reading_aloud
 from core.sources import recordings
-from core.sources.collections import pending as held
+from core.sources.collections import pending
 from core.sources.links import playlist as link_list
 from core.sources.links.cookies import MOST_LETTERS, cookies_file
 from core.synthesis import start as speech
@@ -47,7 +47,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     datasets(project, damage)
     speech.takes(project, damage)
     speech.exports(project, damage)
-    held.pending_datasets(project, damage)
+    pending.pending_datasets(project, damage)
     pairs.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)
     recordings.trash_entries(project, damage)

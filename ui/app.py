@@ -190,5 +190,5 @@ def _step_text(t: Translator, step: road.StepState) -> str:
     if step.state == "empty":
         return "–"
     if step.total and step.count != step.total:
-        return t("job.of", done=t.number(step.count), total=t.number(step.total))
+        return t("job.of", count=t.number(step.count), total=t.number(step.total))
     return t.number(step.count) + mark if step.count else mark or "–"

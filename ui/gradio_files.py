@@ -18,7 +18,7 @@ def is_upload(path: str) -> bool:
     return os.path.realpath(path).startswith(os.path.realpath(get_upload_folder()) + os.sep)
 
 
-def take_uploads_only(blocks: gr.Blocks) -> None:
+def accept_uploads_only(blocks: gr.Blocks) -> None:
     """Have every file that an event names looked at, by Gradio and by us, before anything is done with it."""
     # Only of a page that has launched does Gradio ask whether a file was uploaded; a mounted one never launches. Others
     # are copied to where they can be fetched.

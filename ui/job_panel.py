@@ -105,9 +105,9 @@ def stage_line(t: Translator, view: JobView) -> str:
         is_whole = view.total == int(view.total)
         # A part of the next one is not done yet: 5.9 of 7 is not 6.
         count = t.number(math.floor(view.done)) if is_whole else f"{view.fraction:.0%}"
-        parts.append(t("job.of", done=count, total=t.number(view.total)) if is_whole else count)
+        parts.append(t("job.of", count=count, total=t.number(view.total)) if is_whole else count)
     if view.eta_s is not None and view.status == "running":
-        parts.append(t.left(view.eta_s))
+        parts.append(t.time_left(view.eta_s))
     return " · ".join(parts)
 
 

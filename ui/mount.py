@@ -103,7 +103,7 @@ class LanguagePage:
         self._live_page: live.Live | None = None
 
     @property
-    def built(self) -> bool:
+    def is_built(self) -> bool:
         """Whether the page is there already."""
         return self._app is not None
 
@@ -127,7 +127,7 @@ class LanguagePage:
         """Build the page if it is not there yet; takes as long as that takes."""
         with _BUILDING:
             if self._app is None:
-                self._app = self._built()
+                self._app = self._build_app()
         return self._app
 
     async def _live_answer(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,24 +148,24 @@ class LanguagePage:
             async with self._starting:
                 if self._living is None:
                     app = self._app or await asyncio.to_thread(self.build_now)
-                    started = asyncio.Event()
-                    self._living = asyncio.create_task(self._run(app, started))
-                    await started.wait()
+                    ready = asyncio.Event()
+                    self._living = asyncio.create_task(self._run(app, ready))
+                    await ready.wait()
         assert self._app is not None
         return self._app
 
-    async def _run(self, app: Any, started: asyncio.Event) -> None:
+    async def _run(self, app: Any, ready: asyncio.Event) -> None:
         """Gradio's start-up and clean-up around the page's life; one task, because it must leave where it entered."""
         # Not its own lifespan: that also looks every second for state to delete, of which there is none.
         async with _lifespan_handler(app, *_DELETE_CACHE_S):
             blocks = app.get_blocks()
             blocks.run_startup_events()
             await blocks.run_extra_startup_events()
-            started.set()
+            ready.set()
             await self._stop.wait()
             blocks._queue.close()
 
-    def _built(self) -> Any:
+    def _build_app(self) -> Any:
         from ui import theme
 
         with _no_throwaway_apps():
@@ -195,7 +195,7 @@ class LanguagePage:
             head=theme.head(),
         )
         app: Any = next(route.app for route in scratch.routes if isinstance(route, Mount) and route.path == path)
-        gradio_files.take_uploads_only(blocks)
+        gradio_files.accept_uploads_only(blocks)
         gradio_queue.EventQueue.replace(blocks._queue)
         gradio_session.pass_over_unchanged(blocks)
         app.state_holder = gradio_session.Sessions(blocks)

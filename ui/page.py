@@ -89,7 +89,7 @@ class Page:
             text = self.say(disk_full())
             if not is_full(error):
                 log.exception("a handler failed")
-                text = self.t("common.bug", what=described_bug(error))
+                text = self.t("common.bug", error=described_bug(error))
             gr.Warning(html.e(text), title=self.t("common.not_done"), duration=12)
         values = [(updates or {}).get(component, gr.skip()) for component in outputs]
         return values[0] if len(values) == 1 else (values or None)

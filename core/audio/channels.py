@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 _BLOCK = 4096  # samples judged together: at any usual rate longer than a period of a voice, shorter than a word
-_HEARD_DB = 30.0  # blocks that far below the loud ones say nothing
+_AUDIBLE_DB = 30.0  # blocks that far below the loud ones say nothing
 _SILENT_DB = 35.0  # a channel that never comes closer to the other holds no voice of its own
 _CANCELS = -0.3  # correlation from which on a sum of both is worse than one; voices apart from each other are near 0
 _SHARE = 0.25  # of what is heard: as much cancelling is no chance
@@ -45,7 +45,7 @@ class Balance:
         louder = np.maximum(left, right)
         if not len(louder) or (loud := float(np.percentile(louder, 95))) <= 0:
             return None, ""
-        audible = louder > loud * _ratio(_HEARD_DB)
+        audible = louder > loud * _ratio(_AUDIBLE_DB)
         left, right, mid, louder = left[audible], right[audible], mid[audible], louder[audible]
         order = (0, 1) if left.sum() * _ALIKE >= right.sum() else (1, 0)
         channels = (left, right)

@@ -114,7 +114,7 @@ def use_own(project: Project, text: str) -> Progress:
     return _keep(project, Progress(own or sentences_for(project.info.language), own=bool(own)))
 
 
-def take(
+def save(
     project: Project,
     path: Path,
     rights: str = "",

@@ -15,9 +15,9 @@ from core.jobs.reporter import Reporter
 from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
 from core.project.workspace import Project
 from core.transcription.base import DecodeOptions, Transcript
-from core.transcription.batch import FAULTS, hear_clips
+from core.transcription.batch import FAULTS, transcribe_clips
 from core.transcription.load import Choice, open_model
-from core.transcription.store import flag_all, store_heard, store_second, without_second_opinion
+from core.transcription.store import flag_all, store_second, store_transcript, without_second_opinion
 
 
 @dataclass
@@ -78,7 +78,7 @@ def _first(project: Project, clips: list[Clip], args: TranscribeArgs, reporter: 
     def count(clip: Clip) -> None:
         tally.left -= 1
 
-    tally.failed = _hear(project, clips, recognizer, options, "asr_hear", reporter, keep, count)
+    tally.failed = _transcribe_all(project, clips, recognizer, options, "asr_hear", reporter, keep, count)
     if tally.failed == len(clips):
         raise UserError(
             "transcribe.all_failed",
@@ -103,10 +103,10 @@ def _second(project: Project, args: TranscribeArgs, reporter: Reporter, tally: T
         tally.second += 1
         tally.differ += store_second(project, clip, heard) > MISMATCH
 
-    _hear(project, clips, recognizer, options, "asr_second", reporter, keep, lambda _: None)
+    _transcribe_all(project, clips, recognizer, options, "asr_second", reporter, keep, lambda _: None)
 
 
-def _hear(
+def _transcribe_all(
     project: Project,
     clips: list[Clip],
     recognizer: Any,
@@ -129,7 +129,7 @@ def _hear(
             count=size,
         )
 
-    for batch, share in hear_clips(project, clips, recognizer, options, reporter.check_stop, fewer):
+    for batch, share in transcribe_clips(project, clips, recognizer, options, reporter.check_stop, fewer):
         for clip, heard in batch:
             if isinstance(heard, Transcript):
                 keep(clip, heard)
@@ -144,7 +144,7 @@ def _hear(
 
 
 def _keep(project: Project, clip: Clip, heard: Transcript, tally: Tally) -> None:
-    stored = store_heard(project, clip, heard)
+    stored = store_transcript(project, clip, heard)
     if stored is None:
         return  # cut away while the job was running
     tally.heard += 1

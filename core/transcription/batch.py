@@ -50,7 +50,7 @@ class Pool:
         return min(recognizer.batch_size(window) for recognizer in self._recognizers)
 
 
-def hear_clips(
+def transcribe_clips(
     project: Project,
     clips: Sequence[Clip],
     recognizer: Recognizer,
@@ -76,7 +76,7 @@ def hear_clips(
     limit, work_done = Limit(on_less), 0.0
 
     def transcribe(number: int) -> list[tuple[Clip, Outcome]]:
-        return _hear_batch(project, [clips[index] for index in plan[number]], recognizer, options, limit)
+        return _transcribe_batch(project, [clips[index] for index in plan[number]], recognizer, options, limit)
 
     for number, outcomes in map_in_threads(range(len(plan)), transcribe, recognizer.at_once, check_stop):
         if isinstance(outcomes, Exception):
@@ -85,7 +85,7 @@ def hear_clips(
         yield outcomes, work_done / sum(work)
 
 
-def _hear_batch(
+def _transcribe_batch(
     project: Project, clips: Sequence[Clip], recognizer: Recognizer, options: DecodeOptions, limit: Limit
 ) -> list[tuple[Clip, Outcome]]:
     outcomes: dict[str, Outcome] = {}
@@ -104,7 +104,7 @@ def _hear_batch(
             sounds[clip.id] = np.ascontiguousarray(samples)
 
     def transcribe(ids: Sequence[str]) -> list[Outcome]:
-        return _hear_each_if_one_fails([sounds[clip_id] for clip_id in ids], recognizer, options)
+        return _transcribe_or_split([sounds[clip_id] for clip_id in ids], recognizer, options)
 
     ids = list(sounds)
     for clip_id, outcome in zip(ids, limit.run(ids, transcribe), strict=True):
@@ -113,7 +113,7 @@ def _hear_batch(
     return [(clip, outcomes[clip.id]) for clip in clips]
 
 
-def _hear_each_if_one_fails(sounds: Sequence[Samples], recognizer: Recognizer, options: DecodeOptions) -> list[Outcome]:
+def _transcribe_or_split(sounds: Sequence[Samples], recognizer: Recognizer, options: DecodeOptions) -> list[Outcome]:
     try:
         return list(recognizer.transcribe(sounds, options))
     except FAULTS as error:
@@ -121,4 +121,4 @@ def _hear_each_if_one_fails(sounds: Sequence[Samples], recognizer: Recognizer, o
             raise
         if len(sounds) == 1:
             return [error]
-    return [outcome for sound in sounds for outcome in _hear_each_if_one_fails([sound], recognizer, options)]
+    return [outcome for sound in sounds for outcome in _transcribe_or_split([sound], recognizer, options)]

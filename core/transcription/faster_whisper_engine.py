@@ -27,7 +27,7 @@ from core.transcription.base import (
     whisper_code,
 )
 from core.transcription.batches import TAIL_S, fits, window_s
-from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, heard_of, settle
+from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, settle, transcript_of
 from core.transcription.words import FRAME_S, timed_words
 
 _AT_ONCE = 4
@@ -54,7 +54,7 @@ class FasterWhisper:
         """See `Recognizer.transcribe`."""
         check_language(self.name, self.english_only, options.language)
         if len(clips) == 1 and not fits(len(clips[0]) / SAMPLE_RATE_HZ):
-            return [self._hear_long(clips[0], options)]
+            return [self._transcribe_long(clips[0], options)]
         seconds = [len(clip) / SAMPLE_RATE_HZ for clip in clips]
         window = window_s(max(seconds))
         features = self._encode(clips, window)
@@ -74,7 +74,7 @@ class FasterWhisper:
         if options.words:
             words = self._words(features, [tokenizers[code] for code in languages], readings, seconds)
         return [
-            heard_of(reading, voice_code(code), clip_words)
+            transcript_of(reading, voice_code(code), clip_words)
             for reading, code, clip_words in zip(readings, languages, words, strict=True)
         ]
 
@@ -158,7 +158,7 @@ class FasterWhisper:
         before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
         return [int(token) for token in self._model.get_prompt(tokenizer, before, without_timestamps=True)]
 
-    def _hear_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
+    def _transcribe_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
         """A clip of several windows, by the library's own loop."""
         segments, info = self._model.transcribe(
             samples,
@@ -170,7 +170,7 @@ class FasterWhisper:
             word_timestamps=options.words,
         )
         language = voice_code(info.language)
-        return join_segments([_heard_segment(part, language) for part in segments], language)
+        return join_segments([_transcript_of_segment(part, language) for part in segments], language)
 
 
 def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> FasterWhisper:
@@ -252,7 +252,7 @@ def _aligned_words(tokenizer: Any, tokens: Sequence[int], alignment: Any) -> tup
     return timed_words(pieces[:-1], lengths, times, alignment.text_token_probs, tokenizer.language_code)
 
 
-def _heard_segment(part: Any, language: str) -> Transcript:
+def _transcript_of_segment(part: Any, language: str) -> Transcript:
     words = tuple(Word(word.start, word.end, word.word.strip(), word.probability) for word in part.words or ())
     sure, quiet, repeats = part.avg_logprob, part.no_speech_prob, part.compression_ratio
     return Transcript(part.text, confidence(sure), sure, quiet, repeats, language, words)

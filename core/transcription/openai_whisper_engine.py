@@ -31,7 +31,7 @@ from core.transcription.batches import TAIL_S, fits, window_s
 from core.transcription.openai_decoder import Decoder
 from core.transcription.openai_search import Rules, beam_search, sample
 from core.transcription.openai_words import find_words
-from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, heard_of, settle
+from core.transcription.retry import BEST_OF, TEMPERATURES, Reading, settle, transcript_of
 from core.transcription.words import FRAME_S
 
 _TOKENS_PER_S = 30  # of the densest writing; a text that gets longer than this allows goes round in circles
@@ -57,8 +57,8 @@ class OpenaiWhisper:
         check_language(self.name, self.english_only, options.language)
         with torch.inference_mode():
             if len(clips) == 1 and not fits(len(clips[0]) / SAMPLE_RATE_HZ):
-                return [self._hear_long(clips[0], options)]
-            return self._hear(clips, options)
+                return [self._transcribe_long(clips[0], options)]
+            return self._transcribe_short(clips, options)
 
     def batch_size(self, window: float) -> int:
         """See `Recognizer.batch_size`."""
@@ -73,7 +73,7 @@ class OpenaiWhisper:
             return int(torch.cuda.mem_get_info(self._model.device)[0]) + reserve
         return memory.free_bytes()
 
-    def _hear(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
+    def _transcribe_short(self, clips: Sequence[Samples], options: DecodeOptions) -> list[Transcript]:
         seconds = [len(clip) / SAMPLE_RATE_HZ for clip in clips]
         window = window_s(max(seconds))
         features = {False: self._encode(clips, window)}
@@ -95,7 +95,7 @@ class OpenaiWhisper:
             texts = [() if reading.silent else reading.tokens for reading in readings]
             words = find_words(self._model, tokenizers, features[False], texts, seconds)
         return [
-            heard_of(reading, voice_code(language), clip_words)
+            transcript_of(reading, voice_code(language), clip_words)
             for reading, language, clip_words in zip(readings, languages, words, strict=True)
         ]
 
@@ -161,7 +161,7 @@ class OpenaiWhisper:
             before = [tokenizer.sot_prev, *tokenizer.encode(" " + prompt.strip())[-limit:]]
         return [*before, *tokenizer.sot_sequence_including_notimestamps]
 
-    def _hear_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
+    def _transcribe_long(self, samples: Samples, options: DecodeOptions) -> Transcript:
         """A clip of several windows, by the library's own loop."""
         result: dict[str, Any] = self._model.transcribe(
             samples,
@@ -175,7 +175,7 @@ class OpenaiWhisper:
             verbose=None,
         )
         language = voice_code(str(result["language"]))
-        return join_segments([_heard_segment(part, language) for part in result["segments"]], language)
+        return join_segments([_transcript_of_segment(part, language) for part in result["segments"]], language)
 
 
 def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> OpenaiWhisper:
@@ -253,7 +253,7 @@ def _reading(tokenizer: Any, tokens: list[int], total: float, no_speech_prob: fl
     return Reading(tuple(tokens), text, total / (len(tokens) + 1), no_speech_prob, compression_ratio(text))
 
 
-def _heard_segment(part: dict[str, Any], language: str) -> Transcript:
+def _transcript_of_segment(part: dict[str, Any], language: str) -> Transcript:
     words = tuple(
         Word(float(word["start"]), float(word["end"]), str(word["word"]).strip(), float(word["probability"]))
         for word in part.get("words", ())

@@ -81,7 +81,7 @@ def _best(readings: list[Reading]) -> Reading:
     return max(calm or readings, key=lambda reading: reading.avg_logprob)
 
 
-def heard_of(reading: Reading, language: str, words: tuple[Word, ...] = ()) -> Transcript:
+def transcript_of(reading: Reading, language: str, words: tuple[Word, ...] = ()) -> Transcript:
     """What was heard by a settled reading; nothing where it is taken for silence."""
     if reading.silent:
         return no_speech(language, reading.no_speech_prob)

@@ -14,7 +14,7 @@ from core.transcription.flags import text_flags, usual_pace
 from core.transcription.wer import cer, normalize
 
 
-def store_heard(project: Project, clip: Clip, transcription: Transcript) -> Clip | None:
+def store_transcript(project: Project, clip: Clip, transcription: Transcript) -> Clip | None:
     """Store what was heard in a clip; returns the clip as it is now, or None if it is no longer there.
 
     Where the clip has a text that no person wrote (from subtitles or a dataset), how far it differs from what was

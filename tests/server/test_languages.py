@@ -52,4 +52,4 @@ def test_with_a_prefix_the_page_answers_stripped_and_kept(client: Client, path: 
 def test_a_page_is_built_when_it_is_first_asked_for(client: Client) -> None:
     pages = (one := client()).app.state.pages  # type: ignore[attr-defined]
     one.get("/en/")
-    assert [lang for lang, page in pages.items() if page.built] == ["en"]
+    assert [lang for lang, page in pages.items() if page.is_built] == ["en"]

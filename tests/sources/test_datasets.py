@@ -20,7 +20,7 @@ from core.project.records import Source
 from core.project.workspace import Project
 from core.settings import Settings
 from core.sources import recordings
-from core.sources.collections import pending as held
+from core.sources.collections import pending
 from core.sources.collections.archive import Folder, Zip
 from core.sources.collections.concat import GAP_S
 from core.sources.collections.local_folder import add_folder
@@ -56,12 +56,12 @@ def bring(project: Project, path: Path, **more: object) -> JobView:
     return recordings.add(project, ImportArgs(files=[(copy, path.name)])).wait()
 
 
-def looked_through(project: Project) -> list[held.PendingDataset]:
+def looked_through(project: Project) -> list[pending.PendingDataset]:
     """What waits, once all of it is looked through."""
     for job in project.all_jobs():
         if job.spec().kind == "scan_collection":
             assert job.wait().status == "done", job.log_tail()
-    return held.pending_datasets(project)
+    return pending.pending_datasets(project)
 
 
 def pitch(project: Project, clip_id: str) -> float:
@@ -190,14 +190,16 @@ def test_a_zip_with_what_does_not_belong_in_one_is_refused_before_anything_is_wr
         look(path)
     assert refused.value.code == code and "odd.zip" in refused.value.text
     monkeypatch.setattr(Project, "start_job", lambda *_, **__: None)  # done here instead
-    waiting = held.hold(project, path, "odd.zip")
-    held.find_facts(project, waiting.id)
-    (waiting,) = held.pending_datasets(project)
+    waiting = pending.hold(project, path, "odd.zip")
+    pending.find_facts(project, waiting.id)
+    (waiting,) = pending.pending_datasets(project)
     assert waiting.state == "refused" and waiting.error and waiting.error["code"] == code
     with pytest.raises(UserError):
-        held.bring_in(project, waiting.id)
-    held.put_away(project, waiting.id)
-    assert held.pending_datasets(project) == [] and not list(project.uploads.iterdir()) and not project.store.sources()
+        pending.bring_in(project, waiting.id)
+    pending.discard_pending(project, waiting.id)
+    assert (
+        pending.pending_datasets(project) == [] and not list(project.uploads.iterdir()) and not project.store.sources()
+    )
 
 
 def test_a_zip_bomb_and_a_zip_of_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,29 +273,29 @@ def test_links_in_a_folder_lead_nowhere(tmp_path: Path) -> None:
 def test_an_uploaded_zip_waits_until_somebody_decides(project: Project, tmp_path: Path) -> None:
     first = zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip")
     second = Path(shutil.copy(first, tmp_path / "other.zip"))
-    one, other = held.hold(project, first, "My set.zip"), held.hold(project, second, "Other.zip")
-    assert not first.exists() and [entry.state for entry in held.pending_datasets(project)] == ["looking", "looking"]
+    one, other = pending.hold(project, first, "My set.zip"), pending.hold(project, second, "Other.zip")
+    assert not first.exists() and [entry.state for entry in pending.pending_datasets(project)] == ["looking", "looking"]
     with pytest.raises(UserError) as early:
-        held.bring_in(project, one.id)
+        pending.bring_in(project, one.id)
     assert early.value.code == "collection.not_ready"
     one, other = looked_through(project)
     facts = one.facts
     assert facts and (facts.kind, facts.count, facts.without_text, facts.without_sound) == ("list", 3, 1, 1)
     assert facts.examples[0][1] == facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
-    held.put_away(project, other.id)
-    assert held.pending_datasets(project) == [one]
-    view = held.bring_in(project, one.id, ImportArgs(rights="my own")).wait()
-    assert view.status == "done" and held.pending_datasets(project) == [] and not list(project.uploads.iterdir())
+    pending.discard_pending(project, other.id)
+    assert pending.pending_datasets(project) == [one]
+    view = pending.bring_in(project, one.id, ImportArgs(rights="my own")).wait()
+    assert view.status == "done" and pending.pending_datasets(project) == [] and not list(project.uploads.iterdir())
     assert [(source.title, source.rights) for source in project.store.sources()] == [("My set", "my own")]
     with pytest.raises(UserError):
-        held.bring_in(project, one.id)
+        pending.bring_in(project, one.id)
 
 
 def test_one_refused_zip_takes_nothing_else_with_it(project: Project, tmp_path: Path) -> None:
     broken = tmp_path / "broken.zip"
     broken.write_text("no zip")
     files = [broken, zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip"), write(tmp_path / "a.wav", tone(1))]
-    assert held.receive(project, files) == []
+    assert pending.receive(project, files) == []
     waiting = looked_through(project)
     assert [(one.name, one.state, bool(one.error)) for one in waiting] == [
         ("broken.zip", "refused", True), ("set.zip", "ready", False),
@@ -314,7 +316,7 @@ def test_two_that_add_at_one_moment_do_not_take_each_others_files(
 
     monkeypatch.setattr(Project, "start_job", start)
     for path in zips:
-        held.hold(project, path, path.name)
+        pending.hold(project, path, path.name)
     monkeypatch.setattr("shutil.move", lambda path, target: None)  # each looks before the other has written
     for path in sounds:
         recordings.add(project, ImportArgs(files=[(path, path.name)]))
@@ -359,7 +361,7 @@ def test_a_folder_comes_in_by_its_path_but_none_of_our_own(project: Project, tmp
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.lists[0].examples[0][1][1] == 'Page 0, "quoted.'
     assert project.store.sources() == []
-    view = held.bring_in(project, waiting.id, ImportArgs(rights="my own")).wait()
+    view = pending.bring_in(project, waiting.id, ImportArgs(rights="my own")).wait()
     assert view.status == "done", view.text
     assert [(one.title, one.rights) for one in project.store.sources()] == [("My set", "my own")]
     assert len(project.store.clips()) == 3 and (folder / "metadata.csv").exists()

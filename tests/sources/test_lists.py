@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.jobs.args import ImportArgs
 from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.collections import pending as held
+from core.sources.collections import pending
 from core.sources.collections.archive import Zip
 from core.sources.collections.scan import look, refuse_unagreed
 from core.sources.collections.sound_index import SoundIndex
@@ -418,8 +418,8 @@ def test_the_page_never_looks_into_what_is_dropped(
     monkeypatch.setattr(Project, "start_job", lambda _, args, **__: started.append(args.kind))
     monkeypatch.setattr("core.sources.collections.pending.look", None)
     monkeypatch.setattr("core.sources.collections.scan.open_place", None)
-    assert held.receive(project, [path]) == []
-    held.hold_folder(project, folder)
+    assert pending.receive(project, [path]) == []
+    pending.hold_folder(project, folder)
     assert started == ["scan_collection"] * 2
 
 
@@ -429,16 +429,16 @@ def test_a_person_chooses_the_column_and_that_one_comes_in(project: Project, tmp
     for number in range(5):
         write(folder / f"a{number}.wav", tone(1, hz=300 + 100 * number))
     folder_of(folder, "metadata.csv", ASK["two languages"][1], [])
-    held.hold_folder(project, folder)
+    pending.hold_folder(project, folder)
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.question and waiting.facts.question.texts == [1]
     with pytest.raises(UserError) as early:
-        held.bring_in(project, waiting.id)
-    assert early.value.code == "collection.not_ready" and len(held.pending_datasets(project)) == 1
-    held.choose(project, waiting.id, 0, 2)
+        pending.bring_in(project, waiting.id)
+    assert early.value.code == "collection.not_ready" and len(pending.pending_datasets(project)) == 1
+    pending.choose(project, waiting.id, 0, 2)
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.examples[0] == ["a0.wav", PORTUGUESE[0]]
-    view = held.bring_in(project, waiting.id).wait()
+    view = pending.bring_in(project, waiting.id).wait()
     assert view.status == "done", view.text
     assert [clip.text for clip in project.store.clips()] == PORTUGUESE and folder.exists()
     # Without anybody's word the same folder brings nothing.
@@ -452,28 +452,28 @@ def test_a_look_that_was_broken_off_is_told_and_can_be_taken_up_again(
     folder = folder_of(tmp_path / "set", "metadata.csv", rows("a{i}|{t}"), WAVS)
     start = Project.start_job
     monkeypatch.setattr(Project, "start_job", lambda *_, **__: None)  # killed before it did anything
-    waiting = held.hold_folder(project, folder)
+    waiting = pending.hold_folder(project, folder)
     assert waiting.state == "interrupted"
     card = collection_cards(Translator("en"), project)
     assert "look-again" in card and "bring-in" not in card
     monkeypatch.setattr(Project, "start_job", start)
-    held.look_again(project, waiting.id)
+    pending.look_again(project, waiting.id)
     (waiting,) = looked_through(project)
     assert waiting.state == "ready" and all(
         text in collection_cards(Translator("pt-BR"), project) for text in TEXTS[:4]
     )
-    held.put_away(project, waiting.id)
-    held.find_facts(project, waiting.id)  # of a job whose turn comes only now
+    pending.discard_pending(project, waiting.id)
+    pending.find_facts(project, waiting.id)  # of a job whose turn comes only now
     assert not list(project.uploads.iterdir()) and folder.exists()
 
 
 def test_a_list_dropped_together_with_its_sounds_is_a_data_set(project: Project, tmp_path: Path) -> None:
     files = [write(tmp_path / f"a{number}.wav", tone(1, hz=300 + 100 * number)) for number in range(5)]
     (tmp_path / "my list.list").write_text(rows("D:\\out\\a{i}.wav|me|EN|{t}"))
-    assert held.receive(project, [*files, tmp_path / "my list.list"]) == []
+    assert pending.receive(project, [*files, tmp_path / "my list.list"]) == []
     (waiting,) = looked_through(project)
     assert waiting.name == "my list" and waiting.facts and waiting.facts.count == 5
-    view = held.bring_in(project, waiting.id).wait()
+    view = pending.bring_in(project, waiting.id).wait()
     assert view.status == "done" and [clip.text for clip in project.store.clips()] == TEXTS, view.text
     assert not list(project.uploads.iterdir())
 
@@ -519,9 +519,9 @@ def test_sounds_whose_list_names_others_come_in_only_when_that_is_agreed(project
     (folder / "metadata.csv").write_text(rows("other_{i}|{t}"))
     alone = recordings.add(project, ImportArgs(folders=[folder])).wait()
     assert (alone.status, alone.code) == ("failed", "collection.no_match") and not project.store.sources()
-    held.hold_folder(project, folder)
+    pending.hold_folder(project, folder)
     (waiting,) = looked_through(project)
     assert waiting.facts and waiting.facts.lists[0].unmatched == {"count": 5, "names": [f"other_{i}" for i in range(5)]}
-    view = held.bring_in(project, waiting.id).wait()
+    view = pending.bring_in(project, waiting.id).wait()
     assert (view.status, view.result["added"]) == ("done", 2)
     assert [one.code for one in view.warnings] == ["collection.list_not_used"]

@@ -39,7 +39,7 @@ def test_the_bundled_sentences_are_many_varied_and_of_mixed_lengths(language: st
 
 def test_a_sentence_comes_in_with_its_text_and_the_place_moves_on(project: Project, tmp_path: Path) -> None:
     first = reading.progress(project).sentence
-    source = reading.take(project, spoken(tmp_path / "a.wav"), " my own voice ")
+    source = reading.save(project, spoken(tmp_path / "a.wav"), " my own voice ")
     assert (source.title, source.origin, source.rights) == (first, "reading", "my own voice")
     (clip,) = project.store.clips()
     assert (clip.text, clip.raw_text, clip.given, clip.status, clip.language) == (first, "", 1, "new", "en")
@@ -53,9 +53,9 @@ def test_a_sentence_comes_in_with_its_text_and_the_place_moves_on(project: Proje
 
 
 def test_a_sentence_read_again_takes_the_place_of_the_first(project: Project, tmp_path: Path) -> None:
-    old = reading.take(project, spoken(tmp_path / "a.wav"))
+    old = reading.save(project, spoken(tmp_path / "a.wav"))
     reading.move(project, -1)
-    new = reading.take(project, spoken(tmp_path / "b.wav", 500))
+    new = reading.save(project, spoken(tmp_path / "b.wav", 500))
     assert [source.id for source in project.store.sources()] == [new.id]
     assert [title for _, title in recordings.trash_entries(project)] == [old.title]
     assert reading.progress(project).spoken == {"0": new.id}
@@ -83,7 +83,7 @@ def test_a_language_without_sentences_asks_for_some(workspace: Workspace, tmp_pa
     project = workspace.create("Stimme", "de")
     assert reading.progress(project).sentence == ""
     with pytest.raises(UserError) as refused:
-        reading.take(project, spoken(tmp_path / "a.wav"))
+        reading.save(project, spoken(tmp_path / "a.wav"))
     assert refused.value.code == "reading.no_sentence"
 
 
@@ -99,7 +99,7 @@ def test_what_browsers_record_comes_in_whatever_it_is_called(
     sound = spoken(tmp_path / "in.wav")
     with open(tmp_path / "audio.wav", "wb") as file:
         subprocess.run(["ffmpeg", "-v", "error", "-i", sound, *arguments, "pipe:1"], check=True, stdout=file)
-    source = reading.take(project, tmp_path / "audio.wav")
+    source = reading.save(project, tmp_path / "audio.wav")
     assert source.seconds == pytest.approx(4.0, abs=0.1)
     (clip,) = project.store.clips()
     assert clip.text == reading.sentences_for("en")[0]
@@ -108,19 +108,19 @@ def test_what_browsers_record_comes_in_whatever_it_is_called(
 def test_a_recording_of_minutes_is_no_sentence(project: Project, tmp_path: Path) -> None:
     sound = write(tmp_path / "long.wav", tone(301, 8_000), 8_000)
     with pytest.raises(UserError) as refused:
-        reading.take(project, sound)
+        reading.save(project, sound)
     assert refused.value.code == "reading.too_long_take"
     assert reading.progress(project).place == 0 and project.store.sources() == []
 
 
 def test_a_failed_take_changes_nothing(project: Project, tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
-        reading.take(project, write(tmp_path / "quiet.wav", silence(3)))
+        reading.save(project, write(tmp_path / "quiet.wav", silence(3)))
     assert refused.value.code == "audio.silent"
     handle = locks.try_lock(project.path / "locks" / "import_sources", {"kind": "import_sources"})
     assert handle is not None
     with pytest.raises(Busy):
-        reading.take(project, spoken(tmp_path / "a.wav"))
+        reading.save(project, spoken(tmp_path / "a.wav"))
     os.close(handle)
     assert reading.progress(project).place == 0 and project.store.sources() == []
 
@@ -128,12 +128,12 @@ def test_a_failed_take_changes_nothing(project: Project, tmp_path: Path) -> None
 def test_a_recording_belongs_to_the_sentence_that_was_on_the_screen(project: Project, tmp_path: Path) -> None:
     sentences = reading.sentences_for("en")
     reading.move(project, 3)  # in another window
-    source = reading.take(project, spoken(tmp_path / "a.wav"), place=0)
+    source = reading.save(project, spoken(tmp_path / "a.wav"), place=0)
     assert source.title == sentences[0] and reading.progress(project).spoken == {"0": source.id}
     assert reading.progress(project).place == 3
     for place in (-1, len(sentences)):
         with pytest.raises(UserError) as refused:
-            reading.take(project, spoken(tmp_path / "b.wav", 500), place=place)
+            reading.save(project, spoken(tmp_path / "b.wav", 500), place=place)
         assert refused.value.code == "reading.no_sentence"
 
 
@@ -145,18 +145,18 @@ def test_who_moves_on_while_a_recording_comes_in_stays_there(
         return add_file(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr("core.sources.reading.add_file", slow)
-    source = reading.take(project, spoken(tmp_path / "a.wav"))
+    source = reading.save(project, spoken(tmp_path / "a.wav"))
     now = reading.progress(project)
     assert (now.place, now.spoken) == (5, {"0": source.id})
 
 
 def test_an_earlier_recording_that_is_in_use_stays_beside_the_new_one(project: Project, tmp_path: Path) -> None:
-    old = reading.take(project, spoken(tmp_path / "a.wav"))
+    old = reading.save(project, spoken(tmp_path / "a.wav"))
     job = Job.create(project.jobs, TranscribeArgs(model="builtin:tiny.en"))
     handle = locks.try_lock(job.path / "lock", {"kind": "transcribe"})
     assert handle is not None
     told: list[UserError] = []
-    new = reading.take(project, spoken(tmp_path / "b.wav", 500), place=0, on_warning=told.append)
+    new = reading.save(project, spoken(tmp_path / "b.wav", 500), place=0, on_warning=told.append)
     os.close(handle)
     assert [error.code for error in told] == ["reading.both_kept"]
     assert [source.id for source in project.store.sources()] == [old.id, new.id]

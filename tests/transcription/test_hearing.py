@@ -34,5 +34,5 @@ def test_stop_is_seen_before_the_lengths_of_thousands_of_files_are_read(
 
     clips = [Clip(f"s-{number}", "s", number * 4.0, number * 4.0 + 3) for number in range(50)]
     with pytest.raises(Cancelled):
-        list(hearing.hear_clips(project, clips, _Deaf(), DecodeOptions("en"), stop, print))
+        list(hearing.transcribe_clips(project, clips, _Deaf(), DecodeOptions("en"), stop, print))
     assert looked_at == []

@@ -12,7 +12,7 @@ from core.project.records import MISMATCH, Word
 from core.project.schema import connect
 from core.project.workspace import Project
 from core.transcription.base import Transcript
-from core.transcription.store import flag_all, store_heard, store_second, with_times, without_second_opinion
+from core.transcription.store import flag_all, store_second, store_transcript, with_times, without_second_opinion
 from core.transcription.wer import cer, word_diff
 from tests.transcription.conftest import MakeClips
 
@@ -26,7 +26,7 @@ def heard(text: str, *words: Word) -> Transcript:
 def test_a_wrong_second_text_scores_high_and_the_difference_is_told(project: Project, make_clips: MakeClips) -> None:
     right, wrong = make_clips(2)
     for clip in (right, wrong):
-        store_heard(project, clip, heard(SAID))
+        store_transcript(project, clip, heard(SAID))
     stored = project.store.clips()
     assert store_second(project, stored[0], heard("you are about to enter an echo test")) == 0
     assert store_second(project, stored[1], heard("You are about to eat a chocolate.")) > MISMATCH
@@ -44,7 +44,7 @@ def test_a_given_text_is_kept_and_checked_against_what_was_heard(project: Projec
         db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", (SAID.lower(), right.id))
         db.execute("UPDATE clips SET text=?, given=1 WHERE id=?", ("Something else was meant.", wrong.id))
     for clip in project.store.clips():
-        store_heard(project, clip, heard(SAID))
+        store_transcript(project, clip, heard(SAID))
     first, second = project.store.clips()
     assert (first.text, first.mismatch, first.text_flags) == (SAID.lower(), 0, "")
     assert second.text == "Something else was meant." and second.raw_text == SAID
@@ -56,9 +56,9 @@ def test_a_given_text_is_kept_and_checked_against_what_was_heard(project: Projec
 
 def test_what_a_person_wrote_is_not_called_into_question(project: Project, make_clips: MakeClips) -> None:
     clip = make_clips(1)[0]
-    store_heard(project, clip, heard(SAID))
+    store_transcript(project, clip, heard(SAID))
     project.store.edit_clip(clip.id, text="My own words.")
-    store_heard(project, project.store.clip(clip.id), heard(SAID))
+    store_transcript(project, project.store.clip(clip.id), heard(SAID))
     stored = project.store.clip(clip.id)
     assert stored.mismatch is None and without_second_opinion(project) == []
 
@@ -68,7 +68,7 @@ def test_a_given_text_no_second_model_hears_anything_of_is_asked_for_once(
 ) -> None:
     clip = make_clips(1)[0]
     project.store.swap_clips("s1", "test", [clip.id], [replace(clip, id="s1-0002", text=SAID, given=1)])
-    store_heard(project, project.store.clip("s1-0002"), heard(SAID))
+    store_transcript(project, project.store.clip("s1-0002"), heard(SAID))
     assert [one.id for one in without_second_opinion(project)] == ["s1-0002"]
     store_second(project, project.store.clip("s1-0002"), heard(""))
     assert without_second_opinion(project) == []
@@ -79,10 +79,10 @@ def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_
 ) -> None:
     cut, typed = make_clips(2)
     for clip in (cut, typed):
-        store_heard(project, clip, heard(SAID))
+        store_transcript(project, clip, heard(SAID))
     moved = replace(cut, id="s1-0009", text=SAID, raw_text=SAID, edited_at=1.0)  # as an edit of its borders leaves it
     project.store.swap_clips("s1", "move", [cut.id], [moved])
-    store_heard(project, moved, heard(SAID))
+    store_transcript(project, moved, heard(SAID))
     project.store.edit_clip(typed.id, text="My own words.")
     assert [one.id for one in without_second_opinion(project)] == [moved.id]
 
@@ -90,11 +90,11 @@ def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_
 def test_words_of_a_text_that_is_no_longer_there_do_not_come_back(project: Project, make_clips: MakeClips) -> None:
     silent, other, same = make_clips(3)
     for clip in (silent, other, same):
-        store_heard(project, clip, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
+        store_transcript(project, clip, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
     silent, other, same = project.store.clips()
-    store_heard(project, silent, heard(""))
-    store_heard(project, other, heard("We were"))
-    store_heard(project, same, heard("You are"))
+    store_transcript(project, silent, heard(""))
+    store_transcript(project, other, heard("We were"))
+    store_transcript(project, same, heard("You are"))
     assert project.store.words("s1", 0, same.start_s) == []
     assert [word.text for word in project.store.words("s1")] == ["You", "are"]
 
@@ -103,7 +103,7 @@ def test_words_of_a_given_text_are_not_taken_for_heard_ones(project: Project, ma
     clip = make_clips(1)[0]
     given = replace(clip, id="s1-0002", text="You are", given=1)
     project.store.swap_clips("s1", "test", [clip.id], [given])
-    store_heard(project, given, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
+    store_transcript(project, given, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 0.8, "are", 0.8)))
     words = project.store.words("s1")
     assert [(word.text, word.probability) for word in words] == [("You", None), ("are", None)]
     span = Span(clip.start_s, clip.end_s - 0.1)
@@ -117,7 +117,7 @@ def test_words_of_a_given_text_are_not_taken_for_heard_ones(project: Project, ma
 def test_words_are_kept_in_seconds_of_the_recording(project: Project, make_clips: MakeClips) -> None:
     one, two = make_clips(2)
     project.store.replace_words("s1", two.start_s, two.end_s, [Word(two.start_s + 0.1, two.start_s + 0.2, "other")])
-    store_heard(project, one, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 99.0, "are", 0.8)))
+    store_transcript(project, one, heard("You are", Word(0.0, 0.4, "You", 0.9), Word(0.4, 99.0, "are", 0.8)))
     words = project.store.words("s1")
     assert [word.text for word in words] == ["You", "are", "other"]
     assert words[0].start_s == pytest.approx(one.start_s) and words[1].end_s == pytest.approx(one.end_s)
@@ -135,8 +135,8 @@ def test_a_given_text_takes_the_times_that_were_heard() -> None:
 def test_flags_of_the_pace_come_once_all_clips_are_heard(project: Project, make_clips: MakeClips) -> None:
     clips = make_clips(12)
     for clip in clips:
-        store_heard(project, clip, heard("a" * round(14 * clip.seconds)))
-    store_heard(project, clips[3], heard("a" * round(2 * 14 * clips[3].seconds)))
+        store_transcript(project, clip, heard("a" * round(14 * clip.seconds)))
+    store_transcript(project, clips[3], heard("a" * round(2 * 14 * clips[3].seconds)))
     assert flag_all(project) == {"too_fast": 1}
     assert project.store.clip(clips[3].id).text_flags == "too_fast"
 

@@ -48,7 +48,7 @@ def measured(project: Project) -> Project:
 
 def test_what_is_left_to_measure_is_offered(measured: Project) -> None:
     shown = sound_of_clips(T, measured, measured.figures.totals())
-    assert T("job.of", done="7", total="8") in shown
+    assert T("job.of", count="7", total="8") in shown
     assert T("review.measure_rest", count="1") in shown
     assert shown.count('class="vw-plot"') == 3
     measured.store.measure_clip("a-0000", snr_db=20.0)

@@ -16,7 +16,7 @@ def _told(**result: int) -> str:
 
 
 def test_failed_and_kept_clips_are_told_only_where_there_are_any() -> None:
-    assert _told(heard=9, low=1) == T("transcripts_models.done", heard="9", low="1")
+    assert _told(heard=9, low=1) == T("transcripts_models.done", count="9", low="1")
     said = _told(heard=9, low=1, failed=2, kept=3)
-    assert T("transcripts_models.done_failed", failed="2") in said
-    assert T("transcripts_models.done_kept", kept="3") in said
+    assert T("transcripts_models.done_failed", count="2") in said
+    assert T("transcripts_models.done_kept", count="3") in said

@@ -72,7 +72,7 @@ class Translator:
                 text, hint = (str(entry.get(part, "")).format(**values) for part in ("text", "hint"))
         return f"{text} {hint}".strip()
 
-    def happened(self, code: str, text: str, values: dict[str, Any]) -> str:
+    def error_text(self, code: str, text: str, values: dict[str, Any]) -> str:
         """Only what happened, without what to do now."""
         entry = self._tree.get("errors", {}).get(code)
         return str(entry["text"]).format(**values) if entry else text
@@ -94,14 +94,14 @@ class Translator:
 
     def length(self, seconds: float) -> str:
         """A length for reading: ``42 s``, ``3 min 05 s``, ``34 min``, ``2 h 10 min``."""
-        rounded = round(seconds)
-        if rounded < 60:
-            return f"{rounded} s"
-        if rounded < 600:
-            return f"{rounded // 60} min {rounded % 60:02d} s"
-        if rounded < 3600:
-            return f"{round(rounded / 60)} min"
-        return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
+        total = round(seconds)
+        if total < 60:
+            return f"{total} s"
+        if total < 600:
+            return f"{total // 60} min {total % 60:02d} s"
+        if total < 3600:
+            return f"{round(total / 60)} min"
+        return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
     def minutes(self, seconds: float) -> str:
         """Minutes of material, short: ``0.4 min``, ``34 min``."""
@@ -114,7 +114,7 @@ class Translator:
         hours, rest = divmod(total, 3600)
         return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
-    def left(self, eta_s: float | None) -> str:
+    def time_left(self, eta_s: float | None) -> str:
         """Time left, in words, or nothing if unknown."""
         return self("common.time_left", time=self.length(max(1.0, eta_s))) if eta_s is not None else ""
 

@@ -63,7 +63,7 @@ class DamagePanel:
                 gr.Info(html.e(t("damage.aside_done", place=place)), title=t("damage.aside_title"), duration=20)
         elif evt.do == "restore-records":
             copy = inspection.restore_records(page.workspace.project(evt.id))
-            text = t("damage.restore_done", when=t.exactly(copy.at))
+            text = t("damage.restore_done", at=t.exactly(copy.at))
             gr.Info(html.e(text), title=t("damage.restore_title"), duration=20)
         return None
 
@@ -87,8 +87,8 @@ def _card(page: Page, file: DamagedFile) -> str:
     file.within(page.workspace.path)
     records = file.kind == RECORDS
     name = file.thing.parent.name if records else file.thing.stem
-    title = t("damage.title", what=t(f"damage.{file.kind}", name=name))
-    text = t.happened(file.code, file.text, file.values)
+    title = t("damage.title", thing=t(f"damage.{file.kind}", name=name))
+    text = t.error_text(file.code, file.text, file.values)
     parts = [f"<p>{html.e(text)}</p>"]
     if records:
         parts.append(_ways_back(page, name, _place(page, file)))
@@ -111,8 +111,8 @@ def _ways_back(page: Page, slug: str, place: str) -> str:
         message, back = t("damage.no_copy"), ""
     else:
         moment = t.exactly(copy.at)
-        message = t("damage.copy", when=moment)
-        question = t("damage.restore_question", when=moment)
+        message = t("damage.copy", at=moment)
+        question = t("damage.restore_question", at=moment)
         back = html.action(t("damage.restore"), "restore-records", slug, style="primary", confirm=question)
     return (
         f'<p>{html.e(message)}</p><div class="vw-row">{back}{anew}</div>'
@@ -123,7 +123,7 @@ def _ways_back(page: Page, slug: str, place: str) -> str:
 def _newer(page: Page, project: Project, error: UserError) -> str:
     records = page.t("damage.records", name=project.info.name)
     text = f"<p>{html.e(page.say(error))}</p>"
-    return _article(page.t("damage.newer", what=records), text, project.slug, " blocks")
+    return _article(page.t("damage.newer", thing=records), text, project.slug, " blocks")
 
 
 def _lies_in(page: Page, file: DamagedFile) -> str:

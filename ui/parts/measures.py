@@ -50,7 +50,7 @@ def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
     job = project.latest("measure")
     remaining = project.store.count(ClipFilter("unmeasured"))
     total = totals.clips - totals.rejected
-    how_far = t("job.of", done=t.number(max(0, total - remaining)), total=t.number(total))
+    how_far = t("job.of", count=t.number(max(0, total - remaining)), total=t.number(total))
     numbers = html.numbers(html.number(how_far, t("review.measured")))
     busy = t("review.measure_busy") if job and job.alive() else ""
     label = t("review.measure_rest", count=t.number(remaining)) if 0 < remaining < total else t("review.measure")
@@ -68,7 +68,7 @@ def sound_of_clips(t: Translator, project: Project, totals: Totals) -> str:
 def _closing_sentence(t: Translator, view: JobView) -> str:
     """The closing sentence of the job."""
     count, flag_count, failures = (int(view.count(name)) for name in ("measured", "flagged", "failed"))
-    sentences = [t("review.measure_done", measured=t.number(count), flagged=t.number(flag_count))]
+    sentences = [t("review.measure_done", count=t.number(count), flags=t.number(flag_count))]
     if failures:
         sentences.append(t("review.measure_failed", count=t.number(failures)))
     return " ".join(sentences)

@@ -166,7 +166,7 @@ def _dots(page: Page, card: ProjectCard) -> str:
     """The road as eight small bars."""
     bars = "".join(f'<i class="{s.state}" title="{html.e(page.t("tabs." + s.key))}"></i>' for s in card.steps)
     count = sum(step.state == "done" for step in card.steps)
-    label = page.t("home.steps_done", done=count, total=len(card.steps))
+    label = page.t("home.steps_done", count=count, total=len(card.steps))
     return f'<div class="vw-dots" role="img" aria-label="{html.e(label)}">{bars}</div>'
 
 
@@ -180,7 +180,7 @@ def _state(page: Page, card: ProjectCard) -> str:
         return t("home.just_begun")
     step = next(candidate for candidate in card.steps if candidate.key == card.furthest)
     if step.state == "partial" and step.total:
-        how_far = t("job.of", done=t.number(step.count), total=t.number(step.total))
+        how_far = t("job.of", count=t.number(step.count), total=t.number(step.total))
         return t("home.reached_part", tab=t(f"tabs.{step.key}"), how_far=how_far)
     return t("home.reached", tab=t(f"tabs.{step.key}"))
 

@@ -95,7 +95,7 @@ def _model(t: Translator, state: BaseState) -> str:
     if state.status == "ready":
         return html.light("good", t("system.model_ready", label=label, megabytes=t.number(total)))
     if state.status == "partial":
-        return html.light("fair", t("system.model_partial", label=label, done=t.number(mb), total=t.number(total)))
+        return html.light("fair", t("system.model_partial", label=label, size=t.number(mb), total=t.number(total)))
     key = "system.model_missing" if not state.base.is_made else "system.model_starter"
     return html.light("none", t(key, label=label))
 

@@ -165,7 +165,7 @@ def _size(page: Page, megabytes: int) -> str:
 
 def _numbers(page: Page, totals: Totals) -> str:
     t = page.t
-    how_far = t("job.of", done=t.number(totals.transcribed), total=t.number(totals.clips))
+    how_far = t("job.of", count=t.number(totals.transcribed), total=t.number(totals.clips))
     return html.numbers(html.number(how_far, t("transcripts.written")))
 
 
@@ -220,15 +220,15 @@ def _doubts(page: Page, project: Project) -> str:
 
 def _closing_sentence(t: Translator, view: JobView) -> str:
     """The closing sentence; what could not be heard and what was left as it is only where there is any."""
-    count, low, failures, unchanged = (int(view.count(name)) for name in ("heard", "low", "failed", "kept"))
-    sentences = [t("transcripts_models.done", heard=t.number(count), low=t.number(low))]
+    count, low, failures, kept_count = (int(view.count(name)) for name in ("heard", "low", "failed", "kept"))
+    sentences = [t("transcripts_models.done", count=t.number(count), low=t.number(low))]
     if view.count("second"):
         second, differ = (t.number(view.count(name)) for name in ("second", "differ"))
         sentences.append(t("transcripts_models.done_second", second=second, differ=differ))
     if failures:
-        sentences.append(t("transcripts_models.done_failed", failed=t.number(failures)))
-    if unchanged:
-        sentences.append(t("transcripts_models.done_kept", kept=t.number(unchanged)))
+        sentences.append(t("transcripts_models.done_failed", count=t.number(failures)))
+    if kept_count:
+        sentences.append(t("transcripts_models.done_kept", count=t.number(kept_count)))
     return " ".join(sentences)
 
 

@@ -275,7 +275,7 @@ def bring_in(project: Project, id_: str, wish: ImportArgs = ImportArgs()) -> Job
     return job
 
 
-def put_away(project: Project, id_: str) -> None:
+def discard_pending(project: Project, id_: str) -> None:
     """Delete what was uploaded and is not wanted; where it came from it still is, and a folder of one's own stays."""
     shutil.rmtree(project.uploads / _dataset(project, id_).id, ignore_errors=True)
 

@@ -100,7 +100,7 @@ def plain_heading(cell: str) -> str:
 KNOWN_HEADINGS = frozenset(
     map(plain_heading, (*FILE_HEADINGS, *TEXT_HEADINGS, *NORMALIZED_HEADINGS, *SPEAKER_HEADINGS, *_OTHER_HEADINGS))
 )
-TEXT = [plain_heading(one) for one in (*TEXT_HEADINGS, *NORMALIZED_HEADINGS)]
+TEXT = [plain_heading(heading) for heading in (*TEXT_HEADINGS, *NORMALIZED_HEADINGS)]
 _SPEAKER = frozenset(map(plain_heading, SPEAKER_HEADINGS))
 _NO_TEXT = frozenset(map(plain_heading, (*FILE_HEADINGS, *SPEAKER_HEADINGS, *_OTHER_HEADINGS)))
 

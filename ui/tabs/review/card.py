@@ -12,7 +12,7 @@ from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.parts.measures import clip_lights
 from ui.parts.model_reads import model_reads
-from ui.tabs.review.readings import heard_lines
+from ui.tabs.review.readings import reading_lines
 
 _BUCKETS = 400
 
@@ -21,7 +21,7 @@ def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = Fal
     """HTML of the card for a `Panel`.
 
     Its buttons send ``approved``, ``rejected`` (both with the text as it stands), ``undo`` and those of
-    `heard_lines`; its text field sends ``text`` when it is left.
+    `reading_lines`; its text field sends ``text`` when it is left.
 
     Args:
         play: whether the clip begins to play as it is shown.
@@ -85,7 +85,7 @@ def _text(t: Translator, project: Project, spot: Spot) -> str:
     return (
         f'<div><label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
         f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
-        f"</label>{model_reads(t, project, clip.text)}{heard_lines(t, clip, spot.words)}</div>"
+        f"</label>{model_reads(t, project, clip.text)}{reading_lines(t, clip, spot.words)}</div>"
     )
 
 

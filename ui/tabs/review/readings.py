@@ -15,7 +15,7 @@ from ui.i18n import Translator
 _KEYS = {"raw_text": "1", "second_text": "2"}
 
 
-def heard_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
+def reading_lines(t: Translator, clip: Clip, words: Sequence[Word]) -> str:
     """One line for each model whose text is not the clip's, or has doubtful words; each with a button to take it.
 
     Its buttons send ``take_raw_text`` and ``take_second_text`` with the clip's id, what stands in the text field, and

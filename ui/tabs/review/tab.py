@@ -161,10 +161,10 @@ def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
     decisions = counts["approved"] + counts["rejected"]
     line = t(
         "review.progress",
-        done=t.number(decisions),
+        count=t.number(decisions),
         total=t.number(counts["all"]),
         minutes=t.minutes(totals.approved_s),
-        whole=t.minutes(totals.clip_s),
+        all_minutes=t.minutes(totals.clip_s),
     )
     lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if decisions else ""
     return (

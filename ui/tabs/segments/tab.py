@@ -27,7 +27,7 @@ from ui.parts.select import select
 from ui.tabs.segments.clip_editor import ClipEditor, editor_state
 from ui.tabs.segments.clip_list import clip_list
 from ui.tabs.segments.left_out import left_outs
-from ui.tabs.segments.trash import put_away
+from ui.tabs.segments.trash import trash_section
 
 
 def build(page: Page) -> Tab:
@@ -225,7 +225,7 @@ def _facts(
     return (
         f'<div class="vw-spread">{numbers}{_button(page, project, options is not None)}</div>'
         f"{_direction(page, cut_summary.advice)}{html.details(title, _histogram(page, cut_summary.lengths, bounds))}"
-        f"{exclusions}{put_away(t, project, source, off)}"
+        f"{exclusions}{trash_section(t, project, source, off)}"
     )
 
 
@@ -283,8 +283,8 @@ def _below(page: Page, project: Project, source: Source, count: int, view: dict[
     message = t(
         "segments.done",
         clips=t.number(_count(job, "clips")),
-        kept=t.minutes(_count(job, "kept_s")),
-        lost=t.minutes(_count(job, "lost_s")),
+        speech=t.minutes(_count(job, "kept_s")),
+        rest=t.minutes(_count(job, "lost_s")),
     )
     title = t("segments.list_of", title=source.title) if count > 1 else t("segments.list")
     return job_panel(t, job, done_text=message) + clip_list(t, project, source, title, view.get("page", ""))

@@ -9,7 +9,7 @@ from ui import html
 from ui.i18n import Translator
 
 
-def put_away(t: Translator, project: Project, source: Source, off: str) -> str:
+def trash_section(t: Translator, project: Project, source: Source, off: str) -> str:
     """What was put away of a recording; empty if nothing was. ``off`` is why nothing can be brought back now."""
     entries = trashed_clips(project, source.id)
     if not entries:
@@ -21,7 +21,7 @@ def put_away(t: Translator, project: Project, source: Source, off: str) -> str:
 
 
 def _row(t: Translator, entry: TrashedClips, off: str) -> str:
-    line = t("segments.put_away_line", count=t.number(entry.count), when=t.moment(entry.at))
+    line = t("segments.put_away_line", count=t.number(entry.count), at=t.moment(entry.at))
     texts = " · ".join(f"“{text}”" for text in entry.texts)
     button = html.action(t("segments.bring_back"), "restore", entry.folder, off_reason=off)
     return (

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.project.workspace import Project
-from core.sources.collections import pending as held
+from core.sources.collections import pending
 from core.sources.collections.pending import PendingDataset
 from core.sources.collections.pending_facts import Facts, ListFacts
 from core.sources.lists.texts import NOT_USED
@@ -26,36 +26,36 @@ def collection_cards(t: Translator, project: Project, busy: str = "") -> str:
     Args:
         busy: why nothing can be added right now.
     """
-    return "".join(_card(t, waiting, busy) for waiting in held.pending_datasets(project))
+    return "".join(_card(t, waiting, busy) for waiting in pending.pending_datasets(project))
 
 
 def act_on_collection(page: Page, project: Project, evt: Any, note: str) -> bool:
     """Answer a card: ``bring-in``, ``put-away``, ``look-again``, and what is said of a list; False for others."""
     if evt.do == "bring-in":
-        held.bring_in(project, evt.id, page.wish(note))
+        pending.bring_in(project, evt.id, page.wish(note))
     elif evt.do == "put-away":
-        held.put_away(project, evt.id)
+        pending.discard_pending(project, evt.id)
     elif evt.do == "look-again":
-        held.look_again(project, evt.id)
+        pending.look_again(project, evt.id)
     elif evt.do in ("text-column", "use-list"):
         id_, _, number = evt.id.partition("/")
-        held.choose(project, id_, int(number), int(evt.value) if evt.do == "text-column" else None)
+        pending.choose(project, id_, int(number), int(evt.value) if evt.do == "text-column" else None)
     else:
         return False
     return True
 
 
 def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
-    put_away = html.action(t("collection.put_away"), "put-away", waiting.id, style="quiet")
+    discard = html.action(t("collection.put_away"), "put-away", waiting.id, style="quiet")
     reason = ""
     if waiting.state == "refused" and waiting.error:
-        body, buttons = html.notice(_say(t, waiting.error), "bad"), put_away
+        body, buttons = html.notice(_say(t, waiting.error), "bad"), discard
     elif waiting.state == "interrupted":
         message = _say(t, waiting.error) if waiting.error else t("collection.interrupted")
         retry = html.action(t("collection.look_again"), "look-again", waiting.id)
-        body, buttons = html.notice(message, "warn"), retry + put_away
+        body, buttons = html.notice(message, "warn"), retry + discard
     elif waiting.facts is None:
-        body, buttons = f'<p class="vw-dim" role="status">{html.e(t("collection.looking"))}</p>', put_away
+        body, buttons = f'<p class="vw-dim" role="status">{html.e(t("collection.looking"))}</p>', discard
     else:
         body = _facts(t, waiting, waiting.facts)
         reason = _why_off(t, waiting, waiting.facts, busy)
@@ -63,7 +63,7 @@ def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
         bring = html.action(
             t(f"collection.{label}"), "bring-in", waiting.id, off_reason=reason, elem_id=f"bring-{waiting.id}"
         )
-        buttons = bring + put_away
+        buttons = bring + discard
     heading = html.e(t("collection.heading", name=waiting.name))
     return (
         f'<section class="vw-card vw-held" data-key="{html.e(waiting.id)}"><h3>{heading}</h3>'
@@ -115,7 +115,7 @@ def _list(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts)
         use_button = html.action(t("collection.use_list"), "use-list", f"{waiting.id}/{number}")
         is_off = facts.names[0] in waiting.choices
         return html.notice(t(f"collection.list_{facts.state}", list=names), "warn", use_button if is_off else "")
-    summary = t("collection.list_rows", list=names, matched=t.number(facts.matched), rows=t.number(facts.rows))
+    summary = t("collection.list_rows", list=names, matches=t.number(facts.matched), rows=t.number(facts.rows))
     parts = [f"<h4>{html.e(summary)}</h4>"]
     if facts.state == "ask":
         parts.append(html.notice(t("collection.list_ask"), "warn"))

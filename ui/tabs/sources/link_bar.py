@@ -92,7 +92,7 @@ def _field(page: Page, name: str, field: str) -> str:
 def _cookies(page: Page) -> str:
     t = page.t
     jar = cookies_kept(page.workspace)
-    state = t("link.cookies_kept", count=t.number(jar.count), when=t.moment(jar.kept_at)) if jar else ""
+    state = t("link.cookies_kept", count=t.number(jar.count), at=t.moment(jar.kept_at)) if jar else ""
     question = t("link.cookies_forget_question")
     forget = html.action(t("link.cookies_forget"), "forget-cookies", style="danger", confirm=question) if jar else ""
     choose = html.e(t("link.cookies_replace" if jar else "link.cookies_choose"))

@@ -119,4 +119,4 @@ def _options_line(t: Translator, job: Job) -> str:
         parts.append(t("link.each_minutes", minutes=t.plain(options.max_minutes)))
     if options.subtitles:
         parts.append(t("link.each_subtitles"))
-    return f'<p class="vw-dim">{html.e(t("link.each", what=" · ".join(parts)))}</p>' if parts else ""
+    return f'<p class="vw-dim">{html.e(t("link.each", options=" · ".join(parts)))}</p>' if parts else ""

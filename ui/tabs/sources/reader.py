@@ -53,7 +53,7 @@ class Reader:
         if project and path:
             hours, at = self.page.settings.max_source_hours, int(place) if place.isdecimal() else None
             try:
-                reading.take(project, Path(path), note, place=at, max_hours=hours, on_warning=self._warn)
+                reading.save(project, Path(path), note, place=at, max_hours=hours, on_warning=self._warn)
             except UserError as error:
                 # Said here, so that the field is emptied all the same.
                 gr.Warning(html.e(self.page.say(error)), title=self.page.t("common.not_done"), duration=12)

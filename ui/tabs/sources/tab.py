@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.collections import pending as held
+from core.sources.collections import pending
 from core.sources.collections.local_folder import add_folder
 from core.sources.links.playlist import open_list
 from ui import html
@@ -67,7 +67,7 @@ def build(page: Page) -> Tab:
 
     def upload(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:
-            for error in held.receive(project, [Path(path) for path in paths or []], page.wish(note)):
+            for error in pending.receive(project, [Path(path) for path in paths or []], page.wish(note)):
                 # Said here, so that the files do not stay in the field as if they had been added.
                 gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
         return {files: None}
@@ -155,10 +155,10 @@ def _job(page: Page, project: Project, count: int) -> str:
     if job is None:
         return ""
     view = job.read()
-    added, set_aside = int(view.count("added")), int(view.count("skipped") + view.count("failed"))
+    new, set_aside = int(view.count("added")), int(view.count("skipped") + view.count("failed"))
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
-    message = t("sources.done_some", added=added, failed=set_aside) if set_aside else t("sources.done", added=added)
+    message = t("sources.done_some", count=new, failures=set_aside) if set_aside else t("sources.done", count=new)
     return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job))
 
 

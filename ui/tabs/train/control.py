@@ -84,7 +84,7 @@ def _length(t: Translator, view: RunView) -> str:
 def _status(t: Translator, view: RunView) -> str:
     """What is still to be done, else what was done last."""
     if view.pending:
-        return t("train.asked", what=t(f"train.asked_{view.pending[-1]}"))
+        return t("train.asked", request=t(f"train.asked_{view.pending[-1]}"))
     # go_on: the word of earlier versions
     answers = [answer for answer in view.job.answers if answer.do not in ("pause", "resume", "go_on")]
     if not answers:

@@ -56,7 +56,7 @@ def _remarks(t: Translator, view: RunView) -> str:
         return ""
     return "".join(
         html.notice(
-            t(f"comment.{remark.key}", **_formatted(t, remark.values)),
+            t(f"comment.{remark.key}", **_values_text(t, remark.values)),
             remark.tone,
             offer(t, view, remark.values["step"]) if remark.offer == "keep" else "",
         )
@@ -64,7 +64,7 @@ def _remarks(t: Translator, view: RunView) -> str:
     )
 
 
-def _formatted(t: Translator, values: dict[str, float]) -> dict[str, str]:
+def _values_text(t: Translator, values: dict[str, float]) -> dict[str, str]:
     return {key: t.number(value) for key, value in values.items()}
 
 
