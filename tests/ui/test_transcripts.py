@@ -6,13 +6,13 @@ from pathlib import Path
 
 from core.jobs.job import JobView
 from ui.i18n import Translator
-from ui.tabs.transcripts import _done
+from ui.tabs.transcripts import _closing_sentence
 
 T = Translator("en")
 
 
 def _told(**result: int) -> str:
-    return _done(T, JobView("t", "transcribe", "", Path(), result=dict(result)))
+    return _closing_sentence(T, JobView("t", "transcribe", "", Path(), result=dict(result)))
 
 
 def test_failed_and_kept_clips_are_told_only_where_there_are_any() -> None:
