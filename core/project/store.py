@@ -399,8 +399,9 @@ class Store:
         """
         sql = (
             "UPDATE clips SET raw_text=:transcript, confidence=:confidence, language=:language, "
-            "avg_logprob=:avg_logprob, no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, text_flags=:text_flags, "
-            "second_text='', mismatch=NULL, checked=0, given=CASE WHEN text='' THEN 0 ELSE given END, "
+            "avg_logprob=:avg_logprob, no_speech_prob=:no_speech_prob, compression_ratio=:compression_ratio, "
+            "text_flags=:text_flags, second_text='', mismatch=NULL, checked=0, "
+            "given=CASE WHEN text='' THEN 0 ELSE given END, "
             "text=CASE WHEN text='' OR (given=0 AND text=raw_text AND status!='approved' "
             "AND NOT (edited_at IS NOT NULL AND EXISTS (SELECT 1 FROM revisions WHERE clip_id=:id AND field='text'))) "
             "THEN :transcript ELSE text END "
