@@ -28,7 +28,7 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
 from benchmarks import RESULTS, machine, training_parts
-from core.engines.xtts.model import transformer as trunk
+from core.engines.xtts.model import transformer
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train import precision
 from core.engines.xtts.train import session as sessions
@@ -97,7 +97,7 @@ def fake_session(config: XttsTrainConfig) -> sessions.XttsSession:
         mock.patch.object(sessions, "Latents"),
     ):
         session = sessions.XttsSession(coqui.Xtts(XttsConfig(model_args=SIZES)), config, mock.Mock(), "cpu")
-    session.latents.of = lambda pieces: torch.randn(len(pieces), 32, SIZES.gpt_n_model_channels)  # type: ignore[method-assign]
+    session.latents.of = lambda references: torch.randn(len(references), 32, SIZES.gpt_n_model_channels)  # type: ignore[method-assign]
     return session
 
 
@@ -129,7 +129,7 @@ def rows_of(clips: int, tokens: int, codes: int) -> list[Item]:
 def update(session: sessions.XttsSession, rows: Sequence[Item]) -> None:
     """One update from one batch."""
     session._mode(training=True)
-    part = MicroBatch(collate(rows, SpecialTokens.of(session.xtts.gpt)), [row.piece for row in rows])
+    part = MicroBatch(collate(rows, SpecialTokens.of(session.xtts.gpt)), [row.reference for row in rows])
     session._apply(session._backward([part])[0])
 
 
@@ -147,7 +147,7 @@ def counted_with(layers: int, settings: dict[str, Any]) -> dict[str, float]:
     config, vocoder = XttsTrainConfig(**{"precision": "bfloat16", **settings}), _vocoder_bytes()
     with FakeTensorMode(allow_non_fake_inputs=True), mock.patch.object(SIZES, "gpt_layers", layers):
         session = fake_session(config)
-        before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.mean.values]
+        before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.ema.values]
         weights = sum({one.untyped_storage()._cdata: one.nbytes for one in before}.values()) + vocoder
         with Living(before) as living:
             for _ in range(2):
@@ -179,9 +179,9 @@ def computed(settings: dict[str, Any]) -> dict[str, float]:
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(XttsTrainConfig(**{"batch_size": 16, "precision": "bfloat16", **settings}))
         session._mode(training=True)
-        part = MicroBatch(collate(clips, SpecialTokens.of(session.xtts.gpt)), [row.piece for row in clips])
+        part = MicroBatch(collate(clips, SpecialTokens.of(session.xtts.gpt)), [row.reference for row in clips])
         # On a card dropout is one kernel.
-        with mock.patch.object(trunk, "drop", functools.partial(F.dropout, inplace=False)), Kernels() as kernels:
+        with mock.patch.object(transformer, "drop", functools.partial(F.dropout, inplace=False)), Kernels() as kernels:
             session._backward([part])
         return {"tflop": training_parts.flops(session, clips) / 1e12, "kernels": kernels.count}
 

@@ -69,7 +69,7 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def work_together(yes: bool = True) -> None:
+def share_updates(yes: bool = True) -> None:
     """From here on updates are shared with all who joined."""
     global _shares_updates
     _shares_updates = yes

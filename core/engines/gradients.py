@@ -43,7 +43,7 @@ def share(parts: Sequence[T]) -> Sequence[T]:
     return parts[rank() :: world()]
 
 
-def flat(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
+def flatten_gradients(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
     """What processes add up: all gradients and ``values`` behind each other; alone, the values."""
     if world() == 1:
         return values
@@ -56,7 +56,7 @@ def flat(parameters: Iterable[nn.Parameter], values: Tensor) -> Tensor:
 
 
 def sum_gradients(parameters: Iterable[nn.Parameter], buffer: Tensor) -> Tensor:
-    """Add up what `flat` gave in all processes, put the gradients in their places, and return the values."""
+    """Add up what `flatten_gradients` gave in all processes, put the gradients in place, and return the values."""
     if world() == 1:
         return buffer
     dist.all_reduce(buffer)

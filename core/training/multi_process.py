@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engines.base import ShouldStop, Snapshot, TrainSession, Voice, never
-from core.engines.distributed import DesyncError, join, leave, rank_and_world_size, work_together
+from core.engines.distributed import DesyncError, join, leave, rank_and_world_size, share_updates
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine
 from core.errors import Cancelled, UserError
@@ -70,7 +70,7 @@ class Leader(SingleProcess):
     def begin(self, loading: Loading) -> None:
         """Have them load what this process loads, and share updates from here on."""
         _broadcast(("load", loading))
-        work_together()
+        share_updates()
 
     def lead(self, session: TrainSession[object]) -> TrainSession[object]:
         """The session, whose calls the others make with it; waits until they have it too."""
@@ -106,7 +106,7 @@ def process_group() -> Iterator[SingleProcess]:
             raise _partner_lost(error) from error
         raise
     finally:
-        work_together(False)
+        share_updates(False)
         if clean:
             with contextlib.suppress(RuntimeError):
                 _broadcast(("end",))
@@ -215,7 +215,7 @@ def _load_session(loading: Loading) -> TrainSession[object]:
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job(Path(folder)))  # nobody listens: the first one has said it all
         features = engine.prepare(loading.dataset, loading.base, loading.cache, reporter, device=loading.device)
-    work_together()
+    share_updates()
     return engine.start(loading.config, features, loading.base, loading.state, device=loading.device)
 
 

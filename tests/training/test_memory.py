@@ -40,7 +40,7 @@ def test_nothing_in_an_update_waits_for_a_value(monkeypatch: pytest.MonkeyPatch)
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(XttsTrainConfig(batch_size=2, ema_decay=0.9))
         update(session, longest(2))
-        session.mean.follow(1)
+        session.ema.update(1)
         with pytest.raises(DataDependentOutputException):
             session.metrics.push(1, 0.1, torch.zeros(3))
 

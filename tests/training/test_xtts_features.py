@@ -229,18 +229,18 @@ def test_one_clip_alone_cannot_be_trained_on(dataset: Path, starter: Path, tmp_p
 
 def test_every_clip_is_seen_once_an_epoch_and_the_order_needs_only_a_number() -> None:
     lengths = [100 + 7 * i for i in range(103)]
-    order = LengthBucketSampler(lengths, 4, seed=3)
+    sampler = LengthBucketSampler(lengths, 4, seed=3)
     for epoch in range(3):
-        seen = [i for n in range(order.per_epoch) for i in order.batch(epoch * order.per_epoch + n)]
+        seen = [i for n in range(sampler.per_epoch) for i in sampler.batch(epoch * sampler.per_epoch + n)]
         assert sorted(seen) == list(range(103))
-    assert [LengthBucketSampler(lengths, 4, seed=3).batch(n) for n in (57, 3)] == [order.batch(57), order.batch(3)]
-    assert order.batch(0) != LengthBucketSampler(lengths, 4, seed=4).batch(0)
+    assert [LengthBucketSampler(lengths, 4, seed=3).batch(n) for n in (57, 3)] == [sampler.batch(57), sampler.batch(3)]
+    assert sampler.batch(0) != LengthBucketSampler(lengths, 4, seed=4).batch(0)
 
 
 def test_batches_hold_clips_of_similar_length_in_mixed_order() -> None:
     lengths = np.random.default_rng(0).integers(20_000, 250_000, 512).tolist()
-    order = LengthBucketSampler(lengths, 8, seed=1)
-    batches = [order.batch(n) for n in range(order.per_epoch)]
+    sampler = LengthBucketSampler(lengths, 8, seed=1)
+    batches = [sampler.batch(n) for n in range(sampler.per_epoch)]
     spread = [max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in batches]
     assert np.mean(spread) < 40_000
     longest = [max(lengths[i] for i in b) for b in batches]
@@ -260,8 +260,8 @@ def test_batches_by_length_hold_as_much_each_and_every_clip_once_an_epoch() -> N
     again = LengthBucketSampler(lengths, 8, seed=1, by_length=True)
     assert again.batch(first - 1) == batches[-1], "a position is one number"
 
-    def padded(order: LengthBucketSampler) -> list[int]:
-        return [len(b) * max(lengths[i] for i in b) for b in map(order.batch, range(order.per_epoch))]
+    def padded(sampler: LengthBucketSampler) -> list[int]:
+        return [len(b) * max(lengths[i] for i in b) for b in map(sampler.batch, range(sampler.per_epoch))]
 
     assert max(padded(by_length)) < 0.8 * max(padded(by_count)), "the largest batch decides what fits"
     assert abs(np.mean([len(by_length.batch(n)) for n in range(by_length.per_epoch)]) - 8) < 0.5
@@ -274,11 +274,11 @@ def test_a_clip_is_never_conditioned_on_itself_and_pieces_are_not_padded() -> No
     chosen = References(drawn, min_s=3.0, max_s=6.0, seed=1)
     widths = set()
     for number in range(200):
-        pieces = chosen.training(clips, number)
-        assert all(clip.id != piece.clip_id for clip, piece in zip(clips, pieces, strict=True))
-        assert all(piece.clip_id != "5" for piece in pieces), "a clip too short to be a reference was one"
-        assert all(piece.start + piece.frames <= frames[int(piece.clip_id)] for piece in pieces)
-        widths.update(piece.frames for piece in pieces)
+        references = chosen.training(clips, number)
+        assert all(clip.id != reference.clip_id for clip, reference in zip(clips, references, strict=True))
+        assert all(reference.clip_id != "5" for reference in references), "a clip too short to be a reference was one"
+        assert all(reference.start + reference.frames <= frames[int(reference.clip_id)] for reference in references)
+        widths.update(reference.frames for reference in references)
     assert len(widths) > 5 and min(widths) >= 258
     assert chosen.training(clips, 7) == chosen.training(clips, 7) != chosen.training(clips, 8)
     assert len(set(chosen.pool)) > 200

@@ -35,9 +35,9 @@ def coqui_loss(session: XttsSession, rows: list[Item]) -> Losses:
         codes[number, : len(row.codes)] = torch.from_numpy(row.codes.astype(int))
         text[number, : len(row.tokens)] = torch.tensor(row.tokens)
     clips = {clip.id: clip for clip in session.features.train}
-    pieces = [row.piece for row in rows]
-    frames = min(piece.frames for piece in pieces)
-    mels = [session.features.mel(clips[p.clip_id])[:, p.start : p.start + frames] for p in pieces]
+    references = [row.reference for row in rows]
+    frames = min(reference.frames for reference in references)
+    mels = [session.features.mel(clips[p.clip_id])[:, p.start : p.start + frames] for p in references]
     given = torch.from_numpy(np.stack(mels).astype(np.float32))[:, None]
     lengths = torch.tensor([len(row.tokens) for row in rows]), torch.tensor([len(row.codes) * 1024 for row in rows])
     found, mel, _ = session.xtts.gpt(text, lengths[0], codes, lengths[1], cond_mels=given, cond_idxs=None)
@@ -46,14 +46,18 @@ def coqui_loss(session: XttsSession, rows: list[Item]) -> Losses:
 
 def our_loss(session: XttsSession, rows: list[Item]) -> Losses:
     return losses(
-        session.xtts.gpt, collate(rows, SpecialTokens.of(session.xtts.gpt)), session.latents.of([r.piece for r in rows])
+        session.xtts.gpt,
+        collate(rows, SpecialTokens.of(session.xtts.gpt)),
+        session.latents.of([r.reference for r in rows]),
     )
 
 
 def mixed_rows(session: XttsSession) -> list[Item]:
-    """Clips that differ in length, so that padding matters, with pieces of one length, as coqui needs them."""
+    """Clips that differ in length, so that padding matters, with slices of one length, as coqui needs them."""
     rows = next(r for r in map(session.loader.rows, range(20)) if len({len(row.codes) for row in r}) > 2)
-    return [replace(row, piece=row.piece._replace(frames=min(r.piece.frames for r in rows))) for row in rows]
+    return [
+        replace(row, reference=row.reference._replace(frames=min(r.reference.frames for r in rows))) for row in rows
+    ]
 
 
 @pytest.fixture
@@ -105,14 +109,15 @@ def test_dropout_leaves_the_mean_and_the_asked_share(session: XttsSession) -> No
 
 
 def test_latents_are_coquis_own_and_do_not_depend_on_what_is_asked_beside(session: XttsSession) -> None:
-    pieces = session.loader.references.pool[:6]
-    together = session.latents.of(pieces)
+    references = session.loader.references.pool[:6]
+    together = session.latents.of(references)
     alone = Latents(session.xtts.gpt, session.features, "cpu")
     assert all(
-        torch.equal(alone.of([piece])[0], row) for piece, row in zip(reversed(pieces), together.flip(0), strict=True)
+        torch.equal(alone.of([reference])[0], row)
+        for reference, row in zip(reversed(references), together.flip(0), strict=True)
     )
-    clip = next(clip for clip in session.features.train if clip.id == pieces[0].clip_id)
-    mel = session.features.mel(clip)[:, pieces[0].start :][:, : pieces[0].frames].astype(np.float32)
+    clip = next(clip for clip in session.features.train if clip.id == references[0].clip_id)
+    mel = session.features.mel(clip)[:, references[0].start :][:, : references[0].frames].astype(np.float32)
     expected = session.xtts.gpt.get_style_emb(torch.from_numpy(mel)[None]).transpose(1, 2)[0]
     assert torch.allclose(together[0], expected, atol=1e-6) and not together.requires_grad
 
@@ -127,8 +132,8 @@ def test_a_masked_clip_learns_everything_but_the_codes_it_was_shown(features: An
         batch, place = collate(rows, session.loader.special_tokens), 0
         for which, row in enumerate(rows):
             first, last = row.masked_codes
-            assert row.piece.clip_id == session.loader.clips(number)[which].id
-            assert (first, last) == (row.piece.start // 4, (row.piece.start + row.piece.frames) // 4)
+            assert row.reference.clip_id == session.loader.clips(number)[which].id
+            assert (first, last) == (row.reference.start // 4, (row.reference.start + row.reference.frames) // 4)
             assert 0 <= first < last <= len(row.codes) and last - first <= len(row.codes) / 2
             learnt = [*row.codes[:first], *row.codes[last:], *[stop] * 4]
             assert batch.mel_out[place : place + len(learnt)].tolist() == learnt
@@ -140,7 +145,7 @@ def test_a_masked_clip_learns_everything_but_the_codes_it_was_shown(features: An
         shown = torch.ones(whole.code_targets, dtype=torch.bool)
         shown[torch.isin(whole.mel_at, batch.mel_at)] = False
         hidden = replace(whole, mel_at=whole.mel_at[shown], mel_out=whole.mel_out[shown])
-        latents = session.latents.of([row.piece for row in rows])
+        latents = session.latents.of([row.reference for row in rows])
         with torch.no_grad():
             total, of_shown, ours = (float(losses(session.xtts.gpt, b, latents).mel) for b in (whole, hidden, batch))
         expected = total * whole.code_targets - of_shown * hidden.code_targets
@@ -308,14 +313,14 @@ def test_an_evaluation_can_be_broken_off(session: XttsSession) -> None:
 def test_validation_is_the_same_every_time_and_never_uses_its_own_clip(session: XttsSession) -> None:
     assert session.evaluate() == session.evaluate()
     held_back = {clip.id for clip in session.features.val}
-    assert held_back.isdisjoint(piece.clip_id for piece in session.loader.references.pool)
+    assert held_back.isdisjoint(reference.clip_id for reference in session.loader.references.pool)
 
 
 def test_a_batch_that_could_not_be_prepared_is_prepared_anew(
     session: XttsSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a card the next update's batches are prepared beside the one at work."""
-    feed, asked = BatchLoader(session.config, session.features, SpecialTokens.of(session.xtts.gpt), "cuda"), []
+    loader, asked = BatchLoader(session.config, session.features, SpecialTokens.of(session.xtts.gpt), "cuda"), []
 
     def prepared(number: int, division: int) -> list[Any]:
         asked.append(number)
@@ -323,8 +328,8 @@ def test_a_batch_that_could_not_be_prepared_is_prepared_anew(
             raise MemoryError
         return [number]
 
-    monkeypatch.setattr(feed, "_update", prepared)
-    assert feed.update(0) == [0]
+    monkeypatch.setattr(loader, "_update", prepared)
+    assert loader.update(0) == [0]
     with pytest.raises(MemoryError):
-        feed.update(1)
-    assert feed.update(1) == [1]
+        loader.update(1)
+    assert loader.update(1) == [1]

@@ -32,12 +32,12 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.system.hardware import out_of_memory
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.distributed import join, rank, work_together, world
+from core.engines.distributed import join, rank, share_updates, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])
 job = Job.create(out / os.environ["RANK"], TrainArgs(dataset="d", base="starter"))
 features = prepare(dataset, base, cache, Reporter(job))
 join()
-work_together()
+share_updates()
 session = start(XttsTrainConfig(**json.loads(sys.argv[5])), features, base, None)
 assert world() == 2
 told = [session.step() for _ in range(2)]

@@ -55,7 +55,7 @@ def test_an_old_run_is_taken_up_where_it_was(
     resumed = start(config, features, starter, tmp_path)
     assert (resumed.step_number, resumed.micro_batch, resumed.rate_factor) == (1, at_once, more.get("rate_factor", 1))
     assert all(group["fused"] for group in resumed.optimizer.param_groups)
-    assert all(torch.equal(a, b) for a, b in zip(resumed.mean.inactive(), resumed.parameters, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(resumed.ema.inactive(), resumed.parameters, strict=True))
     if not more:
         assert resumed.step() == expected
 
@@ -157,11 +157,13 @@ def test_evaluating_follows_the_halved_batch_with_the_same_references(
     session: XttsSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = session.evaluate()
-    pieces = [piece for part in session.loader.validation() for piece in part.pieces]
+    references = [reference for part in session.loader.validation() for reference in part.references]
     seen = room_for(1, monkeypatch)
     assert until_it_fits(session, session.evaluate) == pytest.approx(expected, rel=1e-4)
-    assert seen[-2:] == [1, 1] and len(pieces) == 2
-    assert [piece for part in session.loader.validation(session.division) for piece in part.pieces] == pieces
+    assert seen[-2:] == [1, 1] and len(references) == 2
+    assert [
+        reference for part in session.loader.validation(session.division) for reference in part.references
+    ] == references
 
 
 def test_batches_by_length_are_halved_until_one_clip_is_left(
@@ -172,7 +174,7 @@ def test_batches_by_length_are_halved_until_one_clip_is_left(
     # Two short clips fill what one of average length does.
     session.loader.sampler.budget = 2.0 * max(session.loader.sampler.lengths)
     session.loader.sampler.epoch.cache_clear()
-    sizes = [len(part.pieces) for part in session.loader.update(0)]
+    sizes = [len(part.references) for part in session.loader.update(0)]
     assert max(sizes) >= 2 and session.micro_batch >= max(sizes)
     seen = room_for(1, monkeypatch)
     until_it_fits(session, session.step)
@@ -180,9 +182,9 @@ def test_batches_by_length_are_halved_until_one_clip_is_left(
 
 
 def test_batches_prepared_ahead_are_waited_for_before_others_are_made(session: XttsSession) -> None:
-    feed, at_work = session.loader, []
+    loader, at_work = session.loader, []
     begun, go_on, together = threading.Event(), threading.Event(), []
-    real = feed._update
+    real = loader._update
 
     def update(number: int, division: int) -> Any:
         together.append(list(at_work))
@@ -194,13 +196,13 @@ def test_batches_prepared_ahead_are_waited_for_before_others_are_made(session: X
         at_work.remove(number)
         return made
 
-    feed._update = update  # type: ignore[method-assign]
-    feed._thread = ThreadPoolExecutor(1)
-    feed.update(0)
+    loader._update = update  # type: ignore[method-assign]
+    loader._thread = ThreadPoolExecutor(1)
+    loader.update(0)
     begun.wait(10)
     threading.Timer(0.2, go_on.set).start()
-    halved = feed.update(1, 2)
-    feed._thread.shutdown()
+    halved = loader.update(1, 2)
+    loader._thread.shutdown()
     assert len(halved) == 2 and together == [[]] * len(together)
 
 

@@ -46,7 +46,7 @@ def test_what_learns_is_saved_resumed_exactly_and_merged(
     values = [session.step() for _ in range(3)]
     session.save(tmp_path / "three")
     values += [session.step() for _ in range(2)]
-    session.mean.show(False)
+    session.ema.show(False)
     changed = {n for n, v in session.xtts.gpt.named_parameters() if not torch.equal(v, before[n])}
     assert changed and not any(name.startswith("conditioning_") for name in changed)
     if kind == "full":
@@ -58,7 +58,7 @@ def test_what_learns_is_saved_resumed_exactly_and_merged(
 
     resumed = begun(kind, features, starter, tmp_path / "three")
     assert [resumed.step() for _ in range(2)] == values[3:]
-    resumed.mean.show(False)
+    resumed.ema.show(False)
     assert all(torch.equal(a, b) for a, b in zip(session.parameters, resumed.parameters, strict=True))
 
     session.save(tmp_path / "five")
@@ -94,7 +94,7 @@ def test_the_mean_is_what_speaks_and_is_measured_and_training_does_not_notice(fe
     plain, told_plain, measured_plain = trained(averaged=False)
     assert told == told_plain and measured[2] != measured_plain[2]
     assert not torch.equal(logits(session.voice().xtts), logits(plain.voice().xtts))
-    session.mean.show(False)
+    session.ema.show(False)
     assert all(torch.equal(a, b) for a, b in zip(session.parameters, plain.parameters, strict=True))
 
 
@@ -104,7 +104,7 @@ def test_where_no_room_is_left_the_mean_and_the_weights_are_not_mixed(
     session = begun("mean", features, starter)
     session.step()
     before = [parameter.detach().clone() for parameter in session.parameters]
-    mean = [value.clone() for value in session.mean.values]
+    mean = [value.clone() for value in session.ema.values]
     clone = torch.Tensor.clone
 
     def no_room(*_: Any, **__: Any) -> Any:
@@ -115,11 +115,11 @@ def test_where_no_room_is_left_the_mean_and_the_weights_are_not_mixed(
         patched.setattr(torch, "empty", no_room)
         patched.setattr(torch.Tensor, "clone", lambda tensor: next(rooms)(tensor))
         with pytest.raises(RuntimeError):
-            session.mean.show(True)
-    assert not session.mean.holds_mean
+            session.ema.show(True)
+    assert not session.ema.holds_mean
     assert all(torch.equal(a, b) for a, b in zip(before, session.parameters, strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(mean, session.mean.values, strict=True))
-    session.mean.show(True)
+    assert all(torch.equal(a, b) for a, b in zip(mean, session.ema.values, strict=True))
+    session.ema.show(True)
     assert all(torch.equal(a, b) for a, b in zip(mean, session.parameters, strict=True))
 
 

@@ -142,7 +142,7 @@ def surprise(session: XttsSession, token: int) -> float:
     only = replace(batch, text_at=batch.text_at[there], text_out=batch.text_out[there])
     assert there.sum() == len(rows)
     with torch.no_grad():
-        return float(losses(session.xtts.gpt, only, session.latents.of([row.piece for row in rows])).text)
+        return float(losses(session.xtts.gpt, only, session.latents.of([row.reference for row in rows])).text)
 
 
 def _comes_back(session: XttsSession, base: Path, saved: Path) -> None:

@@ -55,7 +55,7 @@ class Sampling:
         return processors
 
 
-class NoChances(RuntimeError):
+class InvalidScores(RuntimeError):
     """The scores of the next code are no numbers to choose by."""
 
 
@@ -84,13 +84,13 @@ class Decoder:
         Args:
             conditioning: of the speaker, (1, 32, channels), on the model's device.
             texts: token numbers of each.
-            generators: where each takes its chance from, on the model's device; they move on.
+            generators: the random stream of each, on the model's device; they move on.
             sampling: how codes are chosen.
             should_stop: asked before every code.
 
         Raises:
             Cancelled: ``should_stop`` said so.
-            NoChances: the model gives no valid probabilities.
+            InvalidScores: the model gives no valid probabilities.
         """
         latents: list[Tensor] = []
         for start in range(0, len(texts), _MAX_ROWS):
@@ -127,9 +127,9 @@ class Decoder:
             scores = processors(numbers, self.head(last[:, None])[:, 0].float())
             codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
             # Looked at together: each look is a wait for the card.
-            is_finite, *going = torch.cat([are_chances(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
+            is_finite, *going = torch.cat([are_valid(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
             if not is_finite:
-                raise NoChances
+                raise InvalidScores
             if not any(going):
                 break
             remaining = [n for n, goes in enumerate(going) if goes]
@@ -179,15 +179,15 @@ class Decoder:
     def _choose(scores: Tensor, generators: Sequence[torch.Generator], do_sample: bool) -> Tensor:
         if not do_sample:
             return scores.argmax(dim=-1)
-        chances = torch.empty_like(scores)
-        # One by one: each sentence has its own row of chances, whoever it is spoken with.
-        for row, generator in zip(chances, generators, strict=True):
+        noise = torch.empty_like(scores)
+        # One by one: each sentence has its own row of noise, whoever it is spoken with.
+        for row, generator in zip(noise, generators, strict=True):
             row.exponential_(1, generator=generator)
         # As `torch.multinomial` draws, whose own check of what it is given would cost a process its card.
-        return (scores.softmax(dim=-1) / chances).argmax(dim=-1)
+        return (scores.softmax(dim=-1) / noise).argmax(dim=-1)
 
 
-def are_chances(scores: Tensor) -> Tensor:
+def are_valid(scores: Tensor) -> Tensor:
     """Whether every row (b, codes) leaves something to choose from. torch finds out by itself, but a card that fails
     its check is lost to the process."""
     return scores.amax(dim=-1).isfinite().all()

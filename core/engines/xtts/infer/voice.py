@@ -19,7 +19,7 @@ from TTS.tts.models.xtts import Xtts
 
 from core.audio.samples import Samples
 from core.engines.base import ReferenceClip, ShouldStop, Voice, never, tell_nobody
-from core.engines.xtts.infer.generate import Decoder, NoChances, Sampling, are_chances
+from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
 from core.engines.xtts.model.load import device_for, inference_gpt, load_base
 from core.engines.xtts.model.lora import load_adapter
 from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknown_characters
@@ -150,16 +150,16 @@ class XttsVoice(Voice[Conditioning]):
     ) -> list[Samples]:
         device = self.xtts.device
         decoder, sampling = Decoder(self.xtts.gpt), self._sampling(options)
-        chances = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         latent = speaker.gpt_cond_latent.to(device)
         pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
         segments: list[list[Samples]] = [[] for _ in parts]
         for turn in range(max((len(texts) for texts in parts), default=0)):
-            # The second part of a long text goes on with the chance that its first part left, as in `speak`.
+            # The second part of a long text goes on with the random stream that its first part left, as in `speak`.
             rows = [row for row, texts in enumerate(parts) if turn < len(texts)]
             tokens = [text_tokens(self.xtts.tokenizer, parts[row][turn], plans[row][1]) for row in rows]
             try:
-                row_latents = decoder.latents(latent, tokens, [chances[row] for row in rows], sampling, should_stop)
+                row_latents = decoder.latents(latent, tokens, [generators[row] for row in rows], sampling, should_stop)
             except RuntimeError as error:
                 raise _speaking_error(error) from error
             for row, latents in zip(rows, row_latents, strict=True):
@@ -293,8 +293,8 @@ def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:
     def look(codes: Tensor, scores: Tensor) -> Tensor:
         if should_stop():
             raise Cancelled
-        if not are_chances(scores):
-            raise NoChances
+        if not are_valid(scores):
+            raise InvalidScores
         return scores
 
     return LogitsProcessorList([look])
@@ -335,7 +335,7 @@ def _speaking_error(error: RuntimeError) -> Exception:
             "There is too little free memory to speak.",
             "Close other programs, those that use the graphics card first, or say a shorter text.",
         )
-    return _not_finite() if isinstance(error, NoChances) else error
+    return _not_finite() if isinstance(error, InvalidScores) else error
 
 
 def _not_finite() -> UserError:

@@ -56,7 +56,7 @@ def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
         parameter.requires_grad_("lora_" in name)
 
 
-def free(xtts: Xtts, names: Iterable[str]) -> None:
+def unfreeze(xtts: Xtts, names: Iterable[str]) -> None:
     """Let weights of ``xtts.gpt`` learn, beside adapters or without any; from then on they belong to what is saved."""
     xtts.trained_names = sorted({*trained_names(xtts), *names})
     for name in xtts.trained_names:
@@ -68,7 +68,7 @@ def trained_names(xtts: Xtts) -> list[str]:
     return list(getattr(xtts, "trained_names", ()))
 
 
-def own(xtts: Xtts) -> dict[str, nn.Parameter]:
+def trainable_parameters(xtts: Xtts) -> dict[str, nn.Parameter]:
     """All that learns, in a fixed order: adapters by names in ``xtts.gpt.gpt``, weights by names in ``xtts.gpt``."""
     adapters = {_outer(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
     return {**adapters, **{name: xtts.gpt.get_parameter(name) for name in trained_names(xtts)}}
@@ -76,12 +76,12 @@ def own(xtts: Xtts) -> dict[str, nn.Parameter]:
 
 def lora_parameters(xtts: Xtts) -> list[nn.Parameter]:
     """What learns, in a fixed order."""
-    return list(own(xtts).values())
+    return list(trainable_parameters(xtts).values())
 
 
 def lora_state(xtts: Xtts) -> dict[str, Tensor]:
-    """A copy on the CPU of what learns, by `own`'s names."""
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in own(xtts).items()}
+    """A copy on the CPU of what learns, by the names of `trainable_parameters`."""
+    return {name: p.detach().to("cpu", copy=True).contiguous() for name, p in trainable_parameters(xtts).items()}
 
 
 def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
@@ -90,7 +90,7 @@ def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
     Raises:
         UserError: ``adapter.foreign`` (made for another base), ``adapter.broken`` (not finite).
     """
-    parameters = own(xtts)
+    parameters = trainable_parameters(xtts)
     if parameters.keys() != state.keys() or any(parameters[name].shape != value.shape for name, value in state.items()):
         raise _foreign()
     if not all(torch.isfinite(value).all() for value in state.values()):
@@ -171,7 +171,7 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
         inject(xtts, options)
     xtts.trained_names = []
     try:
-        free(xtts, (name for name in state if "lora_" not in name))
+        unfreeze(xtts, (name for name in state if "lora_" not in name))
     except AttributeError as error:
         raise _foreign() from error
     load_lora(xtts, state)

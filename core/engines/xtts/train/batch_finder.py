@@ -82,7 +82,7 @@ def _try(session: XttsSession, size: int, accumulation: int, checkpointing: bool
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - began
     except (RuntimeError, MemoryError) as error:
-        session.take_back()
+        session.roll_back()
         if not out_of_memory(error):
             raise
         return None

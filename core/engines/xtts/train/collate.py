@@ -36,11 +36,11 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class Item:
-    """One clip of an update: its text tokens, its codes, the piece it is conditioned on, codes that are not learnt."""
+    """One clip of an update: its text tokens, its codes, the slice it is conditioned on, codes that are not learnt."""
 
     tokens: tuple[int, ...]
     codes: npt.NDArray[np.int16]
-    piece: ReferenceSlice
+    reference: ReferenceSlice
     masked_codes: tuple[int, int] = (0, 0)
 
     @property
@@ -102,12 +102,12 @@ class Batch:
 
 
 def items(
-    features: Features, clips: Sequence[ClipFeatures], pieces: Sequence[ReferenceSlice], *, own: bool = False
+    features: Features, clips: Sequence[ClipFeatures], references: Sequence[ReferenceSlice], *, own: bool = False
 ) -> list[Item]:
-    """Clips with their pieces; ``own`` pieces mask the codes they show."""
+    """Clips with their slices; ``own`` slices mask the codes they show."""
     return [
-        Item(clip.tokens, features.codes(clip), piece, piece.codes if own else (0, 0))
-        for clip, piece in zip(clips, pieces, strict=True)
+        Item(clip.tokens, features.codes(clip), reference, reference.codes if own else (0, 0))
+        for clip, reference in zip(clips, references, strict=True)
     ]
 
 

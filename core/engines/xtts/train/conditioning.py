@@ -17,8 +17,8 @@ from core.engines.xtts.features.extract import ClipFeatures, Features
 FRAMES_A_CODE = STRIDE // FRAME
 # First numbers of the seeds; `sampler` has 0.
 _TRAINING, _VALIDATION, _POOL, _OWN = 1, 2, 3, 4
-_LENGTHS = 8  # different lengths of pieces: those of one length are computed together
-_OWN_PIECES = 4  # of every clip, where clips are conditioned on themselves
+_LENGTHS = 8  # different lengths of slices: those of one length are computed together
+_OWN_SLICES = 4  # of every clip, where clips are conditioned on themselves
 _MOST_BYTES = 256 * 2**20
 _GROUP_SIZE = 32
 
@@ -37,9 +37,9 @@ class ReferenceSlice(NamedTuple):
 
 
 class References:
-    """Chooses for every clip a piece of a *different* clip of the speaker, as at inference.
+    """Chooses for every clip a slice of a *different* clip of the speaker, as at inference.
 
-    The pieces come from a pool drawn once, so that what the frozen encoder makes of them is computed once.
+    The slices come from a pool drawn once, so that what the frozen encoder makes of them is computed once.
     """
 
     def __init__(self, features: Features, min_s: float, max_s: float, seed: int, pool: int = 512) -> None:
@@ -50,11 +50,11 @@ class References:
         self.pool = self._draw(long if len(long) > 1 else features.train, pool)
 
     def training(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
-        """A random piece of a random other clip for each."""
+        """A random slice of a random other clip for each."""
         return self._draw_others(clips, np.random.default_rng([self.seed, _TRAINING, number]))
 
     def validation(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
-        """For every clip always the same piece of the same training clip, whatever is asked for beside it.
+        """For every clip always the same slice of the same training clip, whatever is asked for beside it.
 
         ``number`` is that of the first clip among all that are held back.
         """
@@ -62,9 +62,9 @@ class References:
         return [self._draw_other(clip, np.random.default_rng(seed)) for clip, seed in zip(clips, seeds, strict=True)]
 
     def own(self, clips: Sequence[ClipFeatures], number: int) -> list[ReferenceSlice]:
-        """A piece of each clip itself, at most half of it, on the borders of its codes; its codes must be masked."""
+        """A slice of each clip itself, at most half of it, on the borders of its codes; its codes must be masked."""
         random = np.random.default_rng([self.seed, _TRAINING, number])
-        return [self._own(clip, int(random.integers(_OWN_PIECES))) for clip in clips]
+        return [self._own(clip, int(random.integers(_OWN_SLICES))) for clip in clips]
 
     def _own(self, clip: ClipFeatures, variant: int) -> ReferenceSlice:
         random = np.random.default_rng([self.seed, _OWN, self.own_of[clip.id], variant])
@@ -79,26 +79,26 @@ class References:
 
     def _draw_other(self, clip: ClipFeatures, random: np.random.Generator) -> ReferenceSlice:
         while True:
-            piece = self.pool[int(random.integers(len(self.pool)))]
-            if piece.clip_id != clip.id:
-                return piece
+            reference = self.pool[int(random.integers(len(self.pool)))]
+            if reference.clip_id != clip.id:
+                return reference
 
     def _draw(self, clips: Sequence[ClipFeatures], count: int) -> list[ReferenceSlice]:
         random = np.random.default_rng([self.seed, _POOL])
         lengths = np.linspace(self.min_frames, self.max_frames, _LENGTHS).astype(int)
         order = random.permutation(len(clips))
-        pieces = []
+        references = []
         for number in range(max(2, count)):
             clip = clips[order[number % len(order)]]
             frames = min(int(random.choice(lengths)), _frames(clip))
-            pieces.append(ReferenceSlice(clip.id, int(random.integers(_frames(clip) - frames + 1)), frames))
-        return pieces
+            references.append(ReferenceSlice(clip.id, int(random.integers(_frames(clip) - frames + 1)), frames))
+        return references
 
 
 class Latents:
-    """What the frozen conditioning encoder makes of pieces, kept: it does not change while the rest trains.
+    """What the frozen conditioning encoder makes of slices, kept: it does not change while the rest trains.
 
-    On the processor each piece is computed by itself, so that its latents do not depend, not in their last bit, on
+    On the processor each slice is computed by itself, so that its latents do not depend, not in their last bit, on
     what happens to be asked for beside it; a resumed run then sees the same numbers.
     """
 
@@ -107,30 +107,30 @@ class Latents:
         self.clips = {clip.id: clip for clip in (*features.train, *features.val)}
         self._cache: OrderedDict[ReferenceSlice, Tensor] = OrderedDict()
 
-    def of(self, pieces: Sequence[ReferenceSlice]) -> Tensor:
-        """Latents in full precision on the device, shape ``(len(pieces), 32, channels)``."""
-        missing = [piece for piece in dict.fromkeys(pieces) if piece not in self._cache]
+    def of(self, references: Sequence[ReferenceSlice]) -> Tensor:
+        """Latents in full precision on the device, shape ``(len(references), 32, channels)``."""
+        missing = [reference for reference in dict.fromkeys(references) if reference not in self._cache]
         for group in self._groups(missing):
             # Cloned: a row would keep all that it was computed with.
             self._cache.update(zip(group, (row.clone() for row in self._compute(group)), strict=True))
-        latents = torch.stack([self._cache[piece] for piece in pieces])
-        for piece in dict.fromkeys(pieces):
-            self._cache.move_to_end(piece)
+        latents = torch.stack([self._cache[reference] for reference in references])
+        for reference in dict.fromkeys(references):
+            self._cache.move_to_end(reference)
         max_entries = max(1, _MOST_BYTES // max(1, latents[0].nbytes))
         while len(self._cache) > max_entries:
             self._cache.popitem(last=False)
         return latents
 
-    def _groups(self, pieces: list[ReferenceSlice]) -> list[list[ReferenceSlice]]:
+    def _groups(self, references: list[ReferenceSlice]) -> list[list[ReferenceSlice]]:
         if not self.device.startswith("cuda"):
-            return [[piece] for piece in pieces]
+            return [[reference] for reference in references]
         by_length: dict[int, list[ReferenceSlice]] = {}
-        for piece in pieces:
-            by_length.setdefault(piece.frames, []).append(piece)
+        for reference in references:
+            by_length.setdefault(reference.frames, []).append(reference)
         return [row[i : i + _GROUP_SIZE] for row in by_length.values() for i in range(0, len(row), _GROUP_SIZE)]
 
-    def _compute(self, pieces: list[ReferenceSlice]) -> Tensor:
-        mels = [self.features.mel(self.clips[p.clip_id])[:, p.start : p.start + p.frames] for p in pieces]
+    def _compute(self, references: list[ReferenceSlice]) -> Tensor:
+        mels = [self.features.mel(self.clips[p.clip_id])[:, p.start : p.start + p.frames] for p in references]
         batch = torch.from_numpy(np.stack(mels).astype(np.float32))
         if self.device.startswith("cuda"):
             batch = batch.pin_memory()  # else the copy waits for all that the card has to do

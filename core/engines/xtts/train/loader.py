@@ -21,7 +21,7 @@ class MicroBatch(NamedTuple):
     """As much of an update as is computed at once."""
 
     batch: Batch
-    pieces: list[ReferenceSlice]
+    references: list[ReferenceSlice]
 
 
 class BatchLoader:
@@ -63,11 +63,11 @@ class BatchLoader:
     def rows(self, number: int) -> list[Item]:
         """The clips of a batch with what they are conditioned on."""
         clips, own = self.clips(number), self.config.conditioning == "masked"
-        pieces = self.references.own(clips, number) if own else self.references.training(clips, number)
-        return items(self.features, clips, pieces, own=own)
+        references = self.references.own(clips, number) if own else self.references.training(clips, number)
+        return items(self.features, clips, references, own=own)
 
     def validation(self, division: int = 1) -> list[MicroBatch]:
-        """All batches of held-back clips, each cut into ``division``; each clip has its fixed piece of another."""
+        """All batches of held-back clips, each cut into ``division``; each clip has its fixed slice of another."""
         if self._validation is None or self._validation[0] != division:
             clips, size = self.features.val[:_MOST_VALIDATION_CLIPS], self.config.batch_size
             parts = []
@@ -81,7 +81,7 @@ class BatchLoader:
     def part(self, rows: Sequence[Item]) -> MicroBatch:
         """Rows as tensors."""
         batch = collate(rows, self.special_tokens)
-        return MicroBatch(batch.pin() if self._on_card else batch, [row.piece for row in rows])
+        return MicroBatch(batch.pin() if self._on_card else batch, [row.reference for row in rows])
 
     def _update(self, number: int, division: int) -> list[MicroBatch]:
         parts = []

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
-from core.engines import distributed
-from core.engines import gradients as ranks
+from core.engines import distributed, gradients
 from core.engines.base import STATE, ShouldStop, Snapshot, TrainSession, never
 from core.engines.xtts.features.extract import Features
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice
@@ -36,7 +35,7 @@ from core.engines.xtts.train.state import (
     set_random,
     state_error,
 )
-from core.engines.xtts.train.trainable import Mean, choose, groups
+from core.engines.xtts.train.trainable import ExponentialMovingAverage, param_groups, select_trainable
 from core.errors import Cancelled
 
 _ADAMW_ENTRIES = 3  # of each parameter by AdamW: two moments and the number of updates
@@ -56,13 +55,13 @@ class XttsSession(TrainSession[Conditioning]):
         self.division = 1  # into how many parts a batch is cut; `halve_batch` doubles it
         self.rate_factor = 1.0
         torch.manual_seed(config.seed)  # every process begins with the same weights
-        self.lora = choose(xtts, config, base)
+        self.lora = select_trainable(xtts, config, base)
         torch.manual_seed(config.seed + distributed.rank())  # and leaves out other things at random
         self.parameters = lora_parameters(xtts)
         if config.compile:
             compile_blocks(xtts.gpt.gpt)
-        self.mean = Mean(self.parameters, config.ema_decay)
-        self.optimizer = torch.optim.AdamW(groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
+        self.ema = ExponentialMovingAverage(self.parameters, config.ema_decay)
+        self.optimizer = torch.optim.AdamW(param_groups(xtts, config.weight_decay), lr=config.learning_rate, fused=True)
         self.dtype = autocast_dtype(config.precision, device)
         self.set_checkpointing(config.gradient_checkpointing)
         self.scaler = torch.amp.grad_scaler.GradScaler(device, enabled=self.dtype is torch.float16)
@@ -98,23 +97,23 @@ class XttsSession(TrainSession[Conditioning]):
             try:
                 parts = self.loader.update(self.step_number, self.division * distributed.world())
                 mel, text = self._backward(parts, stop_check)
-                buffer = ranks.flat(self.parameters, torch.stack([mel, text]))
+                buffer = gradients.flatten_gradients(self.parameters, torch.stack([mel, text]))
             except Exception as error:
-                ranks.agree(error)
+                gradients.agree(error)
                 raise
-            ranks.agree()
-            with ranks.in_step():
-                mel, text = ranks.sum_gradients(self.parameters, buffer).unbind()
+            gradients.agree()
+            with gradients.in_step():
+                mel, text = gradients.sum_gradients(self.parameters, buffer).unbind()
                 norm = self._apply(mel)
         except (Cancelled, RuntimeError, MemoryError):
-            self.take_back()
+            self.roll_back()
             set_random(random, self.device)
             raise
         self.step_number += 1
-        self.mean.follow(self.step_number)
+        self.ema.update(self.step_number)
         return self.metrics.push(self.step_number, lr, torch.stack([mel, text, norm]))
 
-    def take_back(self) -> None:
+    def roll_back(self) -> None:
         """Forget gradients, and what an optimizer that ran out of memory had begun to keep."""
         self.optimizer.zero_grad(set_to_none=True)
         for p in [p for p, entries in self.optimizer.state.items() if len(entries) < _ADAMW_ENTRIES]:
@@ -191,7 +190,7 @@ class XttsSession(TrainSession[Conditioning]):
     @property
     def snapshot_bytes(self) -> int:
         """What a `snapshot` takes of the computer's memory: weights, two moments, and the mean if there is one."""
-        return sum(parameter.nbytes for parameter in self.parameters) * (4 if self.mean.values else 3)
+        return sum(parameter.nbytes for parameter in self.parameters) * (4 if self.ema.values else 3)
 
     def lower_rate(self, factor: float) -> None:
         """Multiply the learning rate of all updates to come; kept in the saved state, untouched by `restore`."""
@@ -203,14 +202,14 @@ class XttsSession(TrainSession[Conditioning]):
 
     def snapshot(self) -> Snapshot:
         """What is learnt and where the training stands, copied into the computer's memory; for `restore`."""
-        self.mean.show(False)
-        weights: list[Tensor] = copy_to_cpu([*self.parameters, *self.mean.inactive()])
+        self.ema.show(False)
+        weights: list[Tensor] = copy_to_cpu([*self.parameters, *self.ema.inactive()])
         return {"weights": weights, **copy_to_cpu(self._state())}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a `snapshot` of this session; its micro-batch and lowered rate stay as they are now."""
-        self.mean.show(False)
-        copy_into([*self.parameters, *self.mean.inactive()], snapshot["weights"])
+        self.ema.show(False)
+        copy_into([*self.parameters, *self.ema.inactive()], snapshot["weights"])
         self.optimizer.zero_grad(set_to_none=True)
         # What goes to a card is copied on its way; on the processor the optimizer would write into the snapshot.
         own = snapshot["optimizer"] if self.device.startswith("cuda") else copy_to_cpu(snapshot["optimizer"])
@@ -219,10 +218,10 @@ class XttsSession(TrainSession[Conditioning]):
 
     def save(self, folder: Path) -> None:
         """Write ``adapter.safetensors`` and ``adapter.json``, and apart from them the state to resume from."""
-        self.mean.show(True)
+        self.ema.show(True)
         save_adapter(self.xtts, folder, self.lora, step=self.step_number)
         # What is spoken with and kept is the mean, if there is one; training goes on from the weights themselves.
-        live = [value.detach().cpu() for value in self.mean.inactive()]
+        live = [value.detach().cpu() for value in self.ema.inactive()]
         state = {"live": live, **self._state(), "division": self.division, "rate_factor": self.rate_factor}
         with open(folder / STATE, "wb") as file:
             torch.save(state, file)
@@ -238,11 +237,11 @@ class XttsSession(TrainSession[Conditioning]):
             state = read_state(folder, self.config.batch_size)
             if adapter is None:
                 raise ValueError("no adapter")
-            self.mean.show(True)
+            self.ema.show(True)
             load_lora(self.xtts, adapter[1])
-            inactive = self.mean.inactive()
+            inactive = self.ema.inactive()
             copy_into(inactive, state["live"] if "live" in state else self.parameters[: len(inactive)])
-            self.mean.show(False)
+            self.ema.show(False)
             self._set_state(state)
             self.division = int(state["division"])
             self.rate_factor = float(state["rate_factor"])
@@ -273,7 +272,7 @@ class XttsSession(TrainSession[Conditioning]):
         self.step_number = int(state["step"])
 
     def _losses(self, part: MicroBatch, dropout: float = 0.0, checkpointing: bool = False) -> Losses:
-        latents = self.latents.of(part.pieces)
+        latents = self.latents.of(part.references)
         with autocast(self.dtype, self.device):
             return losses(
                 self.xtts.gpt, part.batch.to(self.device), latents, dropout=dropout, checkpointing=checkpointing
@@ -284,7 +283,7 @@ class XttsSession(TrainSession[Conditioning]):
         codes = sum(part.batch.code_targets for part in parts)
         tokens = sum(part.batch.text_targets for part in parts)
         mel = text = torch.zeros((), device=self.device)
-        for number, part in enumerate(ranks.share(parts)):
+        for number, part in enumerate(gradients.share(parts)):
             if number and should_stop():
                 raise Cancelled
             loss = self._losses(part, self.config.dropout, self.config.gradient_checkpointing)
@@ -298,7 +297,7 @@ class XttsSession(TrainSession[Conditioning]):
         # The transformer's dropout helps training; the frozen encoders around it stay as at inference.
         self.xtts.gpt.train(False)
         self.xtts.gpt.gpt.train(training)
-        self.mean.show(not training)
+        self.ema.show(not training)
 
 
 def start(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.xtts.model.lora import LoraOptions, free, inject, own
+from core.engines.xtts.model.lora import LoraOptions, inject, trainable_parameters, unfreeze
 from core.engines.xtts.model.vocabulary import first_new
 from core.engines.xtts.options import XttsTrainConfig
 
@@ -19,7 +19,7 @@ _FROZEN = ("conditioning_encoder.", "conditioning_perceiver.", "conditioning_dro
 _TEXT = ("text_embedding.weight", "text_head.weight", "text_head.bias")
 
 
-def choose(xtts: Xtts, config: XttsTrainConfig, base: Path | None = None) -> LoraOptions | None:
+def select_trainable(xtts: Xtts, config: XttsTrainConfig, base: Path | None = None) -> LoraOptions | None:
     """Let learn what the settings name; returns the adapter's sizes, None without one.
 
     On a base whose vocabulary was extended, the rows of the new tokens learn too, whatever else does: nobody else
@@ -37,22 +37,22 @@ def choose(xtts: Xtts, config: XttsTrainConfig, base: Path | None = None) -> Lor
         )
         inject(xtts, options)
     else:
-        free(xtts, _names(xtts, config))
+        unfreeze(xtts, _names(xtts, config))
     new = None if base is None else first_new(base)
     if new is not None and config.train_what != "full":
-        free(xtts, _TEXT)
+        unfreeze(xtts, _TEXT)
         for name in _TEXT:
             _only_rows(xtts.gpt.get_parameter(name), new)
     return options
 
 
-def groups(xtts: Xtts, weight_decay: float) -> list[dict[str, Any]]:
+def param_groups(xtts: Xtts, weight_decay: float) -> list[dict[str, Any]]:
     """Parameters for the optimizer: what is no matrix, and a vocabulary, is not pulled towards zero."""
-    learns = own(xtts)
+    learns = trainable_parameters(xtts)
     plain = [value for name, value in learns.items() if value.ndim < 2 or name in _TEXT]
     matrices = [value for name, value in learns.items() if not (value.ndim < 2 or name in _TEXT)]
-    param_groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return [group for group in param_groups if group["params"]]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 def _names(xtts: Xtts, config: XttsTrainConfig) -> list[str]:
@@ -72,7 +72,7 @@ def _only_rows(parameter: nn.Parameter, first: int) -> None:
     parameter.register_hook(lambda gradient: gradient * mask.to(gradient.device))  # type: ignore[no-untyped-call]
 
 
-class Mean:
+class ExponentialMovingAverage:
     """A running mean of weights, exchanged with them in place while it is wanted."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
@@ -80,7 +80,7 @@ class Mean:
         self.values = [parameter.detach().clone() for parameter in parameters] if decay else []
         self.holds_mean = False
 
-    def follow(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Move towards the weights after update number ``step`` (from 1); faster at first, when there is no past."""
         if not self.values:
             return
