@@ -15,6 +15,7 @@ from core.engines.xtts.train.batch_finder import candidates
 from core.engines.xtts.train.loss import losses
 from core.engines.xtts.train.session import XttsSession
 from core.errors import Cancelled, UserError
+from core.jobs.args import TrainArgs
 from core.project.workspace import Project
 from core.tasks import train
 from core.training.config import config_text
@@ -127,10 +128,7 @@ def test_the_task_passes_stop_on_and_tells_of_too_little_memory(
     )
     monkeypatch.setattr(train, "get_engine", lambda _: engine)
 
-    arguments = {
-        **{"workspace": str(frozen.workspace.path), "project": frozen.slug},
-        **{"dataset": "abc123", "base": "starter", "device": "cpu"},
-    }
+    args = TrainArgs(dataset="abc123", base="starter", device="cpu")
     with pytest.raises(UserError) as caught:
-        train.run(recorded.job, arguments, recorded.reporter)
+        train.run(recorded.job, frozen, args, recorded.reporter)
     assert caught.value.code == "train.out_of_memory" and asked == [recorded.reporter.stop_requested]
