@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.engines.registry import DEFAULT, preload
@@ -33,7 +34,29 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 << 30
 DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the tests' files into memory where there is plenty: what is written through to a disk waits for it."""
+    folder = MEMORY / f"voicewright-tests-{os.getuid()}"
+    if hasattr(config, "workerinput") or config.option.basetemp or not MEMORY.is_dir():
+        return
+    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available / 2) < ROOM_BYTES:
+        return
+    for earlier in folder.glob("*"):  # what a broken-off run left behind
+        if not Path("/proc", earlier.name).exists():
+            shutil.rmtree(earlier, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    config.option.basetemp = folder / str(os.getpid())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give the memory back."""
+    if config.option.basetemp and Path(config.option.basetemp).parent.parent == MEMORY:
+        shutil.rmtree(config.option.basetemp, ignore_errors=True)
 
 
 @dataclass(frozen=True)
