@@ -23,11 +23,9 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings
 from core.measures.flags import sound_flags
+from core.measures.registry import OF_CUT, VOIDED_BY_CUT
 from core.project.records import Clip, ClipFilter, Source
 from core.project.workspace import Project
-
-_MEASURED = ("loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")  # what cutting finds out
-_LATER_MEASURED = ("snr_db", "bandwidth_hz", "naturalness", "speaker_similarity")  # what is listened for afterwards
 
 
 @dataclass
@@ -259,11 +257,11 @@ def _write_again(project: Project, source: Source, options: SegmentOptions, chan
     A cleaned copy in the place of the original: what was measured of the other sound is not true of this one.
     """
     cut = cut_clip(project, source, clip, options)
-    measures: dict[str, float | str | None] = {name: getattr(cut, name) for name in _MEASURED}
+    measures: dict[str, float | str | None] = {name: getattr(cut, name) for name in OF_CUT}
     if _sounds_otherwise(clip, cut):
         changed.add(clip.id)
-        measures |= dict.fromkeys(_LATER_MEASURED)
-        measures["sound_flags"] = sound_flags(replace(cut, **dict.fromkeys(_LATER_MEASURED)))  # type: ignore[arg-type]
+        measures |= dict.fromkeys(VOIDED_BY_CUT)
+        measures["sound_flags"] = sound_flags(replace(cut, **dict.fromkeys(VOIDED_BY_CUT)))  # type: ignore[arg-type]
     project.store.measure_clip(clip.id, **measures)
     return cut
 

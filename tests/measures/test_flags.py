@@ -75,6 +75,6 @@ def test_how_alike_clips_must_be_follows_how_far_the_voice_spreads() -> None:
 
 def test_the_light_of_likeness_is_red_where_its_flag_is_raised() -> None:
     strange = replace(GOOD, speaker_similarity=0.78)
-    by_name = {light.name: light.tone for light in lights(replace(strange, sound_flags="other_voice"))}
+    by_name = {light.measure.light: light.tone for light in lights(replace(strange, sound_flags="other_voice"))}
     assert by_name["likeness"] == "bad"
-    assert {light.name: light.tone for light in lights(strange)}["likeness"] == "fair"
+    assert {light.measure.light: light.tone for light in lights(strange)}["likeness"] == "fair"

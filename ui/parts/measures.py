@@ -18,7 +18,6 @@ _EDGES = {
     "naturalness": [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5],
 }
 _WORDS = {"snr_db": "snr", "speaker_similarity": "likeness", "naturalness": "naturalness"}
-_DIGITS = {"snr": 0, "loudness": 0, "bandwidth": 1, "likeness": 2, "naturalness": 1}
 
 
 def clip_lights(t: Translator, clip: Clip) -> str:
@@ -28,13 +27,14 @@ def clip_lights(t: Translator, clip: Clip) -> str:
 
 
 def _light(t: Translator, light: Light) -> str:
-    label = t(f"review.light_{light.name}")
+    name = light.measure.light
+    label = t(f"review.light_{name}")
     text = t("review.light_none")
     if light.value is not None:
-        value = light.value / 1000 if light.name == "bandwidth" else light.value
-        text = t(f"review.light_{light.name}_value", value=t.number(value, _DIGITS[light.name]))
+        number = t.number(light.value / light.measure.shown_per, light.measure.digits)
+        text = t(f"review.light_{name}_value", value=number)
     return (
-        f'<details class="vw-tip" data-key="light-{light.name}" title="{html.e(label)}: {html.e(text)}">'
+        f'<details class="vw-tip" data-key="light-{name}" title="{html.e(label)}: {html.e(text)}">'
         f'<summary><span class="vw-light {light.tone}"><i aria-hidden="true">{html.LIGHTS[light.tone]}</i>'
         f"{html.e(label)}</span></summary><span>{html.e(text)}</span></details>"
     )
