@@ -22,7 +22,7 @@ _UNSEEN = {
 _BLANK = {0x2800}  # an empty pattern of Braille: takes room, shows nothing
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """The text as it is kept and read: one line, single spaces, composed letters (NFC), nothing that is not seen.
 
     Every text goes through here when it enters (typed, from lists, subtitles and recognition) and again when a data

@@ -1,4 +1,4 @@
-"""A copy of a recording with its steady noise taken away (FFmpeg's afftdn), as long as the recording to the sample."""
+"""Denoising: a copy of a recording without its steady noise (FFmpeg's afftdn), as long as it to the sample."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BELOW_SPEECH_DB = 10.0
 _ABOVE_NOISE_DB = 3.0  # noise wavers; its floor is set this far above its mean
 
 
-def clean(
+def denoise(
     recording: Path,
     target: Path,
     *,

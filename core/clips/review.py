@@ -10,7 +10,7 @@ from core.measures.voices import has_several_voices, update_similarity
 from core.project import conflicts
 from core.project.records import Clip, ClipFilter, Source, Totals, Word
 from core.project.workspace import Project
-from core.text import clean
+from core.text import clean_text
 
 STATES = ("new", "flagged", "all", "approved", "rejected", "low")
 ORDERS = ("time", "mismatch", "confidence")  # in which flagged clips may be walked
@@ -97,7 +97,7 @@ def decide(
     Raises:
         UserError: ``clip.missing``, ``clip.changed``, ``review.no_text`` when a clip without text is approved.
     """
-    text = clean(text)
+    text = clean_text(text)
     conflicts.check(project.store.clip(clip_id), stamp, draft=text, status=status)
     if status == "approved" and not text:
         raise UserError(
@@ -130,7 +130,7 @@ def adopt(project: Project, clip_id: str, field: str, *, stamp: str | None = Non
     clip = project.store.clip(clip_id)
     replacement = reading(clip, field)
     conflicts.check(clip, stamp, draft=draft, new_text=replacement)
-    text = clean(replacement)
+    text = clean_text(replacement)
     if not text:
         raise UserError("review.nothing_heard", "There is no other text to take.", "Type what is said.")
     return project.store.edit_clip(clip_id, stamp=stamp, draft=draft, new_text=replacement, text=text)

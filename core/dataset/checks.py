@@ -10,7 +10,7 @@ import soundfile
 
 from core.engines.base import Exclusion, TextCheck
 from core.project.records import Clip
-from core.text import clean
+from core.text import clean_text
 
 _WAV_HEADER_BYTES = 44
 # Cutting rounds to whole samples and limits are inclusive, so a clip may miss a limit by this much.
@@ -38,7 +38,7 @@ def column(text: str) -> str:
     Nothing else is changed: a model's tokenizer writes numbers and abbreviations out itself, and doing that twice
     corrupts them.
     """
-    return clean(text.replace("|", " "))
+    return clean_text(text.replace("|", " "))
 
 
 def check(clip: Clip, audio: Path, limits: Limits, text_problem: TextCheck) -> Exclusion | None:

@@ -121,7 +121,7 @@ class ScanCollectionArgs(JobArgs):
     held: str
 
 
-class CleanArgs(JobArgs):
+class DenoiseArgs(JobArgs):
     """A recording to be cleaned of its steady noise."""
 
     kind = "clean"
@@ -271,7 +271,7 @@ class DemoArgs(JobArgs):
 _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
-        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, CleanArgs, SegmentArgs, TranscribeArgs, MeasureArgs),
+        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, DenoiseArgs, SegmentArgs, TranscribeArgs, MeasureArgs),
         *(DownloadBaseArgs, TrainArgs, SynthesizeArgs, ExportArgs, DemoArgs),
     )
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.project.records import Clip
-from core.text import clean
+from core.text import clean_text
 
 
 def digest(*values: Any) -> str:
@@ -36,7 +36,7 @@ def check(clip: Clip, version: str | None, *, draft: str | None = None, status: 
     if version is None:
         return
     text, was, reading = (*version.split("."), "", "", "")[:3]
-    same_text = text == digest(clip.text) or (draft is not None and clip.text == clean(draft))
+    same_text = text == digest(clip.text) or (draft is not None and clip.text == clean_text(draft))
     same_status = clip.status in (was, status)
     if not (same_text and same_status and reading in ("", digest(new_text))):
         raise stale_error()

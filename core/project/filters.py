@@ -7,7 +7,7 @@ from typing import Any
 from core.folding import fold_accents
 from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
 from core.project.schema import IS_FLAGGED, SEARCH_TEXT
-from core.text import clean
+from core.text import clean_text
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
 _STATES = {
@@ -53,7 +53,9 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
         values.append(clip_filter.sure)
     if clip_filter.search:
         parts.append(f"{SEARCH_TEXT} LIKE ? ESCAPE '\\'")
-        pattern = fold_accents(clean(clip_filter.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = (
+            fold_accents(clean_text(clip_filter.search)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        )
         values.append(f"%{pattern}%")
     table = _FLAGGED_CLIPS if clip_filter.state == "flagged" else "clips"
     return f"{table} WHERE {' AND '.join(parts)}", values

@@ -1,6 +1,6 @@
 """A project's records: recordings with their words, clips and every change of them, votes. Read and written here.
 
-Every text that comes into a project passes here and is cleaned here (`core.text.clean`), wherever it came from.
+Every text that comes into a project passes here and is cleaned here (`core.text.clean_text`), wherever it came from.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.project import conflicts, filters
 from core.project.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
 from core.project.schema import connect, insert, record
-from core.text import clean
+from core.text import clean_text
 
 _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
@@ -409,7 +409,7 @@ class Store:
         )
         values = {
             "id": clip_id,
-            "transcript": clean(transcript),
+            "transcript": clean_text(transcript),
             "confidence": confidence,
             "language": language,
             "avg_logprob": avg_logprob,
@@ -443,7 +443,7 @@ class Store:
             f"mismatch=CASE WHEN {same} THEN :mismatch ELSE mismatch END, "
             f"text_flags=CASE WHEN {same} THEN :text_flags ELSE text_flags END WHERE id=:id"
         )
-        values = {"id": clip_id, "second_text": clean(second_text), "mismatch": mismatch, "text_flags": text_flags}
+        values = {"id": clip_id, "second_text": clean_text(second_text), "mismatch": mismatch, "text_flags": text_flags}
         with connect(self.path) as db:
             db.execute(sql, {**values, "text": text, "checked": int(checked)})
 
@@ -490,11 +490,11 @@ class Store:
 
 def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:
     texts = ("text", "raw_text", "second_text")
-    return [{**asdict(clip), **{name: clean(getattr(clip, name)) for name in texts}} for clip in clips]
+    return [{**asdict(clip), **{name: clean_text(getattr(clip, name)) for name in texts}} for clip in clips]
 
 
 def _word_rows(source_id: str, words: Iterable[Word]) -> list[dict[str, Any]]:
-    word_rows = ({"source_id": source_id, **asdict(word), "text": clean(word.text)} for word in words)
+    word_rows = ({"source_id": source_id, **asdict(word), "text": clean_text(word.text)} for word in words)
     return [word for word in word_rows if word["text"]]
 
 
@@ -512,7 +512,7 @@ def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
 
 def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
     for name, new_value in changes.items():
-        value = clean(new_value) if name == "text" else new_value
+        value = clean_text(new_value) if name == "text" else new_value
         if row[name] != value:
             db.execute(
                 "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",

@@ -155,13 +155,13 @@ class Project:
         """The decoded recording of a source."""
         return inside(self.sources, f"{source_id}.flac")
 
-    def cleaned_file(self, source_id: str) -> Path:
+    def denoised_file(self, source_id: str) -> Path:
         """The copy of a recording with its noise taken away, if somebody asked for one."""
         return inside(self.sources, f"{source_id}.cleaned.flac")
 
     def sound_file(self, source: Source) -> Path:
         """What clips of a recording are cut from: the recording, or the cleaned copy where that is chosen."""
-        return self.cleaned_file(source.id) if source.use == "cleaned" else self.source_file(source.id)
+        return self.denoised_file(source.id) if source.use == "cleaned" else self.source_file(source.id)
 
     def source_files(self, source_id: str) -> list[Path]:
         """All files of a recording: itself, and what was made from it (frames, speech, cleaned copy)."""

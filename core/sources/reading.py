@@ -24,7 +24,7 @@ from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.subtitles.words import evenly
 from core.sources.upload import add_file, forget_files
-from core.text import clean
+from core.text import clean_text
 
 _FOLDER = REPOSITORY / "presets" / "reading"
 _MOST_SENTENCES, _MOST_LETTERS = 5_000, 400
@@ -95,7 +95,7 @@ def use_own(project: Project, text: str) -> Progress:
     Raises:
         UserError: ``reading.too_long``, ``reading.too_many``.
     """
-    own = [line for line in map(clean, text.splitlines()) if line]
+    own = [line for line in map(clean_text, text.splitlines()) if line]
     if len(own) > _MOST_SENTENCES:
         raise UserError(
             "reading.too_many", "These are {count} sentences; {most} is the most.", "Paste a part of them.",

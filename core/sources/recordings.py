@@ -12,7 +12,7 @@ from core.clips.edit import clip_lock
 from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
-from core.jobs.args import CleanArgs, ImportArgs
+from core.jobs.args import DenoiseArgs, ImportArgs
 from core.jobs.job import Job
 from core.project.records import Clip, ClipFilter, Source, Word
 from core.project.workspace import Project
@@ -218,7 +218,7 @@ def trash_entries(project: Project, damage: list[DamagedFile] | None = None) -> 
     return [(name, title) for _, name, title in sorted(entries, reverse=True)]
 
 
-def start_clean(project: Project, args: CleanArgs) -> Job:
+def start_denoise(project: Project, args: DenoiseArgs) -> Job:
     """Start the job that makes the cleaned copy of a recording; the recording itself stays as it is.
 
     Raises:
@@ -235,7 +235,7 @@ def choose_sound(project: Project, source_id: str, use: str) -> None:
         UserError: ``source.missing``, ``clean.no_copy``.
     """
     source = project.store.source(source_id)
-    if use == "cleaned" and not project.cleaned_file(source_id).exists():
+    if use == "cleaned" and not project.denoised_file(source_id).exists():
         raise UserError("clean.no_copy", "“{title}” has no cleaned copy.", "Make one first.", title=source.title)
     project.store.change_source(source_id, use="cleaned" if use == "cleaned" else "original")
 

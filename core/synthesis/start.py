@@ -20,7 +20,7 @@ from core.jobs.job import Job
 from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
-from core.text import clean
+from core.text import clean_text
 from core.training.run import Run
 
 V = TypeVar("V", bound=VoiceArgs)
@@ -79,7 +79,7 @@ def start_speak(project: Project, args: SynthesizeArgs) -> Job:
     Raises:
         Busy: the card, or another text of this project, is being spoken. UserError: see `_complete`.
     """
-    text = clean(args.text)
+    text = clean_text(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
     return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True)
@@ -93,7 +93,7 @@ def start_export(project: Project, args: ExportArgs) -> Job:
     """
     title = " ".join(args.name.split())[:80] or project.info.name
     args = _complete(project, args)
-    text = clean(args.text) or _sample_text(project, args.checkpoint, args.language)
+    text = clean_text(args.text) or _sample_text(project, args.checkpoint, args.language)
     args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
     return project.start_job(args, title=title, gpu=True)
 

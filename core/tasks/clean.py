@@ -1,33 +1,33 @@
-"""Job ``clean``: a copy of a recording with its steady noise taken away."""
+"""Job ``clean`` (denoising): a copy of a recording with its steady noise taken away."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from core.audio.denoise import clean
+from core.audio.denoise import denoise
 from core.audio.levels import frames_file
 from core.errors import Cancelled
-from core.jobs.args import CleanArgs
+from core.jobs.args import DenoiseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 
 
-def run(job: Job, project: Project, args: CleanArgs, reporter: Reporter) -> dict[str, Any]:
+def run(job: Job, project: Project, args: DenoiseArgs, reporter: Reporter) -> dict[str, Any]:
     """Make the cleaned copy of a recording; an earlier copy stays until this one is whole.
 
     Returns:
         ``quieter_db``: by how much the pauses became quieter.
 
     Raises:
-        UserError: ``source.missing``, and see `core.audio.denoise.clean`.
+        UserError: ``source.missing``, and see `core.audio.denoise.denoise`.
         Cancelled: stopped; an earlier copy is as it was.
     """
     source = project.store.source(args.source_id)
-    target = project.cleaned_file(source.id)
+    target = project.denoised_file(source.id)
     reporter.progress("clean", 0, source.seconds, source.title)
     try:
-        quieter_db = clean(
+        quieter_db = denoise(
             project.source_file(source.id),
             target,
             strength=args.strength,

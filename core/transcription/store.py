@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core.project.records import Clip, Word
 from core.project.workspace import Project
-from core.text import clean
+from core.text import clean_text
 from core.transcription.base import Transcript
 from core.transcription.flags import text_flags, usual_pace
 from core.transcription.wer import cer, normalize
@@ -20,7 +20,7 @@ def store_transcript(project: Project, clip: Clip, transcription: Transcript) ->
     Where the clip has a text that no person wrote (from subtitles or a dataset), how far it differs from what was
     heard counts as a mismatch.
     """
-    transcription = replace(transcription, text=clean(transcription.text))
+    transcription = replace(transcription, text=clean_text(transcription.text))
     fresh = replace(
         clip,
         text=transcription.text,
@@ -60,7 +60,7 @@ def store_second(project: Project, clip: Clip, transcription: Transcript) -> flo
 
     A given text that one of the two confirms is confirmed.
     """
-    transcription = replace(transcription, text=clean(transcription.text))
+    transcription = replace(transcription, text=clean_text(transcription.text))
     mismatch = cer(clip.text, transcription.text, clip.language)
     if has_given_text(clip):
         mismatch = min(mismatch, cer(clip.text, clip.raw_text, clip.language))

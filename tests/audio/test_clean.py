@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio.denoise import clean
+from core.audio.denoise import denoise
 from core.audio.levels import frames_file, measure
 from core.errors import Cancelled, UserError
-from core.jobs.args import CleanArgs
+from core.jobs.args import DenoiseArgs
 from core.project.records import Source
 from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.recordings import choose_sound, start_clean
+from core.sources.recordings import choose_sound, start_denoise
 from core.sources.upload import add_file
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
@@ -40,13 +40,13 @@ def test_pauses_become_quiet_and_speech_stays_where_and_as_it_was(
     project: Project, prompts: Prompts, noisy: Source
 ) -> None:
     before = project.source_file(noisy.id).read_bytes()
-    view = start_clean(project, CleanArgs(source_id=noisy.id, strength="strong")).wait()
+    view = start_denoise(project, DenoiseArgs(source_id=noisy.id, strength="strong")).wait()
     assert view.status == "done" and view.result["quieter_db"] > 6, view.text
     assert project.source_file(noisy.id).read_bytes() == before
-    assert frames_file(project.cleaned_file(noisy.id)).exists()
+    assert frames_file(project.denoised_file(noisy.id)).exists()
     clean_speech, rate = soundfile.read(prompts.recording, frames=40 * 16_000)
     was, _ = soundfile.read(project.source_file(noisy.id))
-    now, now_rate = soundfile.read(project.cleaned_file(noisy.id))
+    now, now_rate = soundfile.read(project.denoised_file(noisy.id))
     assert (len(now), now_rate) == (len(was), rate)
     (start_s, end_s, _), following = prompts.spoken[3], prompts.spoken[4]
     spoken = slice(int(start_s * rate), int(end_s * rate))
@@ -60,16 +60,16 @@ def test_which_sound_is_used_can_be_chosen_and_taken_back(project: Project, nois
     with pytest.raises(UserError) as refused:
         choose_sound(project, noisy.id, "cleaned")
     assert refused.value.code == "clean.no_copy"
-    assert start_clean(project, CleanArgs(source_id=noisy.id)).wait().status == "done"
+    assert start_denoise(project, DenoiseArgs(source_id=noisy.id)).wait().status == "done"
     assert project.store.source(noisy.id).use == "original"
     choose_sound(project, noisy.id, "cleaned")
-    assert project.sound_file(project.store.source(noisy.id)) == project.cleaned_file(noisy.id)
+    assert project.sound_file(project.store.source(noisy.id)) == project.denoised_file(noisy.id)
     choose_sound(project, noisy.id, "original")
     assert project.sound_file(project.store.source(noisy.id)) == project.source_file(noisy.id)
     folder = recordings.remove(project, noisy.id)
     assert not list(project.sources.glob(f"{noisy.id}*"))
     recordings.restore(project, folder.name)
-    assert project.cleaned_file(noisy.id).exists()
+    assert project.denoised_file(noisy.id).exists()
 
 
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 48_000])
@@ -79,7 +79,7 @@ def test_the_copy_is_as_long_as_the_recording_to_the_sample_at_any_rate(tmp_path
     recording = write(tmp_path / "a.flac", sound + rng.normal(0, 0.003, len(sound)).astype(np.float32), rate)
     measure(recording)
     target = tmp_path / "b.flac"
-    clean(recording, target, strength="gentle", name="a")
+    denoise(recording, target, strength="gentle", name="a")
     was, now = soundfile.read(recording)[0], soundfile.read(target)[0]
     assert len(now) == len(was) and sorted(path.name for path in tmp_path.iterdir()) == [
         "a.flac", "a.frames.npz", "b.flac", "b.frames.npz",
@@ -91,7 +91,7 @@ def test_a_recording_without_noise_is_left_alone_and_says_so(tmp_path: Path) -> 
     recording = write(tmp_path / "a.flac", np.concatenate([tone(2), silence(2), tone(2)]))
     measure(recording)
     with pytest.raises(UserError) as refused:
-        clean(recording, tmp_path / "b.flac", strength="gentle", name="Booth")
+        denoise(recording, tmp_path / "b.flac", strength="gentle", name="Booth")
     assert refused.value.code == "clean.no_noise" and "Booth" in refused.value.text
     assert not (tmp_path / "b.flac").exists()
 
@@ -104,7 +104,7 @@ def test_stop_leaves_the_earlier_copy_as_it_was(tmp_path: Path) -> None:
     target = write(tmp_path / "b.flac", tone(1))
     before, began = target.read_bytes(), time.monotonic()
     with pytest.raises(Cancelled):
-        clean(recording, target, strength="gentle", name="a", should_stop=lambda: time.monotonic() > began)
+        denoise(recording, target, strength="gentle", name="a", should_stop=lambda: time.monotonic() > began)
     assert target.read_bytes() == before and not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
@@ -124,5 +124,5 @@ def test_frames_of_an_earlier_copy_are_never_taken_for_those_of_the_new_one(
 
     monkeypatch.setattr("core.audio.denoise.keep_measured", ends)
     with pytest.raises(Cancelled):
-        clean(recording, target, strength="gentle", name="a")
+        denoise(recording, target, strength="gentle", name="a")
     assert soundfile.info(target).duration == 6 and not frames_file(target).exists()

@@ -245,7 +245,7 @@ def test_quiet_ends_and_clipping_are_measured(project: Project, tmp_path: Path) 
 
 def test_the_cleaned_copy_is_cut_where_it_is_chosen(project: Project, tmp_path: Path) -> None:
     source = add_file(project, write(tmp_path / "in.wav", tone(5, 22_050, 300), 22_050))
-    write(project.cleaned_file(source.id), tone(5, 22_050, 900), 22_050)
+    write(project.denoised_file(source.id), tone(5, 22_050, 900), 22_050)
     project.store.change_source(source.id, use="cleaned")
     assert cut_tones(project).wait().status == "done"
     sound = soundfile.read(project.clip_file(project.store.clips()[0].id))[0]

@@ -100,7 +100,7 @@ def test_what_was_measured_goes_when_a_clip_that_stays_is_cut_from_another_sound
         embeddings.append(project, clip_id, np.ones(256, np.float32))
     cut_tones(project, loudness_lufs=-30).wait()  # the same sound, only raised otherwise
     assert all(clip.snr_db == 9 and clip.sound_flags for clip in project.store.clips())
-    write(project.cleaned_file(source.id), sound * 0.9)
+    write(project.denoised_file(source.id), sound * 0.9)
     project.store.change_source(source.id, use="cleaned")
     view = cut_tones(project).wait()
     assert view.status == "done", view.text

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.jobs.args import CleanArgs
+from core.jobs.args import DenoiseArgs
 from core.project.workspace import Workspace
 from core.sources.reading import move, sentences_for
-from core.sources.recordings import start_clean
+from core.sources.recordings import start_denoise
 from core.sources.upload import add_file
 from tests.browser.conftest import Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, Prompts
@@ -71,7 +71,7 @@ def test_both_sounds_of_a_recording_are_heard_at_the_same_place(
     speech, rate = soundfile.read(prompts.recording, frames=30 * 16_000)
     soundfile.write(tmp_path / "in.wav", speech + np.random.default_rng(0).normal(0, 0.004, len(speech)), rate)
     source = add_file(project, tmp_path / "in.wav")
-    assert start_clean(project, CleanArgs(source_id=source.id)).wait().status == "done"
+    assert start_denoise(project, DenoiseArgs(source_id=source.id)).wait().status == "done"
     page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
     page.locator(".vw-noise summary").click()
     first, second = (page.locator("[data-players] audio").nth(number) for number in range(2))

@@ -18,7 +18,7 @@ from core.audio.options import SegmentOptions
 from core.clips.cut import start_segment
 from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
-from core.jobs.args import CleanArgs, ImportArgs, LinkOptions, SegmentArgs, TrainArgs
+from core.jobs.args import DenoiseArgs, ImportArgs, LinkOptions, SegmentArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source, Word
@@ -305,7 +305,7 @@ def test_stop_is_seen_while_a_large_file_is_still_being_compared(project: Projec
 def test_what_a_running_job_is_writing_is_not_swept_away(project: Project) -> None:
     project.sources.mkdir()
     (project.sources / ".tmp-clean").mkdir()
-    cleaning = Job.create(project.jobs, CleanArgs(source_id="s"))
+    cleaning = Job.create(project.jobs, DenoiseArgs(source_id="s"))
     job = Job.create(project.jobs, ImportArgs())
     handle = locks.try_lock(cleaning.path / "lock", {"kind": "clean"})
     assert handle is not None and cleaning.alive()

@@ -16,8 +16,8 @@ from ui.tabs.review import card
 def test_the_picture_is_of_the_sound_that_is_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.store.add_source(Source("s", "Talk", seconds=9.0))
     project.store.replace_clips("s", [Clip("s-0001", "s", 0, 4, text="Hello.")])
-    project.cleaned_file("s").parent.mkdir(parents=True, exist_ok=True)
-    project.cleaned_file("s").touch()
+    project.denoised_file("s").parent.mkdir(parents=True, exist_ok=True)
+    project.denoised_file("s").touch()
     shown: list[Path] = []
     monkeypatch.setattr(card, "peaks", lambda path, *_: shown.append(path) or [])
     for use in ("original", "cleaned"):
@@ -25,4 +25,4 @@ def test_the_picture_is_of_the_sound_that_is_used(project: Project, monkeypatch:
         found = spot(project)
         assert found is not None
         card.review_card(Translator("en"), project, found)
-    assert shown == [project.source_file("s"), project.cleaned_file("s")]
+    assert shown == [project.source_file("s"), project.denoised_file("s")]

@@ -16,7 +16,7 @@ from core.sources.lists.records import flat
 from core.sources.lists.texts import NOT_USED, ListReport, Tally
 from core.sources.subtitles.formats import kind_of
 from core.sources.subtitles.words import words_of
-from core.text import clean
+from core.text import clean_text
 
 TEXTS = (".txt", ".lab", ".json")
 # As written before as spoken: the voice model's tokenizer writes numbers out itself.
@@ -87,7 +87,7 @@ def _read(place: Folder | Zip, name: str, language: str, unread: Tally) -> str:
             text = _recognition_text(text)
         elif kind_of(text):  # with times, as labels of Audacity
             text = " ".join(word.text for word in words_of(text, name=name))
-        return clean(text)
+        return clean_text(text)
     except (UserError, RecursionError):
         unread.add(name)
         return ""

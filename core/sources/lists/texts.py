@@ -14,7 +14,7 @@ from core.sources.lists.columns import speaker_column
 from core.sources.lists.reader import NAME_MARKS, ListFile, Row, cells, joined_lines, open_list, sample
 from core.sources.lists.records import Record
 from core.sources.lists.shape import Shape, shape_of
-from core.text import clean
+from core.text import clean_text
 
 NOT_USED = -1  # the chosen column of a list that is not wanted
 _MAX_EXAMPLE_NAMES = 8
@@ -159,7 +159,7 @@ def _use_rows(
 
 
 def _text(row: Row, columns: list[int]) -> str:
-    return next((text for at in columns if at < len(row) and (text := clean(row[at]))), "")
+    return next((text for at in columns if at < len(row) and (text := clean_text(row[at]))), "")
 
 
 def _use_text(report: ListReport, texts: dict[str, str], sound: str, text: str) -> None:

@@ -10,7 +10,7 @@ from core.measures.start import start_measure
 from core.measures.voices import keep_voice
 from core.project.records import ClipFilter, Totals
 from core.project.workspace import Project
-from core.text import clean
+from core.text import clean_text
 from ui import html
 from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
@@ -97,7 +97,7 @@ def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[
         view["clip"] = project.store.last_change()[1]
     elif error.code == "clip.changed":
         view["clip"] = evt.id
-        draft = clean(evt.value)
+        draft = clean_text(evt.value)
     return _review(page, project, view, evt.view, draft=draft)
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from core.audio.denoise import STRENGTHS
-from core.jobs.args import CleanArgs
+from core.jobs.args import DenoiseArgs
 from core.project.records import ClipFilter, Source
 from core.project.workspace import Project
-from core.sources.recordings import choose_sound, start_clean
+from core.sources.recordings import choose_sound, start_denoise
 from ui import html
 from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.job_panel import is_live, job_panel
 
 
-def cleaning(t: Translator, project: Project) -> str:
+def denoise_busy(t: Translator, project: Project) -> str:
     """Why no copy can be made now; empty if one can. The same for all recordings: looks through the jobs."""
     job = project.latest("clean")
     return t("cleaned.busy") if job and job.alive() else ""
 
 
-def cleaned_part(t: Translator, project: Project, source: Source, busy: str) -> str:
-    """HTML for a `Panel`, closed until asked for; ``busy`` is what `cleaning` says.
+def denoise_part(t: Translator, project: Project, source: Source, busy: str) -> str:
+    """HTML for a `Panel`, closed until asked for; ``busy`` is what `denoise_busy` says.
 
-    What its buttons send, `act_on_cleaned` answers.
+    What its buttons send, `act_on_denoise` answers.
     """
-    has_copy = project.cleaned_file(source.id).exists()
+    has_copy = project.denoised_file(source.id).exists()
     body = f'<p class="vw-dim">{html.e(t("cleaned.help"))}</p>'
     if has_copy:
         body += _players(t, project, source)
@@ -37,7 +37,7 @@ def cleaned_part(t: Translator, project: Project, source: Source, busy: str) -> 
     return html.details(t("cleaned.title"), body)
 
 
-def cleaned_job(t: Translator, project: Project) -> str:
+def denoise_job(t: Translator, project: Project) -> str:
     """The job that makes a copy, while it runs and a while after."""
     job = project.latest("clean")
     if job is None or not is_live(job):
@@ -45,11 +45,11 @@ def cleaned_job(t: Translator, project: Project) -> str:
     return job_panel(t, job, done_text=t("cleaned.done", db=t.number(job.read().count("quieter_db"))))
 
 
-def act_on_cleaned(project: Project, do: str, source_id: str) -> bool:
-    """Answer the buttons of `cleaned_part`; False if ``do`` is not one of them."""
+def act_on_denoise(project: Project, do: str, source_id: str) -> bool:
+    """Answer the buttons of `denoise_part`; False if ``do`` is not one of them."""
     action, _, value = do.partition("-")
     if action == "clean" and value in STRENGTHS:
-        start_clean(project, CleanArgs(source_id=source_id, strength=value))
+        start_denoise(project, DenoiseArgs(source_id=source_id, strength=value))
     elif action == "use" and value in ("original", "cleaned"):
         choose_sound(project, source_id, value)
     else:
@@ -84,4 +84,4 @@ def _is_older(project: Project, source: Source) -> bool:
     """Whether a clip of it was written before the cleaned copy."""
     clip = project.store.clips(ClipFilter(source_id=source.id), limit=1)[0]
     file = project.clip_file(clip.id)
-    return file.exists() and file.stat().st_mtime < project.cleaned_file(source.id).stat().st_mtime
+    return file.exists() and file.stat().st_mtime < project.denoised_file(source.id).stat().st_mtime

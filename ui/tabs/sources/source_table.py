@@ -12,7 +12,7 @@ from core.sources.decoding_notes import HOLES, PARTLY, has_note, jump_of
 from ui import html
 from ui.http.audio_routes import audio_url
 from ui.page import Page
-from ui.tabs.segments.denoised import cleaned_part, cleaning
+from ui.tabs.segments.denoised import denoise_busy, denoise_part
 
 _METER_MINUTES = 60.0
 
@@ -22,7 +22,7 @@ def source_table(page: Page, project: Project, sources: list[Source]) -> str:
     t = page.t
     names = ("column_title", "column_quality", "column_listen")
     head = "".join(f"<th>{html.e(t('sources.' + name))}</th>" for name in names)
-    busy = cleaning(t, project)
+    busy = denoise_busy(t, project)
     rows = "".join(_row(page, project, source, busy) for source in sources)
     return f'<table class="vw-stack"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
 
@@ -45,7 +45,7 @@ def _row(page: Page, project: Project, source: Source, busy: str) -> str:
     key = html.e(source.id)
     if source.origin == READ_ALOUD:  # a few seconds each, and many of them
         return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>'
-    noise_part = cleaned_part(t, project, source, busy)
+    noise_part = denoise_part(t, project, source, busy)
     noise = f'<tr data-key="{key}-noise" class="vw-noise"><td colspan="4">{noise_part}</td></tr>'
     return f'<tr data-key="{key}">{tds}<td>{remove}</td></tr>{noise}'
 

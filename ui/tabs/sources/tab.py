@@ -17,7 +17,7 @@ from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.microphone import Microphone
-from ui.tabs.segments.denoised import act_on_cleaned, cleaned_job
+from ui.tabs.segments.denoised import act_on_denoise, denoise_job
 from ui.tabs.sources.collection_card import act_on_collection, collection_cards
 from ui.tabs.sources.folder_bar import folder_bar
 from ui.tabs.sources.link_bar import LinkBar, act_on_link, link_bar
@@ -97,7 +97,7 @@ def build(page: Page) -> Tab:
             recordings.resume(project, evt.id)
         elif act_on_collection(page, project, evt, note):
             return None
-        elif not act_on_cleaned(project, evt.do, evt.id):
+        elif not act_on_denoise(project, evt.do, evt.id):
             act_on_job(project, evt.do, evt.id)
         return None
 
@@ -134,7 +134,7 @@ def _below(page: Page, project: Project | None) -> str:
     parts = []
     if job:
         parts.append(_job(page, project, len(sources)))
-    parts.append(cleaned_job(t, project))
+    parts.append(denoise_job(t, project))
     parts.append(collection_cards(t, project, t("sources.busy") if _busy(project) else ""))
     if sources:
         total_s = sum(source.seconds for source in sources)

@@ -26,7 +26,7 @@ from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknow
 from core.engines.xtts.model.tokenizer import tokens as text_tokens
 from core.errors import Cancelled, UserError
 from core.system.hardware import out_of_memory
-from core.text import clean, describe_characters
+from core.text import clean_text, describe_characters
 
 MAX_CHARACTERS = 5000
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
@@ -191,7 +191,7 @@ class XttsVoice(Voice[Conditioning]):
         Raises:
             UserError: as `speak` does for texts and languages.
         """
-        code, text = code_of(self.xtts.tokenizer, language), clean(text)
+        code, text = code_of(self.xtts.tokenizer, language), clean_text(text)
         if not any(character.isalnum() for character in text):
             raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
         if len(text) > MAX_CHARACTERS:

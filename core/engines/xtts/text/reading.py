@@ -20,7 +20,7 @@ from core.engines.registry import info, language_code
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.engines.xtts.text.spelling import letters_of_numbers, lowercase, spell
 from core.errors import UserError
-from core.text import clean, describe_characters
+from core.text import clean_text, describe_characters
 
 VERSION = 2  # raise when the same text comes to be read otherwise
 MAX_TOKENS = 200
@@ -97,7 +97,7 @@ class XttsTexts:
             code = code_for(tokenizer, language)
             words, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
         except (UserError, ImportError):
-            return Reading(clean(text), False, "")
+            return Reading(clean_text(text), False, "")
         return Reading(words, _words(words, code) != _words(text, code), describe_characters(unknown))
 
     def check(self, base: Path, language: str) -> TextCheck:

@@ -17,7 +17,7 @@ import yaml
 
 from core.engines.xtts.text import numbers, portuguese
 from core.engines.xtts.text.amounts import ISO, NUMBER, SOLID, Amounts
-from core.text import clean
+from core.text import clean_text
 
 _SUFFIX_CODES = (*SOLID, "ko", "hi", "ar")  # endings follow a number directly
 _SIGN_FIRST = ("tr", "zh")  # say "percent" before the number
@@ -58,7 +58,7 @@ def spell(text: str, language: str) -> str:
         language: one of the engine's codes; texts of any other are only put into lower case.
     """
     code = language.split("-")[0]
-    text = _plain(clean(text))
+    text = _plain(clean_text(text))
     return _speller(code)(text) if code in _words() else lowercase(text, code)
 
 
