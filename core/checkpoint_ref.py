@@ -44,15 +44,15 @@ CheckpointName = Annotated[
 ]
 
 
-def named(raw: Mapping[str, Any]) -> dict[str, Any]:
+def with_checkpoint(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A note of an earlier version, which kept ``run_id`` (None for a base) and ``step``, and the step in ``voice``."""
     if "run_id" not in raw:
         return dict(raw)
-    kept = {key: value for key, value in raw.items() if key not in ("run_id", "step")}
+    fields = {key: value for key, value in raw.items() if key not in ("run_id", "step")}
     if not raw["run_id"]:
-        return {**kept, "checkpoint": None}
+        return {**fields, "checkpoint": None}
     voice = str(raw.get("voice", "")).removesuffix(f" · {raw['step']}")
-    return {**kept, "checkpoint": f"{raw['run_id']}:{raw['step']}", "voice": voice}
+    return {**fields, "checkpoint": f"{raw['run_id']}:{raw['step']}", "voice": voice}
 
 
 def step_folder(step: int) -> str:

@@ -56,23 +56,25 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
         UserError: ``dataset.nothing_approved``, ``dataset.too_few``.
     """
     first = report(project, seed)
-    if not first.used and not first.dropped:
+    if not first.clips and not first.exclusions:
         raise UserError(
             "dataset.nothing_approved",
             "No clip is approved yet.",
             "Go to Review and approve the clips whose text is right.",
         )
-    hashes, failures = _hashes(project, first.used)
+    hashes, failures = _hashes(project, first.clips)
     final = first
     if failures:
-        clips = [clip for clip in first.used if clip.id in hashes]
-        final = summarize(clips, [*first.dropped, *failures], waiting=first.waiting, rejected=first.rejected, seed=seed)
-    if len(final.used) < MIN_CLIPS:
+        clips = [clip for clip in first.clips if clip.id in hashes]
+        final = summarize(
+            clips, [*first.exclusions, *failures], waiting=first.waiting, rejected=first.rejected, seed=seed
+        )
+    if len(final.clips) < MIN_CLIPS:
         raise UserError(
             "dataset.too_few",
             "Only {count} clip(s) can be used; at least {least} are needed.",
             "Approve more clips in Review, or add recordings.",
-            count=len(final.used),
+            count=len(final.clips),
             least=MIN_CLIPS,
         )
     dataset_id = _content_id(project.info.language, final, hashes)
@@ -136,7 +138,7 @@ def frozen_texts(dataset: Path) -> dict[str, str]:
 
 def is_current(info: DatasetInfo, now: Report) -> bool:
     """Whether freezing now would (as far as texts, bounds and choice of clips go) give this dataset again."""
-    return info.signature == signature(now.used)
+    return info.signature == signature(now.clips)
 
 
 def signature(clips: Sequence[Clip]) -> str:
@@ -161,7 +163,7 @@ def _hashes(project: Project, clips: Sequence[Clip]) -> tuple[dict[str, str], li
 def _content_id(language: str, final: Report, hashes: dict[str, str]) -> str:
     lines = [
         f"{clip.id}|{column(clip.text)}|{hashes[clip.id]}|{'val' if clip.id in final.validation_ids else 'train'}"
-        for clip in final.used
+        for clip in final.clips
     ]
     return hashlib.sha256("\n".join([language, *sorted(lines)]).encode()).hexdigest()[:12]
 
@@ -171,9 +173,9 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
     building = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
     try:
         (building / "wavs").mkdir()
-        for clip in final.used:
+        for clip in final.clips:
             _take(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
-        lines = {clip.id: f"{clip.id}|{column(clip.text)}|{column(clip.text)}\n" for clip in final.used}
+        lines = {clip.id: f"{clip.id}|{column(clip.text)}|{column(clip.text)}\n" for clip in final.clips}
         parts = {
             "metadata.csv": lines,
             "metadata_train.csv": {key: line for key, line in lines.items() if key not in final.validation_ids},
@@ -207,21 +209,21 @@ def _facts(project: Project, dataset_id: str, final: Report) -> dict[str, Any]:
         "id": dataset_id,
         "at": time.time(),
         "language": project.info.language,
-        "clips": len(final.used),
+        "clips": len(final.clips),
         "seconds": round(final.seconds, 3),
         "train": final.train,
         "val": final.val,
-        "dropped": len(final.dropped),
-        "signature": signature(final.used),
+        "dropped": len(final.exclusions),
+        "signature": signature(final.clips),
     }
 
 
 def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
     return {
-        "dropped": [asdict(exclusion) for exclusion in final.dropped],
+        "dropped": [asdict(exclusion) for exclusion in final.exclusions],
         "waiting": final.waiting,
         "rejected": final.rejected,
-        "lights": [asdict(light) for light in final.lights],
+        "lights": [asdict(grade) for grade in final.grades],
         "used": [
             {
                 "id": clip.id,
@@ -231,7 +233,7 @@ def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
                 "sha256": hashes[clip.id],
                 "split": "val" if clip.id in final.validation_ids else "train",
             }
-            for clip in final.used
+            for clip in final.clips
         ],
     }
 

@@ -1,4 +1,4 @@
-"""What a dataset made now would hold, what not and why, and how good it looks."""
+"""Dataset report: what a dataset made now would hold, what not and why, and how good it looks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _SENTENCE_END = tuple(".!?…。！？。;:।؟\"'”’»)")
 
 
 @dataclass(frozen=True)
-class Light:
-    """One line of the report card: ``key`` names it, ``level`` is good, fair or poor, ``values`` fill its sentence."""
+class Grade:
+    """One line of the report card, shown as a traffic light: ``level`` is good, fair or poor.
+
+    ``key`` names its sentence, ``values`` fill it.
+    """
 
     key: str
     level: str
@@ -35,8 +38,8 @@ class Report:
     ``waiting`` and ``rejected`` count clips that were not asked about: nobody has approved them.
     """
 
-    used: tuple[Clip, ...]
-    dropped: tuple[Exclusion, ...]
+    clips: tuple[Clip, ...]
+    exclusions: tuple[Exclusion, ...]
     seconds: float
     lengths: tuple[float, ...]
     train: int
@@ -44,7 +47,7 @@ class Report:
     validation_ids: frozenset[str]
     waiting: int
     rejected: int
-    lights: tuple[Light, ...]
+    grades: tuple[Grade, ...]
 
 
 def report(project: Project, seed: int = 0) -> Report:
@@ -81,8 +84,8 @@ def summarize(
     held_out = frozenset(validation(usable, seed))
     seconds = sum(clip.seconds for clip in usable)
     return Report(
-        used=tuple(usable),
-        dropped=tuple(exclusions),
+        clips=tuple(usable),
+        exclusions=tuple(exclusions),
         seconds=seconds,
         lengths=tuple(clip.seconds for clip in usable),
         train=len(usable) - len(held_out),
@@ -90,7 +93,7 @@ def summarize(
         validation_ids=held_out,
         waiting=waiting,
         rejected=rejected,
-        lights=_lights(usable, seconds) if usable else (),
+        grades=_grades(usable, seconds) if usable else (),
     )
 
 
@@ -99,7 +102,7 @@ def _audio(project: Project, clip: Clip) -> Path:
     return project.clips / f"{clip.id}.wav"
 
 
-def _lights(clips: Sequence[Clip], seconds: float) -> tuple[Light, ...]:
+def _grades(clips: Sequence[Clip], seconds: float) -> tuple[Grade, ...]:
     count = len(clips)
     short = sum(clip.seconds < _SHORT_S for clip in clips)
     long = sum(clip.seconds > _LONG_S for clip in clips)
@@ -107,11 +110,11 @@ def _lights(clips: Sequence[Clip], seconds: float) -> tuple[Light, ...]:
     open_ends = sum(not clip.text.rstrip().endswith(_SENTENCE_END) for clip in clips)
     balance = min(short, long) / count
     return (
-        Light("amount", _level(seconds, *_ENOUGH_S), {"minutes": seconds / 60, "wanted": _ENOUGH_S[1] / 60}),
+        Grade("amount", _level(seconds, *_ENOUGH_S), {"minutes": seconds / 60, "wanted": _ENOUGH_S[1] / 60}),
         # A model that never saw short clips learns one tempo of ending a sentence.
-        Light("mix", _level(balance, 0.02, 0.1), {"short": short, "long": long, "count": count}),
-        Light("sure", _level(-unsure / count, -0.15, -0.03), {"unsure": unsure, "count": count}),
-        Light("endings", _level(-open_ends / count, -0.5, -0.1), {"unended": open_ends, "count": count}),
+        Grade("mix", _level(balance, 0.02, 0.1), {"short": short, "long": long, "count": count}),
+        Grade("sure", _level(-unsure / count, -0.15, -0.03), {"unsure": unsure, "count": count}),
+        Grade("endings", _level(-open_ends / count, -0.5, -0.1), {"unended": open_ends, "count": count}),
     )
 
 

@@ -58,7 +58,7 @@ def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> tuple[
         listing = downloader.get_json(f"{place}/tree/{revision}")
         entries = {entry["path"]: entry for entry in listing if entry.get("type") == "file"}
         if missing := [name for name in base.files if name not in entries]:
-            raise downloader.refused(base.repository, f"no {missing[0]}")
+            raise downloader.refusal(base.repository, f"no {missing[0]}")
         plan = revision, [(name, int(entries[name]["size"]), _digest(entries[name])) for name in base.files]
         plan_files = [{"name": name, "size": size, "digest": digest} for name, size, digest in plan[1]]
         write_json(partial / "plan.json", {"revision": revision, "files": plan_files})

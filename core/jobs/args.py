@@ -1,6 +1,6 @@
-"""What each job is told: one model a job, shared by what starts it, ``job.json``, and the task.
+"""Job arguments: one pydantic model a job, shared by what starts it, ``job.json``, and the task.
 
-Defaults stand here alone. What was stored is read with `stored`: keys that only another version knows are passed over.
+Defaults stand here alone. What is on disk is read with `from_disk`, which passes over keys of other versions.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from core.audio.options import SegmentOptions
-from core.checkpoint_ref import CheckpointName, named
+from core.checkpoint_ref import CheckpointName, with_checkpoint
 
 A = TypeVar("A", bound="_Model")
-_STORED = object()  # the validation context of what was read from a disk
+_FROM_DISK = object()  # the validation context of what was read from a disk
 
 
 class _Model(BaseModel):
@@ -32,16 +32,18 @@ class _Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _given(cls, raw: Any, about: ValidationInfo) -> Any:
+    def _without_unset(cls, raw: Any, about: ValidationInfo) -> Any:
         """What is said: None is as a field that nobody has touched, and of a job that was stored other names pass."""
         if not isinstance(raw, Mapping):
             return raw
-        every = about.context is not _STORED or cls.model_config["extra"] == "allow"
-        return {name: value for name, value in raw.items() if value is not None and (every or name in cls.model_fields)}
+        keeps_all = about.context is not _FROM_DISK or cls.model_config["extra"] == "allow"
+        return {
+            name: value for name, value in raw.items() if value is not None and (keeps_all or name in cls.model_fields)
+        }
 
-    def having(self: A, **changed: Any) -> A:
+    def having(self: A, **updates: Any) -> A:
         """A checked copy with some fields changed."""
-        return type(self)(**{**dict(self), **changed})
+        return type(self)(**{**dict(self), **updates})
 
 
 class JobArgs(_Model):
@@ -145,7 +147,7 @@ class SegmentArgs(JobArgs):
         try:
             options: SegmentOptions | None = check(value)
         except ValidationError:
-            if about.context is not _STORED or not isinstance(value, dict):
+            if about.context is not _FROM_DISK or not isinstance(value, dict):
                 raise
             options = None
         return options
@@ -242,7 +244,7 @@ class VoiceArgs(JobArgs):
     @model_validator(mode="before")
     @classmethod
     def _of_run_and_step(cls, raw: Any, about: ValidationInfo) -> Any:
-        return named(raw) if about.context is _STORED and isinstance(raw, dict) else raw
+        return with_checkpoint(raw) if about.context is _FROM_DISK and isinstance(raw, dict) else raw
 
 
 class SynthesizeArgs(VoiceArgs):
@@ -277,10 +279,10 @@ _KINDS: dict[str, type[JobArgs]] = {
 }
 
 
-def stored(kind: str, raw: object) -> JobArgs:
+def from_disk(kind: str, raw: object) -> JobArgs:
     """Arguments that were written by any version.
 
     Raises:
         ValidationError: a value is missing, or of another kind than it should be.
     """
-    return _KINDS.get(kind, OtherArgs).model_validate(raw, context=_STORED)
+    return _KINDS.get(kind, OtherArgs).model_validate(raw, context=_FROM_DISK)

@@ -14,7 +14,7 @@ from core.files import append_line, open_regular, parse_json
 
 _BLOCK = 1 << 20  # bytes that are read at a time
 _FORMER_NAMES = {"loss_mel_ce": "loss", "val_loss_mel_ce": "val_loss", "loss_text_ce": "text_loss"}
-_MOST = 1e15
+_MAX_NUMBER = 1e15
 _LATEST = 250_000_000_000  # a moment that can be written as a date
 
 
@@ -59,7 +59,7 @@ class Metrics(Event):
 
     @field_validator("values")
     @classmethod
-    def _renamed(cls, values: dict[str, float]) -> dict[str, float]:
+    def _rename_former(cls, values: dict[str, float]) -> dict[str, float]:
         """Logs of earlier versions have losses under other names."""
         if _FORMER_NAMES.keys().isdisjoint(values):
             return values
@@ -200,5 +200,9 @@ def parse(line: bytes) -> AnyEvent | None:
 def _is_plausible(value: Any) -> bool:
     """Whether a page can show it: no infinity, no number of a hundred digits."""
     if isinstance(value, float | int):
-        return math.isfinite(value) and abs(value) <= _MOST if isinstance(value, float) else abs(value) <= _MOST
+        return (
+            math.isfinite(value) and abs(value) <= _MAX_NUMBER
+            if isinstance(value, float)
+            else abs(value) <= _MAX_NUMBER
+        )
     return all(map(_is_plausible, value.values())) if isinstance(value, dict) else True

@@ -49,21 +49,21 @@ class ForkServer:
     """The side of whoever starts jobs."""
 
     def __init__(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own_socket, child_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.modules = tuple(modules)
         self._environment = dict(environment)
-        self._connection = ours
+        self._connection = own_socket
         self._ready = False
-        with theirs:
+        with child_socket:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.jobs.fork_server", str(theirs.fileno()), *modules],
+                [sys.executable, "-m", "core.jobs.fork_server", str(child_socket.fileno()), *modules],
                 cwd=REPOSITORY,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[child_socket.fileno()],
             )
         threading.Thread(target=self._process.wait, daemon=True).start()
 

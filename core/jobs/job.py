@@ -25,7 +25,7 @@ from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
 from core.files import TEMP_PREFIX, open_regular, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
-from core.jobs.args import JobArgs, stored
+from core.jobs.args import JobArgs, from_disk
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
@@ -46,14 +46,14 @@ class Spec:
     at: UnixTime = 0.0
 
 
-def _typed(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    return {**raw, "args": stored(str(raw["kind"]), raw["arguments"])}
+def _with_args(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "args": from_disk(str(raw["kind"]), raw["arguments"])}
 
 
 # A cache of what was already read from disk, not state: dropping it costs one re-read.
 _folds: OrderedDict[tuple[Path, int], Fold] = OrderedDict()
 _folds_lock = threading.Lock()
-_FOLDS_KEPT = 64
+_MAX_FOLDS = 64
 
 
 class Job:
@@ -85,14 +85,14 @@ class Job:
             files: further files of the folder, text by name.
         """
         draft = cls._draft(parent, args, title, files or {})
-        return cls(rename_to_free(draft.path, _wanted(name, args.kind)))
+        return cls(rename_to_free(draft.path, _folder_name(name, args.kind)))
 
     @classmethod
     def begin(
         cls,
         parent: Path,
         args: JobArgs,
-        others: Iterable[Path] = (),
+        other_locks: Iterable[Path] = (),
         *,
         title: str = "",
         name: str = "",
@@ -100,50 +100,52 @@ class Job:
         queue: Path | None = None,
         wait: bool = False,
     ) -> Job:
-        """Make a job and start it under its own lock and ``others``; further arguments as `create` has them.
+        """Make a job and start it under its own lock and ``other_locks``; further arguments as `create` has them.
 
         Args:
             queue: folder of those who wait for locks (`core.jobs.queue`): nobody starts before them.
-            wait: wait there for ``others`` where they are held.
+            wait: wait there for ``other_locks`` where they are held.
 
         Raises:
             Busy: one of the locks is held. No other process ever sees a folder of what was refused.
         """
         draft = cls._draft(parent, args, title, files or {})
-        held: list[int] = []
+        handles: list[int] = []
         try:
-            held, wanted = waiting.take(draft.path / "lock", list(others), draft.holder(), queue, wait)
-            job = cls(rename_to_free(draft.path, _wanted(name, args.kind)))
+            handles, pending_locks = waiting.acquire(
+                draft.path / "lock", list(other_locks), draft.holder(), queue, wait
+            )
+            job = cls(rename_to_free(draft.path, _folder_name(name, args.kind)))
         except BaseException:
-            locks.let_go(held)
+            locks.let_go(handles)
             shutil.rmtree(draft.path, ignore_errors=True)
             raise
         try:
             # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
-            for handle in held:
+            for handle in handles:
                 locks.tell(handle, job.holder())
-            job._spawn(held, queue, wanted)
+            job._spawn(handles, queue, pending_locks)
         except BaseException:
             shutil.rmtree(job.path, ignore_errors=True)
             raise
         finally:
-            locks.let_go(held)
+            locks.let_go(handles)
         return job
 
     @classmethod
     def _draft(cls, parent: Path, args: JobArgs, title: str, files: Mapping[str, str]) -> Job:
         """A whole job in a hidden folder."""
         parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=parent))
+        draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=parent))
         try:
             for name, text in files.items():
-                write_atomic(hidden / name, text)
+                write_atomic(draft / name, text)
             about = {"kind": args.kind, "title": title, "at": time.time(), "arguments": args.model_dump(mode="json")}
-            write_json(hidden / "job.json", about)
+            write_json(draft / "job.json", about)
         except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)
             raise
-        return cls(hidden)
+        return cls(draft)
 
     def spec(self) -> Spec:
         """The content of ``job.json``.
@@ -152,10 +154,10 @@ class Job:
             DamagedFile: it cannot be read.
         """
         path = self.path / "job.json"
-        return read_record(path, Spec, self.what, self.path, most_bytes=_MOST_SPEC_BYTES, complete=_typed)
+        return read_record(path, Spec, self.thing, self.path, most_bytes=_MOST_SPEC_BYTES, complete=_with_args)
 
     @property
-    def what(self) -> str:
+    def thing(self) -> str:
         """What it is to a person where it cannot be read: a run, or another job."""
         return "run" if self.path.parent.name == "runs" else "job"
 
@@ -166,8 +168,8 @@ class Job:
             DamagedFile: one of its files cannot.
         """
         self.spec()
-        for path, most in ((self.events_path, _MOST_LOG_BYTES), (self.path / "lock", _MOST_SPEC_BYTES)):
-            check_file(path, self.what, self.path, most_bytes=most)
+        for path, most_bytes in ((self.events_path, _MOST_LOG_BYTES), (self.path / "lock", _MOST_SPEC_BYTES)):
+            check_file(path, self.thing, self.path, most_bytes=most_bytes)
         return self
 
     @property
@@ -189,36 +191,36 @@ class Job:
         """Whether a process holds the job's lock."""
         return locks.is_locked(self.path / "lock")
 
-    def start(self, *others: Path, queue: Path | None = None, wait: bool = False) -> None:
-        """Take the job's lock and every lock in ``others`` (the GPU's, the project's), then start the child.
+    def start(self, *other_locks: Path, queue: Path | None = None, wait: bool = False) -> None:
+        """Take the job's lock and every one of ``other_locks`` (the GPU's, the project's), then start the child.
 
         ``queue`` and ``wait`` are as in `begin`.
 
         Raises:
             Busy: one of the locks is held; names the job that holds it. Nothing was started.
         """
-        held, wanted = waiting.take(self.path / "lock", list(others), self.holder(), queue, wait)
+        handles, pending_locks = waiting.acquire(self.path / "lock", list(other_locks), self.holder(), queue, wait)
         try:
             self.stop_path.unlink(missing_ok=True)  # of last time
-            self._spawn(held, queue, wanted)
+            self._spawn(handles, queue, pending_locks)
         finally:
-            locks.let_go(held)
+            locks.let_go(handles)
 
     def holder(self) -> dict[str, Any]:
         """What its locks say of it."""
         spec = self.spec()
         return {"kind": spec.kind, "title": spec.title, "path": str(self.path)}
 
-    def _spawn(self, held: list[int], line: Path | None = None, wanted: Sequence[Path] = ()) -> None:
-        """Start the child, which inherits the locks; for those that are ``wanted`` it waits first."""
+    def _spawn(self, handles: list[int], line: Path | None = None, pending_locks: Sequence[Path] = ()) -> None:
+        """Start the child, which inherits the locks; for ``pending_locks`` it waits first."""
         events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
-        arguments: list[str | int] = [str(self.path), *held]
-        if line is not None and wanted:
-            ticket, handle = waiting.draw(line, self.holder(), wanted)
-            held.append(handle)
+        arguments: list[str | int] = [str(self.path), *handles]
+        if line is not None and pending_locks:
+            ticket, handle = waiting.draw(line, self.holder(), pending_locks)
+            handles.append(handle)
             events.append(self.events_path, events.State(state="waiting"))
-            arguments += ["--turn", str(ticket), handle, *map(str, wanted)]
+            arguments += ["--turn", str(ticket), handle, *map(str, pending_locks)]
         environment = worker_environment()
         with open(self.log_path, "ab") as log:
             if fork_server.fork(arguments, environment, log.fileno()):
@@ -231,7 +233,7 @@ class Job:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=held,
+                pass_fds=handles,
             )
         # Reap it, so that a dead worker never lingers as a zombie.
         threading.Thread(target=process.wait, daemon=True).start()
@@ -245,7 +247,7 @@ class Job:
         with _folds_lock:
             fold = _folds.pop(key, None) or self.fold()
             _folds[key] = fold
-            while len(_folds) > _FOLDS_KEPT:
+            while len(_folds) > _MAX_FOLDS:
                 _folds.popitem(last=False)
             fold.update()
             view = fold.snapshot()
@@ -254,7 +256,7 @@ class Job:
             elif alive:
                 view.status = fold.state
             else:
-                view.status = "interrupted" if fold.launched else "new"
+                view.status = "interrupted" if fold.is_launched else "new"
             return view
 
     def fold(self) -> Fold:
@@ -311,7 +313,7 @@ def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None) -> list[Job
     """
     folders = (path for parent in parents for path in subfolders(parent))
     jobs = read_all((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
-    return [job for _, job in sorted(jobs, key=lambda dated: dated[0], reverse=True)]
+    return [job for _, job in sorted(jobs, key=lambda entry: entry[0], reverse=True)]
 
 
 def _changed_at(folder: Path) -> float:
@@ -320,5 +322,5 @@ def _changed_at(folder: Path) -> float:
     return 0.0
 
 
-def _wanted(name: str, kind: str) -> str:
+def _folder_name(name: str, kind: str) -> str:
     return name or f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"

@@ -1,4 +1,4 @@
-"""Work done in threads of a task while the task itself keeps an eye on Stop."""
+"""Thread pool for a task that goes on watching for Stop meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that wait for their turn: each a live process that holds a ticket; served in the order they came.
+"""First-come queue of the jobs that wait for locks: each a live process that holds a ticket.
 
 A ticket is a file in the workspace's ``queue`` folder, locked by the process that waits. So nobody keeps the queue: a
 restarted page finds it as it was, a killed job leaves it, and a killed holder lets the next one go.
@@ -19,7 +19,7 @@ from typing import Any
 from core.errors import Busy
 from core.jobs import locks
 
-_HIDDEN = ".tmp-"
+_DRAFT = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -36,57 +36,57 @@ class Ticket:
         return set(map(str, wants)) if isinstance(wants, list) else set()
 
 
-def draw(queue: Path, holder: dict[str, Any], wanted: Iterable[Path]) -> tuple[Path, int]:
+def draw(queue: Path, holder: dict[str, Any], lock_paths: Iterable[Path]) -> tuple[Path, int]:
     """Take the last place.
 
     Returns:
         The ticket's path and an open descriptor; the place is kept until its last copy is closed.
     """
     queue.mkdir(parents=True, exist_ok=True)
-    made, hidden = tempfile.mkstemp(prefix=_HIDDEN, dir=queue)
-    os.close(made)
-    handle = locks.try_lock(Path(hidden), {**holder, "wants": [str(lock) for lock in wanted]})
+    draft_handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=queue)
+    os.close(draft_handle)
+    handle = locks.try_lock(Path(draft), {**holder, "wants": [str(lock) for lock in lock_paths]})
     assert handle is not None, "nobody knows this file yet"
     # Seen only now that it is locked: an unlocked ticket is a dead one's.
     ticket = queue / f"{time.time_ns():020d}-{secrets.token_hex(3)}"
-    Path(hidden).rename(ticket)
+    Path(draft).rename(ticket)
     return ticket, handle
 
 
-def take(
-    own: Path, others: Sequence[Path], me: dict[str, Any], queue: Path | None, wait: bool
+def acquire(
+    own: Path, other_locks: Sequence[Path], me: dict[str, Any], queue: Path | None, wait: bool
 ) -> tuple[list[int], list[Path]]:
-    """A job's ``own`` lock and ``others``, all of them; or with ``wait`` its own alone, and what is to be waited for.
+    """Acquire a job's ``own`` lock and the others; or with ``wait`` its own alone, and return what it has to wait for.
 
     Raises:
-        Busy: one is held, or somebody waits for one already. None was taken.
+        Busy: one is held, or somebody waits for one already. None was acquired.
     """
     first = locks.try_lock(own, me)
     if first is None:
         raise locks.busy(locks.holder(own))
-    held = [first]
+    handles = [first]
     try:
-        before = tickets(queue, others) if queue is not None and others else []
+        before = tickets(queue, other_locks) if queue is not None and other_locks else []
         if before:
             raise locks.busy(before[0].holder)
-        for lock in others:
+        for lock in other_locks:
             handle = locks.try_lock(lock, me)
             if handle is None:
                 raise locks.busy(locks.holder(lock))
-            held.append(handle)
+            handles.append(handle)
     except BaseException as error:
         waits = wait and queue is not None and isinstance(error, Busy)
-        locks.let_go(held[1:] if waits else held)
+        locks.let_go(handles[1:] if waits else handles)
         if not waits:
             raise
-        return [first], list(others)
-    return held, []
+        return [first], list(other_locks)
+    return handles, []
 
 
-def tickets(queue: Path, wanted: Iterable[Path] = ()) -> list[Ticket]:
-    """Those who wait, first come first; of ``wanted`` only who waits for one of these locks. Clears dead ones away."""
-    asked = {str(lock) for lock in wanted}
-    found = []
+def tickets(queue: Path, lock_paths: Iterable[Path] = ()) -> list[Ticket]:
+    """Those who wait, first come first; with ``lock_paths`` only for one of these. Clears dead ones away."""
+    names = {str(lock) for lock in lock_paths}
+    queued = []
     for path in sorted(queue.glob("[!.]*")):
         if not locks.is_locked(path):
             with contextlib.suppress(OSError):  # what is no ticket is left alone
@@ -95,20 +95,20 @@ def tickets(queue: Path, wanted: Iterable[Path] = ()) -> list[Ticket]:
         ticket = Ticket(path, locks.holder(path))
         if not ticket.holder:
             continue  # gone meanwhile
-        if not asked or ticket.wants & asked:
-            found.append(ticket)
-    return found
+        if not names or ticket.wants & names:
+            queued.append(ticket)
+    return queued
 
 
-def ahead(queue: Path, mine: Path, wanted: Sequence[Path]) -> list[Ticket]:
-    """Who comes before the ticket ``mine``."""
-    return [ticket for ticket in tickets(queue, wanted) if ticket.path.name < mine.name]
+def ahead(queue: Path, own_ticket: Path, lock_paths: Sequence[Path]) -> list[Ticket]:
+    """Who comes before this ticket."""
+    return [ticket for ticket in tickets(queue, lock_paths) if ticket.path.name < own_ticket.name]
 
 
-def in_the_way(queue: Path, mine: Path, wanted: Sequence[Path]) -> dict[str, Any]:
+def in_the_way(queue: Path, own_ticket: Path, lock_paths: Sequence[Path]) -> dict[str, Any]:
     """Who is at work, or else waits ahead; empty if nobody."""
-    for lock in wanted:
+    for lock in lock_paths:
         if locks.is_locked(lock):
             return locks.holder(lock)
-    before = ahead(queue, mine, wanted)
+    before = ahead(queue, own_ticket, lock_paths)
     return before[0].holder if before else {}

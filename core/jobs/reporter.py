@@ -1,4 +1,4 @@
-"""What a task tells the outside world: progress with time left, warnings, and whether to stop."""
+"""Reporter of a task: progress with time left, metrics and warnings as events, and whether to stop."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Reporter:
             self._fold.update()
         return self._fold.view
 
-    def started(self, step: int | None = None) -> None:
+    def start(self, step: int | None = None) -> None:
         """Say that work is under way; with ``step``, that it takes up there: readers drop what came after it."""
         self.emit(events.Started(pid=os.getpid(), step=step))
 
@@ -61,9 +61,9 @@ class Reporter:
         if not new and done < total and now - self._last_sent < self.MIN_INTERVAL_S:
             return
         self._last_sent = now
-        gone = done - self._first_done
-        if eta_s is None and gone > 0 and total > 0:
-            eta_s = (now - self._stage_began) / gone * (total - done)
+        advance = done - self._first_done
+        if eta_s is None and advance > 0 and total > 0:
+            eta_s = (now - self._stage_began) / advance * (total - done)
         self.emit(events.Progress(stage=stage, done=done, total=total, item=item, eta_s=eta_s))
 
     def warning(self, code: str, text: str, hint: str = "", **values: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a page shows of a job, folded from its events."""
+"""Job view: what a page shows of a job, folded from its events."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class Fold:
         self.reader = events.EventReader(path / "events.jsonl")
         self.view = JobView(id=path.name, kind=kind, title=title, path=path, created_at=created_at)
         self.outcome = ""
-        self.launched = False
+        self.is_launched = False
         self.state = "running"  # what a live process last said of itself
-        self.warned: set[str] = set()
+        self.warning_keys: set[str] = set()
 
     def update(self) -> None:
         """Take in what was appended."""
@@ -96,13 +96,13 @@ class Fold:
         """Take in one event."""
         view = self.view
         if isinstance(event, events.Launched):
-            self._launched(event.at)
+            self._on_launch(event.at)
         elif isinstance(event, events.State):
             self.state, view.place, view.behind = event.state, event.place, event.behind
         elif isinstance(event, events.Started):
             view.started_at = event.at
             if event.step is not None:
-                self._taken_up(event.step)
+                self._on_resume(event.step)
         elif isinstance(event, events.Progress):
             view.stage, view.done, view.total = event.stage, event.done, event.total
             view.item, view.eta_s = event.item, event.eta_s
@@ -119,31 +119,31 @@ class Fold:
         elif isinstance(event, events.Answer):
             view.answers.append(event)
         elif isinstance(event, events.Warning):
-            self._warned(event)
+            self._on_warning(event)
         elif isinstance(event, events.Finished):
             self.outcome, view.finished_at = event.outcome, event.at
             view.code, view.text, view.hint = event.code, event.text, event.hint
             view.values, view.result, view.eta_s = event.values, event.result, None
 
-    def _launched(self, at: float) -> None:
+    def _on_launch(self, at: float) -> None:
         view = self.view
         view.launched_at = at
-        self.outcome, self.launched, self.state = "", True, "running"
+        self.outcome, self.is_launched, self.state = "", True, "running"
         view.finished_at = view.eta_s = None
         view.code = view.text = view.hint = view.stage = view.item = ""
         view.done, view.total, view.place = 0, 0, 0
         view.values, view.result, view.behind, view.answers = {}, {}, {}, []
 
-    def _taken_up(self, at: int) -> None:
+    def _on_resume(self, at: int) -> None:
         """A resumed task repeats the steps after its last complete state: what was said of them is void."""
         view = self.view
         view.metrics = {step: values for step, values in view.metrics.items() if step <= at}
         view.checkpoints = {step: path for step, path in view.checkpoints.items() if step <= at}
         view.samples = {key: sample for key, sample in view.samples.items() if key[0] <= at}
 
-    def _warned(self, event: events.Warning) -> None:
+    def _on_warning(self, event: events.Warning) -> None:
         # A resumed task comes by the same things again.
         same = json.dumps([event.code, event.values], sort_keys=True)
-        if same not in self.warned:
-            self.warned.add(same)
+        if same not in self.warning_keys:
+            self.warning_keys.add(same)
             self.view.warnings.append(event)

@@ -1,4 +1,4 @@
-"""The only child entry: ``python -m core.jobs.worker JOB_DIR [LOCK_FD …]`` runs `core.tasks`."""
+"""Worker process, the only child entry: ``python -m core.jobs.worker JOB_DIR [LOCK_FD …]`` runs `core.tasks`."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _LOOK_S = 0.3  # at the queue
 def run(job: Job) -> events.Finished:
     """Run the job's task and say how it ended."""
     reporter = Reporter(job)
-    reporter.started()
+    reporter.start()
     try:
         refuse_unsafe_loading()
         return events.Finished(outcome="done", result=importlib.import_module("core.tasks").run(job, reporter))
-    except Cancelled as cancelled:
-        result = cancelled.args[0] if cancelled.args and isinstance(cancelled.args[0], dict) else {}
+    except Cancelled as stop:
+        result = stop.args[0] if stop.args and isinstance(stop.args[0], dict) else {}
         return events.Finished(outcome="cancelled", result=result)
     except UserError as error:
         _write_traceback()
-        return _failed(error)
+        return _failure(error)
     except Exception as error:
         _write_traceback()
         if is_full(error):
-            return _failed(disk_full())
+            return _failure(disk_full())
         return _bug(job, error)
 
 
-def _failed(error: UserError) -> events.Finished:
+def _failure(error: UserError) -> events.Finished:
     return events.Finished(
         outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
     )
@@ -75,43 +75,43 @@ def _keep(handle: int) -> None:
     """Say in a lock that this process holds it, and hand it to no other."""
     # An ffmpeg that outlives this process must not look like a running job.
     os.set_inheritable(handle, False)
-    written = json.loads(os.pread(handle, 65_536, 0) or b"{}")
-    written["pid"] = os.getpid()
-    locks.tell(handle, written)
+    holder = json.loads(os.pread(handle, 65_536, 0) or b"{}")
+    holder["pid"] = os.getpid()
+    locks.tell(handle, holder)
 
 
-def _wait(job: Job, ticket: Path, place: int, wanted: list[Path]) -> bool:
+def _wait(job: Job, ticket: Path, place: int, lock_paths: list[Path]) -> bool:
     """Wait for this job's turn and take the locks; False if Stop was pressed meanwhile."""
     _keep(place)
     me = locks.holder(job.path / "lock")
-    said: tuple[int, str] | None = None
+    last_state: tuple[int, str] | None = None
     while not job.stop_requested():
-        before = queue.ahead(ticket.parent, ticket, wanted)
-        if not before and _take_all(wanted, me):
+        before = queue.ahead(ticket.parent, ticket, lock_paths)
+        if not before and _acquire_all(lock_paths, me):
             events.append(job.events_path, events.State(state="running"))
             # Last, so that nobody finds the place empty and the locks free.
             ticket.unlink(missing_ok=True)
             os.close(place)
             return True
-        behind = queue.in_the_way(ticket.parent, ticket, wanted)
-        if behind and (now := (len(before) + 1, str(behind.get("path", "")))) != said:
-            said = now
-            named = {key: str(behind.get(key, "")) for key in ("kind", "title", "path")}
-            events.append(job.events_path, events.State(state="waiting", place=now[0], behind=named))
+        behind = queue.in_the_way(ticket.parent, ticket, lock_paths)
+        if behind and (now := (len(before) + 1, str(behind.get("path", "")))) != last_state:
+            last_state = now
+            behind_fields = {key: str(behind.get(key, "")) for key in ("kind", "title", "path")}
+            events.append(job.events_path, events.State(state="waiting", place=now[0], behind=behind_fields))
         time.sleep(_LOOK_S)
     ticket.unlink(missing_ok=True)
     return False
 
 
-def _take_all(wanted: list[Path], me: dict[str, Any]) -> bool:
+def _acquire_all(lock_paths: list[Path], me: dict[str, Any]) -> bool:
     """All of the locks, or none; they stay open until the process ends."""
-    taken: list[int] = []
-    for lock in wanted:
+    handles: list[int] = []
+    for lock in lock_paths:
         handle = locks.try_lock(lock, me)
         if handle is None:
-            locks.let_go(taken)
+            locks.let_go(handles)
             return False
-        taken.append(handle)
+        handles.append(handle)
     return True
 
 
@@ -130,8 +130,8 @@ def main() -> None:
     # slower (measured: a training step of 1.5 s took 9.6 s), and cost little on an idle one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job = Job(Path(sys.argv[1]).resolve())
-    handed, turn = _split(sys.argv[2:])
-    for handle in map(int, handed):
+    lock_handles, turn = _split(sys.argv[2:])
+    for handle in map(int, lock_handles):
         _keep(handle)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
@@ -141,10 +141,10 @@ def main() -> None:
         events.append(job.events_path, events.Finished(outcome="cancelled"))
         os._exit(0)
     reserve = _reserve(job)
-    finished = run(job)
+    last_event = run(job)
     reserve.unlink(missing_ok=True)
     events.end_torn_line(job.events_path)
-    events.append(job.events_path, finished)
+    events.append(job.events_path, last_event)
     # At once: taking torch and its threads down in order holds the locks, and so the next job, for seconds.
     sys.stdout.flush()
     sys.stderr.flush()

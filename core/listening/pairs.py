@@ -1,4 +1,4 @@
-"""Blind pairs: two checkpoints, one sentence, the order drawn once and kept from the page until the vote."""
+"""Blind A/B pairs: two checkpoints, one sentence, the order drawn once and kept from the page until the vote."""
 
 from __future__ import annotations
 
@@ -145,10 +145,10 @@ def reveal(project: Project, pair_id: str) -> Reveal:
         UserError: ``listening.no_pair``, or ``listening.not_voted`` as long as it is blind.
     """
     note = _note(project, pair_id)
-    given = next((vote for vote in project.store.votes() if vote.pair == pair_id), None)
-    if given is None:
+    ballot = next((vote for vote in project.store.votes() if vote.pair == pair_id), None)
+    if ballot is None:
         raise UserError("listening.not_voted", "This pair has no vote yet.", "Vote first; then the names are shown.")
-    return Reveal(pair_id, given.left, given.right, note.left.title, note.right.title, given.choice)
+    return Reveal(pair_id, ballot.left, ballot.right, note.left.title, note.right.title, ballot.choice)
 
 
 def undo(project: Project) -> Pair | None:
@@ -204,7 +204,7 @@ def _nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], number
                 name=checkpoint.name,
             )
     if pair and not comparable(by_checkpoint[pair[0]], by_checkpoint[pair[-1]]):
-        left, right = (f"{by_checkpoint[one].run_title} · {one.step}" for one in (pair[0], pair[-1]))
+        left, right = (f"{by_checkpoint[ref].run_title} · {ref.step}" for ref in (pair[0], pair[-1]))
         return UserError(
             "listening.not_comparable",
             "“{left}” and “{right}” have no sentence in common that they spoke with the same reference and seed.",
@@ -225,8 +225,8 @@ def _nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], number
     )
 
 
-def _make(project: Project, one: Candidate, other: Candidate, sentence: Sentence) -> Note:
-    left, right = (one, other) if secrets.randbelow(2) else (other, one)
+def _make(project: Project, first: Candidate, second: Candidate, sentence: Sentence) -> Note:
+    left, right = (first, second) if secrets.randbelow(2) else (second, first)
     sounds = [read(candidate.samples[sentence]) for candidate in (left, right)]
     # Both go to what the peakier of the two can reach without clipping, or one would stay quieter.
     target = min(reachable_lufs(samples, rate) for samples, rate in sounds)
@@ -250,12 +250,12 @@ def _pair(note: Note) -> Pair:
 
 def _open_note(project: Project, must: frozenset[CheckpointRef], sentence: int | None) -> Note | None:
     """The newest pair without a vote, if it is what is asked for and its sounds are there."""
-    voted = {vote.pair for vote in project.store.votes()}
-    newest = next((note for note in _newest_first(project) if note.id not in voted), None)
+    voted_ids = {vote.pair for vote in project.store.votes()}
+    newest = next((note for note in _newest_first(project) if note.id not in voted_ids), None)
     if newest is None or not must <= {side.checkpoint for side in newest.sides}:
         return None
-    whole = all((_folder(project) / f"{side.sound}.wav").exists() for side in newest.sides)
-    return newest if whole and sentence in (None, newest.sentence) else None
+    has_sounds = all((_folder(project) / f"{side.sound}.wav").exists() for side in newest.sides)
+    return newest if has_sounds and sentence in (None, newest.sentence) else None
 
 
 def _folder(project: Project) -> Path:
@@ -287,9 +287,9 @@ def _write(project: Project, note: Note) -> None:
 
 
 def _clear_old(project: Project) -> None:
-    voted = {vote.pair for vote in project.store.votes()}
+    voted_ids = {vote.pair for vote in project.store.votes()}
     for note in _newest_first(project)[_KEPT_OPEN:]:
         for side in note.sides:
             (_folder(project) / f"{side.sound}.wav").unlink(missing_ok=True)
-        if note.id not in voted:
+        if note.id not in voted_ids:
             (_folder(project) / "pairs" / f"{note.id}.json").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From votes to a table of wins, and to the pair that is worth hearing next."""
+"""Ranking of checkpoints by votes (wins, losses, ties), and the pair that is worth comparing next."""
 
 from __future__ import annotations
 
@@ -37,24 +37,31 @@ class Ranking:
 
     rows: tuple[Row, ...]
     votes: int
-    compared: int
+    compared_pairs: int
     pairs: int
 
 
 def wins(votes: Sequence[Vote], titles: dict[CheckpointRef, str]) -> list[Row]:
     """Wins, losses and ties of the checkpoints in ``titles`` (each with its run's), best first."""
-    won: Counter[CheckpointRef] = Counter()
-    lost: Counter[CheckpointRef] = Counter()
-    tied: Counter[CheckpointRef] = Counter()
+    win_counts: Counter[CheckpointRef] = Counter()
+    loss_counts: Counter[CheckpointRef] = Counter()
+    tie_counts: Counter[CheckpointRef] = Counter()
     for vote in votes:
         if vote.choice == "same":
-            tied.update((vote.left, vote.right))
+            tie_counts.update((vote.left, vote.right))
         else:
             left_won = vote.choice == "left"
-            won[vote.left if left_won else vote.right] += 1
-            lost[vote.right if left_won else vote.left] += 1
+            win_counts[vote.left if left_won else vote.right] += 1
+            loss_counts[vote.right if left_won else vote.left] += 1
     rows = [
-        Row(ref, title, won[ref], lost[ref], tied[ref], _share(won[ref], lost[ref], tied[ref]))
+        Row(
+            ref,
+            title,
+            win_counts[ref],
+            loss_counts[ref],
+            tie_counts[ref],
+            _share(win_counts[ref], loss_counts[ref], tie_counts[ref]),
+        )
         for ref, title in titles.items()
     ]
     return sorted(rows, key=lambda row: (-1.0 if row.share is None else row.share, row.votes), reverse=True)
@@ -65,9 +72,9 @@ def table(project: Project) -> Ranking:
     pool = candidates(project)
     titles = {candidate.checkpoint: candidate.run_title for candidate in pool}
     votes = [vote for vote in project.store.votes() if vote.left in titles and vote.right in titles]
-    compared = {frozenset((vote.left, vote.right)) for vote in votes}
+    compared_pairs = {frozenset((vote.left, vote.right)) for vote in votes}
     pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
-    return Ranking(tuple(wins(votes, titles)), len(votes), len(compared), pairs)
+    return Ranking(tuple(wins(votes, titles)), len(votes), len(compared_pairs), pairs)
 
 
 def suggest(
@@ -90,32 +97,32 @@ def suggest(
     of_pair = Counter(frozenset((vote.left, vote.right)) for vote in votes)
     of_each = Counter(checkpoint for vote in votes for checkpoint in (vote.left, vote.right))
     possible = [
-        (a, b, shared)
+        (a, b, common)
         for a, b in itertools.combinations(pool, 2)
-        if must <= {a.checkpoint, b.checkpoint} and (shared := comparable(a, b))
+        if must <= {a.checkpoint, b.checkpoint} and (common := comparable(a, b))
     ]
     if not possible:
         return None
-    left, right, shared = min(
+    left, right, common = min(
         possible,
-        key=lambda one: (
-            of_pair[frozenset((one[0].checkpoint, one[1].checkpoint))],
-            of_each[one[0].checkpoint] + of_each[one[1].checkpoint],
+        key=lambda option: (
+            of_pair[frozenset((option[0].checkpoint, option[1].checkpoint))],
+            of_each[option[0].checkpoint] + of_each[option[1].checkpoint],
             chance.random(),
         ),
     )
-    return left, right, _least_heard(left, right, shared, votes, chance)
+    return left, right, _least_heard(left, right, common, votes, chance)
 
 
 def _least_heard(
-    left: Candidate, right: Candidate, shared: Sequence[Sentence], votes: Sequence[Vote], chance: random.Random
+    left: Candidate, right: Candidate, common: Sequence[Sentence], votes: Sequence[Vote], chance: random.Random
 ) -> Sentence:
     """The sentence on which these two were compared least often."""
-    both = {left.checkpoint, right.checkpoint}
-    heard = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == both)
-    return min(shared, key=lambda sentence: (heard[sentence.text], chance.random()))
+    refs = {left.checkpoint, right.checkpoint}
+    vote_counts = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == refs)
+    return min(common, key=lambda sentence: (vote_counts[sentence.text], chance.random()))
 
 
-def _share(won: int, lost: int, tied: int) -> float | None:
-    votes = won + lost + tied
-    return (won + tied / 2) / votes if votes else None
+def _share(win_count: int, loss_count: int, tie_count: int) -> float | None:
+    votes = win_count + loss_count + tie_count
+    return (win_count + tie_count / 2) / votes if votes else None

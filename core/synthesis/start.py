@@ -1,4 +1,4 @@
-"""Speaking with a checkpoint and exporting it: starts the jobs, lists what they made. Imports no torch."""
+"""Synthesis and export of a voice: starts the jobs, lists their takes and exports. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.checkpoint_ref import CheckpointName, CheckpointRef, named
+from core.checkpoint_ref import CheckpointName, CheckpointRef, with_checkpoint
 from core.damage import Count, DamagedFile, Finite, UnixTime, read_all, read_record, reading
 from core.dataset.freeze import frozen_texts
 from core.engines.base import ReferenceClip
@@ -190,15 +190,15 @@ def _run_sentences(run: Run) -> _Sentences:
 
 def _run_references(run: Run) -> list[str]:
     # Those its samples were spoken with, so that a checkpoint sounds here as it did there.
-    found = _run_sentences(run).references
-    return found if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in found) else []
+    clip_ids = _run_sentences(run).references
+    return clip_ids if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in clip_ids) else []
 
 
 def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
     if checkpoint:
-        spoken = _run_sentences(Run(project, checkpoint.run_id))
-        if spoken.texts and spoken.language == language:
-            return spoken.texts[0]
+        run_sentences = _run_sentences(Run(project, checkpoint.run_id))
+        if run_sentences.texts and run_sentences.language == language:
+            return run_sentences.texts[0]
     from core.training.sentences import held_out
 
     # A language without bundled sentences: what the speaker has said is at least in it.
@@ -208,11 +208,11 @@ def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: s
 
 
 def _take(path: Path) -> Take:
-    return read_record(path, Take, "take", path, complete=_placed)
+    return read_record(path, Take, "take", path, complete=_with_path)
 
 
-def _placed(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    return {**named(raw), "id": path.stem, "path": path.with_suffix(".wav")}
+def _with_path(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**with_checkpoint(raw), "id": path.stem, "path": path.with_suffix(".wav")}
 
 
 @dataclass(frozen=True)

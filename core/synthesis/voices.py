@@ -28,29 +28,29 @@ class VoiceChoice:
 
 def voices(project: Project) -> list[VoiceChoice]:
     """Every checkpoint that was saved, the newest run and its last step first, then the bases that are ready."""
-    found = []
+    choices = []
     for run in runs(project):
         for step in reversed(run.checkpoints.steps()):
             if step > 0:
                 checkpoint = CheckpointRef(run.id, step)
-                found.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
+                choices.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
     models = bases(project.info.engine)
     for base_id, base in models.catalog.items():
         if models.state(project.workspace.models, base_id).status == "ready":
-            found.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, base_id))
-    return found
+            choices.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, base_id))
+    return choices
 
 
 def voice(project: Project, voice_id: str) -> VoiceChoice | None:
-    """The one of that id; the first if there is none, None if there are none at all."""
-    known = voices(project)
-    return next((one for one in known if one.id == voice_id), known[0] if known else None)
+    """The voice of that id; the first if there is none, None if there are none at all."""
+    choices = voices(project)
+    return next((choice for choice in choices if choice.id == voice_id), choices[0] if choices else None)
 
 
 def reference_clips(project: Project, ids: list[str]) -> list[Clip]:
     """The clips of these ids that are still there, in this order."""
-    known = {clip.id: clip for clip in project.store.clips(ClipFilter())}
-    return [known[clip_id] for clip_id in ids if clip_id in known]
+    clips_by_id = {clip.id: clip for clip in project.store.clips(ClipFilter())}
+    return [clips_by_id[clip_id] for clip_id in ids if clip_id in clips_by_id]
 
 
 def how_to_load(export: Export) -> str:

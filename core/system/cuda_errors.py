@@ -1,4 +1,4 @@
-"""What goes wrong with a graphics card, told apart and in words. Imports no torch: without it nothing can go wrong."""
+"""CUDA errors in words, told apart by their message; and the card's memory given back. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from core.errors import UserError
 
-_LOST = (
+_LOST_SIGNS = (
     "gpu is lost",
     "device lost",
     "unspecified launch failure",
@@ -20,7 +20,7 @@ _LOST = (
     "system not yet initialized",
     "hardware stack error",
 )
-_FAULT = ("device-side assert", "illegal memory access", "illegal instruction", "misaligned address")
+_FAULT_SIGNS = ("device-side assert", "illegal memory access", "illegal instruction", "misaligned address")
 
 
 def free_memory() -> None:
@@ -32,31 +32,31 @@ def free_memory() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def translated(error: BaseException) -> UserError | None:
+def translate(error: BaseException) -> UserError | None:
     """What a person is told of an error of the card; None if it is none.
 
     After one of these the process cannot use the card again: a new one can, which is what Resume starts.
     """
     # Of the first line alone: torch ends whatever CUDA says with advice about device-side assertions.
-    what = (str(error).splitlines() or [""])[0][:200]
-    plain = what.lower()
+    message = (str(error).splitlines() or [""])[0][:200]
+    plain = message.lower()
     if not isinstance(error, RuntimeError) or not any(mark in plain for mark in ("cuda", "gpu", "nvidia", "device")):
         return None
-    if any(sign in plain for sign in _LOST):
+    if any(sign in plain for sign in _LOST_SIGNS):
         return UserError(
             "train.card_lost",
             "The graphics card was lost while training ({what}).",
             "What was saved is kept: resume. If it happens again, restart the computer, and see that the card stays "
             "cool and gets enough power.",
-            what=what,
+            what=message,
         )
-    if any(sign in plain for sign in _FAULT):
+    if any(sign in plain for sign in _FAULT_SIGNS):
         return UserError(
             "train.card_fault",
             "The graphics card broke off a computation ({what}).",
             "What was saved is kept: resume. If it stops at the same update again, start a new run with the precision "
             "float32; if that fails too, the log has the full story.",
-            what=what,
+            what=message,
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Fetching models: taken up within a file, tried again when the line drops, checked by size and hash.
+"""Downloader of model files: resumes within a file, retries when the line drops, checks size and hash.
 
 Not through huggingface_hub: one of the models lies elsewhere, and with Xet a download cannot be stopped amid a file.
 """
@@ -58,7 +58,7 @@ class Downloader:
         except httpx.TransportError as error:
             raise self._no_network(url, error) from error
         if answer.status_code != 200:
-            raise self.refused(url, f"HTTP {answer.status_code}")
+            raise self.refusal(url, f"HTTP {answer.status_code}")
         return answer.json()
 
     def fetch(self, file: RemoteFile, path: Path, on_bytes: Callable[[int, int], object]) -> None:
@@ -104,39 +104,39 @@ class Downloader:
             if answer.status_code == 416 and not file.size:
                 return have  # it had come whole, and nobody knew
             if answer.status_code not in (200, 206):
-                raise self.refused(file.url, f"HTTP {answer.status_code}")
-            resumed = answer.status_code == 206
-            if resumed and not answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
-                raise self.refused(file.url, "a wrong range was sent")
-            have = have if resumed else 0  # a server that knows no ranges sends the whole file again
+                raise self.refusal(file.url, f"HTTP {answer.status_code}")
+            is_resumed = answer.status_code == 206
+            if is_resumed and not answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
+                raise self.refusal(file.url, "a wrong range was sent")
+            have = have if is_resumed else 0  # a server that knows no ranges sends the whole file again
             size = file.size or have + int(answer.headers.get("content-length", 0))
             self.check_room(path.parent, size - have)
-            with open(path, "ab" if resumed else "wb") as written:
+            with open(path, "ab" if is_resumed else "wb") as target:
                 for block in answer.iter_raw():  # unbuffered: what came before a drop counts
-                    have += written.write(block)
+                    have += target.write(block)
                     on_bytes(min(have, size or have), size)
                     self.check_stop()
         return size or have
 
-    def check_room(self, folder: Path, needed: int) -> None:
+    def check_room(self, folder: Path, required_bytes: int) -> None:
         """Refuse what would fill the disk; sizes in bytes.
 
         Raises:
             DiskFull: ``download.no_room``.
         """
-        free = shutil.disk_usage(folder).free
-        if free < needed + _ROOM_BYTES:
+        free_bytes = shutil.disk_usage(folder).free
+        if free_bytes < required_bytes + _ROOM_BYTES:
             raise DiskFull(
                 "download.no_room",
                 "{label} needs {needed_mb} MB, but only {free_mb} MB are free in {folder}.",
                 "Free some space, choose a smaller model, or move the workspace to a larger disk.",
                 label=self.label,
-                needed_mb=(needed + _ROOM_BYTES) // 1_000_000,
-                free_mb=free // 1_000_000,
+                needed_mb=(required_bytes + _ROOM_BYTES) // 1_000_000,
+                free_mb=free_bytes // 1_000_000,
                 folder=str(folder.parent),
             )
 
-    def refused(self, url: str, what: str) -> UserError:
+    def refusal(self, url: str, reason: str) -> UserError:
         """The error of an answer that is not what was asked for."""
         return UserError(
             "download.refused",
@@ -144,7 +144,7 @@ class Downloader:
             "Try again later, or choose a local folder with the files.",
             label=self.label,
             url=url,
-            what=what,
+            what=reason,
         )
 
     def _no_network(self, url: str, error: Exception) -> UserError:

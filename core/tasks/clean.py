@@ -32,7 +32,7 @@ def run(job: Job, project: Project, args: DenoiseArgs, reporter: Reporter) -> di
             target,
             strength=args.strength,
             name=source.title,
-            on_progress=lambda done, total: reporter.progress("clean", done, total, source.title),
+            on_progress=lambda position, total: reporter.progress("clean", position, total, source.title),
             should_stop=reporter.stop_requested,
         )
     except Cancelled:

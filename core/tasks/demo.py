@@ -56,7 +56,7 @@ def run(job: Job, project: Project, args: DemoArgs, reporter: Reporter) -> dict[
     """
     walk = _Walk(project, job, reporter, args.device)
     try:
-        return walk.all()
+        return walk.run()
     except BaseException:
         walk.stop_children()
         raise
@@ -75,7 +75,7 @@ class _Walk:
     pace: float = 1.0
     children: list[Job] = field(default_factory=list)
 
-    def all(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         project, engine = self.project, self.project.info.engine
         small = bases(engine).small
         preload(engine)
@@ -94,7 +94,7 @@ class _Walk:
         self._follow(base)
         self._warn_of_noise()
         self._enter("demo_train")
-        done = self._follow(
+        view = self._follow(
             self._start(
                 lambda: start_training(
                     project, dataset.id, choose(None, engine).id, SETTINGS, "Demo", small, device=self.device
@@ -106,7 +106,7 @@ class _Walk:
         return {
             "clips": project.store.count(),
             "approved": approved,
-            "steps": int(done.result.get("step", SETTINGS["max_steps"])),
+            "steps": int(view.result.get("step", SETTINGS["max_steps"])),
             "seconds": round(time.monotonic() - self.began),
         }
 
@@ -148,7 +148,7 @@ class _Walk:
         if view.status == "cancelled":
             raise Cancelled
         if view.status == "failed":
-            raise _PartFailed(view)
+            raise _PartError(view)
         raise UserError(
             "demo.part_ended",
             "“{job}” ended without a word.",
@@ -162,25 +162,25 @@ class _Walk:
     def _enter(self, stage: str) -> None:
         now = time.monotonic()
         if self.stage:
-            expected = STAGES[self.stage]
-            if expected >= 3:  # what is over in a moment says nothing about the machine
-                self.pace = (now - self.stage_began) / expected
+            usual_s = STAGES[self.stage]
+            if usual_s >= 3:  # what is over in a moment says nothing about the machine
+                self.pace = (now - self.stage_began) / usual_s
         self.stage, self.stage_began, self.share = stage, now, 0.0
         self._tell(None, "")
         self.reporter.check_stop()
 
     def _tell(self, eta_s: float | None, item: str) -> None:
         number = list(STAGES).index(self.stage)
-        spent = time.monotonic() - self.stage_began
+        elapsed_s = time.monotonic() - self.stage_began
         pace = min(_SLOWEST, max(_FASTEST, self.pace))
-        expected = STAGES[self.stage]
+        usual_s = STAGES[self.stage]
         # How far a part is, and how long it says it takes, may be of its present step alone, or of that step's slow
         # first moments.
-        told = min(eta_s or 0.0, expected * _SLOWEST + spent)
-        own = max(1.0, expected * pace - spent, told)
-        self.share = max(self.share, spent / (spent + own))
-        later = sum(list(STAGES.values())[number + 1 :]) * pace
-        self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=own + later)
+        remaining_s = min(eta_s or 0.0, usual_s * _SLOWEST + elapsed_s)
+        own = max(1.0, usual_s * pace - elapsed_s, remaining_s)
+        self.share = max(self.share, elapsed_s / (elapsed_s + own))
+        later_s = sum(list(STAGES.values())[number + 1 :]) * pace
+        self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=own + later_s)
 
     def _warn_of_noise(self) -> None:
         models = bases(self.project.info.engine)
@@ -193,7 +193,7 @@ class _Walk:
             )
 
 
-class _PartFailed(UserError):
+class _PartError(UserError):
     """A part's own error, told on as it was: its sentences are filled in already."""
 
     def __init__(self, view: JobView) -> None:

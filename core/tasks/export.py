@@ -25,9 +25,9 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
     reporter.progress("load_engine", 0, 1)
     engine = get_engine(project.info.engine)
     base = engine.base_folder(project.workspace.models, args.base)
-    for left in project.exports.glob(".tmp-*"):
+    for leftover in project.exports.glob(".tmp-*"):
         # What a killed export left behind; only one runs at a time.
-        shutil.rmtree(left)
+        shutil.rmtree(leftover)
     target = inside(project.exports, args.folder)
 
     def on_stage(stage: str) -> None:

@@ -30,24 +30,24 @@ from core.sources.upload import Duplicate, add_file
 class _Outcome:
     """What became of the items so far."""
 
-    added: int = 0
-    skipped: int = 0
+    source_count: int = 0
+    duplicate_count: int = 0
     texts: int = 0
     seconds: float = 0.0
-    failed: list[tuple[str, UserError]] = field(default_factory=list)
+    failures: list[tuple[str, UserError]] = field(default_factory=list)
 
     def result(self) -> dict[str, Any]:
         return {
-            "added": self.added, "seconds": self.seconds, "skipped": self.skipped, "failed": len(self.failed),
-            "texts": self.texts,
+            "added": self.source_count, "seconds": self.seconds, "skipped": self.duplicate_count,
+            "failed": len(self.failures), "texts": self.texts,
         }  # fmt: skip
 
-    def take(self, source: Source) -> None:
-        self.added += 1
+    def add(self, source: Source) -> None:
+        self.source_count += 1
         self.seconds += source.seconds
 
     def fail(self, name: str, error: UserError, reporter: Reporter) -> None:
-        self.failed.append((name, error))
+        self.failures.append((name, error))
         reporter.set_aside(error)
 
 
@@ -68,21 +68,21 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
     """
     _sweep(project, job)
     outcome = _Outcome()
-    done = _Done(job)
+    ledger = _Ledger(job)
     try:
-        together = companions.groups([*args.files, *((path, path.name) for path in args.folders)])
-        count = len(together) + len(args.urls)
-        for index, group in enumerate(together):
-            if not all(done.before(str(path)) for path in group.files()):
-                _take_group(project, group, args, reporter, outcome, (index, count))
-                done.add(*map(str, group.files()))
+        groups = companions.groups([*args.files, *((path, path.name) for path in args.folders)])
+        count = len(groups) + len(args.urls)
+        for index, group in enumerate(groups):
+            if not all(ledger.has(str(path)) for path in group.files()):
+                _import_group(project, group, args, reporter, outcome, (index, count))
+                ledger.add(*map(str, group.files()))
             for path in group.files():
                 if path not in args.folders:
                     recordings.discard(path)
-        for index, url in enumerate(args.urls, len(together)):
-            if not done.before(url):
-                _take_link(project, url, job.path / "download", args, reporter, outcome, (index, count))
-                done.add(url)
+        for index, url in enumerate(args.urls, len(groups)):
+            if not ledger.has(url):
+                _import_link(project, url, job.path / "download", args, reporter, outcome, (index, count))
+                ledger.add(url)
     except Cancelled:
         raise Cancelled(outcome.result()) from None
     finally:
@@ -93,21 +93,21 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
 
 def _sweep(project: Project, job: Job) -> None:
     """Take away what jobs that were killed left half written, unless another job may be writing there now."""
-    if any(other.alive() for other in project.all_jobs() if other.path != job.path):
+    if any(other_job.alive() for other_job in project.all_jobs() if other_job.path != job.path):
         return
     for folder in (project.sources, project.uploads):
         for left_behind in folder.glob(".tmp-*"):
             shutil.rmtree(left_behind) if left_behind.is_dir() else left_behind.unlink()
 
 
-class _Done:
-    """Which items this job has dealt with, so that resuming it does not repeat them."""
+class _Ledger:
+    """The items this job has dealt with, so that resuming it does not repeat them."""
 
     def __init__(self, job: Job) -> None:
         self.path = job.path / recordings.DONE_FILE
         self.items = recordings.done_items(job)
 
-    def before(self, item: str) -> bool:
+    def has(self, item: str) -> bool:
         return item in self.items
 
     def add(self, *items: str) -> None:
@@ -115,7 +115,7 @@ class _Done:
         write_json(self.path, self.items)
 
 
-def _take_group(
+def _import_group(
     project: Project,
     group: companions.Group,
     args: ImportArgs,
@@ -128,20 +128,20 @@ def _take_group(
     if group.media:
         path, name = group.media
         if path.is_dir() or is_archive(name):
-            return _take_collection(project, path, name, args, reporter, outcome, position)
-        source = _take(project, path, name, args, reporter, outcome, position)
+            return _import_collection(project, path, name, args, reporter, outcome, position)
+        source = _import_file(project, path, name, args, reporter, outcome, position)
         if source is None:
             return  # its subtitles say nothing without it
     if group.subtitles:
         try:
-            found = source or companions.source_of(project, group.subtitles)
-            companions.give_words(project, found, group.subtitles, reporter)
+            recording = source or companions.source_of(project, group.subtitles)
+            companions.give_words(project, recording, group.subtitles, reporter)
             outcome.texts += 1
         except UserError as error:
             outcome.fail(group.subtitles[0][1], error, reporter)
 
 
-def _take_collection(
+def _import_collection(
     project: Project,
     path: Path,
     name: str,
@@ -158,11 +158,11 @@ def _take_collection(
             source = import_collection(
                 project, path, name, reporter, rights=args.rights, max_hours=args.max_hours, reading=reading
             )
-            outcome.take(source)
+            outcome.add(source)
             outcome.texts += 1
             return
     except Duplicate as error:
-        outcome.skipped += 1
+        outcome.duplicate_count += 1
         reporter.set_aside(error)
         return
     except UserError as error:
@@ -173,12 +173,12 @@ def _take_collection(
         tell_list(report, name, reporter)
     with contextlib.closing(open_place(path, name, project.info.language)) as place:
         for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
-            with contextlib.ExitStack() as unpacked:
-                if own := _unpacked(place, group, unpacked, project, reporter, outcome):
-                    _take_group(project, own, args, reporter, outcome, position)
+            with contextlib.ExitStack() as stack:
+                if own := _unpack(place, group, stack, project, reporter, outcome):
+                    _import_group(project, own, args, reporter, outcome, position)
 
 
-def _unpacked(
+def _unpack(
     place: Folder | Zip,
     group: companions.Group,
     until: contextlib.ExitStack,
@@ -202,7 +202,7 @@ def _unpacked(
     return companions.Group(media, list(files.values()))
 
 
-def _take(
+def _import_file(
     project: Project,
     path: Path,
     name: str,
@@ -230,17 +230,17 @@ def _take(
     except DiskFull:
         raise
     except Duplicate as error:
-        outcome.skipped += 1
+        outcome.duplicate_count += 1
         reporter.set_aside(error)
         return error.existing
     except UserError as error:
         outcome.fail(name, error, reporter)
         return None
-    outcome.take(source)
+    outcome.add(source)
     return source
 
 
-def _take_link(
+def _import_link(
     project: Project,
     url: str,
     folder: Path,
@@ -250,26 +250,26 @@ def _take_link(
     position: tuple[int, int],
 ) -> None:
     """Add what one address gives; what ends all links is raised, so that the job can be resumed."""
-    for one in import_link(project, url, folder, args, reporter, position):
-        if isinstance(one, ImportedItem):
-            outcome.take(one.source)
-            outcome.texts += one.has_words
-        elif isinstance(one, Duplicate):
-            outcome.skipped += 1
-            reporter.set_aside(one)
+    for item in import_link(project, url, folder, args, reporter, position):
+        if isinstance(item, ImportedItem):
+            outcome.add(item.source)
+            outcome.texts += item.has_words
+        elif isinstance(item, Duplicate):
+            outcome.duplicate_count += 1
+            reporter.set_aside(item)
         else:
-            outcome.fail(args.titles.get(url, url), one, reporter)
+            outcome.fail(args.titles.get(url, url), item, reporter)
 
 
 def _complain(outcome: _Outcome) -> None:
-    if outcome.added or outcome.skipped or outcome.texts or not outcome.failed:
+    if outcome.source_count or outcome.duplicate_count or outcome.texts or not outcome.failures:
         return
-    if len(outcome.failed) == 1:
-        raise outcome.failed[0][1]
+    if len(outcome.failures) == 1:
+        raise outcome.failures[0][1]
     raise UserError(
         "source.none_worked",
         "None of the {count} recordings could be added: {names}.",
         "The warnings say what is wrong with each.",
-        count=len(outcome.failed),
-        names=", ".join(f"“{name}”" for name, _ in outcome.failed),
+        count=len(outcome.failures),
+        names=", ".join(f"“{name}”" for name, _ in outcome.failures),
     )

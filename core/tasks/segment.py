@@ -39,29 +39,29 @@ class _Outcome:
     forced: int = 0
     left_out_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(REASONS, 0.0))
 
-    def add(self, clips: Sequence[Clip], lost: Sequence[LeftOut], trashed: int) -> None:
+    def add(self, clips: Sequence[Clip], left_out: Sequence[LeftOut], trash_count: int) -> None:
         """Count a recording."""
         self.sources += 1
-        self.trashed += trashed
+        self.trashed += trash_count
         self.clips += len(clips)
         self.forced += sum(bool(clip.forced) for clip in clips)
         self.kept_s += sum(clip.seconds for clip in clips)
-        for span in lost:
+        for span in left_out:
             self.left_out_s[span.reason] += span.seconds
 
     def result(self) -> dict[str, Any]:
         """As the job's result."""
-        counted = {name: getattr(self, name) for name in ("clips", "kept_s", "sources", "trashed", "forced")}
-        return {**counted, "lost_s": sum(self.left_out_s.values()), "left_out_s": dict(self.left_out_s)}
+        counts = {name: getattr(self, name) for name in ("clips", "kept_s", "sources", "trashed", "forced")}
+        return {**counts, "lost_s": sum(self.left_out_s.values()), "left_out_s": dict(self.left_out_s)}
 
 
 @dataclass(frozen=True)
-class _Planned:
+class _CutPlan:
     """A recording and what it becomes."""
 
     source: Source
     clips: list[Clip]
-    lost: list[LeftOut]
+    left_out: list[LeftOut]
     options: SegmentOptions  # with the threshold of this recording
     advice: Advice
 
@@ -89,9 +89,9 @@ def run(job: Job, project: Project, args: SegmentArgs, reporter: Reporter) -> di
     return outcome.result()
 
 
-def _plans(project: Project, sources: list[Source], options: SegmentOptions, reporter: Reporter) -> list[_Planned]:
+def _plans(project: Project, sources: list[Source], options: SegmentOptions, reporter: Reporter) -> list[_CutPlan]:
     """What each recording becomes; one that cannot be read is named."""
-    plans: list[_Planned] = []
+    plans: list[_CutPlan] = []
     unreadable: list[UserError] = []
     for number, source in enumerate(sources):
         reporter.check_stop()
@@ -106,23 +106,23 @@ def _plans(project: Project, sources: list[Source], options: SegmentOptions, rep
     return plans
 
 
-def _cut_all(project: Project, plans: list[_Planned], reporter: Reporter, outcome: _Outcome) -> None:
+def _cut_all(project: Project, plans: list[_CutPlan], reporter: Reporter, outcome: _Outcome) -> None:
     """Cut what was planned, counting it up in ``outcome``."""
-    total = sum(len(planned.clips) for planned in plans)
+    total = sum(len(cut_plan.clips) for cut_plan in plans)
     if not total:
-        raise _no_clips([planned.advice for planned in plans])
-    for planned in plans:
-        tell_threshold(planned.source, planned.advice, reporter)
-        if not planned.clips:
+        raise _no_clips([cut_plan.advice for cut_plan in plans])
+    for cut_plan in plans:
+        tell_threshold(cut_plan.source, cut_plan.advice, reporter)
+        if not cut_plan.clips:
             reporter.warning(
                 "segment.nothing_found",
                 "No clip could be cut from “{title}”; clips it had stay as they are.",
                 "Lower the shortest clip length.",
-                title=planned.source.title,
+                title=cut_plan.source.title,
             )
             continue
         try:
-            _write(project, planned, planned.options, reporter, outcome, total)
+            _write(project, cut_plan, cut_plan.options, reporter, outcome, total)
         except UserError as error:
             reporter.set_aside(error)
             if len(plans) == 1:
@@ -154,26 +154,26 @@ def _no_clips(advices: Sequence[Advice]) -> UserError:
     ways = {advice.way for advice in advices}
     if ways in ({"lower"}, {"higher"}):
         threshold = f"{advices[0].threshold_dbfs:g}"
-        proposed = ", ".join(sorted({f"{advice.proposed_dbfs:g}" for advice in advices}))
+        thresholds = ", ".join(sorted({f"{advice.proposed_dbfs:g}" for advice in advices}))
         if ways == {"lower"}:
             return UserError(
                 "segment.no_clips_lower",
                 "No clip could be cut: the pause threshold of {threshold} dBFS is too high, speech counts as a pause.",
                 "Set it lower: {proposed} dBFS fits, or leave it empty.",
                 threshold=threshold,
-                proposed=proposed,
+                proposed=thresholds,
             )
         return UserError(
             "segment.no_clips_higher",
             "No clip could be cut: the pause threshold of {threshold} dBFS is too low, no pause is found.",
             "Set it higher: {proposed} dBFS fits, or leave it empty.",
             threshold=threshold,
-            proposed=proposed,
+            proposed=thresholds,
         )
     return UserError("segment.no_clips", "No clip could be cut.", "Lower the shortest clip length.")
 
 
-def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> _Planned:
+def _plan(project: Project, source: Source, options: SegmentOptions, reporter: Reporter) -> _CutPlan:
     """The clips of a recording and what is left out of them; what is not known of it yet is measured first."""
     recording = project.sound_file(source)
     stop = reporter.stop_requested
@@ -189,10 +189,10 @@ def _plan(project: Project, source: Source, options: SegmentOptions, reporter: R
     except (OSError, RuntimeError):  # RuntimeError: what libsndfile raises
         raise unreadable(source) from None
     words = project.store.words(source.id)
-    found = plan(curve, options, speech, words)
+    outline = plan(curve, options, speech, words)
     existing = project.store.clips(ClipFilter(source_id=source.id))
-    clips = plan_clips(source.id, found.spans, existing, project.store.last_number(source.id), words)
-    return _Planned(source, clips, found.left_out, with_threshold(options, curve), advise(curve, options))
+    clips = plan_clips(source.id, outline.spans, existing, project.store.last_number(source.id), words)
+    return _CutPlan(source, clips, outline.left_out, with_threshold(options, curve), advise(curve, options))
 
 
 def _is_measured_anew(project: Project, source: Source, options: SegmentOptions) -> bool:
@@ -206,31 +206,33 @@ def _teller(reporter: Reporter, stage: str, source: Source) -> Callable[[float, 
 
 
 def _write(
-    project: Project, planned: _Planned, options: SegmentOptions, reporter: Reporter, outcome: _Outcome, total: int
+    project: Project, cut_plan: _CutPlan, options: SegmentOptions, reporter: Reporter, outcome: _Outcome, total: int
 ) -> None:
     """Write the new clips of a recording, put all in the place of the old ones, take the files of those away.
 
     It is counted in ``outcome`` and told as soon as it is so, whatever comes after.
     """
-    source = planned.source
+    source = cut_plan.source
     old = {clip.id for clip in project.store.clips(ClipFilter(source_id=source.id))}
-    fresh = [clip for clip in planned.clips if clip.id not in old]
-    stay = [clip for clip in planned.clips if clip.id in old]
+    fresh = [clip for clip in cut_plan.clips if clip.id not in old]
+    stay = [clip for clip in cut_plan.clips if clip.id in old]
     trash = Trash(project, source)
-    done = outcome.clips
+    first_number = outcome.clips
     write = partial(cut_clip, project, source, options=options)
     try:
-        cut = {clip.id: clip for clip in _cut(fresh, write, reporter, (done, total), source.title)}
-        gone = project.store.replace_clips(source.id, [cut.get(clip.id, clip) for clip in planned.clips], trash.keep)
+        cut = {clip.id: clip for clip in _cut(fresh, write, reporter, (first_number, total), source.title)}
+        removed_ids = project.store.replace_clips(
+            source.id, [cut.get(clip.id, clip) for clip in cut_plan.clips], trash.keep
+        )
     except BaseException:
         for clip in fresh:
             project.clip_file(clip.id).unlink(missing_ok=True)
         trash.undo()
         raise
     trash.move()
-    for clip_id in gone:
+    for clip_id in removed_ids:
         project.clip_file(clip_id).unlink(missing_ok=True)
-    outcome.add(planned.clips, planned.lost, len(trash.ids))
+    outcome.add(cut_plan.clips, cut_plan.left_out, len(trash.ids))
     if trash.ids:
         reporter.warning(
             "segment.trashed",
@@ -241,17 +243,17 @@ def _write(
             folder=str(trash.folder),
         )
     # The others kept their rows; their sound is made as these options want it, each with what is said of it.
-    changed: set[str] = set()
+    changed_ids: set[str] = set()
     try:
-        again = partial(_write_again, project, source, options, changed)
-        for _ in _cut(stay, again, reporter, (done + len(fresh), total), source.title):
+        rewrite = partial(_write_again, project, source, options, changed_ids)
+        for _ in _cut(stay, rewrite, reporter, (first_number + len(fresh), total), source.title):
             pass
     finally:
-        if changed:
-            embeddings.tidy(project, {clip.id for clip in project.store.clips()} - changed)
+        if changed_ids:
+            embeddings.tidy(project, {clip.id for clip in project.store.clips()} - changed_ids)
 
 
-def _write_again(project: Project, source: Source, options: SegmentOptions, changed: set[str], clip: Clip) -> Clip:
+def _write_again(project: Project, source: Source, options: SegmentOptions, changed_ids: set[str], clip: Clip) -> Clip:
     """Write a clip that stays and what was measured of it; if its recording sounds otherwise now, say so.
 
     A cleaned copy in the place of the original: what was measured of the other sound is not true of this one.
@@ -259,7 +261,7 @@ def _write_again(project: Project, source: Source, options: SegmentOptions, chan
     cut = cut_clip(project, source, clip, options)
     measures: dict[str, float | str | None] = {name: getattr(cut, name) for name in OF_CUT}
     if _sounds_otherwise(clip, cut):
-        changed.add(clip.id)
+        changed_ids.add(clip.id)
         measures |= dict.fromkeys(VOIDED_BY_CUT)
         measures["sound_flags"] = sound_flags(replace(cut, **dict.fromkeys(VOIDED_BY_CUT)))  # type: ignore[arg-type]
     project.store.measure_clip(clip.id, **measures)
@@ -279,14 +281,14 @@ def _cut(
     title: str,
 ) -> Iterator[Clip]:
     """Write clips side by side (reading, resampling and writing let go of the interpreter), in order."""
-    done, total = progress
+    start, total = progress
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        coming = [pool.submit(write, clip) for clip in clips]
+        futures = [pool.submit(write, clip) for clip in clips]
         try:
-            for number, one in enumerate(coming, done + 1):
+            for number, future in enumerate(futures, start + 1):
                 reporter.check_stop()
-                yield one.result()
+                yield future.result()
                 reporter.progress("cut", number, total, title)
         finally:
-            for one in coming:
-                one.cancel()
+            for future in futures:
+                future.cancel()

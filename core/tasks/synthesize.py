@@ -31,7 +31,7 @@ def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) ->
         reference,
         args.seed,
         should_stop=reporter.stop_requested,
-        on_progress=lambda done, total: reporter.progress("speak", done, total),
+        on_progress=lambda position, total: reporter.progress("speak", position, total),
         **args.settings,
     )
     facts = {

@@ -1,4 +1,4 @@
-"""Train a voice: check the dataset, compute features once, then loop until done or stopped."""
+"""Job ``train``: check the dataset, compute features once, then loop until done or stopped."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 loading = multi_process.Loading(engine_name, dataset, base, project.features, config, state, device)
                 group.begin(loading)
                 session = group.lead(engine.start(config, features, base, state, device=device))
-                reporter.started(step=session.step_number)
+                reporter.start(step=session.step_number)
                 checkpoints.clean(keep_to=session.step_number)
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
@@ -86,7 +86,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
             finally:
                 trackers.close()
         except (RuntimeError, MemoryError) as error:
-            card_error = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translated(error)
+            card_error = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translate(error)
             if card_error is None:
                 raise
             raise card_error from error

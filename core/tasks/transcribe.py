@@ -1,4 +1,4 @@
-"""Writes down what is said in each clip; every batch is stored as soon as it is heard."""
+"""Job ``transcribe``: speech recognition of clips; every batch is stored as soon as it is transcribed."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _first(project: Project, clips: list[Clip], args: TranscribeArgs, reporter: 
     recognizer = open_model(project.workspace, choice, reporter)
     options = DecodeOptions(language, args.prompt, args.words)
 
-    def keep(clip: Clip, heard: Transcript) -> None:
-        _keep(project, clip, heard, tally)
+    def keep(clip: Clip, transcript: Transcript) -> None:
+        _keep(project, clip, transcript, tally)
 
     def count(clip: Clip) -> None:
         tally.left -= 1
@@ -99,9 +99,9 @@ def _second(project: Project, args: TranscribeArgs, reporter: Reporter, tally: T
     recognizer = open_model(project.workspace, choice, reporter)
     options = DecodeOptions(language, args.prompt)
 
-    def keep(clip: Clip, heard: Transcript) -> None:
+    def keep(clip: Clip, transcript: Transcript) -> None:
         tally.second += 1
-        tally.differ += store_second(project, clip, heard) > MISMATCH
+        tally.differ += store_second(project, clip, transcript) > MISMATCH
 
     _transcribe_all(project, clips, recognizer, options, "asr_second", reporter, keep, lambda _: None)
 
@@ -117,7 +117,7 @@ def _transcribe_all(
     count: Callable[[Clip], None],
 ) -> int:
     """Hear clips batch by batch and ``keep`` each; returns how many could not be heard."""
-    done = failed = 0
+    count_done = failures = 0
     began = time.monotonic()
     reporter.progress(stage, 0, len(clips))
 
@@ -130,28 +130,28 @@ def _transcribe_all(
         )
 
     for batch, share in transcribe_clips(project, clips, recognizer, options, reporter.check_stop, fewer):
-        for clip, heard in batch:
-            if isinstance(heard, Transcript):
-                keep(clip, heard)
+        for clip, result in batch:
+            if isinstance(result, Transcript):
+                keep(clip, result)
             else:
-                failed += 1
-                _set_aside(clip, heard, reporter)
+                failures += 1
+                _set_aside(clip, result, reporter)
             count(clip)
-        done += len(batch)
+        count_done += len(batch)
         left_s = (time.monotonic() - began) * (1 - share) / share
-        reporter.progress(stage, done, len(clips), item=batch[-1][0].id, eta_s=left_s)
-    return failed
+        reporter.progress(stage, count_done, len(clips), item=batch[-1][0].id, eta_s=left_s)
+    return failures
 
 
-def _keep(project: Project, clip: Clip, heard: Transcript, tally: Tally) -> None:
-    stored = store_transcript(project, clip, heard)
-    if stored is None:
+def _keep(project: Project, clip: Clip, transcript: Transcript, tally: Tally) -> None:
+    updated_clip = store_transcript(project, clip, transcript)
+    if updated_clip is None:
         return  # cut away while the job was running
     tally.heard += 1
-    tally.kept += stored.text != heard.text
-    tally.silent += not heard.text
-    tally.low += bool(heard.text) and heard.confidence < LOW_CONFIDENCE
-    tally.confidences.append(heard.confidence)
+    tally.kept += updated_clip.text != transcript.text
+    tally.silent += not transcript.text
+    tally.low += bool(transcript.text) and transcript.confidence < LOW_CONFIDENCE
+    tally.confidences.append(transcript.confidence)
 
 
 def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:

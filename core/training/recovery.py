@@ -139,7 +139,7 @@ class Recovery:
             with self.watchdog.watch("remember"):
                 self.session.restore(self.good.state)
             self.bad, self.fresh, self.due = 0, None, self.session.step_number + _MIN_INTERVAL
-            self.reporter.started(step=self.session.step_number)
+            self.reporter.start(step=self.session.step_number)
 
     def smaller(self) -> None:
         """Memory ran out: take half as many clips at once and twice as many batches, or at last keep less of one.

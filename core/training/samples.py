@@ -108,7 +108,7 @@ class SampleSpeaker:
         try:
             sounds = voice.speak_many(texts, self.sentences.language, self.conditioning, seeds, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
-            if cuda_errors.translated(error) is not None:
+            if cuda_errors.translate(error) is not None:
                 raise  # without a card nothing goes on
             return False
         took_s, length = time.monotonic() - began, sum(len(samples) for samples, _ in sounds)
@@ -124,7 +124,7 @@ class SampleSpeaker:
         try:
             samples, rate = voice.speak(text, self.sentences.language, self.conditioning, seed, should_stop=should_stop)
         except (UserError, RuntimeError, ValueError, IndexError) as error:
-            if cuda_errors.translated(error) is not None:
+            if cuda_errors.translate(error) is not None:
                 raise
             self.reporter.warning(
                 "train.sample_failed",

@@ -164,7 +164,7 @@ def test_a_dataset_id_from_outside_never_leaves_the_folder(project: Project, mak
 
 def test_the_report_card_tells_amount_and_mix(project: Project, make_clips: MakeClips) -> None:
     make_clips("a", 20)
-    lights = {light.key: light for light in report(project).lights}
+    lights = {light.key: light for light in report(project).grades}
     assert lights["amount"].level == "poor" and lights["amount"].values["minutes"] == pytest.approx(100 / 60)
     assert lights["mix"].level == "poor"  # all of one length
     assert lights["sure"].level == "good" and lights["endings"].level == "good"
@@ -224,13 +224,13 @@ def test_the_verdict_on_texts_is_that_of_the_base_the_project_is_trained_on(
 
     clips = make_clips("a", 6)
     project.store.edit_clip(clips[0].id, text="Șase țări.")
-    assert [one.clip_id for one in report(project).dropped] == []
+    assert [one.clip_id for one in report(project).exclusions] == []
     small = json.loads(starter_vocabulary().to_str())
     del small["model"]["vocab"]["ș"]
     folder = project.workspace.models / "xtts-v2"
     folder.mkdir(parents=True)
     for name in FILES:
         (folder / name).write_text(json.dumps(small) if name == "vocab.json" else "")
-    dropped = report(project).dropped
+    dropped = report(project).exclusions
     assert [(one.clip_id, one.code) for one in dropped] == [(clips[0].id, "dataset.unknown_characters")]
     assert "U+0219" in dropped[0].text

@@ -40,7 +40,7 @@ def run(job, project, args, reporter):
     saved = job.path / "saved"
     if saved.exists():
         begin = int(saved.read_text()) + 1
-        reporter.started(step=begin - 1)
+        reporter.start(step=begin - 1)
     print("at work", flush=True)
     if arguments.get("where"):
         (job.path / "where").write_text(json.dumps([str(project.workspace.path), project.slug]))

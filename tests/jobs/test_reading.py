@@ -26,15 +26,15 @@ def test_a_resume_voids_what_came_after_its_step_and_a_plain_start_voids_nothing
     job = _job(tmp_path)
     reporter = Reporter(job)
     reporter.emit(events.Launched())
-    reporter.started()
+    reporter.start()
     for step in range(1, 9):
         reporter.metrics(step, loss=float(step))
         reporter.emit(events.Checkpoint(step=step, path=f"c/{step}"))
         reporter.emit(events.Sample(step=step, sentence=0, text="x", path=f"s/{step}"))
     reporter.emit(events.Launched())
-    reporter.started()
+    reporter.start()
     assert len(job.read().metrics) == 8
-    reporter.started(step=5)
+    reporter.start(step=5)
     view = job.read()
     assert max(view.metrics) == max(view.checkpoints) == 5 and max(step for step, _ in view.samples) == 5
     reporter.metrics(6, loss=0.1)

@@ -135,7 +135,7 @@ def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_
     assert len(pairs) == 3 and set(pairs.values()) == {2}
     assert len({(frozenset((one.left, one.right)), one.sentence) for one in project.store.votes()}) == 6
     ranking = table(project)
-    assert (ranking.votes, ranking.compared, ranking.pairs) == (6, 3, 3)
+    assert (ranking.votes, ranking.compared_pairs, ranking.pairs) == (6, 3, 3)
 
 
 def test_only_samples_of_the_same_reference_and_seed_are_compared(project: Project) -> None:

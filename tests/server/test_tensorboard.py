@@ -29,12 +29,12 @@ def job(tmp_path: Path) -> Job:
     reporter = Reporter(job)
     trackers = trackers_of(job.path, TrainConfig(), "", reporter)
     reporter.on_event = trackers.log
-    reporter.started(step=0)
+    reporter.start(step=0)
     for step in range(1, 15):
         reporter.metrics(step, loss=5.0 / step)
     write_wav(job.path / "samples" / "0.wav", np.zeros(2400, np.float32), 24_000)
     reporter.emit(events.Sample(step=5, sentence=0, text="Hello.", path="samples/0.wav"))
-    reporter.started(step=10)
+    reporter.start(step=10)
     reporter.metrics(11, loss=9.0)
     trackers.close()
     assert not job.read().warnings

@@ -137,7 +137,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
     if state is not None:
         session.step_number = int((state / STATE).read_text())
         session.weight = float(load_file(state / "adapter.safetensors")["weight"][0])
-    reporter.started(step=session.step_number)
+    reporter.start(step=session.step_number)
     checkpoints.clean(keep_to=session.step_number)
     sentences = Sentences(("first one", "second one")[: config.sample_sentences], "en", (), seed=7)
     speaker = SampleSpeaker(job.path, sentences, None, session.voice, reporter)

@@ -33,7 +33,7 @@ Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.
     ],
 )
 def test_a_lost_card_and_a_broken_computation_are_told_apart_with_what_to_do(said: str, code: str) -> None:
-    error = cuda_errors.translated(RuntimeError(said))
+    error = cuda_errors.translate(RuntimeError(said))
     assert error is not None and error.code == code and "resume" in error.hint
     assert said.splitlines()[0] in error.text and "\n" not in error.text
 
@@ -47,7 +47,7 @@ def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
         ValueError("CUDA error: unspecified launch failure"),
         ValueError("out of memory"),
     ):
-        assert cuda_errors.translated(error) is None and not out_of_memory(error)
+        assert cuda_errors.translate(error) is None and not out_of_memory(error)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_no_error_of_the_card_stays_a_bug() -> None:
     ],
 )
 def test_full_memory_is_known_however_it_is_said(error: Exception) -> None:
-    assert out_of_memory(error) and cuda_errors.translated(error) is None
+    assert out_of_memory(error) and cuda_errors.translate(error) is None
 
 
 def test_patience_grows_with_the_longest_wait_seen_in_a_stage(recorded: Recorded) -> None:

@@ -304,7 +304,7 @@ class Slow(MakeBelieve):
 def test_killed_between_saving_and_saying_so_the_checkpoint_is_announced_by_the_resume(recorded: Recorded) -> None:
     first = make_loop(recorded, MakeBelieve(step_number=4))
     first.checkpoints.save(4, first.session.save)
-    recorded.reporter.started(step=4)
+    recorded.reporter.start(step=4)
     assert 4 not in recorded.job.read().checkpoints
     make_loop(recorded, MakeBelieve(step_number=4)).run()
     assert recorded.job.read().checkpoints[4] == "checkpoints/step-000004"
@@ -327,7 +327,7 @@ def test_a_resumed_run_says_what_was_left_unsaid(recorded: Recorded) -> None:
     assert "sample_real_time_factor" in pace and '"sample"' in last and "second one" in last
     recorded.job.events_path.write_text("".join(lines))
     resumed, again = MakeBelieve(step_number=4), Recorded(Reporter(recorded.job), recorded.job)
-    again.reporter.started(step=4)
+    again.reporter.start(step=4)
     make_loop(again, resumed).run()
     assert [(step, text.split()[0]) for step, text, _ in resumed.spoken] == [
         *((4, "second"), (8, "first"), (8, "second"), (9, "first"), (9, "second"))

@@ -23,7 +23,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs, stored
+from core.jobs.args import TrainArgs, from_disk
 from core.jobs.job import Job
 from core.project import backups
 from core.project import schema as tables
@@ -129,7 +129,7 @@ def _fill(project: Project) -> None:
         {"texts": ["Hello."], "language": "en", "references": ["a-0"], "seed": 0},
     )
     for kind, arguments in _JOBS.items():
-        job = Job.create(project.jobs, stored(kind, arguments), name=kind)
+        job = Job.create(project.jobs, from_disk(kind, arguments), name=kind)
         for event in (events.Launched(), events.Finished(outcome="done", result={"added": 1, "clips": 5})):
             events.append(job.events_path, event)
     write_json(project.jobs / "import_sources" / "done.json", ["https://example.org/a"])

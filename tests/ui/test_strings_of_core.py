@@ -22,8 +22,8 @@ def _found(file: str, pattern: str) -> set[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_finding_and_every_fix_of_the_doctor(language: str) -> None:
     t = Translator(language)
-    findings = _found("doctor.py", r'Finding\("(\w+)"')
-    fixes = _found("doctor.py", r'"(python|launch\w*|ffmpeg|card|\w+_torch|driver|memory|disk|workspace)"[)*]')
+    findings = _found("system/doctor.py", r'Finding\("(\w+)"')
+    fixes = _found("system/doctor.py", r'"(python|launch\w*|ffmpeg|card|\w+_torch|driver|memory|disk|workspace)"[)*]')
     assert len(findings) > 12
     assert not [key for key in findings if not t.has(f"system.{key}")]
     assert not [key for key in fixes if not t.has(f"system.fix_{key}")]
@@ -32,8 +32,8 @@ def test_every_finding_and_every_fix_of_the_doctor(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_finding_about_the_way_a_request_came(language: str) -> None:
     t = Translator(language)
-    findings = _found("connection.py", r'Finding\(\s*"(\w+)"') | {"proxied"}
-    fixes = _found("connection.py", r'values, "(\w+)"\)') | {"proxy_untrusted"}
+    findings = _found("system/connection.py", r'Finding\(\s*"(\w+)"') | {"proxied"}
+    fixes = _found("system/connection.py", r'values, "(\w+)"\)') | {"proxy_untrusted"}
     assert len(findings) >= 6
     assert not [key for key in findings if not t.has(f"system.{key}")]
     assert not [key for key in fixes if not t.has(f"system.fix_{key}")]
@@ -41,14 +41,14 @@ def test_every_finding_about_the_way_a_request_came(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_remark_on_a_curve(language: str) -> None:
-    keys = _found("training/commentary.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart"}
+    keys = _found("training/diagnosis.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart"}
     assert not [key for key in keys if not Translator(language).has(f"comment.{key}")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_light_and_reason_of_a_dataset(language: str) -> None:
     t = Translator(language)
-    lights = _found("dataset/report.py", r'Light\("(\w+)"')
+    lights = _found("dataset/report.py", r'Grade\("(\w+)"')
     reasons = _found("dataset/checks.py", r'"dataset\.(\w+)"')
     wanted = [f"light_{key}_{level}" for key in lights for level in ("good", "fair", "poor")]
     wanted += [f"reason_{key}" for key in reasons]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from core.dataset.freeze import DatasetInfo, datasets, freeze, is_current
-from core.dataset.report import Light, Report, report
+from core.dataset.report import Grade, Report, report
 from core.engines.base import Exclusion
 from core.project.workspace import Project
 from ui import html, plots
@@ -41,24 +41,24 @@ def build(page: Page) -> Tab:
 
 def _page(t: Translator, project: Project) -> str:
     now, frozen = report(project), datasets(project)
-    if not now.used and not now.dropped and not frozen:
+    if not now.clips and not now.exclusions and not frozen:
         key = "dataset.nothing_approved" if now.waiting or now.rejected else "dataset.no_clips"
         lead = ("review", "tabs.review") if now.waiting or now.rejected else ("sources", "tabs.sources")
         return html.empty(t(key), html.go(t("common.go_to", tab=t(lead[1])), lead[0]))
     fresh = bool(frozen) and is_current(frozen[0], now)
-    return _card(t, now, frozen, fresh) + _exclusions(t, now.dropped) + _frozen(t, frozen, fresh)
+    return _card(t, now, frozen, fresh) + _exclusions(t, now.exclusions) + _frozen(t, frozen, fresh)
 
 
 def _card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
     figures = html.numbers(
         html.number(t.minutes(now.seconds), t("dataset.material")),
-        html.number(t.number(len(now.used)), t("dataset.used")),
+        html.number(t.number(len(now.clips)), t("dataset.used")),
         html.number(t.number(now.train), t("dataset.train")),
         html.number(t.number(now.val), t("dataset.val")),
-        html.number(t.number(len(now.dropped)), t("dataset.dropped"), "warn" if now.dropped else ""),
+        html.number(t.number(len(now.exclusions)), t("dataset.dropped"), "warn" if now.exclusions else ""),
         html.number(t.number(now.waiting), t("dataset.waiting")),
     )
-    lights = "".join(f"<li>{html.light(TONES[light.level], light_line(t, light))}</li>" for light in now.lights)
+    lights = "".join(f"<li>{html.light(TONES[grade.level], grade_line(t, grade))}</li>" for grade in now.grades)
     picture = plots.histogram(now.lengths, EDGES_S, t("dataset.length_axis"), t("dataset.clips_axis"), write=t.plain)
     shape = f"<div><h3>{html.e(t('dataset.lengths'))}</h3>{picture}</div>" if picture else ""
     quality = f'<div><h3>{html.e(t("dataset.quality"))}</h3><ul class="vw-lights">{lights}</ul></div>' if lights else ""
@@ -73,7 +73,7 @@ def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) 
     if fresh:
         notice = html.notice(t("dataset.is_current", id=frozen[0].id[:6]), "good")
         return notice + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
-    off = "" if now.used else t("dataset.nothing_usable")
+    off = "" if now.clips else t("dataset.nothing_usable")
     notice = html.notice(t("dataset.changed"), "info") if frozen else ""
     button = html.action(t("dataset.freeze"), "freeze", style="primary wide", off_reason=off, elem_id="freeze-dataset")
     review = html.go(t("dataset.more_review"), "review", style="") if now.waiting else ""
@@ -81,10 +81,10 @@ def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) 
     return f'{notice}<p class="vw-dim">{html.e(t("dataset.freeze_help"))}</p>{row}'
 
 
-def light_line(t: Translator, light: Light) -> str:
-    """A light's sentence."""
-    values = {key: t.number(value, 1 if key == "minutes" and value < 10 else 0) for key, value in light.values.items()}
-    return t(f"dataset.light_{light.key}_{light.level}", **values)
+def grade_line(t: Translator, grade: Grade) -> str:
+    """A grade's sentence."""
+    values = {key: t.number(value, 1 if key == "minutes" and value < 10 else 0) for key, value in grade.values.items()}
+    return t(f"dataset.light_{grade.key}_{grade.level}", **values)
 
 
 def _exclusions(t: Translator, exclusions: tuple[Exclusion, ...]) -> str:

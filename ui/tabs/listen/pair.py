@@ -66,8 +66,8 @@ def ranking_view(t: Translator, ranking: Ranking) -> str:
         f"<td>{t.number(row.losses)}</td><td>{t.number(row.ties)}</td><td>{_share(t, row.share)}</td></tr>"
         for row in ranking.rows
     )
-    progress = t("listen.compared", count=t.number(ranking.compared), total=t.number(ranking.pairs))
-    far = ranking.compared / ranking.pairs if ranking.pairs else 0.0
+    progress = t("listen.compared", count=t.number(ranking.compared_pairs), total=t.number(ranking.pairs))
+    far = ranking.compared_pairs / ranking.pairs if ranking.pairs else 0.0
     return (
         f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(progress)}</p>{html.bar(far, progress)}"
         f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
