@@ -1,4 +1,4 @@
-"""What every engine promises, as it is called: its facts, features, training and voices. Light: no model library."""
+"""The engine contract, as it is called: facts, features, training sessions and voices. Light: no model library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def never() -> bool:
     return False
 
 
-def tell_nobody(*_: object) -> None:
+def ignore(*_: object) -> None:
     """For callbacks, where nobody listens."""
 
 
@@ -206,7 +206,7 @@ class Voice(ABC, Generic[Reference]):
         seed: int,
         *,
         should_stop: ShouldStop = never,
-        on_progress: Callable[[int, int], object] = tell_nobody,
+        on_progress: Callable[[int, int], object] = ignore,
         **settings: float,
     ) -> tuple[Samples, int]:
         """Say ``text``; returns float32 mono samples, shape ``(samples,)`` in [-1, 1], and their rate in Hz.
@@ -239,7 +239,7 @@ class Voice(ABC, Generic[Reference]):
     ) -> list[tuple[Samples, int]]:
         """Say several texts, each as `speak` says it with its seed but for rounding; one that cannot be fails all."""
         return [
-            self.speak(text, language, reference, seed, should_stop=should_stop, on_progress=tell_nobody, **settings)
+            self.speak(text, language, reference, seed, should_stop=should_stop, on_progress=ignore, **settings)
             for text, seed in zip(texts, seeds, strict=True)
         ]
 
@@ -341,7 +341,7 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
         """Make a base that is not downloaded (`Base.is_made`) in ``folder``; one that is there is left alone."""
 
     @abstractmethod
-    def check(self, dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = ignore) -> DatasetReport:
         """Check a frozen dataset against the real tokenizer and limits."""
 
     @abstractmethod
@@ -398,7 +398,7 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
         seed: int = 0,
         device: str = "auto",
         facts: Mapping[str, object] | None = None,
-        on_stage: Callable[[str], object] = tell_nobody,
+        on_stage: Callable[[str], object] = ignore,
         should_stop: ShouldStop = never,
     ) -> Mapping[str, object]:
         """Write a folder that ``info.export_package`` speaks with, and return its manifest.

@@ -1,4 +1,4 @@
-"""Fetching a base model from the hub: every file is checked, and nothing half done is shown."""
+"""Download of a base model from the hub: every file is verified, and nothing half done is shown."""
 
 from __future__ import annotations
 

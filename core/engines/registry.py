@@ -1,4 +1,4 @@
-"""The engines there are, by name. Light: an engine's own modules are imported only when they are asked for.
+"""Engine registry: facts by name. Light: an engine's own modules are imported only when they are asked for.
 
 A package may bring another one along: an entry point of the group ``voicewright.engines`` that is its `EngineInfo`.
 """

@@ -60,8 +60,8 @@ def test_kept_weights_change_no_loss_and_are_in_no_saved_state(
     monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
     session = start(XttsTrainConfig(**BFLOAT16), features, starter, None)
     kept = session.evaluate()
-    assert any("lowered" in name for name, _ in session.xtts.named_buffers())
-    assert not any("lowered" in name for name in session.xtts.state_dict())
+    assert any("low_precision" in name for name, _ in session.xtts.named_buffers())
+    assert not any("low_precision" in name for name in session.xtts.state_dict())
     session.set_checkpointing(True)
-    assert not any("lowered" in name for name, _ in session.xtts.named_buffers())
+    assert not any("low_precision" in name for name, _ in session.xtts.named_buffers())
     assert session.evaluate() == kept

@@ -29,8 +29,8 @@ from core.engines.base import (
     Snapshot,
     TrainSession,
     Voice,
+    ignore,
     never,
-    tell_nobody,
 )
 from core.engines.registry import info
 from core.errors import Cancelled, UserError
@@ -88,7 +88,7 @@ class ToyVoice(Voice[float]):
         seed: int,
         *,
         should_stop: ShouldStop = never,
-        on_progress: Callable[[int, int], object] = tell_nobody,
+        on_progress: Callable[[int, int], object] = ignore,
         **settings: float,
     ) -> tuple[Samples, int]:
         """A tone a letter, a little higher or lower each, around what was learnt and what the speaker sounds like."""
@@ -175,7 +175,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / TONE, {"pitch_hz": 440.0})
 
-    def check(self, dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
+    def check(self, dataset: Path, base: Path, on_clip: OnClip = ignore) -> DatasetReport:
         """Clips whose texts it can hum."""
         rows = _rows(dataset, "metadata.csv")
         used, dropped, seconds = [], [], 0.0
@@ -247,7 +247,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
         seed: int = 0,
         device: str = "auto",
         facts: Mapping[str, object] | None = None,
-        on_stage: Callable[[str], object] = tell_nobody,
+        on_stage: Callable[[str], object] = ignore,
         should_stop: ShouldStop = never,
     ) -> Mapping[str, object]:
         """A number, a sample, and what they are."""

@@ -1,1 +1,1 @@
-"""What a training reads of clips: audio codes and conditioning, computed once and cached."""
+"""Features of clips that training reads: audio codes and conditioning mels, computed once and cached."""

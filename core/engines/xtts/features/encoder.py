@@ -1,4 +1,4 @@
-"""Sound to audio codes and conditioning mels, in batches, each clip coming out as if it had been alone."""
+"""Batch encoder: clips to DVAE audio codes and conditioning mels, each coming out as if it had been alone."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import soundfile
 from torch import Tensor
 
-from core.engines.base import DatasetReport, Exclusion, OnClip, tell_nobody
+from core.engines.base import DatasetReport, Exclusion, OnClip, ignore
 from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
 from core.engines.xtts.features.encoder import RATE, Encoder, Encoding, read_audio
 from core.engines.xtts.model.load import device_for, load_dvae, load_mel_stats
@@ -107,7 +107,7 @@ def language_of(dataset: Path, tokenizer: Tokenizer) -> str:
     return code_of(tokenizer, str(read_json(dataset / "dataset.json")["language"]))
 
 
-def check(dataset: Path, base: Path, on_clip: OnClip = tell_nobody) -> DatasetReport:
+def check(dataset: Path, base: Path, on_clip: OnClip = ignore) -> DatasetReport:
     """What of a frozen dataset can be trained on, judged by the base's own tokenizer, and why the rest cannot."""
     parts, exclusions = _inspect_all(dataset, base, on_clip)
     usable = [*parts["train"], *parts["val"]]

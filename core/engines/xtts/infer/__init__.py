@@ -1,1 +1,1 @@
-"""Speech from a base and a checkpoint, and the exported voice."""
+"""Inference with a base and a checkpoint, and the exported voice."""

@@ -1,4 +1,4 @@
-"""Writing a voice as a folder that plain coqui-tts loads, and proving it before anyone is offered it."""
+"""Voice export: a folder that plain coqui-tts loads, proven before anyone is offered it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from TTS.tts.models.xtts import Xtts
 
 import core
 from core.audio.samples import Samples, read, write_wav
-from core.engines.base import ReferenceClip, ShouldStop, never, tell_nobody
+from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.registry import info
 from core.engines.xtts.bases import is_starter
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
@@ -77,7 +77,7 @@ def export(
     seed: int = 0,
     device: str = "auto",
     facts: Mapping[str, object] | None = None,
-    on_stage: Callable[[str], object] = tell_nobody,
+    on_stage: Callable[[str], object] = ignore,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Merge an adapter into its base and write the whole voice into ``folder``; returns the manifest.

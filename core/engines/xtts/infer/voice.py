@@ -1,4 +1,4 @@
-"""Speaking with an XTTS model, be it loaded for that or in the middle of its training."""
+"""Speech synthesis with an XTTS model, be it loaded for that or in the middle of its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
 from core.audio.samples import Samples
-from core.engines.base import ReferenceClip, ShouldStop, Voice, never, tell_nobody
+from core.engines.base import ReferenceClip, ShouldStop, Voice, ignore, never
 from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
 from core.engines.xtts.model.load import device_for, inference_gpt, load_base
 from core.engines.xtts.model.lora import load_adapter
@@ -83,7 +83,7 @@ class XttsVoice(Voice[Conditioning]):
         *,
         max_seconds: float | None = None,
         should_stop: ShouldStop = never,
-        on_progress: Callable[[int, int], object] = tell_nobody,
+        on_progress: Callable[[int, int], object] = ignore,
         **settings: float,
     ) -> tuple[Samples, int]:
         """Say ``text``: exactly what coqui's ``Xtts.inference`` says after ``torch.manual_seed(seed)``.

@@ -1,1 +1,1 @@
-"""The network: bases opened, adapters, the transformer, tokens."""
+"""The network: base models loaded, adapters, the transformer, the tokenizer."""

@@ -1,4 +1,4 @@
-"""Opening an XTTS base model: weights only, strictly, and without ever writing into its folder."""
+"""Loading an XTTS base model: weights only, strictly, and without ever writing into its folder."""
 
 from __future__ import annotations
 

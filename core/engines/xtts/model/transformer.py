@@ -35,7 +35,7 @@ def run_transformer(gpt2: Any, embeddings: Tensor, *, dropout: float = 0.0, chec
     return output
 
 
-def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
+def keep_low_precision(gpt2: Any, dtype: torch.dtype | None) -> None:
     """Keep weights that do not learn in ``dtype`` as well, so that no batch has to convert them; None forgets them.
 
     Costs no memory without `checkpoint`: gradients need all of the conversions at once anyway.
@@ -44,7 +44,7 @@ def keep_lowered(gpt2: Any, dtype: torch.dtype | None) -> None:
         if isinstance(layer, Conv1D) and not layer.weight.requires_grad:
             for name in ("weight", "bias"):
                 value = None if dtype is None else getattr(layer, name).detach().to(dtype)
-                layer.register_buffer(f"lowered_{name}", value, persistent=False)
+                layer.register_buffer(f"low_precision_{name}", value, persistent=False)
 
 
 def compile_blocks(gpt2: Any) -> None:
@@ -107,8 +107,8 @@ def _linear(layer: nn.Module, factors: _Factors, inputs: Tensor) -> Tensor:
 
 
 def _conv1d(layer: Any, flat: Tensor) -> Tensor:
-    if (weight := getattr(layer, "lowered_weight", None)) is not None and weight.dtype is flat.dtype:
-        return torch.addmm(layer.lowered_bias, flat, weight)
+    if (weight := getattr(layer, "low_precision_weight", None)) is not None and weight.dtype is flat.dtype:
+        return torch.addmm(layer.low_precision_bias, flat, weight)
     return torch.addmm(layer.bias, flat, layer.weight)
 
 

@@ -1,1 +1,1 @@
-"""How XTTS reads texts: numbers, amounts and spelling by language."""
+"""Text frontend of XTTS: numbers, amounts and spelling by language."""

@@ -1,4 +1,4 @@
-"""Amounts in words: how a language marks thousands and decimals, and what its currencies are called."""
+"""Currency amounts in words: how a language marks thousands and decimals, and what its currencies are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Portuguese as Brazilians read it: hours, dates, units, ordinals, before the rules that all languages share."""
+"""Text normalization for Brazilian Portuguese: hours, dates, units, ordinals, before the rules all languages share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model reads of a text, token by token, and why it cannot read one. Light, so that a page may ask it.
+"""Text frontend: what the model reads of a text, token by token, and why it cannot read one. Light, for pages too.
 
 One verdict for all: what is counted when a data set is frozen, what is trained on, what is spoken.
 """

@@ -1,4 +1,4 @@
-"""What XTTS reads: a text with its numbers, signs and abbreviations written out. Light: no model library here.
+"""Text normalization: numbers, signs and abbreviations of a text written out. Light: no model library here.
 
 Coqui's own cleaner does this for sixteen languages, and badly for most: it writes capitals that the vocabulary lacks,
 leaves signs no voice can speak, and fails on Hindi numbers. What comes from here holds nothing that it would change,

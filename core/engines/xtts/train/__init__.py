@@ -1,1 +1,1 @@
-"""A training of XTTS: batches, losses, precision, what learns."""
+"""Training of XTTS: data loader, losses, mixed precision, trainable parameters."""

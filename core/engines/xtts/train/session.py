@@ -1,4 +1,4 @@
-"""An XTTS model being trained: one optimizer update at a time, exactly resumable."""
+"""Training session of an XTTS model: one optimizer update at a time, exactly resumable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.engines.xtts.features.extract import Features
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice
 from core.engines.xtts.model.load import device_for, load_base
 from core.engines.xtts.model.lora import load_lora, lora_parameters, read_adapter, save_adapter
-from core.engines.xtts.model.transformer import compile_blocks, keep_lowered
+from core.engines.xtts.model.transformer import compile_blocks, keep_low_precision
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.collate import SpecialTokens
 from core.engines.xtts.train.conditioning import Latents
@@ -185,7 +185,7 @@ class XttsSession(TrainSession[Conditioning]):
         """Keep only what goes into each block, and no converted weights: less memory for more time."""
         self.config = self.config.model_copy(update={"gradient_checkpointing": on})
         has_low_precision = not on and self.dtype is not torch.float32
-        keep_lowered(self.xtts.gpt.gpt, self.dtype if has_low_precision else None)
+        keep_low_precision(self.xtts.gpt.gpt, self.dtype if has_low_precision else None)
 
     @property
     def snapshot_bytes(self) -> int:
