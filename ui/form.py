@@ -1,4 +1,4 @@
-"""Settings models to Gradio inputs and back: label, help, range and unit come from the field and its strings."""
+"""Forms from settings models and back: label, help, range and unit come from the field and its strings."""
 
 from __future__ import annotations
 

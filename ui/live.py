@@ -1,4 +1,4 @@
-"""What an open page asks for every second: the panels whose content has changed. Gradio has no part in it."""
+"""Polling: what an open page asks for every second, the panels whose content changed. Gradio has no part in it."""
 
 from __future__ import annotations
 

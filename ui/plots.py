@@ -1,4 +1,4 @@
-"""Series to pictures: small SVGs in the page's own colours, readable in both themes."""
+"""Plots: series as small SVGs in the page's own colours, readable in both themes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stereo whose channels cancel each other out, or of which one is silent: found from samples of both."""
+"""Downmix to mono: stereo whose channels cancel each other out, or of which one is silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A media file decoded by FFmpeg: one track of it, by the container's clock, as a mono FLAC at its own rate."""
+"""Decoding a media file by FFmpeg: one track of it, by the container's clock, as a mono FLAC at its own rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level, lowest and highest sample of every 10 ms of a recording, kept in a small file beside it.
+"""Frame levels: level, lowest and highest sample of every 10 ms of a recording, kept in a small file beside it.
 
 Where an offset, hum of the mains or rumble fills the pauses, levels are measured without it.
 

@@ -1,4 +1,4 @@
-"""How recordings are cut, as one checked model: forms, jobs and previews share it."""
+"""Segmentation options, as one checked model: forms, jobs and previews share it."""
 
 from __future__ import annotations
 

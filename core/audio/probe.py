@@ -1,4 +1,4 @@
-"""What a media file holds, found out without decoding it."""
+"""Media probe (ffprobe): what a file holds, without decoding it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good sound is: a recording by its frames (loud enough, quiet room, not overdriven), and a piece of it."""
+"""Sound quality: level, noise floor and clipping of a recording by its frames, and of a piece of it."""
 
 from __future__ import annotations
 

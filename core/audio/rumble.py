@@ -1,4 +1,4 @@
-"""What lies below a voice (an offset, mains hum, rumble): levels measured without it, and clips freed of it."""
+"""Rumble filter: levels without what lies below a voice (an offset, mains hum), and clips freed of it."""
 
 from __future__ import annotations
 

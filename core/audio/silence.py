@@ -1,4 +1,4 @@
-"""Where a recording is quiet: its level curve, and the stretches between pauses. Pure and quick."""
+"""Silence detection: a recording's level curve, and the stretches between pauses. Pure and quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Below which level a recording pauses, proposed from its own levels; and which way a level of one's own is wrong."""
+"""Silence threshold: proposed from a recording's own levels; and which way a level of one's own is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of several sound tracks holds the voice: never a commentary if there is another, and the default first."""
+"""Track selection: which of several sound tracks holds the voice; never a commentary, and the default first."""
 
 from __future__ import annotations
 

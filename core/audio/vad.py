@@ -1,4 +1,4 @@
-"""How probable speech is at each moment of a recording (silero-vad), kept in a small file beside it."""
+"""Voice activity detection (silero-vad): speech probability over a recording, kept in a small file beside it."""
 
 from __future__ import annotations
 

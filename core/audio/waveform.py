@@ -1,4 +1,4 @@
-"""The outline of a recording for its picture, reduced from the frames that were measured when it was added."""
+"""Waveform peaks of a recording for its picture, reduced from the frames measured when it was added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the words of a text are said: as recognised, or, where a person wrote something else, between those."""
+"""Word alignment: when the words of a text are said, as recognised or, where a person wrote others, between those."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where stretches that are too long are cut: the best places of all, between words or where it is quietest. Pure."""
+"""Cut points in stretches that are too long: the best of all, between words or where it is quietest. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording would be cut into, the job that cuts it, and how a clip is made of its piece."""
+"""Cutting recordings into clips: the preview, the job, and how a clip is made of its piece."""
 
 from __future__ import annotations
 

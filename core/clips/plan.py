@@ -1,4 +1,4 @@
-"""What a recording is cut into and what is left out of it, and why. Pure and quick."""
+"""Segmentation plan: what a recording is cut into and what is left out of it, and why. Pure and quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stretch of a recording shows: its outline, clips or what cutting would give, and what is left out and why."""
+"""Timeline of a stretch of a recording: its outline, its clips or a preview, and what is left out and why."""
 
 from __future__ import annotations
 

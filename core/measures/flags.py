@@ -1,4 +1,4 @@
-"""Flags for what of a clip's sound is worth a second look, and the lights that show how it stands."""
+"""Sound flags: what of a clip's sound is worth a second look, and the lights that show how it stands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STRANGE_SHORT = 0.58
 
 
 @dataclass(frozen=True)
-class Light:
+class MeasureLight:
     """A measure of a clip, how it stands (good, fair or bad; none: not measured) and the value."""
 
     measure: Measure
@@ -56,7 +56,7 @@ def sound_flags(clip: Clip, least: float = STRANGE) -> str:
     return " ".join(code for code in SOUND_FLAGS if applies[code])
 
 
-def lights(clip: Clip) -> list[Light]:
+def lights(clip: Clip) -> list[MeasureLight]:
     """How a clip stands in each measure a person is shown. Red is where its flag is raised, but for likeness, whose
     limit is the project's own."""
     is_strange = "other_voice" in clip.sound_flags.split()
@@ -68,8 +68,8 @@ def _below(value: float | None, limit: float) -> bool:
     return value is not None and value < limit
 
 
-def _light(measure: Measure, clip: Clip, bad: float) -> Light:
+def _light(measure: Measure, clip: Clip, bad: float) -> MeasureLight:
     value = getattr(clip, measure.column)
     if value is None:
-        return Light(measure, "none", None)
-    return Light(measure, "bad" if value < bad else "good" if value >= measure.good else "fair", value)
+        return MeasureLight(measure, "none", None)
+    return MeasureLight(measure, "bad" if value < bad else "good" if value >= measure.good else "fair", value)

@@ -1,4 +1,4 @@
-"""Whose voice it is: Resemblyzer's speaker embeddings (GE2E, arXiv:1710.10467), a clip at a time."""
+"""Speaker embeddings by Resemblyzer (GE2E, arXiv:1710.10467), a clip at a time: whose voice it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good speech sounds to people: DNSMOS P.835 (arXiv:2110.01763), its overall score, a clip at a time."""
+"""Naturalness, a predicted MOS: the overall score of DNSMOS P.835 (arXiv:2110.01763), a clip at a time."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from core.measures.flags import sound_flags
 from core.measures.likeness import Embedding
 from core.measures.sound import bandwidth_hz, snr_db
 from core.measures.start import left_to_measure
-from core.measures.voices import update_similarity, voices
+from core.measures.voices import speakers, update_similarity
 from core.project.records import Clip, ClipFilter, Source
 from core.project.workspace import Project
 
@@ -45,7 +45,7 @@ class Tally:
         """Facts for the closing sentence; ``voices`` is 0 where they were not told apart."""
         facts = {"measured": self.done_count, "failed": self.failures, "left": self.remaining, "missing": self.missing}
         flag_count = sum(bool(clip.sound_flags) for clip in project.store.clips(ClipFilter("usable")))
-        return {**facts, "flagged": flag_count, "voices": len(voices(project))}
+        return {**facts, "flagged": flag_count, "voices": len(speakers(project))}
 
 
 def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -> dict[str, Any]:

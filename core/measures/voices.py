@@ -1,4 +1,4 @@
-"""The voices in a project: told apart by their embeddings, compared with the main one, and kept to one."""
+"""Speaker clustering: a project's voices told apart by embeddings, compared with the main one, and kept to one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Labels = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Voice:
+class Speaker:
     """One voice: its clips (those not rejected), their length, and the clips most like it, to be listened to."""
 
     number: int
@@ -37,7 +37,7 @@ class Voice:
     examples: tuple[str, ...]
 
 
-def voices(project: Project) -> list[Voice]:
+def speakers(project: Project) -> list[Speaker]:
     """The voices heard in the clips that are not rejected, the longest first; empty if nothing was measured.
 
     Voices are found by agglomerative clustering (average linkage) of embeddings. A few odd clips are no voice.
@@ -54,7 +54,7 @@ def voices(project: Project) -> list[Voice]:
     for number, clip_ids in members.items():
         examples = [id_ for id_ in clip_ids if seconds[id_] >= SHORT_S] or clip_ids
         total = sum(seconds[id_] for id_ in clip_ids)
-        result.append(Voice(number, tuple(clip_ids), total, tuple(examples[:_EXAMPLES])))
+        result.append(Speaker(number, tuple(clip_ids), total, tuple(examples[:_EXAMPLES])))
     result.sort(key=lambda voice: -voice.seconds)
     return [voice for place, voice in enumerate(result) if place == 0 or voice.seconds >= _LEAST_S]
 
@@ -80,7 +80,7 @@ def keep_voice(project: Project, voice: int, *, stamp: str | None = None) -> int
     Raises:
         UserError: ``measure.voice_gone``: the clips were measured anew meanwhile.
     """
-    all_voices = voices(project)
+    all_voices = speakers(project)
     if (stamp is not None and stamp != voices_stamp(project)) or voice not in [v.number for v in all_voices]:
         raise UserError("measure.voice_gone", "This voice is no longer there.", "Reload the page.")
     rejects = [clip_id for v in all_voices if v.number != voice for clip_id in v.clips]
@@ -94,7 +94,7 @@ def update_similarity(project: Project) -> None:
     clustering = _clustering(project)
     likeness: dict[str, float] = {}
     if clustering is not None:
-        main = next(iter(voices(project)), None)
+        main = next(iter(speakers(project)), None)
         centre = clustering.centres[main.number if main else 0]
         likeness = dict(zip(clustering.ids, (clustering.vectors @ centre).tolist(), strict=True))
     clips = project.store.clips()

@@ -1,4 +1,4 @@
-"""What a person is told of a recording that is not simply what lay in its file, and the note of it that stays."""
+"""Decoding warnings: what a recording lacks of its file or was chosen of it, and the note of it that stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the files somebody drops together belong together: a recording and its subtitles, or its text."""
+"""Sidecar files: which of those dropped together are a recording's subtitles, or its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a media file into a project: decoded, measured, recorded."""
+"""Importing a media file: decoded, measured, recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recognizer promises, and what it hears. Light: imports no model library."""
+"""The recognizer contract: transcripts, words and decoding options. Light: imports no model library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hearing the clips of a project with a loaded recognizer: in batches, as many at a time as memory allows."""
+"""Batched transcription of a project's clips: as many at a time as memory allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which clips are heard together, and how much of Whisper's thirty seconds they need.
+"""Batch planning: which clips are transcribed together, and how much of Whisper's thirty seconds they need.
 
 Whisper looks at thirty seconds whatever the clip's length, and nearly all of its work on a short clip is spent on
 silence. Here the encoder sees the clip and a little silence after it; what it makes of the silence that would follow

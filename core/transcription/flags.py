@@ -1,4 +1,4 @@
-"""Why a transcript is worth a second look: what recognizers make up, and what does not fit its sound."""
+"""Text flags: why a transcript is worth a second look; hallucinations, and what does not fit its sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a chosen model to a loaded one: found, downloaded if need be, opened on the card or the processor."""
+"""Model loading: found, downloaded if need be, opened on the card or the processor."""
 
 from __future__ import annotations
 

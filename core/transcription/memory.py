@@ -1,4 +1,4 @@
-"""How many clips fit into the free memory, and what to do when they did not."""
+"""Batch size by free memory, and what to do when it did not suffice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the likeliest text of many clips at once: beam search and sampling over `openai_decoder.Decoder`."""
+"""Beam search and sampling over `openai_decoder.Decoder`, many clips at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word times of a batch from an openai-whisper model: one pass over the finished texts shows where it looked."""
+"""Word timestamps of an openai-whisper batch: one pass over the finished texts, by cross-attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a reading is doubted, and what is tried next: both engines settle their clips by it."""
+"""Temperature fallback: when a reading is doubted, and what is tried next: both engines settle clips by it."""
 
 from __future__ import annotations
 

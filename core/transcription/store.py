@@ -1,4 +1,4 @@
-"""Storing what was heard: the text, its words, how far another opinion differs, and what is doubtful about it."""
+"""Storing transcripts: text, words, how far a second opinion differs, and what is doubtful."""
 
 from __future__ import annotations
 

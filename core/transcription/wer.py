@@ -1,4 +1,4 @@
-"""Word and character error rate, the plain form of a text they are counted on, and where two texts differ."""
+"""Word and character error rate, the text normalization they are counted on, and the word diff of two texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When each word is said: from where the decoder looks in the sound to words with times."""
+"""Word timestamps: from where the decoder looks in the sound to words with times."""
 
 from __future__ import annotations
 

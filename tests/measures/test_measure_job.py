@@ -17,7 +17,7 @@ from core.jobs.reporter import Reporter
 from core.measures import embeddings, likeness, naturalness
 from core.measures.run import measure_clips
 from core.measures.start import left_to_measure, start_measure
-from core.measures.voices import has_several_voices, keep_voice, update_similarity, voices
+from core.measures.voices import has_several_voices, keep_voice, speakers, update_similarity
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
 from tests.measures.conftest import MakeClips
@@ -151,7 +151,7 @@ def two_voices(project: Project, make_clips: MakeClips) -> tuple[list[Clip], lis
 
 def test_a_second_voice_is_flagged_and_counted(project: Project, make_clips: MakeClips) -> None:
     own, other = two_voices(project, make_clips)
-    found = voices(project)
+    found = speakers(project)
     assert [set(voice.clips) for voice in found] == [{clip.id for clip in own}, {clip.id for clip in other}]
     assert found[0].seconds == pytest.approx(sum(clip.seconds for clip in own))
     assert set(found[1].examples) <= {clip.id for clip in other} and len(found[1].examples) == 3
@@ -161,12 +161,12 @@ def test_a_second_voice_is_flagged_and_counted(project: Project, make_clips: Mak
 
 def test_keeping_one_voice_rejects_the_other_and_is_undone_as_one(project: Project, make_clips: MakeClips) -> None:
     own, other = two_voices(project, make_clips)
-    smaller = voices(project)[1].number
+    smaller = speakers(project)[1].number
     assert keep_voice(project, smaller) == len(own)
     rejected = project.store.clips(ClipFilter("rejected"))
     assert {clip.id for clip in rejected} == {clip.id for clip in own}
     assert {clip.reason for clip in rejected} == {"other_voice"}
-    assert [voice.number for voice in voices(project)] == [smaller] and has_several_voices(project)
+    assert [voice.number for voice in speakers(project)] == [smaller] and has_several_voices(project)
     # The kept voice is the measure now.
     assert all(clip.sound_flags == "" for clip in project.store.clips(ClipFilter(source_id="s2")))
     review.undo(project)
@@ -203,6 +203,6 @@ def test_a_stand_in_for_a_second_speaker_is_found_in_real_speech(
     own, other = make_clips(8), make_clips(5, other_voice, "s2")
     result = measure_clips(project, project.store.clips(), reporter)
     assert result["voices"] == 2
-    assert [set(voice.clips) for voice in voices(project)] == [{clip.id for clip in own}, {clip.id for clip in other}]
+    assert [set(voice.clips) for voice in speakers(project)] == [{clip.id for clip in own}, {clip.id for clip in other}]
     flagged = project.store.clips(ClipFilter("flagged", flag="other_voice"))
     assert {clip.id for clip in flagged} == {clip.id for clip in other}

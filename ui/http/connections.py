@@ -1,4 +1,4 @@
-"""HTTP connections with a budget: silent and slow ones are closed, and too many make room or are told so."""
+"""Connection limits: silent and slow connections are closed, and too many make room or are told so."""
 
 from __future__ import annotations
 

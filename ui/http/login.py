@@ -1,4 +1,4 @@
-"""The password: its page, the session's cookie, the way back to where one wanted to go, and the log of refusals."""
+"""Login: the password page, the session's cookie, the way back to where one wanted to go, and the log of refusals."""
 
 from __future__ import annotations
 

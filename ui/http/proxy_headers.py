@@ -1,4 +1,4 @@
-"""The one place that reads what proxies forward: everything behind it sees the browser's address, scheme and host."""
+"""Forwarded headers of trusted proxies: everything behind sees the browser's address, scheme and host."""
 
 from __future__ import annotations
 

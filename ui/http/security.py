@@ -1,4 +1,4 @@
-"""What a request must satisfy before anything else sees it: address, origin, prefix, response headers."""
+"""Security middleware: Host, Origin and path prefix of a request, and the headers of its response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is logged in: sessions kept on the server by the hash of their token, so that one that is ended is ended."""
+"""Login sessions, kept on the server by the hash of their token, so that one that is ended is ended."""
 
 from __future__ import annotations
 

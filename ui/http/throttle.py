@@ -1,4 +1,4 @@
-"""The brake on guessing passwords: a limit for each client, one for all strangers, a share for who logged in before."""
+"""Rate limit of password guesses: one for each client, one for all strangers, a share for who logged in before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose request a handler is running for: how it came here, and its session."""
+"""Request context: whose request a handler is running for, how it came here, and its session."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.jobs.job import JobView
-from core.measures.flags import Light, lights
-from core.measures.voices import Voice, has_several_voices, voices, voices_stamp
+from core.measures.flags import MeasureLight, lights
+from core.measures.voices import Speaker, has_several_voices, speakers, voices_stamp
 from core.project.records import Clip, ClipFilter, Totals
 from core.project.workspace import Project
 from ui import html, plots
@@ -26,7 +26,7 @@ def clip_lights(t: Translator, clip: Clip) -> str:
     return f'<div class="vw-row vw-soundlights" role="group" aria-label="{html.e(t("review.lights"))}">{tips}</div>'
 
 
-def _light(t: Translator, light: Light) -> str:
+def _light(t: Translator, light: MeasureLight) -> str:
     name = light.measure.light
     label = t(f"review.light_{name}")
     text = t("review.light_none")
@@ -94,7 +94,7 @@ def _histograms(t: Translator, project: Project) -> str:
 
 def _voices(t: Translator, project: Project) -> str:
     """The question about a second voice, where one was found and its clips are not rejected yet."""
-    groups = voices(project) if has_several_voices(project) else []
+    groups = speakers(project) if has_several_voices(project) else []
     if len(groups) < 2:
         return ""
     total = sum(len(voice.clips) for voice in groups)
@@ -106,7 +106,7 @@ def _voices(t: Translator, project: Project) -> str:
     )
 
 
-def _voice(t: Translator, project: Project, voice: Voice, place: int, total: int) -> str:
+def _voice(t: Translator, project: Project, voice: Speaker, place: int, total: int) -> str:
     name = t("review.voice", letter=chr(ord("A") + place) if place < 26 else str(place + 1))
     facts = t("review.voice_facts", minutes=t.minutes(voice.seconds), count=t.number(len(voice.clips)))
     players = "".join(

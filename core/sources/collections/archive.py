@@ -1,4 +1,4 @@
-"""A folder or a zip file seen the same way: its files by name, and a look at a zip before anything of it is read."""
+"""Folders and zip archives seen the same way, and the checks of a zip before anything of it is read."""
 
 from __future__ import annotations
 

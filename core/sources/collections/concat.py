@@ -1,4 +1,4 @@
-"""Writing many sounds into one recording, one after the other, in little memory."""
+"""Concatenation: many sounds into one recording, one after the other, in little memory."""
 
 from __future__ import annotations
 

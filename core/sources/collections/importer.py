@@ -1,4 +1,4 @@
-"""A data set becomes one recording, with its clips and their texts there at once."""
+"""Data set import: one recording, with its clips and their texts there at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets that wait: what each would bring in is found out by a job, shown, and then brought in or put away."""
+"""Pending data sets: what each would bring in is found out by a job, shown, and then imported or discarded."""
 
 from __future__ import annotations
 

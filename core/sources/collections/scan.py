@@ -1,4 +1,4 @@
-"""What people already have: LJSpeech folders and the like, sounds with a text file each; what would come in."""
+"""Data set scan: LJSpeech folders and the like, sounds with a text file each; what would come in."""
 
 from __future__ import annotations
 

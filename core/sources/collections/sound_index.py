@@ -1,4 +1,4 @@
-"""Which sound a list means by a name: by path, by file name, without its ending, or by number."""
+"""Sound lookup: which sound a list means by a name: by path, by file name, without its ending, or by number."""
 
 from __future__ import annotations
 

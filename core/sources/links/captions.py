@@ -1,4 +1,4 @@
-"""Which of a video's subtitles are taken: those a person wrote in the project's language, else the site's own."""
+"""Caption track selection: those a person wrote in the project's language, else the site's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching the sound of a video, and its subtitles, with yt-dlp as a library."""
+"""Download of a video's sound and subtitles, with yt-dlp as a library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What yt-dlp said, as a cause and a next step."""
+"""yt-dlp's errors, each as a cause and a next step."""
 
 from __future__ import annotations
 

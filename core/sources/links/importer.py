@@ -1,4 +1,4 @@
-"""Taking what a link gives into a project: fetched, decoded, and its subtitles kept as words."""
+"""Link import: downloaded, decoded, and its subtitles kept as words."""
 
 from __future__ import annotations
 

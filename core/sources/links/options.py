@@ -1,4 +1,4 @@
-"""What is wanted of a link: which part, in which quality, how long at most, with its subtitles or without."""
+"""Download options of a link: which part, in which quality, how long at most, with subtitles or without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What yt-dlp says while it fetches a link: progress out, Stop and limits back in."""
+"""Download progress from yt-dlp, and Stop and limits back in."""
 
 from __future__ import annotations
 

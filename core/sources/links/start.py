@@ -1,4 +1,4 @@
-"""What becomes of a pasted link: a recording at once, or a list to choose from."""
+"""Following a pasted link: a recording at once, or a list to choose from."""
 
 from __future__ import annotations
 

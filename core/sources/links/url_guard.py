@@ -1,4 +1,4 @@
-"""Whether what somebody pasted is the address of a public page."""
+"""URL guard: whether what somebody pasted is the address of a public page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a caption is spoken: not its markup, the names of speakers, descriptions of sounds and signs for music."""
+"""Caption text: what is spoken, without markup, names of speakers, descriptions of sounds and signs for music."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One clip under review, large: why it is flagged, picture, player, text, what was heard, the decision, its keys."""
+"""The card of the clip under review: why it is flagged, picture, player, text, what was heard, the decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models heard in a clip: where they differ from its text, and which words the recogniser doubted."""
+"""Recognition readings of a clip: where they differ from its text, and which words the recogniser doubted."""
 
 from __future__ import annotations
 

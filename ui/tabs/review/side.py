@@ -1,4 +1,4 @@
-"""What stands beside the clip under review: the next ones, the keys, and approving many at once."""
+"""The side panel of the review: the next clips, the keys, and approving many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cleaned copy of a recording: making it, hearing both at the same place, choosing one."""
+"""Denoising a recording: making the copy, hearing both at the same place, choosing one."""
 
 from __future__ import annotations
 

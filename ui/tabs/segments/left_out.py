@@ -1,4 +1,4 @@
-"""What of a recording is left out, by reason: to listen to, to find in the waveform, and to bring back."""
+"""Exclusions of a recording, by reason: to listen to, to find in the waveform, and to bring back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips a person had worked on and that cutting again replaced: what was put away, and the way back."""
+"""Trashed clips: those a person had worked on and that cutting again replaced, and the way back."""
 
 from __future__ import annotations
 

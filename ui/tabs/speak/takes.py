@@ -1,4 +1,4 @@
-"""What was spoken and what was exported, as cards with players."""
+"""Cards of takes and exports, with players."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a training: hear or save it now, pause it, train longer or shorter; and what came of it."""
+"""Requests to a training run: a sample or a checkpoint now, pause, train longer or shorter; and what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training run goes: what it says in words, curves, samples as they come, and the log."""
+"""The view of a training run: what it says in words, curves, samples as they come, and the log."""
 
 from __future__ import annotations
 
