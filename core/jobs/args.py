@@ -223,7 +223,7 @@ class VoiceArgs(JobArgs):
 
     Args:
         checkpoint: what speaks; None is the base itself.
-        base: id or folder of the base model: the run's, or that of `core.synthesis.start.default_base`.
+        base: id or folder of the base model: the run's, or that of `core.project.engine.usual_base`.
         voice: what a person calls it: the run's title, or the base's label.
         reference_clip_ids: clips that show the voice; the run's own references, or the best clips, by default.
         text: what is said.

@@ -79,7 +79,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 group.begin(loading)
                 session = group.lead(engine.start(config, features, base, state, device=device))
                 reporter.start(step=session.step_number)
-                checkpoints.clean(keep_to=session.step_number)
+                checkpoints.discard_later(keep_to=session.step_number)
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
                 return Loop(session, config, checkpoints, speaker, reporter, clear).run()

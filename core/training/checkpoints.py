@@ -158,10 +158,10 @@ class Checkpoints:
         step = self._back_to()
         if step is not None:
             if step == 0 or (self.folder(step) / STATE).exists():
-                self.clean(keep_to=step)
+                self.discard_later(keep_to=step)
             (self.path / _BACK_TO).unlink()
 
-    def clean(self, keep_to: int) -> None:
+    def discard_later(self, keep_to: int) -> None:
         """Remove what a killed process left half written, and checkpoints later than ``keep_to``."""
         for path in self.path.glob(f"{_TEMPORARY}*"):
             shutil.rmtree(path)

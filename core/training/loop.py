@@ -169,7 +169,7 @@ class Loop:
         # Else a resume would take up the course that was abandoned.
         with self.checkpoints.going_back(step):
             if self._save(final=True) and step == self.session.step_number:
-                self.checkpoints.clean(keep_to=step)
+                self.checkpoints.discard_later(keep_to=step)
 
     def _due(self) -> None:
         """Evaluate, save and speak where it is time to; at the end `_finish` does."""

@@ -90,16 +90,16 @@ def process_group() -> Iterator[SingleProcess]:
         yield SingleProcess()
         return
     os.environ.update(json.loads(variables))
-    clean = False
+    is_between_updates = False
     try:
         try:
             join()
         except RuntimeError as error:
             raise _partner_lost(error) from error
         yield Leader()
-        clean = True
+        is_between_updates = True
     except (Cancelled, UserError) as error:
-        clean = error.__cause__ is None  # what stands for another error may have come amid an update
+        is_between_updates = error.__cause__ is None  # what stands for another error may have come amid an update
         raise
     except RuntimeError as error:
         if isinstance(error, DesyncError) or any(sign in str(error).lower() for sign in _CUT_OFF):
@@ -107,7 +107,7 @@ def process_group() -> Iterator[SingleProcess]:
         raise
     finally:
         share_updates(False)
-        if clean:
+        if is_between_updates:
             with contextlib.suppress(RuntimeError):
                 _broadcast(("end",))
             leave()

@@ -92,7 +92,7 @@ def test_neither_token_nor_password_is_in_the_file_and_only_the_account_may_read
 def test_what_was_made_up_is_no_session(tmp_path: Path, token: str) -> None:
     ours = sessions(tmp_path)
     begun = ours.begin("10.0.0.1")
-    for bad in (token, begun + token if token else begun[:-1], ours.all()[0].id):
+    for bad in (token, begun + token if token else begun[:-1], ours.active()[0].id):
         assert not ours.find(bad)
 
 
@@ -102,7 +102,7 @@ def test_a_session_ends_after_30_days_however_much_it_is_used(tmp_path: Path) ->
     for day in range(30):
         assert ours.find(token, now=1000.0 + day * 86400)
     assert not ours.find(token, now=1000.0 + SESSION_S)
-    assert ours.all(now=1000.0 + SESSION_S) == []
+    assert ours.active(now=1000.0 + SESSION_S) == []
 
 
 def test_their_number_is_bounded_and_the_one_unseen_for_longest_goes(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_their_number_is_bounded_and_the_one_unseen_for_longest_goes(tmp_path: P
     tokens = [ours.begin("10.0.0.1", now=1000.0 + number) for number in range(MOST_SESSIONS)]
     assert ours.find(tokens[0], now=2000.0)
     ours.begin("10.0.0.1", now=2001.0)
-    assert len(ours.all(now=2002.0)) == MOST_SESSIONS
+    assert len(ours.active(now=2002.0)) == MOST_SESSIONS
     assert ours.find(tokens[0], now=2002.0)
     assert not ours.find(tokens[1], now=2002.0)
 
@@ -118,7 +118,7 @@ def test_their_number_is_bounded_and_the_one_unseen_for_longest_goes(tmp_path: P
 def test_last_seen_is_written_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = sessions(tmp_path)
     token = ours.begin("10.0.0.1")
-    began = ours.all()[0].since
+    began = ours.active()[0].since
     due = [second for second in range(3600) if ours.note_due(ours.find(token, now=began + second)) and not ours.save()]  # type: ignore
     assert 3 <= len(due) <= 4
     assert json.loads((tmp_path / "private" / "sessions.json").read_text())["sessions"][0]["seen"] == began + due[-1]
@@ -205,7 +205,7 @@ def test_a_browser_is_named_in_words_and_nothing_of_what_it_says_is_kept(
 ) -> None:
     ours = sessions(tmp_path)
     ours.begin("10.0.0.1", agent)
-    session = ours.all()[0]
+    session = ours.active()[0]
     assert (session.browser, session.system) == named
 
 

@@ -138,7 +138,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
         session.step_number = int((state / STATE).read_text())
         session.weight = float(load_file(state / "adapter.safetensors")["weight"][0])
     reporter.start(step=session.step_number)
-    checkpoints.clean(keep_to=session.step_number)
+    checkpoints.discard_later(keep_to=session.step_number)
     sentences = Sentences(("first one", "second one")[: config.sample_sentences], "en", (), seed=7)
     speaker = SampleSpeaker(job.path, sentences, None, session.voice, reporter)
     return Loop(session, config, checkpoints, speaker, reporter).run()

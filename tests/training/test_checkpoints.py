@@ -71,7 +71,7 @@ def test_cleaning_removes_what_is_half_written_or_later_than_the_state(tmp_path:
     for step in (10, 20):
         checkpoints.save(step, lambda folder, step=step: write(step, folder))
     (checkpoints.path / ".tmp-step-000030").mkdir()
-    checkpoints.clean(keep_to=10)
+    checkpoints.discard_later(keep_to=10)
     assert [path.name for path in checkpoints.path.iterdir()] == ["step-000010"]
 
 
@@ -234,7 +234,7 @@ for attempt in range(100):
     for older in checkpoints.steps():
         values = load_file(checkpoints.folder(older) / "adapter.safetensors")["a"]
         assert values.shape == (50_000,) and (values == older).all()
-    checkpoints.clean(keep_to=step)
+    checkpoints.discard_later(keep_to=step)
     assert not [path for path in checkpoints.path.iterdir() if path.name.startswith(".")]
     assert len(checkpoints.steps()) <= 6
 print("survived", attempt + 1)

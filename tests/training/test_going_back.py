@@ -57,7 +57,7 @@ def test_killed_amid_going_back_a_resume_takes_up_no_abandoned_state(
 
     loop = make_loop(recorded, MakeBelieve(lasting(lambda step: 1.0, times=1, begin=begin)), CONFIG)
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Checkpoints, "clean", killed)
+        patched.setattr(Checkpoints, "discard_later", killed)
         loop.run()
     left = Checkpoints(recorded.job.path)
     assert left.steps()[-1] == later and (left.folder(later) / STATE).exists()

@@ -133,7 +133,7 @@ class RefusalLog:
 def routes(settings: Settings, sessions: Sessions) -> APIRouter:
     """``/login`` and ``/logout``."""
     router = APIRouter()
-    throttle = Throttle(familiar=[session.address for session in sessions.all()])
+    throttle = Throttle(familiar=[session.address for session in sessions.active()])
     refusals = RefusalLog()
     root = prefix(settings)
 

@@ -23,7 +23,7 @@ class ProxyHeaders:
     def __init__(self, app: ASGIApp, trusted_proxies: str) -> None:
         self.app = app
         self.networks = parse_trusted_proxies(trusted_proxies)
-        self._logged: set[str] = set()
+        self._reported_peers: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -53,8 +53,8 @@ class ProxyHeaders:
 
     def _name(self, peer: str) -> None:
         """Say once of each peer that it isn't believed; anybody can send such headers, so only of some."""
-        if peer not in self._logged and len(self._logged) < _MOST_PEERS_NAMED:
-            self._logged.add(peer)
+        if peer not in self._reported_peers and len(self._reported_peers) < _MOST_PEERS_NAMED:
+            self._reported_peers.add(peer)
             log.warning(
                 "%s sends X-Forwarded headers, which are ignored. If it is your proxy, write %s into .env.",
                 peer,

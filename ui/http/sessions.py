@@ -134,7 +134,7 @@ class Sessions:
             self._drop_ended(time.time())
             self._save()
 
-    def all(self, now: float | None = None) -> list[Session]:
+    def active(self, now: float | None = None) -> list[Session]:
         """All sessions that have not ended, the last seen first."""
         now = time.time() if now is None else now
         with self._lock:

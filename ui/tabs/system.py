@@ -118,7 +118,7 @@ def _logins(t: Translator) -> str:
     if SESSION not in scope:
         return ""
     own = scope[SESSION].id
-    rows = "".join(f"<li>{_login(t, session, session.id == own)}</li>" for session in scope[SESSIONS].all())
+    rows = "".join(f"<li>{_login(t, session, session.id == own)}</li>" for session in scope[SESSIONS].active())
     buttons = (
         f'<button type="submit" class="vw-btn" id="log-out">{html.e(t("system.log_out"))}</button>'
         f'<button type="submit" class="vw-btn" name="everywhere" id="log-out-everywhere">'
