@@ -67,7 +67,7 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
     if failures:
         clips = [clip for clip in first.clips if clip.id in hashes]
         final = summarize(
-            clips, [*first.exclusions, *failures], waiting=first.waiting, rejected=first.rejected, seed=seed
+            clips, [*first.exclusions, *failures], waiting=first.waiting, rejects=first.rejects, seed=seed
         )
     if len(final.clips) < MIN_CLIPS:
         raise UserError(
@@ -222,7 +222,7 @@ def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
     return {
         "dropped": [asdict(exclusion) for exclusion in final.exclusions],
         "waiting": final.waiting,
-        "rejected": final.rejected,
+        "rejected": final.rejects,
         "lights": [asdict(grade) for grade in final.grades],
         "used": [
             {

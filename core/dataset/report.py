@@ -21,10 +21,7 @@ _SENTENCE_END = tuple(".!?…。！？。;:।؟\"'”’»)")
 
 @dataclass(frozen=True)
 class Grade:
-    """One line of the report card, shown as a traffic light: ``level`` is good, fair or poor.
-
-    ``key`` names its sentence, ``values`` fill it.
-    """
+    """A traffic light of the report card: ``level`` is good, fair or poor, ``key`` and ``values`` make its sentence."""
 
     key: str
     level: str
@@ -35,7 +32,7 @@ class Grade:
 class Report:
     """What freezing would use and drop. ``lengths`` are of the used clips, in seconds.
 
-    ``waiting`` and ``rejected`` count clips that were not asked about: nobody has approved them.
+    ``waiting`` and ``rejects`` count clips that were not asked about: nobody has approved them.
     """
 
     clips: tuple[Clip, ...]
@@ -46,7 +43,7 @@ class Report:
     val: int
     validation_ids: frozenset[str]
     waiting: int
-    rejected: int
+    rejects: int
     grades: tuple[Grade, ...]
 
 
@@ -66,7 +63,7 @@ def report(project: Project, seed: int = 0) -> Report:
         usable,
         exclusions,
         waiting=totals.clips - totals.approved - totals.rejected,
-        rejected=totals.rejected,
+        rejects=totals.rejected,
         seed=seed,
     )
 
@@ -78,7 +75,7 @@ def limits(project: Project) -> Limits:
 
 
 def summarize(
-    usable: Sequence[Clip], exclusions: Sequence[Exclusion], *, waiting: int = 0, rejected: int = 0, seed: int = 0
+    usable: Sequence[Clip], exclusions: Sequence[Exclusion], *, waiting: int = 0, rejects: int = 0, seed: int = 0
 ) -> Report:
     """The report over clips that were already checked."""
     held_out = frozenset(validation(usable, seed))
@@ -92,7 +89,7 @@ def summarize(
         val=len(held_out),
         validation_ids=held_out,
         waiting=waiting,
-        rejected=rejected,
+        rejects=rejects,
         grades=_grades(usable, seconds) if usable else (),
     )
 

@@ -14,7 +14,7 @@ from core.files import append_line, open_regular, parse_json
 
 _BLOCK = 1 << 20  # bytes that are read at a time
 _FORMER_NAMES = {"loss_mel_ce": "loss", "val_loss_mel_ce": "val_loss", "loss_text_ce": "text_loss"}
-_MAX_NUMBER = 1e15
+_LIMIT = 1e15
 _LATEST = 250_000_000_000  # a moment that can be written as a date
 
 
@@ -200,9 +200,5 @@ def parse(line: bytes) -> AnyEvent | None:
 def _is_plausible(value: Any) -> bool:
     """Whether a page can show it: no infinity, no number of a hundred digits."""
     if isinstance(value, float | int):
-        return (
-            math.isfinite(value) and abs(value) <= _MAX_NUMBER
-            if isinstance(value, float)
-            else abs(value) <= _MAX_NUMBER
-        )
+        return math.isfinite(value) and abs(value) <= _LIMIT if isinstance(value, float) else abs(value) <= _LIMIT
     return all(map(_is_plausible, value.values())) if isinstance(value, dict) else True

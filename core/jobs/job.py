@@ -112,9 +112,7 @@ class Job:
         draft = cls._draft(parent, args, title, files or {})
         handles: list[int] = []
         try:
-            handles, pending_locks = waiting.acquire(
-                draft.path / "lock", list(other_locks), draft.holder(), queue, wait
-            )
+            handles, missing = waiting.acquire(draft.path / "lock", list(other_locks), draft.holder(), queue, wait)
             job = cls(rename_to_free(draft.path, _folder_name(name, args.kind)))
         except BaseException:
             locks.let_go(handles)
@@ -124,7 +122,7 @@ class Job:
             # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
             for handle in handles:
                 locks.tell(handle, job.holder())
-            job._spawn(handles, queue, pending_locks)
+            job._spawn(handles, queue, missing)
         except BaseException:
             shutil.rmtree(job.path, ignore_errors=True)
             raise
@@ -199,10 +197,10 @@ class Job:
         Raises:
             Busy: one of the locks is held; names the job that holds it. Nothing was started.
         """
-        handles, pending_locks = waiting.acquire(self.path / "lock", list(other_locks), self.holder(), queue, wait)
+        handles, missing = waiting.acquire(self.path / "lock", list(other_locks), self.holder(), queue, wait)
         try:
             self.stop_path.unlink(missing_ok=True)  # of last time
-            self._spawn(handles, queue, pending_locks)
+            self._spawn(handles, queue, missing)
         finally:
             locks.let_go(handles)
 
@@ -211,16 +209,16 @@ class Job:
         spec = self.spec()
         return {"kind": spec.kind, "title": spec.title, "path": str(self.path)}
 
-    def _spawn(self, handles: list[int], line: Path | None = None, pending_locks: Sequence[Path] = ()) -> None:
-        """Start the child, which inherits the locks; for ``pending_locks`` it waits first."""
+    def _spawn(self, handles: list[int], line: Path | None = None, missing: Sequence[Path] = ()) -> None:
+        """Start the child, which inherits the locks; for ``missing`` ones it waits first."""
         events.end_torn_line(self.events_path)
         events.append(self.events_path, events.Launched())
         arguments: list[str | int] = [str(self.path), *handles]
-        if line is not None and pending_locks:
-            ticket, handle = waiting.draw(line, self.holder(), pending_locks)
+        if line is not None and missing:
+            ticket, handle = waiting.draw(line, self.holder(), missing)
             handles.append(handle)
             events.append(self.events_path, events.State(state="waiting"))
-            arguments += ["--turn", str(ticket), handle, *map(str, pending_locks)]
+            arguments += ["--turn", str(ticket), handle, *map(str, missing)]
         environment = worker_environment()
         with open(self.log_path, "ab") as log:
             if fork_server.fork(arguments, environment, log.fileno()):

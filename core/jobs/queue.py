@@ -86,7 +86,7 @@ def acquire(
 def tickets(queue: Path, lock_paths: Iterable[Path] = ()) -> list[Ticket]:
     """Those who wait, first come first; with ``lock_paths`` only for one of these. Clears dead ones away."""
     names = {str(lock) for lock in lock_paths}
-    queued = []
+    waiting = []
     for path in sorted(queue.glob("[!.]*")):
         if not locks.is_locked(path):
             with contextlib.suppress(OSError):  # what is no ticket is left alone
@@ -96,8 +96,8 @@ def tickets(queue: Path, lock_paths: Iterable[Path] = ()) -> list[Ticket]:
         if not ticket.holder:
             continue  # gone meanwhile
         if not names or ticket.wants & names:
-            queued.append(ticket)
-    return queued
+            waiting.append(ticket)
+    return waiting
 
 
 def ahead(queue: Path, own_ticket: Path, lock_paths: Sequence[Path]) -> list[Ticket]:

@@ -50,9 +50,7 @@ def sentences(
     project: Project, left: CheckpointRef | None = None, right: CheckpointRef | None = None
 ) -> list[Sentence]:
     """Sentences that two checkpoints share; unless both are given, all that any two share."""
-    pool = [
-        candidate for candidate in candidates(project) if not left or not right or candidate.checkpoint in (left, right)
-    ]
+    pool = [entry for entry in candidates(project) if not left or not right or entry.checkpoint in (left, right)]
     return sorted({sentence for a, b in itertools.combinations(pool, 2) for sentence in comparable(a, b)})
 
 
@@ -60,14 +58,11 @@ def _of_run(run: Run) -> list[Candidate]:
     view = run.read()
     about, seed = view.about, str(view.config.seed)
     condition = (str(about.get("dataset", "")), str(about.get("base", "")), str(about.get("language", "")), seed)
-    samples_by_step: dict[int, dict[Sentence, Path]] = {}
+    by_step: dict[int, dict[Sentence, Path]] = {}
     # One whose checkpoint was cleared away can be heard on the Train page, but not be had any more.
     pruned_steps = view.job.pruned
     for samples in view.samples.values():
         for sample in samples:
             if sample.step not in pruned_steps and sample.path.exists():
-                samples_by_step.setdefault(sample.step, {})[Sentence(sample.sentence, sample.text)] = sample.path
-    return [
-        Candidate(CheckpointRef(run.id, step), run.title, condition, samples_by_step[step])
-        for step in sorted(samples_by_step)
-    ]
+                by_step.setdefault(sample.step, {})[Sentence(sample.sentence, sample.text)] = sample.path
+    return [Candidate(CheckpointRef(run.id, step), run.title, condition, by_step[step]) for step in sorted(by_step)]

@@ -43,27 +43,14 @@ class Ranking:
 
 def wins(votes: Sequence[Vote], titles: dict[CheckpointRef, str]) -> list[Row]:
     """Wins, losses and ties of the checkpoints in ``titles`` (each with its run's), best first."""
-    win_counts: Counter[CheckpointRef] = Counter()
-    loss_counts: Counter[CheckpointRef] = Counter()
-    tie_counts: Counter[CheckpointRef] = Counter()
+    counts: Counter[tuple[CheckpointRef, str]] = Counter()
     for vote in votes:
-        if vote.choice == "same":
-            tie_counts.update((vote.left, vote.right))
-        else:
-            left_won = vote.choice == "left"
-            win_counts[vote.left if left_won else vote.right] += 1
-            loss_counts[vote.right if left_won else vote.left] += 1
-    rows = [
-        Row(
-            ref,
-            title,
-            win_counts[ref],
-            loss_counts[ref],
-            tie_counts[ref],
-            _share(win_counts[ref], loss_counts[ref], tie_counts[ref]),
-        )
-        for ref, title in titles.items()
-    ]
+        for ref, side in ((vote.left, "left"), (vote.right, "right")):
+            counts[ref, "tie" if vote.choice == "same" else "win" if vote.choice == side else "loss"] += 1
+    rows = []
+    for ref, title in titles.items():
+        win_count, loss_count, tie_count = (counts[ref, result] for result in ("win", "loss", "tie"))
+        rows.append(Row(ref, title, win_count, loss_count, tie_count, _share(win_count, loss_count, tie_count)))
     return sorted(rows, key=lambda row: (-1.0 if row.share is None else row.share, row.votes), reverse=True)
 
 

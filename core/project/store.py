@@ -202,14 +202,14 @@ class Store:
             last = _last_number(db, source_id, new_clips)
             rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
             old_ids = {row["id"] for row in rows}
-            removed = [record(Clip, row) for row in rows if row["id"] not in new_clips]
-            reviewed = [clip for clip in removed if clip.status != "new" or clip.edited_at is not None]
-            if reviewed and keep:
-                keep(reviewed, [revision for clip in reviewed for revision in _revisions(db, clip.id)])
-            db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in removed])
+            old_clips = [record(Clip, row) for row in rows if row["id"] not in new_clips]
+            edited_clips = [clip for clip in old_clips if clip.status != "new" or clip.edited_at is not None]
+            if edited_clips and keep:
+                keep(edited_clips, [revision for clip in edited_clips for revision in _revisions(db, clip.id)])
+            db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
             insert(db, "clips", _clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
-            _note_change(db, source_id, last, has_changed=bool(removed) or new_clips.keys() != old_ids)
-        return [clip.id for clip in removed]
+            _note_change(db, source_id, last, has_changed=bool(old_clips) or new_clips.keys() != old_ids)
+        return [clip.id for clip in old_clips]
 
     def last_number(self, source_id: str) -> int:
         """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
@@ -256,9 +256,12 @@ class Store:
             if edit is None:
                 return None
             now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
-            reviewed = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
-            if reviewed and keep:
-                keep([clip for clip, _ in reviewed], [revision for _, changes in reviewed for revision in changes])
+            edited_clips = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
+            if edited_clips and keep:
+                keep(
+                    [clip for clip, _ in edited_clips],
+                    [revision for _, changes in edited_clips for revision in changes],
+                )
             _swap(db, source_id, edit.after, edit.before)
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
         return edit
@@ -570,11 +573,9 @@ def _last_number(db: sqlite3.Connection, source_id: str, new_ids: Iterable[str] 
         return max([int(note[0]), *(int(end) for id_ in new_ids if (end := id_.removeprefix(begin)).isdecimal())])
     # Compared as a range, so that the indexes are used: "." comes after "-".
     between = (begin, f"{source_id}.")
-    id_rows = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
-    id_rows += db.execute(
-        "SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between
-    ).fetchall()
-    ends = [clip_id.removeprefix(begin) for clip_id in (*new_ids, *(row[0] for row in id_rows))]
+    rows = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
+    rows += db.execute("SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between).fetchall()
+    ends = [clip_id.removeprefix(begin) for clip_id in (*new_ids, *(row[0] for row in rows))]
     return max([0, *(int(end) for end in ends if end.isdecimal())])
 
 

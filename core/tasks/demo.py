@@ -88,7 +88,7 @@ class _Walk:
         self._enter("demo_transcribe")
         self._follow(self._start(lambda: _transcribe(project)))
         self._enter("demo_dataset")
-        approved = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
+        approval_count = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
         dataset = freeze(project)
         self._enter("demo_base")
         self._follow(base)
@@ -105,7 +105,7 @@ class _Walk:
         next_pair(project)
         return {
             "clips": project.store.count(),
-            "approved": approved,
+            "approved": approval_count,
             "steps": int(view.result.get("step", SETTINGS["max_steps"])),
             "seconds": round(time.monotonic() - self.began),
         }

@@ -202,7 +202,7 @@ def _is_measured_anew(project: Project, source: Source, options: SegmentOptions)
 
 
 def _teller(reporter: Reporter, stage: str, source: Source) -> Callable[[float, float], None]:
-    return lambda done, total: reporter.progress(stage, done, total, source.title)
+    return lambda position, total: reporter.progress(stage, position, total, source.title)
 
 
 def _write(

@@ -150,7 +150,7 @@ def _clear(project: Project, job: Job, reporter: Reporter) -> list[int]:
         return []
 
 
-def surplus(steps: Sequence[int], limit: int, required: Collection[int]) -> list[int]:
+def surplus(steps: Sequence[int], limit: int, required_steps: Collection[int]) -> list[int]:
     """Steps to remove so that ``most`` are left, those that lie closest between their neighbours first.
 
     What is left so stays spread over the whole run, and the ears have something to compare. The base (0), the first
@@ -159,7 +159,7 @@ def surplus(steps: Sequence[int], limit: int, required: Collection[int]) -> list
     rest = sorted(step for step in steps if step > 0)
     removed_steps: list[int] = []
     while limit and len(rest) > limit:
-        gaps = [(rest[n + 1] - rest[n - 1], rest[n]) for n in range(1, len(rest) - 1) if rest[n] not in required]
+        gaps = [(rest[n + 1] - rest[n - 1], rest[n]) for n in range(1, len(rest) - 1) if rest[n] not in required_steps]
         if not gaps:
             break
         removed_steps.append(min(gaps)[1])

@@ -18,7 +18,7 @@ from core.training.finite import check_finite
 HASHES = "hashes.json"
 _STATES = 2  # kept: should the newest be damaged, the one before it is taken
 _TEMPORARY = ".tmp-"
-_REPLACED = ".old-"
+_REPLACED_PREFIX = ".old-"
 _BACK_TO = ".back-to.json"
 
 
@@ -171,8 +171,8 @@ class Checkpoints:
 
     def _replaced_folders(self) -> list[tuple[Path, Path]]:
         """Checkpoints that were about to be replaced, each with its place."""
-        paths = self.path.glob(f"{_REPLACED}*")
-        return [(path, self.path / path.name.removeprefix(_REPLACED)) for path in paths]
+        paths = self.path.glob(f"{_REPLACED_PREFIX}*")
+        return [(path, self.path / path.name.removeprefix(_REPLACED_PREFIX)) for path in paths]
 
     def _back_to(self) -> int | None:
         """The step that a killed process was going back to."""
@@ -190,7 +190,7 @@ class Checkpoints:
             write(temporary)
             for path in (*temporary.rglob("*"), temporary):
                 fsync(path)
-            replaced_folder = self.path / f"{_REPLACED}{target.name}"
+            replaced_folder = self.path / f"{_REPLACED_PREFIX}{target.name}"
             if target.exists():
                 target.rename(replaced_folder)  # `mend` brings it back if nothing takes its place
             temporary.rename(target)

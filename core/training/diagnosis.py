@@ -45,10 +45,10 @@ def remarks(view: RunView) -> list[Remark]:
             comments[0] = replace(comments[0], values={"step": best}, offer="keep")
         else:
             comments.append(Remark("enough", "warn", {"step": best, "checks": checks}, offer="keep"))
-    comments += [one for one in (_noisy(view.val), _spike(view.train), _hardly(view)) if one is not None]
+    comments += [remark for remark in (_noisy(view.val), _spike(view.train), _hardly(view)) if remark]
     if view.state_lost:
         comments.append(Remark("state_lost", "warn"))
-    counts = {code: sum(one.code == code for one in view.job.warnings) for code in _COUNTED_CODES}
+    counts = {code: sum(warning.code == code for warning in view.job.warnings) for code in _COUNTED_CODES}
     comments += [Remark(key, "warn", {"count": counts[code]}) for code, key in _COUNTED_CODES.items() if counts[code]]
     return comments
 

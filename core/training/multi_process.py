@@ -177,9 +177,9 @@ class _LedSession(TrainSession[object]):
     def snapshot(self) -> Snapshot:
         self._number += 1
         _broadcast(("snapshot", self._number, [*self._alive]))
-        numbered = _NumberedSnapshot(self._session.snapshot(), number=self._number)
-        self._alive[self._number] = numbered
-        return numbered
+        own_snapshot = _NumberedSnapshot(self._session.snapshot(), number=self._number)
+        self._alive[self._number] = own_snapshot
+        return own_snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
         _broadcast(("restore", snapshot["number"]))
@@ -262,7 +262,7 @@ def _receive() -> tuple[Any, ...]:
     import torch
     import torch.distributed as dist
 
-    received: list[Any] = [None]
-    dist.broadcast_object_list(received, src=0, device=torch.device("cpu"))
-    call: tuple[Any, ...] = received[0]
+    buffer: list[Any] = [None]
+    dist.broadcast_object_list(buffer, src=0, device=torch.device("cpu"))
+    call: tuple[Any, ...] = buffer[0]
     return call

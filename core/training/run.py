@@ -70,7 +70,7 @@ class RunView:
     """Seconds that speaking takes for each second of sound, of the newest samples."""
     pending: list[str] = field(default_factory=list)
     """What a person asked of it that is still to be done, such as "save" (`core.training.requests`)."""
-    pinned: set[int] = field(default_factory=set)
+    pinned_steps: set[int] = field(default_factory=set)
     """Steps a person wants kept."""
     state_lost: bool = False
     """Whether there are checkpoints, but none to go on from."""
@@ -244,7 +244,7 @@ class Run:
             real_time_factor=_last(metrics, "sample_real_time_factor"),
             eta_s=job.eta_s if job.active else None,
             pending=[*requests.pending(self.path, job.launched_at, len(job.answers))] if job.active else [],
-            pinned=requests.pinned_steps(self.path),
+            pinned_steps=requests.pinned_steps(self.path),
             state_lost=not job.active and self.checkpoints.state_lost(),
         )
 

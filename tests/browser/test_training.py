@@ -111,7 +111,11 @@ def test_a_run_that_stops_learning_offers_to_stop_with_its_best_checkpoint(
     page.click('#page-train [data-do="keep"]')
     page.wait_for_selector('#page-train [data-do="resume"]')
     view = Run(ana, job.id).read()
-    assert view.job.status == "cancelled" and len(view.pinned) == 1 and view.pinned < dict(view.checkpoints).keys()
+    assert (
+        view.job.status == "cancelled"
+        and len(view.pinned_steps) == 1
+        and view.pinned_steps < dict(view.checkpoints).keys()
+    )
 
 
 def _dataset(project: Project) -> str:

@@ -64,7 +64,7 @@ def test_each_reason_to_drop_a_clip_is_named_and_the_rest_is_used(project: Proje
     }
     assert {row[0] for row in _rows(info.path / "metadata.csv")} == {clip.id for clip in clips[9:]}
     now = report(project)
-    assert (now.waiting, now.rejected) == (1, 1)
+    assert (now.waiting, now.rejects) == (1, 1)
 
 
 def test_texts_lose_what_would_break_a_row_and_nothing_else(project: Project, make_clips: MakeClips) -> None:

@@ -42,8 +42,8 @@ def build(page: Page) -> Tab:
 def _page(t: Translator, project: Project) -> str:
     now, frozen = report(project), datasets(project)
     if not now.clips and not now.exclusions and not frozen:
-        key = "dataset.nothing_approved" if now.waiting or now.rejected else "dataset.no_clips"
-        lead = ("review", "tabs.review") if now.waiting or now.rejected else ("sources", "tabs.sources")
+        key = "dataset.nothing_approved" if now.waiting or now.rejects else "dataset.no_clips"
+        lead = ("review", "tabs.review") if now.waiting or now.rejects else ("sources", "tabs.sources")
         return html.empty(t(key), html.go(t("common.go_to", tab=t(lead[1])), lead[0]))
     fresh = bool(frozen) and is_current(frozen[0], now)
     return _card(t, now, frozen, fresh) + _exclusions(t, now.exclusions) + _frozen(t, frozen, fresh)

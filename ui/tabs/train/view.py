@@ -134,7 +134,7 @@ def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence
 
 def _sample(t: Translator, project: Project, run: Run, view: RunView, sample: SampleView, best: int | None) -> str:
     name = step_name(t, sample.step)
-    marks = {"lowest": sample.step == best, "kept": sample.step in view.pinned}
+    marks = {"lowest": sample.step == best, "kept": sample.step in view.pinned_steps}
     mark = "".join(f' <span class="vw-chip">{html.e(t(f"train.{key}"))}</span>' for key, on in marks.items() if on)
     url = audio_url(project.slug, "sample", run.id, sample.step, sample.sentence)
     label = f"{name}: {sample.text}"
