@@ -104,7 +104,7 @@ def _settings(page: Page) -> str:
     t = page.t
     rows = "".join(
         f"<tr><td><code>{html.e(line.variable)}</code></td><td>{html.e(line.value or t('system.empty_value'))}</td>"
-        f'<td class="vw-dim">{html.e(t(f"line.{line.name}"))}</td></tr>'
+        f'<td class="vw-dim">{html.e(t(f"setting.{line.name}"))}</td></tr>'
         for line in doctor.setting_lines(page.settings)
     )
     head = "".join(f"<th>{html.e(t(f'system.col_{name}'))}</th>" for name in ("setting", "value", "what"))
