@@ -1,4 +1,4 @@
-"""How a checkpoint is named: by its run and step, in votes, jobs, notes and addresses alike."""
+"""Checkpoint reference: a run and a step, spelled one way in votes, jobs, notes and addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of the workspace that cannot be read: one bounded reader for all of them, and what is told of a broken one."""
+"""Damaged files of the workspace: one bounded reader for all files, and errors that name a broken one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo: a project that walks the whole road by itself, from a bundled recording to voices to compare."""
+"""Demo: a project that walks the whole pipeline by itself, from a bundled recording to voices to compare."""
 
 from __future__ import annotations
 

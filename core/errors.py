@@ -1,4 +1,4 @@
-"""The one family of errors that is meant for people; every other exception is a bug."""
+"""Exceptions that are meant for people, one family; every other exception is a bug."""
 
 from __future__ import annotations
 

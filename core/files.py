@@ -1,4 +1,4 @@
-"""Writing files so that a visible file is always complete, and naming them safely."""
+"""Atomic writes (a visible file is always complete) and safe file names."""
 
 from __future__ import annotations
 

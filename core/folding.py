@@ -1,4 +1,4 @@
-"""Texts and names compared as people mean them: without case in every language, composed or not."""
+"""Case folding for search and names: in every language, composed or not."""
 
 from __future__ import annotations
 

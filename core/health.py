@@ -1,4 +1,4 @@
-"""Whether this computer can do the page's work now: room, workspace, databases, child processes; without secrets."""
+"""Health check of this computer: room, workspace, databases, child processes; tells no secrets."""
 
 from __future__ import annotations
 

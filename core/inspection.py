@@ -1,4 +1,4 @@
-"""What is damaged in a project and in the workspace around it; putting it aside, and going back to a copy."""
+"""Damage report of a project and its workspace: setting a thing aside, restoring records from a backup."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def restore_records(project: Project) -> Copy:
             project=project.info.name,
         )
     _records_aside(project)
-    backups.put_back(copy, project.database)
+    backups.restore(copy, project.database)
     tables.check(project.database)
     return copy
 

@@ -1,4 +1,4 @@
-"""The road of a project as steps with their true state, and projects as cards; all derived from what is on disk."""
+"""Pipeline status: the steps of a project and its card on Home, derived from what is on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clearing away what nobody comes back for: broken-off uploads, half-made files and folders, forgotten data sets.
+"""Garbage collection of the workspace: broken-off uploads, half-made files and folders, forgotten data sets.
 
 Only by age, and never what a job at work holds. Called when the server starts and every `EVERY_S` from then on.
 """

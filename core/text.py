@@ -1,4 +1,4 @@
-"""Texts as they enter: visible characters, composed, on one line; and characters named so that a person sees them."""
+"""Text normalisation on entry: visible characters, composed, on one line; and names for odd characters."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_nothing_goes_that_a_job_at_work_holds(project: Project) -> None:
     try:
         assert later(project.workspace, 1000 * DAY_S) == []
     finally:
-        locks.let_go([handle for handle in held if handle is not None])
+        locks.release([handle for handle in held if handle is not None])
     assert file in later(project.workspace, 1000 * DAY_S)
 
 

@@ -1,4 +1,4 @@
-"""Which approved clips can be trained on: each reason against one is named."""
+"""Dataset checks: which approved clips can be trained on, with the reason against each other one."""
 
 from __future__ import annotations
 

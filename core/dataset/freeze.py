@@ -174,7 +174,7 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
     try:
         (building / "wavs").mkdir()
         for clip in final.clips:
-            _take(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
+            _link_or_copy(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
         lines = {clip.id: f"{clip.id}|{column(clip.text)}|{column(clip.text)}\n" for clip in final.clips}
         parts = {
             "metadata.csv": lines,
@@ -196,7 +196,7 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _take(clip: Path, target: Path) -> None:
+def _link_or_copy(clip: Path, target: Path) -> None:
     # Clips are only ever replaced by renaming a new file over them, so a link keeps the frozen content for free.
     try:
         os.link(clip, target)

@@ -1,4 +1,4 @@
-"""Which clips are kept for validation: whole recordings if that comes out near a tenth, else connected stretches."""
+"""Train/validation split: whole recordings if that comes out near a tenth, else connected stretches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events of a job: small typed values, one JSON object a line, only ever appended."""
+"""Event log of a job: small typed values, one JSON object a line, only ever appended."""
 
 from __future__ import annotations
 

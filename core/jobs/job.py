@@ -1,4 +1,4 @@
-"""A job: a folder that says what to do, a child process that does it, and what can be read of it."""
+"""Job: a folder that says what to do, a child process that does it, and its state as it can be read."""
 
 from __future__ import annotations
 
@@ -115,19 +115,19 @@ class Job:
             handles, missing = waiting.acquire(draft.path / "lock", list(other_locks), draft.holder(), queue, wait)
             job = cls(rename_to_free(draft.path, _folder_name(name, args.kind)))
         except BaseException:
-            locks.let_go(handles)
+            locks.release(handles)
             shutil.rmtree(draft.path, ignore_errors=True)
             raise
         try:
             # A lock is on the file, not on its name, so it has moved along; what it says of its holder has not.
             for handle in handles:
-                locks.tell(handle, job.holder())
+                locks.write_holder(handle, job.holder())
             job._spawn(handles, queue, missing)
         except BaseException:
             shutil.rmtree(job.path, ignore_errors=True)
             raise
         finally:
-            locks.let_go(handles)
+            locks.release(handles)
         return job
 
     @classmethod
@@ -202,7 +202,7 @@ class Job:
             self.stop_path.unlink(missing_ok=True)  # of last time
             self._spawn(handles, queue, missing)
         finally:
-            locks.let_go(handles)
+            locks.release(handles)
 
     def holder(self) -> dict[str, Any]:
         """What its locks say of it."""
@@ -293,7 +293,7 @@ class Job:
         try:
             with open_regular(self.log_path) as file:
                 file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - 16_384))
+                file.seek(max(0, file.write_holder() - 16_384))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         except OSError:
             return ""

@@ -1,4 +1,4 @@
-"""Locks that die with their process: `flock` on a file, handed to the child as an open descriptor."""
+"""File locks (`flock`) that die with their process; handed to the child as open descriptors."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
     else:
         os.close(handle)
         return None
-    tell(handle, holder)
+    write_holder(handle, holder)
     return handle
 
 
-def tell(handle: int, holder: dict[str, Any]) -> None:
+def write_holder(handle: int, holder: dict[str, Any]) -> None:
     """Write into a lock that is held who holds it."""
     os.ftruncate(handle, 0)
     os.pwrite(handle, json.dumps(holder).encode(), 0)
@@ -74,7 +74,7 @@ def holder(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def let_go(handles: list[int]) -> None:
+def release(handles: list[int]) -> None:
     """Close descriptors of locks; where no other process has copies, the locks are free."""
     while handles:
         os.close(handles.pop())

@@ -76,7 +76,7 @@ def acquire(
             handles.append(handle)
     except BaseException as error:
         waits = wait and queue is not None and isinstance(error, Busy)
-        locks.let_go(handles[1:] if waits else handles)
+        locks.release(handles[1:] if waits else handles)
         if not waits:
             raise
         return [first], list(other_locks)

@@ -71,18 +71,18 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _keep(handle: int) -> None:
+def _hold(handle: int) -> None:
     """Say in a lock that this process holds it, and hand it to no other."""
     # An ffmpeg that outlives this process must not look like a running job.
     os.set_inheritable(handle, False)
     holder = json.loads(os.pread(handle, 65_536, 0) or b"{}")
     holder["pid"] = os.getpid()
-    locks.tell(handle, holder)
+    locks.write_holder(handle, holder)
 
 
 def _wait(job: Job, ticket: Path, place: int, lock_paths: list[Path]) -> bool:
     """Wait for this job's turn and take the locks; False if Stop was pressed meanwhile."""
-    _keep(place)
+    _hold(place)
     me = locks.holder(job.path / "lock")
     last_state: tuple[int, str] | None = None
     while not job.stop_requested():
@@ -109,7 +109,7 @@ def _acquire_all(lock_paths: list[Path], me: dict[str, Any]) -> bool:
     for lock in lock_paths:
         handle = locks.try_lock(lock, me)
         if handle is None:
-            locks.let_go(handles)
+            locks.release(handles)
             return False
         handles.append(handle)
     return True
@@ -132,7 +132,7 @@ def main() -> None:
     job = Job(Path(sys.argv[1]).resolve())
     lock_handles, turn = _split(sys.argv[2:])
     for handle in map(int, lock_handles):
-        _keep(handle)
+        _hold(handle)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     signal.signal(signal.SIGINT, lambda *_: job.stop())
     ready = not turn or _wait(job, Path(turn[0]), int(turn[1]), [Path(lock) for lock in turn[2:]])

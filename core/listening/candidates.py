@@ -1,4 +1,4 @@
-"""What can be compared: every checkpoint that has spoken, and the sentences two of them have in common."""
+"""Candidates for comparison: checkpoints with samples, and the sentences two of them have in common."""
 
 from __future__ import annotations
 

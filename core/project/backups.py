@@ -1,4 +1,4 @@
-"""Copies of a project's database: one a day and one before each migration, and the way back to one."""
+"""Backups of a project's database: one a day, one before each migration, and restoring one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def newest_whole(database: Path) -> Copy | None:
     return next((copy for copy in copies(database) if is_whole(copy.path, ("sources", "clips"))), None)
 
 
-def put_back(copy: Copy, database: Path) -> None:
+def restore(copy: Copy, database: Path) -> None:
     """Put a copy in the place of the database, which was moved away with all that belongs to it."""
     with (
         replacing(database) as temporary,

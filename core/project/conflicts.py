@@ -1,4 +1,4 @@
-"""Changes made on what a window showed: refused where another window has changed it since (optimistic locking)."""
+"""Optimistic locking: a change made on what a window showed is refused if another window changed it since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project's engine at work for it: which base it trains on, how its texts are read, a base's download."""
+"""Engine of a project: which base it trains on, how its texts are read, a base's download."""
 
 from __future__ import annotations
 

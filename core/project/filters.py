@@ -1,4 +1,4 @@
-"""Which clips a `ClipFilter` means, and in which order: as pieces of SQL over the table ``clips``."""
+"""SQL of a `ClipFilter`: conditions and order over the table ``clips``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project's database holds, as plain values: recordings, clips, words, revisions, edits, votes."""
+"""Records of a project as dataclasses: recordings, clips, words, revisions, edits, votes."""
 
 from __future__ import annotations
 

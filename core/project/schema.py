@@ -1,4 +1,4 @@
-"""A project's database: its schema, the migrations of older versions, and connections. SQLite in WAL mode."""
+"""Database schema of a project, the migrations of older versions, and connections. SQLite in WAL mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project in numbers, for its pages: totals, counts and the values of histograms. Only reads."""
+"""Statistics of a project for its pages: totals, counts and the values of histograms. Only reads."""
 
 from __future__ import annotations
 

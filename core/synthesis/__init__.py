@@ -1,1 +1,1 @@
-"""Speech and exports: starting their jobs, and the takes they leave."""
+"""Synthesis and exports: starting their jobs, and the takes they leave."""

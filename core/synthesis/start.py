@@ -101,7 +101,7 @@ def start_export(project: Project, args: ExportArgs) -> Job:
 def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:
     """Everything that was spoken, newest first; damaged notes are passed over, and added to ``damage``."""
     paths = [path for path in project.takes.glob("[!.]*.json") if path.with_suffix(".wav").exists()]
-    return sorted(read_all(paths, _take, damage), key=lambda take: take.at, reverse=True)
+    return sorted(read_all(paths, _read_take, damage), key=lambda take: take.at, reverse=True)
 
 
 def remove_take(project: Project, take_id: str) -> None:
@@ -207,7 +207,7 @@ def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: s
     return sentences[0] if sentences else "1, 2, 3."
 
 
-def _take(path: Path) -> Take:
+def _read_take(path: Path) -> Take:
     return read_record(path, Take, "take", path, complete=_with_path)
 
 

@@ -1,4 +1,4 @@
-"""The voices that can be chosen to speak: checkpoints of runs, newest first, and the bases that are there."""
+"""Voices to choose from: checkpoints of runs, newest first, and the bases that are ready."""
 
 from __future__ import annotations
 

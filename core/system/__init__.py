@@ -1,1 +1,1 @@
-"""The machine: its cards, and what goes wrong with them."""
+"""The machine: hardware, its errors, downloads, and the checks of the System page."""

@@ -1,4 +1,4 @@
-"""How a request reached the server: which proxies are believed, whose browser it comes from, and what is amiss."""
+"""Reverse-proxy diagnosis: which proxies are believed, whose browser a request comes from, what is amiss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the System page checks: each line a light and, where something is amiss, a way to mend it. Imports no torch."""
+"""Self-check of the installation for the System page: findings, each with a way to mend it. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine has: graphics cards as their own tool reports them, and memory, without loading torch."""
+"""Hardware detection: graphics cards as their own tool reports them, and memory, without loading torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every process of Voicewright sees to before it does anything: private files, and no unsafe loading."""
+"""Process hardening, first thing in every process: private files (umask), no unsafe model loading."""
 
 from __future__ import annotations
 

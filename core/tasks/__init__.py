@@ -1,4 +1,4 @@
-"""What a worker runs: each module has ``run(job, project, args, reporter) -> dict`` and may import anything."""
+"""Tasks that a worker runs: each module has ``run(job, project, args, reporter) -> dict``, may import anything."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class _Walk:
         while child.alive():
             self.reporter.check_stop()
             view = child.read()
-            self._tell(view.eta_s, view.item)
+            self._report(view.eta_s, view.item)
             time.sleep(_POLL_S)
         view = child.read()
         if view.status == "done":
@@ -166,10 +166,10 @@ class _Walk:
             if usual_s >= 3:  # what is over in a moment says nothing about the machine
                 self.pace = (now - self.stage_began) / usual_s
         self.stage, self.stage_began, self.share = stage, now, 0.0
-        self._tell(None, "")
+        self._report(None, "")
         self.reporter.check_stop()
 
-    def _tell(self, eta_s: float | None, item: str) -> None:
+    def _report(self, eta_s: float | None, item: str) -> None:
         number = list(STAGES).index(self.stage)
         elapsed_s = time.monotonic() - self.stage_began
         pace = min(_SLOWEST, max(_FASTEST, self.pace))

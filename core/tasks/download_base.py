@@ -1,4 +1,4 @@
-"""Job: fetch a base model, or have the engine make it."""
+"""Job ``download_base``: fetch a base model, or have the engine make it."""
 
 from __future__ import annotations
 

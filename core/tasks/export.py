@@ -1,4 +1,4 @@
-"""Job: write a checkpoint as a folder that the engine's own package loads."""
+"""Job ``export``: write a checkpoint as a folder that the engine's own package loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job ``import_sources``: decode uploads, fetch addresses, and record both as recordings of the project."""
+"""Job ``import_sources``: decode uploads, fetch addresses, and add both to the project as recordings."""
 
 from __future__ import annotations
 

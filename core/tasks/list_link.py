@@ -1,4 +1,4 @@
-"""Job ``list_link``: what a playlist or channel holds, for somebody to choose from. Nothing of it is fetched."""
+"""Job ``list_link``: list a playlist or channel, to choose from. Nothing of it is downloaded."""
 
 from __future__ import annotations
 

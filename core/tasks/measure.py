@@ -1,4 +1,4 @@
-"""Measures how clips sound and whose voice they are."""
+"""Job ``measure``: how clips sound and whose voice they are."""
 
 from __future__ import annotations
 

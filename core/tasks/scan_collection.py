@@ -1,4 +1,4 @@
-"""Job ``scan_collection``: what a zip or folder that waits would bring in. Nothing of it is brought in."""
+"""Job ``scan_collection``: what a pending zip or folder would bring in. Nothing of it is brought in."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _cut_all(project: Project, plans: list[_CutPlan], reporter: Reporter, outcom
     if not total:
         raise _no_clips([cut_plan.advice for cut_plan in plans])
     for cut_plan in plans:
-        tell_threshold(cut_plan.source, cut_plan.advice, reporter)
+        warn_of_threshold(cut_plan.source, cut_plan.advice, reporter)
         if not cut_plan.clips:
             reporter.warning(
                 "segment.nothing_found",
@@ -130,7 +130,7 @@ def _cut_all(project: Project, plans: list[_CutPlan], reporter: Reporter, outcom
             continue
 
 
-def tell_threshold(source: Source, advice: Advice, reporter: Reporter) -> None:
+def warn_of_threshold(source: Source, advice: Advice, reporter: Reporter) -> None:
     """Say which way to turn a threshold that does not fit a recording."""
     values = {"title": source.title, "threshold": f"{advice.threshold_dbfs:g}", "proposed": f"{advice.proposed_dbfs:g}"}
     if advice.way == "lower":

@@ -1,4 +1,4 @@
-"""Job: say a text with a checkpoint."""
+"""Job ``synthesize``: speak a text with a checkpoint."""
 
 from __future__ import annotations
 

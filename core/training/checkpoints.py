@@ -140,7 +140,7 @@ class Checkpoints:
         shutil.rmtree(hidden_folder)
 
     @contextlib.contextmanager
-    def going_back(self, step: int) -> Iterator[None]:
+    def rolling_back(self, step: int) -> Iterator[None]:
         """Within, ``step`` is saved anew and later checkpoints are removed; killed meanwhile, `mend` does the rest."""
         mark = self.path / _BACK_TO
         write_json(mark, {"step": step})

@@ -1,4 +1,4 @@
-"""A run's ``config.yaml``: its settings, checked by its engine's model, beside facts about the run."""
+"""Run configuration (``config.yaml``): settings, checked by the engine's model, beside facts about the run."""
 
 from __future__ import annotations
 

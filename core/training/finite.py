@@ -1,4 +1,4 @@
-"""Whether saved weights are numbers: read from the file itself, so that what was checked is what will be loaded."""
+"""NaN check of saved weights, read from the file itself: what was checked is what will be loaded."""
 
 from __future__ import annotations
 

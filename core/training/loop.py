@@ -113,9 +113,9 @@ class Loop:
             self.recovery.smaller()
             return False
         self.pace.add_step(time.monotonic() - began)
-        return self._tell(values)
+        return self._report(values)
 
-    def _tell(self, values: dict[str, float]) -> bool:
+    def _report(self, values: dict[str, float]) -> bool:
         """Say what an update came to; False if the run had to go back.
 
         On a card the values may be those of the update before (``values_step``), so that nobody waits for this one's.
@@ -143,7 +143,7 @@ class Loop:
             self.losses["loss"] = finite["loss"]
             self.recovery.sound(of_step)
         elif self.recovery.unsound(of_step):
-            self._went_back()
+            self._after_rollback()
             return None
         else:
             finite = {}
@@ -161,13 +161,13 @@ class Loop:
             self.reporter.metrics(self.session.step_number, **finite)
         return finite is not None
 
-    def _went_back(self) -> None:
+    def _after_rollback(self) -> None:
         # What was saved and measured of later updates is another course's; when they come again it is done again.
         self.saved_step = self.evaluated_step = self.judged_step = -1
         self.early = False
         step = self.session.step_number
         # Else a resume would take up the course that was abandoned.
-        with self.checkpoints.going_back(step):
+        with self.checkpoints.rolling_back(step):
             if self._save(final=True) and step == self.session.step_number:
                 self.checkpoints.discard_later(keep_to=step)
 
@@ -206,7 +206,7 @@ class Loop:
         """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
         if self._catch_up() and self.recovery.bad:
             self.recovery.retreat()
-            self._went_back()
+            self._after_rollback()
         is_saved = self._save(final=True)
         left_s = _LAST_WORDS_S - self.reporter.since_stop_s()
         if is_saved and self.session.step_number > 0 and left_s > 0:
@@ -267,8 +267,8 @@ class Loop:
                 self.checkpoints.save(step, self.session.save)
         except NotFinite:
             if not final:
-                self.recovery.go_back()
-                self._went_back()
+                self.recovery.roll_back()
+                self._after_rollback()
             return False
         self.saved_step = step
         self._announce(step)

@@ -91,10 +91,10 @@ class Recovery:
         )
         if self.bad < _IN_A_ROW:
             return False
-        self.go_back()
+        self.roll_back()
         return True
 
-    def go_back(self) -> None:
+    def roll_back(self) -> None:
         """Take up the last good state with half the learning rate.
 
         Raises:

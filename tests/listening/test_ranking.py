@@ -1,4 +1,4 @@
-"""The table of wins."""
+"""The ranking: wins, losses, ties, and the pair that is suggested next."""
 
 from __future__ import annotations
 

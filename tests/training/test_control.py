@@ -214,7 +214,7 @@ def test_without_a_state_a_run_that_was_going_back_to_its_beginning_is_resumed(s
     run = stopped(start)
     state = run.checkpoints.newest_state()
     assert state is not None
-    with pytest.raises(KeyboardInterrupt), run.checkpoints.going_back(0):
+    with pytest.raises(KeyboardInterrupt), run.checkpoints.rolling_back(0):
         (state / STATE).unlink()
         raise KeyboardInterrupt  # in place of a kill: the mark stays
     assert run.read().resumable

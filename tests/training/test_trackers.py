@@ -1,4 +1,4 @@
-"""What other tools are told of a run."""
+"""Trackers: how runs are named at TensorBoard and Weights & Biases."""
 
 from __future__ import annotations
 

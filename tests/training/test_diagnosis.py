@@ -1,4 +1,4 @@
-"""What is said of a training curve."""
+"""Remarks on a run, derived from its loss curves."""
 
 from __future__ import annotations
 
