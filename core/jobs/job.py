@@ -293,7 +293,7 @@ class Job:
         try:
             with open_regular(self.log_path) as file:
                 file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.write_holder() - 16_384))
+                file.seek(max(0, file.tell() - 16_384))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         except OSError:
             return ""
