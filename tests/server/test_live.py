@@ -18,7 +18,7 @@ from tests.server.real_page import RealPage, real_page
 from ui.app import TABS
 from ui.live import LiveRequest
 
-KEYS = [module.__name__.rsplit(".", 1)[-1] for module in TABS]
+KEYS = [module.__name__.split(".")[2] for module in TABS]
 REFRESHES = 12
 
 

@@ -81,7 +81,7 @@ def built(whole: Workspace) -> Built:
     with gr.Blocks():
         hidden = [gr.Textbox(value, visible=False) for value in ("", "home", "")]
         page = Page(settings, whole, Translator("en"), *hidden)
-        tabs = {module.__name__.rsplit(".", 1)[-1]: module.build(page) for module in app.TABS}
+        tabs = {module.__name__.split(".")[2]: module.build(page) for module in app.TABS}
         return Built(page, tabs, DamagePanel(page))
 
 
