@@ -173,16 +173,14 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
     t = page.t
     job = project.latest("transcribe")
     busy = t("transcripts.busy") if job and job.alive() else ""
-    count = project.store.count(ClipFilter("unheard"))
-    label = (
-        t("transcripts.start_rest", count=t.number(count)) if count and totals.transcribed else t("transcripts.start")
-    )
-    if check and not count and not busy and (rest := len(without_second_opinion(project))):
-        count, label = rest, t("transcripts.start_check", count=t.number(rest))
-    style = "primary" if count else ""
+    todo = project.store.count(ClipFilter("unheard"))
+    label = t("transcripts.start_rest", count=t.number(todo)) if todo and totals.transcribed else t("transcripts.start")
+    if check and not todo and not busy and (rest := len(without_second_opinion(project))):
+        todo, label = rest, t("transcripts.start_check", count=t.number(rest))
+    style = "primary" if todo else ""
     argument = f"{quality} check" if check else quality
     start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
-    lead = html.go(t("transcripts.to_review"), "review", style="" if count else "primary") if totals.transcribed else ""
+    lead = html.go(t("transcripts.to_review"), "review", style="" if todo else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy)}</div>'
 
 

@@ -33,7 +33,7 @@ _NO_LENGTH = 0x7FFFF000  # and more: what programs write that do not know it yet
 
 
 @dataclass(frozen=True)
-class SoundSpan:
+class Section:
     """Where in the joined recording an item lies."""
 
     item: Item
@@ -41,9 +41,7 @@ class SoundSpan:
     end_s: float
 
 
-def join(
-    place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter, *, max_hours: float
-) -> list[SoundSpan]:
+def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter, *, max_hours: float) -> list[Section]:
     """Write the sounds of a data set into one mono 16 bit FLAC with `GAP_S` between them.
 
     They are brought to the commonest rate. A sound that cannot be read is named and set aside; what of it was written
@@ -131,14 +129,14 @@ class _Joiner:
         self.gap_frames = 0  # of these
         self.bad = 0
 
-    def run(self) -> list[SoundSpan]:
-        sounds: list[SoundSpan] = []
+    def run(self) -> list[Section]:
+        sounds: list[Section] = []
         items = self.reading.items
         for number, item in enumerate(items):
             self.reporter.check_stop()
             if count := self._append(item):
                 end = self.frames
-                sounds.append(SoundSpan(item, (end - count) / self.rate, end / self.rate))
+                sounds.append(Section(item, (end - count) / self.rate, end / self.rate))
             self.reporter.progress("join", number + 1, len(items), PurePosixPath(item.sound).name)
         if self.bad > _MOST_NAMED:
             self.reporter.warning(

@@ -21,7 +21,7 @@ from core.jobs.reporter import Reporter
 from core.project.records import DATA_SET, Clip, Source
 from core.project.workspace import Project
 from core.sources.collections.archive import Folder, Zip
-from core.sources.collections.concat import SoundSpan, join
+from core.sources.collections.concat import Section, join
 from core.sources.collections.scan import Reading, open_place, read, refuse_unagreed
 from core.sources.lists.texts import ListReport
 from core.sources.sidecars import title_of
@@ -167,7 +167,7 @@ def shorten(names: list[str], count: int = 0, limit: int = 8) -> str:
     return ", ".join(name[-80:] for name in names[:limit]) + (" …" if max(count, len(names)) > limit else "")
 
 
-def _cut(project: Project, source: Source, sounds: list[SoundSpan], reporter: Reporter) -> Iterator[Clip]:
+def _cut(project: Project, source: Source, sounds: list[Section], reporter: Reporter) -> Iterator[Clip]:
     """Write the clips where the sounds lie, on two threads; yields them in order."""
     options = for_recording(SegmentOptions(), project.sound_file(source))
     language = project.info.language

@@ -87,12 +87,11 @@ def _choose(t: Translator, project: Project, query: str) -> str:
     view = view_of(query)
     a, b = view.get("a", ""), view.get("b", "")
     voices = [("", t("listen.any"))] + [
-        (candidate.checkpoint.name, voice_name(t, candidate.run_title, candidate.checkpoint))
-        for candidate in candidates(project)
+        (item.checkpoint.name, voice_name(t, item.run_title, item.checkpoint)) for item in candidates(project)
     ]
     sentence_choices = [("", t("listen.any_sentence"))] + [
-        (str(candidate.number), f"{candidate.number + 1}. {candidate.text}")
-        for candidate in sentences(project, _checkpoint(a), _checkpoint(b))
+        (str(item.number), f"{item.number + 1}. {item.text}")
+        for item in sentences(project, _checkpoint(a), _checkpoint(b))
     ]
     lists = (
         select(t("listen.one"), "a", voices, a, clears="judged")
