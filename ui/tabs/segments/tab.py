@@ -134,12 +134,7 @@ def build(page: Page) -> Tab:
     # One change after the other, in the order they were made.
     page.on(editor.act, _change, [], [], concurrency_limit=1)
     return Tab(
-        "segments",
-        [*outputs, owner, settings, *form.inputs],
-        refresh,
-        tick,
-        [page.view, owner, *form.inputs],
-        turn,
+        "segments", [*outputs, owner, settings, *form.inputs], refresh, tick, [page.view, owner, *form.inputs], turn
     )
 
 

@@ -43,12 +43,12 @@ def build(page: Page) -> Tab:
                 )  # fmt: skip
                 seed = gr.Number(value=0, precision=0, label=t("speak.seed"), info=t("speak.seed_help"))
             actions = Panel()
-            take_list = Panel()
+            audios = Panel()
         with gr.Column(scale=2, min_width=320):
             about_export = Panel()
             name = gr.Textbox(label=t("speak.name"), placeholder=t("speak.name_example"), max_length=80)
             exporting = Panel()
-            export_list = Panel()
+            packages = Panel()
 
     def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, words: str) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
@@ -66,8 +66,8 @@ def build(page: Page) -> Tab:
             setup: _setup(t, project, query),
             references: gr.update(choices=choices, value=selection),
             about_export: _about_export(t, info(project.info.engine).export_package),
-            export_list: export_cards(t, project, exports(project)),
-            take_list: take_cards(t, project, takes(project)),
+            packages: export_cards(t, project, exports(project)),
+            audios: take_cards(t, project, takes(project)),
             **_jobs(project, query),
         }
 
@@ -80,10 +80,7 @@ def build(page: Page) -> Tab:
     def tick(project: Project | None, query: str) -> Updates:
         if project is None or _lead(t, project):
             return {}
-        lists = {
-            take_list: take_cards(t, project, takes(project)),
-            export_list: export_cards(t, project, exports(project)),
-        }
+        lists = {audios: take_cards(t, project, takes(project)), packages: export_cards(t, project, exports(project))}
         return _jobs(project, query) | lists
 
     def act(
@@ -108,11 +105,11 @@ def build(page: Page) -> Tab:
             remove_take(project, evt.id)
         return None
 
-    for panel in (actions, exporting, take_list):
+    for panel in (actions, exporting, audios):
         page.on(panel.act, act, [page.view, text, references, seed, name], [name])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
-    outputs = [top, body, reads, setup, references, actions, take_list, about_export, exporting, export_list]
+    outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages]
     return Tab("speak", outputs, refresh, tick, [page.view, references, text])
 
 

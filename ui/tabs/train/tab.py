@@ -51,9 +51,7 @@ class Selection:
         base = view.get("base", "")
         return cls(
             base if base in _bases(project) else _default_base(project),
-            next(
-                (dataset.id for dataset in frozen if dataset.id == view.get("dataset")), frozen[0].id if frozen else ""
-            ),
+            next((data.id for data in frozen if data.id == view.get("dataset")), frozen[0].id if frozen else ""),
             by_id.get(view.get("preset", ""), recommendation),
             next((run for run in all_runs if run.id == view.get("run")), _at_work(all_runs)),
             all_runs,
