@@ -187,9 +187,9 @@ def test_the_speak_page_says_the_same_with_the_same_seed(walked: Walked) -> None
 def test_the_blind_vote_ends_in_the_table(walked: Walked) -> None:
     pair = next_pair(walked.project, walked.run.id)
     told = vote(walked.project, pair.id, "left")
-    assert told.left.startswith(f"{walked.run.id}:") and told.left != told.right
+    assert told.left.run_id == walked.run.id and told.left != told.right
     best = table(walked.project).rows[0]
-    assert (best.name, best.wins) == (told.left, 1)
+    assert (best.checkpoint, best.wins) == (told.left, 1)
 
 
 def test_the_header_shows_the_whole_road_done(walked: Walked) -> None:
