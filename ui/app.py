@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -53,7 +53,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         steps: lambda project, tab, turn: _steps(page, project, tab, turn),
     }
     blocks.live = Live(page, tabs, frame)
-    return blocks
+    return cast("gr.Blocks", blocks)
 
 
 def _refresh(

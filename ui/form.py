@@ -31,10 +31,13 @@ class Form:
         self.inputs = [self._input(name, model.model_fields[name]) for name in self.names]
 
     def _input(self, name: str, field: FieldInfo) -> Any:
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = extra.get("unit", "")
         label = self.t.get(f"{self.section}.{name}", name) + (f" ({unit})" if unit else "")
-        common = {"label": label, "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None}
+        common: dict[str, Any] = {
+            "label": label,
+            "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None,
+        }
         value = field.get_default(call_default_factory=True)
         low, high = _bounds(field)
         if self.numeric and field.annotation in (int, float):

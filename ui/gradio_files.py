@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -23,7 +23,7 @@ def accept_uploads_only(blocks: gr.Blocks) -> None:
     # Only of a page that has launched does Gradio ask whether a file was uploaded; a mounted one never launches. Others
     # are copied to where they can be fetched.
     blocks.has_launched = True
-    read = blocks.preprocess_data
+    read: Callable[..., Awaitable[list[Any]]] = blocks.preprocess_data
 
     async def preprocess_data(block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         # Gradio lets addresses pass, which this computer would then fetch, and looks only at what is marked as a file.
@@ -31,7 +31,7 @@ def accept_uploads_only(blocks: gr.Blocks) -> None:
             raise InvalidPathError("an event named a file that was not uploaded")
         return await read(block_fn, inputs, *args, **kwargs)
 
-    blocks.preprocess_data = preprocess_data
+    blocks.preprocess_data = preprocess_data  # type: ignore[method-assign]
 
 
 def _paths(value: Any) -> Iterator[str]:

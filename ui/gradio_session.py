@@ -48,11 +48,11 @@ class Sessions(state_holder.StateHolder):
     """The open pages by their session."""
 
     def __init__(self, blocks: gr.Blocks) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         blocks.state_session_capacity = PAGES_KEPT
         self.set_blocks(blocks)
 
-    def __getitem__(self, session_id: str) -> SessionState:
+    def __getitem__(self, session_id: str) -> state_holder.SessionState:
         if session_id not in self.session_data:
             self.session_data[session_id] = SessionState(self.blocks)
         return super().__getitem__(session_id)
@@ -77,7 +77,7 @@ def pass_over_unchanged(blocks: gr.Blocks) -> None:
                 answer[place] = value
         return answer
 
-    blocks.postprocess_data = postprocess_data
+    blocks.postprocess_data = postprocess_data  # type: ignore[method-assign]
 
 
 def _is_skip(value: Any) -> bool:

@@ -60,7 +60,9 @@ class Live:
         project, tab = self.page.project(request_.project), self.tabs.get(request_.tab)
         if is_blocked(project, request_.tab):
             tab = None
-        turn = str(self._try(request_.tab, lambda: tab.turn(project)) or "") if tab and tab.turn else ""
+        turn = ""
+        if tab and tab.turn:
+            turn = str(self._try(request_.tab, functools.partial(tab.turn, project)) or "")
         content_of: Updates = {}
         for panel, make in self.frame.items():
             content_of |= self._try("frame", functools.partial(_update, panel, make, project, request_.tab, turn)) or {}

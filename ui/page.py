@@ -119,7 +119,7 @@ class Page:
         def with_event(evt: gr.EventData, slug: str, *values: Any) -> Any:
             return self.guard(lambda: fn(self.project(slug), evt, *values), outputs)
 
-        handler = plain
+        handler: Callable[..., Any] = plain
         if list(inspect.signature(fn).parameters)[1:2] == ["evt"]:
             handler = with_event
             # A field that is left by clicking a button sends two events: Gradio would drop the second.

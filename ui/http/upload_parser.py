@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from gradio import route_utils, routes
-from python_multipart.multipart import MultipartParseError
+from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 

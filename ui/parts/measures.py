@@ -12,7 +12,7 @@ from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
 from ui.job_panel import is_live, job_panel
 
-_EDGES = {
+_EDGES: dict[str, list[float]] = {
     "snr_db": [0, 10, 20, 30, 40, 50, 60, 70],
     "speaker_similarity": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
     "naturalness": [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5],

@@ -56,12 +56,13 @@ def _head(t: Translator, spot: Spot) -> str:
 def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     clip = spot.clip
     try:
-        outline = peaks(project.sound_file(spot.source), _BUCKETS, clip.start_s, clip.end_s)
+        lows_and_highs = peaks(project.sound_file(spot.source), _BUCKETS, clip.start_s, clip.end_s)
+        outline = [(float(low), float(high)) for low, high in lows_and_highs]
     except (OSError, RuntimeError):  # the recording is gone from the disk; the clip may still be heard
         outline = []
     if not project.clip_file(clip.id).exists():
         return html.notice(t("review.missing"), "bad")
-    wave = plots.waveform([(float(low), float(high)) for low, high in outline], clip.seconds, (), t("review.wave"))
+    wave = plots.waveform(outline, clip.seconds, (), t("review.wave"))
     url = html.e(audio_url(project.slug, "clip", clip.id))
     return (
         f'<div data-wave><div class="vw-wavebox">{wave}<i class="vw-at"></i></div>'

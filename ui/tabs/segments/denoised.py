@@ -49,7 +49,7 @@ def act_on_denoise(project: Project, do: str, source_id: str) -> bool:
     """Answer the buttons of `denoise_part`; False if ``do`` is not one of them."""
     action, _, value = do.partition("-")
     if action == "clean" and value in STRENGTHS:
-        start_denoise(project, DenoiseArgs(source_id=source_id, strength=value))
+        start_denoise(project, DenoiseArgs.model_validate({"source_id": source_id, "strength": value}))
     elif action == "use" and value in ("original", "cleaned"):
         choose_sound(project, source_id, value)
     else:

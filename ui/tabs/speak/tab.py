@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis.start import best_references, exports, remove_take, start_export, start_speak, takes
@@ -89,17 +89,17 @@ def build(page: Page) -> Tab:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         choice = _current_voice(project, query)
-        voice_args = {
-            "checkpoint": choice and choice.checkpoint,
-            "base": choice.base_id if choice else "",
-            "reference_clip_ids": clips or (),
-            "device": page.settings.device,
-        }
+        voice = VoiceArgs(
+            checkpoint=choice.checkpoint if choice else None,
+            base=choice.base_id if choice else "",
+            reference_clip_ids=tuple(clips or ()),
+            device=page.settings.device,
+        )
         if evt.do == "speak":
             language, number = _language(project, query), int(chance or 0)
-            start_speak(project, SynthesizeArgs(**voice_args, text=words, language=language, seed=number))
+            start_speak(project, SynthesizeArgs(**dict(voice), text=words, language=language, seed=number))
         elif evt.do == "export":
-            start_export(project, ExportArgs(**voice_args, name=title))
+            start_export(project, ExportArgs(**dict(voice), name=title))
             return {name: ""}
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
