@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import shutil
 import subprocess
@@ -65,6 +66,13 @@ class Prompts:
 
     recording: Path
     spoken: list[tuple[float, float, str]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _heap_of_libraries() -> None:
+    """Leave what is loaded by now to itself: memory is collected after each batch that does not fit, and often else."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

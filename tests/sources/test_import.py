@@ -118,7 +118,7 @@ def test_a_refused_start_gives_the_upload_back(project: Project, tmp_path: Path)
 
 
 def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: Project, tmp_path: Path) -> None:
-    long = hours(tmp_path / "long.wav", 4)
+    long = hours(tmp_path / "long.wav", 2)
     job = recordings.add(project, ImportArgs(files=[(long, "long.wav")]))
     until(lambda: job.read().stage == "decode" or not job.alive())
     job.stop()
@@ -134,7 +134,7 @@ def test_stop_ends_the_job_soon_and_what_is_left_can_be_taken_up_again(project: 
 def test_who_stops_and_adds_something_else_does_not_leave_the_first_upload_behind(
     project: Project, tmp_path: Path
 ) -> None:
-    job = recordings.add(project, ImportArgs(files=[(hours(tmp_path / "long.wav", 4), "long.wav")]))
+    job = recordings.add(project, ImportArgs(files=[(hours(tmp_path / "long.wav", 2), "long.wav")]))
     job.stop()
     assert job.wait(30).status == "cancelled" and len(list(project.uploads.iterdir())) == 1
     other = recordings.add(project, ImportArgs(files=[(write(tmp_path / "a.wav", tone(1)), "a.wav")]))
@@ -199,7 +199,7 @@ def test_a_recording_is_not_removed_during_a_cut_though_another_job_began_later(
 
 def test_an_interrupted_job_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
     first = write(tmp_path / "a.wav", tone(1))
-    second = hours(tmp_path / "long.wav", 3)
+    second = hours(tmp_path / "long.wav", 1)
     job = recordings.add(project, ImportArgs(files=[(first, "a.wav"), (second, "long.wav")]))
     until(lambda: len(project.store.sources()) == 1 and any(project.sources.glob(".tmp-*.flac")) or not job.alive())
     job.force_stop()

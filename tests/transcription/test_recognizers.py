@@ -40,8 +40,8 @@ def error_rate(heard: list[tuple[str, Transcript]]) -> float:
 
 
 @pytest.mark.slow
-def test_the_builtin_model_makes_few_errors_on_all_prompts(builtin: Path, prompts: Prompts) -> None:
-    heard = hear(faster_whisper_engine.load(builtin, "builtin:tiny.en"), prompts, len(prompts.spoken))
+def test_the_builtin_model_makes_few_errors(builtin: Path, prompts: Prompts) -> None:
+    heard = hear(faster_whisper_engine.load(builtin, "builtin:tiny.en"), prompts, 24)
     assert error_rate(heard) <= 0.10
     assert all(0.3 < said.confidence <= 1 and said.language == "en" for _, said in heard)
 
@@ -95,10 +95,12 @@ def both(builtin: Path, openai_checkpoint: Path) -> dict[str, Recognizer]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["faster", "openai"])
-def test_many_clips_at_once_are_heard_as_one_by_one(both: dict[str, Recognizer], engine: str, prompts: Prompts) -> None:
-    together = hear(both[engine], prompts, 12)
-    alone = [both[engine].transcribe([sound], ENGLISH)[0] for sound in sounds_of(prompts, 12)]
+@pytest.mark.parametrize(("engine", "count"), [("faster", 12), ("openai", 6)])
+def test_many_clips_at_once_are_heard_as_one_by_one(
+    both: dict[str, Recognizer], engine: str, count: int, prompts: Prompts
+) -> None:
+    together = hear(both[engine], prompts, count)
+    alone = [both[engine].transcribe([sound], ENGLISH)[0] for sound in sounds_of(prompts, count)]
     assert [heard.text for _, heard in together] == [heard.text for heard in alone]
     for (_, one), other in zip(together, alone, strict=True):
         assert one.avg_logprob == pytest.approx(other.avg_logprob, abs=0.02)
