@@ -82,7 +82,7 @@ class Walked:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory, prompts: Prompts) -> Walked:
+def walked(tmp_path_factory: pytest.TempPathFactory, prompts: Prompts, preloaded: None) -> Walked:
     """Walk the road once; the tests look at what it left."""
     folder = tmp_path_factory.mktemp("road")
     project = Workspace(folder / "workspace").create("Road", "en")

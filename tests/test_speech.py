@@ -114,7 +114,7 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
 
 
 @pytest.mark.slow
-def test_the_starter_is_made_when_the_base_is_to_speak_offline(project: Project, prompts: Any) -> None:
+def test_the_starter_is_made_when_the_base_is_to_speak_offline(project: Project, prompts: Any, preloaded: None) -> None:
     add_clips(project, prompts)
     result = done(
         speech.start_speak(
