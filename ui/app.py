@@ -134,6 +134,7 @@ def _running(t: Translator, project: Project | None) -> str:
 JOB_TABS = {
     "import_sources": "sources",
     "list_link": "sources",
+    "scan_collection": "sources",
     "clean": "sources",
     "segment": "segments",
     "edit": "segments",
