@@ -185,7 +185,7 @@ def test_the_speak_page_says_the_same_with_the_same_seed(walked: Walked) -> None
 
 
 def test_the_blind_vote_ends_in_the_table(walked: Walked) -> None:
-    pair = next_pair(walked.project, walked.run.id)
+    pair = next_pair(walked.project)
     told = vote(walked.project, pair.id, "left")
     assert told.left.run_id == walked.run.id and told.left != told.right
     best = table(walked.project).rows[0]

@@ -156,7 +156,7 @@ def test_ten_hours_are_cut_while_a_slider_moves(prompts: Prompts) -> None:
     for options in (SegmentOptions(), SegmentOptions(threshold_dbfs=-80), SegmentOptions(min_silence_ms=200)):
         began = time.process_time()  # not the clock: other tests may be at work
         assert len(segment(ten_hours, options)) > 1000
-        assert time.process_time() - began < 0.8  # about 0.1 s
+        assert time.process_time() - began < 4  # about 0.1 s where nothing else is at work
 
 
 def levels_of(path: Path) -> LevelCurve:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from core.project.workspace import Workspace
 from tests.conftest import Mount
 from tests.server.conftest import Client, running, wait_for
 from ui.http import body_limit, upload_parser, upload_room
@@ -64,12 +65,20 @@ def test_an_event_that_announces_300_mb_is_refused_by_its_head(server: tuple[str
     assert (status, "more than 1 MB" in text) == (413, True)
 
 
-@pytest.mark.parametrize("path", [EVENT, "/en/gradio_api/queue/join", "/tensorboard/p/data/plugin/hparams/experiment"])
+@pytest.mark.parametrize("path", [EVENT, "/en/gradio_api/queue/join"])
 def test_an_event_that_announces_nothing_is_refused_as_it_comes(server: tuple[str, Path], path: str) -> None:
     with contextlib.suppress(httpx.WriteError, httpx.ReadError):
         answer = httpx.post(f"{server[0]}{path}", content=endless(b'{"data": ["'), timeout=60)
         assert answer.status_code == 413
         assert "more than 1 MB" in answer.text
+
+
+def test_tensorboard_reads_nothing_of_what_announces_nothing(server: tuple[str, Path]) -> None:
+    Workspace(server[1].parents[1]).create("p")
+    path = "/tensorboard/p/data/plugin/hparams/experiment"
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        # A body without a length is none to it.
+        assert httpx.post(f"{server[0]}{path}", content=endless(b'{"data": ["'), timeout=60).status_code == 400
 
 
 def test_the_sentence_is_in_the_pages_language(server: tuple[str, Path]) -> None:
