@@ -12,14 +12,13 @@ from core.errors import UserError
 from core.files import read_text
 from core.jobs.job import Job, busy, jobs_in
 from core.listening import pairs
-from core.project import backups
-from core.project import schema as tables
+from core.project import backups, schema
 from core.project.backups import Copy
 from core.project.workspace import Project, Workspace
 from core.sources import reading as reading_aloud
 from core.sources import recordings
 from core.sources.collections import pending
-from core.sources.links import playlist as link_list
+from core.sources.links import playlist
 from core.sources.links.cookies import MOST_LETTERS, cookies_file
 from core.synthesis import start as speech
 from core.training.presets import presets
@@ -43,7 +42,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     read_all([project], _check_records, damage)
     jobs = jobs_in(project.jobs, damage=damage)
     runs(project, damage)
-    read_all([job for job in jobs if job.spec().kind == "list_link"], link_list.listing_of, damage)
+    read_all([job for job in jobs if job.spec().kind == "list_link"], playlist.listing_of, damage)
     datasets(project, damage)
     speech.takes(project, damage)
     speech.exports(project, damage)
@@ -86,7 +85,7 @@ def put_thing_aside(workspace: Workspace, place: str) -> Path:
     error = _damage_at(workspace, place)
     if error.kind == RECORDS:
         target = _records_aside(Project(workspace, error.thing.parent.name))
-        tables.begin_anew(error.thing)
+        schema.begin_anew(error.thing)
         return target
     locks = [error.thing, *(path.parent for path in error.thing.glob("*/*/lock"))]
     if live := next((job for job in map(Job, locks) if job.alive()), None):
@@ -113,7 +112,7 @@ def restore_records(project: Project) -> Copy:
         )
     _records_aside(project)
     backups.restore(copy, project.database)
-    tables.check(project.database)
+    schema.check(project.database)
     return copy
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from core import pipeline as road
+from core import pipeline
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.system import hardware
@@ -170,7 +170,7 @@ def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str
     t = page.t
     cells = [
         _step(step.key, f"{number} {t('tabs.' + step.key)}", _step_text(t, step), step.state, open_key)
-        for number, step in enumerate(road.steps(project) if project else [], 1)
+        for number, step in enumerate(pipeline.steps(project) if project else [], 1)
     ]
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
     return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
@@ -184,7 +184,7 @@ def _step(key: str, name: str, line: str, style: str, open_key: str) -> str:
     )
 
 
-def _step_text(t: Translator, step: road.StepState) -> str:
+def _step_text(t: Translator, step: pipeline.StepState) -> str:
     mark = " ✓" if step.state == "done" else ""
     if step.key == "sources" and step.seconds:
         return t.minutes(step.seconds) + mark

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from core.audio.options import SegmentOptions
 from core.audio.threshold import for_recording
-from core.clips import alignment as word_times
+from core.clips import alignment
 from core.clips.cut import cut_clip, options_of_last_cut, text_between
 from core.clips.trash_folder import Trash, bring_sound_back, put_sound_away
 from core.errors import UserError
@@ -62,7 +62,7 @@ def split(project: Project, clip_id: str, at_s: float, *, stamp: str | None = No
         if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - _SAME_S:
             raise _too_short()
         words = project.store.words(source.id, old.start_s - 5, old.end_s)
-        timed_words = word_times.timed_words(old, words)
+        timed_words = alignment.timed_words(old, words)
         fresh = []
         for begin, end, name in ((old.start_s, at_s, "start"), (at_s, old.end_s, "end")):
             text = text_between(timed_words or words, begin, end)
@@ -243,7 +243,7 @@ def _fresh(project: Project, source: Source, old: Sequence[Clip], start_s: float
     low = min([start_s, *(clip.start_s for clip in old)])
     high = max([end_s, *(clip.end_s for clip in old)])
     words = project.store.words(source.id, low - 5, high)
-    text = word_times.text_spoken_between(old, words, start_s, end_s)
+    text = alignment.text_spoken_between(old, words, start_s, end_s)
     if not words:
         text = text_between([Word(clip.start_s, clip.end_s, clip.text.strip()) for clip in old], low, high)
     return _clip(source, old, start_s, end_s, text, _is_given(project, old, words, start_s, end_s))
@@ -257,8 +257,8 @@ def _is_given(project: Project, old: Sequence[Clip], words: Sequence[Word], star
         if clip.given or clip.text != clip.raw_text or any(change.field == "text" for change in changes):
             return True
     return any(
-        word.probability is None and not any(word_times.within([word], clip.start_s, clip.end_s) for clip in with_text)
-        for word in word_times.within(words, start_s, end_s)
+        word.probability is None and not any(alignment.within([word], clip.start_s, clip.end_s) for clip in with_text)
+        for word in alignment.within(words, start_s, end_s)
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from core.project import filters as clip_filter
+from core.project import filters
 from core.project.records import MEASURES, ClipFilter, Totals
 from core.project.schema import check, connect
 
@@ -74,7 +74,7 @@ class Figures:
     def sure_counts(self, levels: Sequence[float], *, without_flags: bool = False) -> dict[float, int]:
         """How many new clips have a text and at least each of these confidences, in one query."""
         sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
-        from_clause, values = clip_filter.from_clause(ClipFilter("new", without_flags=without_flags))
+        from_clause, values = filters.from_clause(ClipFilter("new", without_flags=without_flags))
         with connect(self.path) as db:
             row = db.execute(f"SELECT {sums} FROM {from_clause} AND text != ''", (*levels, *values)).fetchone()
         return dict(zip(levels, row, strict=True))
@@ -82,7 +82,7 @@ class Figures:
     def flag_counts(self, state: str = "flagged") -> dict[str, int]:
         """How many clips of a state (see `ClipFilter`) have each flag."""
         counts: dict[str, int] = {}
-        from_clause, values = clip_filter.from_clause(ClipFilter(state))
+        from_clause, values = filters.from_clause(ClipFilter(state))
         sql = f"SELECT text_flags, sound_flags, count(*) FROM {from_clause} GROUP BY 1, 2"
         with connect(self.path) as db:
             for text_flags, sound_flags, count in db.execute(sql, values):

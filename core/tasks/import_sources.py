@@ -15,8 +15,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Source
 from core.project.workspace import Project
-from core.sources import recordings
-from core.sources import sidecars as companions
+from core.sources import recordings, sidecars
 from core.sources.collections.archive import Folder, Zip
 from core.sources.collections.concat import bad_sound
 from core.sources.collections.importer import import_collection, tell_list
@@ -70,7 +69,7 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
     outcome = _Outcome()
     ledger = _Ledger(job)
     try:
-        groups = companions.groups([*args.files, *((path, path.name) for path in args.folders)])
+        groups = sidecars.groups([*args.files, *((path, path.name) for path in args.folders)])
         count = len(groups) + len(args.urls)
         for index, group in enumerate(groups):
             if not all(ledger.has(str(path)) for path in group.files()):
@@ -117,7 +116,7 @@ class _Ledger:
 
 def _import_group(
     project: Project,
-    group: companions.Group,
+    group: sidecars.Group,
     args: ImportArgs,
     reporter: Reporter,
     outcome: _Outcome,
@@ -134,8 +133,8 @@ def _import_group(
             return  # its subtitles say nothing without it
     if group.subtitles:
         try:
-            recording = source or companions.source_of(project, group.subtitles)
-            companions.give_words(project, recording, group.subtitles, reporter)
+            recording = source or sidecars.source_of(project, group.subtitles)
+            sidecars.give_words(project, recording, group.subtitles, reporter)
             outcome.texts += 1
         except UserError as error:
             outcome.fail(group.subtitles[0][1], error, reporter)
@@ -172,7 +171,7 @@ def _import_collection(
     for report in reading.lists:
         tell_list(report, name, reporter)
     with contextlib.closing(open_place(path, name, project.info.language)) as place:
-        for group in companions.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
+        for group in sidecars.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as stack:
                 if own := _unpack(place, group, stack, project, reporter, outcome):
                     _import_group(project, own, args, reporter, outcome, position)
@@ -180,14 +179,14 @@ def _import_collection(
 
 def _unpack(
     place: Folder | Zip,
-    group: companions.Group,
+    group: sidecars.Group,
     until: contextlib.ExitStack,
     project: Project,
     reporter: Reporter,
     outcome: _Outcome,
-) -> companions.Group | None:
+) -> sidecars.Group | None:
     """The files of a group as they lie on the disk; damaged ones are named. None without the recording."""
-    files: dict[Path, companions.File] = {}
+    files: dict[Path, sidecars.File] = {}
     for file in group.files():
         try:
             local = place.local(str(file), project.uploads, reporter.check_stop)
@@ -199,7 +198,7 @@ def _unpack(
     media = files.pop(group.media[0], None) if group.media else None
     if not media and (group.media or not files):
         return None
-    return companions.Group(media, list(files.values()))
+    return sidecars.Group(media, list(files.values()))
 
 
 def _import_file(
@@ -220,7 +219,7 @@ def _import_file(
         source = add_file(
             project,
             path,
-            title=companions.title_of(name),
+            title=sidecars.title_of(name),
             name=name,
             rights=args.rights,
             reporter=reporter,

@@ -188,7 +188,7 @@ def test_what_goes_wrong_in_a_tick_is_logged_once_and_the_rest_is_shown(
     page: RealPage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     page.blocks.live._complaints.clear()
-    monkeypatch.setattr("ui.tabs.home.road.project_cards", lambda workspace: 1 / 0)
+    monkeypatch.setattr("ui.tabs.home.pipeline.project_cards", lambda workspace: 1 / 0)
     monkeypatch.setattr("ui.tabs.home.is_live", lambda job: True)
     for _ in range(5):
         assert {"frame-0", "frame-1"} <= set(ask(page, "home")["panels"])

@@ -6,7 +6,7 @@ import json
 
 import gradio as gr
 
-from core import pipeline as road
+from core import pipeline
 from core.damage import DamagedFile
 from core.engines import registry
 from core.jobs.job import Job
@@ -64,7 +64,7 @@ def _act(page: Page, evt: gr.EventData) -> str:
 
 def _overview(page: Page) -> str:
     t = page.t
-    cards = road.project_cards(page.workspace)
+    cards = pipeline.project_cards(page.workspace)
     demo_job = _demo_job(page)
     running = bool(demo_job and demo_job[1].alive())
     grid = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
