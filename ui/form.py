@@ -18,9 +18,10 @@ _NO_LIMIT = 1e6  # a bound from here on is none that anybody meets
 class Form:
     """Inputs for chosen fields of a pydantic model.
 
-    Strings: ``<section>.<field>`` is the label, ``<section>.<field>_help`` the sentence under it.
-    A field's unit is ``json_schema_extra={"unit": …}``; its range is ``ge``/``le``. With ``numeric``, numbers are typed
-    and their range stands in the sentence under them, for ranges too wide to slide over.
+    Strings: ``<section>.<field>`` is the label, ``<section>.<field>_help`` the sentence under it,
+    ``<section>.<field>_<value>`` a value that is chosen from a list.
+    A field's unit is ``json_schema_extra={"unit": …}``, its word ``units.<unit>``; its range is ``ge``/``le``. With
+    ``numeric``, numbers are typed and their range stands in the sentence under them, for ranges too wide to slide over.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class Form:
 
     def _input(self, name: str, field: FieldInfo) -> Any:
         extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        unit = extra.get("unit", "")
-        label = self.t.get(f"{self.section}.{name}", name) + (f" ({unit})" if unit else "")
+        unit = str(extra.get("unit", ""))
+        label = self.label(name) + (f" ({self.t.get(f'units.{unit}', unit)})" if unit else "")
         common: dict[str, Any] = {
             "label": label,
             "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None,
@@ -50,7 +51,8 @@ class Form:
             common["info"] = " · ".join(part for part in (common["info"], span) if part) or None
             return gr.Number(value=value, **common)
         if get_origin(field.annotation) is Literal:
-            return gr.Dropdown(list(get_args(field.annotation)), value=value, **common)
+            choices = [(self.value_name(name, option), option) for option in get_args(field.annotation)]
+            return gr.Dropdown(choices, value=value, **common)
         if field.annotation is bool:
             return gr.Checkbox(value=value, **common)
         if field.annotation in (int, float) and low is not None and high is not None and "log" not in extra:
@@ -117,6 +119,14 @@ class Form:
     def label(self, name: str) -> str:
         """What a person calls a field."""
         return self.t.get(f"{self.section}.{name}", name)
+
+    def value_name(self, name: str, value: Any) -> str:
+        """What a person calls a value of a field."""
+        if isinstance(value, bool):
+            return self.t("form.on" if value else "form.off")
+        if isinstance(value, float):
+            return self.t.plain(value)
+        return self.t.get(f"{self.section}.{name}_{value}", str(value))
 
     def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""

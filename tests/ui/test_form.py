@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, cast, get_args, get_origin
+
 import gradio as gr
 import pytest
 
 from core.audio.options import SegmentOptions
 from core.engines.options import TrainConfig
+from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from ui.form import Form
 from ui.i18n import Translator
@@ -45,3 +48,15 @@ def test_an_answer_fills_in_only_what_is_not_there_already() -> None:
     shortest = form.inputs[form.names.index("min_clip_s")]
     assert form.differing(wanted, shown) == {shortest: 4.0}
     assert form.differing(wanted, [wanted[one] for one in form.inputs]) == {}
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_units_and_choices_of_training_settings_have_words(language: str) -> None:
+    t = Translator(language)
+    fields = XttsTrainConfig.model_fields
+    units = {str(cast("dict[str, object]", field.json_schema_extra).get("unit", "")) for field in fields.values()}
+    assert not [unit for unit in units - {"", "s", "min"} if not t.has(f"units.{unit}")]
+    spelled_alike = ("float32", "bfloat16", "float16")
+    for name, field in fields.items():
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        assert not [c for c in choices if c not in spelled_alike and not t.has(f"training.{name}_{c}")], name

@@ -263,18 +263,18 @@ def _marks(t: Translator, form: Form, origin: Preset, changes: dict[str, Any]) -
     if not changes:
         return ""
     defaults = origin.config().model_dump()
+
+    def instead_of(name: str) -> str:
+        return t("train.instead_of", value=form.value_name(name, defaults[name]))
+
     lines = "".join(
-        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(_plain(t, value))} '
-        f'<span class="vw-dim">{html.e(t("train.instead_of", value=_plain(t, defaults[name])))}</span></span>'
+        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(form.value_name(name, value))} '
+        f'<span class="vw-dim">{html.e(instead_of(name))}</span></span>'
         f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
         for name, value in changes.items()
     )
     reset_all = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
     return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{reset_all}'
-
-
-def _plain(t: Translator, value: Any) -> str:
-    return t.plain(value) if isinstance(value, float) else str(value)
 
 
 def _actions(t: Translator, project: Project, selection: Selection) -> str:
