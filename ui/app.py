@@ -17,7 +17,8 @@ from ui.live import Live
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.damage import DamagePanel, is_blocked
-from ui.tabs import dataset, home, system, transcripts
+from ui.tabs import home, system, transcripts
+from ui.tabs.dataset import tab as dataset
 from ui.tabs.listen import tab as listen
 from ui.tabs.review import tab as review
 from ui.tabs.segments import tab as segments
