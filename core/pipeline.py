@@ -34,9 +34,9 @@ class StepState:
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """A project on the Home page. ``furthest`` is the furthest step begun, ``next`` the first that is not done.
+    """A project on the Home page. ``furthest`` is the furthest step begun (empty if none), ``next`` as `onward` says.
 
-    Either is empty if there is none. ``seconds`` is the length of its recordings, ``created`` Unix time.
+    ``seconds`` is the length of its recordings, ``created`` Unix time.
     """
 
     slug: str
@@ -73,6 +73,17 @@ def steps(project: Project) -> list[StepState]:
     ]
 
 
+def onward(states: list[StepState]) -> str:
+    """The step to go on with: the furthest that was begun until it is done, then the one after it.
+
+    What is open further back (a new recording, clips not reviewed) holds nobody up who has gone on without it.
+    """
+    furthest = next((at for at in reversed(range(len(states))) if states[at].state != "empty"), -1)
+    if furthest >= 0 and states[furthest].state != "done":
+        return states[furthest].key
+    return states[min(furthest + 1, len(states) - 1)].key
+
+
 def project_cards(workspace: Workspace) -> list[ProjectCard]:
     """A card for each project, newest first."""
     return read_all(workspace.projects(), _card)
@@ -90,7 +101,7 @@ def _card(project: Project) -> ProjectCard:
         seconds=states[0].seconds,
         steps=tuple(states),
         furthest=next((step.key for step in reversed(states) if step.state != "empty"), ""),
-        next=next((step.key for step in states if step.state != "done"), ""),
+        next=onward(states),
         problem=problem,
         running=job.read() if job else None,
     )

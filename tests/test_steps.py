@@ -12,7 +12,7 @@ from core.dataset.freeze import freeze
 from core.files import write_json
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.pipeline import KEYS, project_cards, steps
+from core.pipeline import KEYS, StepState, onward, project_cards, steps
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
 
@@ -80,3 +80,17 @@ def test_a_card_tells_how_far_a_project_is(workspace: Workspace, project: Projec
     assert (cards[project.slug].furthest, cards[project.slug].next) == ("segments", "transcripts")
     assert (cards[other.slug].furthest, cards[other.slug].next, cards[other.slug].demo) == ("", "sources", True)
     assert cards[other.slug].running is None
+
+
+def test_who_has_trained_is_led_on_not_back_to_what_is_open_behind_them() -> None:
+    def states(**reached: str) -> list[StepState]:
+        return [StepState(key, reached.get(key, "empty")) for key in KEYS]
+
+    assert onward(states()) == "sources"
+    assert onward(states(sources="done", segments="done", transcripts="done")) == "review"  # came with their texts
+    behind = {"sources": "done", "segments": "done", "transcripts": "partial", "review": "partial"}
+    assert onward(states(**behind)) == "review"
+    assert onward(states(**behind, dataset="partial")) == "dataset"
+    assert onward(states(**behind, dataset="partial", train="partial")) == "train"
+    assert onward(states(**behind, dataset="partial", train="done")) == "listen"
+    assert onward(states(**behind, train="done", listen="done", speak="done")) == "speak"

@@ -12,11 +12,12 @@ from core.settings import Settings
 from core.system import hardware
 from ui import html
 from ui.i18n import LANGUAGES, Translator
-from ui.job_panel import job_line
-from ui.live import Live
+from ui.job_panel import JOB_TABS, job_line
+from ui.live import Frame, Live
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.damage import DamagePanel, is_blocked
+from ui.parts.queue_strip import QueueStrip
 from ui.tabs import home, system, transcripts
 from ui.tabs.dataset import tab as dataset
 from ui.tabs.listen import tab as listen
@@ -41,6 +42,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         page = Page(settings, workspace, t, *state_fields)
         header = Panel(elem_id="vw-header")
         steps = Panel(elem_id="vw-steps")
+        waiting = QueueStrip(page)
         damage = DamagePanel(page)
         refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
         tabs: dict[str, Tab] = {}
@@ -48,20 +50,21 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
             name = module.__name__.split(".")[2]  # ui.tabs.NAME, or ui.tabs.NAME.tab
             with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
                 tabs[name] = module.build(page)
-        _refresh(page, tabs, header, steps, damage, (blocks.load, refresh_button.click))
-    frame = {
-        header: lambda project, _tab, _turn: _header(page, project),
-        steps: lambda project, tab, turn: _steps(page, project, tab, turn),
-    }
+        frame: dict[gr.HTML, Frame] = {
+            header: lambda project, _tab, _turn: _header(page, project),
+            steps: lambda project, tab, turn: _steps(page, project, tab, turn),
+            waiting.panel: lambda _project, _tab, _turn: waiting.show(),
+        }
+        _refresh(page, tabs, frame, damage, (blocks.load, refresh_button.click))
     blocks.live = Live(page, tabs, frame)
     return cast("gr.Blocks", blocks)
 
 
 def _refresh(
-    page: Page, tabs: dict[str, Tab], header: gr.HTML, steps: gr.HTML, damage: DamagePanel, events: tuple[Any, ...]
+    page: Page, tabs: dict[str, Tab], frame: dict[gr.HTML, Frame], damage: DamagePanel, events: tuple[Any, ...]
 ) -> None:
-    """Show header, steps and the open tab anew: on load, on a turn to another tab, after each action."""
-    outputs = [page.slug, page.tab_key, page.view, header, steps, damage.panel]
+    """Show the frame (header, steps, queue) and the open tab anew: on load, on another tab, after each action."""
+    outputs = [page.slug, page.tab_key, page.view, *frame, damage.panel]
     outputs += dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)
     inputs = _inputs(page, tabs)
 
@@ -73,8 +76,8 @@ def _refresh(
             page.guard(lambda: changes.update({damage.panel: damage.show(state[page.slug], project, key)}), [])
             tab = tabs.get(key, tabs["home"])
             turn = tab.turn(project) if tab.turn else ""
-            changes |= {page.view: state[page.view], header: _header(page, project)}
-            changes |= {steps: _steps(page, project, key, turn)}
+            changes |= {page.view: state[page.view]}
+            changes |= {panel: show(project, key, turn) for panel, show in frame.items()}
             if is_blocked(project, key):
                 return changes
             # Whatever the tab may come to: what is open is known from here on, else a click would act on what was.
@@ -113,40 +116,28 @@ def _header(page: Page, project: Project | None) -> str:
     return (
         '<header class="vw-header">'
         '<button type="button" class="vw-brand" data-go="home">Voice<b>wright</b></button>'
-        f'{switcher}{_running(t, project)}<span class="grow"></span>'
+        f'{switcher}{_running(page, project)}<span class="grow"></span>'
         f'<span class="vw-chip">{html.e(_card_line(t))}</span>{_languages(t)}</header>'
         f'<div class="vw-notice warn vw-lost-server" role="alert">{html.e(t("app.lost"))}</div>'
     )
 
 
-def _running(t: Translator, project: Project | None) -> str:
-    job = project.running() if project else None
-    if job is None:
+def _running(page: Page, project: Project | None) -> str:
+    """The chip of the job at work: of the open project, else of any other, which it names; it leads there."""
+    t = page.t
+    live = sorted(page.workspace.running(), key=lambda entry: project is None or entry[0].slug != project.slug)
+    views = [(owner, job.read()) for owner, job in live]
+    owner, view = next((entry for entry in views if entry[1].status != "waiting"), (None, None))
+    if owner is None or view is None:
         return ""
-    view = job.read()
     line = job_line(t, view)
-    tab = JOB_TABS.get(view.kind, "home")
+    if project is None or owner.slug != project.slug:
+        line = t("app.elsewhere", project=owner.info.name, job=line)
     return (
-        f'<button type="button" class="vw-chip" data-go="{tab}" title="{html.e(line)}">'
+        f'<button type="button" class="vw-chip" data-open="{html.e(owner.slug)}"'
+        f' data-tab="{JOB_TABS.get(view.kind, "home")}" title="{html.e(line)}">'
         f'<i class="vw-pulse"></i><span>{html.e(line)}</span></button>'
     )
-
-
-JOB_TABS = {
-    "import_sources": "sources",
-    "list_link": "sources",
-    "scan_collection": "sources",
-    "clean": "sources",
-    "segment": "segments",
-    "edit": "segments",
-    "transcribe": "transcripts",
-    "measure": "review",
-    "train": "train",
-    "download_base": "train",
-    "synthesize": "speak",
-    "export": "speak",
-    "demo": "home",
-}
 
 
 def _card_line(t: Translator) -> str:

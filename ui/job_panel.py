@@ -14,6 +14,22 @@ from ui.i18n import Translator
 
 WARNINGS_SHOWN = 20
 SHOWN_AFTER_END_S = 60.0
+# Where each kind of job is at home.
+JOB_TABS = {
+    "import_sources": "sources",
+    "list_link": "sources",
+    "scan_collection": "sources",
+    "clean": "sources",
+    "segment": "segments",
+    "edit": "segments",
+    "transcribe": "transcripts",
+    "measure": "review",
+    "train": "train",
+    "download_base": "train",
+    "synthesize": "speak",
+    "export": "speak",
+    "demo": "home",
+}
 
 
 def job_panel(
@@ -76,13 +92,10 @@ def act_on_job(project: Project, do: str, job_id: str) -> bool:
     return True
 
 
-def why_busy(t: Translator, project: Project) -> str:
-    """Why nothing that needs the card can start now: the job in the way; empty if none is."""
-    job = project.running()
-    if job is None:
-        return ""
-    spec = job.spec()
-    return t("job.in_the_way", job=t.job_name(spec.kind, spec.title))
+def in_line(t: Translator, project: Project) -> str:
+    """That what needs the card would take a place in the queue, and behind whom; empty if the card is free."""
+    holder = project.workspace.on_card()
+    return t("job.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", "")))) if holder else ""
 
 
 def job_line(t: Translator, view: JobView) -> str:
@@ -96,7 +109,7 @@ def stage_line(t: Translator, view: JobView) -> str:
     """``Decoding recordings · 3 of 12 · about 2 min left``."""
     if view.status == "waiting":
         behind = t.job_name(view.behind.get("kind", ""), view.behind.get("title", "")) if view.behind else ""
-        place = f" · {t('job.place', place=t.number(view.place))}" if view.place > 1 else ""
+        place = f" · {t('job.place', place=t.number(view.place))}" if view.place else ""
         return (t("job.waiting_for", job=behind) if behind else t("job.waiting_line")) + place
     parts = [t.get(f"stages.{view.stage}", view.stage) if view.stage else t("job.starting")]
     if view.status == "paused":

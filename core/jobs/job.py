@@ -304,12 +304,15 @@ def worker_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
-def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None) -> list[Job]:
+def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None, live: bool = False) -> list[Job]:
     """All jobs in these folders, newest first by when something in their folder last came or went.
 
-    What is damaged is passed over, and added to ``damage`` if that is given.
+    What is damaged is passed over, and added to ``damage`` if that is given. With ``live`` only those that a process
+    holds: the others are not opened, so that a page can ask each second.
     """
     folders = (path for parent in parents for path in subfolders(parent))
+    if live:
+        folders = (path for path in folders if locks.is_locked(path / "lock"))
     jobs = read_all((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
     return [job for _, job in sorted(jobs, key=lambda entry: entry[0], reverse=True)]
 

@@ -246,7 +246,7 @@ class Project:
 
     def running(self) -> Job | None:
         """A job of this project that is at work now; one that waits for its turn if none is."""
-        live = [job for job in self.all_jobs() if job.alive()]
+        live = jobs_in(self.jobs, self.runs, live=True)
         return next((job for job in live if job.read().status != "waiting"), live[0] if live else None)
 
 
@@ -287,6 +287,20 @@ class Workspace:
             return locks.holder(self.gpu_lock)
         waiting = queue.tickets(self.queue, [self.gpu_lock])
         return waiting[0].holder if waiting else {}
+
+    def running(self) -> list[tuple[Project, Job]]:
+        """The job at work in each project that has one, or that waits there, as `Project.running` says."""
+        jobs = ((project, project.running()) for project in self.projects())
+        return [(project, job) for project, job in jobs if job is not None]
+
+    def waiting(self) -> list[tuple[Project, Job]]:
+        """The jobs that wait for their turn, the next one first, each with its project."""
+        jobs = (Job(Path(str(ticket.holder.get("path", "")))) for ticket in queue.tickets(self.queue))
+        return [
+            (Project(self, job.path.parent.parent.name), job)
+            for job in jobs
+            if job.path.is_relative_to(self.projects_folder) and (job.path / "job.json").exists()
+        ]
 
     def projects(self, damage: list[DamagedFile] | None = None) -> list[Project]:
         """All projects, newest first; what is damaged is passed over, and added to ``damage`` if that is given."""

@@ -16,7 +16,7 @@ from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug, subfolders
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
-from core.jobs.job import Job
+from core.jobs.job import Job, busy
 from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
@@ -74,28 +74,30 @@ def best_references(project: Project, count: int = 0) -> list[str]:
 
 
 def start_speak(project: Project, args: SynthesizeArgs) -> Job:
-    """Say a text in a job; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
+    """Say a text in a job, which may wait in the queue; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
 
     Raises:
-        Busy: the card, or another text of this project, is being spoken. UserError: see `_complete`.
+        UserError: see `_complete`.
     """
     text = clean_text(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
-    return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True)
+    return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True, wait=True)
 
 
 def start_export(project: Project, args: ExportArgs) -> Job:
-    """Write a checkpoint as a folder that the engine's own package loads, in a job: ``exports/<name>``.
+    """Write a checkpoint as ``exports/<name>``, a folder that the engine's own package loads, in a job that may wait.
 
     Raises:
-        Busy: the card, or another export of this project, is at work. UserError: see `_complete`.
+        Busy: another export of this project is at work or waits. UserError: see `_complete`.
     """
+    if (job := project.latest(args.kind)) and job.alive():
+        raise busy(job.holder())  # its folder is named when it is done
     title = " ".join(args.name.split())[:80] or project.info.name
     args = _complete(project, args)
     text = clean_text(args.text) or _sample_text(project, args.checkpoint, args.language)
     args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
-    return project.start_job(args, title=title, gpu=True)
+    return project.start_job(args, title=title, gpu=True, wait=True)
 
 
 def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Take]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import UserError
 from core.jobs.args import TranscribeArgs
-from core.jobs.job import Job
+from core.jobs.job import Job, busy
 from core.project.records import ClipFilter
 from core.project.workspace import Project
 from core.transcription import store as opinions
@@ -26,7 +26,7 @@ def start_transcribe(project: Project, args: TranscribeArgs) -> Job:
 
     Raises:
         UserError: no clips, nothing left to do, or a model cannot be used (see `registry.locate`).
-        Busy: another job is running.
+        Busy: the clips of this project are being transcribed already. For a card that is taken it waits in the queue.
     """
     args = args.having(language=args.language or project.info.language)
     card = args.device != "cpu" and has_card()
@@ -44,7 +44,9 @@ def start_transcribe(project: Project, args: TranscribeArgs) -> Job:
             "Every clip has a transcript already.",
             "Choose “Again” to hear them all once more, for example with a better model.",
         )
-    return project.start_job(args, gpu=True)
+    if (job := project.latest(args.kind)) and job.alive():
+        raise busy(job.holder())  # what is left to transcribe is known when that one is done
+    return project.start_job(args, gpu=True, wait=True)
 
 
 def _check_second(model: str, second: str) -> None:

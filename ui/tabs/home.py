@@ -14,7 +14,7 @@ from core.pipeline import ProjectCard
 from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, is_live, job_line, job_panel
+from ui.job_panel import JOB_TABS, act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 
@@ -150,7 +150,8 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
     if card.problem:
         key = "damage.chip" if isinstance(card.problem, DamagedFile) else "damage.chip_newer"
         chip += f' <span class="vw-chip warn">{html.e(t(key))}</span>'
-    tab = card.next or "speak"
+    tab = JOB_TABS.get(card.running.kind, "home") if card.running else card.next
+    tab = card.next if tab == "home" else tab  # the demo is at home where it already is seen
     label = t("home.continue", tab=t(f"tabs.{tab}"))
     return (
         f'<article class="vw-card" data-key="{html.e(card.slug)}">'

@@ -18,9 +18,10 @@ from core.transcription.start import start_transcribe, without_second_opinion
 from ui import html, plots
 from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, is_live, job_panel
+from ui.job_panel import act_on_job, in_line, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 
 _LEAST_SURE = 5
@@ -67,11 +68,15 @@ def build(page: Page) -> Tab:
             words=bool(words),
             measure=bool(measure),
         )
-        start_transcribe(project, args)
+        say_place(page, start_transcribe(project, args))
 
     page.on(panel.act, act, settings, [])
     page.on(below.act, act, settings, [])
-    return Tab("transcripts", [panel, accordion, below], refresh, tick, [page.view])
+
+    def turn(project: Project | None) -> str:
+        return "in line" if project and project.workspace.on_card() else ""
+
+    return Tab("transcripts", [panel, accordion, below], refresh, tick, [page.view], turn)
 
 
 def _settings(page: Page) -> list[Any]:
@@ -181,7 +186,7 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
     argument = f"{quality} check" if check else quality
     start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
     lead = html.go(t("transcripts.to_review"), "review", style="" if todo else "primary") if totals.transcribed else ""
-    return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy)}</div>'
+    return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy or in_line(t, project))}</div>'
 
 
 def _below(page: Page, project: Project | None) -> str:

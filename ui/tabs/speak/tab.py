@@ -15,10 +15,11 @@ from core.synthesis.start import best_references, exports, remove_take, start_ex
 from core.synthesis.voices import VoiceChoice, reference_clips, voice, voices
 from ui import html
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, job_panel, why_busy
+from ui.job_panel import act_on_job, in_line, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.model_reads import model_reads
+from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.speak.takes import download_link, export_cards, take_cards
 from ui.tabs.train.base_model import license_note
@@ -97,9 +98,10 @@ def build(page: Page) -> Tab:
         )
         if evt.do == "speak":
             language, number = _language(project, query), int(chance or 0)
-            start_speak(project, SynthesizeArgs(**dict(voice), text=words, language=language, seed=number))
+            args = SynthesizeArgs(**dict(voice), text=words, language=language, seed=number)
+            say_place(page, start_speak(project, args))
         elif evt.do == "export":
-            start_export(project, ExportArgs(**dict(voice), name=title))
+            say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
             return {name: ""}
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
@@ -156,9 +158,9 @@ def _about_export(t: Translator, package: str) -> str:
 
 def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
-    busy = why_busy(t, project)
-    button = html.action(t("speak.speak"), "speak", style="primary wide", off_reason=busy, elem_id="speak")
-    return f'<div class="vw-row">{button}</div>{html.reason(busy)}{_panel(t, project, job, _result(t, project, job))}'
+    button = html.action(t("speak.speak"), "speak", style="primary wide", elem_id="speak")
+    panel = _panel(t, project, job, _result(t, project, job))
+    return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}'
 
 
 def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
@@ -182,11 +184,12 @@ def _result(t: Translator, project: Project, job: Job | None) -> str:
 def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> str:
     job = project.latest("export")
     about = t("speak.export_which", voice=_name(t, choice)) if choice else ""
-    busy = why_busy(t, project)
-    button = html.action(t("speak.export"), "export", off_reason=busy, elem_id="export-voice")
+    reason = t("speak.exporting") if job and job.alive() else ""
+    button = html.action(t("speak.export"), "export", off_reason=reason, elem_id="export-voice")
     result = job.read().result if job else {}
     newest = next((export for export in exports(project) if export.id == result.get("export")), None)
     message = t("speak.done_export", name=newest.name, megabytes=t.number(newest.megabytes)) if newest else ""
     panel = _panel(t, project, job, message, download_link(t, project, newest) if newest else "")
     note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
-    return f'<p>{html.e(about)}</p><div class="vw-row">{button}</div>{html.reason(busy)}{panel}{note}'
+    why = html.reason(reason or in_line(t, project))
+    return f'<p>{html.e(about)}</p><div class="vw-row">{button}</div>{why}{panel}{note}'

@@ -20,9 +20,10 @@ from core.training.run import Run, runs, start_training
 from ui import html
 from ui.form import Form
 from ui.i18n import Translator
-from ui.job_panel import act_on_job
+from ui.job_panel import act_on_job, in_line
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.tabs.train.control import act_on_run
@@ -173,6 +174,7 @@ def build(page: Page) -> Tab:
             job = start_training(
                 project, selection.dataset, selection.preset.id, changes, title, base_id, device=device, wait=True
             )
+            say_place(page, job)
             run_list = run_chooser(t, selection.all_runs, selection.run)
             return {name: "", chooser: run_list + html.arrive(f"run={job.id}", job.id)}
         return None
@@ -285,9 +287,7 @@ def _actions(t: Translator, project: Project, selection: Selection) -> str:
     style = "wide" if view and (view.job.active or view.resumable) else "primary wide"
     label = t("train.start_later") if holder and not reason else t("train.start")
     button = html.action(label, "start", style=style, off_reason=reason, elem_id="start-training")
-    note = reason
-    if holder and not reason:
-        note = t("train.in_line", job=t.job_name(str(holder.get("kind", "")), str(holder.get("title", ""))))
+    note = reason or in_line(t, project)
     return f'<div class="vw-row">{button}</div>{html.reason(note)}'
 
 
