@@ -3,11 +3,19 @@
     python -m benchmarks.recognition                      # the built-in tiny.en in both engines, on two cores
     python -m benchmarks.recognition --clips 20           # fewer, to try it
     python -m benchmarks.recognition --prompts /          # Debian's asterisk-core-sounds-en(-g722) where installed
+    python -m benchmarks.recognition --languages es,fr,it,en --prompts /    # the built-in models on other languages
+    python -m benchmarks.recognition --languages pt --prompts FOLDER        # on sounds and a transcripts.tsv of them
 
 Clips are the 46 prompts of the bundled recording, and pieces of the longer ones cut in their longest pauses until there
 are 100; with ``--prompts``, whole prompts of the Debian packages with a transcript of their own. Pieces have no text
 of their own: a prompt's pieces are put together again before words are counted. Each measurement is a process of its
 own. Writes benchmarks/results/recognition.json.
+
+``--languages`` counts word errors of the built-in models as the app uses them, on Debian's prompts of four words and
+more (asterisk-core-sounds-es, -fr, -it, -en, each with its -g722), or on a folder whose transcripts.tsv has the columns
+``file`` and ``text``. Accents make no difference there, since Debian's Spanish texts have hardly any, and numbers are
+written out; slips in those texts count as errors. Writes benchmarks/results/recognition_languages.json, a language at a
+time.
 """
 
 from __future__ import annotations
@@ -16,12 +24,13 @@ import argparse
 import csv
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +41,14 @@ from benchmarks import RESULTS, machine
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "presets" / "demo"
 RATE_HZ = 16_000
+G722_BYTES_PER_S = 8000
 CORES = 2
 RUNS = ("openai_own", "openai_own_beams", "openai", "openai_beams", "openai_words") + (
     "faster_own", "faster", "faster_beams", "faster_words",
 )  # fmt: skip
 BEAMS = 5
+VOICES = {"en": "en_US_f_Allison", "es": "es_MX_f_Allison", "fr": "fr_CA_f_June", "it": "it_IT_m_Carlo"}
+NUMBERS = {"pt": "pt_BR"}  # what num2words calls a language, where that is another name
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 Piece = tuple[int, Samples]  # the prompt it belongs to, and its sound
@@ -80,31 +92,51 @@ def longest_pause(sound: Samples, shortest_s: float = 0.03) -> int | None:
     return int(middles[best]) if gaps[best] * 0.01 >= shortest_s else None
 
 
-def debian(root: Path, count: int) -> tuple[list[Piece], list[str]]:
+def debian(root: Path, count: int, language: str = "en") -> tuple[list[Piece], list[str]]:
     """Prompts of four words and more from the Debian packages, spread over all of them."""
     from presets.demo import build
 
     found = []
-    for name, text in sorted(build.texts_of(root).items()):
-        path = root / build.SOUNDS / f"{name}.g722"
-        if len(text.split()) >= 4 and not set("[]<>/") & set(text) and path.exists():
-            sound = np.array(build.decode(path))
-            if RATE_HZ < len(sound) < 20 * RATE_HZ:
-                found.append((sound, build.tidy(text)))
+    for name, text in sorted(build.texts_of(root, language).items()):
+        path = root / "usr/share/asterisk/sounds" / VOICES[language] / f"{name}.g722"
+        if len(text.split()) < 4 or set("[]<>/") & set(text) or not path.exists():
+            continue
+        if 1 < path.stat().st_size / G722_BYTES_PER_S < 20:
+            found.append((path, build.tidy(text)))
     chosen = found[:: max(1, len(found) // count)][:count]
-    return [(number, sound) for number, (sound, _) in enumerate(chosen)], [text for _, text in chosen]
+    return [(n, np.array(build.decode(path))) for n, (path, _) in enumerate(chosen)], [text for _, text in chosen]
+
+
+def spoken(root: Path, count: int, language: str) -> tuple[list[Piece], list[str]]:
+    """Whole sounds of a language with their texts: a folder's own, or Debian's."""
+    from core.audio.samples import read
+
+    if not (root / "transcripts.tsv").exists():
+        return debian(root, count, language)
+    with open(root / "transcripts.tsv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))[:count]
+    sounds = [read(root / row["file"], sample_rate=RATE_HZ)[0] for row in rows]
+    return list(enumerate(sounds)), [row["text"] for row in rows]
+
+
+def plain(text: str, language: str) -> str:
+    """A text without accents and with its numbers in words."""
+    from num2words import num2words
+
+    text = re.sub(r"\d+", lambda number: f" {num2words(int(number[0]), lang=NUMBERS.get(language, language))} ", text)
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def recognizer(what: str, checkpoint: Path) -> Any:
-    """A loaded engine, as one run wants it."""
-    from core.transcription import faster_whisper_engine, openai_whisper_engine, registry
+    """A loaded engine, as one run wants it; ``checkpoint`` is openai-whisper's file, or a folder of faster-whisper."""
+    from core.transcription import builtin, faster_whisper_engine, openai_whisper_engine
 
     beams = BEAMS if "beams" in what else 1
-    folder = registry.builtin_folder()
     if what.startswith("openai"):
         return openai_whisper_engine.load(checkpoint, "tiny.en", "cpu", beams)
+    folder = builtin.tiny_en_folder() if what.startswith("faster") else checkpoint
     assert folder is not None, "the built-in model is not installed"
-    return faster_whisper_engine.load(folder, "tiny.en", "cpu", beams)
+    return faster_whisper_engine.load(folder, what, "cpu", beams)
 
 
 def one_by_one(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
@@ -116,13 +148,13 @@ def one_by_one(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
     return ["".join(part.text for part in own.transcribe(sound, language="en")[0]) for sound in sounds]
 
 
-def in_batches(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
+def in_batches(what: str, loaded: Any, sounds: list[Samples], language: str) -> list[str]:
     """Ours, as the job does it."""
     from core.jobs.parallel import map_in_threads
     from core.transcription.base import DecodeOptions
     from core.transcription.batches import batches
 
-    options = DecodeOptions("en", words="words" in what)
+    options = DecodeOptions(language, words="words" in what)
     plan = batches([len(sound) / RATE_HZ for sound in sounds], loaded.batch_size)
     texts = [""] * len(sounds)
 
@@ -137,42 +169,55 @@ def in_batches(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
     return texts
 
 
-def child(what: str, checkpoint: Path, prompts: str, count: int) -> None:
+def child(what: str, checkpoint: Path, prompts: str, count: int, language: str) -> None:
     """The measured process: loading is not counted, and a first clip has been heard before."""
     from core.transcription.wer import edits, normalize
 
-    pieces, said = debian(Path(prompts), count) if prompts else bundled(count)
+    if language:
+        pieces, said = spoken(Path(prompts), count, language)
+    else:
+        pieces, said = debian(Path(prompts), count) if prompts else bundled(count)
     sounds = [sound for _, sound in pieces]
     loaded = recognizer(what, checkpoint)
-    run: Callable[..., list[str]] = one_by_one if "own" in what else in_batches
-    run(what, loaded, sounds[:1])
+
+    def run(some: list[Samples]) -> list[str]:
+        return one_by_one(what, loaded, some) if "own" in what else in_batches(what, loaded, some, language or "en")
+
+    run(sounds[:1])
     usage = resource.getrusage(resource.RUSAGE_SELF)
     began, cpu = time.perf_counter(), usage.ru_utime + usage.ru_stime
-    texts = run(what, loaded, sounds)
+    texts = run(sounds)
     seconds = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_SELF)
     heard = [""] * len(said)
     for (number, _), text in zip(pieces, texts, strict=True):
         heard[number] += f" {text}"
-    errors = sum(edits(one, other) for one, other in zip(said, heard, strict=True))
-    words = sum(len(normalize(one).split()) for one in said)
+    if language:
+        said, heard = ([plain(text, language) for text in side] for side in (said, heard))
+    spelling = language or "en"
+    errors = [edits(one, other, spelling) for one, other in zip(said, heard, strict=True)]
+    words = sum(len(normalize(one, spelling).split()) for one in said)
+    for one, other, count in zip(said, heard, errors, strict=True):
+        if count and language:
+            print(f"{count} errors: {one}\n    heard: {other.strip()}", file=sys.stderr)
     facts = {
         "seconds": seconds,
         "cpu_s": usage.ru_utime + usage.ru_stime - cpu,
         "peak_mb": usage.ru_maxrss / 1024,
-        "word_errors": errors,
-        "wer_percent": 100 * errors / words,
+        "word_errors": sum(errors),
+        "wer_percent": 100 * sum(errors) / words,
         "clips": len(sounds),
+        "clips_without_error": errors.count(0),
         "words": words,
         "sound_s": sum(len(sound) for sound in sounds) / RATE_HZ,
     }
     print(json.dumps(facts))
 
 
-def measure(what: str, checkpoint: Path, prompts: str, count: int) -> dict[str, Any]:
-    """Run one of `RUNS` in a child on two cores."""
+def measure(what: str, checkpoint: Path, prompts: str, count: int, language: str = "") -> dict[str, Any]:
+    """Run one of `RUNS`, or a built-in model on a language, in a child on two cores."""
     command = [sys.executable, "-m", "benchmarks.recognition", "--child", what, str(checkpoint)]
-    command += ["--prompts", prompts, "--clips", str(count)]
+    command += ["--prompts", prompts, "--clips", str(count), "--languages", language]
     cores = sorted(os.sched_getaffinity(0))[:CORES]
     environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores)), "OMP_WAIT_POLICY": "PASSIVE"}
     done = subprocess.run(
@@ -182,16 +227,43 @@ def measure(what: str, checkpoint: Path, prompts: str, count: int) -> dict[str, 
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def measure_languages(languages: list[str], prompts: str, count: int) -> None:
+    """Word errors of the built-in model of all languages, and in English of the small one as well."""
+    from core.transcription import builtin
+
+    file = RESULTS / "recognition_languages.json"
+    result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        base = builtin.join_base(Path(folder), lambda: None)
+        for language in languages:
+            row = result[language] = {"machine": machine("faster-whisper", "ctranslate2")}
+            folders = {"base": base, "tiny.en": builtin.tiny_en_folder()} if language == "en" else {"base": base}
+            for name, model in folders.items():
+                assert model is not None, "the built-in model is not installed"
+                one = row[name] = measure(f"{name}_beams", model, prompts, count, language)
+                print(
+                    f"{language} {name:8} {one['wer_percent']:5.2f} % word errors in {one['words']} words, "
+                    f"{one['clips_without_error']} of {one['clips']} clips without any, "
+                    f"{one['sound_s'] / one['seconds']:.1f} times real time, {one['peak_mb']:.0f} MB",
+                    flush=True,
+                )
+            file.write_text(json.dumps(result, indent=2) + "\n")
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "CHECKPOINT"), help=argparse.SUPPRESS)
     parser.add_argument("--prompts", default="", help="root under which Debian's Asterisk prompts are installed")
     parser.add_argument("--clips", type=int, default=100)
+    parser.add_argument("--languages", default="", help="codes with commas between: word errors of the built-in models")
     arguments = parser.parse_args()
     if arguments.child:
-        return child(arguments.child[0], Path(arguments.child[1]), arguments.prompts, arguments.clips)
-    from core.transcription import registry
+        what, checkpoint = arguments.child
+        return child(what, Path(checkpoint), arguments.prompts, arguments.clips, arguments.languages)
+    if arguments.languages:
+        return measure_languages(arguments.languages.split(","), arguments.prompts, arguments.clips)
+    from core.transcription import builtin
     from tests.transcription.checkpoint import read_ct2, write_openai
 
     result: dict[str, Any] = {
@@ -201,9 +273,9 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "tiny.en.pt"
-        builtin = registry.builtin_folder()
-        assert builtin is not None, "the built-in model is not installed"
-        write_openai(read_ct2(builtin / "model.bin"), checkpoint)
+        model = builtin.tiny_en_folder()
+        assert model is not None, "the built-in model is not installed"
+        write_openai(read_ct2(model / "model.bin"), checkpoint)
         for what in RUNS:
             one = result[what] = measure(what, checkpoint, arguments.prompts, arguments.clips)
             print(

@@ -38,6 +38,7 @@ CHROMIUM_ARGUMENTS = [
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 << 30
 DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
+PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,7 +63,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @dataclass(frozen=True)
 class Prompts:
-    """The bundled recording and what is said in it, ``(start_s, end_s, text)`` a prompt."""
+    """A recording and what is said in it, ``(start_s, end_s, text)`` a prompt."""
 
     recording: Path
     spoken: list[tuple[float, float, str]]
@@ -90,9 +91,19 @@ def project(workspace: Workspace) -> Project:
 @pytest.fixture(scope="session")
 def prompts() -> Prompts:
     """Real recorded speech with known texts."""
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
+    return _spoken(DEMO / "recording.flac")
+
+
+@pytest.fixture(scope="session")
+def portuguese() -> Prompts:
+    """Seven sentences in Portuguese."""
+    return _spoken(PORTUGUESE / "recording.ogg")
+
+
+def _spoken(recording: Path) -> Prompts:
+    with open(recording.with_name("transcripts.tsv"), newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return Prompts(DEMO / "recording.flac", [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows])
+    return Prompts(recording, [(float(row["start_s"]), float(row["end_s"]), row["text"]) for row in rows])
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 from core.engines.bases import HUB, Base, partial_folder, read_plan
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
-from core.system.download import PAUSE_S, Downloader, RemoteFile
+from core.system.download import PAUSE_S, Downloader, RemoteFile, check_room
 
 
 def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pause_s: float = PAUSE_S) -> Path:
@@ -29,7 +29,7 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
     reporter.progress("contacting_hub", 0, 1)
     revision, files = _plan(downloader, base, hub, partial)
     total = sum(file.size for file in files)
-    downloader.check_room(partial, total - sum(path.stat().st_size for path in partial.iterdir()))
+    check_room(base.label, partial, total - sum(path.stat().st_size for path in partial.iterdir()))
     before = 0
     for file in files:
 

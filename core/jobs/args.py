@@ -157,7 +157,7 @@ class TranscribeArgs(JobArgs):
     """Clips to be transcribed.
 
     Args:
-        model: ``builtin:tiny.en``, a name such as ``small``, or a path (see `core.transcription.registry.models`).
+        model: ``builtin:base``, a name such as ``small``, or a path (see `core.transcription.registry.models`).
         language: code of the voice engine; empty takes the project's, ``auto`` lets the model find it out.
         engine: one of `core.transcription.registry.engines`; empty chooses by model and machine.
         again: hear all clips again, not only those not heard yet. Texts corrected or approved by hand stay.

@@ -110,31 +110,13 @@ class Downloader:
                 raise self.refusal(file.url, "a wrong range was sent")
             have = have if is_resumed else 0  # a server that knows no ranges sends the whole file again
             size = file.size or have + int(answer.headers.get("content-length", 0))
-            self.check_room(path.parent, size - have)
+            check_room(self.label, path.parent, size - have)
             with open(path, "ab" if is_resumed else "wb") as target:
                 for block in answer.iter_raw():  # unbuffered: what came before a drop counts
                     have += target.write(block)
                     on_bytes(min(have, size or have), size)
                     self.check_stop()
         return size or have
-
-    def check_room(self, folder: Path, required_bytes: int) -> None:
-        """Refuse what would fill the disk; sizes in bytes.
-
-        Raises:
-            DiskFull: ``download.no_room``.
-        """
-        free_bytes = shutil.disk_usage(folder).free
-        if free_bytes < required_bytes + _ROOM_BYTES:
-            raise DiskFull(
-                "download.no_room",
-                "{label} needs {needed_mb} MB, but only {free_mb} MB are free in {folder}.",
-                "Free some space, choose a smaller model, or move the workspace to a larger disk.",
-                label=self.label,
-                needed_mb=(required_bytes + _ROOM_BYTES) // 1_000_000,
-                free_mb=free_bytes // 1_000_000,
-                folder=str(folder.parent),
-            )
 
     def refusal(self, url: str, reason: str) -> UserError:
         """The error of an answer that is not what was asked for."""
@@ -155,6 +137,25 @@ class Downloader:
             label=self.label,
             host=httpx.URL(url).host,
             what=(str(error) or type(error).__name__)[:200],
+        )
+
+
+def check_room(label: str, folder: Path, required_bytes: int) -> None:
+    """Refuse what would fill the disk; sizes in bytes.
+
+    Raises:
+        DiskFull: ``download.no_room``.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < required_bytes + _ROOM_BYTES:
+        raise DiskFull(
+            "download.no_room",
+            "{label} needs {needed_mb} MB, but only {free_mb} MB are free in {folder}.",
+            "Free some space, choose a smaller model, or move the workspace to a larger disk.",
+            label=label,
+            needed_mb=(required_bytes + _ROOM_BYTES) // 1_000_000,
+            free_mb=free_bytes // 1_000_000,
+            folder=str(folder.parent),
         )
 
 

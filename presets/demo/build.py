@@ -22,7 +22,6 @@ import soundfile
 
 HERE = Path(__file__).resolve().parent
 SOUNDS = "usr/share/asterisk/sounds/en_US_f_Allison"
-TEXTS = "usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 100
 SILENT_DBFS = -46.0
@@ -93,14 +92,16 @@ CUTS = {
 }
 
 
-def texts_of(root: Path) -> dict[str, str]:
+def texts_of(root: Path, language: str = "en") -> dict[str, str]:
     """What each prompt says, by its name."""
+    package = f"asterisk-core-sounds-{language}"
+    texts = root / "usr/share/doc" / package / f"{package.removeprefix('asterisk-')}.txt.gz"
     found = {}
-    for line in gzip.decompress((root / TEXTS).read_bytes()).decode(errors="replace").splitlines():
+    for line in gzip.decompress(texts.read_bytes()).decode("utf-8-sig", errors="replace").splitlines():
         name, colon, text = line.partition(":")
         if colon and not name.startswith(";"):
             found[name.strip()] = " ".join(re.sub(r"\([^)]*\)|\.\.\.", " ", text).split())
-    for name, changes in AS_SPOKEN.items():
+    for name, changes in AS_SPOKEN.items() if language == "en" else ():
         for published, heard in changes:
             found[name] = found[name].replace(published, heard)
     return found

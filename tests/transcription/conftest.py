@@ -10,7 +10,7 @@ import pytest
 from core.audio.samples import read, write_wav
 from core.project.records import Clip, Source
 from core.project.workspace import Project
-from core.transcription import registry
+from core.transcription.builtin import tiny_en_folder
 from tests.conftest import Prompts
 from tests.transcription.checkpoint import read_ct2, write_openai
 
@@ -37,8 +37,8 @@ def make_clips(project: Project, prompts: Prompts) -> MakeClips:
 
 @pytest.fixture(scope="session")
 def builtin() -> Path:
-    """The folder of the built-in model."""
-    folder = registry.builtin_folder()
+    """The folder of the small English model that is built in."""
+    folder = tiny_en_folder()
     assert folder is not None, "requirements.txt was not installed"
     return folder
 

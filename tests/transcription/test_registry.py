@@ -26,9 +26,14 @@ def refused(workspace: Workspace, model: str, language: str = "en", engine: str 
     return caught.value.code
 
 
-def test_the_builtin_model_is_there_and_needs_no_download(workspace: Workspace) -> None:
-    first = registry.models(workspace)[0]
-    assert (first.id, first.is_downloaded, first.languages) == ("builtin:tiny.en", True, ("en",))
+def test_the_builtin_models_are_there_and_need_no_download(workspace: Workspace) -> None:
+    english, every = registry.models(workspace)[:2]
+    assert (english.id, english.is_downloaded, english.languages) == ("builtin:tiny.en", True, ("en",))
+    assert (every.id, every.is_downloaded, every.languages) == ("builtin:base", True, ())
+    assert registry.locate(workspace, "builtin:base", "pt", card=True).is_builtin
+    # By its ordinary name as well, where faster-whisper runs it.
+    assert registry.locate(workspace, "base", "pt").is_builtin
+    assert not registry.locate(workspace, "base", "pt", card=True).is_builtin
     found = registry.locate(workspace, "builtin:tiny.en", "en")
     assert found.engine == "faster-whisper" and found.path and (found.path / "model.bin").is_file()
 
@@ -38,19 +43,20 @@ def test_qualities_name_models_that_understand_the_language(workspace: Workspace
         for quality in registry.qualities(workspace, language):
             assert quality.model.languages in ((), (language,))
     assert registry.choose("fast", "en") == "builtin:tiny.en"
+    assert registry.choose("fast", "pt") == registry.choose("fast", "auto") == "builtin:base"
     with pytest.raises(ValueError, match="fast, balanced, best"):
         registry.choose("finest", "en")
 
 
 def test_a_second_opinion_is_another_model_that_knows_the_language(workspace: Workspace) -> None:
-    assert registry.second_choice(workspace, "builtin:tiny.en", "en").id == "small.en"
-    assert registry.second_choice(workspace, "small", "pt").id == "base"
-    (registry.model_folder(workspace, "openai-whisper")).mkdir(parents=True)
-    folder = registry.model_folder(workspace, "faster-whisper") / "base"
+    assert registry.second_choice(workspace, "builtin:tiny.en", "en").id == "builtin:base"
+    assert registry.second_choice(workspace, "small", "pt").id == "builtin:base"
+    assert registry.second_choice(workspace, "builtin:base", "pt").id == "small"
+    folder = registry.model_folder(workspace, "faster-whisper") / "medium"
     folder.mkdir(parents=True)
     for name in ("model.bin", "config.json", "tokenizer.json"):
         (folder / name).touch()
-    assert registry.second_choice(workspace, "builtin:tiny.en", "pt").id == "base"
+    assert registry.second_choice(workspace, "builtin:tiny.en", "en").id == "medium"
     assert registry.same_weights("builtin:tiny.en", "tiny.en") and not registry.same_weights("tiny.en", "tiny")
 
 

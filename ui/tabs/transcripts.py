@@ -9,10 +9,10 @@ import gradio as gr
 from core.clips import review
 from core.engines.registry import languages
 from core.jobs.args import TranscribeArgs
-from core.jobs.job import JobView
+from core.jobs.job import Job, JobView
 from core.project.records import ClipFilter, Totals
 from core.project.workspace import Project
-from core.transcription import registry
+from core.transcription import builtin, registry
 from core.transcription.flags import TEXT_FLAGS
 from core.transcription.start import start_transcribe, without_second_opinion
 from ui import html, plots
@@ -50,13 +50,14 @@ def build(page: Page) -> Tab:
     def act(project: Project | None, evt: gr.EventData, engine: str, model: str, *options: Any) -> None:
         if project is None:
             return
-        if evt.do != "transcribe":
+        if evt.do not in ("transcribe", "transcribe_builtin"):
             act_on_job(project, evt.do, evt.id)
             return
-        language, prompt, redo, words, measure = options
-        asr_language = language or project.info.language
-        quality, _, check = evt.id.partition(" ")
-        model_id = (model or "").strip() or registry.choose(quality, asr_language)
+        prompt, redo, words, measure = options
+        quality, language, *check = evt.id.split()
+        model_id = (model or "").strip() or registry.choose(quality, language)
+        if evt.do == "transcribe_builtin":
+            model_id, engine = registry.choose("fast", language), ""
         args = TranscribeArgs(
             model=model_id,
             language=language,
@@ -64,7 +65,7 @@ def build(page: Page) -> Tab:
             again=bool(redo),
             device=page.settings.device,
             prompt=prompt,
-            second=registry.second_choice(page.workspace, model_id, asr_language).id if check else "",
+            second=registry.second_choice(page.workspace, model_id, language).id if check else "",
             words=bool(words),
             measure=bool(measure),
         )
@@ -80,14 +81,12 @@ def build(page: Page) -> Tab:
 
 
 def _settings(page: Page) -> list[Any]:
-    """Engine, model, language, prompt, what else is done: for who wants another than the three choices."""
+    """Engine, model, prompt, what else is done: for who wants another than the three choices."""
     t = page.t
     engines = [(t("transcripts_models.engine_auto"), "")]
     engines += [(entry.label, entry.name) for entry in registry.engines() if entry.available]
     models = [(t("transcripts.by_quality"), "")]
     models += [(t.get(option.label_key, option.id), option.id) for option in registry.models(page.workspace)]
-    choices = [(t("transcripts.project_language"), ""), (t("transcripts.detect"), "auto")]
-    choices += [(t.get(f"languages.{code}", code), code) for code in languages()]
     with gr.Row():
         model = gr.Dropdown(
             models,
@@ -98,7 +97,6 @@ def _settings(page: Page) -> list[Any]:
             elem_id="asr-model",
         )
         engine = gr.Dropdown(engines, value="", label=t("transcripts.engine"), info=t("transcripts.engine_help"))
-        language = gr.Dropdown(choices, value="", label=t("transcripts.language"), info=t("transcripts.language_help"))
     prompt = gr.Textbox(label=t("transcripts.prompt"), info=t("transcripts.prompt_help"), max_lines=2)
     redo = gr.Checkbox(
         label=t("transcripts_models.again"), info=t("transcripts_models.again_about"), elem_id="asr-again"
@@ -108,7 +106,7 @@ def _settings(page: Page) -> list[Any]:
             True, label=t("transcripts.words"), info=t("transcripts.words_help"), elem_id="asr-words", min_width=280
         )
         measure = gr.Checkbox(True, label=t("transcripts.measure"), info=t("transcripts.measure_help"), min_width=280)
-    return [engine, model, language, prompt, redo, words, measure]
+    return [engine, model, prompt, redo, words, measure]
 
 
 def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
@@ -119,49 +117,70 @@ def _top(page: Page, project: Project | None, view: dict[str, str]) -> str:
     totals = project.figures.totals()
     if not totals.clips:
         return heading + html.empty(t("transcripts.no_clips"), html.go(t("transcripts.to_clips"), "segments"))
-    qualities = registry.qualities(page.workspace, project.info.language)
+    language = _language(project, view)
+    qualities = registry.qualities(page.workspace, language)
     quality_key = view.get("quality", "")
     if quality_key not in registry.QUALITIES:
         quality_key = "fast" if qualities[0].model.is_downloaded else "balanced"
     choices = "".join(_choice(page, quality, quality_key) for quality in qualities)
     label = html.e(t("transcripts.choose"))
     check = view.get("check", "") == "yes"
+    argument = " ".join([quality_key, language, *(["check"] if check else [])])
     return (
-        f'{heading}<div class="vw-cards" role="group" aria-label="{label}">{choices}</div>'
-        f"{_second(page, project, quality_key, check)}"
-        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, quality_key, check)}</div>'
+        f"{heading}{_languages(t, project, language)}"
+        f'<div class="vw-cards" role="group" aria-label="{label}">{choices}</div>'
+        f"{_second(page, quality_key, language, check)}"
+        f'<div class="vw-spread">{_numbers(page, totals)}{_buttons(page, project, totals, argument, check)}</div>'
     )
 
 
-def _second(page: Page, project: Project, quality: str, check: bool) -> str:
+def _language(project: Project, view: dict[str, str]) -> str:
+    """The language that is spoken in the clips: the project's, unless another was chosen."""
+    language = view.get("spoken", "")
+    return language if language in ("auto", *languages()) else project.info.language
+
+
+def _languages(t: Translator, project: Project, language: str) -> str:
+    own = project.info.language
+    choices = [(own, t("transcripts.project_language", language=t.get(f"languages.{own}", own)))]
+    choices += [("auto", t("transcripts.detect"))]
+    choices += [(code, t.get(f"languages.{code}", code)) for code in languages() if code != own]
+    return select(t("transcripts.language"), "spoken", choices, language)
+
+
+def _second(page: Page, quality: str, language: str, check: bool) -> str:
     """Whether a second model hears the clips as well, and what that costs."""
     t = page.t
-    language = project.info.language
     model = registry.second_choice(page.workspace, registry.choose(quality, language), language)
-    if model.is_downloaded:
-        note = t("transcripts_models.downloaded_note")
-    else:
-        note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
-    choices = [("", t("transcripts.second_no")), ("yes", t("transcripts.second_yes", model=model.id, note=note))]
+    name = t.get(model.label_key, model.id)
+    choices = [
+        ("", t("transcripts.second_no")),
+        ("yes", t("transcripts.second_yes", model=name, note=_note(page, model))),
+    ]
     return select(t("transcripts.second"), "check", choices, "yes" if check else "", help=t("transcripts.second_help"))
 
 
 def _choice(page: Page, quality: registry.Quality, current: str) -> str:
     t = page.t
-    model = quality.model
-    if model.id == registry.BUILTIN:
-        note = t("transcripts_models.builtin_note")
-    elif model.is_downloaded:
-        note = t("transcripts_models.downloaded_note")
-    else:
-        note = t("transcripts_models.download_note", size=_size(page, model.size_mb))
     is_on = quality.key == current
     return (
         f'<button type="button" class="vw-choice{" chosen" if is_on else ""}" aria-pressed="{str(is_on).lower()}"'
         f' data-view="quality={quality.key}"><b>{html.e(t("transcripts_models." + quality.key))}</b>'
         f"<span>{html.e(t(f'transcripts_models.{quality.key}_about'))}</span>"
-        f'<span class="vw-dim">{html.e(note)}</span></button>'
+        f'<span class="vw-dim">{html.e(_note(page, quality.model))}</span></button>'
     )
+
+
+def _note(page: Page, model: registry.AsrModel) -> str:
+    """Whether a model can be used at once."""
+    t = page.t
+    if model.id == builtin.TINY_EN:
+        return t("transcripts_models.builtin_english_note")
+    if model.id == builtin.BASE:
+        return t("transcripts_models.builtin_all_note")
+    if model.is_downloaded:
+        return t("transcripts_models.downloaded_note")
+    return t("transcripts_models.download_note", size=_size(page, model.size_mb))
 
 
 def _size(page: Page, megabytes: int) -> str:
@@ -174,7 +193,7 @@ def _numbers(page: Page, totals: Totals) -> str:
     return html.numbers(html.number(how_far, t("transcripts.written")))
 
 
-def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: bool) -> str:
+def _buttons(page: Page, project: Project, totals: Totals, argument: str, check: bool) -> str:
     t = page.t
     job = project.latest("transcribe")
     busy = t("transcripts.busy") if job and job.alive() else ""
@@ -183,7 +202,6 @@ def _buttons(page: Page, project: Project, totals: Totals, quality: str, check: 
     if check and not todo and not busy and (rest := len(without_second_opinion(project))):
         todo, label = rest, t("transcripts.start_check", count=t.number(rest))
     style = "primary" if todo else ""
-    argument = f"{quality} check" if check else quality
     start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
     lead = html.go(t("transcripts.to_review"), "review", style="" if todo else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy or in_line(t, project))}</div>'
@@ -196,12 +214,25 @@ def _below(page: Page, project: Project | None) -> str:
     job = project.latest("transcribe")
     parts = []
     if job:
-        parts.append(job_panel(t, job, done_text=_closing_sentence(t, job.read())))
+        parts.append(job_panel(t, job, done_text=_closing_sentence(t, job.read())) + _way_out(t, project, job))
     confidences = project.figures.confidences()
     if confidences:
         parts.append(_doubts(page, project))
         parts.append(_how_sure(page, project, confidences))
     return "".join(parts)
+
+
+def _way_out(t: Translator, project: Project, job: Job) -> str:
+    """After a model that could not be had or used: the button that goes on with the built-in one."""
+    view, args = job.read(), job.spec().args
+    is_stuck = view.status == "failed" and view.code.startswith(("asr.", "download."))
+    if not (is_stuck and isinstance(args, TranscribeArgs) and project.store.count(ClipFilter("unheard"))):
+        return ""
+    model = registry.choose("fast", args.language)
+    if model == args.model:
+        return ""
+    button = html.action(t("transcripts.use_builtin"), "transcribe_builtin", f"fast {args.language}", style="primary")
+    return f'<div class="vw-row vw-gap">{button}</div>'
 
 
 def _doubts(page: Page, project: Project) -> str:
