@@ -6,7 +6,6 @@ A package may bring another one along: an entry point of the group ``voicewright
 from __future__ import annotations
 
 import functools
-import importlib
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +16,7 @@ from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import fork_server
 from core.jobs.job import worker_environment
+from core.system.process import import_heavy
 
 DEFAULT = "xtts"  # of a project for which none is named, and of runs from before theirs was written down
 _GROUP = "voicewright.engines"
@@ -153,4 +153,4 @@ def language_code(language: str, name: str) -> str:
 
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return getattr(import_heavy(module), name)

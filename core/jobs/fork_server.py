@@ -7,7 +7,6 @@ It never computes anything itself, so a fork finds neither a card nor threads in
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -21,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core import REPOSITORY
+from core.system.process import import_heavy
 
 _IDLE_S = 600.0
 _MOST_FDS = 64
@@ -168,9 +168,7 @@ def main() -> None:
     connection.set_inheritable(False)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before anything imports torch
     for name in sys.argv[2:]:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # what is imported stays shared between the forks
+        import_heavy(name)  # frozen, so it stays shared between the forks
     _serve(connection)
 
 

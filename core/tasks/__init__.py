@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
+from core.system.process import import_heavy
 
 
 def run(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Do what ``job.json`` says; returns the result."""
     spec = job.spec()
-    task = importlib.import_module(f"core.tasks.{spec.kind}")
+    task = import_heavy(f"core.tasks.{spec.kind}")
     result: dict[str, Any] | None = task.run(job, _project(job), spec.args, reporter)
     return result or {}
 

@@ -18,10 +18,10 @@ import yaml
 
 from core import REPOSITORY
 from core.project.workspace import Project
-from core.training.run import Run, RunView, resume, runs
+from core.training.run import Run, RunView, resume, runs, start_training
 from tests.training.test_runs import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
 
 SETTINGS = {
     **{"max_steps": 6, "save_every": 3, "eval_every": 3, "batch_size": 2, "accumulation": 1, "sample_sentences": 1},
@@ -87,7 +87,7 @@ def _under_way(launch: Launch, project: Project) -> tuple[subprocess.Popen[str],
 
 
 def _ended(run: Run, status: str) -> RunView:
-    run.job.wait(60)
+    run.job.wait(90)
     view = run.read()
     assert view.job.status == status, run.job.log_tail()
     return view
@@ -99,44 +99,33 @@ def _followers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [one for one in children if one.environ().get("RANK") == "1"]
 
 
-def test_two_processes_make_the_run_that_one_would_have_made(launch: Launch, frozen: Project) -> None:
-    alone = launch([], SETTINGS)
-    output, _ = alone.communicate(timeout=120)
-    assert alone.returncode == 0, output
-    expected = runs(frozen)[0].read()
-    for count, launcher in enumerate([TORCHRUN, ACCELERATE], 2):
-        together = launch(launcher, SETTINGS)
-        output, _ = together.communicate(timeout=180)
-        assert together.returncode == 0, output
-        assert "done: step 6" in output and len(runs(frozen)) == count
-        ours = runs(frozen)[0].read()
-        assert [step for step, _ in ours.train] == [1, 2, 3, 4, 5, 6] and ours.samples.keys() == expected.samples.keys()
-        for name in ("train", "val", "lr"):
-            assert getattr(ours, name) == [
-                (step, pytest.approx(value, rel=1e-3)) for step, value in getattr(expected, name)
-            ]
-        assert ours.train[5] != ours.train[0]
+def test_two_processes_make_the_run_that_one_would_have_made(launch: Launch, frozen: Project, starter: Path) -> None:
+    alone = Run(frozen, start_training(frozen, "abc123", "xtts-cpu", SETTINGS, "Alone", str(starter), device="cpu").id)
+    expected = _ended(alone, "done")
+    together = launch(ACCELERATE, SETTINGS)
+    output, _ = together.communicate(timeout=180)
+    assert together.returncode == 0, output
+    assert "done: step 6" in output and len(runs(frozen)) == 2
+    ours = runs(frozen)[0].read()
+    assert [step for step, _ in ours.train] == [1, 2, 3, 4, 5, 6] and ours.samples.keys() == expected.samples.keys()
+    for name in ("train", "val", "lr"):
+        assert getattr(ours, name) == [
+            (step, pytest.approx(value, rel=1e-3)) for step, value in getattr(expected, name)
+        ]
+    assert ours.train[5] != ours.train[0]
 
 
-def test_ctrl_c_at_torchrun_stops_and_keeps_and_both_go_on_later(launch: Launch, frozen: Project) -> None:
+def test_ctrl_c_stops_and_keeps_both_go_on_later_and_a_killed_follower_costs_what_was_not_saved(
+    launch: Launch, frozen: Project
+) -> None:
     process, run = _under_way(launch, frozen)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process
     said, _ = process.communicate(timeout=90)
     kept = _ended(run, "cancelled")
     assert run.checkpoints.newest_state() == run.checkpoint(kept.step), said
+
     process = launch(TORCHRUN, None, "--resume", run.id)
     wait_for(run, lambda view: view.step >= kept.step + 3)
-    assert len(_followers(process)) == 1
-    run.stop()
-    process.communicate(timeout=90)
-    steps = [step for step, _ in _ended(run, "cancelled").train]
-    assert steps == list(range(1, len(steps) + 1)) and len(steps) >= kept.step + 3
-
-
-def test_a_follower_that_is_killed_costs_a_run_what_was_not_saved_and_one_process_goes_on(
-    launch: Launch, frozen: Project
-) -> None:
-    process, run = _under_way(launch, frozen)
     (follower,) = _followers(process)
     follower.kill()
     process.communicate(timeout=90)
@@ -145,10 +134,12 @@ def test_a_follower_that_is_killed_costs_a_run_what_was_not_saved_and_one_proces
     # The launcher asks the rest to stop as soon as it sees the one gone: either is told first.
     assert (view.job.status, view.job.code) in [("failed", "train.partner_lost"), ("cancelled", "")], run.job.log_tail()
     assert run.checkpoints.newest_state() is not None
-    resume(frozen, run.id)
+
+    resume(frozen, run.id)  # one process alone
     wait_for(run, lambda now: now.job.status == "running" and now.step >= view.step + 2)
     run.stop()
-    _ended(run, "cancelled")
+    steps = [step for step, _ in _ended(run, "cancelled").train]
+    assert steps == list(range(1, len(steps) + 1)) and len(steps) >= kept.step + 3
 
 
 def test_when_the_first_process_is_killed_the_other_ends_and_the_run_can_be_resumed(
