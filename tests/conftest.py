@@ -37,7 +37,19 @@ CHROMIUM_ARGUMENTS = [
 ]
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 << 30
-DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
+TESTS = Path(__file__).resolve().parent
+DEMO = TESTS.parent / "presets" / "demo"
+# Files that take more than fifteen seconds, longest first.
+LONGEST = (
+    *("training/test_multi_process.py", "test_road.py", "transcription/test_recognizers.py", "test_speech.py"),
+    *("browser/test_clip_editor.py", "browser/test_demo.py", "browser/test_server_dies.py", "audio/test_decode.py"),
+    *("audio/test_container_clock.py", "training/test_runs.py", "training/test_exact_resume.py"),
+    *("training/test_mishaps.py", "training/test_memory.py", "transcription/test_transcribe_job.py"),
+    *("engines/test_xtts_export.py", "engines/test_xtts_voice.py", "training/test_xtts_loss.py", "ui/test_damage.py"),
+    *("browser/test_links.py", "browser/test_live.py", "browser/test_training.py", "measures/test_likeness.py"),
+    *("training/test_xtts_trainables.py", "training/test_xtts_ranks.py", "training/test_xtts_lowered.py"),
+    *("training/test_xtts_compiled.py", "audio/test_clips.py", "server/test_serve.py", "measures/test_measure_job.py"),
+)
 PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 
 
@@ -53,6 +65,12 @@ def pytest_configure(config: pytest.Config) -> None:
             shutil.rmtree(earlier, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     config.option.basetemp = folder / str(os.getpid())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: whoever runs several at once would wait for the last of them alone."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).as_posix(), len(places)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
