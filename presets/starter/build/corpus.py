@@ -1,0 +1,84 @@
+"""The spoken clips: sound, text, phonemes and word times; resampled variants as further speakers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+import torchaudio
+from torch import Tensor
+
+from presets.starter.build.plan import FRAME_S, frames_of, word_times
+from presets.starter.build.work import RATE_HZ, SPEECH
+
+MEL_RATE_HZ = 22_050
+MEL_HOP = 256
+CODE_HOP = 1024
+MEL_SCALE = 5.0  # as the app's starter divides log mels
+FACTORS = (1.0, 0.9, 1.12)  # a voice played slower and deeper, quicker and higher
+_MEL = torchaudio.transforms.MelSpectrogram(
+    MEL_RATE_HZ, 1024, 1024, MEL_HOP, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Part of an utterance. Times are seconds from its begin, at factor 1."""
+
+    number: int  # of the utterance
+    voice: str
+    text: str
+    sound: np.ndarray  # int16 at 16 kHz
+    words: tuple[tuple[float, float], ...]
+    phonemes: str  # one character each 1/40 s
+
+    def wave(self, rate_hz: int, factor: float = 1.0) -> Tensor:
+        """Samples (n,) at ``rate_hz``; ``factor`` above 1 is quicker and higher."""
+        sound = self.sound.astype(np.float32) / 32767
+        if rate_hz != RATE_HZ * factor:
+            sound = soxr.resample(sound, RATE_HZ * factor, rate_hz, "MQ")
+        return torch.from_numpy(np.ascontiguousarray(sound))
+
+
+def is_validation(number: int) -> bool:
+    """Whether an utterance is kept from all training: one round of voices in eight."""
+    return number // 8 % 8 == 7
+
+
+def log_mel(wave: Tensor) -> Tensor:
+    """The app's mel for codes: (n,) at 22,050 Hz to (80, frames), divided by ``MEL_SCALE``."""
+    return torch.log(_MEL(wave).clamp(min=1e-5)) / MEL_SCALE
+
+
+def load(whole: bool = False) -> list[Clip]:
+    """Clips in the order in which they were spoken: each sentence, or with ``whole`` each utterance at once."""
+    clips: list[Clip] = []
+    alone = json.loads((SPEECH / "alone.json").read_text(encoding="utf-8"))
+    for listed in sorted(SPEECH.glob("*.jsonl")):
+        raw = np.memmap(listed.with_suffix(".i16"), np.dtype("<i2"), "r")
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break  # it is being written
+            clips += _cut(row, raw[row["at"] : row["at"] + row["samples"]], alone, whole)
+    return sorted(clips, key=lambda clip: clip.number)
+
+
+def _cut(row: dict[str, Any], sound: np.ndarray, alone: dict[str, str], whole: bool) -> list[Clip]:
+    phonemes = frames_of(row["ipa"], row["frames"])
+    sentences = row["sentences"]
+    times = word_times([sentence["text"] for sentence in sentences], row["ipa"], row["frames"], alone)
+    every = list(zip(sentences, times, strict=True))
+    clips = []
+    for part in [every] if whole else [[one] for one in every]:
+        begin, end = part[0][0]["begin"], part[-1][0]["end"]
+        words = [(first - begin / RATE_HZ, last - begin / RATE_HZ) for _, spans in part for first, last in spans]
+        first, last = (round(at / RATE_HZ / FRAME_S) for at in (begin, end))
+        text = " ".join(sentence["text"] for sentence, _ in part)
+        clips.append(Clip(row["number"], row["voice"], text, sound[begin:end], tuple(words), phonemes[first:last]))
+    return clips

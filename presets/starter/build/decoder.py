@@ -1,0 +1,210 @@
+"""Train a narrow XTTS decoder on mels: ``decoder CPU_SECONDS``. Goes on where it stopped.
+
+XTTS's own HiFi-GAN topology (strides 8, 8, 2, 2; kernels 3, 7, 11) at a quarter of its width, with only some residual
+blocks in use. Zero-padded (`pad_generator`) it is the full decoder, which coqui's ``Xtts`` loads. Spectral losses
+alone, no discriminator. It gets the codes' mels, interpolated as ``HifiDecoder`` interpolates latents;
+half of the time those that the codec makes of codes.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import Tensor, nn
+from TTS.vocoder.models.hifigan_generator import HifiganGenerator
+
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, is_validation, load, log_mel
+from presets.starter.build.dvae import FILE as DVAE_FILE
+from presets.starter.build.dvae import SPEAKERS, Codec
+from presets.starter.build.dvae import trained as trained_codec
+from presets.starter.build.plan import VOICES
+from presets.starter.build.speakers import SIZE, vectors
+from presets.starter.build.work import RATE_HZ, TRAINED, background
+
+HOP = 256
+RATIO = RATE_HZ / MEL_RATE_HZ
+WIDTH = 128
+ACTIVE = {0: (0, 1, 2), 1: (0, 1), 2: (0,), 3: ()}  # residual blocks in use, by stage
+BATCH, FRAMES = 6, 32
+RATE = 2e-3
+FILE = TRAINED / "decoder.pt"
+_MEL = torchaudio.transforms.MelSpectrogram(
+    RATE_HZ, 1024, 1024, HOP, f_min=0, f_max=8000, n_mels=80, power=1, norm="slaney", mel_scale="slaney"
+)
+
+
+class Generator(HifiganGenerator):
+    """The narrow one; ``inputs`` is 80 for mels."""
+
+    def __init__(self, inputs: int = 80, width: int = WIDTH) -> None:
+        super().__init__(
+            inputs, 1, "1", [[1, 3, 5]] * 3, [3, 7, 11], [16, 16, 4, 4], width, [8, 8, 2, 2], inference_padding=0,
+            cond_channels=SIZE, conv_pre_weight_norm=False, conv_post_weight_norm=False, conv_post_bias=False,
+            cond_in_each_up_layer=True,
+        )  # fmt: skip
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """As the parent's; an unused block is the identity."""
+        state = self.conv_pre(x) + self.cond_layer(g)
+        for stage, (up, condition) in enumerate(zip(self.ups, self.conds, strict=True)):
+            state = up(F.leaky_relu(state, 0.1)) + condition(g)
+            total = state * (3 - len(ACTIVE[stage]))
+            for block in ACTIVE[stage]:
+                total = total + self.resblocks[stage * 3 + block](state)
+            state = total / 3
+        return torch.tanh(self.conv_post(F.leaky_relu(state)).float())
+
+
+def resized(mel: Tensor) -> Tensor:
+    """Mels (b, 80, frames) of 22,050 Hz to one frame for every 256 samples at 16 kHz, as ``HifiDecoder`` does."""
+    return F.interpolate(mel, scale_factor=[RATIO], mode="linear")
+
+
+def spectral_loss(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Mel L1 in nats, and the mean of spectral convergence and log magnitude over three windows."""
+    mel = (torch.log(_MEL(one).clamp(min=1e-5)) - torch.log(_MEL(other).clamp(min=1e-5))).abs().mean()
+    total = torch.zeros(())
+    for size in (256, 512, 1024):
+        window = torch.hann_window(size)
+        a, b = (
+            torch.stft(x, size, size // 4, window=window, return_complex=True).abs().clamp(min=1e-5)
+            for x in (one, other)
+        )
+        convergence = ((a - b).norm(dim=(1, 2)) / (b.norm(dim=(1, 2)) + 1e-3)).mean()
+        total = total + convergence + (a.log() - b.log()).abs().mean()
+    return mel, total / 3
+
+
+class Pool:
+    """Clips with their variants: sound at 16 kHz, mel and, once there is a codec, the mel that its codes give."""
+
+    def __init__(self, clips: list[Clip], codec: Codec | None) -> None:
+        self.clips = [clip for clip in clips if clip.voice in VOICES and not is_validation(clip.number)]
+        self.codec, self.speakers = codec, vectors(self.clips, FACTORS)
+        self.made: dict[tuple[int, float], tuple[Tensor, Tensor, Tensor]] = {}
+
+    def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+        """Sound (samples,), input (80, frames), speaker (512,)."""
+        while True:
+            index, factor = draw.randrange(len(self.clips)), draw.choice(FACTORS)
+            wave, mel, coded = self._make(index, factor)
+            last = min(mel.shape[1], len(wave) // HOP) - FRAMES
+            if last > 0:
+                break
+        at = draw.randrange(last)
+        source = coded if draw.random() < 0.5 else mel
+        speaker = self.speakers[self.clips[index].voice, factor]
+        return wave[at * HOP : (at + FRAMES) * HOP].float() / 32767, source[:, at : at + FRAMES].float(), speaker
+
+    def _make(self, index: int, factor: float) -> tuple[Tensor, Tensor, Tensor]:
+        if (index, factor) not in self.made:
+            clip = self.clips[index]
+            mel = log_mel(clip.wave(MEL_RATE_HZ, factor))[None]
+            coded = mel
+            if self.codec is not None:
+                speaker = torch.tensor([SPEAKERS.index((clip.voice, factor))])
+                codes = self.codec.codes(mel[0])
+                with torch.no_grad():
+                    coded = self.codec.decode(self.codec.dvae.codebook.embed_code(codes)[None].transpose(1, 2), speaker)
+                coded = coded[:, :, : mel.shape[2]]
+            wave = (clip.wave(RATE_HZ, factor) * 32767).clamp(-32767, 32767).to(torch.int16)
+            self.made[index, factor] = wave, resized(mel)[0].half(), resized(coded)[0].half()
+        return self.made[index, factor]
+
+
+def train(seconds: float) -> None:
+    """Use up ``seconds`` of processor time, then rest."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    draw = random.Random(time.time())
+    generator = Generator()
+    optimizer = torch.optim.AdamW(generator.parameters(), RATE, betas=(0.8, 0.99))
+    step, spent = 0, 0.0
+    if FILE.exists():
+        saved = torch.load(FILE, weights_only=True)
+        generator.load_state_dict(saved["generator"])
+        if "optimizer" in saved:  # a restored state has none
+            optimizer.load_state_dict(saved["optimizer"])
+        step, spent = saved["step"], saved["cpu_s"]
+    began, last = time.process_time(), time.time()
+    pool = Pool(load(whole=True), trained_codec() if DVAE_FILE.exists() else None)
+    size = len(pool.clips)
+    print(f"{size} utterances, {sum(p.numel() for p in generator.parameters())} weights", flush=True)
+    log: list[tuple[float, float]] = []
+    while (used := spent + time.process_time() - began) < seconds:
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
+        crops = [pool.crop(draw) for _ in range(BATCH)]
+        waves, inputs, speakers = (torch.stack(part) for part in zip(*crops, strict=True))
+        speakers = speakers + 0.01 * torch.randn_like(speakers) * (speakers != 0)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = generator(inputs, speakers[:, :, None])
+        mel, spectral = spectral_loss(out[:, 0].float(), waves)
+        optimizer.zero_grad()
+        (2 * mel + spectral).backward()
+        nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
+        optimizer.step()
+        step += 1
+        log.append((mel.item(), spectral.item()))
+        if step % 100 == 0:
+            means = np.mean(log[-100:], 0)
+            print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {used:.0f} CPU s", flush=True)
+        if time.time() - last > 120:
+            last = time.time()
+            save(generator, optimizer, step, used)
+            if (count := len(clips := load(whole=True))) > 1.3 * size:
+                pool, size = Pool(clips, pool.codec), count
+    save(generator, optimizer, step, seconds)
+
+
+def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
+    state = {"generator": generator.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "cpu_s": used}
+    torch.save(state, FILE.with_suffix(".tmp"))
+    FILE.with_suffix(".tmp").replace(FILE)
+
+
+def trained(path: Path = FILE) -> Generator:
+    """The generator as last saved."""
+    generator = Generator()
+    generator.load_state_dict(torch.load(path, weights_only=True)["generator"])
+    return generator.eval().requires_grad_(False)
+
+
+def pad_generator(big: HifiganGenerator, small: Generator) -> None:
+    """Put the narrow generator into the corner of a wider one that does the same; all else is zero."""
+    for name in ("conv_pre", "conv_post", "cond_layer"):
+        _pad(getattr(big, name), getattr(small, name))
+    for wide, narrow in zip([*big.ups, *big.conds], [*small.ups, *small.conds], strict=True):
+        _pad(wide, narrow)
+    for number, (wide, narrow) in enumerate(zip(big.resblocks, small.resblocks, strict=True)):
+        for a, b in zip([*wide.convs1, *wide.convs2], [*narrow.convs1, *narrow.convs2], strict=True):
+            _pad(a, b, is_used=number % 3 in ACTIVE[number // 3])
+
+
+@torch.no_grad()
+def _pad(big: nn.Module, small: nn.Module, is_used: bool = True) -> None:
+    weight = torch.zeros_like(big.weight)
+    if is_used:
+        weight[: small.weight.shape[0], : small.weight.shape[1]] = small.weight
+    if hasattr(big, "parametrizations"):  # weight norm: gain 0 where there is nothing, which else would divide by zero
+        norm = weight.flatten(1).norm(dim=1).view(-1, 1, 1)
+        big.parametrizations.weight.original0.copy_(norm)
+        big.parametrizations.weight.original1.copy_(torch.where(norm > 0, weight, torch.ones_like(weight)))
+    else:
+        big.weight.copy_(weight)
+    if big.bias is not None:
+        big.bias.zero_()
+        if is_used and small.bias is not None:
+            big.bias[: small.bias.shape[0]] = small.bias
+
+
+if __name__ == "__main__":
+    background("decoder")
+    train(float(sys.argv[1]))

@@ -1,0 +1,190 @@
+"""Train the discrete VAE, which turns mels into audio codes: ``dvae CPU_SECONDS``. Goes on where it stopped.
+
+The app uses its encoder and codebook only, so training helps the decoder along with a vector for each speaker, and
+codes are also asked for the phonemes (Kokoro says when each is spoken): so they spend little on who speaks. First an
+autoencoder; then the codebook is drawn from what the encoder gives, and codes that die are drawn anew from the start.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from TTS.tts.layers.xtts.dvae import DiscreteVAE
+
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, is_validation, load, log_mel
+from presets.starter.build.plan import UNHEARD, VOICES
+from presets.starter.build.work import TRAINED, background
+
+TOKENS, CODE_DIM, HIDDEN = 4096, 32, 64
+BATCH, FRAMES = 32, 96
+WARM_UP = 400  # steps without a codebook
+FLOOR = -9.0 / MEL_SCALE  # quieter is not worth a code
+FILE = TRAINED / "dvae.pt"
+SPEAKERS = [(voice, factor) for voice in VOICES for factor in FACTORS]
+
+
+def new_dvae() -> DiscreteVAE:
+    """As ``core.engines.xtts.model.load.new_dvae`` makes it."""
+    return DiscreteVAE(
+        channels=80, normalization=None, positional_dims=1, num_tokens=TOKENS, codebook_dim=CODE_DIM, hidden_dim=HIDDEN,
+        num_resnet_blocks=3, kernel_size=3, num_layers=2, use_transposed_convs=False,
+    )  # fmt: skip
+
+
+class Codec(nn.Module):
+    """The DVAE and what helps it learn."""
+
+    def __init__(self, phonemes: str) -> None:
+        super().__init__()
+        self.dvae = new_dvae()
+        self.speaker = nn.Embedding(len(SPEAKERS), 2 * HIDDEN)
+        nn.init.zeros_(self.speaker.weight)
+        self.phonemes = phonemes
+        self.phoneme_head = nn.Linear(CODE_DIM, 2 * len(phonemes))  # in the first and the second half of a code
+
+    def decode(self, quantised: Tensor, speaker: Tensor | None) -> Tensor:
+        """Mels of code vectors (b, CODE_DIM, t); no speaker is the mean one."""
+        first, *rest = self.dvae.decoder
+        vector = self.speaker.weight.mean(0)[None] if speaker is None else self.speaker(speaker)
+        state = first(quantised) + vector[:, :, None]
+        for layer in rest:
+            state = layer(state)
+        return state
+
+    @torch.no_grad()
+    def codes(self, mel: Tensor) -> Tensor:
+        """Codes of one mel (80, frames)."""
+        state = self.dvae.encoder(mel[None])[0].T
+        embed = self.dvae.codebook.embed
+        return (state.pow(2).sum(1, keepdim=True) - 2 * state @ embed + embed.pow(2).sum(0)).argmin(1)
+
+
+def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, int, Tensor]]:
+    """Mel, speaker and phoneme of each mel frame, for every clip and factor."""
+    rows = []
+    for clip in clips:
+        if clip.voice not in VOICES or is_validation(clip.number):
+            continue
+        for factor in FACTORS:
+            mel = log_mel(clip.wave(MEL_RATE_HZ, factor))
+            if mel.shape[1] <= FRAMES:
+                continue
+            at = (np.arange(mel.shape[1]) * 256 / MEL_RATE_HZ * 40 * factor).astype(int)
+            labels = [alphabet.find(clip.phonemes[min(place, len(clip.phonemes) - 1)]) for place in at]
+            rows.append((mel, SPEAKERS.index((clip.voice, factor)), torch.tensor(labels)))
+    return rows
+
+
+def train(seconds: float) -> None:
+    """Use up ``seconds`` of processor time, then rest."""
+    torch.set_num_threads(1)
+    TRAINED.mkdir(parents=True, exist_ok=True)
+    draw = random.Random(0)
+    torch.manual_seed(0)
+    saved = torch.load(FILE, weights_only=True) if FILE.exists() else None
+    clips = load(whole=True)
+    alphabet = saved["phonemes"] if saved else "".join(sorted({sign for clip in clips for sign in clip.phonemes}))
+    codec = Codec(alphabet)
+    optimizer = torch.optim.AdamW(codec.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-4)
+    step, spent = 0, 0.0
+    if saved:
+        codec.load_state_dict(saved["codec"])
+        if "optimizer" in saved:  # a restored state has none
+            optimizer.load_state_dict(saved["optimizer"])
+        step, spent = saved["step"], saved["cpu_s"]
+    rows = prepare(clips, alphabet)
+    print(f"{len(clips)} utterances, {len(rows)} with variants, {len(alphabet)} phonemes", flush=True)
+    book = codec.dvae.codebook
+    log: list[tuple[float, ...]] = []
+    began, last = time.process_time(), time.time()
+    while (used := spent + time.process_time() - began) < seconds:
+        for group in optimizer.param_groups:
+            group["lr"] = 1.2e-3 * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
+        picked = draw.choices(rows, k=BATCH)
+        starts = [draw.randrange(mel.shape[1] - FRAMES) for mel, _, _ in picked]
+        mel = torch.stack([row[0][:, at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
+        speaker = torch.tensor([row[1] for row in picked])
+        labels = torch.stack([row[2][at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
+        state = codec.dvae.encoder(mel)
+        if step == WARM_UP:
+            restart(codec, rows, draw, torch.arange(TOKENS))
+        if step < WARM_UP:
+            quantised = state + 0.1 * state.detach().std() * torch.randn_like(state)
+            commitment = state.pow(2).mean() * 0.01
+        else:
+            flat, _, commitment = book(state.transpose(1, 2))
+            quantised = flat.transpose(1, 2)
+        out = codec.decode(quantised, speaker)
+        target = mel.clamp(min=FLOOR)
+        loss_mel = (out - target).abs().mean() * MEL_SCALE
+        logits = codec.phoneme_head(quantised.transpose(1, 2)).view(BATCH, -1, 2, len(alphabet))
+        places = torch.stack([labels[:, 1::4], labels[:, 3::4]], 2)
+        loss_phoneme = F.cross_entropy(logits.flatten(0, 2), places.flatten(), ignore_index=-1)
+        loss = loss_mel + 0.25 * loss_phoneme + 0.25 * commitment
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        right = (logits.argmax(-1) == places).float().mean()
+        log.append((loss_mel.item(), loss_phoneme.item(), right.item(), commitment.item()))
+        if step > WARM_UP and step % 30 == 0 and used < 0.85 * seconds:
+            dead = (book.cluster_size < 0.01).nonzero()[:, 0]
+            if len(dead):
+                restart(codec, rows, draw, dead)
+        if step % 100 == 0:
+            means = np.mean(log[-100:], 0)
+            dead_count = int((book.cluster_size < 0.01).sum())
+            print(
+                f"{step} mel L1 {means[0]:.3f} nats, phonemes {means[1]:.3f} ({means[2]:.0%}), "
+                f"commitment {means[3]:.3f}, {dead_count} dead, {used:.0f} CPU s",
+                flush=True,
+            )
+        if time.time() - last > 120 or step % 500 == 0:
+            last = time.time()
+            save(codec, optimizer, step, used)
+            if len(fresh := load(whole=True)) > 1.2 * len(clips):
+                clips = fresh
+                rows = prepare(clips, alphabet)
+    save(codec, optimizer, step, seconds)
+
+
+def restart(codec: Codec, rows: list, draw: random.Random, which: Tensor) -> None:
+    """Draw these codes anew from what the encoder gives."""
+    with torch.no_grad():
+        states: list[Tensor] = []
+        while sum(len(state) for state in states) < len(which):
+            mel = draw.choice(rows)[0]
+            states.append(codec.dvae.encoder(mel[None])[0].T)
+        vectors = torch.cat(states)
+        vectors = vectors[torch.randperm(len(vectors))[: len(which)]].T
+        book = codec.dvae.codebook
+        book.embed[:, which] = vectors
+        book.embed_avg[:, which] = vectors * 0.1
+        book.cluster_size[which] = 0.1
+
+
+def save(codec: Codec, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
+    state = {"codec": codec.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "cpu_s": used}
+    torch.save({**state, "phonemes": codec.phonemes}, FILE.with_suffix(".tmp"))
+    FILE.with_suffix(".tmp").replace(FILE)
+
+
+def trained() -> Codec:
+    """The codec as last saved."""
+    saved = torch.load(FILE, weights_only=True)
+    codec = Codec(saved["phonemes"])
+    codec.load_state_dict(saved["codec"])
+    return codec.eval().requires_grad_(False)
+
+
+if __name__ == "__main__":
+    background("dvae")
+    assert not set(UNHEARD) & set(VOICES)
+    train(float(sys.argv[1]))

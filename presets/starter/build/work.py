@@ -1,0 +1,47 @@
+"""Where the build keeps its files (outside the repository), and how its long processes behave."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+from pathlib import Path
+
+WORK = Path(os.environ.get("STARTER_WORK", "/tmp/starter"))
+MODELS = WORK / "models"  # what the packages hold
+SPEECH = WORK / "speech"  # clips as 16 kHz samples
+TRAINED = WORK / "trained"  # weights, resumable
+
+RATE_HZ = 16_000
+
+
+def background(name: str, niceness: int = 19, threads: int = 1) -> None:
+    """Take part as a quiet, pausable process: its own process group, lowest priority, ``threads`` threads.
+
+    The group's id stands in ``WORK/pids`` while it runs (``kill -STOP -- -ID`` pauses it, ``-CONT`` goes on). Time is
+    counted as processor time everywhere, so that a pause costs nothing.
+    """
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    os.nice(max(0, niceness - os.nice(0)))
+    WORK.mkdir(parents=True, exist_ok=True)
+    pids = WORK / "pids"
+    with pids.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+    @atexit.register
+    def leave() -> None:
+        rest = [line for line in pids.read_text().splitlines() if line != str(os.getpid())]
+        pids.write_text("".join(f"{line}\n" for line in rest))
+
+    print(f"{name}: process group {os.getpid()}", flush=True)
+
+
+def command(*words: object, folder: Path | None = None, text: str | None = None) -> str:
+    """Run a program to its end and return what it printed."""
+    done = subprocess.run([str(word) for word in words], cwd=folder, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{words[0]} failed: {done.stderr[-2000:]}")
+    return done.stdout
