@@ -110,7 +110,7 @@ def test_what_opens_a_base_makes_none() -> None:
 
 # From the lowest room to the highest: each uses those before it only.
 ROOMS = (
-    *("audio", "system", "jobs", "engines", "project", "dataset", "transcription", "measures", "training", "clips"),
+    *("audio", "system", "jobs", "engines", "project", "transcription", "measures", "dataset", "training", "clips"),
     *("listening", "synthesis", "sources", "tasks"),
 )
 # At core's root: what all use, and what looks at all of it.

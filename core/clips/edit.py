@@ -6,8 +6,9 @@ import bisect
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from core.audio.options import SegmentOptions
 from core.audio.threshold import for_recording
@@ -18,6 +19,8 @@ from core.errors import UserError
 from core.files import disk_full, is_full, takes_nothing_more
 from core.jobs import locks
 from core.jobs.job import busy
+from core.measures.flags import sound_flags
+from core.measures.registry import VOIDED_BY_CUT
 from core.project import conflicts
 from core.project.records import Clip, Edit, Source, Word
 from core.project.workspace import Project
@@ -119,6 +122,41 @@ def bring_back(project: Project, source_id: str, start_s: float, end_s: float) -
     with clip_lock(project):
         start_s, end_s = _bounds(project, source, start_s, end_s, [])
         return _swap(project, source, "bring_back", [], [_fresh(project, source, [], start_s, end_s)])[0]
+
+
+def recut(project: Project, source_id: str, bounds: Mapping[str, tuple[float, float]], action: str) -> list[Clip]:
+    """Give several clips of a recording other bounds, undone as one; returns those that take their place.
+
+    A clip whose text stays the same keeps its status: it is what a person decided on, with the rest of a word. The
+    others are to be reviewed anew.
+
+    Args:
+        project: whose.
+        source_id: the recording.
+        bounds: start and end of each clip by id, in seconds; apart from each other and from other clips.
+        action: what the change is called (`Edit.what`).
+
+    Raises:
+        UserError: ``clip.missing``, ``edit.overlap``, ``edit.too_short``, ``edit.too_long``, ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    source = project.store.source(source_id)
+    with clip_lock(project):
+        old = [project.store.clip(clip_id) for clip_id in bounds]
+        fresh = []
+        for clip in old:
+            start_s, end_s = _bounds(project, source, *bounds[clip.id], old)
+            # Two neighbours may have handed a word over: both say what is spoken there.
+            near = [other for other in old if other.start_s < end_s and other.end_s > start_s]
+            new = _fresh(project, source, near, start_s, end_s)
+            if new.text == clip.text:
+                voided: dict[str, Any] = dict.fromkeys(VOIDED_BY_CUT)
+                new = replace(clip, id="", start_s=start_s, end_s=end_s, forced="", edited_at=time.time(), **voided)
+            fresh.append(new)
+        ready = _swap(project, source, action, old, fresh)
+        flags = {clip.id: sound_flags(clip) for clip in ready}
+        project.store.measure_clips({clip_id: {"sound_flags": codes} for clip_id, codes in flags.items()})
+        return [replace(clip, sound_flags=flags[clip.id]) for clip in ready]
 
 
 def undo(project: Project, source_id: str, *, stamp: str | None = None) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from core.damage import Count, DamagedFile, Finite, put_aside, read_all, read_record, reading
 from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
+from core.dataset.split import earlier_sides
 from core.engines.base import Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
@@ -67,7 +68,13 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
     if failures:
         clips = [clip for clip in first.clips if clip.id in hashes]
         final = summarize(
-            clips, [*first.exclusions, *failures], waiting=first.waiting, rejects=first.rejects, seed=seed
+            clips,
+            [*first.exclusions, *failures],
+            waiting=first.waiting,
+            rejects=first.rejects,
+            seed=seed,
+            earlier=earlier_sides(project.datasets),
+            language=project.info.language,
         )
     if len(final.clips) < MIN_CLIPS:
         raise UserError(
@@ -220,6 +227,7 @@ def _facts(project: Project, dataset_id: str, final: Report) -> dict[str, Any]:
 
 def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
     return {
+        "seed": final.seed,
         "dropped": [asdict(exclusion) for exclusion in final.exclusions],
         "waiting": final.waiting,
         "rejected": final.rejects,
@@ -230,6 +238,7 @@ def _details(final: Report, hashes: dict[str, str]) -> dict[str, Any]:
                 "source_id": clip.source_id,
                 "start_s": clip.start_s,
                 "end_s": clip.end_s,
+                "text": column(clip.text),
                 "sha256": hashes[clip.id],
                 "split": "val" if clip.id in final.validation_ids else "train",
             }

@@ -27,11 +27,11 @@ class Figures:
 
     def totals(self) -> Totals:
         """Counts and seconds of the whole project."""
-        return self._kept_while_unchanged("totals", self._totals)
+        return self.kept_while_unchanged("totals", self._totals)
 
     def vote_count(self) -> int:
         """How many votes there are."""
-        return self._kept_while_unchanged("vote_count", self._vote_count)
+        return self.kept_while_unchanged("vote_count", self._vote_count)
 
     def check(self) -> None:
         """Make sure that the records can be read; looked at again only when they have changed.
@@ -40,9 +40,10 @@ class Figures:
             DamagedFile: they cannot.
             UserError: ``records.newer``.
         """
-        self._kept_while_unchanged("check", lambda: check(self.path))
+        self.kept_while_unchanged("check", lambda: check(self.path))
 
-    def _kept_while_unchanged(self, name: str, read: Callable[[], _T]) -> _T:
+    def kept_while_unchanged(self, name: str, read: Callable[[], _T]) -> _T:
+        """What ``read`` returns, read again only when the database has changed; ``name`` says what it is."""
         state = _state(self.path)
         if state is None:
             return read()

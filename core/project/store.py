@@ -266,6 +266,15 @@ class Store:
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
         return edit
 
+    def last_edited(self, action: str) -> dict[str, str]:
+        """Recordings whose last edit's name begins like this, by id, with that name."""
+        sql = (
+            "SELECT source_id, what FROM edits WHERE what LIKE ? || '%' "
+            "AND number IN (SELECT max(number) FROM edits GROUP BY source_id)"
+        )
+        with connect(self.path) as db:
+            return dict(db.execute(sql, (action,)).fetchall())
+
     def last_edit(self, source_id: str) -> Edit | None:
         """What `undo_edit` would take back."""
         with connect(self.path) as db:

@@ -59,6 +59,14 @@ def sentences_for(language: str) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if language.isascii() and path.exists() else []
 
 
+def all_sentences(language: str) -> list[str]:
+    """The bundled sentences of a language and more to choose from, for gaps that a dataset has."""
+    code = language.split("-")[0]
+    path = _FOLDER / "more" / f"{code}.txt"
+    more = path.read_text(encoding="utf-8").splitlines() if code.isascii() and path.exists() else []
+    return sentences_for(language) + more
+
+
 def progress(project: Project) -> Progress:
     """Where the project stands; recordings that were removed meanwhile count as not read.
 

@@ -23,18 +23,19 @@ def _rows(path):
     return [line.split("|") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_frozen_dataset_is_ljspeech_with_a_nine_to_one_split(project: Project, make_clips: MakeClips) -> None:
-    make_clips("a", 20)
+def test_a_frozen_dataset_is_ljspeech_with_about_a_tenth_held_out(project: Project, make_clips: MakeClips) -> None:
+    make_clips("a", 100)
     info = freeze(project)
 
     everything, train, val = (_rows(info.path / f"metadata{part}.csv") for part in ("", "_train", "_val"))
-    assert (len(everything), len(train), len(val)) == (20, 18, 2) == (info.clips, info.train, info.val)
+    assert (len(everything), len(train), len(val)) == (info.clips, info.train, info.val) and info.clips == 100
+    assert 5 <= info.val <= 15
     assert sorted(train + val) == sorted(everything)
     assert everything[0] == ["a-0001", "Sentence 1 of a.", "Sentence 1 of a."]
     for clip_id, _, _ in everything:
         facts = soundfile.info(str(info.path / "wavs" / f"{clip_id}.wav"))
         assert (facts.samplerate, facts.channels, facts.subtype) == (22_050, 1, "PCM_16")
-    assert info.seconds == pytest.approx(100.0)
+    assert info.seconds == pytest.approx(500.0)
 
 
 def test_each_reason_to_drop_a_clip_is_named_and_the_rest_is_used(project: Project, make_clips: MakeClips) -> None:

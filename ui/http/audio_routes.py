@@ -11,6 +11,8 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from zipstream import ZipStream
 
 from core.checkpoint_ref import step_folder
+from core.dataset.freeze import DatasetInfo, dataset
+from core.dataset.layouts import LAYOUTS, layout_files
 from core.errors import UserError
 from core.files import inside
 from core.listening import pairs
@@ -39,6 +41,11 @@ def audio_url(project: str, kind: str, *ids: str | int) -> str:
 def download_url(project: str, export: str) -> str:
     """Where a page gets an exported voice from, as one zip file."""
     return f"../download/{quote(project, safe='')}/export/{quote(export, safe='')}"
+
+
+def dataset_url(project: str, dataset: str, layout: str) -> str:
+    """Where a page gets a frozen dataset from, as one zip file in one of `core.dataset.layouts.LAYOUTS`."""
+    return f"../download/{quote(project, safe='')}/dataset/{quote(dataset, safe='')}/{layout}"
 
 
 def routes(workspace: Workspace) -> APIRouter:
@@ -84,19 +91,32 @@ def routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
-        folder = _export_folder(_project(workspace, slug), name)
-        archive = zip_stream(folder)
-        return StreamingResponse(
-            archive,
-            media_type="application/zip",
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}.zip"',
-                "Content-Length": str(len(archive)),
-                "Cache-Control": "private, no-store",
-            },
-        )
+        return _zipped(zip_stream(_export_folder(_project(workspace, slug), name)), name)
+
+    @router.get("/download/{slug}/dataset/{id}/{layout}")
+    def download_dataset(slug: str, id: str, layout: str) -> Response:
+        project = _project(workspace, slug)
+        if layout not in LAYOUTS:
+            raise _missing()
+        try:
+            archive = zip_dataset(dataset(project, id), layout, project.slug)
+        except (UserError, OSError):
+            raise _missing() from None
+        return _zipped(archive, f"{project.slug}-{id[:6]}-{layout}")
 
     return router
+
+
+def _zipped(archive: ZipStream, name: str) -> Response:
+    return StreamingResponse(
+        archive,
+        media_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.zip"',
+            "Content-Length": str(len(archive)),
+            "Cache-Control": "private, no-store",
+        },
+    )
 
 
 def _missing() -> HTTPException:
@@ -150,6 +170,17 @@ def _audio(request: Request, file: Path) -> Response:
     if etag and "range" not in request.headers and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**headers, "ETag": etag})
     return answer
+
+
+def zip_dataset(info: DatasetInfo, layout: str, speaker: str) -> ZipStream:
+    """A frozen dataset as a zip file in a layout, stored and made while it is sent."""
+    archive = ZipStream(sized=True)
+    for name, content in layout_files(info, layout, speaker):
+        if isinstance(content, bytes):
+            archive.add(content, name)
+        else:
+            archive.add_path(content, name)
+    return archive
 
 
 def zip_stream(folder: Path) -> ZipStream:

@@ -39,8 +39,10 @@ class Reader:
         sentence = _sentence(project) if project else None
         if project is None or sentence is None:
             return {self.box: gr.update(visible=False), self.panel: ""}
+        # A list that was only just chosen, as on the page Dataset, is there to be read.
+        waiting = _is_unread_list(project)
         return {
-            self.box: gr.update(visible=True),
+            self.box: gr.update(visible=True, open=True) if waiting else gr.update(visible=True),
             self.panel: reader_html(self.page, project, busy),
             self.sound: gr.update(visible=not busy and bool(sentence)),
         }
@@ -78,6 +80,11 @@ def _sentence(project: Project) -> str | None:
         return reading.progress(project).sentence
     except DamagedFile:
         return None
+
+
+def _is_unread_list(project: Project) -> bool:
+    now = reading.progress(project)
+    return now.own and not now.spoken and not now.place
 
 
 def reader_html(page: Page, project: Project, busy: bool) -> str:

@@ -1,0 +1,173 @@
+"""Clips that begin or end inside a word: found, extended to the nearest quiet, and taken back as one change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+
+from core.audio.silence import LevelCurve, levels
+from core.clips import edit
+from core.engines.registry import info
+from core.errors import UserError
+from core.measures.endings import Ends, cut_words, nearest_quiet
+from core.project.records import Clip, ClipFilter, Word
+from core.project.workspace import Project
+
+ACTION = "ends"  # what such a change is called, with the moment it was made
+MOST_AT_ONCE = 200
+_REACH_S = 2.0  # quiet that is further away belongs to another sentence
+_LEAST_S = 1.0  # of a clip whose neighbour takes a word of it
+
+_End = tuple[str, Literal["start", "end"]]
+
+
+@dataclass(frozen=True)
+class OpenClip:
+    """A clip that is cut inside a word, at which ends, and the bounds that would end it in quiet.
+
+    ``start_s`` and ``end_s`` are those it has where no quiet is near. ``moves`` are all ends that would move, by clip
+    and side: a neighbour that has the other half of the word comes along.
+    """
+
+    clip: Clip
+    cut: Ends
+    start_s: float
+    end_s: float
+    moves: dict[_End, float]
+
+
+def open_clips(project: Project, state: str = "approved") -> list[OpenClip]:
+    """The clips of a state that begin or end inside a word, in order; kept until something of the project changes."""
+    return project.figures.kept_while_unchanged(f"open_clips-{state}", lambda: list(_find(project, state)))
+
+
+def extend(project: Project, clip_ids: Collection[str], state: str = "approved") -> int:
+    """Extend these open clips to the nearest quiet, as one change that `undo` takes back; returns how many.
+
+    Raises:
+        UserError: ``ends.gone``: none of them is open, or no quiet is near. As of `edit.recut`.
+        Busy: the project's recordings are being cut.
+    """
+    wanted = [found for found in open_clips(project, state) if found.clip.id in clip_ids and found.moves]
+    if not wanted:
+        raise UserError(
+            "ends.gone", "These clips end in quiet by now, or there is none near.", "Look at the clips there are now."
+        )
+    action = f"{ACTION} {time.time():.3f}"
+    count = 0
+    for source_id, group in groupby(wanted[:MOST_AT_ONCE], key=lambda found: found.clip.source_id):
+        moves, taken = _together(list(group))
+        clips = [project.store.clip(clip_id) for clip_id in dict.fromkeys(clip_id for clip_id, _ in moves)]
+        bounds = {
+            clip.id: (moves.get((clip.id, "start"), clip.start_s), moves.get((clip.id, "end"), clip.end_s))
+            for clip in clips
+        }
+        edit.recut(project, source_id, bounds, action)
+        count += taken
+    return count
+
+
+def undoable(project: Project) -> str:
+    """The last such change, as `undo` takes it; "" if there is none."""
+    return max(project.store.last_edited(f"{ACTION} ").values(), default="")
+
+
+def undo(project: Project, action: str) -> int:
+    """Take back what one `extend` did, in all recordings; returns in how many.
+
+    Raises:
+        UserError: ``edit.nothing_to_undo``.
+        Busy: the project's recordings are being cut.
+    """
+    source_ids = [source_id for source_id, name in project.store.last_edited(f"{ACTION} ").items() if name == action]
+    if not source_ids:
+        raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
+    for source_id in source_ids:
+        edit.undo(project, source_id)
+    return len(source_ids)
+
+
+def _together(group: Sequence[OpenClip]) -> tuple[dict[_End, float], int]:
+    """The moves of several clips of one recording; of two that want the same end elsewhere the first is taken."""
+    moves: dict[_End, float] = {}
+    count = 0
+    for found in group:
+        if all(moves.get(end, at_s) == at_s for end, at_s in found.moves.items()):
+            moves |= found.moves
+            count += 1
+    return moves, count
+
+
+def _find(project: Project, state: str) -> Iterable[OpenClip]:
+    longest = info(project.info.engine).clip_seconds[1]
+    ids = {clip.id for clip in project.store.clips(ClipFilter(state))}
+    # Clips of other states are neighbours as well.
+    for source_id, group in groupby(project.store.clips(), key=lambda clip: clip.source_id):
+        clips = list(group)
+        if not any(clip.id in ids for clip in clips):
+            continue
+        try:
+            curve = levels(project.sound_file(project.store.source(source_id)))
+        except (OSError, RuntimeError):  # its sound is missing, which is told elsewhere
+            continue
+        curve = replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
+        words = [word for word in project.store.words(source_id) if word.probability is not None]
+        yield from _of_recording(curve, clips, words, ids, longest)
+
+
+def _of_recording(
+    curve: LevelCurve, clips: Sequence[Clip], words: Sequence[Word], ids: Collection[str], longest: float
+) -> Iterable[OpenClip]:
+    first = 0
+    for index, clip in enumerate(clips):
+        while first < len(words) and words[first].end_s < clip.start_s - _REACH_S - 1:
+            first += 1
+        near = []
+        for word in words[first:]:
+            if word.start_s > clip.end_s + _REACH_S + 1:
+                break
+            near.append(word)
+        if clip.id not in ids:
+            continue
+        cut = cut_words(curve.dbfs, clip.start_s, clip.end_s, near or None, curve.frame_s)
+        if cut:
+            before = clips[index - 1] if index else None
+            after = clips[index + 1] if index + 1 < len(clips) else None
+            yield _open_clip(curve, clip, cut, before, after, near, longest)
+
+
+def _open_clip(
+    curve: LevelCurve,
+    clip: Clip,
+    cut: Ends,
+    before: Clip | None,
+    after: Clip | None,
+    words: Sequence[Word],
+    longest: float,
+) -> OpenClip:
+    reach = min(_REACH_S, longest - clip.seconds)
+    start_s, end_s = clip.start_s, clip.end_s
+    moves: dict[_End, float] = {}
+    if cut.start and reach > 0:
+        limit = max(clip.start_s - reach, before.start_s + _LEAST_S if before else 0.0)
+        place = nearest_quiet(curve.dbfs, clip.start_s, clip.end_s, "start", limit_s=limit, words=words,
+                              frame_s=curve.frame_s)  # fmt: skip
+        if place is not None:
+            start_s = moves[clip.id, "start"] = place
+            if before and before.end_s > place:
+                moves[before.id, "end"] = place
+    reach = min(_REACH_S, longest - (clip.end_s - start_s))
+    if cut.end and reach > 0:
+        limit = min(clip.end_s + reach, after.end_s - _LEAST_S if after else curve.seconds)
+        place = nearest_quiet(curve.dbfs, clip.start_s, clip.end_s, "end", limit_s=limit, words=words,
+                              frame_s=curve.frame_s)  # fmt: skip
+        if place is not None:
+            end_s = moves[clip.id, "end"] = min(place, curve.seconds)
+            if after and after.start_s < end_s:
+                moves[after.id, "start"] = end_s
+    return OpenClip(clip, cut, start_s, end_s, moves)

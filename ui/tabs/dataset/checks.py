@@ -1,0 +1,173 @@
+"""Worth a look before freezing: clips cut inside a word, the same sound twice, and what sounds like somebody else."""
+
+from __future__ import annotations
+
+from core.clips import ends, review
+from core.clips.doubles import REASON, doubles
+from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
+from core.measures.flags import SHORT_S
+from core.measures.voices import OTHER_VOICE
+from core.project.records import Clip, ClipFilter
+from core.project.workspace import Project
+from ui import html
+from ui.http.audio_routes import audio_url
+from ui.http.clip_routes import piece_url
+from ui.i18n import Translator
+
+_SHOWN = 12
+_AT_ONCE = 5_000  # clips whose sound is looked at while the page is made
+_BEFORE_S = 1.5  # of a clip's end that is enough to hear whether a word is whole
+_REASONS = (REASON, OTHER_VOICE)
+
+
+def checks(t: Translator, project: Project, count: int, view: dict[str, str]) -> str:
+    """HTML for a `Panel`; its buttons send what `act_on_check` takes.
+
+    Of very many clips (``count``) sound is looked at when it is asked for: ``checks`` in ``view``.
+    """
+    body = _undo_rejection(t, project)
+    if count <= _AT_ONCE or view.get("checks"):
+        body += _cut_words(t, project) + _doubles(t, project)
+    else:
+        body += f'<p class="vw-row">{html.place(t("dataset.look", count=t.number(count)), "checks=yes")}</p>'
+    body += _strangers(t, project)
+    if not body:
+        return ""
+    return f'<section data-key="checks"><h3>{html.e(t("dataset.checks"))}</h3>{body}</section>'
+
+
+def act_on_check(project: Project, do: str, id_: str) -> bool:
+    """Do what a button of `checks` sends; False if it is none of them."""
+    if do == "extend":
+        ends.extend(project, [id_])
+    elif do == "extend_all":
+        ends.extend(project, [found.clip.id for found in open_clips(project)])
+    elif do == "undo_ends":
+        ends.undo(project, id_)
+    elif do == "reject_double":
+        _reject(project, [id_], REASON)
+    elif do == "reject_doubles":
+        _reject(project, [double.clip.id for double in doubles(project)], REASON)
+    elif do == "reject_stranger":
+        _reject(project, [id_], OTHER_VOICE)
+    elif do == "reject_strangers":
+        _reject(project, [clip.id for clip in _other_voices(project)], OTHER_VOICE)
+    elif do == "undo_rejection":
+        review.undo(project, stamp=id_)
+    else:
+        return False
+    return True
+
+
+def _reject(project: Project, clip_ids: list[str], reason: str) -> None:
+    project.store.edit_clips(clip_ids, status="rejected", reason=reason)
+
+
+def _undo_rejection(t: Translator, project: Project) -> str:
+    """The way back, as long as what this page rejected is the last change of the project."""
+    stamp, clip_id = project.store.last_change()
+    changes = project.store.revisions(clip_id) if clip_id else []
+    if not changes or not any(one.at == changes[-1].at and one.new in _REASONS for one in changes):
+        return ""
+    return html.notice(t("dataset.rejected"), "good", html.action(t("common.undo"), "undo_rejection", stamp))
+
+
+def _cut_words(t: Translator, project: Project) -> str:
+    found = open_clips(project)
+    action = ends.undoable(project)
+    undo = ""
+    if action:
+        undo = html.notice(t("dataset.ends_done"), "good", html.action(t("common.undo"), "undo_ends", action))
+    if not found:
+        return undo
+    mendable = [one for one in found if one.moves]
+    count = min(len(mendable), MOST_AT_ONCE)
+    every = ""
+    if count > 1:
+        label = t("dataset.extend_all", count=t.number(count))
+        every = html.action(label, "extend_all", confirm=t("dataset.extend_question", count=t.number(count)))
+    rows = "".join(_cut_word(t, project, one) for one in [*mendable, *(one for one in found if not one.moves)][:_SHOWN])
+    return undo + _finding(t, "ends", len(found), rows, every)
+
+
+def _cut_word(t: Translator, project: Project, found: OpenClip) -> str:
+    clip = found.clip
+    sides = "both" if found.cut.start and found.cut.end else "start" if found.cut.start else "end"
+    if found.moves:
+        by = (clip.start_s - found.start_s) + (found.end_s - clip.end_s)
+        players = _player(t, project, "as_is", clip.source_id, clip.start_s, clip.end_s, sides)
+        players += _player(t, project, "extended", clip.source_id, found.start_s, found.end_s, sides)
+        button = html.action(t("dataset.extend", seconds=t.number(by, 2)), "extend", clip.id)
+    else:
+        players = html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
+        button = f'<span class="vw-dim">{html.e(t("dataset.no_quiet"))}</span>'
+    return _row(t, clip, t(f"dataset.cut_{sides}"), players, button)
+
+
+def _player(
+    t: Translator, project: Project, name: str, source_id: str, start_s: float, end_s: float, sides: str
+) -> str:
+    """A player of what lies around the end in question."""
+    if sides == "end":
+        start_s = max(start_s, end_s - _BEFORE_S)
+    elif sides == "start":
+        end_s = min(end_s, start_s + _BEFORE_S)
+    label = t(f"dataset.{name}")
+    sound = html.player(piece_url(project.slug, source_id, start_s, end_s), label)
+    return f'<label><span class="vw-dim">{html.e(label)}</span>{sound}</label>'
+
+
+def _doubles(t: Translator, project: Project) -> str:
+    found = doubles(project)
+    if not found:
+        return ""
+    rows = ""
+    for double in found[:_SHOWN]:
+        players = "".join(
+            html.player(audio_url(project.slug, "clip", clip.id), f"{clip.id} {clip.text[:60]}")
+            for clip in (double.first, double.clip)
+        )
+        same = double.first.text == double.clip.text
+        note = t("dataset.same_text" if same else "dataset.other_text", text=double.first.text)
+        rows += _row(t, double.clip, note, players, html.action(t("dataset.reject"), "reject_double", double.clip.id))
+    label = t("dataset.reject_all", count=t.number(len(found)))
+    question = t("dataset.reject_question", count=t.number(len(found)))
+    return _finding(t, "doubles", len(found), rows, html.action(label, "reject_doubles", confirm=question))
+
+
+def _other_voices(project: Project) -> list[Clip]:
+    """Approved clips that sound like somebody else, those least like the project's voice first."""
+    clips = project.store.clips(ClipFilter("approved", flag=OTHER_VOICE))
+    return sorted(clips, key=lambda clip: (clip.seconds < SHORT_S, clip.speaker_similarity or 0.0))
+
+
+def _strangers(t: Translator, project: Project) -> str:
+    found = _other_voices(project)
+    if not found:
+        return ""
+    rows = ""
+    for clip in found[:_SHOWN]:
+        note = t("dataset.likeness", value=t.number(clip.speaker_similarity or 0.0, 2))
+        player = html.player(audio_url(project.slug, "clip", clip.id), f"{clip.id} {clip.text[:60]}")
+        rows += _row(t, clip, note, player, html.action(t("dataset.reject"), "reject_stranger", clip.id))
+    label = t("dataset.reject_all", count=t.number(len(found)))
+    question = t("dataset.reject_question", count=t.number(len(found)))
+    return _finding(t, "voices", len(found), rows, html.action(label, "reject_strangers", confirm=question))
+
+
+def _finding(t: Translator, name: str, count: int, rows: str, every: str) -> str:
+    """One kind of finding, closed until it is looked at."""
+    more = (
+        f'<p class="vw-dim">{html.e(t("dataset.more", count=t.number(count - _SHOWN)))}</p>' if count > _SHOWN else ""
+    )
+    body = f'<p class="vw-dim">{html.e(t(f"dataset.{name}_about"))}</p>{rows}{more}<div class="vw-row">{every}</div>'
+    return f'<div data-key="{name}">{html.details(t(f"dataset.{name}_found", count=t.number(count)), body)}</div>'
+
+
+def _row(t: Translator, clip: Clip, note: str, players: str, button: str) -> str:
+    link = html.go(t("dataset.to_clip"), "review", style="quiet", view=f"filter=all&clip={clip.id}")
+    return (
+        f'<div class="vw-finding" data-key="{html.e(clip.id)}"><div><p>{html.e(clip.text)}</p>'
+        f'<p class="vw-dim">{html.e(note)}</p></div><div class="vw-hearings">{players}</div>'
+        f'<div class="vw-row">{button}{link}</div></div>'
+    )
