@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from core.project.workspace import Project, Workspace
 from core.sources import recordings
 from core.synthesis.start import exports, start_export, start_speak, takes
 from core.training.run import Run, start_training
+from core.transcription import registry
 from core.transcription.start import start_transcribe
 from core.transcription.wer import wer
 from tests.conftest import Prompts
@@ -197,6 +199,45 @@ def test_the_header_shows_the_whole_road_done(walked: Walked) -> None:
     assert {step.key: step.state for step in steps(walked.project)} == dict.fromkeys(
         ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak"), "done"
     )
+
+
+def test_a_voice_in_portuguese_goes_the_whole_road_by_what_is_built_in(
+    workspace: Workspace, portuguese: Prompts, starter: Path, preloaded: None
+) -> None:
+    project = workspace.create("Estrada", "pt")
+
+    def finish(job: Job) -> Job:
+        view = job.wait(300)
+        assert view.status == "done", f"{view.kind}: {view.text}\n{job.log_tail()}"
+        return job
+
+    finish(recordings.add(project, ImportArgs(files=[(copied(portuguese, project), "Frases")], rights="Apache-2.0")))
+    finish(start_segment(project))
+    model = registry.choose("fast", project.info.language)
+    hearing = finish(start_transcribe(project, TranscribeArgs(model=model, device="cpu", measure=False)))
+    assert "asr_download" not in hearing.events_path.read_text()
+    said, heard = said_in(project.store.clips(), portuguese)
+    assert len(said.split()) > 60 and wer(said, heard, "pt") <= 0.15
+    project.store.edit_clips(ClipFilter("new"), status="approved")
+    dataset = freeze(project)
+    assert dataset.clips == project.store.count() and dataset.language == "pt"
+    settings = {"max_steps": 2, "save_every": 2, "eval_every": 2, "sample_sentences": 1}
+    training = start_training(project, dataset.id, "xtts-cpu", settings, "Primeira", str(starter), device="cpu")
+    run = Run(project, finish(training).id)
+    sentences = read_json(run.path / "samples" / "sentences.json")
+    assert sentences["language"] == "pt"
+    vote(project, next_pair(project).id, "left")
+    trained = {"checkpoint": CheckpointRef(run.id, 2), "device": "cpu"}
+    finish(start_export(project, ExportArgs(**trained, name="Voz")))
+    assert exports(project)[0].manifest["sample"]["language"] == "pt"
+    assert {step.state for step in steps(project)} == {"done"}
+
+
+def copied(prompts: Prompts, project: Project) -> Path:
+    """The recording as an upload, which the import takes away."""
+    upload = project.workspace.path / prompts.recording.name
+    shutil.copy(prompts.recording, upload)
+    return upload
 
 
 def said_in(clips: list[Clip], prompts: Prompts) -> tuple[str, str]:

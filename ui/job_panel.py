@@ -38,6 +38,7 @@ def job_panel(
     *,
     done_text: str = "",
     next_step: str = "",
+    way_out: str = "",
     resume: bool = False,
     stop_label: str = "",
     fraction: float | None = None,
@@ -50,6 +51,7 @@ def job_panel(
     Args:
         done_text: the sentence with the result, shown once the job is done.
         next_step: HTML of the button that leads on.
+        way_out: HTML of the button that helps where it failed.
         resume: whether this kind of job can be taken up again.
         stop_label: what its Stop button says, where stopping keeps something.
         fraction: how far it is on the whole (0 to 1), where that is more than how far its stage is.
@@ -57,7 +59,7 @@ def job_panel(
     if job is None:
         return ""
     view = job.read()
-    ending = "" if view.active else _ending(t, view, done_text, next_step, resume)
+    ending = "" if view.active else _ending(t, view, done_text, next_step, way_out, resume)
     # Read out when it begins and ends; what changes every second is not.
     parts = [f'<div aria-live="polite">{_headline(t, view)}{ending}</div>']
     if view.active:
@@ -143,13 +145,13 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str, fraction:
     return f'{bar}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
 
 
-def _ending(t: Translator, view: JobView, done_text: str, next_step: str, resume: bool) -> str:
+def _ending(t: Translator, view: JobView, done_text: str, next_step: str, way_out: str, resume: bool) -> str:
     button = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
     if view.status == "done":
         return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{button}{next_step}</div>'
     if view.status == "failed":
         text = t.error(view.code, view.text, view.hint, view.values)
-        return f'{html.notice(text, "bad")}<div class="vw-row">{button}</div>'
+        return f'{html.notice(text, "bad")}<div class="vw-row">{button}{way_out}</div>'
     if view.status in ("cancelled", "interrupted"):
         not_begun = view.status == "cancelled" and view.started_at is None  # left the queue
         text = t("job.not_begun_text") if not_begun else t(f"job.{view.status}_text")

@@ -90,13 +90,25 @@ def _first(project: Project, clips: list[Clip], args: TranscribeArgs, reporter: 
 
 
 def _second(project: Project, args: TranscribeArgs, reporter: Reporter, tally: Tally) -> None:
-    """Have a second model hear what has none, and compare."""
+    """Have a second model hear what has none, and compare. Where it cannot be had, what was just heard stays."""
     clips = without_second_opinion(project)
     if not clips:
         return
     language = args.language or project.info.language
     choice = Choice(args.second, language, args.second_engine, args.device, args.beam_size)
-    recognizer = open_model(project.workspace, choice, reporter)
+    try:
+        recognizer = open_model(project.workspace, choice, reporter)
+    except UserError as error:
+        if error.code != "asr.no_network" or not tally.heard:
+            raise
+        reporter.warning(
+            "asr.no_second",
+            "The clips were not checked: the model {label} could not be downloaded, because {host} cannot be reached "
+            "({what}).",
+            "The transcripts are complete without it. To check them, look at the internet connection and start again.",
+            **error.values,
+        )
+        return
     options = DecodeOptions(language, args.prompt)
 
     def keep(clip: Clip, transcript: Transcript) -> None:

@@ -104,5 +104,5 @@ def test_portuguese_is_heard_without_a_network_and_told_from_other_languages(
     clips = [read(portuguese.recording, start, end, SAMPLE_RATE_HZ)[0] for start, end, _ in portuguese.spoken]
     heard = recognizer.transcribe(clips, DecodeOptions("pt"))
     said = " ".join(text for _, _, text in portuguese.spoken)
-    assert wer(said, " ".join(transcript.text for transcript in heard), "pt") <= 0.1
+    assert wer(said, " ".join(transcript.text for transcript in heard), "pt") <= 0.15
     assert {transcript.language for transcript in recognizer.transcribe(clips[:2], DecodeOptions())} == {"pt"}

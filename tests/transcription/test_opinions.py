@@ -8,9 +8,14 @@ import pytest
 
 from core.audio.silence import Span
 from core.clips.cut import plan_clips
+from core.errors import UserError
+from core.jobs.args import TranscribeArgs
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.project.records import MISMATCH, Word
 from core.project.schema import connect
 from core.project.workspace import Project
+from core.tasks import transcribe
 from core.transcription.base import Transcript
 from core.transcription.store import flag_all, store_second, store_transcript, with_times, without_second_opinion
 from core.transcription.wer import cer, word_diff
@@ -147,3 +152,26 @@ def test_character_errors_are_counted_on_plain_text() -> None:
     assert cer("ab", "a much longer text") == 1
     assert cer("", "") == 0 and cer("", "x") == 1
     assert word_diff("你好世界。", "你好世间", "zh-cn")[0] == ("same", "你好世")
+
+
+def test_what_was_heard_stays_where_the_second_model_cannot_be_downloaded(
+    project: Project, make_clips: MakeClips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clips(1)[0]
+
+    def first(_project: object, _clips: object, _args: object, _reporter: object, tally: transcribe.Tally) -> str:
+        transcribe._keep(project, clip, heard(SAID), tally)
+        return "cpu"
+
+    def unreachable(*_: object) -> None:
+        raise UserError("asr.no_network", "{label} {host} {what}", label="small", host="hub", what="refused")
+
+    monkeypatch.setattr(transcribe, "_first", first)
+    monkeypatch.setattr(transcribe, "open_model", unreachable)
+    args = TranscribeArgs(model="builtin:base", second="small", measure=False)
+    job = Job.create(project.jobs, args)
+    result = transcribe.run(job, project, args, Reporter(job))
+    assert (result["heard"], result["second"]) == (1, 0) and project.store.clip(clip.id).text == SAID
+    assert [warning.code for warning in job.read().warnings] == ["asr.no_second"]
+    with pytest.raises(UserError):  # where nothing but checking was asked for, it is an error
+        transcribe.run(job, project, args, Reporter(job))

@@ -214,7 +214,8 @@ def _below(page: Page, project: Project | None) -> str:
     job = project.latest("transcribe")
     parts = []
     if job:
-        parts.append(job_panel(t, job, done_text=_closing_sentence(t, job.read())) + _way_out(t, project, job))
+        done_text = _closing_sentence(t, job.read())
+        parts.append(job_panel(t, job, done_text=done_text, way_out=_way_out(t, project, job)))
     confidences = project.figures.confidences()
     if confidences:
         parts.append(_doubts(page, project))
@@ -231,8 +232,7 @@ def _way_out(t: Translator, project: Project, job: Job) -> str:
     model = registry.choose("fast", args.language)
     if model == args.model:
         return ""
-    button = html.action(t("transcripts.use_builtin"), "transcribe_builtin", f"fast {args.language}", style="primary")
-    return f'<div class="vw-row vw-gap">{button}</div>'
+    return html.action(t("transcripts.use_builtin"), "transcribe_builtin", f"fast {args.language}", style="primary")
 
 
 def _doubts(page: Page, project: Project) -> str:

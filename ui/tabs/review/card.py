@@ -49,8 +49,16 @@ def _head(t: Translator, spot: Spot) -> str:
     status = f'<span class="vw-chip {tone}">{html.e(status_text)}</span>'
     return (
         f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
-        f'<span class="vw-row">{html.e(position)} {status}</span></div>'
+        f'<span class="vw-row">{html.e(position)} {status}</span></div>{_untranscribed(t, clip)}'
     )
+
+
+def _untranscribed(t: Translator, clip: Clip) -> str:
+    """The way back to where a clip gets its text, if nothing has heard it yet and nobody typed one."""
+    if clip.text or clip.confidence is not None or clip.status == "rejected":
+        return ""
+    lead = html.go(t("review.to_transcripts"), "transcripts", style="")
+    return html.notice(t("review.untranscribed"), "info", lead)
 
 
 def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
