@@ -44,11 +44,6 @@ class Clip:
         return torch.from_numpy(np.ascontiguousarray(sound))
 
 
-def is_validation(number: int) -> bool:
-    """Whether an utterance is kept from all training: one round of voices in eight."""
-    return number // 8 % 8 == 7
-
-
 def log_mel(wave: Tensor) -> Tensor:
     """The app's mel for codes: (n,) at 22,050 Hz to (80, frames), divided by ``MEL_SCALE``."""
     return torch.log(_MEL(wave).clamp(min=1e-5)) / MEL_SCALE

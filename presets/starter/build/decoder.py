@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,19 +21,19 @@ import torchaudio
 from torch import Tensor, nn
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, is_validation, load, log_mel
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, load, log_mel
 from presets.starter.build.dvae import FILE as DVAE_FILE
 from presets.starter.build.dvae import SPEAKERS, Codec
 from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.plan import VOICES
+from presets.starter.build.plan import VOICES, is_validation
 from presets.starter.build.speakers import SIZE, vectors
-from presets.starter.build.work import RATE_HZ, TRAINED, background
+from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
 WIDTH = 128
 ACTIVE = {0: (0, 1, 2), 1: (0, 1), 2: (0,), 3: ()}  # residual blocks in use, by stage
-BATCH, FRAMES = 6, 32
+BATCH, FRAMES = {"cpu": 6, "cuda": 64}, 32
 RATE = 2e-3
 FILE = TRAINED / "decoder.pt"
 _MEL = torchaudio.transforms.MelSpectrogram(
@@ -69,10 +70,11 @@ def resized(mel: Tensor) -> Tensor:
 
 def spectral_loss(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Mel L1 in nats, and the mean of spectral convergence and log magnitude over three windows."""
-    mel = (torch.log(_MEL(one).clamp(min=1e-5)) - torch.log(_MEL(other).clamp(min=1e-5))).abs().mean()
-    total = torch.zeros(())
+    mel_of = _MEL.to(one.device)
+    mel = (torch.log(mel_of(one).clamp(min=1e-5)) - torch.log(mel_of(other).clamp(min=1e-5))).abs().mean()
+    total = torch.zeros((), device=one.device)
     for size in (256, 512, 1024):
-        window = torch.hann_window(size)
+        window = torch.hann_window(size, device=one.device)
         a, b = (
             torch.stft(x, size, size // 4, window=window, return_complex=True).abs().clamp(min=1e-5)
             for x in (one, other)
@@ -119,61 +121,74 @@ class Pool:
         return self.made[index, factor]
 
 
+class Source(Protocol):
+    """What `fit` draws from."""
+
+    def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+        """Sound (FRAMES * HOP,), input (channels, FRAMES), speaker vector (512,)."""
+
+
 def train(seconds: float) -> None:
-    """Use up ``seconds`` of processor time, then rest."""
-    torch.set_num_threads(1)
+    """Use up ``seconds`` in all, then rest."""
+    codec = trained_codec() if DVAE_FILE.exists() else None
+    fit(Generator(), Pool(load(whole=True), codec), FILE, seconds)
+
+
+def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_up: float = 0.0) -> None:
+    """Train ``generator`` until ``file`` has had ``seconds`` in all; during the share ``warm_up`` its input alone."""
+    device, clock = machine()
     torch.manual_seed(0)
     draw = random.Random(time.time())
-    generator = Generator()
+    generator.to(device)
     optimizer = torch.optim.AdamW(generator.parameters(), RATE, betas=(0.8, 0.99))
     step, spent = 0, 0.0
-    if FILE.exists():
-        saved = torch.load(FILE, weights_only=True)
+    if file.exists():
+        saved = torch.load(file, weights_only=True, map_location="cpu")
         generator.load_state_dict(saved["generator"])
         if "optimizer" in saved:  # a restored state has none
             optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["cpu_s"]
-    began, last = time.process_time(), time.time()
-    pool = Pool(load(whole=True), trained_codec() if DVAE_FILE.exists() else None)
-    size = len(pool.clips)
-    print(f"{size} utterances, {sum(p.numel() for p in generator.parameters())} weights", flush=True)
+    began, last = clock(), time.time()
     log: list[tuple[float, float]] = []
-    while (used := spent + time.process_time() - began) < seconds:
+    while (used := spent + clock() - began) < seconds:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
-        crops = [pool.crop(draw) for _ in range(BATCH)]
-        waves, inputs, speakers = (torch.stack(part) for part in zip(*crops, strict=True))
+        crops = [source.crop(draw) for _ in range(BATCH[device.type])]
+        waves, inputs, speakers = (torch.stack(part).to(device) for part in zip(*crops, strict=True))
         speakers = speakers + 0.01 * torch.randn_like(speakers) * (speakers != 0)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             out = generator(inputs, speakers[:, :, None])
         mel, spectral = spectral_loss(out[:, 0].float(), waves)
         optimizer.zero_grad()
         (2 * mel + spectral).backward()
+        if used < warm_up * seconds:
+            for name, parameter in generator.named_parameters():
+                if not name.startswith("conv_pre"):
+                    parameter.grad = None
         nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
         optimizer.step()
         step += 1
         log.append((mel.item(), spectral.item()))
         if step % 100 == 0:
             means = np.mean(log[-100:], 0)
-            print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {used:.0f} CPU s", flush=True)
+            print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {used:.0f} s", flush=True)
         if time.time() - last > 120:
             last = time.time()
-            save(generator, optimizer, step, used)
-            if (count := len(clips := load(whole=True))) > 1.3 * size:
-                pool, size = Pool(clips, pool.codec), count
-    save(generator, optimizer, step, seconds)
+            save(generator, optimizer, step, used, file)
+    save(generator, optimizer, step, seconds, file)
 
 
-def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
+def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float, file: Path) -> None:
     state = {"generator": generator.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "cpu_s": used}
-    torch.save(state, FILE.with_suffix(".tmp"))
-    FILE.with_suffix(".tmp").replace(FILE)
+    torch.save(state, file.with_suffix(".tmp"))
+    file.with_suffix(".tmp").replace(file)
 
 
 def trained(path: Path = FILE) -> Generator:
     """The generator as last saved."""
-    generator = Generator()
-    generator.load_state_dict(torch.load(path, weights_only=True)["generator"])
+    state = torch.load(path, weights_only=True, map_location="cpu")["generator"]
+    generator = Generator(inputs=state["conv_pre.weight"].shape[1])
+    generator.load_state_dict(state)
     return generator.eval().requires_grad_(False)
 
 

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
 
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, is_validation, load, log_mel
-from presets.starter.build.plan import UNHEARD, VOICES
-from presets.starter.build.work import TRAINED, background
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, load, log_mel
+from presets.starter.build.plan import UNHEARD, VOICES, is_validation
+from presets.starter.build.work import TRAINED, background, machine
 
 TOKENS, CODE_DIM, HIDDEN = 4096, 32, 64
-BATCH, FRAMES = 32, 96
+BATCH, FRAMES = {"cpu": 32, "cuda": 256}, 96
 WARM_UP = 400  # steps without a codebook
 FLOOR = -9.0 / MEL_SCALE  # quieter is not worth a code
 FILE = TRAINED / "dvae.pt"
@@ -83,14 +83,16 @@ def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, int, Tensor]
 
 def train(seconds: float) -> None:
     """Use up ``seconds`` of processor time, then rest."""
-    torch.set_num_threads(1)
+    device, clock = machine()
+    size = BATCH[device.type]
     TRAINED.mkdir(parents=True, exist_ok=True)
     draw = random.Random(0)
     torch.manual_seed(0)
-    saved = torch.load(FILE, weights_only=True) if FILE.exists() else None
+    saved = torch.load(FILE, weights_only=True, map_location="cpu") if FILE.exists() else None
     clips = load(whole=True)
     alphabet = saved["phonemes"] if saved else "".join(sorted({sign for clip in clips for sign in clip.phonemes}))
     codec = Codec(alphabet)
+    codec.to(device)
     optimizer = torch.optim.AdamW(codec.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-4)
     step, spent = 0, 0.0
     if saved:
@@ -102,15 +104,16 @@ def train(seconds: float) -> None:
     print(f"{len(clips)} utterances, {len(rows)} with variants, {len(alphabet)} phonemes", flush=True)
     book = codec.dvae.codebook
     log: list[tuple[float, ...]] = []
-    began, last = time.process_time(), time.time()
-    while (used := spent + time.process_time() - began) < seconds:
+    began, last = clock(), time.time()
+    while (used := spent + clock() - began) < seconds:
         for group in optimizer.param_groups:
             group["lr"] = 1.2e-3 * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
-        picked = draw.choices(rows, k=BATCH)
+        picked = draw.choices(rows, k=size)
         starts = [draw.randrange(mel.shape[1] - FRAMES) for mel, _, _ in picked]
         mel = torch.stack([row[0][:, at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
-        speaker = torch.tensor([row[1] for row in picked])
-        labels = torch.stack([row[2][at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
+        mel = mel.to(device)
+        speaker = torch.tensor([row[1] for row in picked], device=device)
+        labels = torch.stack([row[2][at : at + FRAMES] for row, at in zip(picked, starts, strict=True)]).to(device)
         state = codec.dvae.encoder(mel)
         if step == WARM_UP:
             restart(codec, rows, draw, torch.arange(TOKENS))
@@ -123,7 +126,7 @@ def train(seconds: float) -> None:
         out = codec.decode(quantised, speaker)
         target = mel.clamp(min=FLOOR)
         loss_mel = (out - target).abs().mean() * MEL_SCALE
-        logits = codec.phoneme_head(quantised.transpose(1, 2)).view(BATCH, -1, 2, len(alphabet))
+        logits = codec.phoneme_head(quantised.transpose(1, 2)).view(size, -1, 2, len(alphabet))
         places = torch.stack([labels[:, 1::4], labels[:, 3::4]], 2)
         loss_phoneme = F.cross_entropy(logits.flatten(0, 2), places.flatten(), ignore_index=-1)
         loss = loss_mel + 0.25 * loss_phoneme + 0.25 * commitment
@@ -157,14 +160,14 @@ def train(seconds: float) -> None:
 
 def restart(codec: Codec, rows: list, draw: random.Random, which: Tensor) -> None:
     """Draw these codes anew from what the encoder gives."""
+    book = codec.dvae.codebook
     with torch.no_grad():
         states: list[Tensor] = []
         while sum(len(state) for state in states) < len(which):
             mel = draw.choice(rows)[0]
-            states.append(codec.dvae.encoder(mel[None])[0].T)
+            states.append(codec.dvae.encoder(mel[None].to(book.embed.device))[0].T)
         vectors = torch.cat(states)
         vectors = vectors[torch.randperm(len(vectors))[: len(which)]].T
-        book = codec.dvae.codebook
         book.embed[:, which] = vectors
         book.embed_avg[:, which] = vectors * 0.1
         book.cluster_size[which] = 0.1
@@ -178,7 +181,7 @@ def save(codec: Codec, optimizer: torch.optim.Optimizer, step: int, used: float)
 
 def trained() -> Codec:
     """The codec as last saved."""
-    saved = torch.load(FILE, weights_only=True)
+    saved = torch.load(FILE, weights_only=True, map_location="cpu")
     codec = Codec(saved["phonemes"])
     codec.load_state_dict(saved["codec"])
     return codec.eval().requires_grad_(False)

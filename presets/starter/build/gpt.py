@@ -22,18 +22,19 @@ from torch import Tensor, nn
 from TTS.tts.layers.xtts.gpt import GPT
 
 from presets.starter.build.codes import FILE as CORPUS
-from presets.starter.build.corpus import MEL_SCALE, is_validation
+from presets.starter.build.corpus import MEL_SCALE
 from presets.starter.build.dvae import SPEAKERS, TOKENS
 from presets.starter.build.dvae import trained as trained_codec
+from presets.starter.build.plan import is_validation
 from presets.starter.build.text import tokenizer, tokens
-from presets.starter.build.work import TRAINED, background
+from presets.starter.build.work import TRAINED, background, machine
 
 START, STOP = TOKENS, TOKENS + 1
 LAYERS, CHANNELS, HEADS, LATENTS = 4, 256, 4, 32
 GUIDED = ((1, 0), (1, 1), (2, 0), (2, 1), (3, 0))  # layer, head
-GUIDE_UNTIL = 6000  # steps; from then on attention is free
+GUIDE_UNTIL = 0.6  # of the time; from then on attention is free
 GUIDE_WIDTH = 1.5  # tokens
-BATCH_CODES = 900
+BATCH_CODES = {"cpu": 900, "cuda": 8000}
 RATE = 1e-3
 FILE = TRAINED / "gpt.pt"
 
@@ -151,12 +152,12 @@ def rows_of_corpus() -> list[Row]:
     return rows
 
 
-def batches(rows: list[Row], draw: random.Random) -> list[list[Row]]:
-    """An epoch: clips of like length together, about ``BATCH_CODES`` codes each."""
+def batches(rows: list[Row], draw: random.Random, most: int) -> list[list[Row]]:
+    """An epoch: clips of like length together, about ``most`` codes each."""
     order = sorted(rows, key=lambda row: len(row.codes) + draw.random() * 8)
     out: list[list[Row]] = [[]]
     for row in order:
-        if (len(out[-1]) + 1) * len(row.codes) > BATCH_CODES and out[-1]:
+        if (len(out[-1]) + 1) * len(row.codes) > most and out[-1]:
             out.append([])
         out[-1].append(row)
     draw.shuffle(out)
@@ -165,9 +166,7 @@ def batches(rows: list[Row], draw: random.Random) -> list[list[Row]]:
 
 def train(seconds: float) -> None:
     """Use up ``seconds`` (of processor time, or of the clock on a card), then rest."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    clock = time.time if device.type == "cuda" else time.process_time
-    torch.set_num_threads(1)
+    device, clock = machine()
     torch.manual_seed(0)
     draw = random.Random(time.time())
     trainee = Trainee()
@@ -190,21 +189,22 @@ def train(seconds: float) -> None:
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
     began, last, seen = clock(), time.time(), 0
     log: list[tuple[float, ...]] = []
-    for group in itertools.chain.from_iterable(batches(rows, draw) for _ in itertools.count()):
+    epochs = (batches(rows, draw, BATCH_CODES[device.type]) for _ in itertools.count())
+    for group in itertools.chain.from_iterable(epochs):
         used = spent + clock() - began
         if used >= seconds:
             break
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE * min(1, (step + 1) / 100) * max(0.05, 1 - used / seconds)
         with torch.autocast(device.type, torch.bfloat16):
-            entropy, guide, mel = trainee.losses(group, [mel_of(row) for row in group], step < GUIDE_UNTIL)
+            entropy, guide, mel = trainee.losses(group, [mel_of(row) for row in group], used < GUIDE_UNTIL * seconds)
         optimizer.zero_grad()
         (entropy + guide + mel).backward()
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         step += 1
         seen += sum(len(row.codes) for row in group)
-        log.append((entropy.item(), float(guide), mel.item()))
+        log.append((entropy.item(), guide.item(), mel.item()))
         if step % 50 == 0:
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
                 held = [float(x) for x in trainee.losses(validation, [mel_of(row) for row in validation], True)]

@@ -16,12 +16,12 @@ from faster_whisper import WhisperModel
 from rapidfuzz.distance import Levenshtein
 from speechmos import dnsmos
 
-from presets.starter.build.corpus import MEL_RATE_HZ, Clip, is_validation, load, log_mel
+from presets.starter.build.corpus import MEL_RATE_HZ, Clip, load, log_mel
 from presets.starter.build.decoder import resized
 from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import SPEAKERS
 from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.plan import UNHEARD, VOICES, held_out
+from presets.starter.build.plan import UNHEARD, VOICES, held_out, is_validation
 from presets.starter.build.speakers import embed, vectors
 from presets.starter.build.work import RATE_HZ, background
 

@@ -19,7 +19,7 @@ from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 
 STATE = Path(__file__).resolve().parents[1] / "state"
 BITS_PER_SECOND = 24_000
-WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt")
+WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt", "perceiver.pt", "encoder.pt")
 
 
 def save() -> None:

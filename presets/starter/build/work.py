@@ -5,7 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 WORK = Path(os.environ.get("STARTER_WORK", "/tmp/starter"))
 MODELS = WORK / "models"  # what the packages hold
@@ -37,6 +40,16 @@ def background(name: str, niceness: int = 19, threads: int = 1) -> None:
         pids.write_text("".join(f"{line}\n" for line in rest))
 
     print(f"{name}: process group {os.getpid()}", flush=True)
+
+
+def machine() -> tuple[Any, Callable[[], float]]:
+    """The torch device to train on, and the clock that counts: of the processor, or on a graphics card of the wall."""
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    if torch.cuda.is_available():
+        return torch.device("cuda"), time.monotonic
+    return torch.device("cpu"), time.process_time
 
 
 def command(*words: object, folder: Path | None = None, text: str | None = None) -> str:

@@ -1,0 +1,81 @@
+"""Teach the decoder to read the GPT's latents instead of mels: ``latents CPU_SECONDS``. Goes on where it stopped.
+
+It begins as the decoder of mels with a new first layer, which learns alone for a third of the time. Latents are those
+of the real codes, as `Xtts.inference` computes them, interpolated as ``HifiDecoder`` does.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from presets.starter.build.corpus import FACTORS, Clip, load
+from presets.starter.build.decoder import FRAMES, HOP, Generator, fit, resized
+from presets.starter.build.decoder import trained as trained_decoder
+from presets.starter.build.dvae import SPEAKERS
+from presets.starter.build.gpt import CHANNELS, Row, Trainee, rows_of_corpus
+from presets.starter.build.gpt import trained as trained_gpt
+from presets.starter.build.plan import VOICES, is_validation
+from presets.starter.build.speakers import vectors
+from presets.starter.build.work import RATE_HZ, TRAINED, background
+
+FILE = TRAINED / "latents.pt"
+
+
+def upsampled(latents: Tensor) -> Tensor:
+    """Latents (b, codes, channels) as the decoder's input (b, channels, frames)."""
+    return resized(F.interpolate(latents.transpose(1, 2), scale_factor=[4.0], mode="linear"))
+
+
+@torch.no_grad()
+def latents_of(trainee: Trainee, row: Row) -> Tensor:
+    """The latents (1, codes, channels) that predict a clip's real codes."""
+    states, _, text_count, code_count = trainee.embed([row], trainee.speakers.device)
+    return trainee.run(states, text_count, code_count, False)[0][:, : len(row.codes)]
+
+
+class Source:
+    """Clips with their latents, which are made when a clip is first drawn."""
+
+    def __init__(self, trainee: Trainee) -> None:
+        self.trainee = trainee
+        self.rows = [row for row in rows_of_corpus() if not is_validation(row.number)]
+        clips = [*load(), *load(whole=True)]
+        self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in clips}
+        self.speakers = vectors([clip for clip in clips if clip.voice in VOICES], FACTORS)
+        self.made: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+        """As of `decoder.Source`."""
+        while True:
+            index = draw.randrange(len(self.rows))
+            row = self.rows[index]
+            voice, factor = SPEAKERS[row.speaker]
+            if index not in self.made:
+                wave = self.clips[row.number, row.said].wave(RATE_HZ, factor)
+                self.made[index] = wave.half(), latents_of(self.trainee, row).half()
+            wave, latents = self.made[index]
+            frames = upsampled(latents.float())[0]
+            last = min(frames.shape[1], len(wave) // HOP) - FRAMES
+            if last > 0:
+                break
+        at = draw.randrange(last)
+        part = frames[:, at : at + FRAMES]
+        return wave[at * HOP : (at + FRAMES) * HOP].float(), part, self.speakers[voice, factor]
+
+
+def start() -> Generator:
+    """The decoder of mels with a first layer for latents."""
+    generator = Generator(inputs=CHANNELS)
+    state = {name: value for name, value in trained_decoder().state_dict().items() if not name.startswith("conv_pre")}
+    generator.load_state_dict(state, strict=False)
+    return generator
+
+
+if __name__ == "__main__":
+    background("latents")
+    fit(start(), Source(trained_gpt()), FILE, float(sys.argv[1]), warm_up=1 / 3)

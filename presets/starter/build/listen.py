@@ -1,0 +1,136 @@
+"""Teach the parts that listen to a speaker: ``listen perceiver CPU_SECONDS`` and ``listen encoder CPU_SECONDS``.
+
+The GPT and the decoder learnt with a learnt row and a computed vector for each speaker. Here the conditioning encoder
+with its perceiver learns to give that row from a clip's mel, and XTTS's speaker encoder that vector from its sound.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import Tensor, nn
+from TTS.encoder.models.resnet import ResNetSpeakerEncoder
+
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, load
+from presets.starter.build.dvae import SPEAKERS
+from presets.starter.build.gpt import FILE as GPT_FILE
+from presets.starter.build.gpt import trained as trained_gpt
+from presets.starter.build.plan import VOICES, is_validation
+from presets.starter.build.speakers import vectors
+from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
+
+PERCEIVER_FILE, ENCODER_FILE = TRAINED / "perceiver.pt", TRAINED / "encoder.pt"
+AUDIO = {
+    "fft_size": 512,
+    "win_length": 400,
+    "hop_length": 160,
+    "sample_rate": 16000,
+    "preemphasis": 0.97,
+    "num_mels": 64,
+}
+BATCH = 8
+RATE = 5e-4
+_MEL = torchaudio.transforms.MelSpectrogram(
+    MEL_RATE_HZ, 2048, 1024, 256, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
+)
+
+
+def new_encoder() -> ResNetSpeakerEncoder:
+    """As ``HifiDecoder`` makes it."""
+    return ResNetSpeakerEncoder(input_dim=64, proj_dim=512, log_input=True, use_torch_spec=True, audio_config=AUDIO)
+
+
+def style_mel(wave: Tensor) -> Tensor:
+    """The app's mel for conditioning: (n,) at 22,050 Hz to (80, frames)."""
+    return torch.log(torch.clamp(_MEL(wave), min=1e-5)) / MEL_SCALE
+
+
+def perceiver(seconds: float) -> None:
+    """Conditioning encoder and perceiver give the GPT's learnt speakers."""
+    trainee = trained_gpt()
+    target = trainee.speakers.detach()
+    net = nn.ModuleDict({"encoder": trainee.gpt.conditioning_encoder, "perceiver": trainee.gpt.conditioning_perceiver})
+
+    def loss(waves: list[Tensor], speakers: list[int], device: torch.device) -> Tensor:
+        mels = torch.stack([style_mel(wave) for wave in waves]).to(device)
+        latents = net["perceiver"](net["encoder"](mels).permute(0, 2, 1))
+        return F.mse_loss(latents, target.to(device)[speakers]) / target.var().to(device)
+
+    _train(net, loss, MEL_RATE_HZ, PERCEIVER_FILE, seconds)
+
+
+def encoder(seconds: float) -> None:
+    """The speaker encoder gives the decoder's speaker vectors."""
+    clips = [clip for clip in load(whole=True) if clip.voice in VOICES]
+    known = vectors(clips, FACTORS)
+    target = torch.stack([known[speaker] for speaker in SPEAKERS])
+    net = new_encoder()
+
+    def loss(waves: list[Tensor], speakers: list[int], device: torch.device) -> Tensor:
+        made = net(torch.stack(waves).to(device), l2_norm=True)
+        return (1 - F.cosine_similarity(made, target.to(device)[speakers])).mean()
+
+    _train(net, loss, RATE_HZ, ENCODER_FILE, seconds)
+
+
+def _train(
+    net: nn.Module,
+    loss_of: Callable[[list[Tensor], list[int], torch.device], Tensor],
+    rate_hz: int,
+    file: object,
+    seconds: float,
+) -> None:
+    device, clock = machine()
+    draw = random.Random(time.time())
+    clips = [clip for clip in load(whole=True) if clip.voice in VOICES and not is_validation(clip.number)]
+    step, spent = 0, 0.0
+    if file.exists():
+        saved = torch.load(file, weights_only=True, map_location="cpu")
+        net.load_state_dict(saved["net"])
+        step, spent = saved["step"], saved["cpu_s"]
+    net.to(device).requires_grad_(True).train()
+    optimizer = torch.optim.AdamW(net.parameters(), RATE)
+    began, last, log = clock(), time.time(), []
+    while (used := spent + clock() - began) < seconds:
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
+        size = int(rate_hz * draw.uniform(1.0, 3.0))
+        waves, speakers = [], []
+        while len(waves) < BATCH:
+            clip, factor = draw.choice(clips), draw.choice(FACTORS)
+            wave = clip.wave(rate_hz, factor)
+            if len(wave) > size:
+                at = draw.randrange(len(wave) - size)
+                waves.append(wave[at : at + size] * draw.uniform(0.5, 1.4))
+                speakers.append(SPEAKERS.index((clip.voice, factor)))
+        loss = loss_of(waves, speakers, device)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        log.append(loss.item())
+        if step % 50 == 0:
+            print(f"{step} loss {np.mean(log[-50:]):.4f}, {used:.0f} s", flush=True)
+        if time.time() - last > 120:
+            last = time.time()
+            _save(net, step, used, file)
+    _save(net, step, seconds, file)
+
+
+def _save(net: nn.Module, step: int, used: float, file: object) -> None:
+    torch.save({"net": net.state_dict(), "step": step, "cpu_s": used}, file.with_suffix(".tmp"))
+    file.with_suffix(".tmp").replace(file)
+
+
+if __name__ == "__main__":
+    background("listen")
+    assert GPT_FILE.exists() or sys.argv[1] == "encoder"
+    {"perceiver": perceiver, "encoder": encoder}[sys.argv[1]](float(sys.argv[2]))
