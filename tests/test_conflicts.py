@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.options import SegmentOptions
-from core.clips import edit, review
+from core.clips import edit, history, review
 from core.clips.cut import cut_clip
 from core.errors import UserError
 from core.project.conflicts import stamp
@@ -48,7 +48,7 @@ def shown(project: Project) -> dict[str, Any]:
         "raw": stamp(first, first.raw_text),
         "second": stamp(first, first.second_text),
         "next_clip": stamp(second),
-        "change": project.store.last_change()[0],
+        "change": history.last_stamp(project),
         "sure": project.store.stamp(review.sure_filter(0.9, with_flags=True)),
         "flagged": project.store.stamp(ClipFilter("flagged", flag="mismatch")),
         "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
@@ -62,7 +62,7 @@ ACTS: dict[str, Act] = {
     "edit": lambda p, was: review.correct(p, was["id"], "Typed here.", stamp=was["clip"]),
     "take what was heard": lambda p, was: review.adopt(p, was["id"], "raw_text", stamp=was["raw"], draft="Said 0."),
     "take the second": lambda p, was: review.adopt(p, was["id"], "second_text", stamp=was["second"], draft="Said 0."),
-    "undo": lambda p, was: review.undo(p, stamp=was["change"]),
+    "undo": lambda p, was: history.undo(p, stamp=was["change"]),
     "approve many": lambda p, was: review.approve_sure(p, 0.9, with_flags=True, stamp=was["sure"]),
     "reject many": lambda p, was: review.reject_flagged(p, "mismatch", stamp=was["flagged"]),
     "move": lambda p, was: edit.move_border(p, was["id"], 0.2, 2.4, stamp=was["clip"]),

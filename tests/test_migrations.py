@@ -19,6 +19,7 @@ from core.project.records import ClipFilter, Vote
 from core.project.store import Store
 
 RECORDS = sorted((Path(__file__).parent / "data" / "records").glob("*.sql"))
+_OF_VERSION_6 = next(file for file in RECORDS if file.stem == "version-6")  # before sentences stood with the votes
 PAIR = "00000000000000a1"
 
 
@@ -110,7 +111,7 @@ def test_tables_that_an_earlier_version_was_killed_amid_making_are_completed(
 def test_columns_that_were_added_before_their_number_was_noted_are_no_obstacle(
     version: int, tmp_path: Path, current: dict[str, Any]
 ) -> None:
-    script = RECORDS[-1].read_text().replace("user_version=6", f"user_version={version}")
+    script = RECORDS[-1].read_text().replace("user_version=7", f"user_version={version}")
     path = made_by(script, tmp_path)
     assert len(Store(path).clips()) == 5
     assert schema(path) == current
@@ -141,7 +142,7 @@ def test_several_that_open_older_records_at_once_all_read_them(tmp_path: Path, c
 
 
 def test_a_pair_whose_note_cannot_be_read_leaves_its_vote_without_a_sentence(tmp_path: Path) -> None:
-    path = made_by(RECORDS[-1].read_text().replace("'00000000000000a2'", "'../../elsewhere'"), tmp_path)
+    path = made_by(_OF_VERSION_6.read_text().replace("'00000000000000a2'", "'../../elsewhere'"), tmp_path)
     (tmp_path / "elsewhere.json").write_text(json.dumps({"text": "not a pair"}))
     (tmp_path / "listening" / "pairs" / f"{PAIR}.json").write_text("[1")
     assert [vote.sentence for vote in Store(path).votes()] == ["", ""]

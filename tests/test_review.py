@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.clips import review
+from core.clips import history, review
 from core.errors import UserError
 from core.project.records import LOW_CONFIDENCE, Clip, Source, Word
 from core.project.workspace import Project
@@ -30,7 +30,7 @@ def test_it_begins_with_the_first_new_clip_and_names_its_neighbours(project: Pro
     spot = review.spot(project)
     assert spot is not None
     assert (spot.clip.id, spot.place, spot.count, spot.previous_id) == (clips[0], 1, 5, "")
-    assert [clip.id for clip in spot.following] == clips[1:]
+    assert (spot.next_id, [clip.id for clip in spot.listing]) == (clips[1], clips)
 
 
 def test_deciding_leads_to_the_next_clip_across_recordings(project: Project, clips: list[str]) -> None:
@@ -80,14 +80,14 @@ def test_a_clip_that_is_gone_leads_to_the_first(project: Project, clips: list[st
 def test_undo_takes_status_and_text_back_together(project: Project, clips: list[str]) -> None:
     before = project.store.clip(clips[1])
     review.decide(project, clips[1], "approved", "other words")
-    assert review.undo(project) == clips[1]
+    assert history.undo(project).clip_id == clips[1]
     after = project.store.clip(clips[1])
     assert (after.text, after.status) == (before.text, before.status)
 
 
 def test_undo_says_so_when_nothing_was_changed(project: Project, clips: list[str]) -> None:
     with pytest.raises(UserError) as raised:
-        review.undo(project)
+        history.undo(project)
     assert raised.value.code == "review.nothing_to_undo"
 
 
@@ -97,9 +97,15 @@ def test_approving_many_takes_only_new_clips_that_are_sure_enough_and_is_undone_
     review.decide(project, clips[0], "rejected", "said")
     assert review.sure_counts(project)[0.85] == 2
     assert review.approve_sure(project, 0.85) == 2
-    assert review.counts(project) == {"all": 5, "new": 2, "approved": 2, "rejected": 1, "low": 1, "flagged": 0}
-    review.undo(project)
-    assert review.counts(project) == {"all": 5, "new": 4, "approved": 0, "rejected": 1, "low": 1, "flagged": 0}
+    assert review.counts(project) == {
+        **{"all": 5, "new": 2, "approved": 2, "rejected": 1},
+        **{"low": 1, "flagged": 0, "silent": 0},
+    }
+    history.undo(project)
+    assert review.counts(project) == {
+        **{"all": 5, "new": 4, "approved": 0, "rejected": 1},
+        **{"low": 1, "flagged": 0, "silent": 0},
+    }
 
 
 def test_doubtful_clips_are_found(project: Project, clips: list[str]) -> None:
@@ -112,7 +118,7 @@ def test_only_clips_whose_text_holds_the_words_are_walked(project: Project, clip
     review.correct(project, clips[3], "A rare word")
     spot = review.spot(project, "all", search="rare")
     assert spot is not None
-    assert (spot.clip.id, spot.count, spot.following) == (clips[3], 1, ())
+    assert (spot.clip.id, spot.count, spot.next_id) == (clips[3], 1, "")
 
 
 def test_only_new_clips_with_a_text_are_approved_at_once(project: Project) -> None:
@@ -164,7 +170,7 @@ def test_a_decided_clip_leaves_the_flagged_ones_and_the_next_by_difference_comes
 def test_what_a_model_heard_is_taken_as_the_text_and_taken_back(project: Project, flagged: list[str]) -> None:
     assert review.adopt(project, flagged[3], "second_text").text == "sad day"
     assert review.adopt(project, flagged[3], "raw_text").text == "said"
-    assert review.undo(project) == flagged[3]
+    assert history.undo(project).clip_id == flagged[3]
     assert project.store.clip(flagged[3]).text == "sad day"
     with pytest.raises(UserError) as raised:
         review.adopt(project, flagged[2], "second_text")
@@ -175,7 +181,7 @@ def test_flagged_clips_are_not_approved_at_once_unless_asked_for(project: Projec
     assert (review.sure_counts(project)[0.85], review.sure_counts(project, with_flags=True)[0.85]) == (1, 3)
     assert review.approve_sure(project, 0.85) == 1
     assert project.store.clip(flagged[2]).status == "approved"
-    review.undo(project)
+    history.undo(project)
     assert review.approve_sure(project, 0.85, with_flags=True) == 3
 
 
@@ -184,7 +190,7 @@ def test_all_of_a_kind_are_rejected_at_once_and_come_back_as_one(project: Projec
     assert review.reject_flagged(project, "mismatch") == 1
     assert project.store.clip(flagged[3]).reason == "mismatch"
     assert project.store.clip(flagged[1]).status == "approved", "a decided clip is left alone"
-    review.undo(project)
+    history.undo(project)
     assert project.store.clip(flagged[3]).status == "new" and project.store.clip(flagged[3]).reason == ""
     assert review.reject_flagged(project, "") == 0
 

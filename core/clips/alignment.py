@@ -16,6 +16,11 @@ _DENSE, _MARKS = "\u3040-\u30ff\u3400-\u9fff", "。、，！？：；」』）"
 _TOKEN = re.compile(f"[{_DENSE}][{_MARKS}]*|[^\\s{_DENSE}]+")
 
 
+def token_spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of a text begins and ends in it; in writing without spaces, each letter."""
+    return [match.span() for match in _TOKEN.finditer(text)]
+
+
 def within(words: Iterable[Word], start_s: float, end_s: float) -> list[Word]:
     """The words whose middle lies in a stretch."""
     return [word for word in words if start_s <= _middle(word) < end_s]
@@ -24,8 +29,8 @@ def within(words: Iterable[Word], start_s: float, end_s: float) -> list[Word]:
 def timed_words(clip: Clip, words: Sequence[Word]) -> list[Word]:
     """Every word of a clip's text with its time.
 
-    A word that was recognised too has that time; what stands between two such shares the time between them by
-    letters, so that corrections keep their place. Without recognised words the clip is shared out.
+    A word that was recognised too has that time and probability; what stands between two such shares the time between
+    them by letters, so that corrections keep their place. Without recognised words the clip is shared out.
 
     Args:
         clip: whose text.
@@ -34,15 +39,16 @@ def timed_words(clip: Clip, words: Sequence[Word]) -> list[Word]:
     tokens = _TOKEN.findall(clip.text)
     near = within(words, clip.start_s, clip.end_s)
     times: list[_Times | None] = [None] * len(tokens)
+    sure: dict[int, float | None] = {}
     matcher = SequenceMatcher(None, [_plain(word) for word in tokens], [_plain(word.text) for word in near], False)
     for operation, first, last, begin, until in matcher.get_opcodes():
         if operation == "equal" or (operation == "replace" and last - first == until - begin):
             for index in range(last - first):
                 times[first + index] = (near[begin + index].start_s, near[begin + index].end_s)
-    return [
-        Word(start, end, token)
-        for token, (start, end) in zip(tokens, _fill_gaps(tokens, times, clip.start_s, clip.end_s), strict=True)
-    ]
+                if operation == "equal":
+                    sure[first + index] = near[begin + index].probability
+    spans = _fill_gaps(tokens, times, clip.start_s, clip.end_s)
+    return [Word(*span, token, sure.get(place)) for place, (token, span) in enumerate(zip(tokens, spans, strict=True))]
 
 
 def text_spoken_between(clips: Sequence[Clip], words: Sequence[Word], start_s: float, end_s: float) -> str:

@@ -190,6 +190,31 @@ def undo(project: Project, source_id: str, *, stamp: str | None = None) -> str:
     return edit.what
 
 
+def redo(project: Project, undone: Edit, *, stamp: str | None = None) -> Edit:
+    """Make the edit again that `undo` took back last.
+
+    Args:
+        project: whose.
+        undone: the edit (`Store.last_undone`), with the ``stamp`` it had there.
+
+    Raises:
+        UserError: ``clip.changed``, ``clip.missing``: its clips are no longer as they were; ``segment.unreadable``.
+        Busy: the project's recordings are being cut.
+    """
+    source = project.store.source(undone.source_id)
+    with clip_lock(project):
+        for clip in undone.after:
+            if not bring_sound_back(project, clip):
+                _write(project, source, clip, options_of_last_cut(project, source.id))
+        try:
+            project.store.redo_last(stamp)
+        except BaseException:
+            put_sound_away(project, undone.after)
+            raise
+        put_sound_away(project, undone.before)
+    return undone
+
+
 def undoable(project: Project, source_id: str) -> Edit | None:
     """What `undo` would take back; None if nothing was changed, or the recording was cut anew since."""
     edit = project.store.last_edit(source_id)

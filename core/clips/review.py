@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from core.clips import edit
 from core.errors import UserError
 from core.measures.flags import FLAGS
-from core.measures.voices import has_several_voices, update_similarity
 from core.project import conflicts
 from core.project.records import Clip, ClipFilter, Source, Totals, Word
 from core.project.workspace import Project
 from core.text import clean_text
 
-STATES = ("new", "flagged", "all", "approved", "rejected", "low")
-ORDERS = ("time", "mismatch", "confidence")  # in which flagged clips may be walked
+STATES = ("new", "flagged", "all", "approved", "rejected", "low", "silent")
+ORDERS = ("time", "mismatch", "confidence", "length", "edited")  # in which clips may be walked
+REASONS = ("noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence")  # a person may reject a clip for
 READING_FIELDS = ("raw_text", "second_text")  # what the models heard
 DOUBTFUL = 0.5  # a word recognised with less probability is marked
 THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as offered for approving many at once
 LOOKS_RIGHT = 0.85  # the one that is offered first
-AHEAD = 7  # how many of the next clips are listed
+AGREEMENTS = (0.0, 0.02, 0.05, 0.1)  # by how much two models may differ, as offered for approving many at once
+PER_PAGE = 10  # clips listed at once
+_BEFORE = 2  # of them, before the one that is shown
+_PAUSE_S = 120.0  # a longer time between two decisions was no listening
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Spot:
     """Where the review stands: the clip, its place in the filtered list (1 is the first), and its neighbours.
 
     ``place`` is 0 if the clip is shown though the filter does not hold it (it was just decided, or one went back).
-    ``words`` are those known of its stretch of the recording.
+    ``words`` are those known of its stretch of the recording; ``neighbour_id`` is the clip after it there.
+    ``listing`` are the clips of the list from the place ``list_start`` on (0 is the first).
     """
 
     clip: Clip
@@ -34,17 +40,22 @@ class Spot:
     place: int
     count: int
     previous_id: str
-    following: tuple[Clip, ...]
+    next_id: str
     words: tuple[Word, ...] = ()
-
-    @property
-    def next_id(self) -> str:
-        """The clip → leads to, or nothing at the end."""
-        return self.following[0].id if self.following else ""
+    neighbour_id: str = ""
+    listing: tuple[Clip, ...] = ()
+    list_start: int = 0
 
 
 def spot(
-    project: Project, state: str = "new", clip_id: str = "", search: str = "", flag: str = "", sort: str = "time"
+    project: Project,
+    state: str = "new",
+    clip_id: str = "",
+    search: str = "",
+    flag: str = "",
+    sort: str = "time",
+    source: str = "",
+    turn: int = 0,
 ) -> Spot | None:
     """The clip to show and what is around it; None if the filter leaves no clip. Reads a handful of rows.
 
@@ -54,21 +65,28 @@ def spot(
         search: only clips whose text holds this.
         flag: only clips with this flag.
         sort: one of `ORDERS`; another is taken for ``time``.
+        source: only clips of this recording.
+        turn: how many pages before (negative) or after the clip the list shows.
     """
-    store, clip_filter = project.store, _filter(state, search, flag, sort)
+    store, clip_filter = project.store, _filter(state, search, flag, sort, source)
     clip = _clip(project, clip_id) or next(iter(store.clips(clip_filter, limit=1)), None)
     if clip is None:
         return None
     # Who goes back while only new clips are listed wants the one just decided.
-    back = ClipFilter(search=search) if clip_filter.state == "new" else clip_filter
+    back = replace(clip_filter, state="all", flag="") if clip_filter.state == "new" else clip_filter
+    before, count = store.count_before(clip_filter, clip), store.count(clip_filter)
+    start = max(0, min(before - _BEFORE + turn * PER_PAGE, count - 1))
     return Spot(
         clip=clip,
         source=store.source(clip.source_id),
-        place=store.count_before(clip_filter, clip) + 1 if store.holds(clip_filter, clip.id) else 0,
-        count=store.count(clip_filter),
-        previous_id=next((neighbour.id for neighbour in store.walk(back, clip, forward=False)), ""),
-        following=tuple(store.walk(clip_filter, clip, limit=AHEAD)),
+        place=before + 1 if store.holds(clip_filter, clip.id) else 0,
+        count=count,
+        previous_id=_first_id(store.walk(back, clip, forward=False)),
+        next_id=_first_id(store.walk(clip_filter, clip)),
         words=tuple(store.words(clip.source_id, clip.start_s, clip.end_s)),
+        neighbour_id=_first_id(store.walk(ClipFilter(source_id=clip.source_id), clip)),
+        listing=tuple(store.clips(clip_filter, start, PER_PAGE)),
+        list_start=start,
     )
 
 
@@ -81,7 +99,9 @@ def decide(
     search: str = "",
     flag: str = "",
     sort: str = "time",
+    source: str = "",
     *,
+    reason: str = "",
     stamp: str | None = None,
 ) -> str:
     """Approve or reject a clip with the text as it stands in the field; returns the id of the clip to show next.
@@ -91,20 +111,22 @@ def decide(
         clip_id: which.
         status: ``approved`` or ``rejected``.
         text: what stands in the field.
-        state, search, flag, sort: the list that is walked, as for `spot`.
+        state, search, flag, sort, source: the list that is walked, as for `spot`.
+        reason: why it is rejected, one of `REASONS`; another is taken for none.
         stamp: the clip's `core.project.conflicts.stamp` as the person was shown it; None: it is not asked for.
 
     Raises:
         UserError: ``clip.missing``, ``clip.changed``, ``review.no_text`` when a clip without text is approved.
     """
     text = clean_text(text)
+    reason = reason if status == "rejected" and reason in REASONS else ""
     conflicts.check(project.store.clip(clip_id), stamp, draft=text, status=status)
     if status == "approved" and not text:
         raise UserError(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
-    clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason="")
-    clip_filter = _filter(state, search, flag, sort)
+    clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason=reason)
+    clip_filter = _filter(state, search, flag, sort, source)
     following = project.store.walk(clip_filter, clip)
     leaves_list = clip_filter.state in ("new", "flagged")  # a clip that is decided leaves the list
     if not following and leaves_list:  # passed over before
@@ -112,6 +134,36 @@ def decide(
     if following:
         return following[0].id
     return "" if leaves_list else clip.id
+
+
+def split(project: Project, clip_id: str, at_s: float, *, stamp: str | None = None) -> str:
+    """Make two clips of one, ``at_s`` seconds after its beginning; returns the id of the first.
+
+    Where it is known when words are said, it is parted between two words.
+
+    Raises:
+        UserError, Busy: as `core.clips.edit.split`.
+    """
+    clip = project.store.clip(clip_id)
+    at_s += clip.start_s
+    words = project.store.words(clip.source_id, clip.start_s, clip.end_s)
+    inside = next((word for word in words if word.start_s < at_s < word.end_s), None)
+    if inside is not None:
+        at_s = inside.start_s if at_s - inside.start_s < inside.end_s - at_s else inside.end_s
+    return edit.split(project, clip_id, at_s, stamp=stamp)[0].id
+
+
+def join(project: Project, clip_id: str, *, stamp: str | None = None) -> str:
+    """Make one clip of a clip and the next of its recording; returns its id.
+
+    Raises:
+        UserError, Busy: as `core.clips.edit.join`; ``review.nothing_to_join``: it is the last of its recording.
+    """
+    clip = project.store.clip(clip_id)
+    neighbour_id = _first_id(project.store.walk(ClipFilter(source_id=clip.source_id), clip))
+    if not neighbour_id:
+        raise UserError("review.nothing_to_join", "No clip comes after this one in its recording.")
+    return edit.join(project, clip_id, neighbour_id, stamp=stamp).id
 
 
 def adopt(project: Project, clip_id: str, field: str, *, stamp: str | None = None, draft: str | None = None) -> Clip:
@@ -150,22 +202,6 @@ def correct(project: Project, clip_id: str, text: str, *, stamp: str | None = No
     return project.store.edit_clip(clip_id, stamp=stamp, draft=text, text=text)
 
 
-def undo(project: Project, *, stamp: str | None = None) -> str:
-    """Take the last change back, of one clip or of many at once; returns the id of the (first) clip it was of.
-
-    ``stamp`` is the stamp of the last change as the person was shown it (`Store.last_change`).
-
-    Raises:
-        UserError: ``clip.changed``, ``review.nothing_to_undo``.
-    """
-    clip_ids = project.store.undo_last(stamp)
-    if not clip_ids:
-        raise UserError("review.nothing_to_undo", "There is no change to take back.")
-    if len(clip_ids) > 1 and has_several_voices(project):
-        update_similarity(project)  # clips of a voice that was put aside are back
-    return clip_ids[0]
-
-
 def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
     """How many clips each filter leaves; ``totals`` spares a query to who has them."""
     totals = totals or project.figures.totals()
@@ -176,6 +212,7 @@ def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
         "rejected": totals.rejected,
         "low": project.store.count(ClipFilter("low")),
         "flagged": project.store.count(ClipFilter("flagged")),
+        "silent": project.store.count(ClipFilter("silent")),
     }
 
 
@@ -190,6 +227,27 @@ def sure_counts(project: Project, *, with_flags: bool = False) -> dict[float, in
     return project.figures.sure_counts(THRESHOLDS, without_flags=not with_flags)
 
 
+def agreement_counts(project: Project) -> dict[float, int]:
+    """How many new clips `approve_agreed` would approve at each of the levels."""
+    return project.figures.agreement_counts(AGREEMENTS)
+
+
+def agreement_filter(most_mismatch: float) -> ClipFilter:
+    """The clips that `approve_agreed` approves."""
+    return ClipFilter("new", without_flags=True, most_mismatch=most_mismatch)
+
+
+def approve_agreed(project: Project, most_mismatch: float, *, stamp: str | None = None) -> int:
+    """Approve every new clip without a flag on whose text two models agree but for this much; returns how many.
+
+    It is undone as one.
+
+    Raises:
+        UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
+    """
+    return project.store.edit_clips(agreement_filter(most_mismatch), stamp=stamp, status="approved")
+
+
 def sure_filter(threshold: float = LOOKS_RIGHT, *, with_flags: bool = False) -> ClipFilter:
     """The clips that `approve_sure` approves."""
     return ClipFilter("new", sure=max(0.01, threshold), without_flags=not with_flags)
@@ -198,7 +256,7 @@ def sure_filter(threshold: float = LOOKS_RIGHT, *, with_flags: bool = False) -> 
 def approve_sure(
     project: Project, threshold: float = LOOKS_RIGHT, *, with_flags: bool = False, stamp: str | None = None
 ) -> int:
-    """Approve every new clip with a text of at least this confidence; returns how many. `undo` takes it back as one.
+    """Approve every new clip with a text of at least this confidence; returns how many. It is undone as one.
 
     Those worth a second look are left out, unless ``with_flags``. ``stamp`` is that of these clips as the person was
     shown how many they are (`Store.stamp`).
@@ -210,7 +268,7 @@ def approve_sure(
 
 
 def reject_flagged(project: Project, flag: str, *, stamp: str | None = None) -> int:
-    """Reject every new clip with this flag, which is then the reason; returns how many. `undo` takes it back as one.
+    """Reject every new clip with this flag, which is then the reason; returns how many. It is undone as one.
 
     Raises:
         UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
@@ -219,9 +277,39 @@ def reject_flagged(project: Project, flag: str, *, stamp: str | None = None) -> 
     return project.store.edit_clips(clip_filter, stamp=stamp, status="rejected", reason=flag) if flag else 0
 
 
-def _filter(state: str, search: str, flag: str = "", sort: str = "time") -> ClipFilter:
+def reject_silent(project: Project, *, stamp: str | None = None) -> int:
+    """Reject every new clip without speech; returns how many. It is undone as one.
+
+    Raises:
+        UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
+    """
+    return project.store.edit_clips(ClipFilter("silent"), stamp=stamp, status="rejected", reason="silence")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How quickly clips are reviewed, per minute (0: not known yet), and how many seconds the rest takes at that."""
+
+    per_minute: float
+    rest_s: float | None
+
+
+def pace(project: Project, remaining: int) -> Pace:
+    """The speed over the last decisions, pauses left out."""
+    times = project.store.decision_times()
+    gaps = [later - earlier for later, earlier in zip(times, times[1:], strict=False) if later - earlier <= _PAUSE_S]
+    if len(gaps) < 3 or sum(gaps) <= 0:
+        return Pace(0.0, None)
+    return Pace(60 * len(gaps) / sum(gaps), remaining * sum(gaps) / len(gaps))
+
+
+def _filter(state: str, search: str, flag: str = "", sort: str = "time", source: str = "") -> ClipFilter:
     state = state if state in STATES else "new"
-    return ClipFilter(state, search=search, flag=flag, sort=sort if sort in ORDERS else "time")
+    return ClipFilter(state, source, search, sort if sort in ORDERS else "time", flag=flag)
+
+
+def _first_id(clips: Sequence[Clip]) -> str:
+    return clips[0].id if clips else ""
 
 
 def _clip(project: Project, clip_id: str) -> Clip | None:

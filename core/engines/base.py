@@ -72,11 +72,18 @@ class TextProblem:
 @dataclass(frozen=True)
 class Reading:
     """How a text will be read, whether that differs by more than capitals and signs that make no sound from what is
-    written, and the characters that have no sound, named."""
+    written, and the characters that have no sound, named.
+
+    ``tokens`` is how many the model makes of it, ``limit`` how many it can learn from; 0 where an engine counts none.
+    ``unknown_characters`` are those without a sound as they stand in ``text``.
+    """
 
     text: str
     differs: bool
     unknown: str
+    tokens: int = 0
+    limit: int = 0
+    unknown_characters: str = ""
 
 
 TextCheck: TypeAlias = Callable[[str], TextProblem | None]

@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.measures.embeddings import embeddings_file, load
 from core.measures.flags import SHORT_S, least_likeness, sound_flags
 from core.measures.likeness import Embedding
+from core.project.records import ClipFilter
 from core.project.workspace import Project
 
 OTHER_VOICE = "other_voice"  # the reason of clips rejected for it
@@ -46,6 +47,8 @@ def speakers(project: Project) -> list[Speaker]:
     if clustering is None:
         return []
     seconds = project.figures.clip_seconds()
+    for clip in project.store.clips(ClipFilter("silent")):  # what holds no speech is nobody's voice
+        seconds.pop(clip.id, None)
     members: dict[int, list[str]] = {}
     for clip_id, number in clustering.nearest:
         if number >= 0 and clip_id in seconds:

@@ -20,12 +20,16 @@ _STATES = {
     "unheard": "confidence IS NULL AND status != 'rejected'",
     "unmeasured": "snr_db IS NULL AND status != 'rejected'",
     "flagged": IS_FLAGGED,
+    # Recognition found no words, or the sound says that nobody speaks.
+    "silent": "status = 'new' AND ((text = '' AND confidence IS NOT NULL) OR peak_dbfs < -50 "
+    "OR ' ' || text_flags || ' ' LIKE '% silence %')",
 }
 ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
     "length": "end_s - start_s, source_id, start_s",
     "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
+    "edited": "edited_at IS NULL, edited_at DESC, source_id, start_s",
 }
 # The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
 PLACE = {
@@ -33,6 +37,7 @@ PLACE = {
     "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
     "length": ("end_s - start_s", "source_id", "start_s", "id"),
     "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
+    "edited": ("-coalesce(edited_at, -1.0)", "source_id", "start_s", "id"),
 }
 
 
@@ -51,6 +56,9 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
     if clip_filter.sure:
         parts.append("confidence >= ? AND text != ''")
         values.append(clip_filter.sure)
+    if clip_filter.most_mismatch is not None:
+        parts.append("mismatch <= ? AND checked = 1 AND text != ''")
+        values.append(clip_filter.most_mismatch)
     if clip_filter.search:
         parts.append(f"{SEARCH_TEXT} LIKE ? ESCAPE '\\'")
         pattern = (
@@ -68,6 +76,7 @@ def place_of(clip_filter: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
         "confidence": clip.confidence if clip.confidence is not None else 2.0,
         "length": clip.end_s - clip.start_s,
         "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
+        "edited": -clip.edited_at if clip.edited_at is not None else 1.0,
     }
     place = last if clip_filter.sort == "time" else [first[clip_filter.sort], *last]
     return f"({', '.join('?' for _ in place)})", place

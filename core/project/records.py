@@ -134,6 +134,15 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionGroup:
+    """The revisions of one change, of one clip or of many at once: its stamp, its time, and a clip it is of."""
+
+    stamp: str
+    at: float
+    clip_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """Clips that took the place of others (a border moved, a split, a join, a removal), so that it can be undone."""
 
@@ -142,6 +151,7 @@ class Edit:
     what: str
     before: tuple[Clip, ...]
     after: tuple[Clip, ...]
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +173,17 @@ class Vote:
 @dataclass(frozen=True, slots=True)
 class ClipFilter:
     """Which clips are meant. ``state`` is all, new, approved, rejected, usable (not rejected), low (confidence),
-    untranscribed, unheard (by recognition), unmeasured (their sound) or flagged (new ones whose text or sound is worth
-    a second look)."""
+    untranscribed, unheard (by recognition), unmeasured (their sound), flagged (new ones whose text or sound is worth a
+    second look) or silent (new ones without speech)."""
 
     state: str = "all"
     source_id: str = ""
     search: str = ""
-    sort: str = "time"  # time, confidence, length, mismatch
+    sort: str = "time"  # time, confidence, length, mismatch, edited (the latest first)
     sure: float = 0.0  # only clips with text and at least this confidence
     flag: str = ""  # only clips with this code among their flags
     without_flags: bool = False  # only clips without any flag
+    most_mismatch: float | None = None  # only clips with text on which two models differ by no more than this
 
 
 @dataclass(frozen=True, slots=True)

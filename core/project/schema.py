@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 IS_FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
 _BEYOND_ASCII = "'*[^ -~]*'"
-VERSION = 7  # of the tables; a database of an older version is migrated when it is opened
+VERSION = 8  # of the tables; a database of an older version is migrated when it is opened
 _SCHEMA = """
 CREATE TABLE sources (
   id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
@@ -43,7 +43,8 @@ CREATE TABLE words (
   probability REAL);
 CREATE TABLE edits (
   number INTEGER PRIMARY KEY, source_id TEXT NOT NULL REFERENCES sources(id) ON DELETE CASCADE, what TEXT, before TEXT,
-  after TEXT);
+  after TEXT, at REAL DEFAULT 0);
+CREATE TABLE undone (number INTEGER PRIMARY KEY, at REAL, revisions TEXT, edit TEXT);
 CREATE TABLE votes (
   number INTEGER PRIMARY KEY, pair TEXT UNIQUE, left_name TEXT, right_name TEXT, choice TEXT, at REAL,
   sentence TEXT DEFAULT '', listener TEXT DEFAULT '');
@@ -60,6 +61,7 @@ CREATE INDEX clips_by_mismatch ON clips (mismatch IS NULL, mismatch DESC, source
 CREATE INDEX clips_flagged ON clips (
   source_id, start_s, id, text_flags, sound_flags, mismatch, confidence) WHERE {IS_FLAGGED};
 CREATE INDEX revisions_by_clip ON revisions (clip_id, number);
+CREATE INDEX revisions_by_time ON revisions (at);
 CREATE INDEX words_by_time ON words (source_id, start_s);
 CREATE TRIGGER fold_new_text AFTER INSERT ON clips WHEN NEW.text GLOB {_BEYOND_ASCII} BEGIN
   UPDATE clips SET folded = fold_accents(NEW.text) WHERE id = NEW.id;
@@ -126,10 +128,13 @@ INSERT OR IGNORE INTO votes (number, pair, left_name, right_name, choice, at, se
   SELECT number, pair, left_name, right_name, choice, at, sentence_of(pair) FROM older ORDER BY number;
 DROP TABLE older;
 """,
+    # What was taken back, to be made again; when clips were cut by hand, to be taken back in order with other changes.
+    8: _columns("edits", "at REAL DEFAULT 0")
+    + "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY, at REAL, revisions TEXT, edit TEXT);\n",
 }
 # What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
 SEARCH_TEXT = "coalesce(folded, text)"
-_TABLES = ("sources", "clips", "revisions", "votes", "clip_numbers", "words", "edits")
+_TABLES = ("sources", "clips", "revisions", "votes", "clip_numbers", "words", "edits", "undone")
 _PASSING = ("locked", "full", "readonly", "interrupted", "too many")  # in words of errors that are no damage
 
 

@@ -80,6 +80,14 @@ class Figures:
             row = db.execute(f"SELECT {sums} FROM {from_clause} AND text != ''", (*levels, *values)).fetchone()
         return dict(zip(levels, row, strict=True))
 
+    def agreement_counts(self, levels: Sequence[float]) -> dict[float, int]:
+        """How many new clips without a flag have a text on which two models differ by at most each of these."""
+        sums = ", ".join("coalesce(sum(mismatch <= ?), 0)" for _ in levels)
+        from_clause, values = filters.from_clause(ClipFilter("new", without_flags=True, most_mismatch=1.0))
+        with connect(self.path) as db:
+            row = db.execute(f"SELECT {sums} FROM {from_clause}", (*levels, *values)).fetchone()
+        return dict(zip(levels, row, strict=True))
+
     def flag_counts(self, state: str = "flagged") -> dict[str, int]:
         """How many clips of a state (see `ClipFilter`) have each flag."""
         counts: dict[str, int] = {}

@@ -16,7 +16,7 @@ from typing import Any
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.project import conflicts, filters
-from core.project.records import MEASURES, Clip, ClipFilter, Edit, Revision, Source, Vote, Word
+from core.project.records import MEASURES, Clip, ClipFilter, Edit, Revision, RevisionGroup, Source, Vote, Word
 from core.project.schema import connect, insert, record
 from core.text import clean_text
 
@@ -233,11 +233,8 @@ class Store:
             for clip, stamp in zip(before, stamps, strict=False):
                 conflicts.check(clip, stamp)
             _swap(db, source_id, before, fresh)
-            values = (source_id, action, _to_json(before), _to_json(fresh))
-            number = db.execute(
-                "INSERT INTO edits (source_id, what, before, after) VALUES (?, ?, ?, ?)", values
-            ).lastrowid
-        return Edit(number or 0, source_id, action, tuple(before), tuple(fresh))
+            db.execute("DELETE FROM undone")
+            return _add_edit(db, source_id, action, before, fresh)
 
     def undo_edit(
         self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
@@ -264,6 +261,7 @@ class Store:
                 )
             _swap(db, source_id, edit.after, edit.before)
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
+            _push_undone(db, edit=edit)
         return edit
 
     def last_edited(self, action: str) -> dict[str, str]:
@@ -275,8 +273,8 @@ class Store:
         with connect(self.path) as db:
             return dict(db.execute(sql, (action,)).fetchall())
 
-    def last_edit(self, source_id: str) -> Edit | None:
-        """What `undo_edit` would take back."""
+    def last_edit(self, source_id: str = "") -> Edit | None:
+        """What `undo_edit` would take back; without a recording, the last edit of any."""
         with connect(self.path) as db:
             return _last_edit(db, source_id)
 
@@ -302,7 +300,7 @@ class Store:
             status = str(changes.get("status", ""))
             conflicts.check(_clip_row(db, clip_id), stamp, draft=draft, status=status, new_text=new_text)
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
-            _apply(db, row, changes, time.time())
+            _apply(db, [(row, changes)])
         return self.clip(clip_id)
 
     def edit_clips(self, selection: ClipFilter | Sequence[str], *, stamp: str | None = None, **changes: Any) -> int:
@@ -325,14 +323,30 @@ class Store:
             source_sql, values = filters.from_clause(selection)
         else:
             source_sql, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(selection))]
-        now = time.time()
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             if stamp is not None and isinstance(selection, ClipFilter) and stamp != _stamp(db, selection):
                 raise conflicts.stale_errors()
             rows = db.execute(f"SELECT * FROM {source_sql}", values).fetchall()
-            for row in rows:
-                _apply(db, row, changes, now)
+            _apply(db, [(row, changes) for row in rows])
+        return len(rows)
+
+    def replace_texts(self, texts: Mapping[str, tuple[str, str]]) -> int:
+        """Give clips other texts, each its own, undone as one; returns how many.
+
+        Args:
+            texts: by id, the text as the person was shown it, and the new one.
+
+        Raises:
+            UserError: ``clips.changed``: one of them has another text by now, or is gone; then none is changed.
+        """
+        with connect(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            ids = json.dumps(list(texts))
+            rows = db.execute("SELECT * FROM clips WHERE id IN (SELECT value FROM json_each(?))", (ids,)).fetchall()
+            if len(rows) < len(texts) or any(row["text"] != texts[row["id"]][0] for row in rows):
+                raise conflicts.stale_errors()
+            _apply(db, [(row, {"text": texts[row["id"]][1]}) for row in rows])
         return len(rows)
 
     def stamp(self, clip_filter: ClipFilter) -> str:
@@ -350,16 +364,15 @@ class Store:
         with connect(self.path) as db:
             return {row[0] for row in db.execute("SELECT DISTINCT clip_id FROM revisions WHERE field='text'")}
 
-    def last_change(self) -> tuple[str, str]:
-        """What `undo_last` would take back: its stamp, and the clip it is of; both empty if there is nothing."""
+    def last_change(self) -> RevisionGroup | None:
+        """What `undo_last` would take back; None if there is nothing."""
         with connect(self.path) as db:
-            row = _last_change(db)
-        return (conflicts.digest(*row), row["clip_id"]) if row else ("", "")
+            return _last_change(db)
 
     def undo_last(self, stamp: str | None = None) -> list[str]:
-        """Take the last change in the whole project back, be it of one clip or of many at once; returns their ids.
+        """Take the last change of clips' fields back, be it of one clip or of many at once; returns their ids.
 
-        Changes of clips that are gone are passed over, and kept.
+        Changes of clips that are gone are passed over, and kept. `redo_last` makes it again.
 
         Args:
             stamp: of the last change as the person was shown it.
@@ -371,23 +384,59 @@ class Store:
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_change(db)
-            if stamp is not None and stamp != (conflicts.digest(*last) if last else ""):
+            if stamp is not None and stamp != (last.stamp if last else ""):
                 raise conflicts.stale_error()
             if last is None:
                 return []
-            at = last["at"]
-            rows = db.execute(f"SELECT DISTINCT clip_id FROM revisions WHERE at=? AND {clip_exists}", (at,)).fetchall()
-            for name in _EDITABLE:
-                # Bounds are kept as text in a revision; the column's type makes them numbers again.
-                db.execute(
-                    f"UPDATE clips SET {name}=r.old FROM revisions r WHERE r.clip_id=clips.id AND r.at=? AND r.field=?",
-                    (at, name),
-                )
-            # Taking back is a change too: a dataset frozen before it is out of date.
-            now = time.time()
-            db.executemany("UPDATE clips SET edited_at=? WHERE id=?", [(now, row[0]) for row in rows])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {clip_exists}", (at,))
-        return [row[0] for row in rows]
+            rows = db.execute(
+                f"SELECT * FROM revisions WHERE at=? AND {clip_exists} ORDER BY number", (last.at,)
+            ).fetchall()
+            changes = [record(Revision, row) for row in rows]
+            _set_fields(db, [(change.clip_id, change.field, change.old) for change in changes])
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {clip_exists}", (last.at,))
+            _push_undone(db, changes)
+        return list(dict.fromkeys(change.clip_id for change in changes))
+
+    def last_undone(self) -> tuple[str, list[Revision] | Edit] | None:
+        """What `redo_last` would make again, and its stamp: changes of fields, or an edit of a recording's clips."""
+        with connect(self.path) as db:
+            return _last_undone(db)
+
+    def redo_last(self, stamp: str | None = None) -> list[Revision] | Edit | None:
+        """Make the change again that was taken back last; None if there is none.
+
+        The sound of an edit's clips is the caller's (`core.clips.edit.redo`).
+
+        Raises:
+            UserError: ``clip.changed``: other things were changed or taken back since.
+        """
+        with connect(self.path) as db:
+            db.execute("BEGIN IMMEDIATE")
+            undone = _last_undone(db)
+            if stamp is not None and stamp != (undone[0] if undone else ""):
+                raise conflicts.stale_error()
+            if undone is None:
+                return None
+            content = undone[1]
+            if isinstance(content, Edit):
+                if any(_clip_row(db, clip.id).text != clip.text for clip in content.before):
+                    raise conflicts.stale_error()
+                _swap(db, content.source_id, content.before, content.after)
+                _add_edit(db, content.source_id, content.what, content.before, content.after)
+            else:
+                for change in content:
+                    if str(getattr(_clip_row(db, change.clip_id), change.field)) != change.old:
+                        raise conflicts.stale_error()
+                _set_fields(db, [(change.clip_id, change.field, change.new) for change in content])
+                _add_revisions(db, [(r.clip_id, r.field, r.old, r.new) for r in content], _next_time(db))
+            db.execute("DELETE FROM undone WHERE number = (SELECT max(number) FROM undone)")
+        return content
+
+    def decision_times(self, limit: int = 60) -> list[float]:
+        """When the last decisions were made (Unix time), the newest first; many at once count as one."""
+        sql = "SELECT at FROM revisions WHERE field='status' ORDER BY number DESC LIMIT ?"
+        with connect(self.path) as db:
+            return list(dict.fromkeys(row[0] for row in db.execute(sql, (limit,))))
 
     # What models hear and measure of a clip
 
@@ -522,23 +571,68 @@ def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
     return record(Clip, row)
 
 
-def _apply(db: sqlite3.Connection, row: sqlite3.Row, changes: dict[str, Any], now: float) -> None:
-    for name, new_value in changes.items():
-        value = clean_text(new_value) if name == "text" else new_value
-        if row[name] != value:
-            db.execute(
-                "INSERT INTO revisions (clip_id, at, field, old, new) VALUES (?, ?, ?, ?, ?)",
-                (row["id"], now, name, str(row[name]), str(value)),
-            )
-            db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
+def _apply(db: sqlite3.Connection, changes_of_rows: Sequence[tuple[sqlite3.Row, Mapping[str, Any]]]) -> None:
+    """Change clips' fields, as one change; where all have these values already, nothing is noted."""
+    now = _next_time(db)
+    revisions: list[tuple[str, str, str, str]] = []
+    for row, changes in changes_of_rows:
+        for name, new_value in changes.items():
+            value = clean_text(new_value) if name == "text" else new_value
+            if row[name] != value:
+                revisions.append((row["id"], name, str(row[name]), str(value)))
+                db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
+    if revisions:
+        _add_revisions(db, revisions, now)
+        db.execute("DELETE FROM undone")
 
 
-def _last_change(db: sqlite3.Connection) -> sqlite3.Row | None:
+def _add_revisions(db: sqlite3.Connection, revisions: Iterable[tuple[str, str, str, str]], at: float) -> None:
+    sql = "INSERT INTO revisions (clip_id, field, old, new, at) VALUES (?, ?, ?, ?, ?)"
+    db.executemany(sql, [(*revision, at) for revision in revisions])
+
+
+def _set_fields(db: sqlite3.Connection, values: Sequence[tuple[str, str, str]]) -> None:
+    """Set fields of clips, ``(id, field, value)``. A dataset frozen before is out of date then."""
+    now = time.time()
+    for name in _EDITABLE:
+        # Bounds are kept as text in a revision; the column's type makes them numbers again.
+        rows = [(value, now, clip_id) for clip_id, field, value in values if field == name]
+        db.executemany(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", rows)
+
+
+def _next_time(db: sqlite3.Connection) -> float:
+    """Now, but later than every change before: changes are told apart, and put in order, by their time."""
     sql = (
-        "SELECT number, at, clip_id FROM revisions WHERE clip_id IN (SELECT id FROM clips) ORDER BY number DESC LIMIT 1"
+        "SELECT max(coalesce((SELECT at FROM revisions ORDER BY number DESC LIMIT 1), 0), "
+        "coalesce((SELECT at FROM edits ORDER BY number DESC LIMIT 1), 0))"
     )
-    row: sqlite3.Row | None = db.execute(sql).fetchone()
-    return row
+    return max(time.time(), float(db.execute(sql).fetchone()[0]) + 1e-6)
+
+
+def _last_change(db: sqlite3.Connection) -> RevisionGroup | None:
+    clip_exists = "clip_id IN (SELECT id FROM clips)"
+    row = db.execute(f"SELECT * FROM revisions WHERE {clip_exists} ORDER BY number DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    return RevisionGroup(conflicts.digest(row["number"], row["at"], row["clip_id"]), row["at"], row["clip_id"])
+
+
+def _push_undone(db: sqlite3.Connection, revisions: Sequence[Revision] = (), edit: Edit | None = None) -> None:
+    changes = json.dumps([asdict(revision) for revision in revisions], ensure_ascii=False) if revisions else ""
+    content = json.dumps(asdict(edit), ensure_ascii=False) if edit else ""
+    db.execute("INSERT INTO undone (at, revisions, edit) VALUES (?, ?, ?)", (time.time(), changes, content))
+
+
+def _last_undone(db: sqlite3.Connection) -> tuple[str, list[Revision] | Edit] | None:
+    row = db.execute("SELECT * FROM undone ORDER BY number DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    stamp = conflicts.digest(row["number"], row["at"])
+    if row["edit"]:
+        values = json.loads(row["edit"])
+        clips = {name: tuple(Clip(**fields) for fields in values[name]) for name in ("before", "after")}
+        return stamp, Edit(**{**values, **clips})
+    return stamp, [Revision(**values) for values in json.loads(row["revisions"])]
 
 
 def _stamp(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
@@ -560,14 +654,25 @@ def _swap(db: sqlite3.Connection, source_id: str, old_clips: Iterable[Clip], fre
 
 
 def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
-    row = db.execute("SELECT * FROM edits WHERE source_id=? ORDER BY number DESC LIMIT 1", (source_id,)).fetchone()
+    where, values = ("WHERE source_id=?", [source_id]) if source_id else ("", [])
+    row = db.execute(f"SELECT * FROM edits {where} ORDER BY number DESC LIMIT 1", values).fetchone()
     if row is None:
         return None
     before, after = (tuple(Clip(**fields) for fields in json.loads(row[name])) for name in ("before", "after"))
-    clip_ids = {id_ for (id_,) in db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,))}
-    if not {clip.id for clip in after} <= clip_ids or {clip.id for clip in before} & clip_ids:
+    ids = json.dumps([clip.id for clip in (*before, *after)])
+    sql = "SELECT id FROM clips WHERE id IN (SELECT value FROM json_each(?))"
+    if {clip_id for (clip_id,) in db.execute(sql, (ids,))} != {clip.id for clip in after}:
         return None  # cut anew since
-    return Edit(row["number"], source_id, row["what"], before, after)
+    return Edit(row["number"], row["source_id"], row["what"], before, after, row["at"] or 0.0)
+
+
+def _add_edit(
+    db: sqlite3.Connection, source_id: str, action: str, before: Sequence[Clip], after: Sequence[Clip]
+) -> Edit:
+    at = _next_time(db)
+    values = (source_id, action, _to_json(before), _to_json(after), at)
+    sql = "INSERT INTO edits (source_id, what, before, after, at) VALUES (?, ?, ?, ?, ?)"
+    return Edit(db.execute(sql, values).lastrowid or 0, source_id, action, tuple(before), tuple(after), at)
 
 
 def _to_json(clips: Sequence[Clip]) -> str:

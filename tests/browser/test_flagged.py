@@ -35,7 +35,7 @@ def project(server: Server) -> Project:
 
 def shows(page: Any, clip_id: str) -> None:
     """Wait until the card shows this clip."""
-    page.wait_for_selector(f'.vw-review[data-key="{clip_id}"]')
+    page.wait_for_selector(f'.vw-review[data-clip="{clip_id}"]')
 
 
 def test_a_flagged_clip_is_put_right_with_what_the_second_model_heard_and_approved(

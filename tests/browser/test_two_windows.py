@@ -99,7 +99,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     review.correct(project, "s1-0003", "Elsewhere.")
     stale.keyboard.press("z")
     told(stale, SAID)
-    stale.wait_for_selector('.vw-review[data-key="s1-0003"]')  # what an undo would take back is shown
+    stale.wait_for_selector('.vw-review[data-clip="s1-0003"]')  # what an undo would take back is shown
     assert store.clip("s1-0003").text == "Elsewhere."
 
     # What this window itself has just done it may take back before the card shows it.
@@ -112,7 +112,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
 
     # Many at once: the number has to be seen again.
     stale.on("dialog", lambda dialog: dialog.accept())
-    stale.locator("details").last.locator("summary").click()
+    stale.click("#review-many > summary")
     review.correct(project, "s1-0002", "Changed.")
     stale.click("#approve-sure")
     told(stale, "These clips were changed in another window or by a job")
@@ -122,7 +122,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     store.replace_clips("s1", [clip for clip in store.clips() if clip.id != "s1-0003"])
     stale.keyboard.press("a")
     told(stale, "The clip s1-0003 is no longer there")
-    stale.wait_for_selector('.vw-review[data-key="s1-0000"]')
+    stale.wait_for_selector('.vw-review[data-clip="s1-0000"]')
 
 
 def test_a_stale_clip_editor_cuts_nothing_that_was_corrected(page: Any, server: Server, project: Project) -> None:

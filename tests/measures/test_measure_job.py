@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.clips import review
+from core.clips import history
 from core.errors import UserError
 from core.jobs.events import EventReader
 from core.jobs.events import Warning as JobWarning
@@ -169,7 +169,7 @@ def test_keeping_one_voice_rejects_the_other_and_is_undone_as_one(project: Proje
     assert [voice.number for voice in speakers(project)] == [smaller] and has_several_voices(project)
     # The kept voice is the measure now.
     assert all(clip.sound_flags == "" for clip in project.store.clips(ClipFilter(source_id="s2")))
-    review.undo(project)
+    history.undo(project)
     assert project.store.count(ClipFilter("rejected")) == 0
     assert {clip.id for clip in project.store.clips(ClipFilter("flagged"))} == {clip.id for clip in other}
 

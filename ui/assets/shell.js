@@ -64,7 +64,7 @@ document.addEventListener('keydown', (event) => {
   const open = document.querySelector('#page-' + window.vw.tab());
   const target = open && [...open.querySelectorAll('[data-key-press]')]
     .find((one) => one.dataset.keyPress.split(' ').includes(event.key === ' ' ? 'Space' : event.key));
-  if (target) { event.preventDefault(); target.nodeName === 'AUDIO' ? (target.paused ? target.play() : target.pause()) : target.click(); }
+  if (target) { event.preventDefault(); target.nodeName === 'AUDIO' ? (target.paused ? target.play().catch(() => {}) : target.pause()) : target.click(); }
 });
 // The project switcher and the language links of the header.
 document.addEventListener('change', (event) => {

@@ -1,4 +1,4 @@
-"""What the clip editor fetches: a stretch of a recording as small JSON, and the sound of a piece of it."""
+"""What the clip editor fetches (a stretch of a recording as JSON, the sound of a piece), and how a text is read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 import soundfile
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import ValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import BaseModel, Field, ValidationError
 
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
@@ -20,6 +20,9 @@ from core.errors import UserError
 from core.project.conflicts import stamp
 from core.project.records import Source
 from core.project.workspace import Project, Workspace
+from core.text import clean_text
+from ui.i18n import LANGUAGES, Translator
+from ui.parts.model_reads import model_reads_all
 
 LONGEST_PIECE_S = 60.0
 _MOST_COLUMNS = 2000
@@ -39,6 +42,17 @@ def piece_url(project: str, source: str, start_s: float | None = None, end_s: fl
     return (
         address if start_s is None else f"{address}?{urlencode({'start': round(start_s, 3), 'end': round(end_s, 3)})}"
     )
+
+
+def reading_url(project: str, language: str) -> str:
+    """Where a text is sent that is being typed, and what of it the model will read comes from, in a page's language."""
+    return f"../clips/{quote(project, safe='')}/reading?{urlencode({'language': language})}"
+
+
+class TypedText(BaseModel):
+    """A text that is being typed."""
+
+    text: str = Field("", max_length=20_000)
 
 
 def routes(workspace: Workspace) -> APIRouter:
@@ -72,6 +86,15 @@ def routes(workspace: Workspace) -> APIRouter:
         sound = io.BytesIO()
         soundfile.write(sound, samples, rate, subtype="PCM_16", format="WAV")
         return _partial(request, sound.getvalue())
+
+    @router.post("/clips/{slug}/reading")
+    def reading(slug: str, typed: TypedText, language: str = "en") -> Response:
+        try:
+            project = workspace.project(slug)
+        except (UserError, ValueError):
+            raise _missing() from None
+        translator = Translator(language if language in LANGUAGES else "en")
+        return HTMLResponse(model_reads_all(translator, project, clean_text(typed.text)), headers=_HEADERS)
 
     return router
 

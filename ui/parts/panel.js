@@ -109,16 +109,16 @@ element.addEventListener('submit', (event) => {
 // A picture with data-wave shows where its player is (--at, 0 to 1); a click on it goes there.
 element.addEventListener('timeupdate', (event) => {
   const box = event.target.closest('[data-wave]');
-  if (box && event.target.duration) box.style.setProperty('--at', event.target.currentTime / event.target.duration);
+  if (box && event.target.controls && event.target.duration) box.style.setProperty('--at', event.target.currentTime / event.target.duration);
 }, true);
 element.addEventListener('click', (event) => {
   const picture = event.target.closest('.vw-wave');
-  const player = picture && picture.closest('[data-wave]')?.querySelector('audio');
+  const player = picture && picture.closest('[data-wave]')?.querySelector('audio[controls]');
   if (!player) return;
   const box = picture.getBoundingClientRect();
   const seek = () => { player.currentTime = (event.clientX - box.left) / box.width * player.duration; };
   player.readyState ? seek() : player.addEventListener('loadedmetadata', seek, { once: true });
-  player.play();
+  player.play().catch(() => {});  // left before it began
 });
 // A button with data-switch goes on in the other of two players, at the same place.
 element.addEventListener('click', (event) => {
@@ -126,7 +126,7 @@ element.addEventListener('click', (event) => {
   if (!button) return;
   const [first, second] = button.closest('[data-players]').querySelectorAll('audio');
   const from = first.paused ? second : first, to = from === first ? second : first;
-  const play = () => { to.currentTime = from.currentTime; to.play(); };
+  const play = () => { to.currentTime = from.currentTime; to.play().catch(() => {}); };
   to.readyState ? play() : (to.addEventListener('loadedmetadata', play, { once: true }), to.load());
 });
 // One player at a time.

@@ -1,46 +1,68 @@
-"""The card of the clip under review: why it is flagged, picture, player, text, what was heard, the decision."""
+"""The card of the clip under review: why it is flagged, picture, player, words, text, what was heard, the decision."""
 
 from __future__ import annotations
 
 from core.audio.waveform import peaks
-from core.clips.review import Spot
+from core.clips import history
+from core.clips.review import REASONS, Spot
 from core.project.conflicts import stamp
 from core.project.records import Clip
 from core.project.workspace import Project
 from ui import html, plots
 from ui.http.audio_routes import audio_url
+from ui.http.clip_routes import reading_url
 from ui.i18n import Translator
 from ui.parts.measures import clip_lights
-from ui.parts.model_reads import model_reads
+from ui.parts.model_reads import model_reads_all
 from ui.tabs.review.readings import reading_lines
+from ui.tabs.review.words import TextWord, doubts_as_json, text_words, words_row
+from ui.tabs.segments.clip_list import editor_link
 
 _BUCKETS = 400
+_SAID_LETTERS = 60
 
 
-def review_card(t: Translator, project: Project, spot: Spot, *, play: bool = False, draft: str = "") -> str:
+def review_card(t: Translator, project: Project, spot: Spot, *, plays: bool = False, draft: str = "") -> str:
     """HTML of the card for a `Panel`.
 
-    Its buttons send ``approved``, ``rejected`` (both with the text as it stands), ``undo`` and those of
-    `reading_lines`; its text field sends ``text`` when it is left.
+    Its buttons send ``approved``, ``rejected``, ``because_CODE`` (all with the text as it stands), ``undo``, ``redo``,
+    ``split`` (with seconds), ``join`` and those of `reading_lines`; its text field sends ``text`` when it is left.
 
     Args:
-        play: whether the clip begins to play as it is shown.
-        unsaved: what was typed and refused because the clip was changed elsewhere: offered to be used all the same.
+        t: of the page.
+        project: whose clip.
+        spot: where the review stands.
+        plays: whether a clip begins to play when one comes to it.
+        draft: what was typed and refused because the clip was changed elsewhere: offered to be used all the same.
     """
     clip = spot.clip
-    facts = f'data-key="{html.e(clip.id)}" data-seen="{html.e(stamp(clip))}"'
+    words = text_words(clip, spot.words)
+    name = html.e(said_line(t, spot))
+    facts = f'data-clip="{html.e(clip.id)}" data-seen="{html.e(stamp(clip))}" data-plays="{"yes" if plays else "no"}"'
     return (
-        f'<article class="vw-card vw-review" {facts}>{_head(t, spot)}{_flags(t, clip)}{_sound(t, project, spot, play)}'
-        f"{clip_lights(t, clip)}{_text(t, project, spot)}{_draft(t, clip, draft)}"
-        f"{_buttons(t, project, spot)}</article>"
+        f'<article class="vw-card vw-review" id="review-card" tabindex="-1" aria-label="{name}" {facts}>'
+        f"{_head(t, spot)}{_flags(t, clip)}{_sound(t, project, spot, words)}{_text(t, project, spot, words)}"
+        f"{_draft(t, clip, draft)}{_buttons(t, spot)}{_more_buttons(t, project, spot)}{clip_lights(t, clip)}</article>"
     )
+
+
+def said_line(t: Translator, spot: Spot) -> str:
+    """Where one is, for who does not see it: ``13 of 60: the text, 2 words doubtful``."""
+    clip = spot.clip
+    doubt_count = sum(word.is_doubtful for word in text_words(clip, spot.words))
+    text = clip.text or t("review.no_text")
+    if len(text) > _SAID_LETTERS:
+        text = text[:_SAID_LETTERS].rsplit(" ", 1)[0] + " …"
+    line = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) + ": " if spot.place else ""
+    doubts = t("review.doubt_one") if doubt_count == 1 else t("review.doubts", count=t.number(doubt_count))
+    return f"{line}{text}{', ' + doubts if doubt_count else ''}"
 
 
 def _head(t: Translator, spot: Spot) -> str:
     clip = spot.clip
     position = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) if spot.place else ""
     facts = f"{spot.source.title} · {t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
-    if clip.confidence is not None:
+    if clip.confidence is not None and not clip.given and clip.text == clip.raw_text:
         facts += " · " + t("review.sure", percent=f"{clip.confidence:.0%}")
     tone = {"approved": "good", "rejected": "bad"}.get(clip.status, "")
     status_text = t("review.status_" + clip.status)
@@ -61,7 +83,7 @@ def _untranscribed(t: Translator, clip: Clip) -> str:
     return html.notice(t("review.untranscribed"), "info", lead)
 
 
-def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
+def _sound(t: Translator, project: Project, spot: Spot, words: list[TextWord]) -> str:
     clip = spot.clip
     try:
         lows_and_highs = peaks(project.sound_file(spot.source), _BUCKETS, clip.start_s, clip.end_s)
@@ -71,11 +93,41 @@ def _sound(t: Translator, project: Project, spot: Spot, play: bool) -> str:
     if not project.clip_file(clip.id).exists():
         return html.notice(t("review.missing"), "bad")
     wave = plots.waveform(outline, clip.seconds, (), t("review.wave"))
-    url = html.e(audio_url(project.slug, "clip", clip.id))
+    row = words_row(t, clip, words) if spot.words else ""
     return (
         f'<div data-wave><div class="vw-wavebox">{wave}<i class="vw-at"></i></div>'
-        f'<audio controls preload="auto" src="{url}" data-key-press="Space" aria-label="{html.e(t("review.listen"))}"'
-        f"{' autoplay' if play else ''}></audio></div>"
+        f'<div class="vw-row vw-sounds">{_players(t, project, spot)}{_player_tools(t)}</div>{row}</div>'
+    )
+
+
+def _players(t: Translator, project: Project, spot: Spot) -> str:
+    """The clip's player and, loading already, the next clip's: by its key it becomes the player when it is its turn."""
+    label = html.e(t("review.listen"))
+    players = (
+        f'<audio controls preload="auto" data-key="sound-{html.e(spot.clip.id)}" data-key-press="Space"'
+        f' src="{html.e(audio_url(project.slug, "clip", spot.clip.id))}" aria-label="{label}"></audio>'
+    )
+    if spot.next_id and spot.next_id != spot.clip.id:
+        url = html.e(audio_url(project.slug, "clip", spot.next_id))
+        players += f'<audio preload="auto" hidden data-key="sound-{html.e(spot.next_id)}" src="{url}"></audio>'
+    return players
+
+
+def _player_tools(t: Translator) -> str:
+    """Speed and repetition; the page's script keeps and shows them."""
+    slower, faster, loop = (html.e(t(f"review.{name}")) for name in ("slower", "faster", "loop"))
+    return (
+        f'<span class="vw-row vw-rate" data-key="rate" role="group" aria-label="{html.e(t("review.speed"))}">'
+        f'{_rate(-1, "−", slower)}<output id="review-rate" aria-live="off">1×</output>{_rate(1, "+", faster)}'
+        f'<button type="button" class="vw-btn quiet" data-loop aria-pressed="false" aria-label="{loop}"'
+        f' title="{loop} (L)">⟲</button></span>'
+    )
+
+
+def _rate(step: int, sign: str, label: str) -> str:
+    return (
+        f'<button type="button" class="vw-btn quiet" data-rate="{step}" aria-label="{label}" title="{label} ({sign})">'
+        f"{sign}</button>"
     )
 
 
@@ -89,12 +141,16 @@ def _flags(t: Translator, clip: Clip) -> str:
     return f'<ul class="vw-flags" aria-label="{html.e(t("review.flags"))}">{items}</ul>' if items else ""
 
 
-def _text(t: Translator, project: Project, spot: Spot) -> str:
+def _text(t: Translator, project: Project, spot: Spot, words: list[TextWord]) -> str:
     clip, label = spot.clip, html.e(t("review.text"))
+    url = html.e(reading_url(project.slug, t.language))
     return (
-        f'<div><label class="vw-field"><span>{label}</span><textarea id="review-text" rows="3" data-do="text"'
-        f' data-id="{html.e(clip.id)}" lang="{html.e(clip.language)}" spellcheck="true">{html.e(clip.text)}</textarea>'
-        f"</label>{model_reads(t, project, clip.text)}{reading_lines(t, clip, spot.words)}</div>"
+        f'<div data-key="text-{html.e(clip.id)}"><label class="vw-field"><span>{label}</span>'
+        f'<textarea id="review-text" rows="2" data-do="text" data-id="{html.e(clip.id)}" dir="auto"'
+        f' data-doubts="{html.e(doubts_as_json(words))}" lang="{html.e(clip.language)}" spellcheck="true">'
+        f"{html.e(clip.text)}</textarea></label>"
+        f'<div id="review-reads" data-url="{url}">{model_reads_all(t, project, clip.text)}</div>'
+        f"{reading_lines(t, clip, spot.words)}</div>"
     )
 
 
@@ -112,18 +168,57 @@ def _draft(t: Translator, clip: Clip, text: str) -> str:
 
 def undo_button(t: Translator, project: Project, clip_id: str = "") -> str:
     """Takes the last change back, if it is still the one that was the last when this was shown."""
-    button = html.action(t("review.undo"), "undo", clip_id, style="quiet", keys="z Z", title="Z")
-    return html.standing_on(project.store.last_change()[0], button)
+    stamp_ = history.last_stamp(project)
+    off = "" if stamp_ else t("review.nothing_to_undo")
+    button = html.action(t("review.undo"), "undo", clip_id, style="quiet", keys="z", title="Z", off_reason=off)
+    return html.standing_on(stamp_, button)
 
 
-def _buttons(t: Translator, project: Project, spot: Spot) -> str:
+def redo_button(t: Translator, project: Project, *, style: str = "quiet", keys: str = "y") -> str:
+    """Makes the change again that was taken back last; without ``keys`` it is pressed by hand alone."""
+    stamp_ = history.redo_stamp(project)
+    off = "" if stamp_ else t("review.nothing_to_redo")
+    button = html.action(t("review.redo"), "redo", style=style, keys=keys, title="Y", off_reason=off)
+    return html.standing_on(stamp_, button)
+
+
+def _buttons(t: Translator, spot: Spot) -> str:
     clip = spot.clip
     approve = _decision(t("review.approve"), "approved", clip.id, "a A", "A", "primary")
-    reject = _decision(t("review.reject"), "rejected", clip.id, "r R", "R", "danger")
+    reject = _decision(t("review.reject"), "rejected", clip.id, "r", "R", "danger")
     back = _move("←", t("review.back"), spot.previous_id, "ArrowLeft")
     forward = _move("→", t("review.forward"), spot.next_id, "ArrowRight")
-    undo = undo_button(t, project, clip.id)
-    return f'<div class="vw-row vw-decide">{back}{approve}{reject}{forward}<span class="grow"></span>{undo}</div>'
+    write = (
+        f'<button type="button" class="vw-btn" id="review-write">{html.e(t("review.write"))} <kbd>E</kbd></button>'
+        f'<span class="vw-dim vw-writing" aria-hidden="true">{html.e(t("review.writing"))}</span>'
+    )
+    return f'<div class="vw-row vw-decide">{back}{approve}{reject}{forward}<span class="grow"></span>{write}</div>'
+
+
+def _more_buttons(t: Translator, project: Project, spot: Spot) -> str:
+    """What is wanted less often: a reason, other ends, undo."""
+    clip = spot.clip
+    reasons = "".join(
+        html.action(f"{number} {t('review.reason_' + code)}", f"because_{code}", clip.id, elem_id=f"because-{code}")
+        for number, code in enumerate(REASONS, 1)
+    )
+    reject = (
+        f'<details class="vw-reasons" id="review-reasons" data-key="reasons-{html.e(clip.id)}"><summary>'
+        f"{html.e(t('review.because'))} <kbd>⇧R</kbd></summary>"
+        f'<div class="vw-row" data-value-of="#review-text">{reasons}</div></details>'
+    )
+    off = "" if spot.neighbour_id else t("review.nothing_to_join")
+    split = html.action(t("review.split"), "split", clip.id, style="quiet", keys="s S", title="S")
+    split = f'<span data-value-of="#review-at">{split}</span><input type="hidden" id="review-at" value="0">'
+    join = html.action(t("review.join"), "join", clip.id, style="quiet", keys="j J", title="J", off_reason=off)
+    ends = html.go(
+        t("review.ends"),
+        "segments",
+        style="quiet",
+        view=f"source={spot.source.id}&show=&{editor_link(clip.start_s, clip.end_s)}",
+    )
+    undo, redo = undo_button(t, project, clip.id), redo_button(t, project)
+    return f'<div class="vw-row vw-tools">{undo}{redo}<span class="grow"></span>{split}{join}{ends}</div>{reject}'
 
 
 def _decision(label: str, do: str, clip_id: str, keys: str, key_label: str, style: str) -> str:
@@ -136,6 +231,6 @@ def _decision(label: str, do: str, clip_id: str, keys: str, key_label: str, styl
 def _move(sign: str, label: str, clip_id: str, key: str) -> str:
     off = "" if clip_id else " disabled"
     return (
-        f'<button type="button" class="vw-btn" data-view="clip={html.e(clip_id)}" data-key-press="{key}"'
+        f'<button type="button" class="vw-btn" data-view="clip={html.e(clip_id)}&turn=" data-key-press="{key}"'
         f' aria-label="{html.e(label)}" title="{html.e(label)}"{off}>{sign}</button>'
     )

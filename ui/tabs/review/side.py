@@ -1,79 +1,107 @@
-"""The side panel of the review: the next clips, the keys, and approving many at once."""
+"""The side of the review: the list of clips around the one that is shown, and the keys."""
 
 from __future__ import annotations
 
-from core.clips import review
 from core.clips.review import Spot
 from core.project.records import Clip
-from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
 
+# Every key of the page and what it does, as on the help sheet; the first few stand beside the card as well.
+_KEYS = (
+    ("A", "approve"),
+    ("R", "reject"),
+    ("⇧R", "because"),
+    ("E", "write"),
+    ("␣", "listen"),
+    ("←  →", "walk"),
+    ("Z", "undo"),
+    ("D", "next_doubt"),
+    ("T", "take"),
+    ("Y", "redo"),
+    ("⇧←  ⇧→", "seek"),
+    ("P", "again"),
+    ("L", "loop"),
+    ("−  +", "speed"),
+    ("S", "split"),
+    ("J", "join"),
+    ("/", "search"),
+    ("?", "all_keys"),
+)
+_KEYS_IN_TEXT = (("Ctrl ↵", "save_and_approve"), ("F8", "next_doubt"), ("Esc", "leave_text"))
+_SHOWN = 9
 
-def review_side(t: Translator, project: Project, spot: Spot, view: dict[str, str]) -> str:
-    """HTML for a `Panel`; its button sends ``approve_sure`` with the threshold and the stamp of the clips it is for."""
-    return f"<aside>{_following(t, spot)}{_keys(t, view)}{_approve_many(t, project, view)}</aside>"
+
+def review_side(t: Translator, spot: Spot, view: dict[str, str]) -> str:
+    """HTML for a `Panel`."""
+    return f"<aside>{_list(t, spot, view)}{_keys(t, view)}</aside>{_sheet(t)}"
 
 
-def _following(t: Translator, spot: Spot) -> str:
-    if not spot.following:
-        return ""
-    rows = "".join(_next(t, clip) for clip in spot.following)
-    return f'<div class="vw-card"><h3>{html.e(t("review.next"))}</h3><div class="vw-next">{rows}</div></div>'
+def _list(t: Translator, spot: Spot, view: dict[str, str]) -> str:
+    rows = "".join(_row(t, clip, spot.list_start + place, spot) for place, clip in enumerate(spot.listing))
+    turn = turn_of(view)
+    last = spot.list_start + len(spot.listing)
+    earlier = _turn(t("review.list_earlier"), "↑", turn - 1, is_off=spot.list_start == 0)
+    later = _turn(t("review.list_later"), "↓", turn + 1, is_off=last >= spot.count)
+    numbers = f"{t.number(spot.list_start + 1)}–{t.number(last)}"
+    where = t("review.list_where", range=numbers, count=t.number(spot.count)) if spot.listing else ""
+    return (
+        f'<nav class="vw-card vw-listed" aria-label="{html.e(t("review.list"))}"><div class="vw-spread">'
+        f'<span class="vw-dim">{html.e(where)}</span><span class="vw-row">{earlier}{later}</span></div>'
+        f'<div class="vw-next">{rows}</div></nav>'
+    )
 
 
-def _next(t: Translator, clip: Clip) -> str:
+def turn_of(view: dict[str, str]) -> int:
+    """How many pages the list is turned away from the clip, as the address says it."""
+    turn = view.get("turn", "")
+    return int(turn) if turn.lstrip("-").isdigit() and len(turn) < 6 else 0
+
+
+def _turn(label: str, sign: str, turn: int, *, is_off: bool) -> str:
+    off = " disabled" if is_off else ""
+    return (
+        f'<button type="button" class="vw-btn quiet" data-turn data-view="turn={turn or ""}" title="{html.e(label)}"'
+        f' aria-label="{html.e(label)}"{off}>{sign}</button>'
+    )
+
+
+def _row(t: Translator, clip: Clip, place: int, spot: Spot) -> str:
     text = clip.text or t("review.no_text")
     flags = clip.text_flags or clip.sound_flags
-    mark = {"approved": "✓ ", "rejected": "✕ "}.get(clip.status, "⚑ " if flags else "◐ " if clip.is_doubtful else "")
+    kind = clip.status if clip.status != "new" else "flagged" if flags else "low" if clip.is_doubtful else ""
+    mark = {"approved": "✓", "rejected": "✕", "flagged": "⚑", "low": "◐"}.get(kind, "")
+    name = f' <span class="vw-sr">{html.e(t("review.filter_" + kind))}</span>' if kind else ""
+    current = ' aria-current="true"' if clip.id == spot.clip.id else ""
     return (
-        f'<button type="button" data-key="{html.e(clip.id)}" data-view="clip={html.e(clip.id)}">'
-        f"<span>{mark}{html.e(text)}</span></button>"
+        f'<button type="button" data-key="{html.e(clip.id)}" data-view="clip={html.e(clip.id)}&turn="{current}>'
+        f'<i aria-hidden="true">{mark or t.number(place + 1)}</i><span dir="auto">{html.e(text)}</span>{name}</button>'
     )
 
 
 def _keys(t: Translator, view: dict[str, str]) -> str:
-    keys = (("A", "approve"), ("R", "reject"), ("←", "back"), ("→", "forward"), ("␣", "listen"), ("Z", "undo"))
-    key_list = "".join(f"<span><kbd>{key}</kbd> {html.e(t('review.' + name))}</span>" for key, name in keys)
     on = view.get("play") != "no"
     auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), is_pressed=on)
-    return f'<div class="vw-card vw-keys"><div class="vw-keygrid">{key_list}</div>{auto}</div>'
-
-
-def _approve_many(t: Translator, project: Project, view: dict[str, str]) -> str:
-    """Approving at once what looks right: the threshold is chosen, then asked once."""
-    too = view.get("flagged") == "yes"
-    counts = review.sure_counts(project, with_flags=too)
-    if not max(counts.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
-        return ""
-    least = min(counts, key=lambda level: abs(level - _number(view.get("sure", ""), review.LOOKS_RIGHT)))
-    options = "".join(
-        f'<option value="{level}"{" selected" if level == least else ""}>'
-        f"{html.e(t('review.at_least', percent=f'{level:.0%}', count=t.number(count)))}</option>"
-        for level, count in counts.items()
+    more = f'<button type="button" class="vw-btn quiet" data-help>{html.e(t("review.all_keys"))} <kbd>?</kbd></button>'
+    return (
+        f'<div class="vw-card vw-keys"><dl class="vw-keygrid">{_pairs(t, _KEYS[:_SHOWN])}</dl>'
+        f'<div class="vw-row">{auto}{more}</div></div>'
     )
-    values = {"count": t.number(counts[least]), "percent": f"{least:.0%}"}
-    off = "" if counts[least] else t("review.none_so_sure")
-    button = html.action(
-        t("review.approve_many", **values),
-        "approve_sure",
-        str(least),
-        style="wide",
-        off_reason=off,
-        confirm=t("review.approve_question", **values),
-        elem_id="approve-sure",
+
+
+def _sheet(t: Translator) -> str:
+    """The help sheet's content: the page's script shows it in a dialog."""
+    close = f'<button type="button" class="vw-btn" data-close autofocus>{html.e(t("review.close"))}</button>'
+    return (
+        f'<div hidden id="review-sheet"><h2>{html.e(t("review.all_keys"))}</h2>'
+        f'<dl class="vw-keygrid">{_pairs(t, _KEYS)}</dl><h3>{html.e(t("review.keys_in_text"))}</h3>'
+        f'<dl class="vw-keygrid">{_pairs(t, _KEYS_IN_TEXT)}</dl>{close}</div>'
     )
-    stamp = project.store.stamp(review.sure_filter(least, with_flags=too))
-    label = html.e(t("review.how_sure"))
-    choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
-    key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
-    switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
-    body = f'{choice}<div class="vw-row">{switch}{html.standing_on(stamp, button)}</div>{html.reason(off)}'
-    return html.details(t("review.many"), f'<p class="vw-dim">{html.e(t("review.many_help"))}</p>{body}')
 
 
-def _number(text: str, fallback: float) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return fallback
+def _pairs(t: Translator, keys: tuple[tuple[str, str], ...]) -> str:
+    return "".join(
+        f"<div><dt>{''.join(f'<kbd>{html.e(key)}</kbd> ' for key in names.split('  '))}</dt>"
+        f"<dd>{html.e(t(f'review.key_{meaning}'))}</dd></div>"
+        for names, meaning in keys
+    )

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
-from core.clips import review
+from core.clips import bulk, history, review
+from core.clips.history import Change
 from core.errors import UserError
 from core.measures.start import start_measure
 from core.measures.voices import keep_voice
-from core.project.records import ClipFilter, Totals
 from core.project.workspace import Project
 from core.text import clean_text
 from ui import html
 from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
-from ui.parts import Panel
+from ui.parts import Panel, script
 from ui.parts.measures import sound_of_clips
-from ui.tabs.review.card import review_card, undo_button
-from ui.tabs.review.side import review_side
+from ui.tabs.review.bulk import bulk_section, replacement_of, replacement_preview, tidying_preview
+from ui.tabs.review.card import redo_button, review_card, said_line, undo_button
+from ui.tabs.review.header import WITH_FLAGS, filters, kinds, progress
+from ui.tabs.review.side import review_side, turn_of
 
 _STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown anew after these
-_WITH_FLAGS = ("flagged", "approved")  # the lists that can be narrowed to a kind of flag
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
-    panel, sound = Panel(), Panel()
+    panel = Panel(more_script=script("review.js", __file__))
+    many, sound = Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        return {panel: _review(page, project, view_of(query), query), sound: _sound(page, project)}
+        view = view_of(query)
+        return {
+            panel: _review(page, project, view, query),
+            many: _many(page, project, view),
+            sound: _sound(page, project),
+        }
 
     def tick(project: Project | None, _query: str) -> Updates:
         return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
@@ -40,15 +49,27 @@ def build(page: Page) -> Tab:
             return None
         view = view_of(evt.view)
         try:
-            updates = _act(page, project, evt, view, last.get(project.slug, ("", "")))
+            content = _act(page, project, evt, view, last.get(project.slug, ("", "")))
         except UserError as error:
             if error.code not in _STALE:
                 raise
-            return {panel: _after_conflict(page, project, evt, view, error)}
-        last[project.slug] = (str(getattr(evt, "window", "")), project.store.last_change()[0])
-        if updates is None:
+            return {panel: _after_conflict(page, project, evt, view, error), many: _many(page, project, view)}
+        last[project.slug] = (str(getattr(evt, "window", "")), history.last_stamp(project))
+        if content is None:
             return None
-        return {panel: updates} | ({sound: _sound(page, project)} if evt.do == "undo" else {})
+        return {panel: content, many: _many(page, project, view)} | (
+            {sound: _sound(page, project)} if evt.do in ("undo", "redo") else {}
+        )
+
+    def act_on_many(project: Project | None, evt: gr.EventData) -> Updates | None:
+        if project is None:
+            return None
+        view = view_of(evt.view)
+        if evt.do == "find":
+            return {many: _many(page, project, view, replacement_preview(page.t, project, evt.value))}
+        if evt.do == "preview_tidy":
+            return {many: _many(page, project, view, tidying_preview(page.t, project))}
+        return act(project, evt)
 
     def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
         if project is None:
@@ -61,32 +82,88 @@ def build(page: Page) -> Tab:
             act_on_job(project, evt.do, evt.id)
 
     # Each decision counts, however quickly they come; one after the other, in the order they were made.
-    page.on(panel.act, act, [], [panel, sound], refresh=False, trigger_mode="multiple", concurrency_limit=1)
+    outputs = [panel, many, sound]
+    one_by_one: dict[str, Any] = {
+        "refresh": False,
+        "trigger_mode": "multiple",
+        "concurrency_limit": 1,
+        "concurrency_id": "review",
+    }
+    page.on(panel.act, act, [], outputs, **one_by_one)
+    page.on(many.act, act_on_many, [], outputs, **one_by_one)
     page.on(sound.act, act_on_sound)
-    return Tab("review", [panel, sound], refresh, tick, [page.view])
+    return Tab("review", outputs, refresh, tick, [page.view])
 
 
 def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], last: tuple[str, str]) -> str | None:
-    """Do what a button or field of the panel asks for; returns the panel's content, None if it stays as it is."""
-    stamp = str(getattr(evt, "seen", ""))
-    play = False
-    if evt.do in ("approved", "rejected"):
-        view["clip"] = review.decide(project, evt.id, evt.do, evt.value, **_filters_of(view), stamp=stamp)
-        play = view.get("play") != "no"
+    """Do what a button or field asks for; returns the panel's content, None if it stays as it is."""
+    t, stamp, said, undone = page.t, str(getattr(evt, "seen", "")), "", None
+    if evt.do in ("approved", "rejected") or evt.do.startswith("because_"):
+        status = evt.do if evt.do == "approved" else "rejected"
+        reason = evt.do.removeprefix("because_")
+        view["clip"] = review.decide(
+            project, evt.id, status, evt.value, **_filters_of(view), reason=reason, stamp=stamp
+        )
+        view["turn"] = ""
+        said = t("review.said_" + status)
     elif evt.do == "text":
         review.correct(project, evt.id, evt.value, stamp=stamp)
         if view.get("clip", evt.id) != evt.id:
             return None  # the field was left by going on: the next clip is there already
+        said = t("review.said_saved")
     elif evt.do.startswith("take_"):
         source = evt.do.removeprefix("take_")
         view["clip"] = review.adopt(project, evt.id, source, stamp=stamp, draft=evt.value).id
-    elif evt.do == "undo":
+        said = t("review.said_taken")
+    elif evt.do == "split":
+        view["clip"] = review.split(project, evt.id, _seconds(evt.value), stamp=stamp)
+        said = t("review.said_split")
+    elif evt.do == "join":
+        view["clip"] = review.join(project, evt.id, stamp=stamp)
+        said = t("review.said_join")
+    elif evt.do in ("undo", "redo"):
         # What this very window has just done may be taken back before the panel shows it.
         own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
-        view["clip"] = review.undo(project, stamp=own if own == project.store.last_change()[0] else stamp)
+        if evt.do == "undo":
+            undone = history.undo(project, stamp=own if own and own == history.last_stamp(project) else stamp)
+            view["clip"], said = undone.clip_id, _undone(page, undone)
+        else:
+            repeated = history.redo(project, stamp=stamp)
+            view["clip"] = repeated.clip_id
+            said = t("review.said_redone", change=_change(page, repeated))
     else:
-        _many_at_once(page, project, evt, view, stamp)
-    return _review(page, project, view, evt.view, play=play)
+        said = _many_at_once(page, project, evt, view, stamp)
+    return _review(page, project, view, evt.view, said=said, undone=undone)
+
+
+def _seconds(value: str) -> float:
+    """Where a clip is to be split, seconds after its beginning.
+
+    Raises:
+        UserError: ``review.split_where``.
+    """
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise UserError(
+            "review.split_where",
+            "A clip is split where its player stands, and it stands at the beginning.",
+            "Play it to the place, or click the word that the second half begins with, then split.",
+        )
+    return seconds
+
+
+def _change(page: Page, change: Change) -> str:
+    """A change in words: ``approval of 44 clips``."""
+    t = page.t
+    name = t.get(f"review.change_{change.kind}", t("review.change_adjustment"))
+    return name if change.count == 1 else t("review.change_of", change=name, count=t.number(change.count))
+
+
+def _undone(page: Page, change: Change) -> str:
+    return page.t("review.said_undone", change=_change(page, change))
 
 
 def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], error: UserError) -> str:
@@ -94,33 +171,56 @@ def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[
     gr.Warning(html.e(page.say(error)), title=page.t("common.not_done"), duration=12)
     draft = ""
     if evt.do == "undo":
-        view["clip"] = project.store.last_change()[1]
-    elif error.code == "clip.changed":
+        view["clip"] = history.last_clip_id(project)
+    elif error.code == "clip.changed" and evt.id:
         view["clip"] = evt.id
-        draft = clean_text(evt.value)
-    return _review(page, project, view, evt.view, draft=draft)
+        draft = clean_text(evt.value) if evt.do not in ("split", "join") else ""
+    return _review(page, project, view, evt.view, draft=draft, said=page.say(error))
 
 
 def _filters_of(view: dict[str, str]) -> dict[str, str]:
     """Which clips the address means, as `review.spot` and `review.decide` take it."""
     state = view.get("filter", "new")
-    filters = {"state": state, "search": view.get("search", "")}
-    if state in _WITH_FLAGS:
-        filters |= {"flag": view.get("flag", "")}
-    return filters | ({"sort": view.get("sort", "time")} if state == "flagged" else {})
+    filters_ = {"state": state, "search": view.get("search", ""), "source": view.get("source", "")}
+    if state in WITH_FLAGS:
+        filters_ |= {"flag": view.get("flag", "")}
+    return filters_ | {"sort": view.get("sort", "time")}
 
 
-def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> None:
+def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> str:
+    """Change many clips; returns what is said of it."""
+    sentence = "rejected_many"
     if evt.do == "approve_sure":
         count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=stamp)
-        _tell(page, "approved_many", count)
+        sentence = "approved_many"
+    elif evt.do == "approve_agreed":
+        count = review.approve_agreed(project, float(evt.id), stamp=stamp)
+        sentence = "approved_many"
     elif evt.do == "reject_flagged":
-        _tell(page, "rejected_many", review.reject_flagged(project, evt.id, stamp=stamp))
+        count = review.reject_flagged(project, evt.id, stamp=stamp)
         view |= {"clip": "", "flag": ""}  # that kind is gone
+    elif evt.do == "reject_silent":
+        count = review.reject_silent(project, stamp=stamp)
+        view |= {"clip": "", "filter": "new"} if view.get("filter") == "silent" else {"clip": ""}
+    elif evt.do == "replace":
+        count, sentence = bulk.replace_in_texts(project, replacement_of(evt.value), stamp=stamp), "changed_many"
+    elif evt.do == "tidy":
+        count, sentence = bulk.tidy_texts(project, stamp=stamp), "changed_many"
+    else:
+        return ""
+    return _tell(page, sentence, count)
 
 
-def _tell(page: Page, sentence: str, count: int) -> None:
-    gr.Info(page.t(f"review.{sentence}", count=page.t.number(count)), title=page.t("review.title"), duration=6)
+def _tell(page: Page, sentence: str, count: int) -> str:
+    text = page.t(f"review.{sentence}", count=page.t.number(count))
+    gr.Info(text, title=page.t("review.title"), duration=6)
+    return text
+
+
+def _many(page: Page, project: Project | None, view: dict[str, str], preview: str = "") -> str:
+    if project is None or not project.figures.totals().clips:
+        return ""
+    return bulk_section(page.t, project, view, preview)
 
 
 def _sound(page: Page, project: Project | None) -> str:
@@ -128,11 +228,18 @@ def _sound(page: Page, project: Project | None) -> str:
 
 
 def _review(
-    page: Page, project: Project | None, view: dict[str, str], query: str, *, play: bool = False, draft: str = ""
+    page: Page,
+    project: Project | None,
+    view: dict[str, str],
+    query: str,
+    *,
+    draft: str = "",
+    said: str = "",
+    undone: Change | None = None,
 ) -> str:
     """The tab's content for a place (``view``); ``query`` is the address it was asked from.
 
-    ``draft`` is a text that was refused for the clip shown.
+    ``draft`` is a text that was refused for the clip shown, ``said`` what has just been done, in words.
     """
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
@@ -143,100 +250,40 @@ def _review(
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))
     state, flag = view.get("filter", "new"), view.get("flag", "")
-    spot = review.spot(project, clip_id=view.get("clip", ""), **_filters_of(view))
-    parts = [heading, _progress(page, totals, counts), _filters(page, counts, state, view)]
-    parts.append(_kinds(page, project, state, view))
+    spot = review.spot(project, clip_id=view.get("clip", ""), turn=turn_of(view), **_filters_of(view))
+    parts = [heading, progress(t, project, totals, counts), filters(t, project, counts, state, view)]
+    parts.append(kinds(t, project, state, view))
+    place = f"filter={state if 'filter' in view else ''}&flag={flag}&turn={view.get('turn', '')}"
     if spot is None:
-        parts.append(_empty(page, project, counts, state) + html.arrive(f"clip=&flag={flag}", made_for=query))
+        said = f"{said} {_none(page, counts, state)}"
+        parts.append(_empty(page, project, counts, state) + html.arrive(f"clip=&{place}", made_for=query))
     else:
-        side = review_side(t, project, spot, view)
-        card = review_card(t, project, spot, play=play, draft=draft)
-        arrive = html.arrive(f"clip={spot.clip.id}&flag={flag}", made_for=query)
+        side = review_side(t, spot, view)
+        card = review_card(t, project, spot, plays=view.get("play") != "no", draft=draft)
+        arrive = html.arrive(f"clip={spot.clip.id}&{place}", made_for=query)
+        said = f"{said} {said_line(t, spot)}"
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
+    parts.append(f'<p class="vw-sr" role="status" data-key="said" id="review-said">{html.e(said)}</p>')
+    if undone is not None:
+        parts.append(_undone_bar(page, project, undone))
     return "".join(parts)
 
 
-def _progress(page: Page, totals: Totals, counts: dict[str, int]) -> str:
-    t = page.t
-    decisions = counts["approved"] + counts["rejected"]
-    line = t(
-        "review.progress",
-        count=t.number(decisions),
-        total=t.number(counts["all"]),
-        minutes=t.minutes(totals.approved_s),
-        all_minutes=t.minutes(totals.clip_s),
-    )
-    lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if decisions else ""
-    return (
-        f'<div class="vw-spread"><span>{html.e(line)}</span>{lead}</div>'
-        f'<div class="vw-gap">{html.bar(decisions / counts["all"], t("review.title"))}</div>'
-    )
+def _undone_bar(page: Page, project: Project, change: Change) -> str:
+    """What was undone, with the way back; it stays until something else is done."""
+    redo = redo_button(page.t, project, style="", keys="")
+    return f'<div class="vw-undone" data-key="undone"><span>{html.e(_undone(page, change))}</span>{redo}</div>'
 
 
-def _filters(page: Page, counts: dict[str, int], state: str, view: dict[str, str]) -> str:
-    t = page.t
-    buttons = "".join(
-        html.place(
-            f"{t('review.filter_' + key)} {t.number(counts[key])}", f"filter={key}&clip=&flag=", is_pressed=key == state
-        )
-        for key in review.STATES
-    )
-    search = (
-        f'<input type="text" data-view="clip=&search" value="{html.e(view.get("search", ""))}"'
-        f' placeholder="{html.e(t("review.search"))}" aria-label="{html.e(t("review.search"))}">'
-    )
-    label = html.e(t("review.filters"))
-    return (
-        f'<div class="vw-row vw-gap"><div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
-        f"{search}</div>"
-    )
-
-
-def _kinds(page: Page, project: Project, state: str, view: dict[str, str]) -> str:
-    """The kinds of flags among the clips of a state with their counts; what the chosen one means, and rejecting it."""
-    t = page.t
-    counts = review.flag_counts(project, state) if state in _WITH_FLAGS else {}
-    active = view.get("flag", "")
-    if not counts and not active:
-        return ""
-    buttons = html.place(t("review.all_flags"), "flag=&clip=", is_pressed=not active)
-    buttons += "".join(
-        html.place(f"{t.get('flags.' + code, code)} {t.number(count)}", f"flag={code}&clip=", is_pressed=code == active)
-        for code, count in counts.items()
-    )
-    label = html.e(t("review.flags"))
-    order = _order(page, view) if state == "flagged" else ""
-    kinds = f'<div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
-    row = f'<div class="vw-row">{kinds}{order}</div>'
-    if state != "flagged" or active not in counts or not t.has(f"flags.{active}"):
-        return f'<div class="vw-gap">{row}</div>'
-    values = {"count": t.number(counts[active]), "flag": t("flags." + active)}
-    reject = html.action(
-        t("review.reject_all", count=values["count"]),
-        "reject_flagged",
-        active,
-        confirm=t("review.reject_question", **values),
-        elem_id="reject-flagged",
-    )
-    about = html.e(t(f"flags.{active}_about"))
-    reject = html.standing_on(project.store.stamp(ClipFilter("flagged", flag=active)), reject)
-    return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
-
-
-def _order(page: Page, view: dict[str, str]) -> str:
-    t, now = page.t, view.get("sort", "time")
-    options = "".join(
-        f'<option value="{order}"{" selected" if order == now else ""}>{html.e(t("review.sort_" + order))}</option>'
-        for order in review.ORDERS
-    )
-    label = f'<span class="vw-dim">{html.e(t("review.sort"))}</span>'
-    return f'<label class="vw-sort">{label} <select data-view="clip=&amp;sort">{options}</select></label>'
+def _none(page: Page, counts: dict[str, int], state: str) -> str:
+    if state == "new" and not counts["new"]:
+        return page.t("review.all_done")
+    return page.t("review.flagged_done" if state == "flagged" and not counts["flagged"] else "review.none_here")
 
 
 def _empty(page: Page, project: Project, counts: dict[str, int], state: str) -> str:
     t = page.t
+    sentence = _none(page, counts, state)
     if state == "new" and not counts["new"]:
-        return html.empty(t("review.all_done"), html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))
-    if state == "flagged" and not counts["flagged"]:
-        return html.empty(t("review.flagged_done"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
-    return html.empty(t("review.none_here"), html.place(t("review.show_all"), "filter=all&clip=&search=&flag="))
+        return html.empty(sentence, html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))
+    return html.empty(sentence, html.place(t("review.show_all"), "filter=all&clip=&search=&flag=&source=&turn="))

@@ -95,10 +95,13 @@ class XttsTexts:
         tokenizer = vocabulary(base).tokenizer
         try:
             code = code_for(tokenizer, language)
-            words, unknown = normalize(tokenizer, text, code), unknown_characters(tokenizer, text, code)
+            words = normalize(tokenizer, text, code)
+            tokens = _tokens(tokenizer, words, code)
+            unknown = _unknown(tokenizer, words, code, tokens)
         except (UserError, ImportError):
             return Reading(clean_text(text), False, "")
-        return Reading(words, _words(words, code) != _words(text, code), describe_characters(unknown))
+        differs = _words(words, code) != _words(text, code)
+        return Reading(words, differs, describe_characters(unknown), len(tokens), MAX_TOKENS, unknown)
 
     def check(self, base: Path, language: str) -> TextCheck:
         """Judges texts as the training on this base will (`problem`); each text once."""

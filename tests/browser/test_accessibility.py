@@ -1,0 +1,61 @@
+"""Every tab in both languages and both themes: axe-core finds nothing serious, and it fits at 200 % zoom."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from core.audio.samples import write_wav
+from core.project.records import Clip, Source, Word
+from core.project.workspace import Workspace
+from tests.audio.sounds import tone
+from tests.browser.conftest import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PATIENCE_MS = 60_000
+TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+_RUN = "() => axe.run(document, {resultTypes: ['violations']})"
+_WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def axe() -> str:
+    """The script of axe-core, which `axe-playwright-python` brings along."""
+    pytest.importorskip("axe_playwright_python")
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("pt-BR", "dark")])
+def test_no_tab_has_a_serious_fault_or_is_cut_off_at_twice_the_size(
+    page: Any, server: Server, axe: str, language: str, theme: str
+) -> None:
+    project = Workspace(server.workspace).create("Ana", "en")
+    project.store.add_source(Source("s1", "Talk", seconds=40.0, sample_rate=16_000))
+    clips = [Clip(f"s1-{n:04d}", "s1", n * 5, n * 5 + 3, "Said so.", "Sad so.", "en") for n in range(1, 5)]
+    write_wav(project.clip_file("s1-0001"), tone(3, 22_050), 22_050)
+    project.store.replace_clips("s1", clips)
+    project.store.replace_words("s1", 0, 40, [Word(5.0, 5.5, "Sad", 0.2), Word(5.6, 6.0, "so.", 0.9)])
+    project.store.second_opinion("s1-0001", "Said sow.", 0.3, "mismatch")
+    project.store.measure_clip("s1-0001", snr_db=8.0, sound_flags="noisy")
+    project.store.edit_clip("s1-0003", status="approved")
+    project.store.edit_clip("s1-0004", status="rejected", reason="noisy")
+
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"{server.url}/{language}/?project=ana&tab=home")
+    page.add_script_tag(content=axe)
+    faults, cut_off = [], []
+    for tab in TABS:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.evaluate("tab => window.vw.go(tab)", tab)
+        page.wait_for_selector(f"#page-{tab} .vw-heading:visible")
+        page.wait_for_timeout(150)  # colours fade in
+        for fault in page.evaluate(_RUN)["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                faults += [f"{tab}: {fault['id']}: {node['html'][:200]}" for node in fault["nodes"]]
+        page.set_viewport_size({"width": 640, "height": 450})
+        if (wider := page.evaluate(_WIDER)) > 0:
+            cut_off.append(f"{tab}: {wider} px")
+    assert not faults, "\n".join(faults)
+    assert not cut_off

@@ -1,0 +1,196 @@
+"""Many clips at once: approving what looks right, find and replace, tidying texts; each shown before it is done."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from core.clips import review
+from core.clips.bulk import EXAMPLES, Preview, Replacement, preview_replacement, preview_tidying
+from core.project.records import ClipFilter
+from core.project.workspace import Project
+from ui import html
+from ui.i18n import Translator
+
+_SHOWN = 300  # letters of a text in a preview
+
+
+def bulk_section(t: Translator, project: Project, view: dict[str, str], preview: str = "") -> str:
+    """HTML for a `Panel`; ``preview`` is that of `replacement_preview` or `tidying_preview`.
+
+    Its buttons send ``approve_sure`` and ``approve_agreed`` with the threshold, ``reject_silent``, ``preview_tidy``,
+    ``tidy``, ``replace`` (with the form as JSON) and its form ``find``; those that change many with the stamp of what
+    was shown.
+    """
+    parts = [_approve_sure(t, project, view), _approve_agreed(t, project, view), _silent(t, project)]
+    parts += [_find(t), _tidy(t), f'<div aria-live="polite" class="vw-preview">{preview}</div>']
+    return (
+        f'<details class="vw-details" id="review-many"{" open" if preview else ""}>'
+        f'<summary>{html.e(t("review.many_title"))}</summary><div class="vw-bulk">{"".join(parts)}</div></details>'
+    )
+
+
+def replacement_of(form: str) -> Replacement:
+    """The find form's fields as they were sent."""
+    fields = {name: str(value) for name, value in json.loads(form).items()}
+    return Replacement(
+        fields.get("find", ""),
+        fields.get("replace", ""),
+        match_case="match_case" in fields,
+        whole_words="whole_words" in fields,
+        is_pattern="is_pattern" in fields,
+    )
+
+
+def replacement_preview(t: Translator, project: Project, form: str) -> str:
+    """What finding and replacing would change, with the button that does it.
+
+    Raises:
+        UserError: as `core.clips.bulk.preview_replacement`.
+    """
+    preview = preview_replacement(project, replacement_of(form))
+    count = t.number(len(preview.changes))
+    button = html.action(t("review.replace_in", count=count), "replace", style="primary", elem_id="replace-texts")
+    memory = f'<textarea id="review-form" hidden>{html.e(form)}</textarea>'
+    return _preview(t, preview, f'<span data-value-of="#review-form">{button}</span>{memory}')
+
+
+def tidying_preview(t: Translator, project: Project) -> str:
+    """What tidying would change, with the button that does it."""
+    preview = preview_tidying(project)
+    count = t.number(len(preview.changes))
+    button = html.action(t("review.tidy_in", count=count), "tidy", style="primary", elem_id="tidy-texts")
+    return _preview(t, preview, button)
+
+
+def _preview(t: Translator, preview: Preview, button: str) -> str:
+    if not preview.changes:
+        return html.notice(t("review.nothing_would_change"))
+    rows = "".join(f'<li dir="auto">{_changed(change.old, change.new)}</li>' for change in preview.examples)
+    more = ""
+    if len(preview.changes) > EXAMPLES:
+        more = f'<p class="vw-dim">{html.e(t("review.and_more", count=t.number(len(preview.changes) - EXAMPLES)))}</p>'
+    title = html.e(t("review.would_change", count=t.number(len(preview.changes))))
+    return f'<b>{title}</b><ul class="vw-changed">{rows}</ul>{more}{html.standing_on(preview.stamp, button)}'
+
+
+def _changed(old: str, new: str) -> str:
+    """The text before, struck, and after, with the words marked that are not as they were."""
+    matcher = difflib.SequenceMatcher(None, old[:_SHOWN].split(), words := new[:_SHOWN].split(), False)
+    same = {block.b + step for block in matcher.get_matching_blocks() for step in range(block.size)}
+    after = (html.e(word) if place in same else f"<mark>{html.e(word)}</mark>" for place, word in enumerate(words))
+    return f"<s>{html.e(old[:_SHOWN])}</s><br>{' '.join(after)}"
+
+
+def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
+    """Approving at once what recognition was sure of: the threshold is chosen, then asked once."""
+    too = view.get("flagged") == "yes"
+    counts = review.sure_counts(project, with_flags=too)
+    if not max(counts.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
+        return ""
+    least = min(counts, key=lambda level: abs(level - number(view.get("sure", ""), review.LOOKS_RIGHT)))
+    options = "".join(
+        f'<option value="{level}"{" selected" if level == least else ""}>'
+        f"{html.e(t('review.at_least', percent=f'{level:.0%}', count=t.number(count)))}</option>"
+        for level, count in counts.items()
+    )
+    values = {"count": t.number(counts[least]), "percent": f"{least:.0%}"}
+    off = "" if counts[least] else t("review.none_so_sure")
+    button = html.action(
+        t("review.approve_many", **values),
+        "approve_sure",
+        str(least),
+        off_reason=off,
+        confirm=t("review.approve_question", **values),
+        elem_id="approve-sure",
+    )
+    stamp = project.store.stamp(review.sure_filter(least, with_flags=too))
+    label = html.e(t("review.how_sure"))
+    choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
+    key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
+    switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
+    body = f'{choice}<div class="vw-row">{switch}{html.standing_on(stamp, button)}</div>{html.reason(off)}'
+    about = html.e(t("review.many_help"))
+    return f'<section><h3>{html.e(t("review.many_sure"))}</h3><p class="vw-dim">{about}</p>{body}</section>'
+
+
+def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> str:
+    """Approving at once where two models heard nearly the same."""
+    counts = review.agreement_counts(project)
+    if not max(counts.values()):
+        return ""
+    most = min(counts, key=lambda level: abs(level - number(view.get("differ", ""), review.AGREEMENTS[1])))
+    options = "".join(
+        f'<option value="{level}"{" selected" if level == most else ""}>'
+        f"{html.e(t('review.at_most', percent=f'{level:.0%}', count=t.number(count)))}</option>"
+        for level, count in counts.items()
+    )
+    values = {"count": t.number(counts[most]), "percent": f"{most:.0%}"}
+    off = "" if counts[most] else t("review.none_agree")
+    button = html.action(
+        t("review.approve_many", **values),
+        "approve_agreed",
+        str(most),
+        off_reason=off,
+        confirm=t("review.agreed_question", **values),
+        elem_id="approve-agreed",
+    )
+    stamp = project.store.stamp(review.agreement_filter(most))
+    label = html.e(t("review.how_different"))
+    choice = f'<label class="vw-field"><span>{label}</span><select data-view="differ">{options}</select></label>'
+    about = html.e(t("review.agreed_help"))
+    return (
+        f'<section><h3>{html.e(t("review.many_agreed"))}</h3><p class="vw-dim">{about}</p>{choice}'
+        f"{html.standing_on(stamp, button)}{html.reason(off)}</section>"
+    )
+
+
+def _silent(t: Translator, project: Project) -> str:
+    silent = ClipFilter("silent")
+    count = project.store.count(silent)
+    if not count:
+        return ""
+    listen = html.place(t("review.listen_to_them"), "filter=silent&clip=&flag=&turn=")
+    button = html.action(
+        t("review.reject_silent", count=t.number(count)),
+        "reject_silent",
+        confirm=t("review.reject_silent_question", count=t.number(count)),
+    )
+    about = html.e(t("review.silent_about"))
+    title = html.e(t("review.silent_count", count=t.number(count)))
+    stamp = project.store.stamp(silent)
+    return (
+        f'<section><h3>{title}</h3><p class="vw-dim">{about}</p><div class="vw-row">{listen}'
+        f"{html.standing_on(stamp, button)}</div></section>"
+    )
+
+
+def _find(t: Translator) -> str:
+    ticks = "".join(
+        f'<label class="vw-tick"><input type="checkbox" name="{name}"> {html.e(t("review.find_" + name))}</label>'
+        for name in ("match_case", "whole_words", "is_pattern")
+    )
+    fields = "".join(
+        f'<label class="vw-field"><span>{html.e(t("review.find_" + name))}</span>'
+        f'<input type="text" name="{name}" maxlength="300" autocomplete="off"></label>'
+        for name in ("find", "replace")
+    )
+    show = f'<button type="submit" class="vw-btn" id="preview-find">{html.e(t("review.show_changes"))}</button>'
+    return (
+        f'<section><h3>{html.e(t("review.find_title"))}</h3><form data-do="find" class="vw-find">'
+        f'<div class="vw-fields">{fields}</div><div class="vw-row">{ticks}</div>{show}</form></section>'
+    )
+
+
+def _tidy(t: Translator) -> str:
+    show = html.action(t("review.show_changes"), "preview_tidy", elem_id="preview-tidy")
+    about = html.e(t("review.tidy_help"))
+    return f'<section><h3>{html.e(t("review.tidy_title"))}</h3><p class="vw-dim">{about}</p>{show}</section>'
+
+
+def number(text: str, fallback: float) -> float:
+    """The number a text says, else the other."""
+    try:
+        return float(text)
+    except ValueError:
+        return fallback
