@@ -12,7 +12,7 @@ from core.dataset.grades import Grade, grades
 from core.dataset.split import Sides, earlier_sides, validation
 from core.engines.base import Exclusion
 from core.engines.registry import info
-from core.project.engine import text_check
+from core.project.engine import reading_stamp, text_check
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
 
@@ -39,7 +39,17 @@ class Report:
 
 
 def report(project: Project, seed: int = 0) -> Report:
-    """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes."""
+    """Check every approved clip and say what a dataset made now would hold. Reads the database and file sizes.
+
+    Made anew only when the database, the clips' files, the base model or the frozen datasets have changed.
+    """
+    folders = (project.clips, project.datasets)
+    changed = tuple(folder.stat().st_mtime_ns if folder.exists() else 0 for folder in folders)
+    depends = (seed, project.info.language, reading_stamp(project), changed)
+    return project.figures.kept_while_unchanged("dataset_report", lambda: _report(project, seed), depends)
+
+
+def _report(project: Project, seed: int) -> Report:
     bounds, text_problem = limits(project), text_check(project)
     usable: list[Clip] = []
     exclusions: list[Exclusion] = []

@@ -27,6 +27,12 @@ def read_text(project: Project, text: str, language: str = "") -> Reading:
     return texts(project.info.engine).read(_vocabulary(project), text, language or project.info.language)
 
 
+def reading_stamp(project: Project) -> tuple[str, int]:
+    """Changes whenever texts may be judged otherwise: with another base, or when its folder changes."""
+    folder = _vocabulary(project)
+    return str(folder), folder.stat().st_mtime_ns if folder.exists() else 0
+
+
 def text_check(project: Project) -> TextCheck:
     """Judges texts as the training of this project will."""
     return texts(project.info.engine).check(_vocabulary(project), project.info.language)

@@ -42,11 +42,15 @@ class Figures:
         """
         self.kept_while_unchanged("check", lambda: check(self.path))
 
-    def kept_while_unchanged(self, name: str, read: Callable[[], _T]) -> _T:
-        """What ``read`` returns, read again only when the database has changed; ``name`` says what it is."""
-        state = _state(self.path)
-        if state is None:
+    def kept_while_unchanged(self, name: str, read: Callable[[], _T], also: Hashable = ()) -> _T:
+        """What ``read`` returns, read again only when the database has changed, or what it ``also`` depends on.
+
+        ``name`` says what it is.
+        """
+        database = _state(self.path)
+        if database is None:
             return read()
+        state = (database, also)
         last = _cache.get((self.path, name))
         if last is not None and last[0] == state:
             return cast(_T, last[1])

@@ -15,7 +15,7 @@ from ui.http.clip_routes import piece_url
 from ui.i18n import Translator
 
 _SHOWN = 12
-_AT_ONCE = 5_000  # clips whose sound is looked at while the page is made
+_AT_ONCE = 2_000  # clips whose sound is looked at while the page is made
 _BEFORE_S = 1.5  # of a clip's end that is enough to hear whether a word is whole
 _REASONS = (REASON, OTHER_VOICE)
 
@@ -114,7 +114,7 @@ def _player(
         end_s = min(end_s, start_s + _BEFORE_S)
     label = t(f"dataset.{name}")
     sound = html.player(piece_url(project.slug, source_id, start_s, end_s), label)
-    return f'<label><span class="vw-dim">{html.e(label)}</span>{sound}</label>'
+    return f'<div><span class="vw-dim">{html.e(label)}</span>{sound}</div>'
 
 
 def _doubles(t: Translator, project: Project) -> str:
