@@ -93,10 +93,10 @@ def undo(project: Project, action: str) -> int:
 
 
 def _together(group: Sequence[OpenClip]) -> tuple[dict[_End, float], int]:
-    """The moves of several clips of one recording; of two that want the same end elsewhere the first is taken."""
+    """The moves of several clips of one recording; of two that want the same end elsewhere the shorter way is taken."""
     moves: dict[_End, float] = {}
     count = 0
-    for found in group:
+    for found in sorted(group, key=lambda found: found.clip.start_s - found.start_s + found.end_s - found.clip.end_s):
         if all(moves.get(end, at_s) == at_s for end, at_s in found.moves.items()):
             moves |= found.moves
             count += 1

@@ -122,6 +122,17 @@ def use_own(project: Project, text: str) -> Progress:
     return _keep(project, Progress(own or sentences_for(project.info.language), own=bool(own)))
 
 
+def read_next(project: Project, sentences: list[str]) -> Progress:
+    """Put sentences before those of one's own list that are not read yet; the bundled list makes room for them.
+
+    Raises:
+        UserError: as of `use_own`.
+    """
+    now = progress(project)
+    unread = [line for index, line in enumerate(now.sentences) if now.own and str(index) not in now.spoken]
+    return use_own(project, "\n".join(dict.fromkeys([*sentences, *unread])))
+
+
 def save(
     project: Project,
     path: Path,

@@ -161,3 +161,9 @@ def test_an_earlier_recording_that_is_in_use_stays_beside_the_new_one(project: P
     assert [error.code for error in told] == ["reading.both_kept"]
     assert [source.id for source in project.store.sources()] == [old.id, new.id]
     assert reading.progress(project).spoken == {"0": new.id}
+
+
+def test_sentences_for_gaps_come_before_what_of_ones_own_list_is_unread(project: Project) -> None:
+    assert reading.read_next(project, ["Gap one.", "Gap two."]).sentences == ["Gap one.", "Gap two."]
+    reading.use_own(project, "Mine one.\nMine two.")
+    assert reading.read_next(project, ["Gap one.", "Mine two."]).sentences == ["Gap one.", "Mine two.", "Mine one."]

@@ -8,9 +8,10 @@ from typing import Any
 from core.dataset.freeze import datasets, freeze, is_current
 from core.dataset.report import report
 from core.engines.base import Exclusion
+from core.errors import UserError
 from core.measures.start import left_to_measure, start_measure
 from core.project.workspace import Project
-from core.sources import reading
+from core.sources.reading import read_next
 from ui import html
 from ui.i18n import Translator
 from ui.page import Page, Tab, Updates, view_of
@@ -42,7 +43,7 @@ def build(page: Page) -> Tab:
         elif evt.do == "measure":
             start_measure(project)
         elif evt.do == "read":
-            reading.use_own(project, "\n".join(sentences(project, report(project))))
+            read_next(project, sentences(project, report(project)))
             return {mover: html.arrive(f"project={project.slug}&tab=sources", evt.view)}
         else:
             act_on_check(project, evt.do, evt.id)
@@ -62,7 +63,7 @@ def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
     unmeasured = sum("sound" in left_to_measure(clip) for clip in now.clips)
     return (
         card(t, now, frozen, fresh)
-        + _exclusions(t, now.exclusions)
+        + _exclusions(t, project, now.exclusions)
         + checks(t, project, len(now.clips), view)
         + quality(t, now, unmeasured)
         + gaps(t, project, now)
@@ -70,7 +71,7 @@ def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
     )
 
 
-def _exclusions(t: Translator, exclusions: tuple[Exclusion, ...]) -> str:
+def _exclusions(t: Translator, project: Project, exclusions: tuple[Exclusion, ...]) -> str:
     """What would be dropped, with the engine's reason and the way to each clip."""
     if not exclusions:
         return ""
@@ -79,12 +80,17 @@ def _exclusions(t: Translator, exclusions: tuple[Exclusion, ...]) -> str:
         f"<li>{html.e(t(f'dataset.reason_{code.partition(chr(46))[2]}'))}: {t.number(count)}</li>"
         for code, count in counts.most_common()
     )
-    rows = "".join(_exclusion(t, exclusion) for exclusion in exclusions[:DROPPED_SHOWN])
+    rows = "".join(_exclusion(t, project, exclusion) for exclusion in exclusions[:DROPPED_SHOWN])
     table = f'<div class="vw-scroll"><table>{rows}</table></div>'
     return html.details(t("dataset.dropped_list", count=t.number(len(exclusions))), f"<ul>{reasons}</ul>{table}")
 
 
-def _exclusion(t: Translator, exclusion: Exclusion) -> str:
+def _exclusion(t: Translator, project: Project, exclusion: Exclusion) -> str:
+    try:
+        text = project.store.clip(exclusion.clip_id).text
+    except UserError:  # removed in another window just now
+        return ""
     sentence = t.error(exclusion.code, exclusion.text, "", exclusion.values)
     link = html.go(t("dataset.to_clip"), "review", style="quiet", view=f"filter=all&clip={exclusion.clip_id}")
-    return f"<tr><td>{html.e(sentence)}</td><td>{link}</td></tr>"
+    written = html.e(text or t("review.no_text"))
+    return f'<tr><td>{written}<br><span class="vw-dim">{html.e(sentence)}</span></td><td>{link}</td></tr>'
