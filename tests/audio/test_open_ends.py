@@ -9,7 +9,7 @@ import soundfile
 
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.clips import edit, ends, review
+from core.clips import edit, ends, history
 from core.clips.cut import cut_clip
 from core.clips.doubles import doubles
 from core.errors import UserError
@@ -101,7 +101,7 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert "reject_doubles" in checks(Translator("en"), project, 50_000, {"checks": "yes"})
     assert act_on_check(project, "reject_doubles", "")
     assert doubles(project) == []
-    stamp = project.store.last_change()[0]
+    stamp = history.last_stamp(project)
     assert f'data-do="undo_rejection" data-id="{stamp}"' in checks(Translator("pt-BR"), project, 4, {})
-    review.undo(project)
+    history.undo(project)
     assert len(doubles(project)) == len(found) and "undo_rejection" not in checks(Translator("en"), project, 4, {})

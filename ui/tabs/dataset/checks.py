@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.clips import ends, review
+from core.clips import ends, history
 from core.clips.doubles import REASON, doubles
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
 from core.measures.flags import SHORT_S
@@ -53,7 +53,7 @@ def act_on_check(project: Project, do: str, id_: str) -> bool:
     elif do == "reject_strangers":
         _reject(project, [clip.id for clip in _other_voices(project)], OTHER_VOICE)
     elif do == "undo_rejection":
-        review.undo(project, stamp=id_)
+        history.undo(project, stamp=id_)
     else:
         return False
     return True
@@ -65,11 +65,12 @@ def _reject(project: Project, clip_ids: list[str], reason: str) -> None:
 
 def _undo_rejection(t: Translator, project: Project) -> str:
     """The way back, as long as what this page rejected is the last change of the project."""
-    stamp, clip_id = project.store.last_change()
-    changes = project.store.revisions(clip_id) if clip_id else []
-    if not changes or not any(one.at == changes[-1].at and one.new in _REASONS for one in changes):
+    group = project.store.last_change()
+    if group is None or group.stamp != history.last_stamp(project):
         return ""
-    return html.notice(t("dataset.rejected"), "good", html.action(t("common.undo"), "undo_rejection", stamp))
+    if not any(one.at == group.at and one.new in _REASONS for one in project.store.revisions(group.clip_id)):
+        return ""
+    return html.notice(t("dataset.rejected"), "good", html.action(t("common.undo"), "undo_rejection", group.stamp))
 
 
 def _cut_words(t: Translator, project: Project) -> str:
