@@ -49,7 +49,7 @@ def shoot(browser: Any, url: str, state: str, slug: str, tabs: tuple[str, ...], 
                 page = context.new_page()
                 for tab in tabs:
                     page.goto(f"{url}/{language}/?project={slug}&tab={tab}{place}")
-                    page.wait_for_selector(f"#page-{tab} h2:visible")
+                    page.wait_for_selector(f"#page-{tab} h1:visible")
                     page.wait_for_timeout(SETTLE_MS)
                     page.screenshot(path=folder / f"{state}-{tab}-{width}-{theme}-{language}.png", full_page=True)
                 context.close()
@@ -62,7 +62,7 @@ def readme_pictures(browser: Any, url: str, slug: str) -> None:
     page = browser.new_context(viewport={"width": 1180, "height": 1080}, color_scheme="light", locale="en").new_page()
     for tab in TABS[1:-1]:
         page.goto(f"{url}/en/?project={slug}&tab={tab}")
-        page.wait_for_selector(f"#page-{tab} h2:visible")
+        page.wait_for_selector(f"#page-{tab} h1:visible")
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=folder / f"{tab}.png")
 

@@ -206,3 +206,57 @@ def test_a_spot_brings_the_words_of_its_clip_alone(project: Project, clips: list
     project.store.replace_words("aa", 0, 60, words)
     spot = review.spot(project, "all", clips[0])
     assert spot is not None and spot.words == (words[0],)
+
+
+# ---- Clips without speech, agreement, pace, the list
+
+
+def test_clips_without_speech_are_rejected_together_and_come_back_as_one(project: Project, clips: list[str]) -> None:
+    project.store.store_transcript(clips[4], "", 0.0, "en")  # heard, and there was nothing
+    project.store.flag_texts({clips[1]: "silence"})
+    project.store.edit_clip(clips[0], status="approved")
+    project.store.flag_texts({clips[0]: "silence"})  # a person has heard otherwise
+    assert review.counts(project)["silent"] == 2
+    assert review.reject_silent(project) == 2
+    assert [project.store.clip(clips[n]).status for n in (0, 1, 4)] == ["approved", "rejected", "rejected"]
+    change = history.undo(project)
+    assert (change.kind, change.count) == ("rejection", 2) and review.counts(project)["silent"] == 2
+
+
+def test_a_clip_is_rejected_for_a_reason_that_is_known(project: Project, clips: list[str]) -> None:
+    review.decide(project, clips[0], "rejected", "said", reason="noisy")
+    review.decide(project, clips[1], "rejected", "said", reason="<made up>")
+    review.decide(project, clips[2], "approved", "said", reason="noisy")
+    assert [project.store.clip(clip_id).reason for clip_id in clips[:3]] == ["noisy", "", ""]
+
+
+def test_the_pace_leaves_pauses_out_and_counts_many_at_once_as_one(
+    project: Project, clips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("core.project.store.time.time", lambda: now[0])
+    for clip_id, later in zip(clips[:4], (10, 10, 3_600, 10), strict=True):
+        review.decide(project, clip_id, "approved", "said")
+        now[0] += later
+    assert review.pace(project, 1) == review.Pace(0.0, None), "too few to tell"
+    project.store.edit_clips(clips, status="rejected")
+    pace = review.pace(project, 12)
+    assert pace.per_minute == pytest.approx(6, rel=0.01) and pace.rest_s == pytest.approx(120, rel=0.01)
+
+
+def test_the_list_is_turned_by_pages_and_kept_to_a_recording(project: Project) -> None:
+    for name in ("a", "b"):
+        project.store.add_source(Source(name, name, added_at=1.0))
+        made = [Clip(f"{name}-{n:02d}", name, n * 5.0, n * 5.0 + 4 - n / 100, "text") for n in range(25)]
+        project.store.replace_clips(name, made)
+    here = review.spot(project, "all", "a-12")
+    assert here is not None and here.list_start == 10 and here.listing[2].id == "a-12"
+    later = review.spot(project, "all", "a-12", turn=1)
+    assert later is not None and later.clip.id == "a-12" and later.listing[0].id == "a-20"
+    end = review.spot(project, "all", "a-12", turn=999, source="a")
+    assert end is not None and (end.count, [clip.id for clip in end.listing]) == (25, ["a-24"])
+    shortest = review.spot(project, "all", source="b", sort="length")
+    assert shortest is not None and shortest.clip.id == "b-24" and shortest.next_id == "b-23"
+    review.correct(project, "b-07", "changed")
+    latest = review.spot(project, "all", sort="edited")
+    assert latest is not None and (latest.clip.id, latest.place) == ("b-07", 1)

@@ -90,7 +90,7 @@ def empty(sentence: str, button: str = "") -> str:
 
 def heading(title: str, purpose: str) -> str:
     """A tab's title and the one sentence that says what it is for."""
-    return f'<div class="vw-heading"><h2>{e(title)}</h2><p>{e(purpose)}</p></div>'
+    return f'<div class="vw-heading"><h1>{e(title)}</h1><p>{e(purpose)}</p></div>'
 
 
 def number(value: str, label: str, tone: str = "") -> str:

@@ -108,7 +108,7 @@ def test_every_tab_opens_on_an_empty_project_without_an_error_on_a_phone(chromiu
     page.click('[data-open="ana"]')
     for key in ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system"):
         page.click(f'.vw-step[data-go="{key}"]')
-        page.wait_for_selector(f"#page-{key} h2:visible")
+        page.wait_for_selector(f"#page-{key} h1:visible")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{key} is wider than a phone by {wide} px"
     assert errors == []

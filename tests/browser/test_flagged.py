@@ -50,7 +50,7 @@ def test_a_flagged_clip_is_put_right_with_what_the_second_model_heard_and_approv
     assert T("flags.mismatch_about") in page.inner_text(".vw-flags")
 
     assert page.get_attribute("#take-second_text", "title") == "2"
-    page.locator("h2:visible").click()  # out of the list, so that the key is not meant for it
+    page.locator("h1:visible").click()  # out of the list, so that the key is not meant for it
     page.keyboard.press("2")
     page.wait_for_function("document.querySelector('#review-text').value === 'Next, too.'")
     page.click("#review-approved")

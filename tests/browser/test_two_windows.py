@@ -71,7 +71,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
         text_of(window, "Text 0.")
 
     other.fill("#review-text", "Corrected.")
-    other.locator("h2:visible").click()
+    other.locator("h1:visible").click()
     until(lambda: store.clip("s1-0000").text == "Corrected.")
     stale.bring_to_front()  # behind another window a page is drawn once a second, and a click waits for that
     stale.click("#review-approved")
@@ -82,7 +82,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     # What was typed into the stale field is refused, not lost: it is offered.
     review.correct(project, "s1-0000", "Corrected again.")
     stale.fill("#review-text", "Typed here.")
-    stale.locator("h2:visible").click()
+    stale.locator("h1:visible").click()
     told(stale, SAID)
     text_of(stale, "Corrected again.")
     assert store.clip("s1-0000").text == "Corrected again." and "Typed here." in stale.inner_text(".vw-review")

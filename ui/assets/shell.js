@@ -12,6 +12,8 @@ window.vw = {
     document.body.dataset.tab = tab;
     document.querySelectorAll('.vw-step').forEach((step) =>
       step.getAttribute('data-go') === tab ? step.setAttribute('aria-current', 'page') : step.removeAttribute('aria-current'));
+    const page = document.querySelector('#page-' + tab);
+    if (page) page.dataset.title = document.querySelector('.vw-step[aria-current] b')?.textContent || '';
     // The row is swiped to the open step once, when it changes; the page itself never moves.
     const row = document.querySelector('.vw-steps'), step = row?.querySelector('[aria-current]');
     if (!step || this.shown === tab) return;
