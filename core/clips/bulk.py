@@ -19,10 +19,10 @@ EXAMPLES = 8  # changes that a preview shows
 LONGEST_PATTERN = 300
 _LONGEST_TEXT = 20_000  # what a replacement may make of a text
 _PATIENCE_S = 3.0  # a pattern that takes longer over all texts together would take for ever
-_CASED = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN")
+_CASED_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN")
 _SPACE_BEFORE = regex.compile(r"\s+(?=[,;:!?]+(?:\s|$|\p{L})|[.…]+(?:\s|$))")
 _SPACE_MISSING = regex.compile(r"(?<=\p{L}[,;:!?])(?=\p{L})")
-_REPEATED = regex.compile(r"([,;:!?])\1+|\.{4,}")
+_REPETITION = regex.compile(r"([,;:!?])\1+|\.{4,}")
 _QUOTES = str.maketrans({**dict.fromkeys("‘’‛`´", "'"), **dict.fromkeys("“”„‟", '"')})
 
 
@@ -104,7 +104,7 @@ def tidy(text: str) -> str:
     beginning and a full stop at the end, where the script has them. No word is changed."""
     text = clean_text(text).translate(_QUOTES)
     text = _SPACE_BEFORE.sub("", text)
-    text = _REPEATED.sub(lambda match: match[1] or "...", text)
+    text = _REPETITION.sub(lambda match: match[1] or "...", text)
     text = _SPACE_MISSING.sub(" ", text)
     if not text:
         return text
@@ -118,7 +118,7 @@ def tidy(text: str) -> str:
 
 
 def _is_cased(letter: str) -> bool:
-    return letter.isalpha() and unicodedata.name(letter, "").startswith(_CASED)
+    return letter.isalpha() and unicodedata.name(letter, "").startswith(_CASED_SCRIPTS)
 
 
 def _replacer(replacement: Replacement) -> Callable[[str], str]:
@@ -182,7 +182,7 @@ def _preview(project: Project, change: Callable[[str], str]) -> Preview:
         new_text = change(clip.text) if clip.text else ""
         if new_text != clip.text:
             changes.append(TextChange(clip.id, clip.text, new_text))
-    return Preview(tuple(changes), conflicts.digest(*((one.clip_id, one.old, one.new) for one in changes)))
+    return Preview(tuple(changes), conflicts.digest(*((change.clip_id, change.old, change.new) for change in changes)))
 
 
 def _apply(project: Project, preview: Preview, stamp: str | None) -> int:

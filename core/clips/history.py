@@ -89,8 +89,8 @@ def redo(project: Project, *, stamp: str | None = None) -> Change:
     if undone is None:
         raise UserError("review.nothing_to_redo", "There is no change to make again.")
     if isinstance(undone[1], Edit):
-        repeated = edit.redo(project, undone[1], stamp=undone[0] if stamp is None else stamp)
-        return _edit_change(repeated, repeated.after)
+        redone_edit = edit.redo(project, undone[1], stamp=undone[0] if stamp is None else stamp)
+        return _edit_change(redone_edit, redone_edit.after)
     project.store.redo_last(stamp)
     ids = list(dict.fromkeys(change.clip_id for change in undone[1]))
     _after_many(project, len(ids))

@@ -88,13 +88,13 @@ def routes(workspace: Workspace) -> APIRouter:
         return _partial(request, sound.getvalue())
 
     @router.post("/clips/{slug}/reading")
-    def reading(slug: str, typed: TypedText, language: str = "en") -> Response:
+    def reading(slug: str, body: TypedText, language: str = "en") -> Response:
         try:
             project = workspace.project(slug)
         except (UserError, ValueError):
             raise _missing() from None
         translator = Translator(language if language in LANGUAGES else "en")
-        return HTMLResponse(model_reads_all(translator, project, clean_text(typed.text)), headers=_HEADERS)
+        return HTMLResponse(model_reads_all(translator, project, clean_text(body.text)), headers=_HEADERS)
 
     return router
 

@@ -12,7 +12,7 @@ from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator
 
-_SHOWN = 300  # letters of a text in a preview
+_PREVIEW_LETTERS = 300  # letters of a text in a preview
 
 
 def bulk_section(t: Translator, project: Project, view: dict[str, str], preview: str = "") -> str:
@@ -76,10 +76,11 @@ def _preview(t: Translator, preview: Preview, button: str) -> str:
 
 def _changed(old: str, new: str) -> str:
     """The text before, struck, and after, with the words marked that are not as they were."""
-    matcher = difflib.SequenceMatcher(None, old[:_SHOWN].split(), words := new[:_SHOWN].split(), False)
+    before, after = (text[:_PREVIEW_LETTERS].split() for text in (old, new))
+    matcher = difflib.SequenceMatcher(None, before, after, False)
     same = {block.b + step for block in matcher.get_matching_blocks() for step in range(block.size)}
-    after = (html.e(word) if place in same else f"<mark>{html.e(word)}</mark>" for place, word in enumerate(words))
-    return f"<s>{html.e(old[:_SHOWN])}</s><br>{' '.join(after)}"
+    words = (html.e(word) if place in same else f"<mark>{html.e(word)}</mark>" for place, word in enumerate(after))
+    return f"<s>{html.e(' '.join(before))}</s><br>{' '.join(words)}"
 
 
 def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:

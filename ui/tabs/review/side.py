@@ -29,7 +29,7 @@ _KEYS = (
     ("?", "all_keys"),
 )
 _KEYS_IN_TEXT = (("Ctrl ↵", "save_and_approve"), ("F8", "next_doubt"), ("Esc", "leave_text"))
-_SHOWN = 9
+_BESIDE_CARD = 9
 
 
 def review_side(t: Translator, spot: Spot, view: dict[str, str]) -> str:
@@ -84,7 +84,7 @@ def _keys(t: Translator, view: dict[str, str]) -> str:
     auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), is_pressed=on)
     more = f'<button type="button" class="vw-btn quiet" data-help>{html.e(t("review.all_keys"))} <kbd>?</kbd></button>'
     return (
-        f'<div class="vw-card vw-keys"><dl class="vw-keygrid">{_pairs(t, _KEYS[:_SHOWN])}</dl>'
+        f'<div class="vw-card vw-keys"><dl class="vw-keygrid">{_pairs(t, _KEYS[:_BESIDE_CARD])}</dl>'
         f'<div class="vw-row">{auto}{more}</div></div>'
     )
 

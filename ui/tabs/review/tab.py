@@ -97,7 +97,7 @@ def build(page: Page) -> Tab:
 
 def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], last: tuple[str, str]) -> str | None:
     """Do what a button or field asks for; returns the panel's content, None if it stays as it is."""
-    t, stamp, said, undone = page.t, str(getattr(evt, "seen", "")), "", None
+    t, stamp, announcement, undone = page.t, str(getattr(evt, "seen", "")), "", None
     if evt.do in ("approved", "rejected") or evt.do.startswith("because_"):
         status = evt.do if evt.do == "approved" else "rejected"
         reason = evt.do.removeprefix("because_")
@@ -105,35 +105,35 @@ def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], 
             project, evt.id, status, evt.value, **_filters_of(view), reason=reason, stamp=stamp
         )
         view["turn"] = ""
-        said = t("review.said_" + status)
+        announcement = t("review.said_" + status)
     elif evt.do == "text":
         review.correct(project, evt.id, evt.value, stamp=stamp)
         if view.get("clip", evt.id) != evt.id:
             return None  # the field was left by going on: the next clip is there already
-        said = t("review.said_saved")
+        announcement = t("review.said_saved")
     elif evt.do.startswith("take_"):
         source = evt.do.removeprefix("take_")
         view["clip"] = review.adopt(project, evt.id, source, stamp=stamp, draft=evt.value).id
-        said = t("review.said_taken")
+        announcement = t("review.said_taken")
     elif evt.do == "split":
         view["clip"] = review.split(project, evt.id, _seconds(evt.value), stamp=stamp)
-        said = t("review.said_split")
+        announcement = t("review.said_split")
     elif evt.do == "join":
         view["clip"] = review.join(project, evt.id, stamp=stamp)
-        said = t("review.said_join")
+        announcement = t("review.said_join")
     elif evt.do in ("undo", "redo"):
         # What this very window has just done may be taken back before the panel shows it.
         own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
         if evt.do == "undo":
             undone = history.undo(project, stamp=own if own and own == history.last_stamp(project) else stamp)
-            view["clip"], said = undone.clip_id, _undone(page, undone)
+            view["clip"], announcement = undone.clip_id, _undone(page, undone)
         else:
-            repeated = history.redo(project, stamp=stamp)
-            view["clip"] = repeated.clip_id
-            said = t("review.said_redone", change=_change(page, repeated))
+            change = history.redo(project, stamp=stamp)
+            view["clip"] = change.clip_id
+            announcement = t("review.said_redone", change=_change(page, change))
     else:
-        said = _many_at_once(page, project, evt, view, stamp)
-    return _review(page, project, view, evt.view, said=said, undone=undone)
+        announcement = _many_at_once(page, project, evt, view, stamp)
+    return _review(page, project, view, evt.view, announcement=announcement, undone=undone)
 
 
 def _seconds(value: str) -> float:
@@ -175,7 +175,7 @@ def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[
     elif error.code == "clip.changed" and evt.id:
         view["clip"] = evt.id
         draft = clean_text(evt.value) if evt.do not in ("split", "join") else ""
-    return _review(page, project, view, evt.view, draft=draft, said=page.say(error))
+    return _review(page, project, view, evt.view, draft=draft, announcement=page.say(error))
 
 
 def _filters_of(view: dict[str, str]) -> dict[str, str]:
@@ -188,7 +188,7 @@ def _filters_of(view: dict[str, str]) -> dict[str, str]:
 
 
 def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> str:
-    """Change many clips; returns what is said of it."""
+    """Change many clips; returns what is told of it."""
     sentence = "rejected_many"
     if evt.do == "approve_sure":
         count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=stamp)
@@ -234,12 +234,12 @@ def _review(
     query: str,
     *,
     draft: str = "",
-    said: str = "",
+    announcement: str = "",
     undone: Change | None = None,
 ) -> str:
     """The tab's content for a place (``view``); ``query`` is the address it was asked from.
 
-    ``draft`` is a text that was refused for the clip shown, ``said`` what has just been done, in words.
+    ``draft`` is a text that was refused for the clip shown, ``announcement`` what has just been done, in words.
     """
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
@@ -255,15 +255,15 @@ def _review(
     parts.append(kinds(t, project, state, view))
     place = f"filter={state if 'filter' in view else ''}&flag={flag}&turn={view.get('turn', '')}"
     if spot is None:
-        said = f"{said} {_none(page, counts, state)}"
+        announcement = f"{announcement} {_none(page, counts, state)}"
         parts.append(_empty(page, project, counts, state) + html.arrive(f"clip=&{place}", made_for=query))
     else:
         side = review_side(t, spot, view)
         card = review_card(t, project, spot, plays=view.get("play") != "no", draft=draft)
         arrive = html.arrive(f"clip={spot.clip.id}&{place}", made_for=query)
-        said = f"{said} {said_line(t, spot)}"
+        announcement = f"{announcement} {said_line(t, spot)}"
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
-    parts.append(f'<p class="vw-sr" role="status" data-key="said" id="review-said">{html.e(said)}</p>')
+    parts.append(f'<p class="vw-sr" role="status" data-key="said" id="review-said">{html.e(announcement.strip())}</p>')
     if undone is not None:
         parts.append(_undone_bar(page, project, undone))
     return "".join(parts)

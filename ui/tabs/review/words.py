@@ -48,11 +48,11 @@ def text_words(clip: Clip, words: Sequence[Word]) -> list[TextWord]:
     if len(spans) > _MOST_WORDS:
         return []
     units = _utf16_offsets(clip.text)
-    others = _other_words(clip, [clip.text[begin:end] for begin, end in spans])
+    alternatives = _other_words(clip, [clip.text[begin:end] for begin, end in spans])
     result = []
     timed = alignment.timed_words(clip, words)
     for place, ((begin, end), word) in enumerate(zip(spans, timed, strict=True)):
-        other, count = others.get(place, ("", 0))
+        other, count = alternatives.get(place, ("", 0))
         other_end = units[spans[place + count - 1][1]] if other else 0
         result.append(TextWord(units[begin], units[end], word, other, other_end))
     return result
@@ -77,16 +77,16 @@ def doubts_as_json(words: Sequence[TextWord]) -> str:
 
 
 def _word(t: Translator, clip: Clip, place: int, word: TextWord) -> str:
-    spoken, title = word.word, ""
-    if spoken.probability is not None and spoken.probability < DOUBTFUL:
-        title = t("review.word_sure", percent=f"{spoken.probability:.0%}")
-    name = f"{spoken.text}, {title}" if title else spoken.text
+    timing, title = word.word, ""
+    if timing.probability is not None and timing.probability < DOUBTFUL:
+        title = t("review.word_sure", percent=f"{timing.probability:.0%}")
+    name = f"{timing.text}, {title}" if title else timing.text
     style = " doubt" if word.is_doubtful else ""
     # One stop for the Tab key; arrow keys lead on from there.
     button = (
-        f'<button type="button" class="vw-word{style}" data-at="{spoken.start_s - clip.start_s:.3f}"'
-        f' data-to="{spoken.end_s - clip.start_s:.3f}" tabindex="{-1 if place else 0}"'
-        f' title="{html.e(title)}" aria-label="{html.e(name)}">{html.e(spoken.text)}</button>'
+        f'<button type="button" class="vw-word{style}" data-at="{timing.start_s - clip.start_s:.3f}"'
+        f' data-to="{timing.end_s - clip.start_s:.3f}" tabindex="{-1 if place else 0}"'
+        f' title="{html.e(title)}" aria-label="{html.e(name)}">{html.e(timing.text)}</button>'
     )
     if not word.other:
         return button
@@ -103,17 +103,17 @@ def _other_words(clip: Clip, tokens: Sequence[str]) -> dict[int, tuple[str, int]
     reading = clip.second_text or clip.raw_text
     if not reading or reading == clip.text:
         return {}
-    heard = [reading[begin:end] for begin, end in alignment.token_spans(reading)][:_MOST_WORDS]
-    matcher = difflib.SequenceMatcher(None, [_bare(word) for word in tokens], [_bare(word) for word in heard], False)
-    others: dict[int, tuple[str, int]] = {}
+    words = [reading[begin:end] for begin, end in alignment.token_spans(reading)][:_MOST_WORDS]
+    matcher = difflib.SequenceMatcher(None, [_bare(word) for word in tokens], [_bare(word) for word in words], False)
+    alternatives: dict[int, tuple[str, int]] = {}
     for operation, first, last, begin, until in matcher.get_opcodes():
         if operation != "replace":
             continue
         if last - first == until - begin:
-            others |= {first + step: (heard[begin + step], 1) for step in range(last - first)}
+            alternatives |= {first + step: (words[begin + step], 1) for step in range(last - first)}
         else:
-            others[first] = (" ".join(heard[begin:until]), last - first)
-    return others
+            alternatives[first] = (" ".join(words[begin:until]), last - first)
+    return alternatives
 
 
 def _bare(word: str) -> str:
