@@ -18,6 +18,7 @@ SHORTEST_S = 3.0  # as long as the shortest piece a voice is copied from while l
 _STRETCH_S = 30.0  # neighbours sound alike: they are held out together, and one stretch of ten is
 _MAX_SHARE = 0.2
 _MOST_BYTES = 64 << 20
+_MOST_DATASETS = 10  # looked at for the sides of earlier clips
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,22 @@ def validation(clips: Sequence[Clip], seed: int = 0, earlier: Sides = Sides()) -
 
 
 def earlier_sides(datasets: Path) -> Sides:
-    """The sides of the dataset frozen last in this folder; none if there is none, or it cannot be read."""
+    """The sides of clips in the datasets frozen last in this folder; where they differ the newest counts."""
     facts = [path for path in datasets.glob("*/dataset.json") if not path.parent.name.startswith(".")]
-    newest = max(facts, key=lambda path: path.stat().st_mtime, default=None)
-    return _sides(newest.parent, newest.stat().st_mtime_ns) if newest else Sides()
+    times = {path.parent: path.stat().st_mtime_ns for path in facts}
+    sides = Sides()
+    for dataset in sorted(times, key=times.__getitem__, reverse=True)[:_MOST_DATASETS]:
+        older = _sides(dataset, times[dataset])
+        sides = Sides(
+            sides.val | (older.val - sides.train),
+            sides.train | (older.train - sides.val),
+            sides.val_texts | (older.val_texts - sides.train_texts),
+            sides.train_texts | (older.train_texts - sides.val_texts),
+        )
+    return sides
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2 * _MOST_DATASETS)
 def _sides(dataset: Path, _changed_ns: int) -> Sides:
     parts = []
     for name in ("val", "train"):

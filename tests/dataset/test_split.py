@@ -109,4 +109,11 @@ def test_a_second_freeze_keeps_the_sides_of_the_first_and_notes_the_seed(
     second = read_report(freeze(project))
     assert {clip["id"]: clip["split"] for clip in second["used"] if clip["id"] in sides} == sides
     assert (first["seed"], second["seed"]) == (0, 0)
-    assert earlier_sides(project.datasets).val == {c["id"] for c in second["used"] if c["split"] == "val"}
+    # Who was away for one dataset comes back to the side of the one before.
+    held = [clip_id for clip_id, side in sides.items() if side == "val"]
+    project.store.edit_clips(held, status="rejected")
+    assert not set(held) & {clip["id"] for clip in read_report(freeze(project))["used"]}
+    project.store.edit_clips(held, status="approved")
+    again = read_report(freeze(project))
+    assert {clip["id"] for clip in again["used"] if clip["split"] == "val"} >= set(held)
+    assert earlier_sides(project.datasets).val == {c["id"] for c in again["used"] if c["split"] == "val"}
