@@ -14,6 +14,7 @@ from core.project.workspace import Project
 from core.sources.reading import read_next
 from ui import html
 from ui.i18n import Translator
+from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.tabs.dataset.card import card, quality
@@ -27,13 +28,21 @@ DROPPED_SHOWN = 100
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel, mover = Panel(), Panel()
+    head, panel, mover = Panel(), Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
-        top = html.heading(t("tabs.dataset"), t("dataset.purpose"))
         if project is None:
-            return {panel: top + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))}
-        return {panel: top + _page(t, project, view_of(query))}
+            return {
+                head: _head(t, None),
+                panel: html.empty(t("common.no_project"), html.go(t("common.to_home"), "home")),
+            }
+        return {head: _head(t, project), panel: _page(t, project, view_of(query))}
+
+    def tick(project: Project | None, _query: str) -> Updates:
+        return {head: _head(t, project)} if project and is_live(project.latest("measure")) else {}
+
+    def turn(project: Project | None) -> str:
+        return "measuring" if project and _is_measuring(project) else ""
 
     def act(project: Project | None, evt: Any) -> Updates | None:
         if project is None:
@@ -45,12 +54,25 @@ def build(page: Page) -> Tab:
         elif evt.do == "read":
             read_next(project, sentences(project, report(project)))
             return {mover: html.arrive(f"project={project.slug}&tab=sources", evt.view)}
-        else:
-            act_on_check(project, evt.do, evt.id)
+        elif not act_on_check(project, evt.do, evt.id):
+            act_on_job(project, evt.do, evt.id)
         return None
 
-    page.on(panel.act, act, [], [mover])
-    return Tab("dataset", [panel, mover], refresh, inputs=[page.view])
+    for area in (head, panel):
+        page.on(area.act, act, [], [mover])
+    return Tab("dataset", [head, panel, mover], refresh, tick, inputs=[page.view], turn=turn)
+
+
+def _is_measuring(project: Project) -> bool:
+    job = project.latest("measure")
+    return bool(job and job.alive())
+
+
+def _head(t: Translator, project: Project | None) -> str:
+    """What the tab is for, and the job that measures, while it runs."""
+    heading = html.heading(t("tabs.dataset"), t("dataset.purpose"))
+    job = project.latest("measure") if project else None
+    return heading + (job_panel(t, job) if job and job.alive() else "")
 
 
 def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
@@ -60,7 +82,7 @@ def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
         lead = ("review", "tabs.review") if now.waiting or now.rejects else ("sources", "tabs.sources")
         return html.empty(t(key), html.go(t("common.go_to", tab=t(lead[1])), lead[0]))
     fresh = bool(frozen) and is_current(frozen[0], now)
-    unmeasured = sum("sound" in left_to_measure(clip) for clip in now.clips)
+    unmeasured = 0 if _is_measuring(project) else sum("sound" in left_to_measure(clip) for clip in now.clips)
     return (
         card(t, now, frozen, fresh)
         + _exclusions(t, project, now.exclusions)
