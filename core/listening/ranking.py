@@ -1,4 +1,4 @@
-"""Ranking of checkpoints by votes (wins, losses, ties), and the pair that is worth comparing next."""
+"""Ranking of checkpoints by votes: how good each is, how sure that is, and the pair that teaches most next."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ from dataclasses import dataclass
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
+from core.listening.strength import Comparison, Strengths, gain, strengths, votes_to_decide
 from core.project.records import Vote
 from core.project.workspace import Project
+
+_PREFERRED = {"left": "first", "right": "second", "same": "tie"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One checkpoint's record, with its run's title. ``share`` counts a tie as half a win; None before any vote."""
+    """One checkpoint's record, with its run's title.
+
+    ``share`` is what it would win against the middle of all (0 to 1, a tie is half a win), with 95 % between ``low``
+    and ``high``; ``best`` is its chance to be the best of all.
+    """
 
     checkpoint: CheckpointRef
     title: str
     wins: int
     losses: int
     ties: int
-    share: float | None
+    share: float
+    low: float
+    high: float
+    best: float
 
     @property
     def votes(self) -> int:
@@ -33,35 +43,48 @@ class Row:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The table, best first, and how far the comparison is: ``compared`` of ``pairs`` pairs have a vote."""
+    """The table, those first that are good for sure, and how far the comparison is.
+
+    ``compared_pairs`` of ``pairs`` pairs have a vote. ``winner`` is the best with 95 %; while there is none, about
+    ``votes_left`` more votes will tell, or None where the first two are too alike for that.
+    """
 
     rows: tuple[Row, ...]
     votes: int
     compared_pairs: int
     pairs: int
+    winner: CheckpointRef | None
+    votes_left: int | None
 
 
-def wins(votes: Sequence[Vote], titles: dict[CheckpointRef, str]) -> list[Row]:
-    """Wins, losses and ties of the checkpoints in ``titles`` (each with its run's), best first."""
+def table(project: Project) -> Ranking:
+    """The table of a project, with candidates that nobody has heard yet as well."""
+    pool = candidates(project)
+    votes = project.store.votes()
+    compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, votes)}
+    pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
+    return ranking(pool, votes, len(compared_pairs), pairs)
+
+
+def ranking(pool: Sequence[Candidate], votes: Sequence[Vote], compared_pairs: int = 0, pairs: int = 0) -> Ranking:
+    """How the candidates stand by these votes; votes on others are left out."""
+    votes = _of_pool(pool, votes)
+    places, state = _state(pool, votes)
     counts: Counter[tuple[CheckpointRef, str]] = Counter()
     for vote in votes:
         for ref, side in ((vote.left, "left"), (vote.right, "right")):
             counts[ref, "tie" if vote.choice == "same" else "win" if vote.choice == side else "loss"] += 1
     rows = []
-    for ref, title in titles.items():
-        win_count, loss_count, tie_count = (counts[ref, result] for result in ("win", "loss", "tie"))
-        rows.append(Row(ref, title, win_count, loss_count, tie_count, _share(win_count, loss_count, tie_count)))
-    return sorted(rows, key=lambda row: (-1.0 if row.share is None else row.share, row.votes), reverse=True)
-
-
-def table(project: Project) -> Ranking:
-    """The table of a project, with candidates that nobody has heard yet at the end."""
-    pool = candidates(project)
-    titles = {candidate.checkpoint: candidate.run_title for candidate in pool}
-    votes = [vote for vote in project.store.votes() if vote.left in titles and vote.right in titles]
-    compared_pairs = {frozenset((vote.left, vote.right)) for vote in votes}
-    pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
-    return Ranking(tuple(wins(votes, titles)), len(votes), len(compared_pairs), pairs)
+    for candidate in pool:
+        ref, place = candidate.checkpoint, places[candidate.checkpoint]
+        share, low, high = (state.share(float(strength[place])) for strength in (state.mean, state.low, state.high))
+        won, lost, tied = (counts[ref, result] for result in ("win", "loss", "tie"))
+        best = float(state.best[place])
+        rows.append(Row(ref, candidate.run_title, won, lost, tied, share, low, high, best))
+    rows.sort(key=lambda row: (row.low, row.votes), reverse=True)
+    decided = bool(votes) and state.decided
+    winner = max(rows, key=lambda row: row.best).checkpoint if decided else None
+    return Ranking(tuple(rows), len(votes), compared_pairs, pairs, winner, votes_to_decide(state))
 
 
 def suggest(
@@ -70,7 +93,7 @@ def suggest(
     chance: random.Random,
     must: frozenset[CheckpointRef] = frozenset(),
 ) -> tuple[Candidate, Candidate, Sentence] | None:
-    """The pair with the fewest votes, then with the candidates heard least; chance decides between equals.
+    """The pair whose vote teaches most about who is the best; chance decides between equals.
 
     Args:
         pool: what can be compared.
@@ -81,8 +104,6 @@ def suggest(
     Returns:
         Two candidates (in no meaningful order) and a sentence, or None if no two can be compared.
     """
-    of_pair = Counter(frozenset((vote.left, vote.right)) for vote in votes)
-    of_each = Counter(checkpoint for vote in votes for checkpoint in (vote.left, vote.right))
     possible = [
         (a, b, common)
         for a, b in itertools.combinations(pool, 2)
@@ -90,15 +111,30 @@ def suggest(
     ]
     if not possible:
         return None
-    left, right, common = min(
-        possible,
-        key=lambda option: (
-            of_pair[frozenset((option[0].checkpoint, option[1].checkpoint))],
-            of_each[option[0].checkpoint] + of_each[option[1].checkpoint],
-            chance.random(),
-        ),
+    places, state = _state(pool, _of_pool(pool, votes))
+    gains = {(a.checkpoint, b.checkpoint): gain(state, *(places[c.checkpoint] for c in (a, b))) for a, b, _ in possible}
+    most = max(gains.values())
+    left, right, common = chance.choice(
+        [option for option in possible if gains[option[0].checkpoint, option[1].checkpoint] >= most * (1 - 1e-6)]
     )
     return left, right, _least_heard(left, right, common, votes, chance)
+
+
+def _of_pool(pool: Sequence[Candidate], votes: Sequence[Vote]) -> list[Vote]:
+    known = {candidate.checkpoint for candidate in pool}
+    return [vote for vote in votes if vote.left in known and vote.right in known]
+
+
+def _state(pool: Sequence[Candidate], votes: Sequence[Vote]) -> tuple[dict[CheckpointRef, int], Strengths]:
+    """Where each candidate stands among the strengths, and these. Base voices of one condition are one voice."""
+    voices: dict[tuple[object, ...], int] = {}
+    places = {}
+    for candidate in pool:
+        ref = candidate.checkpoint
+        voice = candidate.condition if ref.step == 0 else (ref,)
+        places[ref] = voices.setdefault(voice, len(voices))
+    comparisons = [Comparison(places[vote.left], places[vote.right], _PREFERRED[vote.choice]) for vote in votes]
+    return places, strengths(len(voices), [entry for entry in comparisons if entry.first != entry.second])
 
 
 def _least_heard(
@@ -108,8 +144,3 @@ def _least_heard(
     refs = {left.checkpoint, right.checkpoint}
     vote_counts = Counter(vote.sentence for vote in votes if {vote.left, vote.right} == refs)
     return min(common, key=lambda sentence: (vote_counts[sentence.text], chance.random()))
-
-
-def _share(win_count: int, loss_count: int, tie_count: int) -> float | None:
-    votes = win_count + loss_count + tie_count
-    return (win_count + tie_count / 2) / votes if votes else None

@@ -1,31 +1,108 @@
-"""The ranking: wins, losses, ties, and the pair that is suggested next."""
+"""The ranking: what votes say of each checkpoint, how sure that is, and the pair that is suggested next."""
 
 from __future__ import annotations
 
+import random
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from core.checkpoint_ref import CheckpointRef
-from core.listening.ranking import wins
+from core.listening.candidates import Candidate, Sentence
+from core.listening.ranking import ranking, suggest
+from core.listening.strength import MOST_VOTES, Comparison, gain, strengths, votes_to_decide
 from core.project.records import Vote
 
+SENTENCES = {Sentence(0, "One."): Path("0.wav"), Sentence(1, "Two."): Path("1.wav")}
 
-def test_wins_losses_ties_and_share_best_first() -> None:
-    votes = [
-        Vote("1", CheckpointRef("a", 1), CheckpointRef("b", 1), "left", 1.0),
-        Vote("2", CheckpointRef("b", 1), CheckpointRef("a", 1), "right", 2.0),
-        Vote("3", CheckpointRef("a", 1), CheckpointRef("c", 1), "same", 3.0),
-        Vote("4", CheckpointRef("b", 1), CheckpointRef("c", 1), "right", 4.0),
+
+def _candidate(name: str, step: int = 1, condition: str = "d") -> Candidate:
+    return Candidate(CheckpointRef(name, step), name.upper(), (condition,), SENTENCES)
+
+
+def _votes(*results: tuple[str, str, str], step: int = 1) -> list[Vote]:
+    return [
+        Vote(str(number), CheckpointRef(left, step), CheckpointRef(right, step), choice, float(number))
+        for number, (left, right, choice) in enumerate(results)
     ]
-    rows = wins(votes, {CheckpointRef(name, 1): name.upper() for name in "abcd"})
+
+
+def test_wins_losses_and_ties_are_counted_and_the_surest_comes_first() -> None:
+    votes = _votes(("a", "b", "left"), ("b", "a", "right"), ("a", "c", "same"), ("b", "c", "right"))
+    rows = ranking([_candidate(name) for name in "abcd"], votes).rows
     assert [(row.title, row.wins, row.losses, row.ties) for row in rows] == [
         ("A", 2, 0, 1),
         ("C", 1, 0, 1),
-        ("B", 0, 3, 0),
         ("D", 0, 0, 0),
+        ("B", 0, 3, 0),
     ]
-    assert [row.share for row in rows] == [pytest.approx(2.5 / 3), 0.75, 0.0, None]
+    assert all(row.low < row.share < row.high for row in rows)
+    assert sum(row.best for row in rows) == pytest.approx(1)
 
 
-def test_without_votes_there_is_no_share() -> None:
-    assert wins([], {}) == []
-    assert [row.share for row in wins([], {CheckpointRef("a", 1): "A"})] == [None]
+def test_without_votes_all_are_equal_and_nothing_is_decided() -> None:
+    assert ranking([], []).rows == ()
+    table = ranking([_candidate(name) for name in "ab"], [])
+    assert [row.share for row in table.rows] == [0.5, 0.5] and table.winner is None
+    assert ranking([_candidate("a")], []).winner is None
+
+
+def test_strengths_are_the_most_likely_ones() -> None:
+    comparisons = [Comparison(0, 1, "first")] * 6 + [Comparison(1, 0, "first")] * 2 + [Comparison(0, 2, "tie")] * 3
+    state = strengths(3, comparisons)
+
+    def density(mean: np.ndarray, log_tie: float) -> float:
+        total = -float((mean**2).sum()) / 2 / 1.2**2 - (log_tie - np.log(0.5)) ** 2 / 2
+        for entry in comparisons:
+            half = (mean[entry.first] - mean[entry.second]) / 2
+            weights = {"first": np.exp(half), "second": np.exp(-half), "tie": np.exp(log_tie)}
+            total += np.log(weights[entry.preferred] / sum(weights.values()))
+        return total
+
+    log_tie = float(np.log(state.tie_rate))
+    peak = density(state.mean, log_tie)
+    for place in range(3):
+        for shift in (-1e-3, 1e-3):
+            moved = state.mean.copy()
+            moved[place] += shift
+            assert density(moved, log_tie) < peak
+    assert density(state.mean, log_tie + 1e-3) < peak > density(state.mean, log_tie - 1e-3)
+
+
+def test_a_clear_result_is_decided_and_an_even_one_is_not_worth_more_votes() -> None:
+    clear = _votes(*[("a", other, "left") for other in "bc" for _ in range(12)])
+    table = ranking([_candidate(name) for name in "abc"], clear)
+    assert table.winner == CheckpointRef("a", 1) and table.votes_left == 0
+    few = ranking([_candidate(name) for name in "abc"], clear[:3])
+    assert few.winner is None and 1 <= (few.votes_left or 0) <= MOST_VOTES
+    even = [Comparison(0, 1, "first"), Comparison(0, 1, "second")] * 40
+    assert votes_to_decide(strengths(2, even)) is None
+
+
+def test_votes_on_what_is_gone_are_left_out() -> None:
+    table = ranking([_candidate("a"), _candidate("b")], _votes(("a", "gone", "left"), ("a", "b", "right")))
+    assert (table.votes, [(row.title, row.wins) for row in table.rows]) == (1, [("B", 1), ("A", 0)])
+
+
+def test_the_base_is_one_voice_in_all_runs_of_its_condition() -> None:
+    pool = [_candidate("x", 0), _candidate("x", 5), _candidate("y", 0), _candidate("y", 5)]
+    votes = [Vote("1", CheckpointRef("x", 5), CheckpointRef("x", 0), "left", 1.0)]
+    share = {row.checkpoint: row.share for row in ranking(pool, votes).rows}
+    assert share[CheckpointRef("x", 0)] == share[CheckpointRef("y", 0)] < share[CheckpointRef("y", 5)]
+
+
+def test_the_next_pair_is_one_that_may_be_the_best_and_was_heard_least() -> None:
+    pool = [_candidate(name) for name in "abcd"]
+    lost = _votes(*[("a", "d", "left"), ("b", "d", "left"), ("c", "d", "left")] * 4)
+    for seed in range(5):
+        left, right, _ = suggest(pool, lost, random.Random(seed)) or pytest.fail("nothing")
+        assert "D" not in (left.run_title, right.run_title)
+    state = strengths(3, [Comparison(0, 1, "tie")] * 4)
+    assert gain(state, 0, 1) < gain(state, 0, 2) == pytest.approx(gain(state, 1, 2), rel=0.1)
+
+
+def test_the_same_votes_give_the_same_figures_and_none_is_infinite() -> None:
+    comparisons = [Comparison(0, 1, "first")] * 500
+    one, other = strengths(2, comparisons), strengths(2, comparisons)
+    assert np.isfinite(one.mean).all() and (one.best == other.best).all() and one.decided

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.listening.pairs import Pair, Reveal
-from core.listening.ranking import Ranking
+from core.listening.ranking import Ranking, Row
 from ui import html
 from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
@@ -56,25 +56,50 @@ def _after(t: Translator) -> str:
 
 
 def ranking_view(t: Translator, ranking: Ranking) -> str:
-    """The table of wins; empty before the first vote."""
+    """How good each voice is by the votes, and whether that decides it; empty before the first vote."""
     if not ranking.votes:
         return ""
-    names = ("voice", "wins", "losses", "ties", "share")
+    names = ("voice", "share", "best", "wins", "losses", "ties")
     head = "".join(f"<th>{html.e(t(f'listen.col_{name}'))}</th>" for name in names)
-    rows = "".join(
-        f"<tr><td>{html.e(voice_name(t, row.title, row.checkpoint))}</td><td>{t.number(row.wins)}</td>"
-        f"<td>{t.number(row.losses)}</td><td>{t.number(row.ties)}</td><td>{_share(t, row.share)}</td></tr>"
-        for row in ranking.rows
-    )
     progress = t("listen.compared", count=t.number(ranking.compared_pairs), total=t.number(ranking.pairs))
-    far = ranking.compared_pairs / ranking.pairs if ranking.pairs else 0.0
     return (
-        f"<h3>{html.e(t('listen.table'))}</h3><p class='vw-dim'>{html.e(progress)}</p>{html.bar(far, progress)}"
-        f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"<h3>{html.e(t('listen.table'))}</h3>{_verdict(t, ranking)}"
+        f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(_row(t, row) for row in ranking.rows)}</tbody></table></div>"
+        f"<p class='vw-dim'>{html.e(progress)} {html.e(t('listen.table_about'))}</p>"
     )
 
 
-def _share(t: Translator, share: float | None) -> str:
-    if share is None:
-        return "–"
-    return f'<div class="vw-share">{html.bar(share, t("listen.col_share"))}<span>{t.number(100 * share)}%</span></div>'
+def _verdict(t: Translator, ranking: Ranking) -> str:
+    if ranking.winner is not None:
+        row = next(row for row in ranking.rows if row.checkpoint == ranking.winner)
+        name = voice_name(t, row.title, row.checkpoint)
+        return html.notice(t("listen.decided", name=name, percent=_percent(t, row.best)), "good")
+    if ranking.votes_left is None:
+        return html.notice(t("listen.alike"))
+    return html.notice(t("listen.undecided", count=t.number(ranking.votes_left)))
+
+
+def _row(t: Translator, row: Row) -> str:
+    interval = t("listen.interval", low=_percent(t, row.low), high=_percent(t, row.high))
+    share = (
+        f'<div class="vw-share" title="{html.e(interval)}">{_interval_bar(row)}'
+        f"<span>{html.e(_percent(t, row.share))}</span></div>"
+        f'<span class="vw-dim">{html.e(interval)}</span>'
+    )
+    counts = "".join(f"<td>{t.number(count)}</td>" for count in (row.wins, row.losses, row.ties))
+    name = html.e(voice_name(t, row.title, row.checkpoint))
+    return f"<tr><td>{name}</td><td>{share}</td><td>{html.e(_percent(t, row.best))}</td>{counts}</tr>"
+
+
+def _interval_bar(row: Row) -> str:
+    """Where the share lies with 95 %, and a mark at the most likely; told in words beside it."""
+    left, width = 100 * row.low, 100 * (row.high - row.low)
+    return (
+        f'<span class="vw-interval" aria-hidden="true"><i style="left:{left:.1f}%;width:{width:.1f}%"></i>'
+        f'<b style="left:{100 * row.share:.1f}%"></b></span>'
+    )
+
+
+def _percent(t: Translator, share: float) -> str:
+    return f"{t.number(round(100 * share))}%"
