@@ -208,9 +208,9 @@ run_tests() {
     "$venv/bin/python" -m ruff check . || failed=1
     "$venv/bin/python" -m ruff format --check . || failed=1
     "$venv/bin/python" -m mypy || failed=1
-    # Two at a time; the tests of a file stay together, because they share what is slow to make, and the longest files
-    # come first (tests/conftest.py). `-n 0` undoes it.
-    "$venv/bin/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@" || failed=1
+    # Three at a time, since many wait for a browser; the tests of a file stay together, because they share what is slow
+    # to make, and the longest files come first (tests/conftest.py). `-n 0` undoes it.
+    "$venv/bin/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@" || failed=1
     return "$failed"
 }
 

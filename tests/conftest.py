@@ -136,9 +136,9 @@ def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def preloaded() -> None:
-    """Jobs that train or speak start as forks of a process that has imported the engine, as they do from the page."""
+    """Jobs start as forks of a process that has imported torch and the engine, as they do from the page."""
     assert preload(DEFAULT).wait_until_ready(180)
 
 

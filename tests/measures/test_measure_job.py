@@ -22,6 +22,8 @@ from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
 from tests.measures.conftest import MakeClips
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 def warnings(reporter: Reporter) -> list[JobWarning]:
     """What was warned of so far."""

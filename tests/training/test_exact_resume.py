@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from core.engines.registry import DEFAULT, preload
 from core.jobs import events
 from core.project.workspace import Project
 from core.training.run import Run, resume
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.slow
 def _threads_as_in_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
+    assert preload(DEFAULT).wait_until_ready(180)
 
 
 def test_killed_in_the_middle_and_resumed_a_run_is_bit_for_bit_the_one_that_nothing_stopped(

@@ -23,6 +23,8 @@ from tests.conftest import Mount
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 # An adapter so large that its state is most of what a run writes.
 CONFIG = XttsTrainConfig(
     **{"batch_size": 2, "accumulation": 1, "max_steps": 20, "lora_rank": 128, "warmup_steps": 0},

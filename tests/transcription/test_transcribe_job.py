@@ -19,6 +19,8 @@ from core.transcription.wer import wer
 from tests.conftest import Prompts
 from tests.transcription.conftest import MakeClips
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 def start(project: Project, **options: object) -> Job:
     options = {"device": "cpu", "beam_size": 1, "measure": False, **options}
