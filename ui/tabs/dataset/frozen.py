@@ -122,4 +122,4 @@ def _change(t: Translator, change: Change) -> str:
     link = ""
     if change.now_id:
         link = html.go(t("dataset.to_clip"), "review", style="quiet", view=f"filter=all&clip={change.now_id}")
-    return f"<td>{text}</td><td>{t.number(change.seconds, 1)} s</td><td>{link}</td>"
+    return f'<td>{text}</td><td class="vw-when">{t.number(change.seconds, 1)} s</td><td>{link}</td>'
