@@ -78,7 +78,7 @@ def _of_texts(clips: Sequence[Clip], present: Coverage | None) -> list[Grade]:
     ends = Counter(ending(clip.text) for clip in clips)
     unended = ends["none"] + ends["open"]
     questions = ends["question"]
-    numbers = sum(any(letter.isdecimal() for letter in clip.text) for clip in clips)
+    numbers = sum(bool(re.search(r"\d", clip.text)) for clip in clips)
     result = []
     if any(clip.confidence is not None for clip in clips):
         result.append(Grade("sure", _level(-unsure / count, -0.15, -0.03), {"unsure": unsure, "count": count}))
