@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 from core.errors import without_folders
 from core.jobs.events import Warning as JobWarning
@@ -40,28 +41,36 @@ def job_panel(
     next_step: str = "",
     way_out: str = "",
     resume: bool = False,
+    resume_label: str = "",
+    dismissable: bool = True,
     stop_label: str = "",
     fraction: float | None = None,
 ) -> str:
     """HTML of a job for a `Panel`; empty if there is none.
 
-    Its buttons send ``stop`` and ``force`` with the job's id, which `act_on_job` answers, and ``resume``, which the
-    tab answers.
+    Its buttons send ``stop``, ``force`` and ``dismiss`` with the job's id, which `act_on_job` answers, and ``resume``,
+    which the tab answers. The page brings it into view when a click has made it appear.
 
     Args:
         done_text: the sentence with the result, shown once the job is done.
         next_step: HTML of the button that leads on.
         way_out: HTML of the button that helps where it failed.
         resume: whether this kind of job can be taken up again.
+        resume_label: what the button for that says, where it is no going on.
+        dismissable: whether a person may put away how it ended.
         stop_label: what its Stop button says, where stopping keeps something.
         fraction: how far it is on the whole (0 to 1), where that is more than how far its stage is.
     """
     if job is None:
         return ""
     view = job.read()
-    ending = "" if view.active else _ending(t, view, done_text, next_step, way_out, resume)
+    if not view.active and job.dismissed:
+        return ""
+    button = html.action(resume_label or t("job.resume"), "resume", view.id, style="primary") if resume else ""
+    ending = "" if view.active else _ending(t, view, done_text, next_step, way_out, button)
+    dismiss = dismissable and not view.active and view.status != "new"
     # Read out when it begins and ends; what changes every second is not.
-    parts = [f'<div aria-live="polite">{_headline(t, view)}{ending}</div>']
+    parts = [f'<div aria-live="polite">{_headline(t, view, dismiss)}{ending}</div>']
     if view.active:
         parts.append(
             _progress(t, job, view, stop_label or t("job.stop"), view.fraction if fraction is None else fraction)
@@ -71,7 +80,9 @@ def job_panel(
         tail = "\n".join(map(without_folders, job.log_tail().splitlines()))
         if tail:
             parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
-    return f'<section class="vw-job" data-key="{html.e(view.id)}">{"".join(parts)}</section>'
+    id_ = html.e(view.id)
+    reveal = f"{id_}@{view.launched_at or 0:.0f}"
+    return f'<section class="vw-job" data-key="{id_}" data-reveal="{reveal}">{"".join(parts)}</section>'
 
 
 def is_live(job: Job | None) -> bool:
@@ -86,11 +97,15 @@ def is_live(job: Job | None) -> bool:
 
 
 def act_on_job(project: Project, do: str, job_id: str) -> bool:
-    """Answer the panel's own buttons (stop, force); False if ``do`` is not one of them."""
-    if do not in ("stop", "force"):
+    """Answer the panel's own buttons (stop, force, dismiss); False if ``do`` is not one of them."""
+    answers: dict[str, Callable[[Job], None]] = {
+        "stop": Job.stop,
+        "force": project.force_stop,
+        "dismiss": Job.dismiss,
+    }
+    if do not in answers:
         return False
-    job = project.job(job_id)
-    job.stop() if do == "stop" else project.force_stop(job)
+    answers[do](project.job(job_id))
     return True
 
 
@@ -126,10 +141,13 @@ def stage_line(t: Translator, view: JobView) -> str:
     return " · ".join(parts)
 
 
-def _headline(t: Translator, view: JobView) -> str:
+def _headline(t: Translator, view: JobView, dismiss: bool) -> str:
     status = t(f"job.{view.status}")
     name = t.job_name(view.kind, view.title)
-    return f'<div class="vw-spread"><b>{html.e(name)}</b><span class="vw-chip">{html.e(status)}</span></div>'
+    chip = f'<span class="vw-chip">{html.e(status)}</span>'
+    if dismiss:
+        chip = f'<span class="vw-row">{chip}{html.action(t("job.dismiss"), "dismiss", view.id, style="quiet")}</span>'
+    return f'<div class="vw-spread"><b>{html.e(name)}</b>{chip}</div>'
 
 
 def _progress(t: Translator, job: Job, view: JobView, stop_label: str, fraction: float) -> str:
@@ -145,8 +163,7 @@ def _progress(t: Translator, job: Job, view: JobView, stop_label: str, fraction:
     return f'{bar}<div class="vw-spread"><div><span>{html.e(line)}</span>{item}</div>{buttons}</div>'
 
 
-def _ending(t: Translator, view: JobView, done_text: str, next_step: str, way_out: str, resume: bool) -> str:
-    button = html.action(t("job.resume"), "resume", view.id, style="primary") if resume else ""
+def _ending(t: Translator, view: JobView, done_text: str, next_step: str, way_out: str, button: str) -> str:
     if view.status == "done":
         return f'{html.notice(done_text or t("job.done_text"), "good")}<div class="vw-row">{button}{next_step}</div>'
     if view.status == "failed":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import gradio as gr
 
 from ui import ASSETS
+from ui.i18n import Translator
 
 _SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
@@ -28,6 +30,9 @@ def theme() -> gr.themes.Base:
         block_background_fill_dark="*neutral_900",
         block_border_width="1px",
         block_shadow="none",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_info_text_size="*text_md",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_400",
@@ -60,8 +65,10 @@ def head() -> str:
 
 def first_script(language: str) -> str:
     """What must run before Gradio's own script: its few words follow the browser's language, here the page's."""
+    touch = Translator(language)("sources.touch")
     return (
         f"document.documentElement.lang='{language}';"
+        f"document.documentElement.style.setProperty('--vw-touch-upload', {json.dumps(json.dumps(touch))});"
         f"Object.defineProperty(navigator,'language',{{get:()=>'{language}'}});"
         f"Object.defineProperty(navigator,'languages',{{get:()=>['{language}']}});"
     )

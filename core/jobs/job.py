@@ -57,7 +57,7 @@ _MAX_FOLDS = 64
 
 
 class Job:
-    """One job folder: ``job.json`` (never changes), ``lock``, ``events.jsonl``, ``worker.log``, ``stop``."""
+    """Folder of ``job.json`` (never changes), ``lock``, ``events.jsonl``, ``worker.log``, ``stop``, ``dismissed``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -189,6 +189,19 @@ class Job:
         """Whether a process holds the job's lock."""
         return locks.is_locked(self.path / "lock")
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether a person is done with how it ended; a resumed one is shown again."""
+        return self._dismissed_path.exists()
+
+    def dismiss(self) -> None:
+        """Note that a person is done with how it ended."""
+        self._dismissed_path.touch()
+
+    @property
+    def _dismissed_path(self) -> Path:
+        return self.path / "dismissed"
+
     def start(self, *other_locks: Path, queue: Path | None = None, wait: bool = False) -> None:
         """Take the job's lock and every one of ``other_locks`` (the GPU's, the project's), then start the child.
 
@@ -199,7 +212,8 @@ class Job:
         """
         handles, missing = waiting.acquire(self.path / "lock", list(other_locks), self.holder(), queue, wait)
         try:
-            self.stop_path.unlink(missing_ok=True)  # of last time
+            for mark in (self.stop_path, self._dismissed_path):
+                mark.unlink(missing_ok=True)  # of last time
             self._spawn(handles, queue, missing)
         finally:
             locks.release(handles)

@@ -9,6 +9,7 @@ window.vw = {
     return location.pathname + '?' + query;
   },
   show(tab) {
+    if (document.body.dataset.tab !== tab) this.acted = -Infinity;
     document.body.dataset.tab = tab;
     document.querySelectorAll('.vw-step').forEach((step) =>
       step.getAttribute('data-go') === tab ? step.setAttribute('aria-current', 'page') : step.removeAttribute('aria-current'));
@@ -16,9 +17,16 @@ window.vw = {
     if (page) page.dataset.title = document.querySelector('.vw-step[aria-current] b')?.textContent || '';
     // The row is swiped to the open step once, when it changes; the page itself never moves.
     const row = document.querySelector('.vw-steps'), step = row?.querySelector('[aria-current]');
+    this.hint(row);
     if (!step || this.shown === tab) return;
     this.shown = tab;
     row.scrollLeft += step.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - step.clientWidth) / 2;
+  },
+  // Says on which sides of the row of steps there are more of them than are seen.
+  hint(row) {
+    if (!row) return;
+    const left = row.scrollLeft > 4, right = row.scrollLeft + row.clientWidth < row.scrollWidth - 4;
+    row.parentElement.dataset.more = [left && 'left', right && 'right'].filter(Boolean).join(' ');
   },
   go(tab, view) {
     if (tab !== this.tab()) history.pushState({}, '', this.address(this.project(), tab));
@@ -45,6 +53,11 @@ window.vw = {
     this.show(this.tab());
     this.refresh();
   },
+  // When something was last asked for on this tab: what it brings about within this time may move the page.
+  ACTED_MS: 20000,
+  acted: -Infinity,
+  act() { this.acted = performance.now(); },
+  hasActed() { return performance.now() - this.acted < this.ACTED_MS; },
   refresh() { document.querySelector('#vw-refresh')?.click(); },
 };
 // A session that has ended (here, elsewhere or by its age) leads to the login and from there back to this place. A page
@@ -55,6 +68,8 @@ window.fetch = async (...request) => {
   if (answer.status === 401 && answer.url.startsWith(location.origin + '/') && performance.now() > 3000) location.reload();
   return answer;
 };
+document.addEventListener('scroll', (event) => { if (event.target.classList?.contains('vw-steps')) window.vw.hint(event.target); }, true);
+window.addEventListener('resize', () => window.vw.hint(document.querySelector('.vw-steps')));
 document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
 window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
@@ -68,6 +83,10 @@ document.addEventListener('keydown', (event) => {
     .find((one) => one.dataset.keyPress.split(' ').includes(event.key === ' ' ? 'Space' : event.key));
   if (target) { event.preventDefault(); target.nodeName === 'AUDIO' ? (target.paused ? target.play().catch(() => {}) : target.pause()) : target.click(); }
 });
+// Files that are chosen or dropped, and a recording that ends, are asked for without a button of ours.
+document.addEventListener('drop', () => window.vw.act(), true);
+document.addEventListener('change', (event) => { if (event.target.matches('input[type=file]')) window.vw.act(); }, true);
+document.addEventListener('click', (event) => { if (event.target.closest('.stop-button')) window.vw.act(); }, true);
 // The project switcher and the language links of the header.
 document.addEventListener('change', (event) => {
   if (event.target.matches('select[data-open]')) window.vw.open(event.target.value, window.vw.tab() === 'home' ? 'sources' : window.vw.tab());

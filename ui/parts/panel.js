@@ -54,12 +54,24 @@ function render() {
   const late = move?.dataset.madeFor && move.dataset.madeFor !== location.search;
   if (stamp && stamp !== arrived && !late) window.vw.arrive(move.dataset.arrive);
   if (!late) arrived = stamp;
+  reveal();
+}
+
+// What a click has brought about (a job, a question) is brought into view once, where it first appears.
+const revealed = new Set();
+function reveal() {
+  for (const part of root.querySelectorAll('[data-reveal]')) {
+    const isNew = !revealed.has(part.dataset.reveal);
+    revealed.add(part.dataset.reveal);
+    if (isNew && window.vw.hasActed()) part.scrollIntoView({ block: 'nearest' });
+  }
 }
 
 const windowId = Math.random().toString(36).slice(2);
 const near = (target, name) => target.closest(`[${name}]`)?.getAttribute(name) || '';
 function send(target) {
   const { do: what, id } = target.dataset;
+  window.vw.act();
   // data-value-of: a button (or what it stands in) that takes the content of a field along.
   // Not dataset.valueOf: every object has a function of that name.
   const selector = near(target, 'data-value-of');
@@ -103,6 +115,7 @@ element.addEventListener('submit', (event) => {
   if (form.classList.contains('busy')) return;
   form.classList.add('busy');
   setTimeout(() => form.classList.remove('busy'), 600);
+  window.vw.act();
   const fields = JSON.stringify(Object.fromEntries(new FormData(form)));
   trigger('act', { do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search });
 });

@@ -41,6 +41,13 @@ def add_chosen(project: Project, job_id: str, numbers: list[int], wish: ImportAr
     return new_job
 
 
+def failed_address(job: Job) -> str:
+    """The one link that a job was to follow and that nothing came of, until a person puts that away; else empty."""
+    args = job.spec().args
+    urls = (args.url,) if isinstance(args, ListLinkArgs) else args.urls if isinstance(args, ImportArgs) else ()
+    return urls[0] if len(urls) == 1 and job.read().status == "failed" and not job.dismissed else ""
+
+
 def list_offered(project: Project) -> str:
     """The list that the newest link belongs to, or turned out to be; empty once any list was asked for since."""
     for job in project.all_jobs():

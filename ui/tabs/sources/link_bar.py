@@ -12,8 +12,9 @@ from core.project.workspace import Project
 from core.sources.links.cookies import MOST_LETTERS, cookies_kept, forget_cookies, keep_cookies
 from core.sources.links.options import QUALITIES, read_options
 from core.sources.links.playlist import start_list
-from core.sources.links.start import follow, list_offered, wants_cookies
+from core.sources.links.start import failed_address, follow, list_offered, wants_cookies
 from ui import html
+from ui.i18n import Translator
 from ui.page import Page
 from ui.parts import Panel, script
 
@@ -28,13 +29,16 @@ def link_bar(page: Page, project: Project, *, style: str, busy: bool) -> str:
     t = page.t
     label = html.e(t("sources.link"))
     # Once a link was taken the fields are new ones, and empty.
-    last_job_id = next((job.id for job in project.all_jobs() if _is_link(job.spec().args)), "")
+    last_job = next((job for job in project.all_jobs() if _is_link(job.spec().args)), None)
+    # One that nothing came of stays, to be put right.
+    address = failed_address(last_job) if last_job else ""
+    key = f"link{last_job.id if last_job else ''}{address}"
     return (
-        f'<form data-key="link{html.e(last_job_id)}" data-do="link"><div class="vw-row vw-linkbar">'
+        f'<form data-key="{html.e(key)}" data-do="link"><div class="vw-row vw-linkbar">'
         f'<input type="text" name="link" inputmode="url" required autocomplete="off" aria-label="{label}"'
-        f' placeholder="{label}"><button type="submit" class="vw-btn {style}" id="add-link"'
+        f' placeholder="{label}" value="{html.e(address)}"><button type="submit" class="vw-btn {style}" id="add-link"'
         f"{' disabled' if busy else ''}>{html.e(t('sources.add'))}</button></div>"
-        f"{html.reason(t('sources.busy') if busy else '')}{_settings(page, project)}</form>{_offer(page, project)}"
+        f"{html.reason(t('sources.busy') if busy else '')}{_settings(page, project)}</form>"
     )
 
 
@@ -104,8 +108,8 @@ def _cookies(page: Page) -> str:
     )
 
 
-def _offer(page: Page, project: Project) -> str:
-    t = page.t
+def list_offer(t: Translator, project: Project) -> str:
+    """That the last link belongs to a list, which can be shown; empty if it does not."""
     url = list_offered(project)
     if not url:
         return ""

@@ -36,7 +36,7 @@ def link_list(page: Page, project: Project, *, busy: bool) -> str:
     close = html.action(t("link.close"), "close-list", job.id, elem_id="close-list")
     view = job.read()
     if view.status != "done" or (listing := _listing(job)) is None:
-        return job_panel(t, job) + ("" if view.active else f'<div class="vw-row">{close}</div>')
+        return job_panel(t, job, dismissable=False) + ("" if view.active else f'<div class="vw-row">{close}</div>')
     origins = {source.origin for source in project.store.sources()}
     rows = "".join(_row(t, number, entry, origins) for number, entry in enumerate(listing.entries))
     off = t("sources.busy") if busy else ""
@@ -45,8 +45,9 @@ def link_list(page: Page, project: Project, *, busy: bool) -> str:
         f'<button type="button" class="vw-btn" data-all="{value}">{html.e(t(f"link.{name}"))}</button>'
         for name, value in (("all", "yes"), ("none", "no"))
     )
+    id_ = html.e(job.id)
     return (
-        f'<section class="vw-job vw-list" data-key="{html.e(job.id)}"><div class="vw-spread">'
+        f'<section class="vw-job vw-list" data-key="{id_}" data-reveal="{id_}"><div class="vw-spread">'
         f"<h3>{html.e(listing.title)}</h3>{close}</div><p>{html.e(_summary(t, listing))}</p>{_options_line(t, job)}"
         f'<div class="vw-row"><input type="text" class="grow" data-filter placeholder="{filter_label}"'
         f' aria-label="{filter_label}">{check_all}{check_none}</div>'

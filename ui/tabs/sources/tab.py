@@ -7,12 +7,15 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.pipeline import onward, steps
 from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.collections import pending
 from core.sources.collections.local_folder import add_folder
 from core.sources.links.playlist import open_list
+from core.sources.links.start import failed_address
 from ui import html
+from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
@@ -20,7 +23,7 @@ from ui.parts.microphone import Microphone
 from ui.tabs.segments.denoised import act_on_denoise, denoise_job
 from ui.tabs.sources.collection_card import act_on_collection, collection_cards
 from ui.tabs.sources.folder_bar import folder_bar
-from ui.tabs.sources.link_bar import LinkBar, act_on_link, link_bar
+from ui.tabs.sources.link_bar import LinkBar, act_on_link, link_bar, list_offer
 from ui.tabs.sources.playlist import LinkList, act_on_list, link_list, list_moves
 from ui.tabs.sources.reader import Reader
 from ui.tabs.sources.source_table import meter, source_table
@@ -29,28 +32,38 @@ from ui.tabs.sources.source_table import meter, source_table
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    top, listing = LinkBar(), LinkList()
-    with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
-        # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
-        files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
-        with gr.Column(scale=2, min_width=260):
-            microphone = Microphone(page, t("sources.record"))
-    rights = gr.Textbox(
-        label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights", visible=False
-    )
-    reader = Reader(page, rights)
+    top = Panel()
+    with gr.Accordion(t("sources.add_title"), open=True, visible=False, elem_id="add-recordings") as adding:
+        rights = gr.Textbox(label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights")
+        link = LinkBar()
+        with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
+            # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
+            files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
+            with gr.Column(scale=2, min_width=260):
+                microphone = Microphone(page, t("sources.record"))
+        reader = Reader(page, rights)
+        folder = Panel()
+    folded = gr.Textbox(visible=False)  # for what the form was last opened or folded away
+    listing = LinkList()
     panel = Panel()
 
-    def refresh(project: Project | None) -> Updates:
-        return {
+    def refresh(project: Project | None, folded_for: str) -> Updates:
+        busy = bool(project and _busy(project))
+        updates: Updates = {
             top: _top(page, project),
-            listing: link_list(page, project, busy=_busy(project)) if project else "",
+            link: _link(page, project),
+            folder: folder_bar(t, project, t("sources.busy") if busy else "") if project else "",
+            listing: link_list(page, project, busy=busy) if project else "",
             # One import at a time: what is dropped meanwhile would be refused.
-            drop: gr.update(visible=bool(project and not _busy(project))),
-            rights: gr.update(visible=project is not None),
+            drop: gr.update(visible=bool(project and not busy)),
             panel: _below(page, project),
-            **reader.refresh(project, bool(project and _busy(project))),
+            **reader.refresh(project, busy),
         }
+        is_open = project is not None and _form_is_open(project)
+        key = f"{project.slug} {is_open}" if project else ""
+        if key != folded_for:  # else it stays as the person left it
+            updates |= {folded: key, adding: gr.update(visible=project is not None, open=is_open)}
+        return updates
 
     def tick(project: Project | None, _query: str) -> Updates:
         kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",))
@@ -60,10 +73,10 @@ def build(page: Page) -> Tab:
         busy = _busy(project)
         # A long list is not made every second.
         moving = {listing: link_list(page, project, busy=busy)} if list_moves(project) else {}
-        return {top: _top(page, project), panel: _below(page, project), **moving, **reader.live(project, busy)}
+        return {link: _link(page, project), panel: _below(page, project), **moving, **reader.live(project, busy)}
 
     def turn(project: Project | None) -> str:
-        return "busy" if project and _busy(project) else ""
+        return ("busy" if _busy(project) else f"{_form_is_open(project)}") if project else ""
 
     def upload(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:
@@ -103,9 +116,10 @@ def build(page: Page) -> Tab:
 
     page.on(files.upload, upload, [files, rights], [files])
     page.on(microphone.stop_recording, record, [microphone, rights], [microphone])
-    for area in (top, listing, panel):
+    for area in (link, folder, listing, panel):
         page.on(area.act, act, [rights], [])
-    return Tab("sources", [top, listing, drop, rights, *reader.outputs, panel], refresh, tick, turn=turn)
+    outputs = [top, adding, link, drop, *reader.outputs, folder, folded, listing, panel]
+    return Tab("sources", outputs, refresh, tick, [folded], turn)
 
 
 def _busy(project: Project) -> bool:
@@ -113,16 +127,28 @@ def _busy(project: Project) -> bool:
     return bool(job and job.alive())
 
 
+def _form_is_open(project: Project) -> bool:
+    """Whether the form for adding stands open: where it is the next step, or where its link has to be looked at."""
+    job = project.latest("import_sources", "list_link")
+    return bool(job and failed_address(job)) or not project.figures.totals().sources
+
+
 def _top(page: Page, project: Project | None) -> str:
     t = page.t
     heading = html.heading(t("sources.title"), t("sources.purpose"))
     if project is None:
         return heading + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+    return heading
+
+
+def _link(page: Page, project: Project | None) -> str:
+    if project is None:
+        return ""
     # With recordings there already, the next click leads on to the clips; with a list open, on in the list.
     job = project.latest("import_sources")
     onward = project.figures.totals().sources or open_list(project) or (job and recordings.is_resumable(job))
     style = "" if onward else "primary"
-    return heading + link_bar(page, project, style=style, busy=_busy(project))
+    return link_bar(page, project, style=style, busy=_busy(project))
 
 
 def _below(page: Page, project: Project | None) -> str:
@@ -130,23 +156,30 @@ def _below(page: Page, project: Project | None) -> str:
         return ""
     t = page.t
     sources = project.store.sources()
-    job = project.latest("import_sources")
-    parts = []
-    if job:
-        parts.append(_job(page, project, len(sources)))
+    questions = list_offer(t, project) + collection_cards(t, project, t("sources.busy") if _busy(project) else "")
+    # What waits for an answer comes before how something earlier ended, and after what is at work.
+    job = _job(page, project, len(sources))
+    parts = [job, questions] if _busy(project) else [questions, job]
     parts.append(denoise_job(t, project))
-    parts.append(collection_cards(t, project, t("sources.busy") if _busy(project) else ""))
     if sources:
         total_s = sum(source.seconds for source in sources)
         style = "wide" if open_list(project) else "primary wide"
-        lead = html.go(t("sources.to_clips"), "segments", style=style)
+        lead = _lead(t, project, style)
         table = f'<div class="vw-grow">{source_table(page, project, sources)}</div>'
         parts.append(f'<div class="vw-split">{table}<aside>{meter(page, total_s)}{lead}</aside></div>')
     elif not _busy(project):
         parts.append(html.empty(t("sources.empty")))
-    parts.append(folder_bar(t, project, t("sources.busy") if _busy(project) else ""))
     parts.append(_trash(page, project))
     return "".join(parts)
+
+
+def _lead(t: Translator, project: Project, style: str) -> str:
+    """The way on: to the clips, or past what came with a data set already."""
+    road = steps(project)
+    step = onward(road)
+    if step == "sources" or road[1].state != "done":
+        return html.go(t("sources.to_clips"), "segments", style=style)
+    return html.go(t("sources.onward", tab=t(f"tabs.{step}")), step, style=style)
 
 
 def _job(page: Page, project: Project, count: int) -> str:
@@ -159,7 +192,8 @@ def _job(page: Page, project: Project, count: int) -> str:
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
     message = t("sources.done_some", count=new, failures=set_aside) if set_aside else t("sources.done", count=new)
-    return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job))
+    again = t("job.again") if failed_address(job) else ""
+    return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job), resume_label=again)
 
 
 def _trash(page: Page, project: Project) -> str:

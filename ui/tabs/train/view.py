@@ -41,6 +41,7 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         if view.samples
         else "",
         resume=view.resumable,
+        dismissable=False,
         stop_label=t("train.stop"),
         # While it speaks or checks, the bar stays where the training is.
         fraction=view.step / view.total if view.step and view.total else None,
