@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.files import read_text
 from core.jobs.job import Job, busy, jobs_in
 from core.listening import pairs
-from core.project import backups, schema
+from core.project import backups, schema, trash
 from core.project.backups import Copy
 from core.project.workspace import Project, Workspace
 from core.sources import reading as reading_aloud
@@ -50,6 +50,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     pairs.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)
     recordings.trash_entries(project, damage)
+    trash.contents(project, damage)
     read_all(project.sources.glob("*.npz"), check_file, damage)
     return damage
 

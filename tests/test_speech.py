@@ -17,6 +17,7 @@ from core.files import write_json
 from core.jobs import events, worker
 from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
 from core.jobs.job import Job
+from core.project import trash
 from core.project.records import Clip, Source
 from core.project.workspace import Project
 from core.synthesis import start as speech
@@ -110,7 +111,7 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
 
     speech.remove_take(project, spoken[0])
     assert [take.id for take in speech.takes(project)] == [spoken[20]]
-    assert len(list((project.path / "trash" / "takes").iterdir())) == 2
+    assert [(entry.kind, len(entry.places)) for entry in trash.contents(project)] == [("take", 2)]
 
 
 @pytest.mark.slow

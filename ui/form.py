@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import gradio as gr
@@ -22,14 +23,25 @@ class Form:
     ``<section>.<field>_<value>`` a value that is chosen from a list.
     A field's unit is ``json_schema_extra={"unit": …}``, its word ``units.<unit>``; its range is ``ge``/``le``. With
     ``numeric``, numbers are typed and their range stands in the sentence under them, for ranges too wide to slide over.
+    ``groups`` has the fields by the title of the closed part they stand in, in place of ``fields``.
     """
 
     def __init__(
-        self, t: Translator, model: type[BaseModel], section: str, fields: Sequence[str] = (), *, numeric: bool = False
+        self,
+        t: Translator,
+        model: type[BaseModel],
+        section: str,
+        fields: Sequence[str] = (),
+        *,
+        numeric: bool = False,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.model, self.t, self.section, self.numeric = model, t, section, numeric
-        self.names = list(fields) or list(model.model_fields)
-        self.inputs = [self._input(name, model.model_fields[name]) for name in self.names]
+        self.names = [name for group in (groups or {}).values() for name in group] or [*fields] or [*model.model_fields]
+        self.inputs: list[Any] = []
+        for label, names in (groups or {"": self.names}).items():
+            with gr.Accordion(label, open=False) if label else contextlib.nullcontext():
+                self.inputs += [self._input(name, model.model_fields[name]) for name in names]
 
     def _input(self, name: str, field: FieldInfo) -> Any:
         extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
@@ -122,11 +134,7 @@ class Form:
 
     def value_name(self, name: str, value: Any) -> str:
         """What a person calls a value of a field."""
-        if isinstance(value, bool):
-            return self.t("form.on" if value else "form.off")
-        if isinstance(value, float):
-            return self.t.plain(value)
-        return self.t.get(f"{self.section}.{name}_{value}", str(value))
+        return value_name(self.t, self.section, name, value)
 
     def fill(self, values: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put these values, or the defaults, into the inputs (a preset, a reset)."""
@@ -140,6 +148,13 @@ class Form:
     def differing(self, updates: dict[Any, Any], values: Sequence[Any]) -> dict[Any, Any]:
         """Those updates of `fill` that change an input. The rest would undo what is typed before the answer comes."""
         return {field: updates[field] for field, now in zip(self.inputs, values, strict=True) if updates[field] != now}
+
+
+def value_name(t: Translator, section: str, name: str, value: Any) -> str:
+    """What a person calls a value of a field."""
+    if isinstance(value, bool):
+        return t("form.on" if value else "form.off")
+    return t.plain(value) if isinstance(value, float) else t.get(f"{section}.{name}_{value}", str(value))
 
 
 def _to_text(value: float | None) -> str:

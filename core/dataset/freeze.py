@@ -19,10 +19,14 @@ from core.dataset.split import earlier_sides
 from core.engines.base import Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
+from core.jobs.args import TrainArgs
+from core.jobs.job import busy
 from core.project.records import Clip
+from core.project.trash import discard
 from core.project.workspace import Project
 
 _MOST_BYTES = 64 << 20  # of a dataset's texts
+_TITLE = "title.json"  # beside what is frozen
 MIN_CLIPS = 4  # training needs a batch, a validation clip, and another clip as the voice to copy for each
 
 
@@ -43,6 +47,8 @@ class DatasetInfo:
     at: float
     signature: str
     language: str = ""
+    title: str = ""
+    """What a person calls it; empty until they do."""
 
 
 def freeze(project: Project, seed: int = 0) -> DatasetInfo:
@@ -125,6 +131,29 @@ def dataset(project: Project, dataset_id: str) -> DatasetInfo:
             id=dataset_id,
         )
     return _info(folder)
+
+
+def rename(project: Project, dataset_id: str, title: str) -> None:
+    """Let a person call a dataset something; an empty title takes that back.
+
+    Raises:
+        UserError: ``dataset.missing``.
+    """
+    write_json(dataset(project, dataset_id).path / _TITLE, {"title": " ".join(title.split())[:80]})
+
+
+def discard_dataset(project: Project, dataset_id: str) -> None:
+    """Move a dataset to the trash.
+
+    Raises:
+        Busy: a training of it is at work, or waits.
+        UserError: ``dataset.missing``.
+    """
+    info = dataset(project, dataset_id)
+    for job, args in project.jobs_of(TrainArgs):
+        if args.dataset == dataset_id and job.alive():
+            raise busy(job.holder())
+    discard(project, "dataset", info.title or dataset_id[:6], [info.path])
 
 
 def read_report(info: DatasetInfo) -> dict[str, Any]:
@@ -264,4 +293,12 @@ def _info(folder: Path) -> DatasetInfo:
     path = folder / "dataset.json"
     facts = read_record(path, _Facts, "dataset", folder)
     with reading(path, "dataset", folder):
-        return DatasetInfo(id=folder.name, path=folder, at=path.stat().st_mtime, **facts.__dict__)
+        at = path.stat().st_mtime
+    return DatasetInfo(id=folder.name, path=folder, at=at, title=_title(folder), **facts.__dict__)
+
+
+def _title(folder: Path) -> str:
+    try:
+        return str(read_json(folder / _TITLE)["title"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""  # without one its id will do

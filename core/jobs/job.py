@@ -22,7 +22,7 @@ from pydantic import Field
 
 from core import REPOSITORY
 from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
-from core.files import TEMP_PREFIX, open_regular, rename_to_free, subfolders, write_atomic, write_json
+from core.files import TEMP_PREFIX, open_regular, read_json, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.args import JobArgs, from_disk
@@ -57,7 +57,9 @@ _MAX_FOLDS = 64
 
 
 class Job:
-    """Folder of ``job.json`` (never changes), ``lock``, ``events.jsonl``, ``worker.log``, ``stop``, ``dismissed``."""
+    """A folder: ``job.json`` (of which the title alone may change), ``lock``, ``events.jsonl``, ``worker.log``, and the
+    marks ``stop`` and ``dismissed``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -188,6 +190,13 @@ class Job:
     def alive(self) -> bool:
         """Whether a process holds the job's lock."""
         return locks.is_locked(self.path / "lock")
+
+    def rename(self, title: str) -> None:
+        """Let a person call it otherwise; an empty title changes nothing."""
+        title = " ".join(title.split())[:80]
+        if title:
+            self.spec()  # what cannot be read is not written over
+            write_json(self.path / "job.json", {**read_json(self.path / "job.json"), "title": title})
 
     @property
     def dismissed(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,12 @@ from core.dataset.freeze import frozen_texts
 from core.engines.base import ReferenceClip
 from core.engines.registry import bases, info, language_code
 from core.errors import UserError
-from core.files import free_name, inside, slug, subfolders
+from core.files import free_name, inside, slug, subfolders, write_json
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job, busy
 from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
+from core.project.trash import discard
 from core.project.workspace import Project
 from core.text import clean_text
 from core.training.run import Run
@@ -107,13 +107,25 @@ def takes(project: Project, damage: list[DamagedFile] | None = None) -> list[Tak
 
 
 def remove_take(project: Project, take_id: str) -> None:
-    """Move a take to the project's trash."""
-    trash = project.path / "trash" / "takes"
-    trash.mkdir(parents=True, exist_ok=True)
-    for suffix in (".json", ".wav"):
-        path = inside(project.takes, take_id + suffix)
-        if path.exists():
-            path.rename(trash / f"{path.stem}-{secrets.token_hex(2)}{suffix}")
+    """Move a take to the project's trash; nothing if it is there already."""
+    take = next((take for take in takes(project) if take.id == take_id), None)
+    if take:
+        discard(project, "take", take.text[:60], [take.path, take.path.with_suffix(".json")])
+
+
+def discard_export(project: Project, export_id: str) -> None:
+    """Move an exported voice to the project's trash; nothing if it is there already."""
+    export = next((export for export in exports(project) if export.id == export_id), None)
+    if export:
+        discard(project, "export", export.name, [export.folder])
+
+
+def rename_export(project: Project, export_id: str, name: str) -> None:
+    """Let a person call an exported voice otherwise; an empty name changes nothing."""
+    export = next((export for export in exports(project) if export.id == export_id), None)
+    name = " ".join(name.split())[:80]
+    if export and name:
+        write_json(export.folder / "manifest.json", {**export.manifest, "name": name})
 
 
 def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:

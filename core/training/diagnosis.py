@@ -84,6 +84,8 @@ def _course(view: RunView) -> Remark:
         percent = {"percent": round(100 * (1 - last / values[0]))}
         ended_low = not view.job.active and last <= lowest and view.step >= view.total
         return Remark("more" if ended_low else "learning", "good", percent)
+    if last <= lowest and last < values[-2]:
+        return Remark("slowly", "good", {"percent": round(100 * (1 - last / values[0]))})
     return Remark("settled", "good")
 
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.checkpoint_ref import CheckpointRef
 from core.damage import Count, DamagedFile, check_file, read_all, read_once, read_record, reading
 from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
 from core.files import slug
+from core.jobs import events
 from core.jobs.args import TrainArgs
-from core.jobs.job import Job, JobView, jobs_in
+from core.jobs.job import Job, JobView, busy, jobs_in
+from core.project.trash import discard
 from core.project.workspace import Project
 from core.training import requests
 from core.training.checkpoints import Checkpoints
@@ -339,6 +342,39 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
         run.job.wait(_LEAVING_S)
     project.launch(run.job, gpu=True, wait=wait)
     return run.job
+
+
+def discard_run(project: Project, run_id: str) -> None:
+    """Move a run with its checkpoints and samples to the trash.
+
+    Raises:
+        Busy: it is at work, or waits.
+        UserError: ``train.no_run``.
+    """
+    run = Run(project, run_id)
+    if run.job.alive():
+        raise busy(run.job.holder())
+    discard(project, "run", run.title, [run.path])
+
+
+def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -> None:
+    """Move a checkpoint to the trash; its samples can still be heard on the Train page.
+
+    Args:
+        project: whose it is.
+        checkpoint: which.
+        name: what a person calls it.
+
+    Raises:
+        Busy: its run is at work, or waits.
+        UserError: ``train.no_run``, ``train.no_checkpoint``.
+    """
+    run = Run(project, checkpoint.run_id)
+    folder = run.checkpoint(checkpoint.step)
+    if run.job.alive():
+        raise busy(run.job.holder())
+    discard(project, "checkpoint", name, [folder])
+    events.append(run.job.events_path, events.Pruned(step=checkpoint.step))
 
 
 def as_trained(config: TrainConfig, run: Path) -> TrainConfig:

@@ -108,6 +108,12 @@ class Translator:
         minutes = seconds / 60
         return f"{self.number(minutes, 1 if minutes < 10 else 0)} min"
 
+    def megabytes(self, size: float) -> str:
+        """Room on a disk: ``12 MB``, ``1.6 GB``."""
+        if size >= 1e9:
+            return f"{self.number(size / 1e9, 1)} GB"
+        return f"{self.number(size / 1e6, 1 if size < 1e7 else 0)} MB"
+
     def clock(self, seconds: float) -> str:
         """A position: ``1:02:03`` or ``2:03``."""
         total = int(seconds)

@@ -142,6 +142,19 @@ element.addEventListener('click', (event) => {
   const play = () => { to.currentTime = from.currentTime; to.play().catch(() => {}); };
   to.readyState ? play() : (to.addEventListener('loadedmetadata', play, { once: true }), to.load());
 });
+// A button with data-play-row plays the players beside it one after the other.
+element.addEventListener('click', (event) => {
+  const row = event.target.closest('[data-play-row]')?.closest('[data-row]');
+  if (!row) return;
+  const players = [...row.querySelectorAll('audio')];
+  const play = (at) => {
+    if (!players[at]) return;
+    players[at].currentTime = 0;
+    players[at].addEventListener('ended', () => play(at + 1), { once: true });
+    players[at].play();
+  };
+  play(0);
+});
 // One player at a time.
 element.addEventListener('play', (event) => {
   document.querySelectorAll('audio').forEach((other) => other !== event.target && other.pause());

@@ -17,6 +17,7 @@ from ui.i18n import Translator
 from ui.job_panel import JOB_TABS, act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.trash_list import act_on_trash, trash_list
 
 
 def build(page: Page) -> Tab:
@@ -25,7 +26,7 @@ def build(page: Page) -> Tab:
     trash = Panel()
 
     def refresh(_: Project | None) -> Updates:
-        return {panel: _overview(page), trash: _trash(page)}
+        return {panel: _overview(page), trash: trash_list(page.t, page.workspace)}
 
     def tick(_: Project | None, _query: str) -> Updates:
         newest = (next(iter(project.all_jobs()), None) for project in page.workspace.projects())
@@ -55,8 +56,8 @@ def _act(page: Page, evt: gr.EventData) -> str:
         workspace.project(evt.id).change(name=evt.value)
     elif evt.do == "delete":
         workspace.delete(workspace.project(evt.id))
-    elif evt.do == "restore":
-        workspace.restore(evt.id)
+    elif act_on_trash(workspace, evt):
+        return ""
     elif demo_job := _demo_job(page):
         act_on_job(demo_job[0], evt.do, evt.id)
     return ""
@@ -202,18 +203,3 @@ def _settings(page: Page, card: ProjectCard) -> str:
     )
     delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question)
     return html.details(t("home.more"), f"{field}{delete}")
-
-
-def _trash(page: Page) -> str:
-    t = page.t
-    names = page.workspace.trash_names()
-    if not names:
-        return ""
-    rows = "".join(
-        f'<div class="vw-spread vw-line" data-key="{html.e(name)}"><span>{html.e(name)}</span>'
-        f"{html.action(t('home.restore'), 'restore', name)}</div>"
-        for name in names
-    )
-    return html.details(
-        t("home.trash", count=len(names)), f'<p class="vw-dim">{html.e(t("home.trash_help"))}</p>{rows}'
-    )

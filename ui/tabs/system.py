@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from core.engines.bases import BaseState
 from core.engines.registry import bases, engines
+from core.project.usage import models_usage, project_usage
 from core.project.workspace import Project
 from core.system import connection, doctor
 from core.system.doctor import Finding
@@ -18,32 +19,37 @@ from ui.http.sessions import Session
 from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.trash_list import act_on_trash, trash_list
 from ui.tabs.train.base_model import license_note
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel = Panel()
+    panel, bin_ = Panel(), Panel()
 
     def refresh(_: Project | None) -> Updates:
         parts = [
             html.heading(t("tabs.system"), t("system.purpose")),
             _health(t, [*doctor.examine(page.workspace.path), *_connection_findings(page)]),
             _models(page),
+            _usage(page),
             _settings(page),
             _logins(t),
             _about(t),
         ]
-        return {panel: "".join(parts)}
+        return {panel: "".join(parts), bin_: trash_list(t, page.workspace)}
 
     def act(_: Project | None, evt: gr.EventData) -> None:
         sessions = visitor.scope().get(SESSIONS)
         if sessions and evt.do == "end-session":
             sessions.end(evt.id)
+        else:
+            act_on_trash(page.workspace, evt)
 
-    page.on(panel.act, act)
-    return Tab("system", [panel], refresh)
+    for area in (panel, bin_):
+        page.on(area.act, act)
+    return Tab("system", [panel, bin_], refresh)
 
 
 def _connection_findings(page: Page) -> list[Finding]:
@@ -98,6 +104,27 @@ def _model(t: Translator, state: BaseState) -> str:
         return html.light("fair", t("system.model_partial", label=label, size=t.number(mb), total=t.number(total)))
     key = "system.model_missing" if not state.base.is_made else "system.model_starter"
     return html.light("none", t(key, label=label))
+
+
+def _usage(page: Page) -> str:
+    """What takes the disk's room: a row a project, a column a kind."""
+    t = page.t
+    rows = [(project.info.name, project_usage(project)) for project in page.workspace.projects()]
+    kinds = [kind for kind in next(iter(rows), ("", {}))[1] if any(usage[kind] for _, usage in rows)]
+    head = "".join(f"<th>{html.e(t(f'usage.{name}'))}</th>" for name in ("project", *kinds, "total"))
+    body = "".join(
+        f"<tr><td>{html.e(name)}</td>"
+        + "".join(f"<td>{html.e(t.megabytes(usage[kind]) if usage[kind] else '–')}</td>" for kind in kinds)
+        + f"<td><b>{html.e(t.megabytes(sum(usage.values())))}</b></td></tr>"
+        for name, usage in rows
+    )
+    table = (
+        f'<div class="vw-scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+    models = f"<p>{html.e(t('usage.models'))}: {html.e(t.megabytes(models_usage(page.workspace)))}</p>"
+    about = f'<p class="vw-dim">{html.e(t("usage.help"))}</p>'
+    below = about + table if rows else ""
+    return f'<section class="vw-card"><h3>{html.e(t("usage.title"))}</h3>{models}{below}</section>'
 
 
 def _settings(page: Page) -> str:

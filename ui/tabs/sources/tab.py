@@ -128,9 +128,12 @@ def _busy(project: Project) -> bool:
 
 
 def _form_is_open(project: Project) -> bool:
-    """Whether the form for adding stands open: where it is the next step, or where its link has to be looked at."""
+    """Whether the form for adding stands open: where it is the next step, or where its link has to be looked at.
+
+    Asked each second and of any project: it reads no records.
+    """
     job = project.latest("import_sources", "list_link")
-    return bool(job and failed_address(job)) or not project.figures.totals().sources
+    return bool(job and failed_address(job)) or next(project.sources.glob("*.flac"), None) is None
 
 
 def _top(page: Page, project: Project | None) -> str:

@@ -11,7 +11,16 @@ from core.errors import UserError
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.synthesis.start import best_references, exports, remove_take, start_export, start_speak, takes
+from core.synthesis.start import (
+    best_references,
+    discard_export,
+    exports,
+    remove_take,
+    rename_export,
+    start_export,
+    start_speak,
+    takes,
+)
 from core.synthesis.voices import VoiceChoice, reference_clips, voice, voices
 from ui import html
 from ui.i18n import Translator
@@ -105,9 +114,13 @@ def build(page: Page) -> Tab:
             return {name: ""}
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
+        elif evt.do == "delete-export":
+            discard_export(project, evt.id)
+        elif evt.do == "rename-export":
+            rename_export(project, evt.id, evt.value)
         return None
 
-    for panel in (actions, exporting, audios):
+    for panel in (actions, exporting, audios, packages):
         page.on(panel.act, act, [page.view, text, references, seed, name], [name])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)

@@ -47,13 +47,23 @@ def _export(t: Translator, project: Project, export: Export) -> str:
     sample = audio_url(project.slug, "export", export.id, export.sample.name)
     noise = "" if export.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
     package = info(project.info.engine).export_package
-    code = f'<pre class="vw-log">{html.e(how_to_load(export))}</pre>'
+    label = html.e(t("speak.name"))
+    rename = (
+        f'<input type="text" class="vw-quiet" data-do="rename-export" data-id="{html.e(export.id)}" maxlength="80"'
+        f' required value="{html.e(export.name)}" aria-label="{label}">'
+    )
+    question = t("speak.delete_export_sure", name=export.name)
+    discard = html.action(
+        t("speak.delete"), "delete-export", export.id, style="quiet", confirm=question,
+        title=f"{t('speak.delete')}: {export.name}",
+    )  # fmt: skip
+    code = f'<pre class="vw-log" tabindex="0">{html.e(how_to_load(export))}</pre>'
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(export.id)}">'
-        f'<div class="vw-spread"><b>{html.e(export.name)}</b><span class="vw-dim">{html.e(t.moment(export.at))}</span>'
+        f'<div class="vw-spread">{rename}<span class="vw-dim">{html.e(t.moment(export.at))}</span>'
         f"</div>{html.player(sample, export.name)}{noise}"
         f'<p class="vw-dim">{html.e(t("speak.lies_in"))} <code>{html.e(export.folder)}</code></p>'
-        f'<div class="vw-row">{download_link(t, project, export)}</div>'
+        f'<div class="vw-row">{download_link(t, project, export)}{discard}</div>'
         f"{html.details(t('speak.how_to_load', package=package), code)}</article>"
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 import gradio as gr
 
 from core.dataset.freeze import DatasetInfo, datasets
+from core.engines.options import TrainConfig
 from core.engines.registry import DEFAULT, bases, engines, preload, train_config
 from core.errors import UserError
+from core.listening.ranking import table as ranking
 from core.project.workspace import Project
 from core.system import hardware
 from core.training.cost import estimate
@@ -27,6 +29,7 @@ from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.tabs.train.control import act_on_run
+from ui.tabs.train.runs_table import act_on_runs, runs_table
 from ui.tabs.train.view import run_chooser, run_view
 
 
@@ -38,6 +41,7 @@ class Selection:
     dataset: str
     preset: Preset
     run: Run | None
+    overlay: list[str]
     all_runs: list[Run]
     all_datasets: list[DatasetInfo]
 
@@ -55,6 +59,7 @@ class Selection:
             next((data.id for data in frozen if data.id == view.get("dataset")), frozen[0].id if frozen else ""),
             by_id.get(view.get("preset", ""), recommendation),
             next((run for run in all_runs if run.id == view.get("run")), _at_work(all_runs)),
+            [id_ for id_ in view.get("overlay", "").split(",") if id_],
             all_runs,
             frozen,
         )
@@ -101,10 +106,11 @@ def build(page: Page) -> Tab:
             with gr.Accordion(t("common.more_settings"), open=False):
                 columns, forms = _forms(t)
             source = gr.Textbox(visible=False)
-            actions = Panel()
+            actions = Panel(elem_id="train-actions")
         with gr.Column(scale=3, min_width=320):
             chooser = Panel()
             live = Panel()
+    table = Panel()
     inputs = [field for form in forms.values() for field in form.inputs]
 
     def own(project: Project, all_values: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
@@ -117,7 +123,7 @@ def build(page: Page) -> Tab:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
-            return {top: heading + lead, body: gr.update(visible=False)}
+            return {top: heading + lead, body: gr.update(visible=False), table: ""}
         preload(project.info.engine)
         selection = Selection.read(project, query)
         updates: Updates = {top: heading, body: gr.update(visible=True)}
@@ -134,6 +140,7 @@ def build(page: Page) -> Tab:
             base: base_panel(t, project, selection.base),
             **show_changes(project, selection, form, values),
             **_live(project, selection),
+            table: runs_table(t, selection.all_runs, selection.run, selection.overlay, ranking(project).rows),
         }
 
     def show_changes(project: Project, selection: Selection, form: Form, values: Sequence[Any]) -> Updates:
@@ -147,7 +154,9 @@ def build(page: Page) -> Tab:
         return {
             actions: _actions(t, project, selection),
             chooser: run_chooser(t, selection.all_runs, selection.run),
-            live: run_view(t, project, selection.run),
+            live: run_view(
+                t, project, selection.run, [run for run in selection.all_runs if run.id in selection.overlay]
+            ),
         }
 
     def tick(project: Project | None, query: str) -> Updates:
@@ -162,7 +171,7 @@ def build(page: Page) -> Tab:
     def act(project: Project | None, evt: Any, query: str, title: str, path: str, *all_values: Any) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
             return None
-        if act_on_run(project, evt):
+        if act_on_run(project, evt) or act_on_runs(t, project, evt):
             return None
         selection = Selection.read(project, query)
         if evt.do == "start":
@@ -190,12 +199,13 @@ def build(page: Page) -> Tab:
             filling = {**dict(zip(form.inputs, values, strict=True)), field: filling[field]}
         return filling | show_changes(project, selection, form, [filling[field] for field in form.inputs])
 
-    for panel in (actions, live, base):
+    for panel in (actions, live, base, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, cost, marks, source, actions, chooser, live, *columns.values(), *inputs]
+    outputs = [top, body, setup, folder, base, cost, marks, source, actions, chooser, live, table]
+    outputs += [*columns.values(), *inputs]
     return Tab("train", outputs, refresh, tick, [page.view, source, *inputs])
 
 
@@ -205,8 +215,21 @@ def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
     for engine in engines():
         with gr.Column(visible=engine.name == DEFAULT) as columns[engine.name]:
             model = train_config(engine.name)
-            forms[engine.name] = Form(t, model, "training", model.form_fields(), numeric=True)
+            groups = _grouped(model)
+            forms[engine.name] = Form(
+                t, model, "training", numeric=True, groups={t(f"train.group_{key}"): groups[key] for key in groups}
+            )
     return columns, forms
+
+
+def _grouped(model: type[TrainConfig]) -> dict[str, list[str]]:
+    """The settings by the part of the form they stand in: what everybody may turn, and what an expert does."""
+    groups: dict[str, list[str]] = {"length": [], "learning": [], "memory": [], "expert": []}
+    for name in model.form_fields():
+        extra = model.model_fields[name].json_schema_extra
+        group = str(extra.get("group", "")) if isinstance(extra, dict) else ""
+        groups.get(group, groups["expert"]).append(name)
+    return groups
 
 
 def _lead(t: Translator, project: Project | None) -> str:
@@ -249,7 +272,18 @@ def _cost(t: Translator, project: Project, selection: Selection, changes: dict[s
     except UserError:
         return ""  # a number that cannot be, perhaps half typed; Start says so
     cost = estimate(project, config, None if selection.base == "folder" else selection.base)
-    parts = [t("train.cost_updates", updates=t.number(cost.updates), clips=t.number(cost.clips))]
+    parts = [t("train.cost_update", clips=t.number(cost.clips))]
+    frozen = next((data for data in selection.all_datasets if data.id == selection.dataset), None)
+    if frozen and frozen.train:
+        times = cost.updates * cost.clips / frozen.train
+        parts.append(
+            t(
+                "train.cost_times",
+                updates=t.number(cost.updates),
+                train=t.number(frozen.train),
+                times=t.number(times, 1 if times < 10 else 0),
+            )
+        )
     if cost.seconds is not None:
         parts.append(t("train.cost_time", time=t.length(cost.seconds)))
     else:

@@ -11,6 +11,7 @@ from core.training.diagnosis import best_checkpoint, remarks
 from core.training.run import Run, RunView, SampleView
 from core.training.trackers import FOLDER
 from ui import html, plots
+from ui.form import value_name
 from ui.http.audio_routes import audio_url
 from ui.http.tensorboard import board_url, is_installed
 from ui.i18n import Translator
@@ -18,6 +19,8 @@ from ui.job_panel import job_panel
 from ui.parts.select import select
 from ui.plots import Series
 from ui.tabs.train.control import controls, offer
+
+_LABEL_LETTERS = 14  # of a run's name beside its curve
 
 
 def run_chooser(t: Translator, runs: Sequence[Run], current: Run | None) -> str:
@@ -28,8 +31,8 @@ def run_chooser(t: Translator, runs: Sequence[Run], current: Run | None) -> str:
     return select(t("train.run"), "run", lines, current.id)
 
 
-def run_view(t: Translator, project: Project, run: Run | None) -> str:
-    """The right side of the Train page."""
+def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence[Run] = ()) -> str:
+    """The right side of the Train page; the curves of ``overlay`` are laid over the run's own."""
     if run is None:
         return f'<div class="vw-empty"><p>{html.e(t("train.no_run"))}</p></div>'
     view = run.read()
@@ -47,9 +50,9 @@ def run_view(t: Translator, project: Project, run: Run | None) -> str:
         fraction=view.step / view.total if view.step and view.total else None,
     )
     panel += controls(t, view)
-    return (
-        panel + _remarks(t, view) + _numbers(t, view) + _curves(t, project, run, view) + _samples(t, project, run, view)
-    )
+    others = [(other.title, other.read()) for other in overlay if other.id != run.id]
+    curves = _curves(t, project, run, view, others)
+    return panel + _remarks(t, view) + _numbers(t, view) + curves + _samples(t, project, run, view)
 
 
 def _remarks(t: Translator, view: RunView) -> str:
@@ -84,10 +87,16 @@ def _numbers(t: Translator, view: RunView) -> str:
     return html.numbers(*cells)
 
 
-def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
+def _curves(
+    t: Translator, project: Project, run: Run, view: RunView, others: Sequence[tuple[str, RunView]] = ()
+) -> str:
     unit = info(project.info.engine).loss_unit
     errors = plots.lines(
-        [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
+        [
+            Series(t("train.curve_train"), view.train),
+            Series(t("train.curve_val"), view.val, "second"),
+            *_overlay(others),
+        ],
         t("train.axis_updates"),
         t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
         description=t("train.curve_about"),
@@ -99,7 +108,36 @@ def _curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
     details = html.details(t("training.learning_rate"), rate) if rate else ""
-    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{details}{_board(t, project, run)}"
+    told = "".join(
+        f"<p>{html.e(t('train.differs' if difference else 'train.same_settings', name=title, what=difference))}</p>"
+        for title, other in others
+        for difference in [differences(t, view, other)]
+    )
+    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{told}{details}{_board(t, project, run)}"
+
+
+def _overlay(others: Sequence[tuple[str, RunView]]) -> list[Series]:
+    """The errors of other runs on unseen sentences, each in a colour of its own."""
+    styles = ("third", "fourth", "fifth")
+    return [
+        Series(title if len(title) <= _LABEL_LETTERS else f"{title[: _LABEL_LETTERS - 1]}…", other.val, style)
+        for (title, other), style in zip(others, styles, strict=False)
+    ]
+
+
+def differences(t: Translator, view: RunView, other: RunView) -> str:
+    """What a run was trained with that another was not: ``Learning rate 0.005 (0.001)``; empty if nothing."""
+    ours, theirs = view.config.model_dump(), other.config.model_dump()
+    parts = [
+        f"{t.get(f'training.{name}', name)} {value_name(t, 'training', name, value)}"
+        f" ({value_name(t, 'training', name, theirs[name])})"
+        for name, value in ours.items()
+        if name in theirs and theirs[name] != value
+    ]
+    if view.about.get("dataset") != other.about.get("dataset"):
+        ours_id, other_id = (str(about.get("dataset", ""))[:6] for about in (view.about, other.about))
+        parts.append(f"{t('train.dataset')} {ours_id} ({other_id})")
+    return ", ".join(parts)
 
 
 def _board(t: Translator, project: Project, run: Run) -> str:
@@ -126,11 +164,27 @@ def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
 
 
 def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence[SampleView], best: int | None) -> str:
-    """One sentence by every checkpoint; those whose checkpoint was cleared away are folded up."""
-    pieces = [(sample.step in view.job.pruned, _sample(t, project, run, view, sample, best)) for sample in row]
-    current, rest = ("".join(piece for is_pruned, piece in pieces if is_pruned is flag) for flag in (False, True))
-    details = html.details(t("train.pruned"), f'<div class="vw-samples">{rest}</div>') if rest else ""
-    return f'<div class="vw-samples">{current}</div>{details}'
+    """One sentence: the base voice beside the newest and the best checkpoint; the others are folded up."""
+    whole = [sample for sample in row if sample.step not in view.job.pruned]
+    front = {0, best, *(sample.step for sample in whole[-1:])}
+    groups: dict[str, list[SampleView]] = {"front": [], "earlier": [], "pruned": []}
+    for sample in row:
+        is_pruned = sample.step in view.job.pruned
+        groups["pruned" if is_pruned else "front" if sample.step in front else "earlier"].append(sample)
+    pieces = {
+        name: "".join(_sample(t, project, run, view, sample, best) for sample in samples)
+        for name, samples in groups.items()
+    }
+    folded = "".join(
+        html.details(t(f"train.{name}"), f'<div class="vw-samples">{pieces[name]}</div>')
+        for name in ("earlier", "pruned")
+        if pieces[name]
+    )
+    both = len(groups["front"]) > 1
+    play = (
+        f'<button type="button" class="vw-btn" data-play-row>▶ {html.e(t("train.play_row"))}</button>' if both else ""
+    )
+    return f'<div data-row><div class="vw-samples">{pieces["front"]}</div>{play}</div>{folded}'
 
 
 def _sample(t: Translator, project: Project, run: Run, view: RunView, sample: SampleView, best: int | None) -> str:

@@ -1,0 +1,62 @@
+"""How much of the disk a project takes, by what lies there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.project.workspace import Project, Workspace
+
+# Where what a person knows by a name lies; all else of a project is its records and notes.
+_FOLDERS = {
+    "recordings": ("sources", "uploads"),
+    "clips": ("clips",),
+    "datasets": ("datasets",),
+    "features": ("features",),
+    "runs": ("runs",),
+    "exports": ("exports",),
+    "takes": ("takes",),
+    "trash": ("trash",),
+}
+
+
+def disk_bytes(paths: Iterable[Path], counted: set[tuple[int, int]] | None = None) -> int:
+    """Bytes on the disk below these files and folders; a file with several names counts once.
+
+    Args:
+        paths: what is not there counts nothing.
+        counted: files that were counted already; those that are counted now are added.
+    """
+    counted = set() if counted is None else counted
+    total = 0
+    waiting = [str(path) for path in paths]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                        continue
+                    about = entry.stat(follow_symlinks=False)
+                    if (about.st_dev, about.st_ino) not in counted:
+                        counted.add((about.st_dev, about.st_ino))
+                        total += about.st_blocks * 512
+        except OSError:  # gone meanwhile, or none of ours
+            continue
+    return total
+
+
+def project_usage(project: Project) -> dict[str, int]:
+    """Bytes by kind: recordings, clips, datasets, features, runs, exports, takes, trash, records.
+
+    Clips that a dataset shares with the project count as clips.
+    """
+    counted: set[tuple[int, int]] = set()
+    usage = {kind: disk_bytes([project.path / name for name in names], counted) for kind, names in _FOLDERS.items()}
+    return {**usage, "records": disk_bytes([project.path], counted)}
+
+
+def models_usage(workspace: Workspace) -> int:
+    """Bytes of the models that were downloaded or made."""
+    return disk_bytes([workspace.models])

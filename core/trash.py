@@ -1,0 +1,114 @@
+"""The one trash: deleted projects, recordings, clips, runs, checkpoints, datasets, exports, takes; back, or gone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.checkpoint_ref import step_of
+from core.clips.trash import restore_trashed_clips, trashed_clips
+from core.errors import UserError
+from core.files import inside, read_json
+from core.jobs import events
+from core.project import trash as project_trash
+from core.project.trash import Discarded
+from core.project.usage import disk_bytes
+from core.project.workspace import Project, Workspace
+from core.sources import recordings
+
+
+@dataclass(frozen=True)
+class TrashEntry:
+    """One thing in the trash.
+
+    ``kind`` is project, recording, clips, or one of `core.project.trash.Kind`; ``project`` the name of the project it
+    belonged to (empty for a project); ``size`` bytes on the disk; ``at`` Unix time, 0 where nobody noted it.
+    """
+
+    id: str
+    kind: str
+    name: str
+    project: str
+    size: int
+    path: Path
+    at: float = 0.0
+
+
+def contents(workspace: Workspace) -> list[TrashEntry]:
+    """All of the workspace's trash: projects first, then by project, the newest first."""
+    entries = []
+    for name in workspace.trash_names():
+        path = workspace.trash / name
+        entries.append(TrashEntry(f"/project/{name}", "project", _title(path), "", disk_bytes([path]), path))
+    for project in workspace.projects():
+        entries += _of_project(project)
+    return entries
+
+
+def restore(workspace: Workspace, id_: str) -> None:
+    """Bring one thing back.
+
+    Raises:
+        UserError: it is not there any more, or what it belongs to is not.
+    """
+    slug, kind, name = id_.split("/", 2)
+    if kind == "project":
+        workspace.restore(name)
+        return
+    project = workspace.project(slug)
+    if kind == "recording":
+        recordings.restore(project, name)
+    elif kind == "clips":
+        restore_trashed_clips(project, name)
+    else:
+        _bring_back(project, project_trash.discarded(project, name))
+
+
+def delete(workspace: Workspace, ids: Iterable[str]) -> int:
+    """Delete these things for good; returns how many there were."""
+    entries = {entry.id: entry for entry in contents(workspace)}
+    doomed = [entries[id_] for id_ in ids if id_ in entries]
+    for entry in doomed:
+        shutil.rmtree(inside(workspace.path, str(entry.path.relative_to(workspace.path))))
+    return len(doomed)
+
+
+def _title(folder: Path) -> str:
+    """What a person called a deleted project."""
+    try:
+        return str(read_json(folder / "project.json")["name"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return folder.name
+
+
+def _of_project(project: Project) -> list[TrashEntry]:
+    name, folder = project.info.name, project.path / "trash"
+    entries = [
+        TrashEntry(f"{project.slug}/{entry.kind}/{entry.id}", entry.kind, entry.name, name, 0, entry.path, entry.at)
+        for entry in project_trash.contents(project)
+    ]
+    entries += [
+        TrashEntry(f"{project.slug}/recording/{place}", "recording", title, name, 0, folder / place)
+        for place, title in recordings.trash_entries(project)
+    ]
+    try:
+        clips = trashed_clips(project)
+    except UserError:  # the records cannot be read, which is told elsewhere
+        clips = []
+    entries += [
+        TrashEntry(f"{project.slug}/clips/{clip.folder}", "clips", clip.title, name, 0, folder / clip.folder, clip.at)
+        for clip in clips
+    ]
+    return [TrashEntry(**{**entry.__dict__, "size": disk_bytes([entry.path])}) for entry in entries]
+
+
+def _bring_back(project: Project, entry: Discarded) -> None:
+    back = project_trash.bring_back(project, entry)
+    if entry.kind != "checkpoint":
+        return
+    for path in back:  # the run's log says again that it is there
+        run, step = path.parent.parent, step_of(path.name)
+        if step is not None:
+            events.append(run / "events.jsonl", events.Checkpoint(step=step, path=str(path.relative_to(run))))
