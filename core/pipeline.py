@@ -11,6 +11,7 @@ from core.damage import read_all
 from core.dataset.freeze import latest
 from core.errors import UserError
 from core.jobs.job import JobView
+from core.jobs.locks import is_locked
 from core.project.records import Totals
 from core.project.workspace import Project, Workspace
 
@@ -131,7 +132,9 @@ def _train(project: Project) -> StepState:
     runs = [path.parent for path in project.runs.glob("*/job.json")]
     # Step 0 is the base voice; only what comes after it was learnt.
     learnt = any(step_of(path.name) for run in runs for path in (run / "checkpoints").glob("*"))
-    return StepState("train", "done" if learnt else "partial" if runs else "empty", len(runs), len(runs))
+    at_work = any(is_locked(run / "lock") for run in runs)
+    state = "done" if learnt and not at_work else "partial" if runs else "empty"
+    return StepState("train", state, len(runs), len(runs))
 
 
 def _count(folder: Path, pattern: str) -> int:

@@ -81,7 +81,7 @@ def job_panel(
         if tail:
             parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
     id_ = html.e(view.id)
-    reveal = f"{id_}@{view.launched_at or 0:.0f}"
+    reveal = f"{id_}@{view.launched_at or 0:.0f}{'' if view.active else ' ended'}"
     return f'<section class="vw-job" data-key="{id_}" data-reveal="{reveal}">{"".join(parts)}</section>'
 
 

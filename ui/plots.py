@@ -11,7 +11,7 @@ from ui.html import e
 Point = tuple[float, float]
 Write = Callable[[float], str]
 WIDTH, HEIGHT = 640, 248
-LEFT, RIGHT, TOP, BOTTOM = 52, 128, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 72, 128, 12, 40
 LABEL_GAP = 18
 
 
@@ -158,7 +158,7 @@ def _captions(x_label: str, y_label: str) -> str:
 def _range(values: Sequence[float], pad: float) -> Point:
     low, high = min(values), max(values)
     if low == high:
-        return low - 0.5, high + 0.5
+        return (low - 0.5, high + 0.5) if pad else (low, high + 1)  # there is no update before the first
     space = (high - low) * pad
     return low - space, high + space
 

@@ -121,6 +121,8 @@ def test_a_site_that_wants_to_know_who_asks_is_answered_with_cookies(
     assert any("secret-value" in line for line in site.cookies)
     assert "secret-value" not in page.content() and "secret-value" not in own_server.log.read_text()
     page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#link-settings").wait_for(state="hidden")
+    page.locator("#add-recordings button").first.click()  # folded away once there is a recording
     if page.locator("#link-settings[open]").count() == 0:
         page.click("#link-settings summary")
     page.click("[data-do=forget-cookies]")

@@ -33,6 +33,7 @@ def ana(server: Any, tmp_path: Path) -> Project:
 
 def test_a_refused_form_keeps_what_was_typed_and_a_taken_one_is_empty(ana: Project, server: Any, page: Any) -> None:
     page.goto(f"{server.url}/en/?project=ana&tab=sources")
+    page.locator("#add-recordings button").first.click()  # folded away where there are recordings
     page.fill("input[name=link]", "no link at all")
     page.click("#add-link")
     page.wait_for_selector(".toast-body")

@@ -34,6 +34,7 @@ window.vw.live = {
     }
     document.body.classList.toggle('vw-lost', this.misses > 1);
     this.asking = null;
+    window.vw.drafts();
     if (!document.hidden) this.timer = setTimeout(() => this.ask(), this.EVERY_MS);
   },
   show(now, begun) {

@@ -53,6 +53,22 @@ window.vw = {
     this.show(this.tab());
     this.refresh();
   },
+  // What is typed and not sent yet is kept in this browser, for each project: it survives a reload.
+  drafts() {
+    const project = this.project();
+    if (!project) return;
+    document.querySelectorAll('.vw-draft[id] :is(textarea, input[type=text])').forEach((field) => {
+      const name = `vw-draft:${project}:${field.closest('.vw-draft').id}`;
+      try {
+        if (field.dataset.draft === name) return field.value ? localStorage.setItem(name, field.value) : localStorage.removeItem(name);
+        field.dataset.draft = name;
+        const draft = localStorage.getItem(name) || '';
+        if (field === document.activeElement || field.value === draft) return;
+        field.value = draft;
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+      } catch { /* a browser that keeps nothing */ }
+    });
+  },
   // When something was last asked for on this tab: what it brings about within this time may move the page.
   ACTED_MS: 20000,
   acted: -Infinity,
@@ -71,6 +87,7 @@ window.fetch = async (...request) => {
 document.addEventListener('scroll', (event) => { if (event.target.classList?.contains('vw-steps')) window.vw.hint(event.target); }, true);
 window.addEventListener('resize', () => window.vw.hint(document.querySelector('.vw-steps')));
 document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
+window.addEventListener('pagehide', () => window.vw.drafts());
 window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
 document.addEventListener('keydown', (event) => {

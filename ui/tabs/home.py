@@ -147,7 +147,8 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
         t.get(f"languages.{card.language}", card.language),
         t.minutes(card.seconds) if card.seconds else t("home.no_recordings"),
     ]
-    chip = f'<span class="vw-chip">{html.e(t("home.demo_chip"))}</span>' if card.demo else ""
+    called_so = card.name.casefold() == t("home.demo_chip").casefold()
+    chip = f'<span class="vw-chip">{html.e(t("home.demo_chip"))}</span>' if card.demo and not called_so else ""
     if card.problem:
         key = "damage.chip" if isinstance(card.problem, DamagedFile) else "damage.chip_newer"
         chip += f' <span class="vw-chip warn">{html.e(t(key))}</span>'

@@ -67,7 +67,7 @@ def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
     heading = html.e(t("collection.heading", name=waiting.name))
     id_ = html.e(waiting.id)
     return (
-        f'<section class="vw-card vw-held" data-key="{id_}" data-reveal="{id_}"><h3>{heading}</h3>'
+        f'<section class="vw-card vw-held" data-key="{id_}" data-reveal="{id_}@{waiting.state}"><h3>{heading}</h3>'
         f'{body}<div class="vw-row">{buttons}</div>{html.reason(reason)}</section>'
     )
 

@@ -17,4 +17,6 @@ onValue(() => {
   if (!field) return;
   if (!field.value && typed && typed !== sent) { field.value = typed; field.focus(); }
   typed = field.value;
+  // The form folds away when a recording has come in, but not over a link that is being typed.
+  if (typed && typed !== sent) setTimeout(() => document.querySelector('#add-recordings button.label-wrap:not(.open)')?.click(), 100);
 });

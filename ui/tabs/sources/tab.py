@@ -34,15 +34,21 @@ def build(page: Page) -> Tab:
     t = page.t
     top = Panel()
     with gr.Accordion(t("sources.add_title"), open=True, visible=False, elem_id="add-recordings") as adding:
-        rights = gr.Textbox(label=t("sources.rights"), info=t("sources.rights_help"), max_lines=1, elem_id="rights")
+        rights = gr.Textbox(
+            label=t("sources.rights"),
+            info=t("sources.rights_help"),
+            max_lines=1,
+            elem_id="rights",
+            elem_classes=["vw-draft"],
+        )
         link = LinkBar()
         with gr.Row(elem_id="add-files", elem_classes=["vw-drop"], visible=False) as drop:
             # No file_types: Gradio would refuse a whole batch for one ending that the system has no type for.
             files = gr.File(label=t("sources.files"), file_count="multiple", height=150, scale=3)
             with gr.Column(scale=2, min_width=260):
                 microphone = Microphone(page, t("sources.record"))
-        reader = Reader(page, rights)
         folder = Panel()
+    reader = Reader(page, rights)  # by itself: it stays open from sentence to sentence
     folded = gr.Textbox(visible=False)  # for what the form was last opened or folded away
     listing = LinkList()
     panel = Panel()
@@ -76,7 +82,7 @@ def build(page: Page) -> Tab:
         return {link: _link(page, project), panel: _below(page, project), **moving, **reader.live(project, busy)}
 
     def turn(project: Project | None) -> str:
-        return ("busy" if _busy(project) else f"{_form_is_open(project)}") if project else ""
+        return "busy" if project and _busy(project) else ""
 
     def upload(project: Project | None, paths: list[str] | None, note: str) -> Updates:
         if project:

@@ -43,7 +43,14 @@ def build(page: Page) -> Tab:
     top = Panel()
     with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=3, min_width=320):
-            text = gr.Textbox(label=t("speak.text"), placeholder=t("speak.text_example"), lines=3, max_lines=8)
+            text = gr.Textbox(
+                label=t("speak.text"),
+                placeholder=t("speak.text_example"),
+                lines=3,
+                max_lines=8,
+                elem_id="speak-text",
+                elem_classes=["vw-draft"],
+            )
             reads = Panel()
             setup = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
@@ -56,7 +63,13 @@ def build(page: Page) -> Tab:
             audios = Panel()
         with gr.Column(scale=2, min_width=320):
             about_export = Panel()
-            name = gr.Textbox(label=t("speak.name"), placeholder=t("speak.name_example"), max_length=80)
+            name = gr.Textbox(
+                label=t("speak.name"),
+                placeholder=t("speak.name_example"),
+                max_length=80,
+                elem_id="export-name",
+                elem_classes=["vw-draft"],
+            )
             exporting = Panel()
             packages = Panel()
 

@@ -17,6 +17,7 @@ from core.listening.ranking import table as ranking
 from core.project.workspace import Project
 from core.system import hardware
 from core.training.cost import estimate
+from core.training.draft import changed_settings, keep_changed_settings
 from core.training.presets import Preset, choose, preset, presets
 from core.training.run import Run, runs, start_training
 from ui import html
@@ -100,7 +101,13 @@ def build(page: Page) -> Tab:
             setup = Panel()
             folder = gr.Textbox(label=t("train.folder"), visible=False)
             base = Panel()
-            name = gr.Textbox(label=t("train.name"), placeholder=t("train.name_example"), max_length=80)
+            name = gr.Textbox(
+                label=t("train.name"),
+                placeholder=t("train.name_example"),
+                max_length=80,
+                elem_id="run-name",
+                elem_classes=["vw-draft"],
+            )
             cost = Panel()
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
@@ -130,7 +137,8 @@ def build(page: Page) -> Tab:
         key = f"{project.slug}/{selection.preset.id}"
         form, values = own(project, all_values)
         if last_key != key:
-            filling = form.fill(selection.preset.values)
+            draft = changed_settings(project, selection.preset.id)
+            filling = form.fill({**selection.preset.values, **draft})
             updates |= form.differing(filling, values) | {source: key}
             updates |= {column: gr.update(visible=name == project.info.engine) for name, column in columns.items()}
             values = [filling[field] for field in form.inputs]
@@ -166,7 +174,12 @@ def build(page: Page) -> Tab:
         return _live(project, selection) | {base: base_panel(t, project, selection.base)}
 
     def edit(project: Project | None, query: str, *all_values: Any) -> Updates:
-        return show_changes(project, Selection.read(project, query), *own(project, all_values)) if project else {}
+        if project is None:
+            return {}
+        selection = Selection.read(project, query)
+        form, values = own(project, all_values)
+        keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
+        return show_changes(project, selection, form, values)
 
     def act(project: Project | None, evt: Any, query: str, title: str, path: str, *all_values: Any) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
@@ -197,7 +210,9 @@ def build(page: Page) -> Tab:
         if evt.id:
             field = form.inputs[form.names.index(evt.id)]
             filling = {**dict(zip(form.inputs, values, strict=True)), field: filling[field]}
-        return filling | show_changes(project, selection, form, [filling[field] for field in form.inputs])
+        values = [filling[field] for field in form.inputs]
+        keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
+        return filling | show_changes(project, selection, form, values)
 
     for panel in (actions, live, base, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
