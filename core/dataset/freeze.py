@@ -50,6 +50,11 @@ class DatasetInfo:
     title: str = ""
     """What a person calls it; empty until they do."""
 
+    @property
+    def name(self) -> str:
+        """What it is called on the page: a person's word for it, else the beginning of its id."""
+        return self.title or self.id[:6]
+
 
 def freeze(project: Project, seed: int = 0) -> DatasetInfo:
     """Freeze the approved clips. The same clips and texts give the same folder, made once.
@@ -153,7 +158,7 @@ def discard_dataset(project: Project, dataset_id: str) -> None:
     for job, args in project.jobs_of(TrainArgs):
         if args.dataset == dataset_id and job.alive():
             raise busy(job.holder())
-    discard(project, "dataset", info.title or dataset_id[:6], [info.path])
+    discard(project, "dataset", info.name, [info.path])
 
 
 def read_report(info: DatasetInfo) -> dict[str, Any]:

@@ -201,9 +201,12 @@ def _buttons(page: Page, project: Project, totals: Totals, argument: str, check:
     label = t("transcripts.start_rest", count=t.number(todo)) if todo and totals.transcribed else t("transcripts.start")
     if check and not todo and not busy and (rest := len(without_second_opinion(project))):
         todo, label = rest, t("transcripts.start_check", count=t.number(rest))
-    style = "primary" if todo else ""
+    has_texts = totals.transcribed >= totals.clips and not check  # brought along, none of them heard
+    if todo and has_texts:
+        label = t("transcripts.start_verify", count=t.number(todo))
+    style = "primary" if todo and not has_texts else ""
     start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
-    lead = html.go(t("transcripts.to_review"), "review", style="" if todo else "primary") if totals.transcribed else ""
+    lead = html.go(t("transcripts.to_review"), "review", style="" if style else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy or in_line(t, project))}</div>'
 
 

@@ -44,13 +44,28 @@ def _cells(t: Translator, project: Project, dataset: DatasetInfo, current: bool,
     )
     download = html.details(t("dataset.download"), f'<ul class="vw-sentences">{links}</ul>')
     return [
-        f"<span><code>{html.e(dataset.id[:6])}</code>{_chip(t) if current else ''}</span>",
+        f"<span>{_name(t, dataset)}{_chip(t) if current else ''}</span>",
         t.minutes(dataset.seconds),
         t.number(dataset.clips),
         f"{t.number(dataset.train)} + {t.number(dataset.val)}",
         html.e(t.moment(dataset.at)),
-        f'<div class="vw-row" data-key="{html.e(dataset.id)}">{compared}{download}</div>',
+        f'<div class="vw-row" data-key="{html.e(dataset.id)}">{compared}{download}{_delete(t, dataset)}</div>',
     ]
+
+
+def _name(t: Translator, dataset: DatasetInfo) -> str:
+    return (
+        f'<input type="text" class="vw-quiet" data-do="rename-dataset" data-id="{html.e(dataset.id)}" maxlength="80"'
+        f' value="{html.e(dataset.name)}" aria-label="{html.e(t("dataset.col_id"))}">'
+    )
+
+
+def _delete(t: Translator, dataset: DatasetInfo) -> str:
+    label = t("dataset.delete")
+    return html.action(
+        label, "delete-dataset", dataset.id, style="danger quiet", title=f"{label}: {dataset.name}",
+        confirm=t("dataset.delete_sure", name=dataset.name),
+    )  # fmt: skip
 
 
 def _chip(t: Translator) -> str:
@@ -68,7 +83,7 @@ def _comparison(t: Translator, frozen: list[DatasetInfo], view: dict[str, str]) 
     older = [dataset for dataset in others if dataset.at <= now.at]
     before = next((dataset for dataset in others if dataset.id == view.get("with")), (older or others)[0])
     choices = [
-        (dataset.id, t("train.dataset_line", id=dataset.id[:6], minutes=t.minutes(dataset.seconds),
+        (dataset.id, t("train.dataset_line", id=dataset.name, minutes=t.minutes(dataset.seconds),
                        at=t.moment(dataset.at)))
         for dataset in others
     ]  # fmt: skip
@@ -76,7 +91,7 @@ def _comparison(t: Translator, frozen: list[DatasetInfo], view: dict[str, str]) 
         lists = _difference(t, compare(before, now))
     except DamagedFile:  # told above the tab
         return ""
-    title = t("dataset.comparison", now=now.id[:6], before=before.id[:6])
+    title = t("dataset.comparison", now=now.name, before=before.name)
     close = html.place(t("dataset.close"), "compare=&with=")
     return (
         f'<section class="vw-card vw-gap" data-key="comparison"><div class="vw-spread"><h3>{html.e(title)}</h3>{close}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from core.dataset.freeze import datasets, freeze, is_current
+from core.dataset.freeze import datasets, discard_dataset, freeze, is_current, rename
 from core.dataset.report import report
 from core.engines.base import Exclusion
 from core.errors import UserError
@@ -49,6 +49,10 @@ def build(page: Page) -> Tab:
             return None
         if evt.do == "freeze":
             freeze(project)
+        elif evt.do == "rename-dataset":
+            rename(project, evt.id, evt.value)
+        elif evt.do == "delete-dataset":
+            discard_dataset(project, evt.id)
         elif evt.do == "measure":
             start_measure(project)
         elif evt.do == "read":

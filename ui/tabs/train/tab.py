@@ -266,7 +266,7 @@ def _setup(t: Translator, project: Project, selection: Selection) -> str:
     names = [(base_id, base_name(t, project, base_id)) for base_id in bases(engine).catalog]
     names.append(("folder", t("train.base_folder")))
     frozen = [
-        (data.id, t("train.dataset_line", id=data.id[:6], minutes=t.minutes(data.seconds), at=t.moment(data.at)))
+        (data.id, t("train.dataset_line", id=data.name, minutes=t.minutes(data.seconds), at=t.moment(data.at)))
         for data in selection.all_datasets
     ]
     sizes = [
