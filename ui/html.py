@@ -67,9 +67,13 @@ def place(label: str, view: str, *, is_pressed: bool = False, is_off: bool = Fal
     return f'<button type="button" class="vw-btn{style}" data-view="{e(view)}"{attributes}>{e(label)}</button>'
 
 
-def open_project(label: str, slug: str, tab: str, *, style: str = "") -> str:
-    """A button that opens a project at one of its tabs."""
-    return f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}">{e(label)}</button>'
+def open_project(label: str, slug: str, tab: str, *, style: str = "", name: str = "") -> str:
+    """A button that opens a project at one of its tabs; ``name`` tells which, for who hears it among others."""
+    spoken = f' aria-label="{e(label)} ({e(name)})"' if name else ""
+    return (
+        f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}"{spoken}>'
+        f"{e(label)}</button>"
+    )
 
 
 def arrive(view: str, stamp: str = "", *, made_for: str = "") -> str:

@@ -79,7 +79,7 @@ def job_panel(
     if view.active or view.status in ("failed", "interrupted"):
         tail = "\n".join(map(without_folders, job.log_tail().splitlines()))
         if tail:
-            parts.append(html.details(t("job.log"), f'<pre class="vw-log">{html.e(tail)}</pre>'))
+            parts.append(html.details(t("job.log"), f'<pre class="vw-log" tabindex="0">{html.e(tail)}</pre>'))
     id_ = html.e(view.id)
     reveal = f"{id_}@{view.launched_at or 0:.0f}{'' if view.active else ' ended'}"
     return f'<section class="vw-job" data-key="{id_}" data-reveal="{reveal}">{"".join(parts)}</section>'

@@ -160,7 +160,7 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
         f'<div class="vw-spread"><h3>{html.e(card.name)}</h3>{chip}</div>'
         f'<p class="vw-dim">{html.e(" · ".join([*facts, t.moment(card.created)]))}</p>'
         f"{_dots(page, card)}<p>{html.e(_state(page, card))}</p>"
-        f"{html.open_project(label, card.slug, tab, style='primary wide' if first else 'wide')}"
+        f"{html.open_project(label, card.slug, tab, style='primary wide' if first else 'wide', name=card.name)}"
         f"{_settings(page, card)}</article>"
     )
 
@@ -202,5 +202,6 @@ def _settings(page: Page, card: ProjectCard) -> str:
         f'<label class="vw-field"><span>{html.e(t("home.name"))}</span><input type="text" data-do="rename"'
         f' data-id="{html.e(card.slug)}" value="{html.e(card.name)}" maxlength="80" required></label>'
     )
-    delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question)
+    title = f"{t('home.delete')}: {card.name}"
+    delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question, title=title)
     return html.details(t("home.more"), f"{field}{delete}")

@@ -204,7 +204,9 @@ def _result(t: Translator, project: Project, job: Job | None) -> str:
     view = job.read() if job else None
     if view is None or not any(take.id == view.result.get("take") for take in takes(project)):
         return ""
-    return t("speak.done_take", took=t.length(max(1.0, view.count("took_s"))))
+    # With the loading of the voice, which a person has waited for as well.
+    seconds = view.finished_at - view.started_at if view.finished_at and view.started_at else view.count("took_s")
+    return t("speak.done_take", took=t.length(max(1.0, seconds)))
 
 
 def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> str:

@@ -24,6 +24,8 @@ def base_panel(t: Translator, project: Project, base_id: str) -> str:
         parts.append(html.notice(t("base.starter"), "warn"))
     elif state.status == "ready":
         parts.append(html.light("good", t("base.ready", label=state.base.label)))
+    if state.needs_license and state.license_accepted:
+        parts.append(f'<p class="vw-dim">{html.e(t("base.accepted", license=state.base.license))}</p>')
     if state.status != "ready" and not state.base.is_made:
         parts.append(_download(t, info(project.info.engine), state, project.latest("download_base")))
     return f'<div class="vw-base">{"".join(parts)}</div>' if parts else ""
