@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 
+import pytest
+
 from core.jobs import events
 from core.jobs.args import DemoArgs, JobArgs, SegmentArgs, TrainArgs
 from core.jobs.job import Job, JobView
 from core.project.workspace import Project
 from ui.i18n import Translator
-from ui.job_panel import job_line, job_panel, stage_line
+from ui.job_panel import act_on_job, job_line, job_panel, stage_line
 
 T = Translator("en")
 
@@ -108,3 +110,16 @@ def test_a_stage_called_like_its_job_is_named_once(project: Project) -> None:
     assert job_line(T, _at(project, TRAIN, "train", 9, 3000)) == "Training · 9 of 3,000"
     assert job_line(T, _at(project, TRAIN, "samples", 0, 2)) == "Training · Speaking the test sentences · 0 of 2"
     assert T.job_name("demo", "Demo") == "Demo"
+
+
+def test_an_ending_that_was_dismissed_is_gone_until_the_job_is_begun_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = _job(project)
+    events.append(job.events_path, events.Finished(outcome="failed", code="made.up", text="It broke."))
+    assert 'data-do="dismiss"' in job_panel(T, job)
+    assert act_on_job(project, "dismiss", job.id)
+    assert job_panel(T, job) == ""
+    monkeypatch.setattr(Job, "_spawn", lambda *_: None)
+    job.start()
+    assert "It broke." in job_panel(T, job)
