@@ -181,7 +181,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     args = parser.parse_args()
     figures: dict[str, Any] = {"machine": machine("gradio"), "clips": args.clips}
-    with tempfile.TemporaryDirectory() as folder:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a slow disk is no matter of the page
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         project = fill(Path(folder) / "workspace", args.clips, args.reviewed + 80)
         server = Server(Path(folder) / "workspace")
         try:
