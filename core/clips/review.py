@@ -210,9 +210,9 @@ def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
         "new": totals.clips - totals.approved - totals.rejected,
         "approved": totals.approved,
         "rejected": totals.rejected,
-        "low": project.store.count(ClipFilter("low")),
-        "flagged": project.store.count(ClipFilter("flagged")),
-        "silent": project.store.count(ClipFilter("silent")),
+        "low": project.figures.count(ClipFilter("low")),
+        "flagged": project.figures.count(ClipFilter("flagged")),
+        "silent": project.figures.count(ClipFilter("silent")),
     }
 
 

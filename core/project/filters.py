@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from core.folding import fold_accents
+from core.project.conflicts import digest
 from core.project.records import LOW_CONFIDENCE, Clip, ClipFilter
 from core.project.schema import IS_FLAGGED, SEARCH_TEXT
 from core.text import clean_text
@@ -67,6 +69,13 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
         values.append(f"%{pattern}%")
     table = _FLAGGED_CLIPS if clip_filter.state == "flagged" else "clips"
     return f"{table} WHERE {' AND '.join(parts)}", values
+
+
+def stamp_of(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
+    """Changes whenever other clips are left by the filter, or one of them is changed."""
+    source_sql, values = from_clause(clip_filter)
+    facts = "count(*), total(rowid), max(edited_at), total(length(text)), count(nullif(status, 'new'))"
+    return digest(*db.execute(f"SELECT {facts} FROM {source_sql}", values).fetchone())
 
 
 def place_of(clip_filter: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:

@@ -78,6 +78,10 @@ class Figures:
 
     def sure_counts(self, levels: Sequence[float], *, without_flags: bool = False) -> dict[float, int]:
         """How many new clips have a text and at least each of these confidences, in one query."""
+        key = f"sure {levels} {without_flags}"
+        return self.kept_while_unchanged(key, lambda: self._sure_counts(levels, without_flags=without_flags))
+
+    def _sure_counts(self, levels: Sequence[float], *, without_flags: bool) -> dict[float, int]:
         sums = ", ".join("coalesce(sum(confidence >= ?), 0)" for _ in levels)
         from_clause, values = filters.from_clause(ClipFilter("new", without_flags=without_flags))
         with connect(self.path) as db:
@@ -86,6 +90,9 @@ class Figures:
 
     def agreement_counts(self, levels: Sequence[float]) -> dict[float, int]:
         """How many new clips without a flag have a text on which two models differ by at most each of these."""
+        return self.kept_while_unchanged(f"agreement {levels}", lambda: self._agreement_counts(levels))
+
+    def _agreement_counts(self, levels: Sequence[float]) -> dict[float, int]:
         sums = ", ".join("coalesce(sum(mismatch <= ?), 0)" for _ in levels)
         from_clause, values = filters.from_clause(ClipFilter("new", without_flags=True, most_mismatch=1.0))
         with connect(self.path) as db:
@@ -94,6 +101,26 @@ class Figures:
 
     def flag_counts(self, state: str = "flagged") -> dict[str, int]:
         """How many clips of a state (see `ClipFilter`) have each flag."""
+        return dict(self.kept_while_unchanged(f"flags {state}", lambda: self._flag_counts(state)))
+
+    def count(self, clip_filter: ClipFilter) -> int:
+        """How many clips the filter leaves; asked again only when something has changed."""
+        return self.kept_while_unchanged(f"count {clip_filter}", lambda: self._count(clip_filter))
+
+    def stamp(self, clip_filter: ClipFilter) -> str:
+        """`core.project.filters.stamp_of` the filter; asked again only when something has changed."""
+        return self.kept_while_unchanged(f"stamp {clip_filter}", lambda: self._stamp(clip_filter))
+
+    def _count(self, clip_filter: ClipFilter) -> int:
+        from_clause, values = filters.from_clause(clip_filter)
+        with connect(self.path) as db:
+            return int(db.execute(f"SELECT count(*) FROM {from_clause}", values).fetchone()[0])
+
+    def _stamp(self, clip_filter: ClipFilter) -> str:
+        with connect(self.path) as db:
+            return filters.stamp_of(db, clip_filter)
+
+    def _flag_counts(self, state: str) -> dict[str, int]:
         counts: dict[str, int] = {}
         from_clause, values = filters.from_clause(ClipFilter(state))
         sql = f"SELECT text_flags, sound_flags, count(*) FROM {from_clause} GROUP BY 1, 2"

@@ -325,7 +325,7 @@ class Store:
             source_sql, values = "clips WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(selection))]
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            if stamp is not None and isinstance(selection, ClipFilter) and stamp != _stamp(db, selection):
+            if stamp is not None and isinstance(selection, ClipFilter) and stamp != filters.stamp_of(db, selection):
                 raise conflicts.stale_errors()
             rows = db.execute(f"SELECT * FROM {source_sql}", values).fetchall()
             _apply(db, [(row, changes) for row in rows])
@@ -352,7 +352,7 @@ class Store:
     def stamp(self, clip_filter: ClipFilter) -> str:
         """Changes whenever other clips are left by the filter, or one of them is changed."""
         with connect(self.path) as db:
-            return _stamp(db, clip_filter)
+            return filters.stamp_of(db, clip_filter)
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
@@ -633,12 +633,6 @@ def _last_undone(db: sqlite3.Connection) -> tuple[str, list[Revision] | Edit] | 
         clips = {name: tuple(Clip(**fields) for fields in values[name]) for name in ("before", "after")}
         return stamp, Edit(**{**values, **clips})
     return stamp, [Revision(**values) for values in json.loads(row["revisions"])]
-
-
-def _stamp(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
-    source_sql, values = filters.from_clause(clip_filter)
-    facts = "count(*), total(rowid), max(edited_at), total(length(text)), count(nullif(status, 'new'))"
-    return conflicts.digest(*db.execute(f"SELECT {facts} FROM {source_sql}", values).fetchone())
 
 
 def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:

@@ -15,17 +15,16 @@ from ui.i18n import Translator
 _PREVIEW_LETTERS = 300  # letters of a text in a preview
 
 
-def bulk_section(t: Translator, project: Project, view: dict[str, str], preview: str = "") -> str:
-    """HTML for a `Panel`; ``preview`` is that of `replacement_preview` or `tidying_preview`.
+def bulk_section(t: Translator, project: Project, view: dict[str, str]) -> str:
+    """HTML for a `Panel`.
 
-    Its buttons send ``approve_sure`` and ``approve_agreed`` with the threshold, ``reject_silent``, ``preview_tidy``,
-    ``tidy``, ``replace`` (with the form as JSON) and its form ``find``; those that change many with the stamp of what
-    was shown.
+    Its buttons send ``approve_sure`` and ``approve_agreed`` with the threshold, and ``reject_silent``, all with the
+    stamp of what was shown; ``preview_tidy``; its form ``find``.
     """
     parts = [_approve_sure(t, project, view), _approve_agreed(t, project, view), _silent(t, project)]
-    parts += [_find(t), _tidy(t), f'<div aria-live="polite" class="vw-preview">{preview}</div>']
+    parts += [_find(t), _tidy(t)]
     return (
-        f'<details class="vw-details" id="review-many"{" open" if preview else ""}>'
+        '<details class="vw-details" id="review-many">'
         f'<summary>{html.e(t("review.many_title"))}</summary><div class="vw-bulk">{"".join(parts)}</div></details>'
     )
 
@@ -43,7 +42,7 @@ def replacement_of(form: str) -> Replacement:
 
 
 def replacement_preview(t: Translator, project: Project, form: str) -> str:
-    """What finding and replacing would change, with the button that does it.
+    """What finding and replacing would change, with the button that does it (``replace``, with the form as JSON).
 
     Raises:
         UserError: as `core.clips.bulk.preview_replacement`.
@@ -56,7 +55,7 @@ def replacement_preview(t: Translator, project: Project, form: str) -> str:
 
 
 def tidying_preview(t: Translator, project: Project) -> str:
-    """What tidying would change, with the button that does it."""
+    """What tidying would change, with the button that does it (``tidy``)."""
     preview = preview_tidying(project)
     count = t.number(len(preview.changes))
     button = html.action(t("review.tidy_in", count=count), "tidy", style="primary", elem_id="tidy-texts")
@@ -71,7 +70,8 @@ def _preview(t: Translator, preview: Preview, button: str) -> str:
     if len(preview.changes) > EXAMPLES:
         more = f'<p class="vw-dim">{html.e(t("review.and_more", count=t.number(len(preview.changes) - EXAMPLES)))}</p>'
     title = html.e(t("review.would_change", count=t.number(len(preview.changes))))
-    return f'<b>{title}</b><ul class="vw-changed">{rows}</ul>{more}{html.standing_on(preview.stamp, button)}'
+    done = html.standing_on(preview.stamp, button)
+    return f'<div class="vw-card" role="status"><b>{title}</b><ul class="vw-changed">{rows}</ul>{more}{done}</div>'
 
 
 def _changed(old: str, new: str) -> str:
@@ -105,7 +105,7 @@ def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
         confirm=t("review.approve_question", **values),
         elem_id="approve-sure",
     )
-    stamp = project.store.stamp(review.sure_filter(least, with_flags=too))
+    stamp = project.figures.stamp(review.sure_filter(least, with_flags=too))
     label = html.e(t("review.how_sure"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
     key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
@@ -136,7 +136,7 @@ def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> st
         confirm=t("review.agreed_question", **values),
         elem_id="approve-agreed",
     )
-    stamp = project.store.stamp(review.agreement_filter(most))
+    stamp = project.figures.stamp(review.agreement_filter(most))
     label = html.e(t("review.how_different"))
     choice = f'<label class="vw-field"><span>{label}</span><select data-view="differ">{options}</select></label>'
     about = html.e(t("review.agreed_help"))
@@ -148,7 +148,7 @@ def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> st
 
 def _silent(t: Translator, project: Project) -> str:
     silent = ClipFilter("silent")
-    count = project.store.count(silent)
+    count = project.figures.count(silent)
     if not count:
         return ""
     listen = html.place(t("review.listen_to_them"), "filter=silent&clip=&flag=&turn=")
@@ -159,7 +159,7 @@ def _silent(t: Translator, project: Project) -> str:
     )
     about = html.e(t("review.silent_about"))
     title = html.e(t("review.silent_count", count=t.number(count)))
-    stamp = project.store.stamp(silent)
+    stamp = project.figures.stamp(silent)
     return (
         f'<section><h3>{title}</h3><p class="vw-dim">{about}</p><div class="vw-row">{listen}'
         f"{html.standing_on(stamp, button)}</div></section>"

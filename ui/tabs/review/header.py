@@ -119,13 +119,13 @@ def kinds(t: Translator, project: Project, state: str, view: dict[str, str]) -> 
         elem_id="reject-flagged",
     )
     about = html.e(t(f"flags.{active}_about"))
-    reject = html.standing_on(project.store.stamp(ClipFilter("flagged", flag=active)), reject)
+    reject = html.standing_on(project.figures.stamp(ClipFilter("flagged", flag=active)), reject)
     return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
 
 
 def _reject_silent(t: Translator, project: Project) -> str:
     silent = ClipFilter("silent")
-    count = t.number(project.store.count(silent))
+    count = t.number(project.figures.count(silent))
     reject = html.action(
         t("review.reject_silent", count=count),
         "reject_silent",
@@ -133,5 +133,5 @@ def _reject_silent(t: Translator, project: Project) -> str:
         elem_id="reject-silent",
     )
     about = html.e(t("review.silent_about"))
-    reject = html.standing_on(project.store.stamp(silent), reject)
+    reject = html.standing_on(project.figures.stamp(silent), reject)
     return f'<div class="vw-spread vw-kind vw-gap"><p class="vw-dim">{about}</p>{reject}</div>'

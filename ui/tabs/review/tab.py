@@ -29,18 +29,21 @@ _STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     panel = Panel(more_script=script("review.js", __file__))
-    many, sound = Panel(), Panel()
+    many, preview, sound = Panel(), Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
         view = view_of(query)
         return {
             panel: _review(page, project, view, query),
             many: _many(page, project, view),
+            preview: "",
             sound: _sound(page, project),
         }
 
-    def tick(project: Project | None, _query: str) -> Updates:
-        return {sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {}
+    # What is counted over all clips follows a decision with the next tick, so that the next clip need not wait for it.
+    def tick(project: Project | None, query: str) -> Updates:
+        updates: Updates = {many: _many(page, project, view_of(query))}
+        return updates | ({sound: _sound(page, project)} if project and is_live(project.latest("measure")) else {})
 
     last: dict[str, tuple[str, str]] = {}  # by project, the window that made its last change, and that change's stamp
 
@@ -57,19 +60,18 @@ def build(page: Page) -> Tab:
         last[project.slug] = (str(getattr(evt, "window", "")), history.last_stamp(project))
         if content is None:
             return None
-        return {panel: content, many: _many(page, project, view)} | (
-            {sound: _sound(page, project)} if evt.do in ("undo", "redo") else {}
-        )
+        return {panel: content} | ({sound: _sound(page, project)} if evt.do in ("undo", "redo") else {})
 
     def act_on_many(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
             return None
         view = view_of(evt.view)
         if evt.do == "find":
-            return {many: _many(page, project, view, replacement_preview(page.t, project, evt.value))}
+            return {preview: replacement_preview(page.t, project, evt.value)}
         if evt.do == "preview_tidy":
-            return {many: _many(page, project, view, tidying_preview(page.t, project))}
-        return act(project, evt)
+            return {preview: tidying_preview(page.t, project)}
+        updates = act(project, evt) or {}
+        return updates | {many: _many(page, project, view), preview: ""}
 
     def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
         if project is None:
@@ -82,7 +84,7 @@ def build(page: Page) -> Tab:
             act_on_job(project, evt.do, evt.id)
 
     # Each decision counts, however quickly they come; one after the other, in the order they were made.
-    outputs = [panel, many, sound]
+    outputs = [panel, many, preview, sound]
     one_by_one: dict[str, Any] = {
         "refresh": False,
         "trigger_mode": "multiple",
@@ -90,7 +92,8 @@ def build(page: Page) -> Tab:
         "concurrency_id": "review",
     }
     page.on(panel.act, act, [], outputs, **one_by_one)
-    page.on(many.act, act_on_many, [], outputs, **one_by_one)
+    for part in (many, preview):
+        page.on(part.act, act_on_many, [], outputs, **one_by_one)
     page.on(sound.act, act_on_sound)
     return Tab("review", outputs, refresh, tick, [page.view])
 
@@ -217,10 +220,10 @@ def _tell(page: Page, sentence: str, count: int) -> str:
     return text
 
 
-def _many(page: Page, project: Project | None, view: dict[str, str], preview: str = "") -> str:
+def _many(page: Page, project: Project | None, view: dict[str, str]) -> str:
     if project is None or not project.figures.totals().clips:
         return ""
-    return bulk_section(page.t, project, view, preview)
+    return bulk_section(page.t, project, view)
 
 
 def _sound(page: Page, project: Project | None) -> str:
