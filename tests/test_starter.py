@@ -1,13 +1,20 @@
-"""The trained starter's build: the sentences that its speech is made of, and when their words are said."""
+"""The trained starter's build: its sentences, when their words are said, its decoder, and what is kept of the work."""
 
 from __future__ import annotations
 
 import itertools
+import json
+import lzma
 
 import pytest
+import soundfile
+import torch
+from TTS.tts.layers.xtts.dvae import Quantize
+from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build import grammar
-from presets.starter.build.plan import UNHEARD, VOICES, frames_of, held_out, utterances, word_spans
+from presets.starter.build import decoder, dvae, grammar
+from presets.starter.build.plan import UNHEARD, VOICES, frames_of, held_out, utterances, word_spans, word_times
+from presets.starter.build.state import STATE
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +67,57 @@ def test_each_word_gets_its_place_among_the_phonemes_also_where_two_are_joined()
 
 def test_every_frame_has_the_phoneme_that_is_heard_in_it() -> None:
     assert frames_of("tˈu, a", [2, 1, 1, 2, 3, 1, 2, 1]) == "..tuuu....aa."
+
+
+def test_the_narrow_decoder_padded_with_zeros_is_the_decoder_of_xtts() -> None:
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        small = decoder.Generator(inputs=8, width=32)
+        mel, speaker = torch.randn(1, 8, 6), torch.randn(1, 512, 1)
+        # As `HifiDecoder` makes it, but for its width.
+        arguments = (8, 1, "1", [[1, 3, 5]] * 3, [3, 7, 11], [16, 16, 4, 4], 64, [8, 8, 2, 2])
+        big = HifiganGenerator(
+            *arguments,
+            inference_padding=0,
+            cond_channels=512,
+            conv_pre_weight_norm=False,
+            conv_post_weight_norm=False,
+            conv_post_bias=False,
+            cond_in_each_up_layer=True,
+        )
+        decoder.pad_generator(big, small)
+        assert small(mel, speaker).std() > 1e-3
+        torch.testing.assert_close(big(mel, g=speaker), small(mel, speaker), atol=1e-5, rtol=0)
+
+
+def test_codes_are_learnt_as_coqui_s_own_quantiser_learns_them() -> None:
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        theirs, ours = Quantize(4, 16), Quantize(4, 16)
+        ours.load_state_dict(theirs.state_dict())
+        for _ in range(3):
+            state = torch.randn(2, 4, 30)
+            expected, distance, _ = theirs(state.transpose(1, 2))
+            vectors, commitment = dvae.quantise(ours, state)
+            torch.testing.assert_close(vectors, expected.transpose(1, 2))
+            torch.testing.assert_close(commitment, distance)
+        for name, value in theirs.state_dict().items():
+            torch.testing.assert_close(ours.state_dict()[name], value)
+
+
+def test_the_kept_speech_says_the_plan_and_tells_when_each_word_is_said() -> None:
+    plan = utterances()
+    alone = json.loads((STATE / "alone.json").read_text(encoding="utf-8"))
+    lists = sorted(STATE.glob("speech-*.jsonl.xz"))
+    assert lists
+    for packed in lists:
+        sound = soundfile.info(packed.with_name(packed.name.replace(".jsonl.xz", ".opus")))
+        rows = [json.loads(line) for line in lzma.decompress(packed.read_bytes()).splitlines()]
+        assert sound.duration >= (rows[-1]["at"] + rows[-1]["samples"]) / 16_000
+        for row in rows:
+            texts = [sentence["text"] for sentence in row["sentences"]]
+            assert (row["voice"], texts) == (plan[row["number"]].voice, list(plan[row["number"]].texts))
+            for text, spans in zip(texts, word_times(texts, row["ipa"], row["frames"], alone), strict=True):
+                assert len(spans) == len(text.split())
+                assert [time for span in spans for time in span] == sorted(time for span in spans for time in span)
+                assert spans[-1][1] <= row["samples"] / 16_000 + 0.01

@@ -16,11 +16,15 @@ from faster_whisper import WhisperModel
 from rapidfuzz.distance import Levenshtein
 from speechmos import dnsmos
 
-from presets.starter.build.corpus import MEL_RATE_HZ, Clip, load, log_mel
+from core.engines.xtts.text.spelling import spell
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, load, log_mel
 from presets.starter.build.decoder import resized
 from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import SPEAKERS
 from presets.starter.build.dvae import trained as trained_codec
+from presets.starter.build.gpt import rows_of_corpus, speak
+from presets.starter.build.gpt import trained as trained_gpt
+from presets.starter.build.latents import latents_of
 from presets.starter.build.plan import UNHEARD, VOICES, held_out, is_validation
 from presets.starter.build.speakers import embed, vectors
 from presets.starter.build.work import RATE_HZ, background
@@ -63,7 +67,8 @@ class Judge:
 
 
 def _words(text: str) -> list[str]:
-    return re.sub(r"[^a-z' ]", " ", text.lower().replace("-", " ")).split()
+    """In lower case, numbers in words: the recogniser writes them in digits."""
+    return re.sub(r"[^a-z' ]", " ", spell(text, "en").replace("-", " ")).split()
 
 
 def _quality(sound: np.ndarray) -> float:
@@ -105,22 +110,25 @@ def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> 
 
 @torch.no_grad()
 def gpt() -> None:
-    """Held-out sentences, spoken freely: the mel head's mel of the latents through the decoder."""
-    from presets.starter.build.gpt import speak
-    from presets.starter.build.gpt import trained as trained_gpt
-
+    """The mel head's mel of the latents through the decoder: of real codes (kept clips), and of held-out sentences."""
     trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge()
-    speakers = vectors(load(whole=True), (1.0,))
+    speakers = vectors(load(whole=True), FACTORS)
+
+    def sound(latents: torch.Tensor, speaker: int) -> np.ndarray:
+        frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=[4.0], mode="linear")
+        return decoder(resized(trainee.mel_head(frames)), speakers[SPEAKERS[speaker]][None, :, None])[0, 0].numpy()
+
+    rows = [row for row in rows_of_corpus() if is_validation(row.number) and SPEAKERS[row.speaker][1] == 1.0][:MOST]
+    if rows:
+        judge.report("real codes", [(row.said, sound(latents_of(trainee, row), row.speaker), None) for row in rows])
     for voice in VOICES[:2]:
+        speaker = SPEAKERS.index((voice, 1.0))
         sounds = []
         for number, text in enumerate(held_out()[:MOST]):
             torch.manual_seed(number)
-            codes, latents = speak(trainee, text, SPEAKERS.index((voice, 1.0)))
-            if not len(codes):
-                continue
-            frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=[4.0], mode="linear")
-            mel = resized(trainee.mel_head(frames))
-            sounds.append((text, decoder(mel, speakers[voice, 1.0][None, :, None])[0, 0].numpy(), None))
+            codes, latents = speak(trainee, text, speaker)
+            silence = np.zeros(RATE_HZ, np.float32)
+            sounds.append((text, sound(latents, speaker) if len(codes) else silence, None))
         judge.report(f"free speech, {voice}", sounds)
 
 

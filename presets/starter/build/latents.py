@@ -21,7 +21,7 @@ from presets.starter.build.gpt import CHANNELS, Row, Trainee, rows_of_corpus
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.plan import VOICES, is_validation
 from presets.starter.build.speakers import vectors
-from presets.starter.build.work import RATE_HZ, TRAINED, background
+from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
 FILE = TRAINED / "latents.pt"
 
@@ -42,7 +42,7 @@ class Source:
     """Clips with their latents, which are made when a clip is first drawn."""
 
     def __init__(self, trainee: Trainee) -> None:
-        self.trainee = trainee
+        self.trainee = trainee.to(machine()[0])
         self.rows = [row for row in rows_of_corpus() if not is_validation(row.number)]
         clips = [*load(), *load(whole=True)]
         self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in clips}
@@ -57,7 +57,7 @@ class Source:
             voice, factor = SPEAKERS[row.speaker]
             if index not in self.made:
                 wave = self.clips[row.number, row.said].wave(RATE_HZ, factor)
-                self.made[index] = wave.half(), latents_of(self.trainee, row).half()
+                self.made[index] = wave.half(), latents_of(self.trainee, row).half().cpu()
             wave, latents = self.made[index]
             frames = upsampled(latents.float())[0]
             last = min(frames.shape[1], len(wave) // HOP) - FRAMES

@@ -33,7 +33,7 @@ class Utterance:
 
 
 def utterances() -> list[Utterance]:
-    """The plan: the same for everybody. About 15 hours; speak as much of it as there is time for."""
+    """The plan: the same for everybody. About seven hours; speak as much of it as there is time for."""
     draw = random.Random(SEED)
     texts = itertools.islice(sentences(SEED), HELD_OUT, 12_000)
     plan: list[Utterance] = []
