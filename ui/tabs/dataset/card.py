@@ -82,7 +82,7 @@ def letters(t: Translator, present: Coverage) -> str:
 
 def _action(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> str:
     if fresh:
-        notice = html.notice(t("dataset.is_current", id=frozen[0].id[:6]), "good")
+        notice = html.notice(t("dataset.is_current", id=frozen[0].name), "good")
         return notice + f'<div class="vw-row">{html.go(t("dataset.to_train"), "train")}</div>'
     off = "" if now.clips else t("dataset.nothing_usable")
     notice = html.notice(t("dataset.changed"), "info") if frozen else ""
