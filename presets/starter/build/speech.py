@@ -7,7 +7,6 @@ utterance is one to three sentences of one voice, so that pauses between sentenc
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 
@@ -57,7 +56,6 @@ def write_alone() -> None:
 def main(shard: int) -> None:
     """Speak until it is stopped or everything is spoken."""
     background(f"speech {shard}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     SPEECH.mkdir(parents=True, exist_ok=True)
     plan = [one for one in utterances() if one.number % SHARDS == shard]
     listed, raw = SPEECH / f"{shard}.jsonl", SPEECH / f"{shard}.i16"

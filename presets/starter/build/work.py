@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,8 @@ def background(name: str, niceness: int = 19, threads: int = 1) -> None:
     pids = WORK / "pids"
     with pids.open("a") as file:
         file.write(f"{os.getpid()}\n")
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that it is taken from the list too
 
     @atexit.register
     def leave() -> None:
