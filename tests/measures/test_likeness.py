@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from core.audio.samples import read
-from core.measures import likeness
+from core.measures import embeddings, likeness
 from core.measures.likeness import RATE_HZ, Embedding, embed
-from core.measures.voices import centre, cluster
+from core.measures.voices import centre, cluster, speakers
+from core.project.records import Clip, Source
+from core.project.workspace import Project
 from tests.conftest import Prompts
 
 
@@ -42,6 +44,17 @@ def test_a_clip_or_two_are_a_voice_too(count: int) -> None:
 def test_strangers_among_the_clips_do_not_move_the_centre() -> None:
     own = voice(0.0, 30, 0.3, 1)
     assert centre(np.concatenate([own, voice(1.3, 3, 0.3, 2)])) @ centre(own) > 0.999
+
+
+def test_clips_without_speech_are_nobodys_voice(project: Project) -> None:
+    project.store.add_source(Source("s", "Talk"))
+    clips = [Clip(f"s-{n:02d}", "s", n * 5.0, n * 5.0 + 4, "said", confidence=0.9) for n in range(18)]
+    project.store.replace_clips("s", clips)
+    for clip, row in zip(clips, np.concatenate([voice(0.0, 12, 0.3, 1), voice(1.3, 6, 0.3, 2)]), strict=True):
+        embeddings.append(project, clip.id, row)
+    assert [len(speaker.clips) for speaker in speakers(project)] == [12, 6]
+    project.store.flag_texts({clip.id: "silence" for clip in clips[12:]})
+    assert [len(speaker.clips) for speaker in speakers(project)] == [12]
 
 
 @pytest.mark.slow
