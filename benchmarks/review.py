@@ -19,12 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import psutil
 from playwright.sync_api import sync_playwright
 
 from benchmarks import RESULTS, machine
 from core.audio.samples import write_wav
+from core.clips import edit
 from core.project.conflicts import stamp
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project, Workspace
@@ -32,6 +34,8 @@ from core.settings import Settings
 from tests.audio.sounds import tone
 from tests.browser.conftest import Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.test_history import fill as fill_with_words
+from tests.test_history import random_changes
 from ui.i18n import Translator
 from ui.page import Page
 from ui.tabs.review import tab
@@ -103,6 +107,16 @@ def at_the_server(project: Project, rounds: int) -> dict[str, Any]:
             view = {"clip": clip_id}
             times.append(timed(lambda event=event, view=view: tab._act(page, project, event, view, ("", ""))))
     return {"turn": p95(turns), "decision": p95(edits), "text": p95(text_edits)}
+
+
+def changes_undone(folder: Path, count: int) -> dict[str, Any]:
+    """Random edits, decisions, splits and joins by two windows, checked one by one and undone to the first state."""
+    project = Workspace(folder).create("Two windows", "en")
+    fill_with_words(project)
+    with mock.patch.object(edit, "_write", lambda _project, _source, clip, _options: clip):  # sound is no matter here
+        began = time.perf_counter()
+        made, refused = random_changes(project, count)
+    return {"made": made, "refused_as_stale": refused, "seconds": round(time.perf_counter() - began, 1)}
 
 
 class Browser:
@@ -179,6 +193,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=50_000)
     parser.add_argument("--reviewed", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--changes", type=int, default=1_000)
     args = parser.parse_args()
     figures: dict[str, Any] = {"machine": machine("gradio"), "clips": args.clips}
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a slow disk is no matter of the page
@@ -212,6 +227,7 @@ def main() -> None:
         finally:
             server.stop()
         figures["at_the_server"] = at_the_server(project, args.rounds)
+        figures["random_changes_undone"] = changes_undone(Path(folder) / "changes", args.changes)
     RESULT.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(RESULT.read_text())
 
