@@ -30,10 +30,13 @@ def test_a_zip_shows_what_it_holds_and_comes_in_when_asked(page: Any, server: Se
     card = page.locator(".vw-held")
     card.get_by_text("3 clips with their texts").wait_for()
     assert "LJ-gone" in card.inner_text() and project.store.sources() == []
+    seen = "n => { const box = n.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0; }"
+    assert card.locator("[data-do='bring-in']").evaluate(seen), "the question is in sight where the zip was dropped"
     card.locator("[data-do='bring-in']").click()
     page.locator("input[data-do='title']").wait_for()
     assert page.locator("input[data-do='title']").input_value() == "My voice"
     card.wait_for(state="detached")
+    page.locator("#add-files").wait_for(state="hidden")  # the form folds away
     assert len(project.store.clips()) == 3
 
 

@@ -196,7 +196,9 @@ def _numbers(page: Page, totals: Totals) -> str:
 def _buttons(page: Page, project: Project, totals: Totals, argument: str, check: bool) -> str:
     t = page.t
     job = project.latest("transcribe")
-    busy = t("transcripts.busy") if job and job.alive() else ""
+    busy = ""
+    if job and job.alive():
+        busy = t("job.waiting_line" if job.read().status == "waiting" else "transcripts.busy")
     todo = project.store.count(ClipFilter("unheard"))
     label = t("transcripts.start_rest", count=t.number(todo)) if todo and totals.transcribed else t("transcripts.start")
     if check and not todo and not busy and (rest := len(without_second_opinion(project))):
