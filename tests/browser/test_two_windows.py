@@ -106,6 +106,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     stale.keyboard.press("r")
     until(lambda: store.clip("s1-0003").status == "rejected")
     stale.keyboard.press("z")
+    until(lambda: store.clip("s1-0003").status == "new")
     stale.wait_for_function("() => !document.querySelector('.vw-review .vw-chip.bad')")
     stale.wait_for_timeout(500)
     assert store.clip("s1-0003").status == "new" and stale.locator(".toast-body").all_inner_texts() == []
