@@ -39,7 +39,7 @@ def trashed_clips(project: Project, source_id: str = "") -> list[TrashedClips]:
     for path in (project.path / "trash").glob(f"*/{LIST}"):
         try:
             about = path.stat()
-        except FileNotFoundError:  # brought back just now
+        except OSError:  # brought back just now, or a link that leads nowhere
             continue
         record = _summary(path, about.st_mtime_ns, about.st_size)
         if record is None or record[0] not in titles or source_id not in ("", record[0]):
@@ -110,5 +110,5 @@ def _read(path: Path) -> tuple[str, list[Clip]] | None:
         fields = Clip.__dataclass_fields__
         clips = [Clip(**{name: value for name, value in row.items() if name in fields}) for row in record["clips"]]
         return str(record["source"]["id"]), clips
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
