@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,11 +14,14 @@ from core.clips.trash import restore_trashed_clips, trashed_clips
 from core.errors import UserError
 from core.files import inside, read_json
 from core.jobs import events
+from core.jobs.job import Job, busy
 from core.project import trash as project_trash
 from core.project.trash import Discarded
 from core.project.usage import disk_bytes
 from core.project.workspace import Project, Workspace
 from core.sources import recordings
+
+_GOING = ".going-"
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,16 @@ def delete(workspace: Workspace, ids: Iterable[str]) -> int:
     entries = {entry.id: entry for entry in contents(workspace)}
     doomed = [entries[id_] for id_ in ids if id_ in entries]
     for entry in doomed:
-        shutil.rmtree(inside(workspace.path, str(entry.path.relative_to(workspace.path))))
+        with contextlib.suppress(FileNotFoundError):  # brought back, or deleted in another window, just now
+            if entry.path.is_symlink():
+                entry.path.unlink()  # never what it leads to
+                continue
+            path = inside(workspace.path, str(entry.path.relative_to(workspace.path)))
+            # Out of the way first: what is half deleted is nothing to bring back.
+            shutil.rmtree(path.rename(path.with_name(f"{_GOING}{secrets.token_hex(4)}")))
+    for place in {entry.path.parent for entry in doomed}:
+        for left_over in place.glob(f"{_GOING}*"):  # of a time when this was broken off
+            shutil.rmtree(left_over, ignore_errors=True)
     return len(doomed)
 
 
@@ -105,6 +119,10 @@ def _of_project(project: Project) -> list[TrashEntry]:
 
 
 def _bring_back(project: Project, entry: Discarded) -> None:
+    if entry.kind == "checkpoint":
+        job = Job((project.path / entry.places[0]).parent.parent)
+        if job.alive():
+            raise busy(job.holder())
     back = project_trash.bring_back(project, entry)
     if entry.kind != "checkpoint":
         return

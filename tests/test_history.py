@@ -11,7 +11,7 @@ import pytest
 from core.clips import edit, history, review
 from core.errors import UserError
 from core.project.conflicts import stamp
-from core.project.records import Clip, Source, Word
+from core.project.records import Clip, ClipFilter, Source, Word
 from core.project.workspace import Project
 
 
@@ -91,13 +91,48 @@ def test_a_redo_is_refused_where_the_clips_are_not_as_they_were(project: Project
     review.correct(project, clips[0], "A.")
     history.undo(project)
     was = history.redo_stamp(project)
-    project.store.store_transcript(clips[0], "heard", 0.9, "en")  # by a job: no change of a person's
+    with pytest.raises(UserError) as refused:
+        history.redo(project, stamp="another")
+    assert refused.value.code == "clip.changed"
     project.store.replace_clips("s", [Clip("s-0099", "s", 0, 5, text="anew")])
-    for seen in (was, None, "another"):
+    for seen in (was, None):
         with pytest.raises(UserError) as refused:
             history.redo(project, stamp=seen)
-        assert refused.value.code in ("clip.changed", "clip.missing")
+        assert refused.value.code == "review.nothing_to_redo"
     assert [clip.text for clip in project.store.clips()] == ["anew"]
+
+
+def test_of_two_who_redo_at_once_the_second_is_refused_and_takes_no_sound_away(
+    project: Project, clips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review.split(project, clips[1], 3.1)
+    history.undo(project)
+    undone = project.store.last_undone()
+    assert undone is not None
+    edit.redo(project, undone[1], stamp=undone[0])
+    removals: list[Clip] = []
+    monkeypatch.setattr(edit, "put_sound_away", lambda _project, gone: removals.extend(gone))
+    with pytest.raises(UserError) as refused:
+        edit.redo(project, undone[1], stamp=undone[0])
+    assert refused.value.code == "clip.changed" and removals == []
+
+
+def test_a_recording_cut_anew_keeps_no_change_of_another_from_being_undone(project: Project, clips: list[str]) -> None:
+    project.store.add_source(Source("t", "Other", seconds=60.0))
+    project.store.replace_clips("t", [Clip("t-0001", "t", 0, 6, "one two three", language="en")])
+    review.split(project, clips[0], 3.1)
+    review.split(project, "t-0001", 3.1)
+    project.store.replace_clips("t", [Clip("t-0009", "t", 0, 5, text="anew")])
+    assert history.undo(project).kind == "split" and project.store.clip(clips[0]).text == "one two three 0"
+
+
+def test_in_the_order_of_changes_a_decision_goes_on_from_where_the_clip_stood(
+    project: Project, clips: list[str]
+) -> None:
+    for clip_id in clips:
+        review.correct(project, clip_id, f"Text of {clip_id}.")
+    order = [clip.id for clip in project.store.clips(ClipFilter("all", sort="edited"))]
+    assert review.decide(project, order[2], "approved", "Text.", "all", sort="edited") == order[3]
 
 
 def test_an_undo_of_many_tells_what_and_how_many(project: Project, clips: list[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,11 +18,14 @@ from core.files import write_json
 from core.jobs import events, locks
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.project.records import Vote
 from core.project.usage import project_usage
 from core.project.workspace import Project, Workspace
 from core.synthesis.start import discard_export, exports, rename_export
 from core.training.config import config_text
-from core.training.run import Run, discard_checkpoint, discard_run, runs
+from core.training.run import Run, _unused_name, discard_checkpoint, discard_run, runs
+from ui.i18n import Translator
+from ui.parts.trash_list import act_on_trash, trash_list
 
 
 @pytest.fixture
@@ -105,6 +110,41 @@ def test_emptying_deletes_for_good_and_nothing_else(workspace: Workspace, projec
     assert trash.delete(workspace, [entries[1].id, "test-voice/run/../../runs/first"]) == 1
     assert trash.delete(workspace, [entry.id for entry in entries]) == 2
     assert trash.contents(workspace) == [] and run.path.exists() and workspace.trash_names() == []
+
+
+def test_emptying_in_a_window_that_shows_something_else_deletes_nothing(
+    workspace: Workspace, project: Project, run: Run
+) -> None:
+    _export(project)
+    discard_export(project, "ana")
+    seen = re.search(r'data-seen="(\w+)"', trash_list(Translator("en"), workspace))
+    assert seen
+    discard_run(project, run.id)
+    event = SimpleNamespace(do="empty-trash", id="", seen=seen[1])
+    with pytest.raises(UserError) as refused:
+        act_on_trash(workspace, event)
+    assert refused.value.code == "trash.changed" and len(trash.contents(workspace)) == 2
+
+
+def test_a_link_in_the_trash_is_deleted_and_not_what_it_leads_to(workspace: Workspace, project: Project) -> None:
+    workspace.trash.mkdir(exist_ok=True)
+    (workspace.trash / "link").symlink_to(project.path)
+    trash.delete(workspace, [entry.id for entry in trash.contents(workspace)])
+    assert project.database.exists()
+
+
+def test_a_new_run_is_never_called_as_one_that_was_voted_on_or_lies_in_the_trash(project: Project, run: Run) -> None:
+    assert _unused_name(project, "other") == "other"
+    project.store.add_vote(Vote("1", CheckpointRef("old", 20), CheckpointRef("old", 0), "left", 1.0))
+    discard_run(project, run.id)
+    assert [_unused_name(project, name) for name in ("first", "old")] == ["first-2", "old-2"]
+
+
+def test_renaming_an_old_run_makes_it_no_newer(project: Project, run: Run) -> None:
+    os.utime(run.path, (1.0, 1.0))
+    run.job.rename("Deeper voice")
+    run.job.dismiss()
+    assert run.path.stat().st_mtime == 1.0 and run.job.dismissed
 
 
 def test_a_file_with_two_names_takes_its_room_once(project: Project) -> None:

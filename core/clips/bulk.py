@@ -180,7 +180,7 @@ def _preview(project: Project, change: Callable[[str], str]) -> Preview:
     changes = []
     for clip in project.store.clips(ClipFilter("usable")):
         new_text = change(clip.text) if clip.text else ""
-        if new_text != clip.text:
+        if new_text and new_text != clip.text:  # a clip's whole text is for a person to delete
             changes.append(TextChange(clip.id, clip.text, new_text))
     return Preview(tuple(changes), conflicts.digest(*((change.clip_id, change.old, change.new) for change in changes)))
 

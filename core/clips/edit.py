@@ -144,8 +144,12 @@ def recut(project: Project, source_id: str, bounds: Mapping[str, tuple[float, fl
     with clip_lock(project):
         old = [project.store.clip(clip_id) for clip_id in bounds]
         fresh = []
+        starts = sorted(start_s for start_s, _ in bounds.values())
         for clip in old:
-            start_s, end_s = _bounds(project, source, *bounds[clip.id], old)
+            start_s, end_s = bounds[clip.id]
+            place = bisect.bisect_right(starts, start_s)
+            end_s = min([end_s, *starts[place : place + 1]])  # both may have reached into the pause between them
+            start_s, end_s = _bounds(project, source, start_s, end_s, old)
             # Two neighbours may have handed a word over: both say what is spoken there.
             near = [other for other in old if other.start_s < end_s and other.end_s > start_s]
             new = _fresh(project, source, near, start_s, end_s)
@@ -203,6 +207,9 @@ def redo(project: Project, undone: Edit, *, stamp: str | None = None) -> Edit:
     """
     source = project.store.source(undone.source_id)
     with clip_lock(project):
+        now = project.store.last_undone()
+        if now is None or now[1] != undone:  # another window was sooner: the sounds are those of its clips
+            raise conflicts.stale_error()
         for clip in undone.after:
             if not bring_sound_back(project, clip):
                 _write(project, source, clip, options_of_last_cut(project, source.id))

@@ -46,8 +46,7 @@ def last_clip_id(project: Project) -> str:
 
 def redo_stamp(project: Project) -> str:
     """The stamp of what `redo` would make again; "" if there is nothing."""
-    undone = project.store.last_undone()
-    return undone[0] if undone else ""
+    return project.store.undone_stamp()
 
 
 def undo(project: Project, *, stamp: str | None = None) -> Change:

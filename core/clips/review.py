@@ -120,14 +120,15 @@ def decide(
     """
     text = clean_text(text)
     reason = reason if status == "rejected" and reason in REASONS else ""
-    conflicts.check(project.store.clip(clip_id), stamp, draft=text, status=status)
+    before = project.store.clip(clip_id)
+    conflicts.check(before, stamp, draft=text, status=status)
     if status == "approved" and not text:
         raise UserError(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
     clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason=reason)
     clip_filter = _filter(state, search, flag, sort, source)
-    following = project.store.walk(clip_filter, clip)
+    following = project.store.walk(clip_filter, before)  # from where it stood, whatever it is sorted by
     leaves_list = clip_filter.state in ("new", "flagged")  # a clip that is decided leaves the list
     if not following and leaves_list:  # passed over before
         following = project.store.clips(clip_filter, limit=1)

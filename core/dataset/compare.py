@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import Any
 
 from core.dataset.freeze import DatasetInfo, frozen_texts, read_report
 
+_NEAR = 100  # more clips than these never lie in the stretch of one
 _SAME_PLACE = 0.5  # of the shorter of two clips, that both hold: one is the other, cut anew
 
 
@@ -38,6 +41,7 @@ class Difference:
     same: int
 
 
+@functools.lru_cache(maxsize=4)  # what is frozen never changes
 def compare(before: DatasetInfo, now: DatasetInfo) -> Difference:
     """What came, went and changed from one dataset to the other.
 
@@ -57,10 +61,9 @@ def compare(before: DatasetInfo, now: DatasetInfo) -> Difference:
         else:
             same += 1
         moved += first["split"] != second["split"]
+    taken = set(names.values())
     came = tuple(
-        Change("", key, "", clip["text"], True, _seconds(clip))
-        for key, clip in new.items()
-        if key not in names.values()
+        Change("", key, "", clip["text"], True, _seconds(clip)) for key, clip in new.items() if key not in taken
     )
     went = tuple(
         Change(key, "", clip["text"], "", True, _seconds(clip)) for key, clip in old.items() if key not in names
@@ -77,12 +80,17 @@ def _clips(info: DatasetInfo) -> dict[str, dict[str, Any]]:
 def _cut_anew(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, str]:
     """Clips that took the place of others: of one recording, and mostly the same stretch of it."""
     by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for clip in new:
+    for clip in sorted(new, key=lambda clip: float(clip["start_s"])):
         by_source[clip["source_id"]].append(clip)
+    # Clips of a recording lie one after the other, so their ends are in order as well.
+    ends = {source_id: [float(clip["end_s"]) for clip in clips] for source_id, clips in by_source.items()}
     names: dict[str, str] = {}
     taken: set[str] = set()
     for clip in old:
-        rest = [other for other in by_source[clip["source_id"]] if other["id"] not in taken]
+        there = by_source[clip["source_id"]]
+        begin = bisect.bisect_right(ends.get(clip["source_id"], []), clip["start_s"])
+        near = [other for other in there[begin : begin + _NEAR] if other["start_s"] < clip["end_s"]]
+        rest = [other for other in near if other["id"] not in taken]
         best = max(rest, key=lambda other: _shared(clip, other), default=None)
         if best is not None and _shared(clip, best) > _SAME_PLACE:
             names[clip["id"]] = best["id"]

@@ -196,7 +196,9 @@ class Job:
         title = " ".join(title.split())[:80]
         if title:
             self.spec()  # what cannot be read is not written over
+            about = self.path.stat()
             write_json(self.path / "job.json", {**read_json(self.path / "job.json"), "title": title})
+            os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))  # jobs are sorted by it
 
     @property
     def dismissed(self) -> bool:
@@ -205,7 +207,9 @@ class Job:
 
     def dismiss(self) -> None:
         """Note that a person is done with how it ended."""
+        about = self.path.stat()
         self._dismissed_path.touch()
+        os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))  # jobs are sorted by it
 
     @property
     def _dismissed_path(self) -> Path:

@@ -79,6 +79,7 @@ class Store:
         """Remove a recording and its clips from the database (files are the caller's)."""
         with connect(self.path) as db:
             db.execute("DELETE FROM sources WHERE id=?", (source_id,))
+            db.execute("DELETE FROM undone")
 
     # Their words
 
@@ -208,6 +209,9 @@ class Store:
                 keep(edited_clips, [revision for clip in edited_clips for revision in _revisions(db, clip.id)])
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
             insert(db, "clips", _clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
+            if old_clips or new_clips.keys() != old_ids:
+                db.execute("DELETE FROM undone")  # it was a change of what was cut before
+                _forget_edits(db, source_id, {clip.id for clip in old_clips})
             _note_change(db, source_id, last, has_changed=bool(old_clips) or new_clips.keys() != old_ids)
         return [clip.id for clip in old_clips]
 
@@ -401,6 +405,12 @@ class Store:
         """What `redo_last` would make again, and its stamp: changes of fields, or an edit of a recording's clips."""
         with connect(self.path) as db:
             return _last_undone(db)
+
+    def undone_stamp(self) -> str:
+        """The stamp of what `redo_last` would make again; "" if there is nothing."""
+        with connect(self.path) as db:
+            row = db.execute("SELECT number, at FROM undone ORDER BY number DESC LIMIT 1").fetchone()
+        return conflicts.digest(row["number"], row["at"]) if row else ""
 
     def redo_last(self, stamp: str | None = None) -> list[Revision] | Edit | None:
         """Make the change again that was taken back last; None if there is none.
@@ -658,6 +668,13 @@ def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
     if {clip_id for (clip_id,) in db.execute(sql, (ids,))} != {clip.id for clip in after}:
         return None  # cut anew since
     return Edit(row["number"], row["source_id"], row["what"], before, after, row["at"] or 0.0)
+
+
+def _forget_edits(db: sqlite3.Connection, source_id: str, gone: set[str]) -> None:
+    """Edits that made clips that are gone can't be undone any more, nor can what came before them."""
+    rows = db.execute("SELECT number, after FROM edits WHERE source_id=? ORDER BY number DESC", (source_id,))
+    last = next((number for number, after in rows if any(clip["id"] in gone for clip in json.loads(after))), None)
+    db.execute("DELETE FROM edits WHERE source_id=? AND number <= ?", (source_id, last))
 
 
 def _add_edit(

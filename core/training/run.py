@@ -18,6 +18,7 @@ from core.files import slug
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, busy, jobs_in
+from core.project.trash import contents as trash_contents
 from core.project.trash import discard
 from core.project.workspace import Project
 from core.training import requests
@@ -300,10 +301,20 @@ def start_training(
         TrainArgs(**about, device=device, project=project.slug),
         title=title,
         gpu=True,
-        name=slug(title, "run"),
+        name=_unused_name(project, slug(title, "run")),
         files={CONFIG: frozen},
         wait=wait,
     )
+
+
+def _unused_name(project: Project, name: str) -> str:
+    """A name that no run ever had as far as votes and the trash tell: what belongs to that run is not this one's."""
+    names = {ref.run_id for vote in project.store.votes() for ref in (vote.left, vote.right)}
+    names |= {place.split("/")[1] for entry in trash_contents(project) for place in entry.places if "/" in place}
+    number, unused = 2, name
+    while unused in names:
+        number, unused = number + 1, f"{name}-{number}"
+    return unused
 
 
 def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:

@@ -99,6 +99,9 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert 'data-do="reject_doubles"' in page and found[0].clip.id in page
     assert "reject_doubles" not in checks(Translator("en"), project, 50_000, {})  # so many only when asked for
     assert "reject_doubles" in checks(Translator("en"), project, 50_000, {"checks": "yes"})
+    with pytest.raises(UserError) as stale:  # a window that shows others than there are now
+        act_on_check(project, "reject_doubles", "", "what it showed")
+    assert stale.value.code == "clips.changed" and len(doubles(project)) == len(found)
     assert act_on_check(project, "reject_doubles", "")
     assert doubles(project) == []
     stamp = history.last_stamp(project)

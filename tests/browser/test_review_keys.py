@@ -95,8 +95,11 @@ def test_a_clip_right_as_it_is_takes_one_key_and_one_to_correct_two_and_typing(
 
     keys.press("+", "?")
     page.wait_for_selector("dialog[open]")
-    keys.press("Escape")
+    shown, before = page.get_attribute("#review-card", "data-clip"), [clip.status for clip in project.store.clips()]
+    keys.press("a", "r", "z", "Escape")  # tried while reading the sheet, they do nothing behind it
     page.wait_for_function("() => document.activeElement.id === 'review-card'")
+    assert page.get_attribute("#review-card", "data-clip") == shown
+    assert [clip.status for clip in project.store.clips()] == before
     page.reload()
     page.wait_for_function("() => document.querySelector('#review-rate')?.textContent === '1.25×'")  # remembered
 

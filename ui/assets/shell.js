@@ -49,6 +49,7 @@ window.vw = {
     else history.replaceState({}, '', this.merged(view));
   },
   open(project, tab) {
+    this.keepDrafts();
     history.pushState({}, '', this.address(project, tab || 'sources'));
     this.show(this.tab());
     this.refresh();
@@ -60,7 +61,7 @@ window.vw = {
     document.querySelectorAll('.vw-draft[id] :is(textarea, input[type=text])').forEach((field) => {
       const name = `vw-draft:${project}:${field.closest('.vw-draft').id}`;
       try {
-        if (field.dataset.draft === name) return field.value ? localStorage.setItem(name, field.value) : localStorage.removeItem(name);
+        if (field.dataset.draft === name) return this.keepDraft(field);
         field.dataset.draft = name;
         const draft = localStorage.getItem(name) || '';
         if (field === document.activeElement || field.value === draft) return;
@@ -68,6 +69,13 @@ window.vw = {
         field.dispatchEvent(new Event('input', { bubbles: true }));
       } catch { /* a browser that keeps nothing */ }
     });
+  },
+  keepDraft(field) {
+    field.value ? localStorage.setItem(field.dataset.draft, field.value) : localStorage.removeItem(field.dataset.draft);
+  },
+  // Before another project is shown in the same fields.
+  keepDrafts() {
+    try { document.querySelectorAll('[data-draft]').forEach((field) => this.keepDraft(field)); } catch { /* as above */ }
   },
   // When something was last asked for on this tab: what it brings about within this time may move the page.
   ACTED_MS: 20000,
@@ -88,9 +96,10 @@ document.addEventListener('scroll', (event) => { if (event.target.classList?.con
 window.addEventListener('resize', () => window.vw.hint(document.querySelector('.vw-steps')));
 document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
 window.addEventListener('pagehide', () => window.vw.drafts());
-window.addEventListener('popstate', () => { window.vw.show(window.vw.tab()); window.vw.refresh(); });
+window.addEventListener('popstate', () => { window.vw.keepDrafts(); window.vw.show(window.vw.tab()); window.vw.refresh(); });
 // Whole-page keys for the tab that is open: an element with data-key-press="a" is clicked by that key.
 document.addEventListener('keydown', (event) => {
+  if (document.querySelector('dialog[open]')) return;  // keys of the page are not meant by who reads a sheet above it
   if (event.key === 'Escape' && /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return event.target.blur();
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
   // A player that has the focus keeps its own keys, and Space presses the button it stands on.

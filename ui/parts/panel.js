@@ -146,13 +146,16 @@ element.addEventListener('click', (event) => {
 element.addEventListener('click', (event) => {
   const row = event.target.closest('[data-play-row]')?.closest('[data-row]');
   if (!row) return;
-  const players = [...row.querySelectorAll('audio')];
+  const players = [...row.querySelectorAll('audio')], course = new AbortController();
+  const { signal } = course;
   const play = (at) => {
     if (!players[at]) return;
     players[at].currentTime = 0;
-    players[at].addEventListener('ended', () => play(at + 1), { once: true });
-    players[at].play();
+    players[at].addEventListener('ended', () => play(at + 1), { once: true, signal });
+    players[at].play().catch(() => {});
   };
+  // Stopped by hand it is over; a player that has come to its end pauses as well.
+  row.addEventListener('pause', (it) => { if (!it.target.ended) course.abort(); }, { capture: true, signal });
   play(0);
 });
 // One player at a time.

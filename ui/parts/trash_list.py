@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from core import trash
+from core.errors import UserError
+from core.project.conflicts import digest
 from core.project.workspace import Workspace
 from core.trash import TrashEntry
 from ui import html
@@ -20,22 +23,38 @@ def trash_list(t: Translator, workspace: Workspace) -> str:
     rows = "".join(_row(t, entry) for entry in entries)
     question = t("trash.empty_question", count=t.number(len(entries)), size=size)
     empty = html.action(t("trash.empty", size=size), "empty-trash", style="danger", confirm=question)
+    empty = html.standing_on(_stamp(entries), empty)
     about = f'<p class="vw-dim">{html.e(t("trash.help"))}</p>'
     title = t("trash.title", count=t.number(len(entries)), size=size)
     return html.details(title, f'{about}{rows}<div class="vw-row">{empty}</div>')
 
 
 def act_on_trash(workspace: Workspace, evt: Any) -> bool:
-    """Answer the list's buttons; False if ``evt.do`` is not one of them."""
+    """Answer the list's buttons; False if ``evt.do`` is not one of them.
+
+    Raises:
+        UserError: ``trash.changed``, ``trash.gone``.
+    """
     if evt.do == "restore":
         trash.restore(workspace, evt.id)
     elif evt.do == "delete-for-good":
         trash.delete(workspace, [evt.id])
     elif evt.do == "empty-trash":
-        trash.delete(workspace, [entry.id for entry in trash.contents(workspace)])
+        entries = trash.contents(workspace)
+        if evt.seen != _stamp(entries):
+            raise UserError(
+                "trash.changed",
+                "The trash no longer holds what this window showed.",
+                "Nothing was deleted. Look at it once more, then choose again.",
+            )
+        trash.delete(workspace, [entry.id for entry in entries])
     else:
         return False
     return True
+
+
+def _stamp(entries: Iterable[TrashEntry]) -> str:
+    return digest(*sorted(entry.id for entry in entries))
 
 
 def _row(t: Translator, entry: TrashEntry) -> str:

@@ -7,6 +7,7 @@ from core.clips.doubles import REASON, doubles
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
 from core.measures.flags import SHORT_S
 from core.measures.voices import OTHER_VOICE
+from core.project import conflicts
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project
 from ui import html
@@ -36,27 +37,45 @@ def checks(t: Translator, project: Project, count: int, view: dict[str, str]) ->
     return f'<section data-key="checks"><h3>{html.e(t("dataset.checks"))}</h3>{body}</section>'
 
 
-def act_on_check(project: Project, do: str, id_: str) -> bool:
-    """Do what a button of `checks` sends; False if it is none of them."""
+def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -> bool:
+    """Do what a button of `checks` sends; False if it is none of them.
+
+    ``seen`` is what a button for many stood on.
+
+    Raises:
+        UserError: ``clips.changed``: there are others now than its window showed.
+    """
     if do == "extend":
         ends.extend(project, [id_])
     elif do == "extend_all":
-        ends.extend(project, [found.clip.id for found in open_clips(project)])
+        ends.extend(project, _as_seen([found.clip.id for found in open_clips(project)], seen))
     elif do == "undo_ends":
         ends.undo(project, id_)
     elif do == "reject_double":
-        _reject(project, [id_], REASON)
+        _reject(project, [_still_approved(project, id_)], REASON)
     elif do == "reject_doubles":
-        _reject(project, [double.clip.id for double in doubles(project)], REASON)
+        _reject(project, _as_seen([double.clip.id for double in doubles(project)], seen), REASON)
     elif do == "reject_stranger":
-        _reject(project, [id_], OTHER_VOICE)
+        _reject(project, [_still_approved(project, id_)], OTHER_VOICE)
     elif do == "reject_strangers":
-        _reject(project, [clip.id for clip in _other_voices(project)], OTHER_VOICE)
+        _reject(project, _as_seen([clip.id for clip in _other_voices(project)], seen), OTHER_VOICE)
     elif do == "undo_rejection":
         history.undo(project, stamp=id_)
     else:
         return False
     return True
+
+
+def _as_seen(clip_ids: list[str], seen: str | None) -> list[str]:
+    if seen is not None and seen != conflicts.digest(*clip_ids):
+        raise conflicts.stale_errors()
+    return clip_ids
+
+
+def _still_approved(project: Project, clip_id: str) -> str:
+    if project.store.clip(clip_id).status != "approved":
+        raise conflicts.stale_errors()
+    return clip_id
 
 
 def _reject(project: Project, clip_ids: list[str], reason: str) -> None:
@@ -87,6 +106,7 @@ def _cut_words(t: Translator, project: Project) -> str:
     if count > 1:
         label = t("dataset.extend_all", count=t.number(count))
         every = html.action(label, "extend_all", confirm=t("dataset.extend_question", count=t.number(count)))
+        every = html.standing_on(conflicts.digest(*(one.clip.id for one in found)), every)
     rows = "".join(_cut_word(t, project, one) for one in [*mendable, *(one for one in found if not one.moves)][:_SHOWN])
     return undo + _finding(t, "ends", len(found), rows, every)
 
@@ -133,7 +153,9 @@ def _doubles(t: Translator, project: Project) -> str:
         rows += _row(t, double.clip, note, players, html.action(t("dataset.reject"), "reject_double", double.clip.id))
     label = t("dataset.reject_all", count=t.number(len(found)))
     question = t("dataset.reject_question", count=t.number(len(found)))
-    return _finding(t, "doubles", len(found), rows, html.action(label, "reject_doubles", confirm=question))
+    every = html.action(label, "reject_doubles", confirm=question)
+    every = html.standing_on(conflicts.digest(*(double.clip.id for double in found)), every)
+    return _finding(t, "doubles", len(found), rows, every)
 
 
 def _other_voices(project: Project) -> list[Clip]:
@@ -153,7 +175,9 @@ def _strangers(t: Translator, project: Project) -> str:
         rows += _row(t, clip, note, player, html.action(t("dataset.reject"), "reject_stranger", clip.id))
     label = t("dataset.reject_all", count=t.number(len(found)))
     question = t("dataset.reject_question", count=t.number(len(found)))
-    return _finding(t, "voices", len(found), rows, html.action(label, "reject_strangers", confirm=question))
+    every = html.action(label, "reject_strangers", confirm=question)
+    every = html.standing_on(conflicts.digest(*(clip.id for clip in found)), every)
+    return _finding(t, "voices", len(found), rows, every)
 
 
 def _finding(t: Translator, name: str, count: int, rows: str, every: str) -> str:

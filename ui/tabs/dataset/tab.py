@@ -58,7 +58,7 @@ def build(page: Page) -> Tab:
         elif evt.do == "read":
             read_next(project, sentences(project, report(project)))
             return {mover: html.arrive(f"project={project.slug}&tab=sources", evt.view)}
-        elif not act_on_check(project, evt.do, evt.id):
+        elif not act_on_check(project, evt.do, evt.id, str(getattr(evt, "seen", ""))):
             act_on_job(project, evt.do, evt.id)
         return None
 

@@ -5,7 +5,10 @@ const card = () => $('#review-card');
 const player = () => $('#review-card audio[controls]');
 const field = () => $('#review-text');
 const isOpen = () => window.vw.tab() === 'review';
-let rate = Number(localStorage.getItem('vw-rate')) || 1, loops = false, shown = '', acted = false;
+// A browser may be told to keep nothing; the page works all the same.
+const kept = (store, name) => { try { return window[store].getItem(name); } catch { return null; } };
+const keep = (store, name, value) => { try { value === null ? window[store].removeItem(name) : window[store].setItem(name, value); } catch { /* as it says above */ } };
+let rate = Number(kept('localStorage', 'vw-rate')) || 1, loops = false, shown = '', acted = false;
 
 // ---- What is heard
 
@@ -24,7 +27,7 @@ function tune() {
 function changeRate(step) {
   const place = RATES.indexOf(rate) < 0 ? 2 : RATES.indexOf(rate);
   rate = RATES[Math.max(0, Math.min(RATES.length - 1, place + step))];
-  localStorage.setItem('vw-rate', rate);
+  keep('localStorage', 'vw-rate', rate);
   tune();
 }
 const seek = (seconds) => {
@@ -89,8 +92,10 @@ function nextDoubtInText() {
 }
 function saveAndApprove() {
   // The decision takes the text along; left as it is, the field would save it by itself as well.
-  field().removeAttribute('data-do');
+  const text = field();
+  text.removeAttribute('data-do');
   card().focus({ preventScroll: true });
+  text.dataset.do = 'text';  // if the decision is refused, what is typed next counts again
   $('#review-approved').click();
 }
 // What the model will read of it, a moment after the last key.
@@ -110,14 +115,14 @@ element.addEventListener('input', (event) => {
 });
 // What was typed and not saved outlives a reload of the page.
 const DRAFT = 'vw-review-draft';
-const keepDraft = () => sessionStorage.setItem(DRAFT, JSON.stringify([location.pathname, window.vw.project(), card().dataset.clip, field().defaultValue, field().value]));
+const keepDraft = () => keep('sessionStorage', DRAFT, JSON.stringify([location.pathname, window.vw.project(), card().dataset.clip, field().defaultValue, field().value]));
 function restoreDraft() {
-  const [, project, clip, before, text] = JSON.parse(sessionStorage.getItem(DRAFT) || '[]');
+  const [, project, clip, before, text] = JSON.parse(kept('sessionStorage', DRAFT) || '[]');
   if (!clip || project !== window.vw.project() || clip !== card().dataset.clip) return;
   if (before === field().defaultValue && field().value === before) field().value = text;
-  else sessionStorage.removeItem(DRAFT);
+  else keep('sessionStorage', DRAFT, null);
 }
-element.addEventListener('change', (event) => { if (event.target === field()) sessionStorage.removeItem(DRAFT); });
+element.addEventListener('change', (event) => { if (event.target === field()) keep('sessionStorage', DRAFT, null); });
 
 // ---- What is shown anew
 

@@ -13,7 +13,7 @@ from ui import html
 from ui.i18n import Translator
 from ui.tabs.train.view import step_name, voice_name
 
-MOST_OVERLAID = 5
+MOST_OVERLAID = 3  # a curve is told from the others by its colour
 
 
 def runs_table(
