@@ -23,7 +23,7 @@ class Form:
     ``<section>.<field>_<value>`` a value that is chosen from a list.
     A field's unit is ``json_schema_extra={"unit": …}``, its word ``units.<unit>``; its range is ``ge``/``le``. With
     ``numeric``, numbers are typed and their range stands in the sentence under them, for ranges too wide to slide over.
-    ``groups`` has the fields by the title of the closed part they stand in, in place of ``fields``.
+    ``groups`` has the fields by the title of the part they stand in, the first of them open, in place of ``fields``.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Form:
         self.model, self.t, self.section, self.numeric = model, t, section, numeric
         self.names = [name for group in (groups or {}).values() for name in group] or [*fields] or [*model.model_fields]
         self.inputs: list[Any] = []
-        for label, names in (groups or {"": self.names}).items():
-            with gr.Accordion(label, open=False) if label else contextlib.nullcontext():
+        for place, (label, names) in enumerate((groups or {"": self.names}).items()):
+            with gr.Accordion(label, open=place == 0) if label else contextlib.nullcontext():
                 self.inputs += [self._input(name, model.model_fields[name]) for name in names]
 
     def _input(self, name: str, field: FieldInfo) -> Any:
