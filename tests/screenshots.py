@@ -61,7 +61,8 @@ def readme_pictures(browser: Any, url: str, slug: str) -> None:
     folder.mkdir(exist_ok=True)
     page = browser.new_context(viewport={"width": 1180, "height": 1080}, color_scheme="light", locale="en").new_page()
     for tab in TABS[1:-1]:
-        page.goto(f"{url}/en/?project={slug}&tab={tab}")
+        place = "&filter=all" if tab == "review" else ""  # the demo's clips are all approved
+        page.goto(f"{url}/en/?project={slug}&tab={tab}{place}")
         page.wait_for_selector(f"#page-{tab} h1:visible")
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=folder / f"{tab}.png")
