@@ -44,6 +44,7 @@ def test_no_tab_has_a_serious_fault_or_is_cut_off_at_twice_the_size(
 
     page.emulate_media(color_scheme=theme)
     page.goto(f"{server.url}/{language}/?project=ana&tab=home")
+    page.wait_for_function("() => window.vw")  # the page's own scripts come after it is loaded
     page.add_script_tag(content=axe)
     faults, cut_off = [], []
     for tab in TABS:
