@@ -12,7 +12,7 @@ import re
 import stat
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -246,10 +246,10 @@ def is_empty(folder: Path) -> bool:
         return False
 
 
-def free_name(folder: Path, base: str) -> str:
-    """``base``, or ``base-2``, ``base-3`` … if that name is taken in ``folder``."""
+def free_name(folder: Path, base: str, reserved: Collection[str] = ()) -> str:
+    """``base``, or ``base-2``, ``base-3`` … if that name is taken in ``folder``, or one of those ``reserved``."""
     name, number = base, 2
-    while os.path.lexists(folder / name):
+    while name in reserved or os.path.lexists(folder / name):
         name, number = f"{base}-{number}", number + 1
     return name
 

@@ -22,6 +22,11 @@ _UNSEEN = {
 _BLANK = {0x2800}  # an empty pattern of Braille: takes room, shows nothing
 
 
+def as_title(text: str) -> str:
+    """What a person calls something: on one line, of at most 80 characters."""
+    return " ".join(text.split())[:80]
+
+
 def clean_text(text: str) -> str:
     """The text as it is kept and read: one line, single spaces, composed letters (NFC), nothing that is not seen.
 

@@ -49,8 +49,8 @@ def shown(project: Project) -> dict[str, Any]:
         "second": stamp(first, first.second_text),
         "next_clip": stamp(second),
         "change": history.last_stamp(project),
-        "sure": project.store.stamp(review.sure_filter(0.9, with_flags=True)),
-        "flagged": project.store.stamp(ClipFilter("flagged", flag="mismatch")),
+        "sure": project.figures.stamp(review.sure_filter(0.9, with_flags=True)),
+        "flagged": project.figures.stamp(ClipFilter("flagged", flag="mismatch")),
         "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
     }
 

@@ -42,7 +42,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         page = Page(settings, workspace, t, *state_fields)
         header = Panel(elem_id="vw-header")
         steps = Panel(elem_id="vw-steps")
-        waiting = QueueStrip(page)
+        queue_strip = QueueStrip(page)
         damage = DamagePanel(page)
         refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
         tabs: dict[str, Tab] = {}
@@ -53,7 +53,7 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         frame: dict[gr.HTML, Frame] = {
             header: lambda project, _tab, _turn: _header(page, project),
             steps: lambda project, tab, turn: _steps(page, project, tab, turn),
-            waiting.panel: lambda _project, _tab, _turn: waiting.show(),
+            queue_strip.panel: lambda _project, _tab, _turn: queue_strip.show(),
         }
         _refresh(page, tabs, frame, damage, (blocks.load, refresh_button.click))
     blocks.live = Live(page, tabs, frame)

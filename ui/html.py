@@ -47,6 +47,17 @@ def standing_on(stamp: str, button: str) -> str:
     return f'<span data-seen="{e(stamp)}">{button}</span>'
 
 
+def title_field(do: str, id_: str, title: str, label: str, *, most: int = 80, required: bool = True) -> str:
+    """What a person calls something, to be changed in place: sends ``do`` with the id and, as its value, the new title.
+
+    ``most`` is how many characters it may have.
+    """
+    return (
+        f'<input type="text" class="vw-quiet" data-do="{do}" data-id="{e(id_)}" maxlength="{most}"'
+        f' value="{e(title)}" aria-label="{e(label)}"{" required" if required else ""}>'
+    )
+
+
 def reason(text: str) -> str:
     """Why the button beside it is off, as a small line; nothing if it is not."""
     return f'<p class="vw-dim vw-why">{e(text)}</p>' if text else ""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
-from core.audio.silence import levels
+from core.clips.ends import level_curve
 from core.measures.duplicates import SHORTEST_S, is_same_sound, near_pairs, outline
 from core.measures.endings import Levels
 from core.project.records import Clip, ClipFilter
@@ -34,19 +32,17 @@ def _find(project: Project, state: str) -> list[Double]:
     pieces: list[Levels] = []
     outlines = []
     for source_id, group in groupby(project.store.clips(ClipFilter(state)), key=lambda clip: clip.source_id):
-        try:
-            curve = levels(project.sound_file(project.store.source(source_id)))
-        except (OSError, RuntimeError):  # its sound is missing, which is told elsewhere
+        curve = level_curve(project, source_id)
+        if curve is None:
             continue
-        dbfs = np.asarray(curve.dbfs, np.float32)
         for clip in group:
-            piece = dbfs[round(clip.start_s / curve.frame_s) : round(clip.end_s / curve.frame_s)]
+            piece = curve.dbfs[round(clip.start_s / curve.frame_s) : round(clip.end_s / curve.frame_s)]
             if clip.seconds >= SHORTEST_S and len(piece) * curve.frame_s >= SHORTEST_S:
                 clips.append(clip)
                 pieces.append(piece)
                 outlines.append(outline(piece, curve.frame_s))
-    found: dict[int, int] = {}
+    originals: dict[int, int] = {}
     for first, second in near_pairs(outlines):
-        if first not in found and second not in found and is_same_sound(pieces[first], pieces[second]):
-            found[second] = first
-    return [Double(clips[second], clips[first]) for second, first in found.items()]
+        if first not in originals and second not in originals and is_same_sound(pieces[first], pieces[second]):
+            originals[second] = first
+    return [Double(clips[second], clips[first]) for second, first in originals.items()]

@@ -53,22 +53,22 @@ def extend(project: Project, clip_ids: Collection[str], state: str = "approved")
         UserError: ``ends.gone``: none of them is open, or no quiet is near. As of `edit.recut`.
         Busy: the project's recordings are being cut.
     """
-    wanted = [found for found in open_clips(project, state) if found.clip.id in clip_ids and found.moves]
-    if not wanted:
+    matches = [entry for entry in open_clips(project, state) if entry.clip.id in clip_ids and entry.moves]
+    if not matches:
         raise UserError(
             "ends.gone", "These clips end in quiet by now, or there is none near.", "Look at the clips there are now."
         )
     action = f"{ACTION} {time.time():.3f}"
     count = 0
-    for source_id, group in groupby(wanted[:MOST_AT_ONCE], key=lambda found: found.clip.source_id):
-        moves, taken = _together(list(group))
+    for source_id, group in groupby(matches[:MOST_AT_ONCE], key=lambda entry: entry.clip.source_id):
+        moves, moved_count = _together(list(group))
         clips = [project.store.clip(clip_id) for clip_id in dict.fromkeys(clip_id for clip_id, _ in moves)]
         bounds = {
             clip.id: (moves.get((clip.id, "start"), clip.start_s), moves.get((clip.id, "end"), clip.end_s))
             for clip in clips
         }
         edit.recut(project, source_id, bounds, action)
-        count += taken
+        count += moved_count
     return count
 
 
@@ -96,11 +96,20 @@ def _together(group: Sequence[OpenClip]) -> tuple[dict[_End, float], int]:
     """The moves of several clips of one recording; of two that want the same end elsewhere the shorter way is taken."""
     moves: dict[_End, float] = {}
     count = 0
-    for found in sorted(group, key=lambda found: found.clip.start_s - found.start_s + found.end_s - found.clip.end_s):
-        if all(moves.get(end, at_s) == at_s for end, at_s in found.moves.items()):
-            moves |= found.moves
+    for entry in sorted(group, key=lambda entry: entry.clip.start_s - entry.start_s + entry.end_s - entry.clip.end_s):
+        if all(moves.get(end, at_s) == at_s for end, at_s in entry.moves.items()):
+            moves |= entry.moves
             count += 1
     return moves, count
+
+
+def level_curve(project: Project, source_id: str) -> LevelCurve | None:
+    """How loud a recording is along its time, in single precision; None where its sound is missing (told elsewhere)."""
+    try:
+        curve = levels(project.sound_file(project.store.source(source_id)))
+    except (OSError, RuntimeError):
+        return None
+    return replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
 
 
 def _find(project: Project, state: str) -> Iterable[OpenClip]:
@@ -111,11 +120,9 @@ def _find(project: Project, state: str) -> Iterable[OpenClip]:
         clips = list(group)
         if not any(clip.id in ids for clip in clips):
             continue
-        try:
-            curve = levels(project.sound_file(project.store.source(source_id)))
-        except (OSError, RuntimeError):  # its sound is missing, which is told elsewhere
+        curve = level_curve(project, source_id)
+        if curve is None:
             continue
-        curve = replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
         words = [word for word in project.store.words(source_id) if word.probability is not None]
         yield from _of_recording(curve, clips, words, ids, longest)
 

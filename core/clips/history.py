@@ -87,8 +87,9 @@ def redo(project: Project, *, stamp: str | None = None) -> Change:
     undone = project.store.last_undone()
     if undone is None:
         raise UserError("review.nothing_to_redo", "There is no change to make again.")
+    stamp = undone[0] if stamp is None else stamp
     if isinstance(undone[1], Edit):
-        redone_edit = edit.redo(project, undone[1], stamp=undone[0] if stamp is None else stamp)
+        redone_edit = edit.redo(project, undone[1], stamp=stamp)
         return _edit_change(redone_edit, redone_edit.after)
     project.store.redo_last(stamp)
     ids = list(dict.fromkeys(change.clip_id for change in undone[1]))

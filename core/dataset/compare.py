@@ -87,9 +87,9 @@ def _cut_anew(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str,
     names: dict[str, str] = {}
     taken: set[str] = set()
     for clip in old:
-        there = by_source[clip["source_id"]]
+        others = by_source[clip["source_id"]]
         begin = bisect.bisect_right(ends.get(clip["source_id"], []), clip["start_s"])
-        near = [other for other in there[begin : begin + _NEAR] if other["start_s"] < clip["end_s"]]
+        near = [other for other in others[begin : begin + _NEAR] if other["start_s"] < clip["end_s"]]
         rest = [other for other in near if other["id"] not in taken]
         best = max(rest, key=lambda other: _shared(clip, other), default=None)
         if best is not None and _shared(clip, best) > _SAME_PLACE:

@@ -50,11 +50,11 @@ def coverage(texts: Iterable[str], language: str) -> Coverage | None:
         letters.update(plain)
         pairs.update(map("".join, pairwise(plain)))
     weights = table["pairs"]
-    known = sum(weight for pair, weight in weights.items() if pairs[pair] >= ENOUGH)
+    covered_weight = sum(weight for pair, weight in weights.items() if pairs[pair] >= ENOUGH)
     return Coverage(
         {letter: letters[letter] for letter in table["letters"]},
         {pair: pairs[pair] for pair in weights},
-        known / sum(weights.values()),
+        covered_weight / sum(weights.values()),
     )
 
 
@@ -70,10 +70,10 @@ def sentences_to_read(
         most: how many sentences at most; fewer where nothing more would be brought.
     """
     missing = {pair: ENOUGH - present.pairs[pair] for pair in present.rare_pairs}
-    known = {fold(text) for text in said}
-    pairs = {text: Counter(map("".join, pairwise(fold(text)))) for text in candidates if fold(text) not in known}
-    chosen: list[str] = []
-    while pairs and len(chosen) < most:
+    folded_said = {fold(text) for text in said}
+    pairs = {text: Counter(map("".join, pairwise(fold(text)))) for text in candidates if fold(text) not in folded_said}
+    picks: list[str] = []
+    while pairs and len(picks) < most:
         gains = {
             text: sum(min(count, missing.get(pair, 0)) for pair, count in counts.items()) / (len(text) + 20)
             for text, counts in pairs.items()
@@ -81,11 +81,11 @@ def sentences_to_read(
         best = max(gains, key=gains.__getitem__)
         if not gains[best]:
             break
-        chosen.append(best)
+        picks.append(best)
         for pair, count in pairs.pop(best).items():
             if pair in missing:
                 missing[pair] = max(0, missing[pair] - count)
-    return chosen
+    return picks
 
 
 @cache

@@ -24,6 +24,7 @@ from core.jobs.job import busy
 from core.project.records import Clip
 from core.project.trash import discard
 from core.project.workspace import Project
+from core.text import as_title
 
 _MOST_BYTES = 64 << 20  # of a dataset's texts
 _TITLE = "title.json"  # beside what is frozen
@@ -144,7 +145,7 @@ def rename(project: Project, dataset_id: str, title: str) -> None:
     Raises:
         UserError: ``dataset.missing``.
     """
-    write_json(dataset(project, dataset_id).path / _TITLE, {"title": " ".join(title.split())[:80]})
+    write_json(dataset(project, dataset_id).path / _TITLE, {"title": as_title(title)})
 
 
 def discard_dataset(project: Project, dataset_id: str) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +29,7 @@ from core.jobs.args import JobArgs, from_disk
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too
+from core.text import as_title
 
 # A job needs no password, and is one process: it would wait for others that a launcher had told of.
 _NOT_INHERITED = ("VOICEWRIGHT_PASSWORD", "WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -193,12 +194,11 @@ class Job:
 
     def rename(self, title: str) -> None:
         """Let a person call it otherwise; an empty title changes nothing."""
-        title = " ".join(title.split())[:80]
+        title = as_title(title)
         if title:
             self.spec()  # what cannot be read is not written over
-            about = self.path.stat()
-            write_json(self.path / "job.json", {**read_json(self.path / "job.json"), "title": title})
-            os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))  # jobs are sorted by it
+            with self._place_kept():
+                write_json(self.path / "job.json", {**read_json(self.path / "job.json"), "title": title})
 
     @property
     def dismissed(self) -> bool:
@@ -207,9 +207,15 @@ class Job:
 
     def dismiss(self) -> None:
         """Note that a person is done with how it ended."""
+        with self._place_kept():
+            self._dismissed_path.touch()
+
+    @contextlib.contextmanager
+    def _place_kept(self) -> Iterator[None]:
+        """Files may change without the job counting as newer: jobs are sorted by when something in their folder did."""
         about = self.path.stat()
-        self._dismissed_path.touch()
-        os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))  # jobs are sorted by it
+        yield
+        os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))
 
     @property
     def _dismissed_path(self) -> Path:

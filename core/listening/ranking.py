@@ -121,8 +121,8 @@ def suggest(
 
 
 def _of_pool(pool: Sequence[Candidate], votes: Sequence[Vote]) -> list[Vote]:
-    known = {candidate.checkpoint for candidate in pool}
-    return [vote for vote in votes if vote.left in known and vote.right in known]
+    refs = {candidate.checkpoint for candidate in pool}
+    return [vote for vote in votes if vote.left in refs and vote.right in refs]
 
 
 def _state(pool: Sequence[Candidate], votes: Sequence[Vote]) -> tuple[dict[CheckpointRef, int], Strengths]:

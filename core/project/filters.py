@@ -71,6 +71,12 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
     return f"{table} WHERE {' AND '.join(parts)}", values
 
 
+def count_of(db: sqlite3.Connection, clip_filter: ClipFilter) -> int:
+    """How many clips the filter leaves."""
+    source_sql, values = from_clause(clip_filter)
+    return int(db.execute(f"SELECT count(*) FROM {source_sql}", values).fetchone()[0])
+
+
 def stamp_of(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
     """Changes whenever other clips are left by the filter, or one of them is changed."""
     source_sql, values = from_clause(clip_filter)

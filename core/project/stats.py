@@ -112,9 +112,8 @@ class Figures:
         return self.kept_while_unchanged(f"stamp {clip_filter}", lambda: self._stamp(clip_filter))
 
     def _count(self, clip_filter: ClipFilter) -> int:
-        from_clause, values = filters.from_clause(clip_filter)
         with connect(self.path) as db:
-            return int(db.execute(f"SELECT count(*) FROM {from_clause}", values).fetchone()[0])
+            return filters.count_of(db, clip_filter)
 
     def _stamp(self, clip_filter: ClipFilter) -> str:
         with connect(self.path) as db:

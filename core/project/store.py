@@ -118,9 +118,8 @@ class Store:
 
     def count(self, clip_filter: ClipFilter = ClipFilter()) -> int:
         """How many clips the filter leaves."""
-        source_sql, values = filters.from_clause(clip_filter)
         with connect(self.path) as db:
-            return int(db.execute(f"SELECT count(*) FROM {source_sql}", values).fetchone()[0])
+            return filters.count_of(db, clip_filter)
 
     def holds(self, clip_filter: ClipFilter, clip_id: str) -> bool:
         """Whether the filter leaves this clip."""
@@ -209,10 +208,11 @@ class Store:
                 keep(edited_clips, [revision for clip in edited_clips for revision in _revisions(db, clip.id)])
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
             insert(db, "clips", _clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
-            if old_clips or new_clips.keys() != old_ids:
+            has_changed = bool(old_clips) or new_clips.keys() != old_ids
+            if has_changed:
                 db.execute("DELETE FROM undone")  # it was a change of what was cut before
                 _forget_edits(db, source_id, {clip.id for clip in old_clips})
-            _note_change(db, source_id, last, has_changed=bool(old_clips) or new_clips.keys() != old_ids)
+            _note_change(db, source_id, last, has_changed=has_changed)
         return [clip.id for clip in old_clips]
 
     def last_number(self, source_id: str) -> int:
@@ -353,11 +353,6 @@ class Store:
             _apply(db, [(row, {"text": texts[row["id"]][1]}) for row in rows])
         return len(rows)
 
-    def stamp(self, clip_filter: ClipFilter) -> str:
-        """Changes whenever other clips are left by the filter, or one of them is changed."""
-        with connect(self.path) as db:
-            return filters.stamp_of(db, clip_filter)
-
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
         with connect(self.path) as db:
@@ -410,7 +405,7 @@ class Store:
         """The stamp of what `redo_last` would make again; "" if there is nothing."""
         with connect(self.path) as db:
             row = db.execute("SELECT number, at FROM undone ORDER BY number DESC LIMIT 1").fetchone()
-        return conflicts.digest(row["number"], row["at"]) if row else ""
+        return _undone_stamp(row) if row else ""
 
     def redo_last(self, stamp: str | None = None) -> list[Revision] | Edit | None:
         """Make the change again that was taken back last; None if there is none.
@@ -633,11 +628,15 @@ def _push_undone(db: sqlite3.Connection, revisions: Sequence[Revision] = (), edi
     db.execute("INSERT INTO undone (at, revisions, edit) VALUES (?, ?, ?)", (time.time(), changes, content))
 
 
+def _undone_stamp(row: sqlite3.Row) -> str:
+    return conflicts.digest(row["number"], row["at"])
+
+
 def _last_undone(db: sqlite3.Connection) -> tuple[str, list[Revision] | Edit] | None:
     row = db.execute("SELECT * FROM undone ORDER BY number DESC LIMIT 1").fetchone()
     if row is None:
         return None
-    stamp = conflicts.digest(row["number"], row["at"])
+    stamp = _undone_stamp(row)
     if row["edit"]:
         values = json.loads(row["edit"])
         clips = {name: tuple(Clip(**fields) for fields in values[name]) for name in ("before", "after")}

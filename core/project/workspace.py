@@ -24,6 +24,7 @@ from core.project.records import Source
 from core.project.schema import begin_anew
 from core.project.stats import Figures
 from core.project.store import Store
+from core.text import as_title
 
 A = TypeVar("A", bound=JobArgs)
 
@@ -48,7 +49,7 @@ def _missing(slug_: str) -> UserError:
 
 
 def _name(text: str) -> str:
-    name = " ".join(text.split())[:80]
+    name = as_title(text)
     if not name:
         raise UserError("project.no_name", "The project has no name.", "Type a name, such as the speaker's.")
     return name

@@ -20,7 +20,7 @@ from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
 from core.project.trash import discard
 from core.project.workspace import Project
-from core.text import clean_text
+from core.text import as_title, clean_text
 from core.training.run import Run
 
 V = TypeVar("V", bound=VoiceArgs)
@@ -93,7 +93,7 @@ def start_export(project: Project, args: ExportArgs) -> Job:
     """
     if (job := project.latest(args.kind)) and job.alive():
         raise busy(job.holder())  # its folder is named when it is done
-    title = " ".join(args.name.split())[:80] or project.info.name
+    title = as_title(args.name) or project.info.name
     args = _complete(project, args)
     text = clean_text(args.text) or _sample_text(project, args.checkpoint, args.language)
     args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
@@ -123,7 +123,7 @@ def discard_export(project: Project, export_id: str) -> None:
 def rename_export(project: Project, export_id: str, name: str) -> None:
     """Let a person call an exported voice otherwise; an empty name changes nothing."""
     export = next((export for export in exports(project) if export.id == export_id), None)
-    name = " ".join(name.split())[:80]
+    name = as_title(name)
     if export and name:
         write_json(export.folder / "manifest.json", {**export.manifest, "name": name})
 

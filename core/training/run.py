@@ -14,13 +14,14 @@ from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
 from core.errors import DiskFull, UserError
-from core.files import slug
+from core.files import free_name, slug
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, busy, jobs_in
 from core.project.trash import contents as trash_contents
 from core.project.trash import discard
 from core.project.workspace import Project
+from core.text import as_title
 from core.training import requests
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text, read_config
@@ -294,7 +295,7 @@ def start_training(
     if not models.is_made(base_id):  # a job does that
         models.folder(folder, base_id)  # in the click, not minutes later
     _check_room(project, config, base_id)
-    title = " ".join(name.split())[:80] or preset_id
+    title = as_title(name) or preset_id
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
     frozen = config_text(config, engine=project.info.engine, **about, language=project.info.language)
     return project.start_job(
@@ -311,10 +312,7 @@ def _unused_name(project: Project, name: str) -> str:
     """A name that no run ever had as far as votes and the trash tell: what belongs to that run is not this one's."""
     names = {ref.run_id for vote in project.store.votes() for ref in (vote.left, vote.right)}
     names |= {place.split("/")[1] for entry in trash_contents(project) for place in entry.places if "/" in place}
-    number, unused = 2, name
-    while unused in names:
-        number, unused = number + 1, f"{name}-{number}"
-    return unused
+    return free_name(project.runs, name, names)
 
 
 def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:

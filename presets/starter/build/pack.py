@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import torch
-from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
+from core.engines.xtts.model.tiny import small_config
 from presets.starter.build.corpus import MEL_SCALE, load
 from presets.starter.build.decoder import pad_generator
 from presets.starter.build.decoder import trained as trained_decoder
@@ -28,20 +29,8 @@ from presets.starter.build.work import RATE_HZ
 
 def config() -> XttsConfig:
     """Of the small model; how a voice is heard is as in the published XTTS-v2."""
-    arguments = XttsArgs(
-        gpt_layers=LAYERS,
-        gpt_n_model_channels=CHANNELS,
-        gpt_n_heads=HEADS,
-        gpt_num_audio_tokens=TOKENS + 2,
-        gpt_start_audio_token=TOKENS,
-        gpt_stop_audio_token=TOKENS + 1,
-        decoder_input_dim=CHANNELS,
-        gpt_use_perceiver_resampler=True,
-        output_sample_rate=RATE_HZ,
-    )
-    settings = XttsConfig(model_args=arguments)
-    settings.temperature, settings.repetition_penalty, settings.top_k, settings.top_p = 0.75, 5.0, 50, 0.85
-    settings.gpt_cond_len, settings.gpt_cond_chunk_len, settings.max_ref_len = 30, 4, 30
+    settings = small_config(LAYERS, CHANNELS, HEADS, TOKENS)
+    settings.model_args.output_sample_rate = RATE_HZ
     return settings
 
 

@@ -151,10 +151,7 @@ def _doubles(t: Translator, project: Project) -> str:
         same = double.first.text == double.clip.text
         note = t("dataset.same_text" if same else "dataset.other_text", text=double.first.text)
         rows += _row(t, double.clip, note, players, html.action(t("dataset.reject"), "reject_double", double.clip.id))
-    label = t("dataset.reject_all", count=t.number(len(found)))
-    question = t("dataset.reject_question", count=t.number(len(found)))
-    every = html.action(label, "reject_doubles", confirm=question)
-    every = html.standing_on(conflicts.digest(*(double.clip.id for double in found)), every)
+    every = _reject_all(t, "reject_doubles", [double.clip.id for double in found])
     return _finding(t, "doubles", len(found), rows, every)
 
 
@@ -173,11 +170,13 @@ def _strangers(t: Translator, project: Project) -> str:
         note = t("dataset.likeness", value=t.number(clip.speaker_similarity or 0.0, 2))
         player = html.player(audio_url(project.slug, "clip", clip.id), f"{clip.id} {clip.text[:60]}")
         rows += _row(t, clip, note, player, html.action(t("dataset.reject"), "reject_stranger", clip.id))
-    label = t("dataset.reject_all", count=t.number(len(found)))
-    question = t("dataset.reject_question", count=t.number(len(found)))
-    every = html.action(label, "reject_strangers", confirm=question)
-    every = html.standing_on(conflicts.digest(*(clip.id for clip in found)), every)
-    return _finding(t, "voices", len(found), rows, every)
+    return _finding(t, "voices", len(found), rows, _reject_all(t, "reject_strangers", [clip.id for clip in found]))
+
+
+def _reject_all(t: Translator, do: str, clip_ids: list[str]) -> str:
+    count = t.number(len(clip_ids))
+    button = html.action(t("dataset.reject_all", count=count), do, confirm=t("dataset.reject_question", count=count))
+    return html.standing_on(conflicts.digest(*clip_ids), button)
 
 
 def _finding(t: Translator, name: str, count: int, rows: str, every: str) -> str:

@@ -42,22 +42,16 @@ def _cells(t: Translator, project: Project, dataset: DatasetInfo, current: bool,
         f"{html.e(t(f'dataset.layout_{layout}'))}</a></li>"
         for layout in LAYOUTS
     )
+    name = html.title_field("rename-dataset", dataset.id, dataset.name, t("dataset.col_id"), required=False)
     download = html.details(t("dataset.download"), f'<ul class="vw-sentences">{links}</ul>')
     return [
-        f"<span>{_name(t, dataset)}{_chip(t) if current else ''}</span>",
+        f"<span>{name}{_chip(t) if current else ''}</span>",
         t.minutes(dataset.seconds),
         t.number(dataset.clips),
         f"{t.number(dataset.train)} + {t.number(dataset.val)}",
         html.e(t.moment(dataset.at)),
         f'<div class="vw-row" data-key="{html.e(dataset.id)}">{compared}{download}{_delete(t, dataset)}</div>',
     ]
-
-
-def _name(t: Translator, dataset: DatasetInfo) -> str:
-    return (
-        f'<input type="text" class="vw-quiet" data-do="rename-dataset" data-id="{html.e(dataset.id)}" maxlength="80"'
-        f' value="{html.e(dataset.name)}" aria-label="{html.e(t("dataset.col_id"))}">'
-    )
 
 
 def _delete(t: Translator, dataset: DatasetInfo) -> str:

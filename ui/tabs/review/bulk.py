@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping
 
 from core.clips import review
 from core.clips.bulk import EXAMPLES, Preview, Replacement, preview_replacement, preview_tidying
@@ -90,27 +91,11 @@ def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
     if not max(counts.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
         return ""
     least = min(counts, key=lambda level: abs(level - number(view.get("sure", ""), review.LOOKS_RIGHT)))
-    options = "".join(
-        f'<option value="{level}"{" selected" if level == least else ""}>'
-        f"{html.e(t('review.at_least', percent=f'{level:.0%}', count=t.number(count)))}</option>"
-        for level, count in counts.items()
-    )
-    values = {"count": t.number(counts[least]), "percent": f"{least:.0%}"}
-    off = "" if counts[least] else t("review.none_so_sure")
-    button = html.action(
-        t("review.approve_many", **values),
-        "approve_sure",
-        str(least),
-        off_reason=off,
-        confirm=t("review.approve_question", **values),
-        elem_id="approve-sure",
-    )
-    stamp = project.figures.stamp(review.sure_filter(least, with_flags=too))
-    label = html.e(t("review.how_sure"))
-    choice = f'<label class="vw-field"><span>{label}</span><select data-view="sure">{options}</select></label>'
+    choice, button, off = _approve_up_to(t, counts, least, "sure")
+    button = html.standing_on(project.figures.stamp(review.sure_filter(least, with_flags=too)), button)
     key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
     switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
-    body = f'{choice}<div class="vw-row">{switch}{html.standing_on(stamp, button)}</div>{html.reason(off)}'
+    body = f'{choice}<div class="vw-row">{switch}{button}</div>{html.reason(off)}'
     about = html.e(t("review.many_help"))
     return f'<section><h3>{html.e(t("review.many_sure"))}</h3><p class="vw-dim">{about}</p>{body}</section>'
 
@@ -121,29 +106,44 @@ def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> st
     if not max(counts.values()):
         return ""
     most = min(counts, key=lambda level: abs(level - number(view.get("differ", ""), review.AGREEMENTS[1])))
-    options = "".join(
-        f'<option value="{level}"{" selected" if level == most else ""}>'
-        f"{html.e(t('review.at_most', percent=f'{level:.0%}', count=t.number(count)))}</option>"
-        for level, count in counts.items()
-    )
-    values = {"count": t.number(counts[most]), "percent": f"{most:.0%}"}
-    off = "" if counts[most] else t("review.none_agree")
-    button = html.action(
-        t("review.approve_many", **values),
-        "approve_agreed",
-        str(most),
-        off_reason=off,
-        confirm=t("review.agreed_question", **values),
-        elem_id="approve-agreed",
-    )
-    stamp = project.figures.stamp(review.agreement_filter(most))
-    label = html.e(t("review.how_different"))
-    choice = f'<label class="vw-field"><span>{label}</span><select data-view="differ">{options}</select></label>'
+    choice, button, off = _approve_up_to(t, counts, most, "agreed")
+    button = html.standing_on(project.figures.stamp(review.agreement_filter(most)), button)
     about = html.e(t("review.agreed_help"))
     return (
         f'<section><h3>{html.e(t("review.many_agreed"))}</h3><p class="vw-dim">{about}</p>{choice}'
-        f"{html.standing_on(stamp, button)}{html.reason(off)}</section>"
+        f"{button}{html.reason(off)}</section>"
     )
+
+
+# Of each way to approve many: the address's name of the level, and the words for the choice of it.
+_WAYS = {
+    "sure": ("sure", "review.how_sure", "review.at_least", "review.none_so_sure", "review.approve_question"),
+    "agreed": ("differ", "review.how_different", "review.at_most", "review.none_agree", "review.agreed_question"),
+}
+
+
+def _approve_up_to(t: Translator, counts: Mapping[float, int], current: float, way: str) -> tuple[str, str, str]:
+    """The choice of a level, the button that approves up to it, and why that is off (empty if it is not)."""
+    place, label, option, none, question = _WAYS[way]
+    options = "".join(
+        f'<option value="{level}"{" selected" if level == current else ""}>'
+        f"{html.e(t(option, percent=f'{level:.0%}', count=t.number(count)))}</option>"
+        for level, count in counts.items()
+    )
+    choice = (
+        f'<label class="vw-field"><span>{html.e(t(label))}</span><select data-view="{place}">{options}</select></label>'
+    )
+    values = {"count": t.number(counts[current]), "percent": f"{current:.0%}"}
+    off = "" if counts[current] else t(none)
+    button = html.action(
+        t("review.approve_many", **values),
+        f"approve_{way}",
+        str(current),
+        off_reason=off,
+        confirm=t(question, **values),
+        elem_id=f"approve-{way}",
+    )
+    return choice, button, off
 
 
 def _silent(t: Translator, project: Project) -> str:

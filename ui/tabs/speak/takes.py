@@ -47,11 +47,7 @@ def _export(t: Translator, project: Project, export: Export) -> str:
     sample = audio_url(project.slug, "export", export.id, export.sample.name)
     noise = "" if export.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
     package = info(project.info.engine).export_package
-    label = html.e(t("speak.name"))
-    rename = (
-        f'<input type="text" class="vw-quiet" data-do="rename-export" data-id="{html.e(export.id)}" maxlength="80"'
-        f' required value="{html.e(export.name)}" aria-label="{label}">'
-    )
+    rename = html.title_field("rename-export", export.id, export.name, t("speak.name"))
     question = t("speak.delete_export_sure", name=export.name)
     discard = html.action(
         t("speak.delete"), "delete-export", export.id, style="quiet", confirm=question,

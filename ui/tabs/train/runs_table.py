@@ -77,10 +77,7 @@ def _run(
         ("lowest_error", error),
         ("votes", votes),
     )
-    name = (
-        f'<input type="text" class="vw-quiet" data-do="rename-run" data-id="{html.e(run.id)}" maxlength="80" required'
-        f' value="{html.e(run.title)}" aria-label="{html.e(t("train.name"))}">'
-    )
+    name = html.title_field("rename-run", run.id, run.title, t("train.name"))
     buttons = html.action(
         t("train.delete_run"), "delete-run", run.id, style="danger quiet",
         title=f"{t('train.delete_run')}: {run.title}",

@@ -65,7 +65,7 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
 
 def _write(folder: Path, seed: int) -> None:
     starter_vocabulary().save(str(folder / "vocab.json"))
-    config = _config()
+    config = small_config(LAYERS, CHANNELS, HEADS, CODES)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         xtts = _fresh(config, folder / "vocab.json")
@@ -122,15 +122,16 @@ def _made_up_mels(frames: int) -> Tensor:
     return (smooth - 1.5 + 0.15 * torch.randn(1, 80, frames)).clamp(-2.3, 1.0)
 
 
-def _config() -> XttsConfig:
+def small_config(layers: int, channels: int, heads: int, codes: int) -> XttsConfig:
+    """Config of a model with another GPT than XTTS-v2's: its layers, width and heads, and the size of the codebook."""
     arguments = XttsArgs(
-        gpt_layers=LAYERS,
-        gpt_n_model_channels=CHANNELS,
-        gpt_n_heads=HEADS,
-        gpt_num_audio_tokens=CODES + 2,
-        gpt_start_audio_token=CODES,
-        gpt_stop_audio_token=CODES + 1,
-        decoder_input_dim=CHANNELS,
+        gpt_layers=layers,
+        gpt_n_model_channels=channels,
+        gpt_n_heads=heads,
+        gpt_num_audio_tokens=codes + 2,
+        gpt_start_audio_token=codes,
+        gpt_stop_audio_token=codes + 1,
+        decoder_input_dim=channels,
         gpt_use_perceiver_resampler=True,
     )
     config = XttsConfig(model_args=arguments)
