@@ -141,4 +141,6 @@ def test_what_is_typed_in_the_first_moment_and_while_a_link_is_taken_stays(
     page.click("#add-link")
     page.locator("input[name=link]").fill("https://youtu.be/the-next")
     page.wait_for_selector("#page-sources input[data-do=title][value=Opening]")
+    # The new field is there a moment before what was typed has moved over to it.
+    page.wait_for_function("() => document.querySelector('input[name=link]')?.value")
     assert page.input_value("input[name=link]") == "https://youtu.be/the-next"
