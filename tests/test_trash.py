@@ -19,7 +19,7 @@ from core.jobs import events, locks
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Vote
-from core.project.usage import project_usage
+from core.project.usage import discard_features, project_usage
 from core.project.workspace import Project, Workspace
 from core.synthesis.start import discard_export, exports, rename_export
 from core.training.config import config_text
@@ -156,3 +156,16 @@ def test_a_file_with_two_names_takes_its_room_once(project: Project) -> None:
     os.link(sound, copy)
     usage = project_usage(project)
     assert 100_000 <= usage["clips"] < 120_000 and usage["datasets"] == 0 and usage["records"] > 0
+
+
+def test_prepared_clips_go_unless_a_training_reads_them(project: Project) -> None:
+    project.features.mkdir()
+    (project.features / "codes.bin").write_bytes(os.urandom(100_000))
+    held = locks.try_lock(project.path / "locks" / "train", {"kind": "train"})
+    assert held is not None
+    with pytest.raises(UserError) as caught:
+        discard_features(project)
+    assert caught.value.code == "usage.training" and (project.features / "codes.bin").exists()
+    os.close(held)
+    assert discard_features(project) >= 100_000
+    assert not project.features.exists() and not locks.is_locked(project.path / "locks" / "train")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.errors import UserError
+from core.jobs import locks
 from core.project.workspace import Project, Workspace
 
 # Where what a person knows by a name lies; all else of a project is its records and notes.
@@ -60,3 +63,28 @@ def project_usage(project: Project) -> dict[str, int]:
 def models_usage(workspace: Workspace) -> int:
     """Bytes of the models that were downloaded or made."""
     return disk_bytes([workspace.models])
+
+
+def discard_features(project: Project) -> int:
+    """Delete what trainings computed from clips; the next one computes it anew.
+
+    Returns:
+        Bytes that are free now.
+
+    Raises:
+        UserError: ``usage.training``, while a training may read it.
+    """
+    held = locks.try_lock(project.path / "locks" / "train", {"kind": "usage", "title": project.info.name})
+    if held is None:
+        raise UserError(
+            "usage.training",
+            "“{project}” trains at the moment, from just these files.",
+            "Wait until the run has ended, or stop it, then delete them.",
+            project=project.info.name,
+        )
+    try:
+        size = disk_bytes([project.features])
+        shutil.rmtree(project.features, ignore_errors=True)
+        return size - disk_bytes([project.features])
+    finally:
+        os.close(held)

@@ -20,6 +20,7 @@ from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
 from core.training.recovery import Recovery
 from core.training.requests import Control, Request
+from core.training.room import DiskGuard
 from core.training.samples import SampleSpeaker
 from core.training.watchdog import Watchdog
 
@@ -44,9 +45,10 @@ class Loop:
         self.watchdog = Watchdog(self.reporter, self.config.hang_minutes)
         self.recovery = Recovery(self.session, self.reporter, self.watchdog)
         self.pace = Pace()
+        self.disk = DiskGuard(self.checkpoints.path)
         self.losses: dict[str, float] = {}
         self.saved_step = self.evaluated_step = self.judged_step = -1
-        self.is_paused = self.early = False
+        self.is_paused = self.waits_for_room = self.told_of_little_room = self.early = False
 
     def run(self) -> dict[str, Any]:
         """Train to the end; returns small facts for the closing sentence.
@@ -219,14 +221,46 @@ class Loop:
         while True:
             for request in self.control.new_requests():
                 self._do(request)
+            self._look_at_disk()
             if not self.is_paused or self.reporter.stop_requested():
                 return
             time.sleep(_PAUSE_LOOK_S)
 
+    def _look_at_disk(self) -> None:
+        """Save and pause before the disk is full; go on by itself once there is room again."""
+        level = self.disk.level()
+        mb = {"free_mb": self.disk.free_bytes // 2**20, "required_mb": self.disk.required_bytes // 2**20}
+        if level == "low" and not self.is_paused and self._has_more() and self._catch_up() and self._save():
+            self.waits_for_room = True
+            self._pause(True)
+            self.reporter.warning(
+                "train.paused_for_room",
+                "Only {free_mb} MB are free on the disk, so the run saved update {step} and paused.",
+                "Free some space: with {resume_mb} MB free it goes on by itself. The System page shows what can go.",
+                step=self.session.step_number,
+                resume_mb=2 * mb["required_mb"],
+                **mb,
+            )
+        elif level == "little" and not self.told_of_little_room:
+            self.told_of_little_room = True
+            self.reporter.warning(
+                "train.little_room",
+                "The disk is nearly full: {free_mb} MB are free.",
+                "The run pauses by itself below {required_mb} MB. The System page shows what can go.",
+                **mb,
+            )
+        if level and self.waits_for_room and self.disk.free_bytes >= 2 * self.disk.required_bytes:
+            self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
+        self.is_paused = paused
+        self.waits_for_room = self.waits_for_room and paused
+        self.reporter.emit(events.State(state="paused" if paused else "running"))
+
     def _do(self, request: Request) -> None:
         if request.do in ("pause", "resume"):
-            self.is_paused = request.do == "pause"
-            self.reporter.emit(events.State(state="paused" if self.is_paused else "running"))
+            self.waits_for_room = False
+            self._pause(request.do == "pause")
         elif request.do == "steps":
             steps = max(request.steps, self.session.step_number)
             self.config = self.config.model_copy(update={"max_steps": steps})
@@ -272,6 +306,7 @@ class Loop:
             return False
         self.saved_step = step
         self._announce(step)
+        self.disk.on_checkpoint(self.checkpoints.folder(step))
         self.recovery.on_checkpoint()
         for pruned_step in self.prune():
             self.reporter.emit(events.Pruned(step=pruned_step))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from core.damage import Count, DamagedFile, check_file, read_all, read_once, rea
 from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
-from core.errors import DiskFull, UserError
+from core.errors import UserError
 from core.files import free_name, slug
 from core.jobs import events
 from core.jobs.args import TrainArgs
@@ -26,14 +25,11 @@ from core.training import requests
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text, read_config
 from core.training.presets import preset
+from core.training.room import check_room
 
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
 _MOST_CONFIG_BYTES, _MOST_REQUESTS_BYTES = 1 << 16, 16 << 20
-_ROOM_NEEDED = 500 * 1024 * 1024
-# What learns lies in a checkpoint once, in its state three times (two moments, the weights beside their mean); while
-# one is written the two states before it are still there.
-_ROOM_COPIES = 10
 _LEAVING_S = 20.0
 
 # Said of every update: its time at once, its loss perhaps an update later.
@@ -294,7 +290,7 @@ def start_training(
         )
     if not models.is_made(base_id):  # a job does that
         models.folder(folder, base_id)  # in the click, not minutes later
-    _check_room(project, config, base_id)
+    check_room(project, config, base_id)
     title = as_title(name) or preset_id
     about = {"preset": preset_id, "dataset": dataset_id, "base": base_id}
     frozen = config_text(config, engine=project.info.engine, **about, language=project.info.language)
@@ -345,7 +341,7 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
         )
     with reading(run.path / CONFIG, "run", run.path):
         read_config(run.path / CONFIG)  # one of a newer version would be trained on with other settings than its own
-    _check_room(project, view.config, run.base_id)
+    check_room(project, view.config, run.base_id)
     if not view.job.active:
         # It has said its last word; its process may need another moment to go.
         run.job.wait(_LEAVING_S)
@@ -415,21 +411,6 @@ def runs(project: Project, damage: list[DamagedFile] | None = None) -> list[Run]
     jobs = jobs_in(project.runs, damage=damage)
     newest_first = sorted(jobs, key=lambda job: job.spec().at, reverse=True)
     return read_all(newest_first, lambda job: Run.of(project, job), damage)
-
-
-def _check_room(project: Project, config: TrainConfig, base_id: str) -> None:
-    models = bases(project.info.engine)
-    weights = models.weights_bytes(models.place(project.workspace.models, base_id), config)
-    required_bytes = _ROOM_NEEDED + _ROOM_COPIES * weights
-    free_bytes = shutil.disk_usage(project.path).free
-    if free_bytes < required_bytes:
-        raise DiskFull(
-            "train.no_room",
-            "Only {free_mb} MB are free where the project lies; training needs {needed_mb} MB.",
-            "Delete old runs or free some space, then start again.",
-            free_mb=free_bytes // 2**20,
-            needed_mb=required_bytes // 2**20,
-        )
 
 
 def _read_frozen(path: Path) -> tuple[TrainConfig, dict[str, Any]]:

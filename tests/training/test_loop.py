@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from core.engines.registry import info
 from core.errors import Cancelled, UserError
 from core.jobs import events
 from core.jobs.reporter import Reporter
-from core.training import recovery
+from core.training import recovery, room
 from core.training.checkpoints import Checkpoints
 from core.training.loop import Loop
 from core.training.samples import SampleSpeaker, Sentences, references
@@ -343,3 +344,26 @@ def test_time_left_covers_the_whole_run(recorded: Recorded) -> None:
 
 def test_references_are_the_clips_nearest_to_a_good_length() -> None:
     assert references([("a", 2.0), ("b", 9.5), ("c", 7.5), ("d", 12.0), ("e", 5.0)], info("xtts")) == ("c", "b", "e")
+
+
+def test_a_run_saves_and_pauses_before_the_disk_is_full_and_goes_on_once_there_is_room(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = make_loop(recorded, MakeBelieve(), LONG)
+    free = iter([10**12, 10**12, 2 * 10**8, 10**6, 10**6])  # plenty, little, nearly nothing
+    looks: list[int] = []
+
+    def disk_usage(_: Path) -> SimpleNamespace:
+        looks.append(next(free, 10**12))
+        return SimpleNamespace(total=10**12, free=looks[-1])
+
+    monkeypatch.setattr(room.shutil, "disk_usage", disk_usage)
+    monkeypatch.setattr(room, "_LOOK_S", 0.0)
+    monkeypatch.setattr("core.training.loop._PAUSE_LOOK_S", 0.0)
+    assert loop.run()["step"] == 40
+    states = [event.state for event in recorded.of(events.State)]
+    assert states == ["paused", "running"]
+    warnings = {w.code: w.values for w in recorded.of(events.Warning)}
+    assert warnings.keys() == {"train.little_room", "train.paused_for_room"}
+    step = warnings["train.paused_for_room"]["step"]
+    assert step % 4 and step in [event.step for event in recorded.of(events.Checkpoint)]  # between two planned saves

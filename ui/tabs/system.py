@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 
 from core.engines.bases import BaseState
 from core.engines.registry import bases, engines
-from core.project.usage import models_usage, project_usage
+from core.project.usage import discard_features, models_usage, project_usage
 from core.project.workspace import Project
 from core.system import connection, doctor
 from core.system.doctor import Finding
@@ -21,6 +21,8 @@ from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.trash_list import act_on_trash, trash_list
 from ui.tabs.train.base_model import license_note
+
+_WORTH_DELETING = 1_000_000  # bytes
 
 
 def build(page: Page) -> Tab:
@@ -44,6 +46,8 @@ def build(page: Page) -> Tab:
         sessions = visitor.scope().get(SESSIONS)
         if sessions and evt.do == "end-session":
             sessions.end(evt.id)
+        elif evt.do == "discard-features":
+            discard_features(page.workspace.project(evt.id))
         else:
             act_on_trash(page.workspace, evt)
 
@@ -109,7 +113,8 @@ def _model(t: Translator, state: BaseState) -> str:
 def _usage(page: Page) -> str:
     """What takes the disk's room: a row a project, a column a kind."""
     t = page.t
-    rows = [(project.info.name, project_usage(project)) for project in page.workspace.projects()]
+    projects = page.workspace.projects()
+    rows = [(project.info.name, project_usage(project)) for project in projects]
     kinds = [kind for kind in next(iter(rows), ("", {}))[1] if any(usage[kind] for _, usage in rows)]
     head = "".join(f"<th>{html.e(t(f'usage.{name}'))}</th>" for name in ("project", *kinds, "total"))
     body = "".join(
@@ -123,7 +128,18 @@ def _usage(page: Page) -> str:
     )
     models = f"<p>{html.e(t('usage.models'))}: {html.e(t.megabytes(models_usage(page.workspace)))}</p>"
     about = f'<p class="vw-dim">{html.e(t("usage.help"))}</p>'
-    below = about + table if rows else ""
+    buttons = "".join(
+        html.action(
+            t("usage.discard_features", project=name, size=t.megabytes(usage["features"])),
+            "discard-features",
+            project.slug,
+            confirm=t("usage.discard_features_question", project=name),
+        )
+        for project, (name, usage) in zip(projects, rows, strict=True)
+        if usage["features"] >= _WORTH_DELETING
+    )
+    safe = f'<p class="vw-dim">{html.e(t("usage.can_go"))}</p><div class="vw-row">{buttons}</div>' if buttons else ""
+    below = about + table + safe if rows else ""
     return f'<section class="vw-card"><h3>{html.e(t("usage.title"))}</h3>{models}{below}</section>'
 
 

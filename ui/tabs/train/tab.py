@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from core.system import hardware
 from core.training.cost import estimate
 from core.training.draft import changed_settings, keep_changed_settings
 from core.training.presets import Preset, choose, preset, presets
+from core.training.room import expected_bytes
 from core.training.run import Run, runs, start_training
 from ui import html
 from ui.form import Form
@@ -307,6 +309,10 @@ def _cost(t: Translator, project: Project, selection: Selection, changes: dict[s
         parts.append(t("train.cost_memory", gb=t.number(cost.memory_gb, 1)))
     elif selection.preset.min_vram_gb:
         parts.append(t("train.cost_card", gb=t.number(selection.preset.min_vram_gb)))
+    if selection.base != "folder":
+        disk_gb = expected_bytes(project, config, selection.base) / 1e9
+        free_gb = shutil.disk_usage(project.path).free / 1e9
+        parts.append(t("train.cost_disk", gb=t.number(disk_gb, 1), free=t.number(free_gb, 0 if free_gb > 10 else 1)))
     return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>'
 
 
