@@ -18,13 +18,14 @@ from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.damage import DamagePanel, is_blocked
 from ui.parts.queue_strip import QueueStrip
-from ui.tabs import home, system, transcripts
+from ui.tabs import home, transcripts
 from ui.tabs.dataset import tab as dataset
 from ui.tabs.listen import tab as listen
 from ui.tabs.review import tab as review
 from ui.tabs.segments import tab as segments
 from ui.tabs.sources import tab as sources
 from ui.tabs.speak import tab as speak
+from ui.tabs.system import tab as system
 from ui.tabs.train import tab as train
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
