@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.engines.options import TrainConfig
@@ -18,8 +18,22 @@ _PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
+class HubFile:
+    """Where on the hub a file lies: its ``path`` in a ``repository``; its SHA-256 where that is known beforehand."""
+
+    repository: str
+    path: str
+    sha256: str = ""
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
 class Base:
-    """A base model that can be had: ``files`` of a ``repository`` on the hub, or made on the spot if that is empty."""
+    """A base model that can be had: ``files`` of a ``repository`` on the hub, or made on the spot if that is empty.
+
+    Files that lie in another repository, in a folder of it or under another name stand in ``elsewhere``, by the name
+    they have in the base's folder.
+    """
 
     id: str
     label: str
@@ -29,11 +43,49 @@ class Base:
     size_mb: int
     license: str
     license_url: str
+    elsewhere: Mapping[str, HubFile] = field(default_factory=dict)
+
+    def origin(self, name: str) -> HubFile:
+        """Where on the hub one of its files lies."""
+        return self.elsewhere.get(name) or HubFile(self.repository, name, revision=self.revision)
 
     @property
     def is_made(self) -> bool:
         """Whether the engine makes it (`Engine.make_base`), so that nothing has to be downloaded."""
         return not self.repository
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer to a `Question`, and what it says."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What only a person knows of a folder, because no file of it tells; in English, see ``bases:`` in ``ui/i18n``."""
+
+    key: str
+    text: str
+    choices: tuple[Choice, ...]
+
+    def pick(self, answers: Mapping[str, str]) -> str:
+        """The answer to it.
+
+        Raises:
+            UserError: ``base.unanswered``.
+        """
+        answer = answers.get(self.key, "")
+        if answer not in {choice.value for choice in self.choices}:
+            raise UserError(
+                "base.unanswered",
+                "The question “{question}” has no answer yet.",
+                "Choose one of its answers.",
+                question=self.text,
+            )
+        return answer
 
 
 @dataclass(frozen=True)
@@ -126,6 +178,23 @@ class BaseModels(ABC):
                     name=name,
                 )
 
+    def questions(self, folder: Path) -> Sequence[Question]:
+        """What a person has to be asked of a local folder before it can be used; nothing once it is answered.
+
+        Raises:
+            UserError: the folder is no base, whatever is answered.
+        """
+        self.check(folder)
+        return ()
+
+    def answer(self, models: Path, folder: Path, answers: Mapping[str, str]) -> None:
+        """Write down what a person said, by the questions' keys, in the folder itself.
+
+        Raises:
+            UserError: ``base.unanswered``; the folder is no base.
+        """
+        self.check(folder)
+
     def local(self, path: str | Path) -> str:
         """The base id of a folder on this computer; a local folder is as good as a download.
 
@@ -148,7 +217,7 @@ class BaseModels(ABC):
             size = sum(path.lstat().st_size for path in partial.glob("*") if path.name != _PLAN)
             total = base.size_mb * 1_000_000
             if plan := read_plan(partial, base):
-                total = sum(count for _, count, _ in plan[1])
+                total = sum(file.size for file in plan)
         license_accepted = self.license_accepted(models, base_id)
         is_trained = self.is_trained(base, folder)
         return BaseState(base, status, folder, size, total, bool(base.license_url), license_accepted, is_trained)
@@ -190,13 +259,24 @@ def partial_folder(models: Path, base_id: str) -> Path:
     return models / f".partial-{base_id}"
 
 
-def read_plan(partial: Path, base: Base) -> tuple[str, list[tuple[str, int, str]]] | None:
-    """What a broken-off download noted: the revision, and (name, bytes, hash) of its files; None if not to be read."""
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file of a download: its name, bytes and hash, and the exact revision of its repository."""
+
+    name: str
+    size: int
+    digest: str
+    revision: str
+
+
+def read_plan(partial: Path, base: Base) -> list[PlannedFile] | None:
+    """What a broken-off download noted of its files; None if not to be read."""
     try:
         plan = read_json(partial / _PLAN, _MOST_BYTES)
-        files = [(str(file["name"]), int(file["size"]), str(file["digest"])) for file in plan["files"]]
-        if {name for name, _, _ in files} != set(base.files):
-            return None
-        return str(plan["revision"]), files
+        files = [
+            PlannedFile(str(file["name"]), int(file["size"]), str(file["digest"]), str(file["revision"]))
+            for file in plan["files"]
+        ]
+        return files if {file.name for file in files} == set(base.files) else None
     except (OSError, ValueError, TypeError, LookupError):
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.bases import HUB, Base, partial_folder, read_plan
+from core.engines.bases import HUB, Base, PlannedFile, partial_folder, read_plan
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
 from core.system.download import PAUSE_S, Downloader, RemoteFile, check_room
@@ -27,7 +28,8 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
     partial.mkdir(parents=True, exist_ok=True)
     downloader = Downloader(base.label, reporter.check_stop, pause_s)
     reporter.progress("contacting_hub", 0, 1)
-    revision, files = _plan(downloader, base, hub, partial)
+    plan = _plan(downloader, base, hub, partial)
+    files = [_remote(hub, base, file) for file in plan]
     total = sum(file.size for file in files)
     check_room(base.label, partial, total - sum(path.stat().st_size for path in partial.iterdir()))
     before = 0
@@ -39,9 +41,17 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
         downloader.fetch(file, partial / file.name, on_bytes)
         before += file.size
     reporter.progress("check_files", 0, 1)
-    manifest = [{"name": f.name, "size": f.size, "sha256": sha256_file(partial / f.name)} for f in files]
-    facts = {"repository": base.repository, "revision": revision, "license": base.license, "at": time.time()}
-    write_json(partial / "manifest.json", {**facts, "files": manifest})
+    manifest = [
+        {
+            "name": file.name,
+            "size": file.size,
+            "sha256": sha256_file(partial / file.name),
+            "repository": base.origin(file.name).repository,
+            "revision": file.revision,
+        }
+        for file in plan
+    ]
+    write_json(partial / "manifest.json", {"license": base.license, "at": time.time(), "files": manifest})
     (partial / "plan.json").unlink()
     if target.exists():
         shutil.rmtree(target)
@@ -49,21 +59,44 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
     return target
 
 
-def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> tuple[str, list[RemoteFile]]:
-    """The exact revision and its files; kept beside the files, so that a resumed download fetches the same ones."""
+def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> list[PlannedFile]:
+    """Its files at exact revisions; kept beside the files, so that a resumed download fetches the same ones."""
     plan = read_plan(partial, base)
     if plan is None:
-        place = f"{hub}/api/models/{base.repository}"
-        revision = str(downloader.get_json(f"{place}/revision/{base.revision}")["sha"])
-        listing = downloader.get_json(f"{place}/tree/{revision}")
-        entries = {entry["path"]: entry for entry in listing if entry.get("type") == "file"}
-        if missing := [name for name in base.files if name not in entries]:
-            raise downloader.refusal(base.repository, f"no {missing[0]}")
-        plan = revision, [(name, int(entries[name]["size"]), _digest(entries[name])) for name in base.files]
-        plan_files = [{"name": name, "size": size, "digest": digest} for name, size, digest in plan[1]]
-        write_json(partial / "plan.json", {"revision": revision, "files": plan_files})
-    place = f"{hub}/{base.repository}/resolve/{plan[0]}"
-    return plan[0], [RemoteFile(f"{place}/{name}", name, size, digest) for name, size, digest in plan[1]]
+        listings: dict[tuple[str, str, str], tuple[str, dict[str, Any]]] = {}
+        plan = []
+        for name in base.files:
+            origin = base.origin(name)
+            place = origin.repository, origin.revision, origin.path.rpartition("/")[0]
+            if place not in listings:
+                listings[place] = _listing(downloader, hub, *place)
+            revision, entries = listings[place]
+            entry = entries.get(origin.path)
+            if entry is None:
+                raise downloader.refusal(origin.repository, f"no {origin.path}")
+            digest = _digest(entry)
+            if origin.sha256 and digest != f"sha256:{origin.sha256}":
+                raise downloader.refusal(origin.repository, f"{origin.path} is not the file that is known")
+            plan.append(PlannedFile(name, int(entry["size"]), digest, revision))
+        write_json(partial / "plan.json", {"files": [asdict(file) for file in plan]})
+    return plan
+
+
+def _listing(
+    downloader: Downloader, hub: str, repository: str, revision: str, folder: str
+) -> tuple[str, dict[str, Any]]:
+    """A repository's exact revision, and the files of one folder of it by their paths."""
+    place = f"{hub}/api/models/{repository}"
+    exact = str(downloader.get_json(f"{place}/revision/{revision}")["sha"])
+    listing = downloader.get_json(f"{place}/tree/{exact}" + (f"/{folder}" if folder else ""))
+    return exact, {entry["path"]: entry for entry in listing if entry.get("type") == "file"}
+
+
+def _remote(hub: str, base: Base, file: PlannedFile) -> RemoteFile:
+    origin = base.origin(file.name)
+    return RemoteFile(
+        f"{hub}/{origin.repository}/resolve/{file.revision}/{origin.path}", file.name, file.size, file.digest
+    )
 
 
 def _digest(entry: dict[str, Any]) -> str:

@@ -118,7 +118,8 @@ def test_all_files_arrive_with_a_manifest_to_check_them_by(workspace: Workspace,
     assert MODELS.state(workspace.models, XTTS_V2).status == "missing"
     folder = fetch(workspace, hub, reporter)
     assert_whole(folder, hub)
-    assert read_json(folder / "manifest.json")["revision"] == REVISION
+    files = read_json(folder / "manifest.json")["files"]
+    assert {(file["repository"], file["revision"]) for file in files} == {("coqui/XTTS-v2", REVISION)}
     state = MODELS.state(workspace.models, XTTS_V2)
     assert state.status == "ready" and state.done_bytes == state.total_bytes == sum(map(len, hub.files.values()))
     assert MODELS.folder(workspace.models, XTTS_V2) == folder

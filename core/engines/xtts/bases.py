@@ -68,7 +68,7 @@ class XttsBases(BaseModels):
         if model != "xtts":
             raise UserError(
                 "base.broken",
-                "{name} in {folder} is not what an XTTS model needs ({what}).",
+                "{name} in {folder} is not what the model needs ({what}).",
                 "Download the base again, or choose another folder.",
                 folder=str(folder),
                 name="config.json",

@@ -217,7 +217,7 @@ def _existing(folder: Path, name: str) -> Path:
 def _base_error(folder: Path, name: str, error: Exception) -> UserError:
     return UserError(
         "base.broken",
-        "{name} in {folder} is not what an XTTS model needs ({what}).",
+        "{name} in {folder} is not what the model needs ({what}).",
         "Download the base again, or choose another folder.",
         folder=str(folder),
         name=name,

@@ -1,0 +1,189 @@
+"""The base models of F5-TTS, and the facts about a base that no tensor of it shows. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.engines.bases import Base, BaseModels, Choice, HubFile, Question
+from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.text.conversion import Conversion
+from core.engines.f5.text.vocabulary import NAME as VOCABULARY
+from core.engines.f5.text.vocabulary import read_vocabulary
+from core.engines.options import TrainConfig
+from core.errors import UserError
+from core.files import read_json, sha256_file, write_json
+
+V1, V0, STARTER = "f5tts-v1", "f5tts-v0", "f5-starter"
+FACTS = "f5.json"
+WEIGHTS = "model.safetensors"
+VOCODER = ("config.yaml", "pytorch_model.bin")  # as Vocos has them, and f5-tts looks for them
+FILES = (WEIGHTS, VOCABULARY, *VOCODER)
+_MOST_BYTES = 1 << 20
+_MANIFEST = "manifest.json"
+
+_V1_SHA256 = "670900fd14e6c458b95da6e9ed317cdb20dbaf7a1c02ac06a05475a9d32b6a38"
+_V0_SHA256 = "4180310f91d592cee4bc14998cd37c781f779cf105e8ca8744d9bd48ca7046ae"
+_VOCOS_SHA256 = "97ec976ad1fd67a33ab2682d29c0ac7df85234fae875aefcc5fb215681a91b2a"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How the model was built: either checkpoint loads into either model, and speaks gibberish in the wrong one.
+
+    v0 masks no padding of texts and turns the first attention head alone; v1 masks it and turns all.
+    """
+
+    text_mask_padding: bool
+    pe_attn_head: int | None
+
+
+FLAGS = {"v1": Flags(True, None), "v0": Flags(False, 1)}
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """What has to be known of a base beside its files; ``sha256`` is of its weights, ``trained`` False if random."""
+
+    flags: Flags
+    conversion: Conversion
+    sha256: str
+    trained: bool = True
+    vocoder: str = ""
+    """Folder with the vocoder's files, where they do not lie beside the weights."""
+    steps: int = 32
+    """In how many steps it speaks where nothing else is said; random weights need no more than a few."""
+
+
+def read_facts(folder: Path) -> BaseFacts:
+    """What is known of a base: of a published one by the hash of its weights, else what a person has said.
+
+    Raises:
+        UserError: ``base.unasked``: nobody has said; it is never guessed. ``base.broken``.
+    """
+    try:
+        if (folder / FACTS).is_file():
+            raw = read_json(folder / FACTS, _MOST_BYTES)
+            return BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
+        if (folder / _MANIFEST).is_file():
+            files = {str(file["name"]): str(file["sha256"]) for file in read_json(folder / _MANIFEST)["files"]}
+            if published := {_V1_SHA256: "v1", _V0_SHA256: "v0"}.get(files.get(WEIGHTS, "")):
+                return BaseFacts(FLAGS[published], "pinyin", files[WEIGHTS])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            "base.broken",
+            "{name} in {folder} is not what the model needs ({what}).",
+            "Download the base again, or choose another folder.",
+            folder=str(folder),
+            name=FACTS,
+            what=str(error)[:200],
+        ) from error
+    raise UserError(
+        "base.unasked",
+        "How the base model in {folder} was built is not known yet, and cannot be seen from its files.",
+        "Answer the questions under the folder's name on the Train page.",
+        folder=str(folder),
+    )
+
+
+def write_facts(folder: Path, facts: BaseFacts) -> None:
+    """Write them down beside the weights."""
+    write_json(folder / FACTS, asdict(facts))
+
+
+class F5Bases(BaseModels):
+    """See `BaseModels`."""
+
+    default, small = V1, STARTER
+    required_files = (WEIGHTS, VOCABULARY)
+    catalog: Mapping[str, Base] = {
+        base_id: Base(
+            id=base_id,
+            label=label,
+            files=FILES,
+            repository="SWivid/F5-TTS",
+            revision="main",
+            size_mb=1403,
+            license="CC BY-NC 4.0",
+            license_url="https://creativecommons.org/licenses/by-nc/4.0/",
+            elsewhere={
+                WEIGHTS: HubFile("SWivid/F5-TTS", f"{folder}/{weights}.safetensors", sha256),
+                VOCABULARY: HubFile("SWivid/F5-TTS", f"{folder}/{VOCABULARY}"),
+                "config.yaml": HubFile("charactr/vocos-mel-24khz", "config.yaml"),
+                "pytorch_model.bin": HubFile("charactr/vocos-mel-24khz", "pytorch_model.bin", _VOCOS_SHA256),
+            },
+        )
+        for base_id, label, folder, weights, sha256 in (
+            (V1, "F5-TTS v1", "F5TTS_v1_Base", "model_1250000", _V1_SHA256),
+            (V0, "F5-TTS v0", "F5TTS_Base", "model_1200000", _V0_SHA256),
+        )
+    } | {
+        STARTER: Base(
+            STARTER, "Starter", (WEIGHTS, VOCABULARY, FACTS), "", "", size_mb=6, license="Apache-2.0", license_url=""
+        )
+    }
+
+    def check(self, folder: Path) -> None:
+        """As of `BaseModels`; vocabulary and facts have to be right as well."""
+        super().check(folder)
+        read_vocabulary(folder)
+        read_facts(folder)
+
+    def questions(self, folder: Path) -> Sequence[Question]:
+        """As of `BaseModels`: flags and conversion, which no tensor shows."""
+        super().check(folder)
+        read_vocabulary(folder)
+        try:
+            read_facts(folder)
+        except UserError as error:
+            if error.code != "base.unasked":
+                raise
+            return _QUESTIONS
+        return ()
+
+    def answer(self, models: Path, folder: Path, answers: Mapping[str, str]) -> None:
+        """As of `BaseModels`; the weights' hash is written down with it, so that others are not taken for them."""
+        values: dict[str, Any] = {}
+        for question in _QUESTIONS:
+            values[question.key] = question.pick(answers)
+        own = all((folder / name).is_file() for name in VOCODER)
+        ready = [models / base_id for base_id in (V1, V0) if all((models / base_id / n).is_file() for n in VOCODER)]
+        facts = BaseFacts(
+            FLAGS[values["flags"]],
+            values["conversion"],
+            sha256_file(folder / WEIGHTS),
+            vocoder="" if own or not ready else str(ready[0]),
+        )
+        write_facts(folder, facts)
+
+    def is_trained(self, base: Base, folder: Path) -> bool:
+        """As of `BaseModels`."""
+        return not base.is_made
+
+    def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
+        """As of `BaseModels`."""
+        if not isinstance(config, F5TrainConfig) or config.train_what != "full":
+            return 0
+        try:
+            return (folder / WEIGHTS).stat().st_size
+        except OSError:
+            return 0
+
+
+_QUESTIONS = (
+    Question(
+        "flags",
+        "How was it built? A wrong answer speaks gibberish; whoever published it says so.",
+        (
+            Choice("v1", "As F5-TTS v1 (since March 2025)"),
+            Choice("v0", "As F5-TTS v0 (nearly all bases of other languages)"),
+        ),
+    ),
+    Question(
+        "conversion",
+        "How were its texts made into tokens?",
+        (Choice("pinyin", "As f5-tts does (pinyin)"), Choice("characters", "Each character by itself")),
+    ),
+)

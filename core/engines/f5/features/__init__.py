@@ -1,0 +1,1 @@
+"""Features of clips that training reads: mels, computed once and cached, and token ids."""

@@ -1,0 +1,1 @@
+"""Speaking, and export to a folder that plain f5-tts loads."""

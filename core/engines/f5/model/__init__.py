@@ -1,0 +1,1 @@
+"""The model: its package without its trainer, a base opened strictly, adapters, vocoders."""

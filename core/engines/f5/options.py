@@ -1,0 +1,111 @@
+"""The settings that only F5-TTS has: what learns, its adapter, and what is left out at random while learning. Light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from core.engines.options import TrainConfig, form
+
+
+class F5TrainConfig(TrainConfig):
+    """Everything an F5 run is trained with."""
+
+    # A mean that reaches far back holds the base more than the voice: of 0.9999 only a few percent of a run.
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        le=0.99,
+        description="Above 0, checkpoints hold a running mean of the weights, smoother than the last ones; 0.99 "
+        "spans about a hundred updates.",
+        json_schema_extra=form("learning", log=True),
+    )
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of what each layer adds that is left out at random while learning, against learning by "
+        "heart.",
+        json_schema_extra=form("learning", after="grad_clip", step=0.01),
+    )
+    audio_drop: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Share of clips that are learnt without hearing the rest of the clip, so that the text alone can "
+        "lead.",
+        json_schema_extra=form("learning", step=0.05),
+    )
+    text_drop: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of clips that are learnt without text and sound; speaking needs it to tell how much the "
+        "text should count.",
+        json_schema_extra=form("learning", step=0.05),
+    )
+    span_min: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="The least part of a clip that has to be filled in; the rest is what the voice is copied from.",
+        json_schema_extra=form("learning", step=0.05),
+    )
+    span_max: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="The most of a clip that has to be filled in.",
+        json_schema_extra=form("learning", step=0.05),
+    )
+    train_what: Literal["lora", "full"] = Field(
+        "lora",
+        description="What learns: a small adapter, or the whole model, which needs memory and disk and soon forgets "
+        "other voices.",
+        json_schema_extra=form("adapter", after="compile"),
+    )
+    train_text: bool = Field(
+        False,
+        description="Let the model's reading of letters learn beside the adapter: for a language that the base does "
+        "not speak.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_rank: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_alpha: float = Field(
+        32.0,
+        gt=0,
+        le=1024,
+        description="How strongly the adapter acts; usually twice its rank.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the adapter that is left out at random while learning, against learning by heart.",
+        json_schema_extra=form("adapter", step=0.01),
+    )
+    lora_rslora: bool = Field(
+        False,
+        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dora: bool = Field(
+        False,
+        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
+        "clearly slower.",
+        json_schema_extra=form("adapter"),
+    )
+
+    @model_validator(mode="after")
+    def _span_in_order(self) -> F5TrainConfig:
+        if self.span_min > self.span_max:
+            raise ValueError("span_min must not be more than span_max")
+        return self

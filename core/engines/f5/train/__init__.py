@@ -1,0 +1,1 @@
+"""Training: flow-matching loss, batches, session."""

@@ -1,0 +1,193 @@
+"""Bases of F5-TTS: what no tensor shows is asked for and never guessed, and nothing loads that does not fit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.engines.bases import Base, HubFile
+from core.engines.download import _plan
+from core.engines.f5.bases import FACTS, FLAGS, V0, V1, WEIGHTS, F5Bases, read_facts
+from core.engines.f5.model.load import load_base
+from core.engines.f5.model.tiny import make_starter
+from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
+from core.errors import UserError
+from core.files import sha256_file, write_json
+
+MODELS = F5Bases()
+
+
+def copy_of(base: Path, folder: Path, without: str = "") -> Path:
+    shutil.copytree(base, folder)
+    if without:
+        (folder / without).unlink()
+    return folder
+
+
+def code_of(error: pytest.ExceptionInfo[UserError]) -> str:
+    return error.value.code
+
+
+def spoken(folder: Path) -> torch.Tensor:
+    """What the model makes of the same noise, sound and text."""
+    torch.manual_seed(0)
+    noise, cond, text = torch.randn(1, 40, 100), torch.randn(1, 40, 100), torch.randint(0, 90, (1, 12))
+    with torch.inference_mode():
+        output: torch.Tensor = load_base(folder).transformer(noise, cond, text, torch.tensor([0.5]))
+    return output
+
+
+def test_a_local_folder_is_refused_until_a_person_has_said_how_it_was_built(tiny: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny, tmp_path / "community", without=FACTS)
+    for use in (MODELS.check, load_base, MODELS.local):
+        with pytest.raises(UserError) as refusal:
+            use(folder)
+        assert code_of(refusal) == "base.unasked"
+    questions = MODELS.questions(folder)
+    assert [question.key for question in questions] == ["flags", "conversion"]
+    with pytest.raises(UserError) as refusal:
+        MODELS.answer(tmp_path, folder, {"flags": "v0"})
+    assert code_of(refusal) == "base.unanswered" and not (folder / FACTS).exists()
+    MODELS.answer(tmp_path, folder, {"flags": "v0", "conversion": "characters"})
+    facts = read_facts(folder)
+    assert facts.flags == FLAGS["v0"] and facts.conversion == "characters"
+    assert facts.sha256 == sha256_file(folder / WEIGHTS)
+    assert MODELS.questions(folder) == () and MODELS.local(folder) == str(folder)
+
+
+def test_the_same_weights_speak_otherwise_under_the_other_flags(tiny: Path, tiny_v0: Path) -> None:
+    assert (tiny / WEIGHTS).read_bytes() == (tiny_v0 / WEIGHTS).read_bytes()
+    one, other = spoken(tiny), spoken(tiny_v0)
+    assert float((one - other).abs().max() / one.std()) > 0.05
+
+
+def test_published_weights_are_known_by_their_hash_alone(tmp_path: Path) -> None:
+    for base_id, version in ((V1, "v1"), (V0, "v0")):
+        folder = tmp_path / base_id
+        known = MODELS.catalog[base_id].origin(WEIGHTS).sha256
+        write_json(folder / "manifest.json", {"files": [{"name": WEIGHTS, "sha256": known}]})
+        assert read_facts(folder).flags == FLAGS[version] and read_facts(folder).conversion == "pinyin"
+        write_json(folder / "manifest.json", {"files": [{"name": WEIGHTS, "sha256": "0" * 64}]})
+        with pytest.raises(UserError) as refusal:
+            read_facts(folder)
+        assert code_of(refusal) == "base.unasked"
+
+
+def test_a_vocabulary_of_another_size_is_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny, tmp_path / "other")
+    (folder / "vocab.txt").write_text(read_vocabulary(tiny).text() + "Ô\n", encoding="utf-8")
+    with pytest.raises(UserError) as refusal:
+        load_base(folder)
+    assert code_of(refusal) == "base.other_vocabulary"
+
+
+@pytest.mark.parametrize("damage", ["missing", "surplus", "prefix", "bands"])
+def test_weights_that_do_not_fit_to_the_last_tensor_are_refused(tiny: Path, tmp_path: Path, damage: str) -> None:
+    folder = copy_of(tiny, tmp_path / "other")
+    state = load_file(folder / WEIGHTS)
+    name = "ema_model.transformer.proj_out.weight"
+    if damage == "missing":
+        del state[name]
+    elif damage == "surplus":
+        state["ema_model.transformer.more"] = torch.zeros(1)
+    elif damage == "prefix":  # what would stay random where loading is not strict
+        state = {key.replace("ema_model.", "model."): value for key, value in state.items()}
+    else:
+        state[name] = torch.zeros(80, 32)
+    save_file(state, folder / WEIGHTS)
+    with pytest.raises(UserError) as refusal:
+        load_base(folder)
+    assert code_of(refusal) == "base.broken"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("\ufeff \na\nb\n", "base.vocabulary"),
+        (" \na\nb\na\n", "base.vocabulary"),
+        ("a\n \nb\n", "base.vocabulary"),
+        ("", "base.vocabulary"),
+    ],
+    ids=["mark", "twice", "space_not_first", "empty"],
+)
+def test_a_vocabulary_that_f5_tts_would_read_as_another_is_refused(tmp_path: Path, content: str, code: str) -> None:
+    (tmp_path / "vocab.txt").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError) as refusal:
+        read_vocabulary(tmp_path)
+    assert code_of(refusal) == code
+
+
+def test_line_ends_make_no_other_vocabulary(tmp_path: Path) -> None:
+    published = read_vocabulary(package_vocabulary().parent)
+    assert len(published.tokens) == 2545
+    for number, end in enumerate(("\n", "\r\n")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "vocab.txt").write_bytes(end.join(published.tokens).encode())  # and no end after the last
+        assert read_vocabulary(folder).sha256 == published.sha256
+
+
+def test_a_starter_is_made_once_and_always_the_same(tiny: Path, tmp_path: Path) -> None:
+    again = make_starter(tmp_path / "again", dim=32, depth=2)
+    assert (again / WEIGHTS).read_bytes() == (tiny / WEIGHTS).read_bytes()
+    before = (again / WEIGHTS).stat().st_mtime_ns
+    make_starter(again, dim=64, depth=2)
+    assert (again / WEIGHTS).stat().st_mtime_ns == before
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "diary.txt").write_text("mine")
+    with pytest.raises(UserError) as refusal:
+        make_starter(tmp_path / "taken")
+    assert code_of(refusal) == "base.folder_taken"
+
+
+class FakeHub:
+    """Answers as the hub does for two repositories, one of them with folders."""
+
+    def __init__(self, digests: dict[str, str]) -> None:
+        self.digests, self.asked = digests, list[str]()
+
+    def get_json(self, url: str) -> Any:
+        self.asked.append(url)
+        if "/revision/" in url:
+            return {"sha": f"exact-{url.split('/api/models/')[1].split('/')[0]}"}
+        folder = url.partition("/tree/")[2].partition("/")[2]
+        paths = [path for path in self.digests if path.rpartition("/")[0] == folder]
+        return [
+            {"type": "file", "path": path, "size": 5, "oid": "x", "lfs": {"oid": self.digests[path]}} for path in paths
+        ]
+
+    def refusal(self, url: str, what: str) -> UserError:
+        return UserError("download.refused", "{url}: {what}", url=url, what=what)
+
+
+def published() -> dict[str, str]:
+    base: Base = MODELS.catalog[V1]
+    origins: list[HubFile] = [base.origin(name) for name in base.files]
+    return {origin.path: origin.sha256 or "a" * 64 for origin in origins}
+
+
+def test_a_base_is_planned_from_two_repositories_and_a_folder_of_one(tmp_path: Path) -> None:
+    hub: Any = FakeHub(published())
+    plan = _plan(hub, MODELS.catalog[V1], "http://hub", tmp_path)
+    assert {file.name: file.revision for file in plan} == {
+        "model.safetensors": "exact-SWivid",
+        "vocab.txt": "exact-SWivid",
+        "config.yaml": "exact-charactr",
+        "pytorch_model.bin": "exact-charactr",
+    }
+    asked = len(hub.asked)
+    assert _plan(hub, MODELS.catalog[V1], "http://hub", tmp_path) == plan and len(hub.asked) == asked
+
+
+def test_a_hub_that_has_another_file_than_the_known_one_is_not_believed(tmp_path: Path) -> None:
+    digests = published()
+    digests["F5TTS_v1_Base/model_1250000.safetensors"] = "b" * 64
+    hub: Any = FakeHub(digests)
+    with pytest.raises(UserError) as refusal:
+        _plan(hub, MODELS.catalog[V1], "http://hub", tmp_path)
+    assert code_of(refusal) == "download.refused" and not (tmp_path / "plan.json").exists()
