@@ -111,7 +111,7 @@ def test_tables_that_an_earlier_version_was_killed_amid_making_are_completed(
 def test_columns_that_were_added_before_their_number_was_noted_are_no_obstacle(
     version: int, tmp_path: Path, current: dict[str, Any]
 ) -> None:
-    script = RECORDS[-1].read_text().replace("user_version=7", f"user_version={version}")
+    script = RECORDS[-1].read_text().replace("user_version=8", f"user_version={version}")
     path = made_by(script, tmp_path)
     assert len(Store(path).clips()) == 5
     assert schema(path) == current

@@ -257,6 +257,10 @@ def test_the_list_is_turned_by_pages_and_kept_to_a_recording(project: Project) -
     assert end is not None and (end.count, [clip.id for clip in end.listing]) == (25, ["a-24"])
     shortest = review.spot(project, "all", source="b", sort="length")
     assert shortest is not None and shortest.clip.id == "b-24" and shortest.next_id == "b-23"
+    review.correct(project, "b-09", "three words now")
+    review.correct(project, "b-08", "two words")
+    by_words = review.spot(project, "all", "b-08", sort="words")
+    assert by_words is not None and (by_words.place, by_words.count, by_words.next_id) == (49, 50, "b-09")
     review.correct(project, "b-07", "changed")
     latest = review.spot(project, "all", sort="edited")
     assert latest is not None and (latest.clip.id, latest.place) == ("b-07", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from core.project.workspace import Project
 from core.text import clean_text
 
 STATES = ("new", "flagged", "all", "approved", "rejected", "low", "silent")
-ORDERS = ("time", "mismatch", "confidence", "length", "edited")  # in which clips may be walked
+ORDERS = ("time", "mismatch", "confidence", "length", "words", "likeness", "edited")  # in which clips may be walked
 REASONS = ("noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence")  # a person may reject a clip for
 READING_FIELDS = ("raw_text", "second_text")  # what the models heard
 DOUBTFUL = 0.5  # a word recognised with less probability is marked
@@ -23,6 +24,7 @@ LOOKS_RIGHT = 0.85  # the one that is offered first
 AGREEMENTS = (0.0, 0.02, 0.05, 0.1)  # by how much two models may differ, as offered for approving many at once
 PER_PAGE = 10  # clips listed at once
 _BEFORE = 2  # of them, before the one that is shown
+_NUMBER = re.compile(r"-?[0-9]{1,6}")
 _PAUSE_S = 120.0  # a longer time between two decisions was no listening
 
 
@@ -55,6 +57,7 @@ def spot(
     flag: str = "",
     sort: str = "time",
     source: str = "",
+    voice: str = "",
     turn: int = 0,
 ) -> Spot | None:
     """The clip to show and what is around it; None if the filter leaves no clip. Reads a handful of rows.
@@ -66,9 +69,10 @@ def spot(
         flag: only clips with this flag.
         sort: one of `ORDERS`; another is taken for ``time``.
         source: only clips of this recording.
+        voice: only clips of the voice of this number, or with ``!`` before it of any other; see `list_filter`.
         turn: how many pages before (negative) or after the clip the list shows.
     """
-    store, clip_filter = project.store, _filter(state, search, flag, sort, source)
+    store, clip_filter = project.store, list_filter(state, search, flag, sort, source, voice)
     clip = _clip(project, clip_id) or next(iter(store.clips(clip_filter, limit=1)), None)
     if clip is None:
         return None
@@ -100,6 +104,7 @@ def decide(
     flag: str = "",
     sort: str = "time",
     source: str = "",
+    voice: str = "",
     *,
     reason: str = "",
     stamp: str | None = None,
@@ -111,7 +116,7 @@ def decide(
         clip_id: which.
         status: ``approved`` or ``rejected``.
         text: what stands in the field.
-        state, search, flag, sort, source: the list that is walked, as for `spot`.
+        state, search, flag, sort, source, voice: the list that is walked, as for `spot`.
         reason: why it is rejected, one of `REASONS`; another is taken for none.
         stamp: the clip's `core.project.conflicts.stamp` as the person was shown it; None: it is not asked for.
 
@@ -127,7 +132,7 @@ def decide(
             "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
         )
     clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason=reason)
-    clip_filter = _filter(state, search, flag, sort, source)
+    clip_filter = list_filter(state, search, flag, sort, source, voice)
     following = project.store.walk(clip_filter, before)  # from where it stood, whatever it is sorted by
     leaves_list = clip_filter.state in ("new", "flagged")  # a clip that is decided leaves the list
     if not following and leaves_list:  # passed over before
@@ -304,9 +309,21 @@ def pace(project: Project, remaining: int) -> Pace:
     return Pace(60 * len(gaps) / sum(gaps), remaining * sum(gaps) / len(gaps))
 
 
-def _filter(state: str, search: str, flag: str = "", sort: str = "time", source: str = "") -> ClipFilter:
+def list_filter(
+    state: str = "new", search: str = "", flag: str = "", sort: str = "time", source: str = "", voice: str = ""
+) -> ClipFilter:
+    """The list that is walked, as the address says it; what it does not know is passed over.
+
+    ``voice`` is the number of a voice (`Clip.voice`), or with ``!`` before it that of the one that is left out.
+    """
+    number = voice.removeprefix("!")
     state = state if state in STATES else "new"
-    return ClipFilter(state, source, search, sort if sort in ORDERS else "time", flag=flag)
+    clip_filter = ClipFilter(state, source, search, sort if sort in ORDERS else "time", flag=flag)
+    if not _NUMBER.fullmatch(number):
+        return clip_filter
+    if voice.startswith("!"):
+        return replace(clip_filter, besides_voice=int(number))
+    return replace(clip_filter, voice=int(number))
 
 
 def _first_id(clips: Sequence[Clip]) -> str:

@@ -43,4 +43,4 @@ MEASURES = (
     *(Measure(column, "cut") for column in ("peak_dbfs", "gain_db", "clipped_fraction", "lead_s", "tail_s")),
 )
 OF_CUT = tuple(measure.column for measure in MEASURES if measure.stage == "cut")
-VOIDED_BY_CUT = tuple(measure.column for measure in MEASURES if measure.stage != "cut")
+VOIDED_BY_CUT = (*(measure.column for measure in MEASURES if measure.stage != "cut"), "voice")

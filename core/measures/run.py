@@ -70,6 +70,7 @@ def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -
         update_similarity(project)
         reporter.progress("measure_compare", 1, 1)
     except Cancelled:
+        update_similarity(project)  # the voices of what there is by now are others than were noted before
         raise Cancelled(tally.result(project)) from None
     return tally.result(project)
 

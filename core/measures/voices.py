@@ -93,10 +93,15 @@ def keep_voice(project: Project, voice: int, *, stamp: str | None = None) -> int
 
 
 def update_similarity(project: Project) -> None:
-    """Compare all clips with the project's voice (the one with most seconds not rejected); renew their flags."""
+    """Compare all clips with the project's voice (the one with most seconds not rejected); renew their flags.
+
+    Each is noted with the voice it is nearest to.
+    """
     clustering = _clustering(project)
     likeness: dict[str, float] = {}
+    nearest: dict[str, int] = {}
     if clustering is not None:
+        nearest = dict(clustering.nearest)
         main = next(iter(speakers(project)), None)
         centre = clustering.centres[main.number if main else 0]
         likeness = dict(zip(clustering.ids, (clustering.vectors @ centre).tolist(), strict=True))
@@ -104,11 +109,39 @@ def update_similarity(project: Project) -> None:
     least = least_likeness([likeness[clip.id] for clip in clips if clip.id in likeness and clip.status != "rejected"])
     rows: dict[str, Mapping[str, float | str | None]] = {}
     for clip in clips:
-        fresh = replace(clip, speaker_similarity=likeness.get(clip.id, clip.speaker_similarity))
-        flags = sound_flags(fresh, least)
-        if (fresh.speaker_similarity, flags) != (clip.speaker_similarity, clip.sound_flags):
-            rows[clip.id] = {"speaker_similarity": fresh.speaker_similarity, "sound_flags": flags}
+        similarity, voice = likeness.get(clip.id, clip.speaker_similarity), nearest.get(clip.id)
+        flags = sound_flags(replace(clip, speaker_similarity=similarity), least)
+        if (similarity, voice, flags) != (clip.speaker_similarity, clip.voice, clip.sound_flags):
+            rows[clip.id] = {"speaker_similarity": similarity, "voice": voice, "sound_flags": flags}
     project.store.measure_clips(rows)
+
+
+@dataclass(frozen=True)
+class VoiceCount:
+    """How many clips of a list are of a voice; ``number`` is its `Clip.voice`."""
+
+    number: int
+    count: int
+
+
+def voice_counts(project: Project, clip_filter: ClipFilter) -> list[VoiceCount]:
+    """All voices with their clips among those a filter leaves, that with most speech in the project first.
+
+    At last come clips that are like none of them (`NO_VOICE`). Empty where voices were not told apart.
+    """
+    stamp = voices_stamp(project)
+    if not stamp:
+        return []
+    if _noted.get(project.path) != stamp and not project.figures.voice_seconds():
+        update_similarity(project)  # measured by a version that did not note which voice a clip has
+    _noted[project.path] = stamp
+    seconds, counts = project.figures.voice_seconds(), project.figures.voice_counts(clip_filter)
+    order = sorted(seconds, key=lambda number: -seconds[number])
+    order += sorted(counts.keys() - seconds.keys(), reverse=True)  # all of their clips are rejected, or like none
+    return [VoiceCount(number, counts.get(number, 0)) for number in order]
+
+
+_noted: dict[Path, str] = {}  # by project: the `voices_stamp` whose voices are noted with the clips
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,12 @@ from core.project.schema import IS_FLAGGED, SEARCH_TEXT
 from core.text import clean_text
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
+# Recognition found no words, or the sound says that nobody speaks; a clip that is decided is a person's affair.
+_SILENT = (
+    "status = 'new' AND ((text = '' AND confidence IS NOT NULL) OR coalesce(peak_dbfs, 0) < -50 "
+    "OR ' ' || text_flags || ' ' LIKE '% silence %')"
+)
+SPOKEN = f"status != 'rejected' AND NOT ({_SILENT})"
 _STATES = {
     "new": "status = 'new'",
     "approved": "status = 'approved'",
@@ -22,15 +28,17 @@ _STATES = {
     "unheard": "confidence IS NULL AND status != 'rejected'",
     "unmeasured": "snr_db IS NULL AND status != 'rejected'",
     "flagged": IS_FLAGGED,
-    # Recognition found no words, or the sound says that nobody speaks.
-    "silent": "status = 'new' AND ((text = '' AND confidence IS NOT NULL) OR peak_dbfs < -50 "
-    "OR ' ' || text_flags || ' ' LIKE '% silence %')",
+    "silent": _SILENT,
 }
+# Words are what stands between spaces; of a writing without any, the length of the text decides.
+_WORDS = "length(text) - length(replace(text, ' ', ''))"
 ORDER = {
     "time": "source_id, start_s",
     "confidence": "confidence IS NULL, confidence, source_id, start_s",
     "length": "end_s - start_s, source_id, start_s",
+    "words": f"{_WORDS}, length(text), source_id, start_s",
     "mismatch": "mismatch IS NULL, mismatch DESC, source_id, start_s",
+    "likeness": "speaker_similarity IS NULL, speaker_similarity, source_id, start_s",
     "edited": "edited_at IS NULL, edited_at DESC, source_id, start_s",
 }
 # The same orders as one ascending row of values each, so that a clip's place among the others can be compared.
@@ -38,7 +46,9 @@ PLACE = {
     "time": ("source_id", "start_s", "id"),
     "confidence": ("coalesce(confidence, 2.0)", "source_id", "start_s", "id"),
     "length": ("end_s - start_s", "source_id", "start_s", "id"),
+    "words": (_WORDS, "length(text)", "source_id", "start_s", "id"),
     "mismatch": ("-coalesce(mismatch, -1.0)", "source_id", "start_s", "id"),
+    "likeness": ("coalesce(speaker_similarity, 2.0)", "source_id", "start_s", "id"),
     "edited": ("-coalesce(edited_at, -1.0)", "source_id", "start_s", "id"),
 }
 
@@ -61,6 +71,12 @@ def from_clause(clip_filter: ClipFilter) -> tuple[str, list[Any]]:
     if clip_filter.most_mismatch is not None:
         parts.append("mismatch <= ? AND checked = 1 AND text != ''")
         values.append(clip_filter.most_mismatch)
+    if clip_filter.voice is not None:
+        parts.append("voice = ?")
+        values.append(clip_filter.voice)
+    if clip_filter.besides_voice is not None:
+        parts.append("voice != ?")
+        values.append(clip_filter.besides_voice)
     if clip_filter.search:
         parts.append(f"{SEARCH_TEXT} LIKE ? ESCAPE '\\'")
         pattern = (
@@ -87,11 +103,14 @@ def stamp_of(db: sqlite3.Connection, clip_filter: ClipFilter) -> str:
 def place_of(clip_filter: ClipFilter, clip: Clip) -> tuple[str, list[Any]]:
     """A clip's place in the filter's order as a row of SQL values, and what fills it."""
     last = [clip.source_id, clip.start_s, clip.id]
-    first = {
-        "confidence": clip.confidence if clip.confidence is not None else 2.0,
-        "length": clip.end_s - clip.start_s,
-        "mismatch": -clip.mismatch if clip.mismatch is not None else 1.0,
-        "edited": -clip.edited_at if clip.edited_at is not None else 1.0,
+    first: dict[str, list[Any]] = {
+        "time": [],
+        "confidence": [clip.confidence if clip.confidence is not None else 2.0],
+        "length": [clip.end_s - clip.start_s],
+        "words": [clip.text.count(" "), len(clip.text)],
+        "mismatch": [-clip.mismatch if clip.mismatch is not None else 1.0],
+        "likeness": [clip.speaker_similarity if clip.speaker_similarity is not None else 2.0],
+        "edited": [-clip.edited_at if clip.edited_at is not None else 1.0],
     }
-    place = last if clip_filter.sort == "time" else [first[clip_filter.sort], *last]
+    place = [*first[clip_filter.sort], *last]
     return f"({', '.join('?' for _ in place)})", place

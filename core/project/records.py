@@ -10,6 +10,7 @@ LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/t
 MISMATCH = 0.15  # a second opinion that differs in more of the characters than this is worth one too
 
 
+NO_VOICE = -1  # the `Clip.voice` of a clip that sounds like none of the voices
 READ_ALOUD, DATA_SET = "reading", "dataset"  # origins of recordings that bring their clips along
 
 
@@ -54,7 +55,8 @@ class Clip:
     Of the sound: ``snr_db`` how far speech stands above the room, ``loudness_lufs`` and ``peak_dbfs`` (true peak) of
     the recording, ``gain_db`` what the clip was raised by, ``clipped_fraction`` of its samples, ``bandwidth_hz`` up to
     where there is sound, ``lead_s`` and ``tail_s`` the quiet at its ends, ``speaker_similarity`` to the project's voice
-    (cosine, at most 1), ``naturalness`` a DNSMOS score (1 to 5). None: not measured.
+    (cosine, at most 1), ``naturalness`` a DNSMOS score (1 to 5), ``voice`` the number of the voice it is nearest to
+    (`core.measures.voices`; `NO_VOICE`: like none of them). None: not measured.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Clip:
     tail_s: float | None = None
     speaker_similarity: float | None = None
     naturalness: float | None = None
+    voice: int | None = None
     edited_at: float | None = None
 
     @property
@@ -108,7 +111,7 @@ class Clip:
 # The fields of a clip that measuring its sound sets.
 MEASURES = frozenset(
     ("snr_db", "loudness_lufs", "peak_dbfs", "gain_db", "clipped_fraction", "bandwidth_hz", "lead_s", "tail_s")
-    + ("speaker_similarity", "naturalness", "sound_flags")
+    + ("speaker_similarity", "naturalness", "voice", "sound_flags")
 )
 
 
@@ -179,11 +182,13 @@ class ClipFilter:
     state: str = "all"
     source_id: str = ""
     search: str = ""
-    sort: str = "time"  # time, confidence, length, mismatch, edited (the latest first)
+    sort: str = "time"  # time, confidence, length, words, mismatch, likeness, edited (the latest first)
     sure: float = 0.0  # only clips with text and at least this confidence
     flag: str = ""  # only clips with this code among their flags
     without_flags: bool = False  # only clips without any flag
     most_mismatch: float | None = None  # only clips with text on which two models differ by no more than this
+    voice: int | None = None  # only clips of this voice (`Clip.voice`)
+    besides_voice: int | None = None  # only clips that sound like another than this one, or like none
 
 
 @dataclass(frozen=True, slots=True)

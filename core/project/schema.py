@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 IS_FLAGGED = "status = 'new' AND (text_flags != '' OR sound_flags != '')"  # as in the index made for it
 _BEYOND_ASCII = "'*[^ -~]*'"
-VERSION = 8  # of the tables; a database of an older version is migrated when it is opened
+VERSION = 9  # of the tables; a database of an older version is migrated when it is opened
 _SCHEMA = """
 CREATE TABLE sources (
   id TEXT PRIMARY KEY, title TEXT, origin TEXT, rights TEXT, seconds REAL, sample_rate INTEGER, sha256 TEXT,
@@ -35,7 +35,7 @@ CREATE TABLE clips (
   avg_logprob REAL, no_speech_prob REAL, compression_ratio REAL, naturalness REAL, peak_dbfs REAL, gain_db REAL,
   bandwidth_hz REAL, lead_s REAL, tail_s REAL, second_text TEXT DEFAULT '', text_flags TEXT DEFAULT '',
   sound_flags TEXT DEFAULT '', forced TEXT DEFAULT '', given INTEGER DEFAULT 0, checked INTEGER DEFAULT 0,
-  folded TEXT);
+  folded TEXT, voice INTEGER);
 CREATE TABLE revisions (number INTEGER PRIMARY KEY, clip_id TEXT, at REAL, field TEXT, old TEXT, new TEXT);
 CREATE TABLE clip_numbers (source_id TEXT PRIMARY KEY, last INTEGER NOT NULL, changed_at REAL);
 CREATE TABLE words (
@@ -131,6 +131,7 @@ DROP TABLE older;
     # What was taken back, to be made again; when clips were cut by hand, to be taken back in order with other changes.
     8: _columns("edits", "at REAL DEFAULT 0")
     + "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY, at REAL, revisions TEXT, edit TEXT);\n",
+    9: _columns("clips", "voice INTEGER"),
 }
 # What is searched: `LIKE` itself folds the case of ASCII, so that only other texts are kept folded as well.
 SEARCH_TEXT = "coalesce(folded, text)"

@@ -129,6 +129,25 @@ class Figures:
                     counts[code] = counts.get(code, 0) + count
         return counts
 
+    def voice_counts(self, clip_filter: ClipFilter) -> dict[int, int]:
+        """How many clips the filter leaves of each voice (`Clip.voice`)."""
+        return dict(self.kept_while_unchanged(f"voices {clip_filter}", lambda: self._voice_counts(clip_filter)))
+
+    def _voice_counts(self, clip_filter: ClipFilter) -> dict[int, int]:
+        from_clause, values = filters.from_clause(clip_filter)
+        sql = f"SELECT voice, count(*) FROM {from_clause} AND voice IS NOT NULL GROUP BY voice"
+        with connect(self.path) as db:
+            return dict(db.execute(sql, values).fetchall())
+
+    def voice_seconds(self) -> dict[int, float]:
+        """Seconds of speech of each voice in the clips that are not rejected."""
+        return dict(self.kept_while_unchanged("voice_seconds", self._voice_seconds))
+
+    def _voice_seconds(self) -> dict[int, float]:
+        sql = f"SELECT voice, sum(end_s - start_s) FROM clips WHERE voice >= 0 AND {filters.SPOKEN} GROUP BY voice"
+        with connect(self.path) as db:
+            return dict(db.execute(sql).fetchall())
+
     def measure_values(self, name: str) -> list[float]:
         """One measure of all clips that are not rejected, for its histogram."""
         if name not in MEASURES:

@@ -106,8 +106,13 @@ def _voices(t: Translator, project: Project) -> str:
     )
 
 
+def voice_name(t: Translator, place: int) -> str:
+    """What a voice is called: ``Voice A`` is that with most speech."""
+    return t("review.voice", letter=chr(ord("A") + place) if place < 26 else str(place + 1))
+
+
 def _voice(t: Translator, project: Project, voice: Speaker, place: int, total: int) -> str:
-    name = t("review.voice", letter=chr(ord("A") + place) if place < 26 else str(place + 1))
+    name = voice_name(t, place)
     facts = t("review.voice_facts", minutes=t.minutes(voice.seconds), count=t.number(len(voice.clips)))
     players = "".join(
         html.player(audio_url(project.slug, "clip", clip_id), f"{name} · {clip_id}") for clip_id in voice.examples

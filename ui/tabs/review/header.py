@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from core.clips import review
-from core.project.records import ClipFilter, Totals
+from core.measures.voices import voice_counts
+from core.project.records import NO_VOICE, ClipFilter, Totals
 from core.project.workspace import Project
 from core.sources import recordings
 from ui import html
 from ui.i18n import Translator
+from ui.parts.measures import voice_name
 
 WITH_FLAGS = ("flagged", "approved")  # the lists that can be narrowed to a kind of flag
+
+
+def list_of(view: dict[str, str]) -> dict[str, str]:
+    """Which clips the address means, as `review.spot`, `review.decide` and `review.list_filter` take it."""
+    state = view.get("filter", "new")
+    names = ("search", "source", "voice", *(("flag",) if state in WITH_FLAGS else ()))
+    return {"state": state, "sort": view.get("sort", "time"), **{name: view.get(name, "") for name in names}}
 
 
 def progress(t: Translator, project: Project, totals: Totals, counts: dict[str, int]) -> str:
@@ -63,7 +72,7 @@ def filters(t: Translator, project: Project, counts: dict[str, int], state: str,
     label = html.e(t("review.filters"))
     return (
         f'<div class="vw-row vw-filters"><div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
-        f"{search}{_order(t, view)}{_sources(t, project, view)}</div>"
+        f"{search}{_order(t, view)}{_sources(t, project, view)}{_voices(t, project, view)}</div>"
     )
 
 
@@ -78,6 +87,27 @@ def _sources(t: Translator, project: Project, view: dict[str, str]) -> str:
         return ""
     choices = [("", t("review.all_sources")), *((source.id, source.title) for source in sources)]
     return _small_select(t("review.source"), "source", choices, view.get("source", ""))
+
+
+def _voices(t: Translator, project: Project, view: dict[str, str]) -> str:
+    """Which voice, with how many clips of the list have it; nothing where all of the list sound alike."""
+    current = view.get("voice", "")
+    voices = voice_counts(project, review.list_filter(**{**list_of(view), "voice": ""}))
+    others = voices[1:]
+    if not current and not sum(voice.count for voice in others):
+        return ""
+    choices = [("", t("review.all_voices"), 0)]
+    if others:
+        choices.append((f"!{voices[0].number}", t("review.other_voices"), sum(voice.count for voice in others)))
+    for place, voice in enumerate(voices):
+        name = t("review.no_voice") if voice.number == NO_VOICE else voice_name(t, place)
+        choices.append((str(voice.number), name, voice.count))
+    named = [
+        (value, f"{name} ({t.number(count)})" if value else name)
+        for value, name, count in choices
+        if count or value in ("", current)
+    ]
+    return _small_select(t("review.of_voice"), "voice", named, current)
 
 
 def _small_select(label: str, name: str, choices: list[tuple[str, str]], current: str) -> str:

@@ -20,7 +20,7 @@ from ui.parts import Panel, script
 from ui.parts.measures import sound_of_clips
 from ui.tabs.review.bulk import bulk_section, replacement_of, replacement_preview, tidying_preview
 from ui.tabs.review.card import redo_button, review_card, said_line, undo_button
-from ui.tabs.review.header import WITH_FLAGS, filters, kinds, progress
+from ui.tabs.review.header import filters, kinds, list_of, progress
 from ui.tabs.review.side import review_side, turn_of
 
 _STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown anew after these
@@ -60,7 +60,7 @@ def build(page: Page) -> Tab:
         last[project.slug] = (str(getattr(evt, "window", "")), history.last_stamp(project))
         if content is None:
             return None
-        return {panel: content} | ({sound: _sound(page, project)} if evt.do in ("undo", "redo") else {})
+        return {panel: content} | ({sound: _sound(page, project)} if evt.do in ("undo", "undo_this", "redo") else {})
 
     def act_on_many(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
@@ -73,15 +73,16 @@ def build(page: Page) -> Tab:
         updates = act(project, evt) or {}
         return updates | {many: _many(page, project, view), preview: ""}
 
-    def act_on_sound(project: Project | None, evt: gr.EventData) -> None:
+    def act_on_sound(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
-            return
+            return None
+        if evt.do == "keep_voice":
+            return (act(project, evt) or {}) | {sound: _sound(page, project)}
         if evt.do == "measure":
             start_measure(project)
-        elif evt.do == "keep_voice":
-            _tell(page, "rejected_many", keep_voice(project, int(evt.id), stamp=str(getattr(evt, "seen", ""))))
         else:
             act_on_job(project, evt.do, evt.id)
+        return {sound: _sound(page, project)}
 
     # Each decision counts, however quickly they come; one after the other, in the order they were made.
     outputs = [panel, many, preview, sound]
@@ -94,19 +95,18 @@ def build(page: Page) -> Tab:
     page.on(panel.act, act, [], outputs, **one_by_one)
     for part in (many, preview):
         page.on(part.act, act_on_many, [], outputs, **one_by_one)
-    page.on(sound.act, act_on_sound)
+    page.on(sound.act, act_on_sound, [], outputs, **one_by_one)
     return Tab("review", outputs, refresh, tick, [page.view])
 
 
 def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], last: tuple[str, str]) -> str | None:
     """Do what a button or field asks for; returns the panel's content, None if it stays as it is."""
-    t, stamp, announcement, undone = page.t, str(getattr(evt, "seen", "")), "", None
+    t, stamp, bar = page.t, str(getattr(evt, "seen", "")), ""
+    before = history.last_stamp(project)
     if evt.do in ("approved", "rejected") or evt.do.startswith("because_"):
         status = evt.do if evt.do == "approved" else "rejected"
         reason = evt.do.removeprefix("because_")
-        view["clip"] = review.decide(
-            project, evt.id, status, evt.value, **_filters_of(view), reason=reason, stamp=stamp
-        )
+        view["clip"] = review.decide(project, evt.id, status, evt.value, **list_of(view), reason=reason, stamp=stamp)
         view["turn"] = ""
         announcement = t("review.said_" + status)
     elif evt.do == "text":
@@ -124,19 +124,24 @@ def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], 
     elif evt.do == "join":
         view["clip"] = review.join(project, evt.id, stamp=stamp)
         announcement = t("review.said_join")
-    elif evt.do in ("undo", "redo"):
+    elif evt.do in ("undo", "undo_this"):  # the last change, or just the one that the notice tells of
         # What this very window has just done may be taken back before the panel shows it.
-        own = last[1] if last[0] and last[0] == getattr(evt, "window", "") else ""
-        if evt.do == "undo":
-            undone = history.undo(project, stamp=own if own and own == history.last_stamp(project) else stamp)
-            view["clip"], announcement = undone.clip_id, _undone(page, undone)
-        else:
-            change = history.redo(project, stamp=stamp)
-            view["clip"] = change.clip_id
-            announcement = t("review.said_redone", change=_change(page, change))
+        own = last[1] if last[0] and last[0] == getattr(evt, "window", "") and evt.do == "undo" else ""
+        undone = history.undo(project, stamp=own if own and own == history.last_stamp(project) else stamp)
+        view["clip"] = undone.clip_id
+        announcement = t("review.said_undone", change=_change(page, undone))
+        bar = _bar(announcement, redo_button(t, project, style="", keys=""))
+    elif evt.do == "redo":
+        change = history.redo(project, stamp=stamp)
+        view["clip"] = change.clip_id
+        announcement = t("review.said_redone", change=_change(page, change))
     else:
         announcement = _many_at_once(page, project, evt, view, stamp)
-    return _review(page, project, view, evt.view, announcement=announcement, undone=undone)
+    stamp = history.last_stamp(project)
+    if announcement and not bar and stamp not in ("", before):  # something was changed
+        undo = html.action(t("review.undo"), "undo_this", elem_id="undo-this")
+        bar = _bar(announcement, html.standing_on(stamp, undo), f"done-{stamp}", "passing")
+    return _review(page, project, view, evt.view, announcement=announcement, bar=bar)
 
 
 def _seconds(value: str) -> float:
@@ -165,29 +170,16 @@ def _change(page: Page, change: Change) -> str:
     return name if change.count == 1 else t("review.change_of", change=name, count=t.number(change.count))
 
 
-def _undone(page: Page, change: Change) -> str:
-    return page.t("review.said_undone", change=_change(page, change))
-
-
 def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], error: UserError) -> str:
     """The panel as things are now, after something was asked for that another window's change has overtaken."""
     gr.Warning(html.e(page.say(error)), title=page.t("common.not_done"), duration=12)
     draft = ""
-    if evt.do == "undo":
+    if evt.do.startswith("undo"):
         view["clip"] = history.last_clip_id(project)
     elif error.code == "clip.changed" and evt.id:
         view["clip"] = evt.id
         draft = clean_text(evt.value) if evt.do not in ("split", "join") else ""
     return _review(page, project, view, evt.view, draft=draft, announcement=page.say(error))
-
-
-def _filters_of(view: dict[str, str]) -> dict[str, str]:
-    """Which clips the address means, as `review.spot` and `review.decide` take it."""
-    state = view.get("filter", "new")
-    filters_ = {"state": state, "search": view.get("search", ""), "source": view.get("source", "")}
-    if state in WITH_FLAGS:
-        filters_ |= {"flag": view.get("flag", "")}
-    return filters_ | {"sort": view.get("sort", "time")}
 
 
 def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> str:
@@ -209,15 +201,11 @@ def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[st
         count, sentence = bulk.replace_in_texts(project, replacement_of(evt.value), stamp=stamp), "changed_many"
     elif evt.do == "tidy":
         count, sentence = bulk.tidy_texts(project, stamp=stamp), "changed_many"
+    elif evt.do == "keep_voice":
+        count = keep_voice(project, int(evt.id), stamp=stamp)
     else:
         return ""
-    return _tell(page, sentence, count)
-
-
-def _tell(page: Page, sentence: str, count: int) -> str:
-    text = page.t(f"review.{sentence}", count=page.t.number(count))
-    gr.Info(text, title=page.t("review.title"), duration=6)
-    return text
+    return page.t(f"review.{sentence}", count=page.t.number(count))
 
 
 def _many(page: Page, project: Project | None, view: dict[str, str]) -> str:
@@ -238,11 +226,12 @@ def _review(
     *,
     draft: str = "",
     announcement: str = "",
-    undone: Change | None = None,
+    bar: str = "",
 ) -> str:
     """The tab's content for a place (``view``); ``query`` is the address it was asked from.
 
-    ``draft`` is a text that was refused for the clip shown, ``announcement`` what has just been done, in words.
+    ``draft`` is a text that was refused for the clip shown, ``announcement`` what has just been done, in words, and
+    ``bar`` the notice that says so, with the way back.
     """
     t = page.t
     heading = html.heading(t("review.title"), t("review.purpose"))
@@ -253,7 +242,7 @@ def _review(
     if not counts["all"]:
         return heading + html.empty(t("review.no_clips"), html.go(t("review.to_clips"), "segments"))
     state, flag = view.get("filter", "new"), view.get("flag", "")
-    spot = review.spot(project, clip_id=view.get("clip", ""), turn=turn_of(view), **_filters_of(view))
+    spot = review.spot(project, clip_id=view.get("clip", ""), turn=turn_of(view), **list_of(view))
     parts = [heading, progress(t, project, totals, counts), filters(t, project, counts, state, view)]
     parts.append(kinds(t, project, state, view))
     place = f"filter={state if 'filter' in view else ''}&flag={flag}&turn={view.get('turn', '')}"
@@ -267,15 +256,12 @@ def _review(
         announcement = f"{announcement} {said_line(t, spot)}"
         parts.append(f'<div class="vw-split">{card}{side}</div>{arrive}')
     parts.append(f'<p class="vw-sr" role="status" data-key="said" id="review-said">{html.e(announcement.strip())}</p>')
-    if undone is not None:
-        parts.append(_undone_bar(page, project, undone))
-    return "".join(parts)
+    return "".join([*parts, bar])
 
 
-def _undone_bar(page: Page, project: Project, change: Change) -> str:
-    """What was undone, with the way back; it stays until something else is done."""
-    redo = redo_button(page.t, project, style="", keys="")
-    return f'<div class="vw-undone" data-key="undone"><span>{html.e(_undone(page, change))}</span>{redo}</div>'
+def _bar(sentence: str, button: str, key: str = "undone", style: str = "") -> str:
+    """A notice with a button; it stays until something else is done, or goes by itself with the style ``passing``."""
+    return f'<div class="vw-undone {style}" data-key="{key}"><span>{html.e(sentence)}</span>{button}</div>'
 
 
 def _none(page: Page, counts: dict[str, int], state: str) -> str:
@@ -289,4 +275,4 @@ def _empty(page: Page, project: Project, counts: dict[str, int], state: str) -> 
     sentence = _none(page, counts, state)
     if state == "new" and not counts["new"]:
         return html.empty(sentence, html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))
-    return html.empty(sentence, html.place(t("review.show_all"), "filter=all&clip=&search=&flag=&source=&turn="))
+    return html.empty(sentence, html.place(t("review.show_all"), "filter=all&clip=&search=&flag=&source=&voice=&turn="))
