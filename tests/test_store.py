@@ -332,12 +332,12 @@ def test_what_is_gone_is_said(store: Store) -> None:
         assert missing.value.code == code
 
 
-def test_a_pair_has_one_vote_and_the_last_can_be_taken_back(store: Store) -> None:
+def test_a_pair_has_one_vote_that_can_be_taken_back(store: Store) -> None:
     store.add_vote(Vote("p1", CheckpointRef("x", 1), CheckpointRef("y", 1), "left", 1.0))
     store.add_vote(Vote("p1", CheckpointRef("x", 1), CheckpointRef("y", 1), "right", 2.0))
     store.add_vote(Vote("p2", CheckpointRef("x", 1), CheckpointRef("y", 1), "same", 3.0))
     assert [(vote.pair, vote.choice) for vote in store.votes()] == [("p1", "left"), ("p2", "same")]
-    store.undo_vote()
+    store.undo_vote("p2")
     assert [vote.pair for vote in store.votes()] == ["p1"]
 
 

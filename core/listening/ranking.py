@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import Candidate, Sentence, candidates, comparable
+from core.listening.listeners import counted, trusted_names
 from core.listening.strength import Comparison, Strengths, gain, strengths, votes_to_decide
 from core.project.records import Vote
 from core.project.workspace import Project
@@ -60,7 +61,7 @@ class Ranking:
 def table(project: Project) -> Ranking:
     """The table of a project, with candidates that nobody has heard yet as well."""
     pool = candidates(project)
-    votes = project.store.votes()
+    votes = counted(project.store.votes(), trusted_names(project))
     compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, votes)}
     pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
     return ranking(pool, votes, len(compared_pairs), pairs)

@@ -540,10 +540,10 @@ class Store:
             row = (vote.pair, vote.left.name, vote.right.name, vote.choice, vote.at, vote.sentence, vote.listener)
             db.execute(f"INSERT OR IGNORE INTO votes ({_VOTE}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def undo_vote(self) -> None:
-        """Take the last vote back."""
+    def undo_vote(self, pair: str) -> None:
+        """Take the vote on a pair back."""
         with connect(self.path) as db:
-            db.execute("DELETE FROM votes WHERE number = (SELECT max(number) FROM votes)")
+            db.execute("DELETE FROM votes WHERE pair = ?", (pair,))
 
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""

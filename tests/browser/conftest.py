@@ -29,6 +29,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def listen_to_both(page: Any) -> None:
+    """Play both sides of the blind pair by its keys until a vote is allowed."""
+    for key, side in (("1", 0), ("2", 1)):
+        page.wait_for_function("window.vw.ab?.buffers")
+        page.keyboard.press(key)
+        page.wait_for_function(f"window.vw.ab.heardSeconds({side}) >= window.vw.ab.buffers[{side}].duration * 0.7")
+    page.wait_for_selector("#vote-left:enabled")
+
+
 class Server:
     """``webui.py`` as a child process, answering on loopback."""
 

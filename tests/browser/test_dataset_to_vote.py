@@ -18,6 +18,7 @@ from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
 from core.training.checkpoints import Checkpoints
 from core.training.config import config_text
+from tests.browser.conftest import listen_to_both
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
@@ -77,7 +78,8 @@ def test_freeze_look_at_a_run_and_vote_blindly(ana: Project, server: Any, page: 
     blind = page.locator("#page-listen section.vw-card").inner_html()
     assert SENTENCE in blind
     assert "calm" not in blind.lower()
-    page.wait_for_function("[...document.querySelectorAll('.vw-side audio')].every((a) => a.readyState > 0)")
+    assert page.locator("#vote-left").is_disabled()  # nothing was heard yet
+    listen_to_both(page)
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector("#next-pair")
     assert all("Calm voice" in name for name in page.locator(".vw-name").all_inner_texts())

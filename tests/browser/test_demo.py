@@ -12,7 +12,7 @@ from core.pipeline import steps
 from core.project.records import ClipFilter
 from core.project.workspace import Workspace
 from core.tasks.demo import SETTINGS
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, listen_to_both
 from ui.i18n import LANGUAGES, Translator
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -31,14 +31,6 @@ def open_page(chromium: Any, server: Server, language: str, path: str = "/", **c
     return page, errors
 
 
-def play(page: Any) -> None:
-    """Load both sounds of the blind pair; raises if one cannot be played."""
-    assert page.evaluate(
-        "async () => { for (const a of document.querySelectorAll('.vw-ab audio')) { a.load();"
-        " await new Promise((ok, no) => { a.oncanplay = ok; a.onerror = () => no(a.src); }); } return true; }"
-    )
-
-
 @pytest.mark.timeout(900)
 def test_the_demo_leads_from_its_button_over_the_whole_road_to_a_vote(chromium: Any, server: Server) -> None:
     t = Translator("pt-BR")
@@ -49,7 +41,7 @@ def test_the_demo_leads_from_its_button_over_the_whole_road_to_a_vote(chromium: 
     page.dblclick("#start-demo")  # an eager double click starts one demo
     page.wait_for_selector(".vw-job .vw-bar")
     page.get_by_role("button", name=t("home.demo_listen"), exact=True).click(timeout=PATIENCE_MS)
-    page.wait_for_selector(".vw-ab audio >> nth=1")
+    page.wait_for_selector(".vw-ab .vw-side >> nth=1")
     print(f"demo from button to first pair: {time.monotonic() - began:.0f} s")
     (project,) = Workspace(server.workspace).projects()
 
@@ -67,8 +59,8 @@ def test_the_demo_leads_from_its_button_over_the_whole_road_to_a_vote(chromium: 
     for votes, language in enumerate(("pt-BR", "en"), 1):
         if language == "en":
             page, errors = open_page(chromium, server, "en", path=f"/en/?project={project.slug}&tab=listen")
-            page.wait_for_selector(".vw-ab audio >> nth=1")
-        play(page)
+            page.wait_for_selector(".vw-ab .vw-side >> nth=1")
+        listen_to_both(page)
         before = page.inner_html("#page-listen .vw-ab")
         assert not re.search(r"step|\b(0|15|30)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
         page.keyboard.press("ArrowLeft")

@@ -20,9 +20,12 @@ from core.files import sha256_file, write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.listening.candidates import candidates, sentences
-from core.listening.pairs import audio_file, next_pair, reveal, undo, vote
+from core.listening import pairs
+from core.listening.candidates import REAL, candidates, sentences
+from core.listening.listeners import listeners
+from core.listening.pairs import Heard, audio_file, following_pair, next_pair, reveal, undo, vote
 from core.listening.ranking import table
+from core.listening.sounds import LEAD_S, aligned
 from core.project.workspace import Project
 from core.training.config import config_text
 
@@ -125,17 +128,120 @@ def test_a_double_click_counts_once_and_the_first_vote_stays(project: Project) -
     assert vote(project, pair.id, "right").winner == "left"
 
 
-def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_twice(project: Project) -> None:
+def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_twice(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "due_check", lambda *_: "")
     _run(project, "run", (0, 10, 20))
     for _ in range(6):
-        pair = next_pair(project)
-        vote(project, pair.id, "same", "ana's browser")
-        assert (project.store.votes()[-1].sentence, project.store.votes()[-1].listener) == (pair.text, "ana's browser")
-    pairs = Counter(frozenset((one.left, one.right)) for one in project.store.votes())
-    assert len(pairs) == 3 and set(pairs.values()) == {2}
+        pair = next_pair(project, listener="ana")
+        vote(project, pair.id, "same", "ana")
+        assert (project.store.votes()[-1].sentence, project.store.votes()[-1].listener) == (pair.text, "ana")
+    heard = Counter(frozenset((one.left, one.right)) for one in project.store.votes())
+    assert len(heard) == 3 and set(heard.values()) == {2}
     assert len({(frozenset((one.left, one.right)), one.sentence) for one in project.store.votes()}) == 6
     ranking = table(project)
     assert (ranking.votes, ranking.compared_pairs, ranking.pairs) == (6, 3, 3)
+
+
+def test_the_pair_made_ahead_comes_next_and_a_vote_taken_back_comes_before_it(project: Project) -> None:
+    _run(project, "run", (0, 10, 20))
+    first = next_pair(project, listener="ana")
+    second = following_pair(project, listener="ana")
+    assert second and second.id != first.id and following_pair(project, listener="ana") == second
+    assert next_pair(project, listener="ben").id not in (first.id, second.id)
+    vote(project, first.id, "left", "ana")
+    assert next_pair(project, listener="ana") == second
+    assert undo(project, "ben") is None
+    assert undo(project, "ana") == first == next_pair(project, listener="ana")
+    assert following_pair(project, listener="ana") == second
+
+
+def test_a_vote_counts_only_after_enough_of_both_was_heard(project: Project) -> None:
+    _run(project, "run", (0, 10))
+    pair = next_pair(project)
+    assert all(1.1 < seconds < 1.4 for seconds in pair.enough_s)  # of two seconds each, and a lead
+    for heard in (Heard(0.0, 2.0), Heard(2.0, 0.9), Heard(-5.0, 2.0)):
+        with pytest.raises(UserError) as refused:
+            vote(project, pair.id, "left", heard=heard)
+        assert refused.value.code == "listening.not_heard"
+    assert project.store.votes() == []
+    assert vote(project, pair.id, "left", heard=Heard(2.0, 1.3)).winner == "left"
+
+
+def test_the_same_sound_twice_is_a_check_that_does_not_count_in_the_ranking(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "due_check", lambda *_: "same")
+    _run(project, "run", (0, 10))
+    pair = next_pair(project, listener="ana")
+    assert pair.left != pair.right
+    assert audio_file(project, pair.left).read_bytes() == audio_file(project, pair.right).read_bytes()
+    told = vote(project, pair.id, "same", "ana")
+    assert told.check == "same" and told.left == told.right
+    assert table(project).votes == 0
+    ana = listeners(project.store.votes())[0]
+    assert (ana.name, ana.votes, ana.same, ana.same_passed) == ("ana", 0, 1, 1)
+
+
+def test_the_real_recording_of_a_held_out_sentence_is_heard_as_a_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(pairs, "due_check", lambda kinds, _, has_real: seen.append(has_real) or "real")
+    _run(project, "run", (0, 10))
+    real = project.datasets / "d1" / "wavs" / "a-1.wav"
+    real.parent.mkdir(parents=True)
+    soundfile.write(real, np.sin(2 * np.pi * 900 * np.arange(RATE) / RATE).astype(np.float32) * 0.1, RATE)
+    (project.datasets / "d1" / "metadata_val.csv").write_text(f"a-1|{TEXTS[1]}|{TEXTS[1]}\na-2|Other.|Other.\n")
+    pair = next_pair(project, listener="ana")
+    assert seen == [True] and pair.text == TEXTS[1]
+    is_real = [_pitch(audio_file(project, sound)) == 900 for sound in (pair.left, pair.right)]
+    assert sorted(is_real) == [False, True]
+    told = vote(project, pair.id, "left" if is_real[0] else "right", "ana")
+    assert told.check == "real" and (told.left if is_real[0] else told.right) == REAL
+    assert listeners(project.store.votes())[0].real_passed == 1
+
+
+def test_what_is_silent_or_broken_is_left_out_and_named(project: Project) -> None:
+    run = _run(project, "run", (0, 10, 20))
+    folder = project.runs / run / "samples"
+    (folder / "10" / "0.wav").write_bytes(b"no sound")
+    soundfile.write(folder / "10" / "1.wav", np.zeros(RATE, np.float32), RATE)
+    (folder / "20" / "1.wav").unlink()
+    for _ in range(3):
+        pair = next_pair(project, fresh=True)
+        assert pair.text == TEXTS[0]
+    soundfile.write(folder / "20" / "0.wav", np.zeros(RATE, np.float32), RATE)
+    with pytest.raises(UserError) as silent:
+        next_pair(project, fresh=True)
+    assert silent.value.code == "listening.silent"
+
+
+def test_speech_of_both_sides_begins_at_the_same_moment() -> None:
+    tone = np.sin(2 * np.pi * 300 * np.arange(RATE) / RATE).astype(np.float32) * 0.2
+    for silence_s in (0.0, 0.02, 0.7):
+        noise = np.random.default_rng(0).normal(0, 2e-5, round(silence_s * RATE)).astype(np.float32)
+        sound = aligned(np.concatenate((noise, tone, np.zeros(RATE, np.float32))), RATE)
+        assert abs(int(np.argmax(np.abs(sound) > 0.01)) / RATE - LEAD_S) <= 0.011
+        assert abs(len(sound) / RATE - LEAD_S - 2.0) <= 0.011  # the end stays as it was
+    assert len(aligned(np.zeros(RATE, np.float32), RATE)) == RATE
+
+
+def test_runs_of_two_datasets_with_the_same_references_are_compared(project: Project) -> None:
+    for name, references in (("d1", ["a-1", "a-2"]), ("d2", ["b-7", "a-2"]), ("d3", ["a-2", "a-1"])):
+        run = _run(project, name, (0, 10), dataset=name)
+        write_json(
+            project.runs / run / "samples" / "sentences.json",
+            {"texts": TEXTS, "language": "en", "references": references, "seed": 0},
+        )
+        hashes = {"a-1": "11", "a-2": "22", "b-7": "11"}
+        used = [{"id": id_, "sha256": hashes[id_]} for id_ in references]
+        write_json(project.datasets / name / "report.json", {"used": used})
+    assert next_pair(project, left=CheckpointRef("d1", 10), right=CheckpointRef("d2", 10)).text in TEXTS
+    with pytest.raises(UserError) as refused:
+        next_pair(project, left=CheckpointRef("d1", 10), right=CheckpointRef("d3", 10))
+    assert refused.value.code == "listening.not_comparable"
 
 
 def test_only_samples_of_the_same_reference_and_seed_are_compared(project: Project) -> None:
@@ -173,14 +279,27 @@ def test_what_is_missing_is_said(project: Project) -> None:
         assert sound.value.code == "listening.no_sound"
 
 
-def test_skipping_makes_another_pair_and_old_copies_are_cleared(project: Project) -> None:
+def test_skipping_makes_another_pair_and_leaves_nothing_of_the_one_before(project: Project) -> None:
     _run(project, "run", (0, 10, 20))
-    seen = [next_pair(project, fresh=True) for _ in range(25)]
-    assert len({pair.id for pair in seen}) == 25
-    assert len(list((project.path / "listening").glob("*.wav"))) == 40
+    seen = [next_pair(project, fresh=True) for _ in range(6)]
+    assert len({pair.id for pair in seen}) == 6
+    assert len(list((project.path / "listening").glob("*.wav"))) == 2
     with pytest.raises(UserError):
         audio_file(project, seen[0].left)
     assert audio_file(project, seen[-1].left).exists()
+
+
+def test_copies_of_sounds_that_were_voted_on_are_cleared_when_there_are_many(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "_KEPT_SOUNDS", 4)
+    _run(project, "run", (0, 10, 20))
+    voted = [next_pair(project) for _ in range(1)]
+    for _ in range(3):
+        vote(project, voted[-1].id, "same")
+        voted.append(next_pair(project))
+    assert len(list((project.path / "listening").glob("*.wav"))) == 4
+    assert reveal(project, voted[0].id).winner == "same"  # its names are still known
 
 
 def test_one_named_checkpoint_is_judged_against_the_others(project: Project) -> None:

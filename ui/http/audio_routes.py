@@ -16,6 +16,7 @@ from core.dataset.layouts import LAYOUTS, layout_files
 from core.errors import UserError
 from core.files import inside
 from core.listening import pairs
+from core.listening.export import votes_csv
 from core.project.workspace import Project, Workspace
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -46,6 +47,11 @@ def download_url(project: str, export: str) -> str:
 def dataset_url(project: str, dataset: str, layout: str) -> str:
     """Where a page gets a frozen dataset from, as one zip file in one of `core.dataset.layouts.LAYOUTS`."""
     return f"../download/{quote(project, safe='')}/dataset/{quote(dataset, safe='')}/{layout}"
+
+
+def votes_url(project: str) -> str:
+    """Where a page gets all votes of a project from, as CSV."""
+    return f"../download/{quote(project, safe='')}/votes.csv"
 
 
 def routes(workspace: Workspace) -> APIRouter:
@@ -92,6 +98,19 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
         return _zipped(zip_stream(_export_folder(_project(workspace, slug), name)), name)
+
+    @router.get("/download/{slug}/votes.csv")
+    def download_votes(slug: str) -> Response:
+        try:
+            table = votes_csv(_project(workspace, slug))
+        except UserError:
+            raise _missing() from None
+        headers = {
+            "Content-Disposition": f'attachment; filename="{slug}-votes.csv"',
+            "Cache-Control": "private, no-store",
+        }
+        # With a mark of the byte order: without, spreadsheets take it for something else than UTF-8.
+        return Response("\ufeff" + table, media_type="text/csv; charset=utf-8", headers=headers)
 
     @router.get("/download/{slug}/dataset/{id}/{layout}")
     def download_dataset(slug: str, id: str, layout: str) -> Response:

@@ -1,9 +1,10 @@
-"""The blind pair: two big players of one sentence, the vote, and the names once it is given."""
+"""The blind pair: two sounds of one sentence to switch between, the vote, and the names once it is given."""
 
 from __future__ import annotations
 
+from core.checkpoint_ref import CheckpointRef
+from core.listening.candidates import REAL
 from core.listening.pairs import Pair, Reveal
-from core.listening.ranking import Ranking, Row
 from ui import html
 from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
@@ -12,94 +13,86 @@ from ui.tabs.train.view import voice_name
 SIDES = (("left", "A", "1"), ("right", "B", "2"))
 
 
-def pair_view(t: Translator, slug: str, pair: Pair, names: Reveal | None) -> str:
-    """A and B; with their names and what comes next if the vote was given, else with the three answers."""
-    players = "".join(_player(t, slug, pair, side, letter, key, names) for side, letter, key in SIDES)
-    answers = _after(t) if names else _answers(t, pair)
+def pair_view(t: Translator, slug: str, pair: Pair, names: Reveal | None, following: Pair | None = None) -> str:
+    """A and B; with their names and what comes next if the vote was given, else with the three answers.
+
+    ``following`` is the pair after this one: its sounds are fetched while this one is heard.
+    """
+    left, right = (audio_url(slug, "pair", sound) for sound in (pair.left, pair.right))
+    ahead = " ".join(
+        audio_url(slug, "pair", sound) for sound in ((following.left, following.right) if following else ())
+    )
+    facts = {
+        "data-pair": pair.id,
+        "data-left": left,
+        "data-right": right,
+        "data-next": ahead,
+        "data-enough": f"{pair.enough_s[0]:.2f} {pair.enough_s[1]:.2f}",
+    }
+    attributes = " ".join(f'{name}="{html.e(value)}"' for name, value in facts.items())
+    sides = "".join(_side(t, *side, names) for side in SIDES)
+    play = (
+        '<button type="button" class="vw-btn" id="play-pair" data-key-press="Space">'
+        f'<span data-play="{html.e(t("listen.play"))}" data-pause="{html.e(t("listen.pause"))}">'
+        f"{html.e(t('listen.play'))}</span> <kbd>{html.e(t('listen.space'))}</kbd></button>"
+    )
+    answers = _after(t, names) if names else _answers(t, pair)
+    broken = "".join(html.notice(t("listen.left_out_sample", name=name), "warn") for name in pair.left_out)
     return (
-        f'<section class="vw-card" aria-label="{html.e(t("listen.pair"))}">'
+        f'<section class="vw-card" aria-label="{html.e(t("listen.pair"))}" data-ab {attributes}>'
         f'<p class="vw-sentence">“{html.e(pair.text)}”</p>'
-        f'<div class="vw-ab">{players}</div><div class="vw-row vw-answers" aria-live="polite">{answers}</div></section>'
+        f'<div class="vw-ab">{sides}</div>'
+        f'<div class="vw-row vw-playrow">{play}<div class="vw-place" aria-hidden="true"><i></i></div></div>'
+        f"{answers}{broken}</section>"
     )
 
 
-def _player(t: Translator, slug: str, pair: Pair, side: str, letter: str, key: str, names: Reveal | None) -> str:
-    sound = pair.left if side == "left" else pair.right
+def _side(t: Translator, side: str, letter: str, key: str, names: Reveal | None) -> str:
     name, style = "", ""
     if names is not None:
         is_left = side == "left"
-        label = voice_name(t, *((names.left_title, names.left) if is_left else (names.right_title, names.right)))
-        name = f'<div class="vw-name">{html.e(label)}</div>'
+        label = heard_name(t, *((names.left_title, names.left) if is_left else (names.right_title, names.right)))
+        name = f'<span class="vw-name">{html.e(label)}</span>'
         style = " won" if names.winner == side else ""
-    url = audio_url(slug, "pair", sound)
     title = html.e(t("listen.player", letter=letter))
     return (
-        f'<div class="vw-side{style}" data-key="{html.e(sound)}"><div class="vw-letter">{letter} <kbd>{key}</kbd></div>'
-        f'<audio controls preload="auto" src="{html.e(url)}" aria-label="{title}" data-key-press="{key}"></audio>{name}'
-        "</div>"
+        f'<button type="button" class="vw-side{style}" data-side="{letter}" data-key-press="{key}"'
+        f' aria-label="{title}" aria-pressed="false"><span class="vw-letter">{letter} <kbd>{key}</kbd></span>'
+        f'<span class="vw-heardbar" aria-hidden="true"><i></i></span>{name}</button>'
     )
 
 
 def _answers(t: Translator, pair: Pair) -> str:
+    buttons = "".join(
+        f'<button type="button" class="vw-btn {style}" data-vote="{choice}" data-key-press="{keys}"'
+        f' id="vote-{choice}" disabled>{html.e(t(f"listen.{choice}"))}</button>'
+        for choice, style, keys in (
+            ("left", "primary", "ArrowLeft"),
+            ("same", "", "= 0"),
+            ("right", "primary", "ArrowRight"),
+        )
+    )
+    skip = html.action(t("listen.skip"), "skip", pair.id, style="quiet", keys="s S", elem_id="skip-pair")
+    words = {name: t(f"listen.hear_{name}") for name in ("more", "ready", "loading", "broken")} | {
+        "and": t("listen.and")
+    }
+    data = " ".join(f'data-{name}="{html.e(text)}"' for name, text in words.items())
     return (
-        html.action(t("listen.left"), "left", pair.id, style="primary", keys="ArrowLeft", elem_id="vote-left")
-        + html.action(t("listen.same"), "same", pair.id, keys="= 0", elem_id="vote-same")
-        + html.action(t("listen.right"), "right", pair.id, style="primary", keys="ArrowRight", elem_id="vote-right")
-        + html.action(t("listen.skip"), "skip", style="quiet", keys="s S", elem_id="skip-pair")
+        f'<p class="vw-dim vw-hear" role="status" {data}>{html.e(words["loading"])}</p>'
+        f'<div class="vw-row vw-answers">{buttons}{skip}</div>'
     )
 
 
-def _after(t: Translator) -> str:
-    return html.action(t("listen.next"), "next", style="primary", keys="n N", elem_id="next-pair") + html.action(
-        t("listen.undo"), "undo", elem_id="undo-vote"
-    )
-
-
-def ranking_view(t: Translator, ranking: Ranking) -> str:
-    """How good each voice is by the votes, and whether that decides it; empty before the first vote."""
-    if not ranking.votes:
-        return ""
-    names = ("voice", "share", "best", "wins", "losses", "ties")
-    head = "".join(f"<th>{html.e(t(f'listen.col_{name}'))}</th>" for name in names)
-    progress = t("listen.compared", count=t.number(ranking.compared_pairs), total=t.number(ranking.pairs))
+def _after(t: Translator, names: Reveal) -> str:
+    told = f'<p class="vw-told">{html.e(t(f"listen.check_{names.check}"))}</p>' if names.check else ""
     return (
-        f"<h3>{html.e(t('listen.table'))}</h3>{_verdict(t, ranking)}"
-        f'<div class="vw-scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(_row(t, row) for row in ranking.rows)}</tbody></table></div>"
-        f"<p class='vw-dim'>{html.e(progress)} {html.e(t('listen.table_about'))}</p>"
+        f'{told}<div class="vw-row vw-answers" aria-live="polite">'
+        + html.action(t("listen.next"), "next", style="primary", keys="n N Enter", elem_id="next-pair")
+        + html.action(t("listen.undo"), "undo", keys="u U", elem_id="undo-vote")
+        + "</div>"
     )
 
 
-def _verdict(t: Translator, ranking: Ranking) -> str:
-    if ranking.winner is not None:
-        row = next(row for row in ranking.rows if row.checkpoint == ranking.winner)
-        name = voice_name(t, row.title, row.checkpoint)
-        return html.notice(t("listen.decided", name=name, percent=_percent(t, row.best)), "good")
-    if ranking.votes_left is None:
-        return html.notice(t("listen.alike"))
-    return html.notice(t("listen.undecided", count=t.number(ranking.votes_left)))
-
-
-def _row(t: Translator, row: Row) -> str:
-    interval = t("listen.interval", low=_percent(t, row.low), high=_percent(t, row.high))
-    share = (
-        f'<div class="vw-share" title="{html.e(interval)}">{_interval_bar(row)}'
-        f"<span>{html.e(_percent(t, row.share))}</span></div>"
-        f'<span class="vw-dim">{html.e(interval)}</span>'
-    )
-    counts = "".join(f"<td>{t.number(count)}</td>" for count in (row.wins, row.losses, row.ties))
-    name = html.e(voice_name(t, row.title, row.checkpoint))
-    return f"<tr><td>{name}</td><td>{share}</td><td>{html.e(_percent(t, row.best))}</td>{counts}</tr>"
-
-
-def _interval_bar(row: Row) -> str:
-    """Where the share lies with 95 %, and a mark at the most likely; told in words beside it."""
-    left, width = 100 * row.low, 100 * (row.high - row.low)
-    return (
-        f'<span class="vw-interval" aria-hidden="true"><i style="left:{left:.1f}%;width:{width:.1f}%"></i>'
-        f'<b style="left:{100 * row.share:.1f}%"></b></span>'
-    )
-
-
-def _percent(t: Translator, share: float) -> str:
-    return f"{t.number(round(100 * share))}%"
+def heard_name(t: Translator, title: str, ref: CheckpointRef) -> str:
+    """What was heard: a checkpoint, the base, or the real recording."""
+    return t("listen.real") if ref == REAL else voice_name(t, title, ref)

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.listening.candidates import candidates, sentences
-from core.listening.pairs import CHOICES, Pair, next_pair, pair, reveal, undo, vote
+from core.listening.listeners import listeners, trust, trusted_names
+from core.listening.pairs import CHOICES, Heard, Pair, following_pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.project.workspace import Project
+from core.text import as_title
 from ui import html
 from ui.http import visitor
 from ui.i18n import Translator
 from ui.page import Page, Tab, Updates, view_of
-from ui.parts import Panel
+from ui.parts import Panel, script
 from ui.parts.select import select
-from ui.tabs.listen.pair import pair_view, ranking_view
+from ui.tabs.listen import session
+from ui.tabs.listen.pair import pair_view
+from ui.tabs.listen.ranking import ranking_view
 from ui.tabs.train.view import voice_name
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel = Panel()
+    panel = Panel(more_script=script("listen.js", __file__))
     mover = Panel()  # after a vote the address holds the pair whose names are on show, so a reload keeps it
 
     def refresh(project: Project | None, query: str) -> Updates:
@@ -33,18 +38,38 @@ def build(page: Page) -> Tab:
         if not sentences(project):
             lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
             return {panel: top + html.empty(t("listen.nothing"), lead)}
-        vote_id = view_of(query).get("judged", "")
-        below = _choose(t, project, query) + ranking_view(t, table(project))
-        return {panel: top + _pair(page, project, query) + below + ("" if vote_id else _undo(t, project))}
+        view = view_of(query)
+        who = listener(query)
+        votes, ranking = project.store.votes(), table(project)
+        own = sum(1 for vote in votes if vote.listener == who)
+        people = listeners(votes, trusted_names(project))
+        if view.get("session") == session.START:
+            return {mover: html.arrive(f"session={own}&judged=", query, made_for=query), **shown(project, query, top)}
+        begun = view.get("session", "")
+        done = own - int(begun) if begun.isdigit() and int(begun) <= own else None
+        below = ranking_view(t, project.slug, ranking, people)
+        if done is not None and done >= session.PAIRS and not view.get("judged"):
+            return {panel: top + session.end_view(t, ranking) + below}
+        progress = "" if done is None else session.progress_view(t, done - bool(view.get("judged")))
+        return shown(project, query, top + progress, below)
+
+    def shown(project: Project, query: str, above: str, below: str = "") -> Updates:
+        judged = view_of(query).get("judged", "")
+        take_back = "" if judged else _undo(t, project, listener(query))
+        choice = _who(t, query) + _choose(t, project, query)
+        return {panel: above + _pair(page, project, query) + take_back + choice + below}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None:
             return None
         if evt.do in CHOICES:
-            vote(project, evt.id, evt.do, visitor.login_name())
+            vote(project, evt.id, evt.do, listener(query), heard=_heard(evt.value))
             return {mover: html.arrive(f"judged={evt.id}", evt.id)}
+        if evt.do in ("trust", "distrust"):
+            trust(project, evt.id, on=evt.do == "trust")
+            return None
         if evt.do == "undo":
-            undo(project)
+            undo(project, listener(query))
         elif evt.do == "skip":
             _pair_for(project, query, fresh=True)
         return {mover: html.arrive("judged=", query)}
@@ -54,15 +79,31 @@ def build(page: Page) -> Tab:
         return refresh(project, query) if project and project.running() else {}
 
     page.on(panel.act, act, [page.view], [mover])
-    return Tab("listen", [panel], refresh, tick, inputs=[page.view])
+    return Tab("listen", [panel, mover], refresh, tick, inputs=[page.view])
+
+
+def listener(query: str) -> str:
+    """Who listens: the name that was typed, which the address holds, else the login's."""
+    return as_title(view_of(query).get("by", ""))[:40] or visitor.login_name()
+
+
+def _heard(value: str) -> Heard:
+    """What the player says it has played; nothing where it says nothing that can be read."""
+    try:
+        left_s, right_s = (float(seconds) for seconds in json.loads(value)["heard"])
+    except (ValueError, LookupError, TypeError):
+        return Heard(0.0, 0.0)
+    return Heard(left_s, right_s)
+
+
+def _wish(query: str) -> tuple[CheckpointRef | None, CheckpointRef | None, int | None]:
+    view = view_of(query)
+    number = view.get("sentence", "")
+    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), int(number) if number.isdigit() else None
 
 
 def _pair_for(project: Project, query: str, *, fresh: bool = False) -> Pair:
-    view = view_of(query)
-    number = view.get("sentence", "")
-    sentence = int(number) if number.isdigit() else None
-    left, right = _checkpoint(view.get("a", "")), _checkpoint(view.get("b", ""))
-    return next_pair(project, left, right, sentence, fresh=fresh)
+    return next_pair(project, *_wish(query), fresh=fresh, listener=listener(query))
 
 
 def _checkpoint(name: str) -> CheckpointRef | None:
@@ -75,11 +116,23 @@ def _checkpoint(name: str) -> CheckpointRef | None:
 
 def _pair(page: Page, project: Project, query: str) -> str:
     try:
-        if vote_id := view_of(query).get("judged", ""):
-            return pair_view(page.t, project.slug, pair(project, vote_id), reveal(project, vote_id))
-        return pair_view(page.t, project.slug, _pair_for(project, query), None)
+        open_pair = _pair_for(project, query)
+        if judged := view_of(query).get("judged", ""):
+            return pair_view(page.t, project.slug, pair(project, judged), reveal(project, judged), open_pair)
+        following = following_pair(project, *_wish(query), listener=listener(query))
+        return pair_view(page.t, project.slug, open_pair, None, following)
     except UserError as error:
         return html.notice(page.say(error), "warn") + html.place(page.t("listen.let_choose"), "judged=&a=&b=&sentence=")
+
+
+def _who(t: Translator, query: str) -> str:
+    """The field for the listener's name."""
+    name, about = html.e(view_of(query).get("by", "")), html.e(t("listen.who_help"))
+    return (
+        f'<label class="vw-pick vw-gap" data-key="who-listens"><span>{html.e(t("listen.who"))}</span>'
+        f'<input type="text" data-view="by" data-listener maxlength="40" value="{name}"'
+        f' placeholder="{html.e(t("listen.who_example"))}"><span class="vw-dim">{about}</span></label>'
+    )
 
 
 def _choose(t: Translator, project: Project, query: str) -> str:
@@ -102,5 +155,7 @@ def _choose(t: Translator, project: Project, query: str) -> str:
     return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')
 
 
-def _undo(t: Translator, project: Project) -> str:
-    return f"<p>{html.action(t('listen.undo'), 'undo', style='quiet')}</p>" if project.store.votes() else ""
+def _undo(t: Translator, project: Project, who: str) -> str:
+    if not any(vote.listener == who for vote in project.store.votes()):
+        return ""
+    return f"<p>{html.action(t('listen.undo'), 'undo', style='quiet', keys='u U')}</p>"
