@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import socket
 import threading
@@ -18,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from core import sweep
 from core.errors import UserError
+from core.notifications import start as notifications
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.system.connection import parse_trusted_proxies
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 # A stream that a closed laptop left open must not keep the server from stopping.
 _SHUTDOWN_S = 3
+log = logging.getLogger("voicewright")
 _ICON = ASSETS / "icon.svg"
 
 
@@ -122,7 +125,15 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
 async def _sweep_now_and_then(workspace: Workspace) -> None:
     while True:
         await asyncio.to_thread(sweep.sweep, workspace)
+        await asyncio.to_thread(_catch_up, workspace)
         await asyncio.sleep(sweep.EVERY_S)
+
+
+def _catch_up(workspace: Workspace) -> None:
+    try:
+        notifications.catch_up(workspace)
+    except (UserError, OSError):
+        log.exception("notifications were not looked through")
 
 
 def _page(settings: Settings, workspace: Workspace, lang: str) -> gr.Blocks:

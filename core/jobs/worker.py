@@ -122,6 +122,11 @@ def _reserve(job: Job) -> Path:
     return path
 
 
+def _tell(job: Job, end: events.Finished) -> None:
+    """Notify; the worker stands below the room that does it, so it is imported by name, as tasks are."""
+    importlib.import_module("core.notifications.start").on_end(job, end)
+
+
 def main() -> None:
     """Run one job; exits 0 whenever the outcome could be written down."""
     faulthandler.enable()
@@ -145,6 +150,7 @@ def main() -> None:
     reserve.unlink(missing_ok=True)
     events.end_torn_line(job.events_path)
     events.append(job.events_path, last_event)
+    _tell(job, last_event)
     # At once: taking torch and its threads down in order holds the locks, and so the next job, for seconds.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -17,6 +17,7 @@ from core.jobs import events
 from core.jobs.args import TrainArgs, VoiceArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
+from core.notifications.start import on_full_disk
 from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis.start import exports
@@ -82,7 +83,8 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 checkpoints.discard_later(keep_to=session.step_number)
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
-                return Loop(session, config, checkpoints, speaker, reporter, clear).run()
+                tell = functools.partial(on_full_disk, job)
+                return Loop(session, config, checkpoints, speaker, reporter, clear, tell).run()
             finally:
                 trackers.close()
         except (RuntimeError, MemoryError) as error:

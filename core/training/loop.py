@@ -39,6 +39,8 @@ class Loop:
     reporter: Reporter
     prune: Callable[[], list[int]] = list
     """Clears away checkpoints that are too many; returns their steps."""
+    on_full_disk: Callable[[int], None] = lambda step: None
+    """Told of the step at which the run paused because the disk is nearly full."""
 
     def __post_init__(self) -> None:
         self.control = Control(self.reporter.job.path, self.reporter.view.launched_at)
@@ -241,6 +243,7 @@ class Loop:
                 resume_mb=2 * mb["required_mb"],
                 **mb,
             )
+            self.on_full_disk(self.session.step_number)
         elif level == "little" and not self.told_of_little_room:
             self.told_of_little_room = True
             self.reporter.warning(

@@ -20,6 +20,7 @@ from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.trash_list import act_on_trash, trash_list
+from ui.tabs.system.notifications import act_on_notifications, notifications_card
 from ui.tabs.train.base_model import license_note
 
 _WORTH_DELETING = 1_000_000  # bytes
@@ -36,6 +37,7 @@ def build(page: Page) -> Tab:
             _health(t, [*doctor.examine(page.workspace.path), *_connection_findings(page)]),
             _models(page),
             _usage(page),
+            notifications_card(page),
             _settings(page),
             _logins(t),
             _about(t),
@@ -48,7 +50,7 @@ def build(page: Page) -> Tab:
             sessions.end(evt.id)
         elif evt.do == "discard-features":
             discard_features(page.workspace.project(evt.id))
-        else:
+        elif not act_on_notifications(page, evt):
             act_on_trash(page.workspace, evt)
 
     for area in (panel, bin_):
