@@ -31,10 +31,10 @@ def notifications_card(page: Page) -> str:
         for label in labels
     )
     add = (
-        f'<form data-do="notify-add" data-key="notify{len(config.addresses)}"><label class="vw-field"><span>{html.e(t("notify.address"))}</span>'
-        f'<input type="password" name="address" required autocomplete="off" spellcheck="false"'
-        f' placeholder="ntfy://…"></label>'
-        f'<button type="submit" class="vw-btn">{html.e(t("notify.add"))}</button></form>'
+        f'<form data-do="notify-add" data-key="notify{len(config.addresses)}">'
+        f'<label class="vw-field"><span>{html.e(t("notify.address"))}</span>'
+        f'<input type="password" name="address" required autocomplete="off" spellcheck="false" placeholder="ntfy://…">'
+        f'</label><button type="submit" class="vw-btn">{html.e(t("notify.add"))}</button></form>'
     )
     listing = f'<ul class="vw-plain">{rows}</ul>' if rows else ""
     test = f'<div class="vw-row">{html.action(t("notify.test"), "notify-test")}</div>' if rows else ""
