@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set Voicewright up and start it:   ./launch.sh [--port N] [--host A] [--root-path /P] [--workspace DIR]
 # Set up what the tests need and run them:   ./launch.sh test [pytest arguments]
+# Set up only:   ./launch.sh setup
 # Fetch the newest yt-dlp, when YouTube has changed:   ./launch.sh update-ytdlp
 # VOICEWRIGHT_VENV moves the virtual environment, VOICEWRIGHT_PYTHON names the Python to make it with.
 set -euo pipefail
@@ -218,7 +219,7 @@ run_tests() {
 
 case ${1:-} in
     -h | --help)
-        sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"
+        sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"
         exec "$(find_python)" "$here/webui.py" --help
         ;;
     test)
@@ -227,6 +228,9 @@ case ${1:-} in
         need_test_packages
         exec 9>&-
         run_tests "$@"
+        ;;
+    setup)
+        set_up
         ;;
     update-ytdlp)
         set_up

@@ -106,6 +106,12 @@ LOCKED = f"{_PIP} --no-deps --require-hashes"
 INSTALL = f"{LOCKED} -r HOME/requirements-lock.txt -r HOME/requirements-alone.txt"
 
 
+def test_setup_installs_and_starts_nothing(machine: Machine) -> None:
+    machine.launch("setup")
+    calls = machine.calls()
+    assert INSTALL in calls and not any("webui.py" in call for call in calls)
+
+
 def test_the_first_start_sets_up_and_the_second_installs_nothing(machine: Machine) -> None:
     machine.launch("--port", "8000")
     assert machine.calls() == ["venv", INSTALL, "app [--port] [8000]"]
