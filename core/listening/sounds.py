@@ -73,6 +73,11 @@ def enough_s(seconds: float) -> float:
     return min(_ENOUGH_SHARE * seconds, _ENOUGH_S)
 
 
+def onset_s(samples: Samples, rate: int) -> float:
+    """When speech begins, in seconds; 0 of silence."""
+    return (_onset(samples, rate) or 0) / rate
+
+
 def _onset(samples: Samples, rate: int) -> int | None:
     """The sample at which speech begins; None of silence."""
     length = max(1, round(_FRAME_S * rate))

@@ -18,8 +18,11 @@ window.vw.AbPlayer = class {
     }
     return this.sounds.get(url);
   }
-  constructor(urls, changed = () => {}) {
+  // `levels` and `offsets` make sounds that were not made for each other equally loud and begin together.
+  constructor(urls, changed = () => {}, { levels = [1, 1], offsets = [0, 0] } = {}) {
     this.urls = urls;
+    this.levels = levels;
+    this.offsets = offsets;
     this.changed = changed;
     this.picked = 0;
     this.at = 0;          // seconds, while it does not play
@@ -31,13 +34,14 @@ window.vw.AbPlayer = class {
     });
     this.ready.catch((error) => { this.error = error; changed(this); });
   }
-  get seconds() { return this.buffers ? Math.max(...this.buffers.map((one) => one.duration)) : 0; }
+  length(side) { return this.buffers[side].duration - this.offsets[side]; }
+  get seconds() { return this.buffers ? Math.max(...this.buffers.map((_, side) => this.length(side))) : 0; }
   get position() {
     if (!this.playing) return this.at;
     return this.playing.from + Math.max(0, this.constructor.context().currentTime - this.playing.begun);
   }
   heardSeconds(side) {
-    const most = this.buffers ? this.buffers[side].duration : 0;
+    const most = this.buffers ? this.length(side) : 0;
     return Math.min(most, this.heard[side].size * this.constructor.BIN_S);
   }
   async play(from = this.position) {
@@ -48,13 +52,13 @@ window.vw.AbPlayer = class {
     document.querySelectorAll('audio').forEach((other) => other.pause());
     window.vw.AbPlayer.playing?.pause();
     window.vw.AbPlayer.playing = this;
-    if (from >= this.buffers[this.picked].duration - 0.02) from = 0;
+    if (from >= this.length(this.picked) - 0.02) from = 0;
     const begun = context.currentTime + 0.005, gains = [], sources = this.buffers.map((buffer, side) => {
       const source = context.createBufferSource(), gain = context.createGain();
       source.buffer = buffer;
-      gain.gain.value = side === this.picked ? 1 : 0;
+      gain.gain.value = side === this.picked ? this.levels[side] : 0;
       source.connect(gain).connect(context.destination);
-      source.start(begun, Math.min(from, buffer.duration));
+      source.start(begun, Math.min(from + this.offsets[side], buffer.duration));
       gains.push(gain.gain);
       return source;
     });
@@ -66,7 +70,7 @@ window.vw.AbPlayer = class {
   // What was heard since it was last looked; at the end of the side that is heard it stops, ready to begin anew.
   count() {
     const now = this.position, { BIN_S } = this.constructor;
-    const end = this.buffers[this.picked].duration;
+    const end = this.length(this.picked);
     for (let bin = Math.floor(this.last / BIN_S); bin * BIN_S < Math.min(now, end); bin += 1) this.heard[this.picked].add(bin);
     this.last = now;
     if (now >= end) { this.stop(); this.at = 0; }
@@ -81,7 +85,7 @@ window.vw.AbPlayer = class {
       this.playing.gains.forEach((gain, number) => {
         gain.cancelScheduledValues(now);
         gain.setValueAtTime(gain.value, now);
-        gain.linearRampToValueAtTime(number === side ? 1 : 0, now + this.constructor.FADE_S);
+        gain.linearRampToValueAtTime(number === side ? this.levels[side] : 0, now + this.constructor.FADE_S);
       });
     }
     this.picked = side;

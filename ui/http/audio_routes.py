@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from zipstream import ZipStream
 
 from core.checkpoint_ref import step_folder
@@ -15,7 +15,7 @@ from core.dataset.freeze import DatasetInfo, dataset
 from core.dataset.layouts import LAYOUTS, layout_files
 from core.errors import UserError
 from core.files import inside
-from core.listening import pairs
+from core.listening import grid, pairs
 from core.listening.export import votes_csv
 from core.project.workspace import Project, Workspace
 
@@ -47,6 +47,11 @@ def download_url(project: str, export: str) -> str:
 def dataset_url(project: str, dataset: str, layout: str) -> str:
     """Where a page gets a frozen dataset from, as one zip file in one of `core.dataset.layouts.LAYOUTS`."""
     return f"../download/{quote(project, safe='')}/dataset/{quote(dataset, safe='')}/{layout}"
+
+
+def cell_url(project: str, kind: str, run: str, step: int, spoken_with: str, number: int) -> str:
+    """Where a page gets a cell of the grid from: its ``sound``, or its ``picture`` as JSON."""
+    return audio_url(project, "cell", kind, run, step, spoken_with, number)
 
 
 def votes_url(project: str) -> str:
@@ -94,6 +99,26 @@ def routes(workspace: Workspace) -> APIRouter:
         if not _ID.fullmatch(id):
             raise _missing()
         return _audio(request, _pair_file(_project(workspace, slug), id))
+
+    @router.get("/audio/{slug}/cell/sound/{run}/{step}/{spoken_with}/{n}")
+    def cell(request: Request, slug: str, run: str, step: int, spoken_with: str, n: int) -> Response:
+        return _audio(request, _cell_file(_project(workspace, slug), run, step, spoken_with, n))
+
+    @router.get("/audio/{slug}/cell/picture/{run}/{step}/{spoken_with}/{n}")
+    def cell_picture(slug: str, run: str, step: int, spoken_with: str, n: int) -> Response:
+        drawing = grid.picture(_cell_file(_project(workspace, slug), run, step, spoken_with, n))
+        if drawing is None:
+            raise _missing()
+        return JSONResponse(drawing, headers={"Cache-Control": "private, no-cache"})
+
+    @router.get("/audio/{slug}/reference/{run}/{n}")
+    def reference(request: Request, slug: str, run: str, n: int) -> Response:
+        project = _project(workspace, slug)
+        try:
+            file = grid.reference_file(project, run, n)
+            return _audio(request, inside(project.path, str(file.relative_to(project.path))))
+        except (UserError, ValueError, OSError):
+            raise _missing() from None
 
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
@@ -169,6 +194,14 @@ def _pair_file(project: Project, sound_id: str) -> Path:
     try:
         file = pairs.audio_file(project, sound_id)
         return inside(project.path, str(file.resolve().relative_to(project.path)))
+    except (UserError, ValueError, OSError):
+        raise _missing() from None
+
+
+def _cell_file(project: Project, run: str, step: int, spoken_with: str, number: int) -> Path:
+    try:
+        file = grid.cell_file(project, run, step, spoken_with, number)
+        return inside(project.path, str(file.relative_to(project.path)))
     except (UserError, ValueError, OSError):
         raise _missing() from None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.listening.candidates import candidates, sentences
+from core.listening.candidates import Candidate, candidates, sentences
+from core.listening.grid import grid
 from core.listening.listeners import listeners, trust, trusted_names
 from core.listening.pairs import CHOICES, Heard, Pair, following_pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
@@ -20,6 +22,7 @@ from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel, script
 from ui.parts.select import select
 from ui.tabs.listen import session
+from ui.tabs.listen.grid import grid_view
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
 from ui.tabs.train.view import voice_name
@@ -29,35 +32,23 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     panel = Panel(more_script=script("listen.js", __file__))
+    grid_panel = Panel(more_script=script("grid.js", __file__))
     mover = Panel()  # after a vote the address holds the pair whose names are on show, so a reload keeps it
 
     def refresh(project: Project | None, query: str) -> Updates:
         top = html.heading(t("tabs.listen"), t("listen.purpose"))
         if project is None:
-            return {panel: top + html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))}
+            lead = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+            return {panel: top + lead, grid_panel: ""}
+        pool = candidates(project)
         if not sentences(project):
-            lead = html.go(t("common.go_to", tab=t("tabs.train")), "train")
-            return {panel: top + html.empty(t("listen.nothing"), lead)}
-        view = view_of(query)
-        who = listener(query)
-        votes, ranking = project.store.votes(), table(project)
-        own = sum(1 for vote in votes if vote.listener == who)
-        people = listeners(votes, trusted_names(project))
-        if view.get("session") == session.START:
-            return {mover: html.arrive(f"session={own}&judged=", query, made_for=query), **shown(project, query, top)}
-        begun = view.get("session", "")
-        done = own - int(begun) if begun.isdigit() and int(begun) <= own else None
-        below = ranking_view(t, project.slug, ranking, people)
-        if done is not None and done >= session.PAIRS and not view.get("judged"):
-            return {panel: top + session.end_view(t, ranking) + below}
-        progress = "" if done is None else session.progress_view(t, done - bool(view.get("judged")))
-        return shown(project, query, top + progress, below)
-
-    def shown(project: Project, query: str, above: str, below: str = "") -> Updates:
-        judged = view_of(query).get("judged", "")
-        take_back = "" if judged else _undo(t, project, listener(query))
-        choice = _who(t, query) + _choose(t, project, query)
-        return {panel: above + _pair(page, project, query) + take_back + choice + below}
+            lead = html.empty(t("listen.nothing"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
+            return {panel: top + lead, grid_panel: _grid(t, project, query, pool)}
+        updates: Updates = {panel: top + _above(page, project, query), grid_panel: _grid(t, project, query, pool)}
+        if view_of(query).get("session") == session.START:
+            begun = _votes_of(project, listener(query))
+            updates[mover] = html.arrive(f"session={begun}&judged=", query, made_for=query)
+        return updates
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None:
@@ -79,7 +70,37 @@ def build(page: Page) -> Tab:
         return refresh(project, query) if project and project.running() else {}
 
     page.on(panel.act, act, [page.view], [mover])
-    return Tab("listen", [panel, mover], refresh, tick, inputs=[page.view])
+    return Tab("listen", [panel, grid_panel, mover], refresh, tick, inputs=[page.view])
+
+
+def _above(page: Page, project: Project, query: str) -> str:
+    """The pair, or a session's end; who listens; what the votes say."""
+    t, view = page.t, view_of(query)
+    ranking, who, judged = table(project), listener(query), view.get("judged", "")
+    people = listeners(project.store.votes(), trusted_names(project))
+    below = ranking_view(t, project.slug, ranking, people)
+    begun, done = view.get("session", ""), None
+    if begun.isdigit() and int(begun) <= _votes_of(project, who):
+        done = _votes_of(project, who) - int(begun)
+        if done >= session.PAIRS and not judged:
+            return session.end_view(t, ranking) + below
+    progress = "" if done is None else session.progress_view(t, done - bool(judged))
+    take_back = "" if judged else _undo(t, project, who)
+    return progress + _pair(page, project, query) + take_back + _who(t, query) + _choose(t, project, query) + below
+
+
+def _votes_of(project: Project, who: str) -> int:
+    return sum(1 for vote in project.store.votes() if vote.listener == who)
+
+
+def _grid(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
+    """The grid of the run that the address names, else of the newest that has spoken."""
+    titles = {candidate.checkpoint.run_id: candidate.run_title for candidate in pool}
+    if not titles:
+        return ""
+    wish = view_of(query).get("grid", "")
+    run_id = wish if wish in titles else next(iter(titles))
+    return grid_view(t, project.slug, grid(project, run_id, pool), list(titles.items()))
 
 
 def listener(query: str) -> str:
