@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from core.project.workspace import Project, Workspace
 from core.sources import recordings
 
 _GOING = ".going-"
+_SETTLES_S = 2.0  # what came a moment ago may still be on its way
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def contents(workspace: Workspace) -> list[TrashEntry]:
     entries = []
     for name in workspace.trash_names():
         path = workspace.trash / name
-        entries.append(TrashEntry(f"/project/{name}", "project", _title(path), "", disk_bytes([path]), path))
+        entries.append(TrashEntry(f"/project/{name}", "project", _title(path), "", _size(path), path))
     for project in workspace.projects():
         entries += _of_project(project)
     return entries
@@ -89,6 +92,22 @@ def delete(workspace: Workspace, ids: Iterable[str]) -> int:
     return len(doomed)
 
 
+def _size(path: Path) -> int:
+    """Bytes on the disk, counted once: what lies in the trash changes no more."""
+    try:
+        about = path.lstat()
+    except OSError:
+        return 0
+    if time.time() - about.st_ctime < _SETTLES_S:
+        return disk_bytes([path])
+    return _count_bytes(path, about.st_ino, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _count_bytes(path: Path, *_version: int) -> int:
+    return disk_bytes([path])
+
+
 def _title(folder: Path) -> str:
     """What a person called a deleted project."""
     try:
@@ -115,7 +134,7 @@ def _of_project(project: Project) -> list[TrashEntry]:
         TrashEntry(f"{project.slug}/clips/{clip.folder}", "clips", clip.title, name, 0, folder / clip.folder, clip.at)
         for clip in clips
     ]
-    return [TrashEntry(**{**entry.__dict__, "size": disk_bytes([entry.path])}) for entry in entries]
+    return [TrashEntry(**{**entry.__dict__, "size": _size(entry.path)}) for entry in entries]
 
 
 def _bring_back(project: Project, entry: Discarded) -> None:

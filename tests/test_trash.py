@@ -169,3 +169,17 @@ def test_prepared_clips_go_unless_a_training_reads_them(project: Project) -> Non
     os.close(held)
     assert discard_features(project) >= 100_000
     assert not project.features.exists() and not locks.is_locked(project.path / "locks" / "train")
+
+
+def test_what_lies_in_the_trash_is_measured_once(
+    workspace: Workspace, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _export(project)
+    discard_export(project, "ana")
+    counts: list[Path] = []
+    monkeypatch.setattr(trash, "disk_bytes", lambda paths: counts.extend(paths) or 4096)
+    trash.contents(workspace)
+    monkeypatch.setattr(trash, "_SETTLES_S", -1.0)  # as a while later
+    entries = [trash.contents(workspace) for _ in range(3)]
+    assert [entry.size for lot in entries for entry in lot] == [4096] * 3
+    assert len(counts) == 2  # once while it may still have been on its way, once for good

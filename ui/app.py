@@ -165,6 +165,8 @@ def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str
         _step(step.key, f"{number} {t('tabs.' + step.key)}", _step_text(t, step), step.state, open_key)
         for number, step in enumerate(pipeline.steps(project) if project else [], 1)
     ]
+    if not project:
+        cells.append(_step("home", t("tabs.home"), "", "apart", open_key))
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
     return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
 

@@ -102,9 +102,18 @@ def freeze(project: Project, seed: int = 0) -> DatasetInfo:
         put_aside(project.workspace.path, target)  # what is made anew takes its place
     if not (target / "dataset.json").exists():
         _write(project, target, dataset_id, final, hashes)
+        write_json(target / _TITLE, {"title": _free_title(project)})
     else:
         os.utime(target / "dataset.json")  # frozen again: it is the newest now
     return dataset(project, dataset_id)
+
+
+def _free_title(project: Project) -> str:
+    """What a new dataset is called until a person says otherwise: the project's name with the next number."""
+    titles, number = {dataset.title for dataset in datasets(project)}, 1
+    while (title := f"{project.info.name} {number}") in titles:
+        number += 1
+    return title
 
 
 def datasets(project: Project, damage: list[DamagedFile] | None = None) -> list[DatasetInfo]:

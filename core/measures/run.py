@@ -22,7 +22,7 @@ from core.measures.likeness import Embedding
 from core.measures.sound import bandwidth_hz, snr_db
 from core.measures.start import left_to_measure
 from core.measures.voices import speakers, update_similarity
-from core.project.records import Clip, ClipFilter, Source
+from core.project.records import Clip, ClipFilter, Source, clip_title
 from core.project.workspace import Project
 
 _AROUND_S = 0.2  # the pause around a clip, where the room is heard best
@@ -81,9 +81,11 @@ def _measure_all(project: Project, clips: list[Clip], voice_ids: set[str], repor
     total = len(clips)
     reporter.progress("measure_clips", 0, total)
     work = partial(_measure, project, sources, voice_ids)
+    titles = {id_: source.title for id_, source in sources.items()}
     for clip, result in map_in_threads(clips, work, min(_MOST_AT_ONCE, os.cpu_count() or 1), reporter.check_stop):
+        title = clip_title(clip, titles.get(clip.source_id, ""))
         if isinstance(result, Exception):
-            _set_aside(clip, result, reporter)
+            _set_aside(title, result, reporter)
             tally.failures += 1
         else:
             measures, voice = result
@@ -92,17 +94,17 @@ def _measure_all(project: Project, clips: list[Clip], voice_ids: set[str], repor
             project.store.measure_clip(clip.id, **measures)
             tally.done_count += 1
         tally.remaining -= 1
-        reporter.progress("measure_clips", total - tally.remaining, total, item=clip.id)
+        reporter.progress("measure_clips", total - tally.remaining, total, item=title)
 
 
-def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:
+def _set_aside(title: str, error: Exception, reporter: Reporter) -> None:
     if not isinstance(error, (OSError, ValueError, RuntimeError)):  # libsndfile's errors are RuntimeErrors
         raise error
     reporter.warning(
         "measure.clip_failed",
-        "The clip {clip} could not be measured ({what}) and was left out.",
+        "The clip “{clip}” could not be measured ({what}) and was left out.",
         "Listen to it; cut its recording into clips again, or reject it.",
-        clip=clip.id,
+        clip=title,
         what=str(error)[:200],
     )
 

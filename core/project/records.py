@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.checkpoint_ref import CheckpointRef
 
 LOW_CONFIDENCE = 0.6  # below it a transcript is worth a second look; see core/transcription/base.py for the scale
+_TITLE_LETTERS = 60
 MISMATCH = 0.15  # a second opinion that differs in more of the characters than this is worth one too
 
 
@@ -106,6 +107,14 @@ class Clip:
     def is_doubtful(self) -> bool:
         """Whether recognition was unsure of it."""
         return self.confidence is not None and self.confidence < LOW_CONFIDENCE
+
+
+def clip_title(clip: Clip, recording: str) -> str:
+    """What a person knows a clip by: how its text begins, else its ``recording``'s title and when it is said there."""
+    if clip.text:
+        return clip.text if len(clip.text) <= _TITLE_LETTERS else f"{clip.text[: _TITLE_LETTERS - 1]}…"
+    minutes, seconds = divmod(int(clip.start_s), 60)
+    return f"{recording}, {minutes}:{seconds:02d}"
 
 
 # The fields of a clip that measuring its sound sets.

@@ -45,13 +45,13 @@ class Take:
 
 @dataclass(frozen=True)
 class Export:
-    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``."""
+    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``, ``size`` is in bytes."""
 
     id: str
     name: str
     folder: Path
     sample: Path
-    megabytes: int
+    size: int
     at: float
     checkpoint: CheckpointRef | None
     manifest: dict[str, Any]
@@ -250,7 +250,7 @@ def _export(folder: Path) -> Export:
         name=facts.name,
         folder=folder,
         sample=folder / "sample.wav",
-        megabytes=round(size / 1e6),
+        size=size,
         at=facts.exported_at,
         checkpoint=CheckpointRef(facts.run_id, facts.step) if facts.run_id else None,
         manifest=facts.manifest,

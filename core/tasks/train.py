@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.dataset.freeze import frozen_texts
 from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
@@ -205,9 +206,11 @@ def _check(
     if path.exists():
         return  # done when the run began; neither the dataset nor the base has changed since
 
+    texts = frozen_texts(dataset)
+
     def on_clip(index: int, total: int, clip_id: str) -> None:
         reporter.check_stop()
-        reporter.progress("check_dataset", index, total, clip_id)
+        reporter.progress("check_dataset", index, total, texts.get(clip_id, ""))
 
     report = engine.check(dataset, base, on_clip)
     for problem in report.dropped:

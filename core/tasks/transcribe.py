@@ -12,7 +12,7 @@ from core.errors import Cancelled, UserError
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter
+from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter, clip_title
 from core.project.workspace import Project
 from core.transcription.base import DecodeOptions, Transcript
 from core.transcription.batch import FAULTS, transcribe_clips
@@ -130,6 +130,7 @@ def _transcribe_all(
 ) -> int:
     """Hear clips batch by batch and ``keep`` each; returns how many could not be heard."""
     count_done = failures = 0
+    recordings = {source.id: source.title for source in project.store.sources()}
     began = time.monotonic()
     reporter.progress(stage, 0, len(clips))
 
@@ -147,11 +148,13 @@ def _transcribe_all(
                 keep(clip, result)
             else:
                 failures += 1
-                _set_aside(clip, result, reporter)
+                _set_aside(clip_title(clip, recordings.get(clip.source_id, "")), result, reporter)
             count(clip)
         count_done += len(batch)
         left_s = (time.monotonic() - began) * (1 - share) / share
-        reporter.progress(stage, count_done, len(clips), item=batch[-1][0].id, eta_s=left_s)
+        last = batch[-1][0]
+        item = clip_title(last, recordings.get(last.source_id, ""))
+        reporter.progress(stage, count_done, len(clips), item=item, eta_s=left_s)
     return failures
 
 
@@ -166,7 +169,7 @@ def _keep(project: Project, clip: Clip, transcript: Transcript, tally: Tally) ->
     tally.confidences.append(transcript.confidence)
 
 
-def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:
+def _set_aside(title: str, error: Exception, reporter: Reporter) -> None:
     """Name the clip that could not be heard.
 
     Raises:
@@ -176,9 +179,9 @@ def _set_aside(clip: Clip, error: Exception, reporter: Reporter) -> None:
         raise error
     reporter.warning(
         "transcribe.clip_failed",
-        "The clip {clip} could not be transcribed ({what}) and was left out.",
+        "The clip “{clip}” could not be transcribed ({what}) and was left out.",
         "Listen to it; cut its recording into clips again, or reject it.",
-        clip=clip.id,
+        clip=title,
         what=str(error)[:200],
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import Candidate, Sentence
-from core.listening.ranking import ranking, suggest
+from core.listening.ranking import RunVotes, _run_votes, ranking, suggest
 from core.listening.strength import MOST_VOTES, Comparison, gain, strengths, votes_to_decide
 from core.project.records import Vote
 
@@ -26,6 +26,14 @@ def _votes(*results: tuple[str, str, str], step: int = 1) -> list[Vote]:
         Vote(str(number), CheckpointRef(left, step), CheckpointRef(right, step), choice, float(number))
         for number, (left, right, choice) in enumerate(results)
     ]
+
+
+def test_a_run_is_judged_by_votes_against_the_base_and_other_runs_each_counted_once() -> None:
+    base, own, later, other = (CheckpointRef(*ref) for ref in (("a", 0), ("a", 20), ("a", 40), ("b", 20)))
+    pairs = ((base, own, "right"), (own, later, "left"), (later, other, "right"), (other, own, "same"))
+    votes = [Vote(str(n), left, right, choice, float(n)) for n, (left, right, choice) in enumerate(pairs)]
+    counts = _run_votes(votes)
+    assert (counts["a"], counts["b"]) == (RunVotes(1, 3), RunVotes(1, 2))
 
 
 def test_wins_losses_and_ties_are_counted_and_the_surest_comes_first() -> None:

@@ -115,7 +115,8 @@ def _voice(t: Translator, project: Project, voice: Speaker, place: int, total: i
     name = voice_name(t, place)
     facts = t("review.voice_facts", minutes=t.minutes(voice.seconds), count=t.number(len(voice.clips)))
     players = "".join(
-        html.player(audio_url(project.slug, "clip", clip_id), f"{name} · {clip_id}") for clip_id in voice.examples
+        html.player(audio_url(project.slug, "clip", clip_id), f"{name} · {number}")
+        for number, clip_id in enumerate(voice.examples, 1)
     )
     question = t("review.voice_question", count=t.number(total - len(voice.clips)))
     keep = html.action(t("review.voice_keep"), "keep_voice", str(voice.number), style="wide", confirm=question)

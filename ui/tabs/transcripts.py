@@ -180,11 +180,7 @@ def _note(page: Page, model: registry.AsrModel) -> str:
         return t("transcripts_models.builtin_all_note")
     if model.is_downloaded:
         return t("transcripts_models.downloaded_note")
-    return t("transcripts_models.download_note", size=_size(page, model.size_mb))
-
-
-def _size(page: Page, megabytes: int) -> str:
-    return f"{page.t.number(megabytes / 1000, 1)} GB" if megabytes >= 1000 else f"{megabytes} MB"
+    return t("transcripts_models.download_note", size=t.megabytes(model.size_mb * 1e6))
 
 
 def _numbers(page: Page, totals: Totals) -> str:
@@ -287,7 +283,8 @@ def _how_sure(page: Page, project: Project, confidences: list[float]) -> str:
     least = project.store.clips(ClipFilter(sort="confidence"), 0, _LEAST_SURE)
     rows = "".join(
         f'<tr data-key="{html.e(clip.id)}"><td class="vw-when">{clip.confidence:.0%}</td>'
-        f"<td>{html.player(audio_url(project.slug, 'clip', clip.id), clip.id)}</td><td>{html.e(clip.text)}</td></tr>"
+        f"<td>{html.player(audio_url(project.slug, 'clip', clip.id), clip.text[:60])}</td>"
+        f"<td>{html.e(clip.text)}</td></tr>"
         for clip in least
         if clip.confidence is not None
     )

@@ -145,7 +145,7 @@ def _doubles(t: Translator, project: Project) -> str:
     rows = ""
     for double in found[:_SHOWN]:
         players = "".join(
-            html.player(audio_url(project.slug, "clip", clip.id), f"{clip.id} {clip.text[:60]}")
+            html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
             for clip in (double.first, double.clip)
         )
         same = double.first.text == double.clip.text
@@ -168,7 +168,7 @@ def _strangers(t: Translator, project: Project) -> str:
     rows = ""
     for clip in found[:_SHOWN]:
         note = t("dataset.likeness", value=t.number(clip.speaker_similarity or 0.0, 2))
-        player = html.player(audio_url(project.slug, "clip", clip.id), f"{clip.id} {clip.text[:60]}")
+        player = html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
         rows += _row(t, clip, note, player, html.action(t("dataset.reject"), "reject_stranger", clip.id))
     return _finding(t, "voices", len(found), rows, _reject_all(t, "reject_strangers", [clip.id for clip in found]))
 

@@ -38,9 +38,9 @@ def editor_link(start_s: float, end_s: float) -> str:
 
 
 def _row(t: Translator, project: Project, clip: Clip, marks: tuple[str, ...]) -> str:
-    player = html.player(audio_url(project.slug, "clip", clip.id), clip.id)
     text = html.e(clip.text) if clip.text else f'<span class="vw-dim">{html.e(t("segments.no_text"))}</span>'
     times = f"{t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
+    player = html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60] or times)
     show = html.place(t("segments.show"), editor_link(clip.start_s, clip.end_s))
     return (
         f'<tr data-key="{html.e(clip.id)}"><td class="vw-when">{times}</td><td>{player}</td>'

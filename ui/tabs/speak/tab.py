@@ -216,7 +216,7 @@ def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> s
     button = html.action(t("speak.export"), "export", off_reason=reason, elem_id="export-voice")
     result = job.read().result if job else {}
     newest = next((export for export in exports(project) if export.id == result.get("export")), None)
-    message = t("speak.done_export", name=newest.name, megabytes=t.number(newest.megabytes)) if newest else ""
+    message = t("speak.done_export", name=newest.name, size=t.megabytes(newest.size)) if newest else ""
     panel = _panel(t, project, job, message, download_link(t, project, newest) if newest else "")
     note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
     why = html.reason(reason or in_line(t, project))

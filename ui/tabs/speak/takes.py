@@ -66,7 +66,7 @@ def _export(t: Translator, project: Project, export: Export) -> str:
 
 def download_link(t: Translator, project: Project, export: Export) -> str:
     """The link that fetches an exported voice as a zip."""
-    size = t("speak.download_zip", megabytes=t.number(export.megabytes))
+    size = t("speak.download_zip", size=t.megabytes(export.size))
     return _download(download_url(project.slug, export.id), f"{export.id}.zip", size)
 
 

@@ -103,11 +103,11 @@ def _models(page: Page) -> str:
 
 def _model(t: Translator, state: BaseState) -> str:
     label = state.base.label
-    mb, total = (round(bytes_ / 1_000_000) for bytes_ in (state.done_bytes, state.total_bytes))
+    size, total = t.megabytes(state.done_bytes), t.megabytes(state.total_bytes)
     if state.status == "ready":
-        return html.light("good", t("system.model_ready", label=label, megabytes=t.number(total)))
+        return html.light("good", t("system.model_ready", label=label, size=total))
     if state.status == "partial":
-        return html.light("fair", t("system.model_partial", label=label, size=t.number(mb), total=t.number(total)))
+        return html.light("fair", t("system.model_partial", label=label, size=size, total=total))
     key = "system.model_missing" if not state.base.is_made else "system.model_starter"
     return html.light("none", t(key, label=label))
 

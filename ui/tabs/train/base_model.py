@@ -61,7 +61,7 @@ def license_note(t: Translator, engine: EngineInfo) -> str:
 
 
 def _download(t: Translator, engine: EngineInfo, state: BaseState, job: Job | None) -> str:
-    megabytes = t.number(state.total_bytes / 1_000_000)
+    size = t.megabytes(state.total_bytes)
     base = state.base
     if state.needs_license and not state.license_accepted:
         link = (
@@ -73,8 +73,8 @@ def _download(t: Translator, engine: EngineInfo, state: BaseState, job: Job | No
     if job is not None and job.read().status != "done":
         retry = "" if job.alive() else _button(t("base.go_on"), base.id)
         return job_panel(t, job) + retry
-    text = t("base.missing", label=base.label, megabytes=megabytes)
-    return html.notice(text) + _button(t("base.download", megabytes=megabytes), base.id)
+    text = t("base.missing", label=base.label, size=size)
+    return html.notice(text) + _button(t("base.download", size=size), base.id)
 
 
 def _button(label: str, base_id: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
-from core.listening.ranking import Row
+from core.listening.ranking import RunVotes
 from core.project.workspace import Project
 from core.training.run import Run, RunView, discard_checkpoint, discard_run
 from ui import html
@@ -17,7 +17,7 @@ MOST_OVERLAID = 3  # a curve is told from the others by its colour
 
 
 def runs_table(
-    t: Translator, runs: Sequence[Run], current: Run | None, overlay: Sequence[str], rows: Sequence[Row]
+    t: Translator, runs: Sequence[Run], current: Run | None, overlay: Sequence[str], votes: Mapping[str, RunVotes]
 ) -> str:
     """HTML for a `Panel`, closed until asked for; empty without runs. `act_on_runs` answers its buttons.
 
@@ -26,13 +26,13 @@ def runs_table(
         runs: newest first.
         current: the run that is shown beside.
         overlay: ids of the runs whose curves are laid over it.
-        rows: what the votes say of each checkpoint.
+        votes: what was preferred, by the run's id.
     """
     if not runs:
         return ""
     columns = ("run", "begun", "preset", "length", "lowest_error", "votes")
     head = "".join(f"<th>{html.e(t(f'train.{name}'))}</th>" for name in columns)
-    body = "".join(_run(t, run, run.read(), current, overlay, rows) for run in runs)
+    body = "".join(_run(t, run, run.read(), current, overlay, votes.get(run.id, RunVotes())) for run in runs)
     table = (
         f'<div class="vw-scroll" tabindex="0"><table class="vw-stack"><thead><tr>{head}<th></th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
@@ -60,22 +60,17 @@ def act_on_runs(t: Translator, project: Project, evt: Any) -> bool:
     return True
 
 
-def _run(
-    t: Translator, run: Run, view: RunView, current: Run | None, overlay: Sequence[str], rows: Sequence[Row]
-) -> str:
+def _run(t: Translator, run: Run, view: RunView, current: Run | None, overlay: Sequence[str], votes: RunVotes) -> str:
     is_current = current is not None and run.id == current.id
     lowest = min(((value, step) for step, value in view.val if step), default=None)
-    own = [row for row in rows if row.checkpoint.run_id == run.id]
     preset_id = str(view.about.get("preset", ""))
     error = t("train.error_at", error=t.plain(round(lowest[0], 3)), step=t.number(lowest[1])) if lowest else "–"
-    wins, heard = (t.number(sum(getattr(row, name) for row in own)) for name in ("wins", "votes"))
-    votes = t("train.won", wins=wins, votes=heard)
     cells = (
         ("begun", t.moment(view.job.created_at)),
         ("preset", t.get(f"presets.{preset_id}.label", preset_id)),
         ("length", t("job.of", count=t.number(view.step), total=t.number(view.total))),
         ("lowest_error", error),
-        ("votes", votes),
+        ("votes", t("train.won", wins=t.number(votes.wins), votes=t.number(votes.count))),
     )
     name = html.title_field("rename-run", run.id, run.title, t("train.name"))
     buttons = html.action(

@@ -14,7 +14,7 @@ from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
 from core.engines.registry import DEFAULT, bases, engines, preload, train_config
 from core.errors import UserError
-from core.listening.ranking import table as ranking
+from core.listening.ranking import run_votes
 from core.project.workspace import Project
 from core.system import hardware
 from core.training.cost import estimate
@@ -150,7 +150,7 @@ def build(page: Page) -> Tab:
             base: base_panel(t, project, selection.base),
             **show_changes(project, selection, form, values),
             **_live(project, selection),
-            table: runs_table(t, selection.all_runs, selection.run, selection.overlay, ranking(project).rows),
+            table: runs_table(t, selection.all_runs, selection.run, selection.overlay, run_votes(project)),
         }
 
     def show_changes(project: Project, selection: Selection, form: Form, values: Sequence[Any]) -> Updates:

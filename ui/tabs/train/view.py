@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.checkpoint_ref import CheckpointRef
+from core.dataset.freeze import datasets
 from core.engines.registry import info
 from core.project.workspace import Project
 from core.training.diagnosis import best_checkpoint, remarks
@@ -108,10 +109,11 @@ def _curves(
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
     details = html.details(t("training.learning_rate"), rate) if rate else ""
+    names = {data.id: data.name for data in datasets(project)} if others else {}
     told = "".join(
         f"<p>{html.e(t('train.differs' if difference else 'train.same_settings', name=title, what=difference))}</p>"
         for title, other in others
-        for difference in [differences(t, view, other)]
+        for difference in [differences(t, view, other, names)]
     )
     return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{told}{details}{_board(t, project, run)}"
 
@@ -125,8 +127,11 @@ def _overlay(others: Sequence[tuple[str, RunView]]) -> list[Series]:
     ]
 
 
-def differences(t: Translator, view: RunView, other: RunView) -> str:
-    """What a run was trained with that another was not: ``Learning rate 0.005 (0.001)``; empty if nothing."""
+def differences(t: Translator, view: RunView, other: RunView, names: Mapping[str, str]) -> str:
+    """What a run was trained with that another was not: ``Learning rate 0.005 (0.001)``; empty if nothing.
+
+    ``names`` are what datasets are called, by id.
+    """
     ours, theirs = view.config.model_dump(), other.config.model_dump()
     parts = [
         f"{t.get(f'training.{name}', name)} {value_name(t, 'training', name, value)}"
@@ -135,8 +140,8 @@ def differences(t: Translator, view: RunView, other: RunView) -> str:
         if name in theirs and theirs[name] != value
     ]
     if view.about.get("dataset") != other.about.get("dataset"):
-        ours_id, other_id = (str(about.get("dataset", ""))[:6] for about in (view.about, other.about))
-        parts.append(f"{t('train.dataset')} {ours_id} ({other_id})")
+        ours_id, other_id = (str(about.get("dataset", "")) for about in (view.about, other.about))
+        parts.append(f"{t('train.dataset')} {names.get(ours_id, ours_id[:6])} ({names.get(other_id, other_id[:6])})")
     return ", ".join(parts)
 
 

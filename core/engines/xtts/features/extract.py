@@ -34,14 +34,15 @@ from core.system.hardware import out_of_memory
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = round(0.499 * RATE)  # half a second; cutting rounds to whole samples
 BATCH_S = {"cpu": 30.0, "cuda": 300.0}
+_TITLE_LETTERS = 60  # of a text that names its clip
 _READERS = 2  # threads that read the next clips; a card computes faster than one thread reads
 _TEXT_PROBLEMS = {
-    "no_words": ("clip.no_words", "The text of clip {clip} (“{written}”) has no word in it."),
+    "no_words": ("clip.no_words", "The text “{written}” has no word in it."),
     "unknown_characters": (
         "clip.unknown_characters",
-        "The text of clip {clip} holds {characters}, which the voice cannot speak.",
+        "The text of the clip “{clip}” holds {characters}, which the voice cannot speak.",
     ),
-    "too_many_tokens": ("clip.too_many_tokens", "The text of clip {clip} has {tokens} tokens; at most 200 fit."),
+    "too_many_tokens": ("clip.too_many_tokens", "The text of the clip “{clip}” has {tokens} tokens; at most 200 fit."),
 }
 VERSION = 2  # raise when what is stored, or how it is computed, changes
 
@@ -184,17 +185,17 @@ def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Exclusion |
     try:
         info = soundfile.info(row.path)
     except (soundfile.LibsndfileError, OSError):
-        return _drop(row, "clip.unreadable", "The audio of clip {clip} cannot be read."), [], 0
+        return _drop(row, "clip.unreadable", "The audio of the clip “{clip}” cannot be read."), [], 0
     samples = round(info.frames * RATE / info.samplerate)
     facts = {"seconds": round(samples / RATE, 2)}
     if samples > MAX_SAMPLES:
-        text = "Clip {clip} is {seconds} s long; at most 11.6 s can be learnt from."
+        text = "The clip “{clip}” is {seconds} s long; at most 11.6 s can be learnt from."
         return _drop(row, "clip.too_long", text, **facts), [], samples
     if samples < MIN_SAMPLES:
-        text = "Clip {clip} is only {seconds} s long; at least 0.5 s is needed."
+        text = "The clip “{clip}” is only {seconds} s long; at least 0.5 s is needed."
         return _drop(row, "clip.too_short", text, **facts), [], samples
     if not row.text.strip():
-        return _drop(row, "clip.no_text", "Clip {clip} has no text."), [], samples
+        return _drop(row, "clip.no_text", "The clip “{clip}” has no text."), [], samples
     if problem := text_problem(tokenizer, row.text, language):
         code, text = _TEXT_PROBLEMS[problem.kind]
         return _drop(row, code, text, **problem.values), [], samples
@@ -232,7 +233,7 @@ def _compute(
             cache.append([SoundFeatures(keys[clip.id], *encoding) for clip, encoding in encodings])
             done_count, remaining = done_count + len(batch), remaining - sum(clip.samples for clip in batch)
             eta_s = (time.monotonic() - began) * remaining / max(1, total - remaining)
-            reporter.progress("features", done_count, len(clips), batch[-1].id, eta_s=eta_s)
+            reporter.progress("features", done_count, len(clips), batch[-1].text[:_TITLE_LETTERS], eta_s=eta_s)
 
 
 def _read_ahead(
@@ -279,5 +280,5 @@ def _clips(entries: list[dict[str, Any]]) -> list[ClipFeatures]:
 
 
 def _drop(row: Row, code: str, template: str, **values: Any) -> Exclusion:
-    values = {"clip": row.id, **values}
+    values = {"clip": row.text[:_TITLE_LETTERS] or row.id, **values}
     return Exclusion(row.id, code, template.format(**values), values)
