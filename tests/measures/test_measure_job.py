@@ -132,7 +132,7 @@ def test_a_clip_outside_of_its_recording_is_set_aside(
     project.store.replace_clips("s1", [clips[0], beyond])
     result = measure_clips(project, project.store.clips(), reporter)
     assert (result["measured"], result["failed"]) == (1, 1)
-    assert [one.values["clip"] for one in warnings(reporter) if one.code == "measure.clip_failed"] == ["s1-0009"]
+    assert [one.values["clip"] for one in warnings(reporter) if one.code == "measure.clip_failed"] == ["s1, 8:20"]
 
 
 # ---- Voices
