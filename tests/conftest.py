@@ -17,6 +17,7 @@ import pytest
 from core.engines.registry import DEFAULT, preload
 from core.files import read_json, write_json
 from core.project.workspace import Project, Workspace
+from ui.gradio_import import import_gradio
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -55,6 +56,9 @@ PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory where there is plenty: what is written through to a disk waits for it."""
+    gc.disable()  # half of the time that collecting takes: hundreds of thousands of objects that stay; see below
+    if hasattr(config, "workerinput"):  # it comes to test the page sooner or later
+        import_gradio()
     folder = MEMORY / f"voicewright-tests-{os.getuid()}"
     if hasattr(config, "workerinput") or config.option.basetemp or not MEMORY.is_dir():
         return
@@ -71,6 +75,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: whoever runs several at once would wait for the last of them alone."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).as_posix(), len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for rubbish again, but seldom: what tests leave behind is cleared away before each file anyhow."""
+    gc.set_threshold(100_000, 20, 20)
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -158,6 +158,7 @@ from ui.server import create_app
 import ui
 folder = tempfile.mkdtemp()
 settings = Settings(_env_file=None, workspace=Path(folder))
+assert "gradio" not in sys.modules, "a start sets Gradio up before it imports it, and is refused sooner without it"
 app = create_app(settings)
 for page in app.state.pages.values():
     page.build_now()

@@ -26,6 +26,7 @@ from core.system.connection import parse_trusted_proxies
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training.auto_resume import resume_interrupted
 from ui import ASSETS, language
+from ui.gradio_import import import_gradio
 from ui.http import audio_routes, clip_routes, connections, health, login, security, tensorboard
 from ui.http.body_limit import BodyLimit
 from ui.http.head_requests import HeadRequests
@@ -73,6 +74,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     parse_trusted_proxies(settings.trusted_proxies)
     prepare(settings)
     # Gradio reads the environment when it is imported.
+    import_gradio()
     from ui.mount import LanguagePage
 
     workspace = Workspace(settings.workspace_folder())

@@ -22,7 +22,6 @@ from core.project.records import Source
 from core.project.workspace import Project, Workspace
 from core.text import clean_text
 from ui.i18n import LANGUAGES, Translator
-from ui.parts.model_reads import model_reads_all
 
 LONGEST_PIECE_S = 60.0
 _MOST_COLUMNS = 2000
@@ -93,6 +92,8 @@ def routes(workspace: Workspace) -> APIRouter:
             project = workspace.project(slug)
         except (UserError, ValueError):
             raise _missing() from None
+        from ui.parts.model_reads import model_reads_all  # Gradio comes along, which a start has to set up first
+
         translator = Translator(language if language in LANGUAGES else "en")
         return HTMLResponse(model_reads_all(translator, project, clean_text(body.text)), headers=_HEADERS)
 
