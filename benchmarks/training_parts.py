@@ -20,7 +20,7 @@ import torch
 from core.audio.samples import read, write_wav
 from core.engines.xtts.features.extract import Features, prepare
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice
-from core.engines.xtts.model import tiny as starter
+from core.engines.xtts.model import tiny
 from core.engines.xtts.model.load import load_base, load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.session import XttsSession, start
@@ -51,14 +51,14 @@ SENTENCES = (
 
 
 def make(folder: Path, size: str, clips: int) -> None:
-    """A dataset of real speech and a base of random weights: ``small`` is the starter, ``full`` has published sizes.
+    """A dataset of real speech and a base of random weights: ``small`` as for tests, ``full`` has published sizes.
 
     Either has an encoder as wide as the published one: GPTTrainer knows no other.
     """
-    base, codes = folder / "base", 8192 if size == "full" else starter.CODES
+    base, codes = folder / "base", 8192 if size == "full" else tiny.CODES
     if size == "full":
-        starter.LAYERS, starter.CHANNELS, starter.HEADS, starter.CODES = 30, 1024, 16, codes
-    starter.make_starter(base)
+        tiny.LAYERS, tiny.CHANNELS, tiny.HEADS, tiny.CODES = 30, 1024, 16, codes
+    tiny.make_untrained(base)
     torch.manual_seed(0)
     hidden = 64 if size == "tiny" else 512
     dvae = new_dvae(channels=80, hidden_dim=hidden, codebook_dim=hidden, num_tokens=codes)

@@ -137,10 +137,10 @@ def _spoken(recording: Path) -> Prompts:
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The small base with random weights: one for all tests, never written to (a test sees to it)."""
-    from core.engines.xtts.model.tiny import make_starter
+    from core.engines.xtts.model.tiny import make_untrained
 
     base = tmp_path_factory.getbasetemp()
-    folder = make_starter((base if worker_id == "master" else base.parent) / "starter")
+    folder = make_untrained((base if worker_id == "master" else base.parent) / "starter")
     # Untrained, it speaks until it is cut off: less of that proves as much.
     write_json(folder / "starter.json", read_json(folder / "starter.json") | {"max_seconds": 0.4})
     return folder

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
 from core.engines.base import ReferenceClip
 from core.engines.xtts.model import load as model
-from core.engines.xtts.model import lora
-from core.engines.xtts.model.tiny import make_starter
+from core.engines.xtts.model import lora, tiny
+from core.engines.xtts.model import starter as packing
+from core.engines.xtts.model.starter import corners, make_starter
+from core.engines.xtts.model.tiny import make_untrained
 from core.errors import UserError
-from core.files import read_json, sha256_file
+from core.files import read_json, sha256_file, write_json
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -63,7 +66,7 @@ def merged(xtts: Xtts, base: Path) -> Xtts:
 
 
 def test_the_starter_is_the_same_for_the_same_seed(starter: Path, tmp_path: Path) -> None:
-    again, other = make_starter(tmp_path / "again"), make_starter(tmp_path / "other", seed=1)
+    again, other = make_untrained(tmp_path / "again"), make_untrained(tmp_path / "other", seed=1)
     first, second, third = (model.base_state(folder) for folder in (starter, again, other))
     assert first.keys() == second.keys()
     assert all(torch.equal(value, second[name]) for name, value in first.items())
@@ -76,10 +79,37 @@ def test_the_starter_says_that_it_is_untrained_and_is_small(starter: Path) -> No
     assert sum(path.stat().st_size for path in starter.iterdir()) < 70e6
 
 
+def test_the_packed_starter_is_expanded_to_the_very_weights_it_was_made_of(
+    starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {name: value.clone() for name, value in model.base_state(starter).items()}
+    layer = "hifigan_decoder.waveform_decoder.ups.0.parametrizations.weight.original"
+    state[f"{layer}0"][7:], state[f"{layer}1"][7:] = 0, 1  # as in a decoder that is narrower than the full one
+    state["hifigan_decoder.waveform_decoder.conv_pre.weight"][9:, 4:] = 0
+    packed = {f"model/{name}": value for name, value in corners(state).items()}
+    packed |= {f"dvae/{name}": value for name, value in model.load_dvae(starter).state_dict().items()}
+    spoken = model.load_speakers(starter)["Noise One"]
+    packed |= {f"speakers/Anna/{name}": value for name, value in spoken.items()}
+    monkeypatch.setattr(packing, "PACKED", tmp_path / "weights.safetensors")
+    monkeypatch.setattr(packing, "FACTS", tmp_path / "starter.json")
+    save_file({name: value.contiguous().clone() for name, value in packed.items()}, packing.PACKED)
+    assert packed[f"model/{layer}1"].shape[0] == 7
+    sizes = {"layers": tiny.LAYERS, "channels": tiny.CHANNELS, "heads": tiny.HEADS, "codes": tiny.CODES}
+    facts = {"trained": True, "rate_hz": 16_000, "sizes": sizes, "speaking": {"temperature": 0.4}}
+    write_json(packing.FACTS, facts)
+    folder = make_starter(tmp_path / "base")
+    loaded = model.load_base(folder)
+    assert (loaded.args.output_sample_rate, loaded.config.temperature, loaded.untrained_max_s) == (16_000, 0.4, None)
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, state[name].to(value.dtype)), name
+    assert torch.equal(model.load_speakers(folder)["Anna"]["gpt_cond_latent"], spoken["gpt_cond_latent"])
+    assert torch.equal(model.load_dvae(folder).codebook.embed, model.load_dvae(starter).codebook.embed)
+
+
 def test_making_a_starter_over_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="already holds"):
-        make_starter(tmp_path)
+        make_untrained(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core import REPOSITORY
 from core.engines.bases import Base, BaseModels
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
@@ -51,12 +50,6 @@ class XttsBases(BaseModels):
             STARTER, "Starter", FILES, repository="", revision="", size_mb=60, license="Apache-2.0", license_url=""
         ),
     }
-
-    def place(self, models: Path, base_id: str) -> Path:
-        """As of `BaseModels`; a starter may also ship with the app."""
-        if base_id == STARTER and (bundle := REPOSITORY / "presets" / "starter" / "model.pth").is_file():
-            return bundle.parent
-        return super().place(models, base_id)
 
     def check(self, folder: Path) -> None:
         """As of `BaseModels`; the config has to be that of an XTTS model."""

@@ -10,7 +10,7 @@ from core.engines.xtts.features.extract import Features, check, prepare
 from core.engines.xtts.infer.export import export
 from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.light import LIGHT
-from core.engines.xtts.model.tiny import make_starter
+from core.engines.xtts.model.starter import make_starter
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.batch_finder import fits
 from core.engines.xtts.train.session import start

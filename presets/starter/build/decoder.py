@@ -27,7 +27,7 @@ from presets.starter.build.dvae import SPEAKERS, Codec
 from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.plan import VOICES, is_validation
 from presets.starter.build.speakers import SIZE, vectors
-from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
+from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, background, machine
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
@@ -150,9 +150,10 @@ def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_u
         step, spent = saved["step"], saved["cpu_s"]
     began, last = clock(), time.time()
     log: list[tuple[float, float]] = []
-    while (used := spent + clock() - began) < seconds:
+    start = time.monotonic()
+    while (share := max((used := spent + clock() - began) / seconds, (time.monotonic() - start) / MOST_S)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
+            group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         crops = [source.crop(draw) for _ in range(BATCH[device.type])]
         waves, inputs, speakers = (torch.stack(part).to(device) for part in zip(*crops, strict=True))
         speakers = speakers + 0.01 * torch.randn_like(speakers) * (speakers != 0)
@@ -161,7 +162,7 @@ def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_u
         mel, spectral = spectral_loss(out[:, 0].float(), waves)
         optimizer.zero_grad()
         (2 * mel + spectral).backward()
-        if used < warm_up * seconds:
+        if share < warm_up:
             for name, parameter in generator.named_parameters():
                 if not name.startswith("conv_pre"):
                     parameter.grad = None
@@ -175,7 +176,7 @@ def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_u
         if time.time() - last > 120:
             last = time.time()
             save(generator, optimizer, step, used, file)
-    save(generator, optimizer, step, seconds, file)
+    save(generator, optimizer, step, used, file)
 
 
 def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float, file: Path) -> None:

@@ -1,8 +1,11 @@
 """Train the GPT on codes: ``gpt CPU_SECONDS``. Goes on where it stopped; takes a graphics card where one is.
 
 Coqui's own `GPT` at a small size. Three things make words come early: the cross entropy is joined by attention that is
-guided to the word that is being said (Kokoro's durations tell which), on a few heads, and by a head for training only
-that must tell the mel from the latents, interpolated as ``HifiDecoder`` does, so that the decoder will find it there.
+guided to the word that is being said (Kokoro's durations tell which) on a few heads: some to its letter, some to its
+end, where a causal model has read the whole word. A head for training only must tell the mel from the latents,
+interpolated as ``HifiDecoder`` does, so that the decoder will find it there. Some codes of the input are replaced at
+random, so that the text is listened to when speech goes wrong; and half of the clips begin as one sentence and go on
+as another of the same speaker, cut between words, so that no sentence is learnt by heart.
 A speaker is a row of learned latents in place of the perceiver's, which learns to give them afterwards.
 """
 
@@ -22,18 +25,23 @@ from torch import Tensor, nn
 from TTS.tts.layers.xtts.gpt import GPT
 
 from presets.starter.build.codes import FILE as CORPUS
+from presets.starter.build.codes import LONGEST
 from presets.starter.build.corpus import MEL_SCALE
 from presets.starter.build.dvae import SPEAKERS, TOKENS
 from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.plan import is_validation
 from presets.starter.build.text import tokenizer, tokens
-from presets.starter.build.work import TRAINED, background, machine
+from presets.starter.build.work import MOST_S, TRAINED, background, machine
 
 START, STOP = TOKENS, TOKENS + 1
 LAYERS, CHANNELS, HEADS, LATENTS = 4, 256, 4, 32
-GUIDED = ((1, 0), (1, 1), (2, 0), (2, 1), (3, 0))  # layer, head
+AT_LETTER = ((1, 0), (2, 0), (3, 0))  # layer, head
+AT_END = ((1, 1), (2, 1))
 GUIDE_UNTIL = 0.6  # of the time; from then on attention is free
 GUIDE_WIDTH = 1.5  # tokens
+SPLICED = 0.5  # of the clips
+SPOILT = 0.25  # of the input's codes at most
+DROPOUT = 0.1
 BATCH_CODES = {"cpu": 900, "cuda": 8000}
 RATE = 1e-3
 FILE = TRAINED / "gpt.pt"
@@ -45,10 +53,37 @@ class Row:
 
     text: list[int]
     codes: Tensor
-    looks: Tensor
+    looks: Tensor  # where in ``text`` the letter stands that each code says
     speaker: int
     number: int
     said: str
+    spans: list[tuple[int, int]]  # each word's first token and last + 1
+    mel: Tensor | None = None  # (80, 4 * codes), half precision: what the codec makes of the codes
+
+    def word_ends(self) -> Tensor:
+        """Where in ``text`` the word ends that each code says: at the space after it, or after the last token."""
+        space = tokenizer().token_to_id("[SPACE]")
+        ends = torch.tensor([*(place for place, token in enumerate(self.text) if token == space), len(self.text)])
+        return ends[torch.searchsorted(ends, self.looks.floor().long())] + 0.5
+
+    def border(self, word: int) -> tuple[int, int]:
+        """The first token of a word, and the code with which it begins."""
+        token = self.spans[word][0]
+        return token, int((self.looks < token - 0.5).sum())
+
+
+@dataclass
+class Inputs:
+    """Of the transformer: speakers' latents (s, LATENTS, channels), which of them each clip has, text and codes.
+
+    ``states``: (b, text + codes, channels). ``is_text``: (b, text), False where it is padded.
+    """
+
+    prefix: Tensor
+    which: Tensor
+    states: Tensor
+    is_text: Tensor
+    code_count: int
 
 
 class Trainee(nn.Module):
@@ -74,63 +109,103 @@ class Trainee(nn.Module):
         )
         self.speakers = nn.Parameter(torch.randn(len(SPEAKERS), LATENTS, CHANNELS) * 0.02)
         self.mel_head = nn.Sequential(
-            nn.Conv1d(CHANNELS, 256, 5, padding=2),
+            nn.Conv1d(CHANNELS, 160, 5, padding=2),
             nn.GELU(),
-            nn.Conv1d(256, 256, 3, padding=1),
+            nn.Conv1d(160, 160, 3, padding=1),
             nn.GELU(),
-            nn.Conv1d(256, 80, 1),
+            nn.Conv1d(160, 80, 1),
         )
 
-    def embed(self, rows: list[Row], device: torch.device) -> tuple[Tensor, Tensor, int, int]:
-        """Inputs (b, latents + text + codes, channels), targets (b, codes) with -1 where there is nothing."""
+    def embed(self, rows: list[Row], device: torch.device) -> tuple[Inputs, Tensor]:
+        """What the transformer gets, and targets (b, codes) with -1 where there is nothing."""
         start, stop = self.gpt.start_text_token, self.gpt.stop_text_token
         text = _padded([torch.tensor([start, *row.text, stop]) for row in rows], stop).to(device)
-        inputs = _padded([F.pad(row.codes, (1, 0), value=START) for row in rows], STOP).to(device)
+        codes = _padded([F.pad(row.codes, (1, 0), value=START) for row in rows], STOP).to(device)
         targets = _padded([F.pad(row.codes, (0, 1), value=STOP) for row in rows], -1).to(device)
-        text_state = self.gpt.text_embedding(text) + self.gpt.text_pos_embedding(text)
-        code_state = self.gpt.mel_embedding(inputs) + self.gpt.mel_pos_embedding(inputs)
-        latents = self.speakers[torch.tensor([row.speaker for row in rows], device=device)]
-        return torch.cat([latents, text_state, code_state], 1), targets, text.shape[1], inputs.shape[1]
+        if self.training:
+            spoilt = torch.rand(codes.shape, device=device) < SPOILT * torch.rand(len(rows), 1, device=device)
+            spoilt &= codes < TOKENS
+            codes = torch.where(spoilt, torch.randint_like(codes, TOKENS), codes)
+        states = torch.cat(
+            [
+                self.gpt.text_embedding(text) + self.gpt.text_pos_embedding(text),
+                self.gpt.mel_embedding(codes) + self.gpt.mel_pos_embedding(codes),
+            ],
+            1,
+        )
+        speakers, which = torch.unique(torch.tensor([row.speaker for row in rows]), return_inverse=True)
+        lengths = torch.tensor([len(row.text) + 2 for row in rows], device=device)
+        is_text = torch.arange(text.shape[1], device=device) < lengths[:, None]
+        return Inputs(self.speakers[speakers], which, states, is_text, codes.shape[1]), targets
 
-    def run(self, states: Tensor, text_count: int, code_count: int, is_guided: bool) -> tuple[Tensor, list[Tensor]]:
-        """Latents of the codes' places, and of the guided heads the log attention (b, codes, text)."""
+    def run(self, inputs: Inputs, is_guided: bool = False) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
+        """Latents of the codes' places (b, codes, channels), and the log attention (b, codes, text) of guided heads.
+
+        Each speaker's latents come first and see only themselves: they run once for all clips of theirs.
+        """
+        prefix, states, code_count = inputs.prefix, inputs.states, inputs.code_count
         size, length, width = states.shape
-        attention = []
-        text = slice(LATENTS, LATENTS + text_count)
+        text_count = length - code_count
+        mask = torch.ones(length, LATENTS + length, dtype=torch.bool, device=states.device).tril(LATENTS)
+        mask = mask.repeat(size, 1, 1)
+        mask[:, text_count:, LATENTS : LATENTS + text_count] &= inputs.is_text[:, None]
+        attention = {}
         for layer, block in enumerate(self.gpt.gpt.h):
-            parts = block.attn.c_attn(block.ln_1(states)).split(width, 2)
-            query, key, value = (part.view(size, length, HEADS, -1).transpose(1, 2) for part in parts)
-            for head in (head for at, head in GUIDED if at == layer and is_guided):
-                # Over latents and text only: what of the codes is looked at stays free.
-                scores = query[:, head, -code_count:].float() @ key[:, head, : text.stop].float().transpose(1, 2)
-                attention.append((scores / query.shape[-1] ** 0.5).log_softmax(-1)[:, :, text])
-            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-            states = states + block.attn.c_proj(mixed.transpose(1, 2).reshape(size, length, width))
-            states = states + block.mlp(block.ln_2(states))
-        return self.gpt.final_norm(self.gpt.gpt.ln_f(states))[:, -code_count:], attention
+            before = _heads(block.attn.c_attn(block.ln_1(prefix)))
+            query, key, value = _heads(block.attn.c_attn(block.ln_1(states)))
+            key, value = (torch.cat([a[inputs.which], b], 2) for a, b in zip(before[1:], (key, value), strict=True))
+            for at, head in (*AT_LETTER, *AT_END) if is_guided else ():
+                if at == layer:  # over latents and text only: what of the codes is looked at stays free
+                    seen = key[:, head, : LATENTS + text_count].float()
+                    scores = query[:, head, text_count:].float() @ seen.transpose(1, 2) / query.shape[-1] ** 0.5
+                    scores = scores.masked_fill(~mask[:, text_count:, : LATENTS + text_count], -1e4)
+                    attention[at, head] = scores.log_softmax(-1)[:, :, LATENTS:]
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None])
+            states = self._after(block, states, mixed)
+            if layer < LAYERS - 1:
+                prefix = self._after(block, prefix, F.scaled_dot_product_attention(*before, is_causal=True))
+        return self.gpt.final_norm(self.gpt.gpt.ln_f(states[:, text_count:])), attention
 
-    def losses(self, rows: list[Row], mels: list[Tensor], is_guided: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Cross entropy of the codes (nats), guided attention (nats), mel L1 (nats). ``mels``: (80, 4 a code)."""
+    def _after(self, block: nn.Module, states: Tensor, mixed: Tensor) -> Tensor:
+        mixed = block.attn.c_proj(mixed.transpose(1, 2).reshape(states.shape))
+        states = states + F.dropout(mixed, DROPOUT, self.training)
+        return states + F.dropout(block.mlp(block.ln_2(states)), DROPOUT, self.training)
+
+    def losses(self, rows: list[Row], is_guided: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Cross entropy of the codes (nats), guided attention (nats), mel L1 (nats)."""
         device = self.speakers.device
-        states, targets, text_count, code_count = self.embed(rows, device)
-        latents, attention = self.run(states, text_count, code_count, is_guided)
+        inputs, targets = self.embed(rows, device)
+        latents, attention = self.run(inputs, is_guided)
         entropy = F.cross_entropy(self.gpt.mel_head(latents).float().flatten(0, 1), targets.flatten(), ignore_index=-1)
         guide = torch.zeros((), device=device)
         if attention:
             # The place that predicts a code looks at what that code says; the last one at the stop token.
-            looks = _padded([F.pad(row.looks + 1, (0, 1), value=len(row.text) + 1.0) for row in rows], 0).to(device)
-            away = (torch.arange(text_count, device=device) + 0.5 - looks[:, :, None]) / GUIDE_WIDTH
-            weight = (-0.5 * away**2).clamp(min=-20)
             is_real = targets >= 0
-            guide = sum(-torch.logsumexp(one + weight, -1)[is_real].mean() for one in attention) / len(attention)
+            for heads, places in (
+                (AT_LETTER, [row.looks for row in rows]),
+                (AT_END, [row.word_ends() for row in rows]),
+            ):
+                last = [len(row.text) + 1.0 for row in rows]
+                looks = [F.pad(place + 1, (0, 1), value=end) for place, end in zip(places, last, strict=True)]
+                text = torch.arange(inputs.is_text.shape[1], device=device) + 0.5
+                away = (text - _padded(looks, 0).to(device)[:, :, None]) / GUIDE_WIDTH
+                weight = (-0.5 * away**2).clamp(min=-20)
+                for head in heads:
+                    guide = guide - torch.logsumexp(attention[head] + weight, -1)[is_real].mean() / len(attention)
         frames = F.interpolate(latents.transpose(1, 2).float(), scale_factor=[4.0], mode="linear")
         mel = self.mel_head(frames)
-        real = _padded([mel_.T for mel_ in mels], 0.0).transpose(1, 2).to(device)
+        real = _padded([row.mel.T.float() for row in rows], 0.0).transpose(1, 2).to(device)
         count = min(mel.shape[2], real.shape[2])
         lengths = torch.tensor([len(row.codes) * 4 for row in rows], device=device)
         inside = torch.arange(count, device=device) < lengths[:, None]
         apart = ((mel[:, :, :count] - real[:, :, :count]).abs() * inside[:, None]).sum() / (inside.sum() * 80)
         return entropy, guide, apart * MEL_SCALE
+
+
+def _heads(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value (b, heads, length, size) of (b, length, 3 * width)."""
+    query, key, value = (part.view(*part.shape[:2], HEADS, -1).transpose(1, 2) for part in mixed.chunk(3, dim=2))
+    return query, key, value
 
 
 def _padded(rows: list[Tensor], value: float) -> Tensor:
@@ -148,8 +223,38 @@ def rows_of_corpus() -> list[Row]:
         json.loads(CORPUS.with_suffix(".json").read_text(encoding="utf-8")), ends, arrays["sizes"], strict=True
     ):
         part = slice(int(end) - int(size), int(end))
-        rows.append(Row(tokens(said)[0], codes[part], looks[part], speaker, number, said))
+        text, spans = tokens(said)
+        rows.append(Row(text, codes[part], looks[part], speaker, number, said, spans))
     return rows
+
+
+def spliced(first: Row, second: Row, draw: random.Random) -> Row:
+    """The first words of one clip and the last ones of another of the same speaker."""
+    if min(len(first.spans), len(second.spans)) < 2:
+        return first
+    token, code = first.border(draw.randrange(1, len(first.spans)))
+    from_token, from_code = second.border(draw.randrange(1, len(second.spans)))
+    return Row(
+        first.text[:token] + second.text[from_token:],
+        torch.cat([first.codes[:code], second.codes[from_code:]]),
+        torch.cat([first.looks[:code], second.looks[from_code:] - from_token + token]),
+        first.speaker,
+        first.number,
+        "",
+        [],
+        torch.cat([first.mel[:, : 4 * code], second.mel[:, 4 * from_code :]], 1),
+    )
+
+
+def epoch(rows: list[Row], draw: random.Random) -> list[Row]:
+    """Every clip, half of them spliced with another."""
+    by_speaker: dict[int, list[Row]] = {}
+    for row in rows:
+        by_speaker.setdefault(row.speaker, []).append(row)
+    mixed = [
+        spliced(row, draw.choice(by_speaker[row.speaker]), draw) if draw.random() < SPLICED else row for row in rows
+    ]
+    return [row for row in mixed if 4 < len(row.codes) <= LONGEST]
 
 
 def batches(rows: list[Row], draw: random.Random, most: int) -> list[list[Row]]:
@@ -183,23 +288,27 @@ def train(seconds: float) -> None:
         optimizer.load_state_dict(saved["optimizer"])
     codec = trained_codec()
     every = rows_of_corpus()
-    mel_of = _Mels(codec)
+    with torch.no_grad():
+        for row in every:
+            book = codec.dvae.codebook.embed_code(row.codes)[None].transpose(1, 2)
+            row.mel = codec.decode(book, torch.tensor([row.speaker]))[0].half()
     validation = [row for row in every if is_validation(row.number)][::7][:24]
     rows = [row for row in every if not is_validation(row.number)]
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
-    began, last, seen = clock(), time.time(), 0
+    began, start, last, seen = clock(), time.monotonic(), time.time(), 0
     log: list[tuple[float, ...]] = []
-    epochs = (batches(rows, draw, BATCH_CODES[device.type]) for _ in itertools.count())
+    epochs = (batches(epoch(rows, draw), draw, BATCH_CODES[device.type]) for _ in itertools.count())
     for group in itertools.chain.from_iterable(epochs):
         used = spent + clock() - began
-        if used >= seconds:
+        share = max(used / seconds, (time.monotonic() - start) / MOST_S)
+        if share >= 1:
             break
         for parameters in optimizer.param_groups:
-            parameters["lr"] = RATE * min(1, (step + 1) / 100) * max(0.05, 1 - used / seconds)
+            parameters["lr"] = RATE * min(1, (step + 1) / 100) * max(0.05, 1 - share)
         with torch.autocast(device.type, torch.bfloat16):
-            entropy, guide, mel = trainee.losses(group, [mel_of(row) for row in group], used < GUIDE_UNTIL * seconds)
+            entropy, guide, mel = trainee.losses(group, share < GUIDE_UNTIL)
         optimizer.zero_grad()
-        (entropy + guide + mel).backward()
+        (entropy + guide + 2 * mel).backward()
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         step += 1
@@ -207,7 +316,9 @@ def train(seconds: float) -> None:
         log.append((entropy.item(), guide.item(), mel.item()))
         if step % 50 == 0:
             with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-                held = [float(x) for x in trainee.losses(validation, [mel_of(row) for row in validation], True)]
+                trainee.eval()
+                held = [float(x) for x in trainee.losses(validation, True)]
+                trainee.train()
             means = np.mean(log[-50:], 0)
             print(
                 f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f} | held out {held[0]:.3f} "
@@ -217,22 +328,7 @@ def train(seconds: float) -> None:
         if time.time() - last > 180:
             last = time.time()
             save(trainee, optimizer, step, used)
-    save(trainee, optimizer, step, seconds)
-
-
-class _Mels:
-    """What the mel head has to tell: the mel that the codec gives of the codes, made once for each clip."""
-
-    def __init__(self, codec: object) -> None:
-        self.codec, self.kept = codec, {}
-
-    def __call__(self, row: Row) -> Tensor:
-        key = id(row)
-        if key not in self.kept:
-            with torch.no_grad():
-                book = self.codec.dvae.codebook.embed_code(row.codes)[None].transpose(1, 2)
-                self.kept[key] = self.codec.decode(book, torch.tensor([row.speaker]))[0].half()
-        return self.kept[key].float()
+    save(trainee, optimizer, step, used)
 
 
 def save(trainee: Trainee, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
@@ -253,10 +349,9 @@ def speak(
     trainee: Trainee, text: str, speaker: int, most: int = 240, temperature: float = 0.5
 ) -> tuple[Tensor, Tensor]:
     """Codes of a text, and the latents (1, codes, channels) that the decoder would get."""
-    row = Row(tokens(text)[0], torch.zeros(0, dtype=torch.long), torch.zeros(0), speaker, 0, text)
+    row = Row(tokens(text)[0], torch.zeros(0, dtype=torch.long), torch.zeros(0), speaker, 0, text, [])
     while len(row.codes) < most:
-        states, _, text_count, code_count = trainee.embed([row], trainee.speakers.device)
-        latents, _ = trainee.run(states, text_count, code_count, False)
+        latents, _ = trainee.run(trainee.embed([row], trainee.speakers.device)[0])
         scores = trainee.gpt.mel_head(latents[0, -1]).float() / temperature
         best = scores.topk(50)
         chosen = int(best.indices[torch.multinomial(best.values.softmax(-1), 1)])

@@ -1,6 +1,7 @@
 """What is understood of the unfinished starter: ``judge codec``, ``judge decoder`` or ``judge gpt``.
 
-Word and character error by the app's built-in recogniser (Whisper tiny.en, greedy), likeness by Resemblyzer, DNSMOS.
+Word and character error by the app's built-in recogniser (Whisper tiny.en, greedy), likeness by Resemblyzer, DNSMOS,
+and how many end in quiet. With a folder as second word the sounds are written there.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import numpy as np
 import torch
 from faster_whisper import WhisperModel
 from rapidfuzz.distance import Levenshtein
-from speechmos import dnsmos
 
+from core.audio.samples import write_wav
 from core.engines.xtts.text.spelling import spell
+from core.measures.endings import cut_words, frame_levels
+from core.measures.naturalness import score
 from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, load, log_mel
 from presets.starter.build.decoder import resized
 from presets.starter.build.decoder import trained as trained_decoder
@@ -47,34 +50,34 @@ class Judge:
         )  # fmt: skip
         return " ".join(segment.text for segment in segments).strip()
 
-    def report(self, name: str, sounds: list[tuple[str, np.ndarray, np.ndarray | None]]) -> None:
-        """Print the figures of (text, sound, real sound)."""
+    def report(self, name: str, sounds: list[tuple[str, np.ndarray, np.ndarray | None]]) -> dict[str, float]:
+        """Print and return the figures of (text, sound at 16 kHz, real sound of the same speaker)."""
         heard = [(_words(text), _words(self.hear(sound))) for text, sound, _ in sounds]
-        words = sum(Levenshtein.distance(a, b) for a, b in heard) / sum(len(a) for a, _ in heard)
         letters = [("".join(a), "".join(b)) for a, b in heard]
-        characters = sum(Levenshtein.distance(a, b) for a, b in letters) / sum(len(a) for a, _ in letters)
         alike = [
             float(embed(sound) @ embed(real)) for _, sound, real in sounds if real is not None and len(sound) > 8000
         ]
-        quality = [_quality(sound) for _, sound, _ in sounds[:4]]
-        print(
-            f"{name}: {len(sounds)} clips, WER {words:.1%}, CER {characters:.1%}, "
-            f"likeness {np.mean(alike or [0]):.3f}, DNSMOS {np.mean(quality):.2f}",
-            flush=True,
-        )
-        for (text, _, _), (_, said) in list(zip(sounds, heard, strict=True))[:3]:
+        figures = {
+            "clips": len(sounds),
+            "wer": sum(Levenshtein.distance(a, b) for a, b in heard) / sum(len(a) for a, _ in heard),
+            "cer": sum(Levenshtein.distance(a, b) for a, b in letters) / sum(len(a) for a, _ in letters),
+            "likeness": float(np.mean(alike)) if alike else float("nan"),
+            "dnsmos": float(np.mean([score(np.clip(sound, -1, 1)) for _, sound, _ in sounds[:8]])),
+            "clean_ends": float(np.mean([not cut_words(frame_levels(x, RATE_HZ), 0, len(x) / RATE_HZ).end
+                                         for _, x, _ in sounds])),
+        }  # fmt: skip
+        print(name, *(f"{key} {value:.3f}" for key, value in figures.items()), sep=", ", flush=True)
+        for (text, _, _), (_, said) in list(zip(sounds, heard, strict=True))[:6]:
             print(f"  {text} | {' '.join(said)}", flush=True)
+        if len(sys.argv) > 2:
+            for number, (_, sound, _) in enumerate(sounds[:6]):
+                write_wav(Path(sys.argv[2]) / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{number}.wav", sound, RATE_HZ)
+        return figures
 
 
 def _words(text: str) -> list[str]:
     """In lower case, numbers in words: the recogniser writes them in digits."""
     return re.sub(r"[^a-z' ]", " ", spell(text, "en").replace("-", " ")).split()
-
-
-def _quality(sound: np.ndarray) -> float:
-    """DNSMOS, overall, of the sound repeated to nine seconds."""
-    long = np.tile(np.clip(sound, -1, 1).astype(np.float32), int(np.ceil(9.1 * RATE_HZ / max(1, len(sound)))))
-    return float(dnsmos.run(long, RATE_HZ)["ovrl_mos"])
 
 
 def codec_and_decoder(is_coded: bool) -> None:

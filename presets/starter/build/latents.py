@@ -34,8 +34,7 @@ def upsampled(latents: Tensor) -> Tensor:
 @torch.no_grad()
 def latents_of(trainee: Trainee, row: Row) -> Tensor:
     """The latents (1, codes, channels) that predict a clip's real codes."""
-    states, _, text_count, code_count = trainee.embed([row], trainee.speakers.device)
-    return trainee.run(states, text_count, code_count, False)[0][:, : len(row.codes)]
+    return trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0][:, : len(row.codes)]
 
 
 class Source:

@@ -1,17 +1,16 @@
-"""Make an XTTS base of what is trained: ``pack FOLDER``. The app's own loader opens it, plain coqui-tts too."""
+"""Pack what is trained into ``presets/starter``: ``pack``. The app expands it (`core.engines.xtts.model.starter`)."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import torch
-from TTS.tts.configs.xtts_config import XttsConfig
+from safetensors.torch import save_file
+from torch import Tensor
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
+from core.engines.xtts.model.starter import FACTS, PACKED, corners
 from core.engines.xtts.model.tiny import small_config
+from core.files import write_json
 from presets.starter.build.corpus import MEL_SCALE, load
 from presets.starter.build.decoder import pad_generator
 from presets.starter.build.decoder import trained as trained_decoder
@@ -24,27 +23,22 @@ from presets.starter.build.listen import ENCODER_FILE, PERCEIVER_FILE
 from presets.starter.build.plan import VOICES
 from presets.starter.build.speakers import vectors
 from presets.starter.build.text import tokenizer
-from presets.starter.build.work import RATE_HZ
+from presets.starter.build.work import RATE_HZ, TRAINED
+
+SIZES = {"layers": LAYERS, "channels": CHANNELS, "heads": HEADS, "codes": TOKENS}
+# A small model is surer of itself when it may say a code again and is kept to its likeliest ones.
+SPEAKING = {"temperature": 0.5, "repetition_penalty": 1.0, "top_k": 30, "top_p": 0.9}
 
 
-def config() -> XttsConfig:
-    """Of the small model; how a voice is heard is as in the published XTTS-v2."""
-    settings = small_config(LAYERS, CHANNELS, HEADS, TOKENS)
-    settings.model_args.output_sample_rate = RATE_HZ
-    return settings
-
-
-def pack(folder: Path) -> None:
-    """Write the six files of a base in half precision, and ``starter.json``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(folder / "vocab.json"))
-    settings = config()
-    xtts = Xtts(settings)
-    xtts.tokenizer = VoiceBpeTokenizer(vocab_file=str(folder / "vocab.json"))
+def model() -> Xtts:
+    """All parts as one XTTS model in evaluation mode; the narrow decoder padded to its full width."""
+    vocabulary = TRAINED / "vocab.json"
+    tokenizer().save(str(vocabulary))
+    xtts = Xtts(small_config(**SIZES))
+    xtts.tokenizer = VoiceBpeTokenizer(vocab_file=str(vocabulary))
     xtts.init_models()
     xtts.mel_stats.fill_(MEL_SCALE)
-    trainee = trained_gpt()
-    xtts.gpt.load_state_dict(trainee.gpt.state_dict())
+    xtts.gpt.load_state_dict(trained_gpt().gpt.state_dict())
     if PERCEIVER_FILE.exists():
         for name, value in torch.load(PERCEIVER_FILE, weights_only=True, map_location="cpu")["net"].items():
             part, _, rest = name.partition(".")
@@ -53,29 +47,31 @@ def pack(folder: Path) -> None:
         heard = torch.load(ENCODER_FILE, weights_only=True, map_location="cpu")["net"]
         xtts.hifigan_decoder.speaker_encoder.load_state_dict(heard)
     pad_generator(xtts.hifigan_decoder.waveform_decoder, trained_decoder(LATENTS_FILE))
+    return xtts
+
+
+def pack() -> None:
+    """Write ``weights.safetensors`` (half precision, zeros left out) and ``starter.json``."""
+    trainee = trained_gpt()
+    tensors: dict[str, Tensor] = {}
+    tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
     known = vectors([clip for clip in load(whole=True) if clip.voice in VOICES], (1.0,))
-    speakers = {
-        voice: {
-            "gpt_cond_latent": trainee.speakers[SPEAKERS.index((voice, 1.0))][None].clone(),
-            "speaker_embedding": known[voice, 1.0][None, :, None].clone(),
-        }
-        for voice in VOICES
-    }
-    codec = trained_codec().dvae.state_dict()
-    settings.save_json(str(folder / "config.json"))
-    torch.save({"model": _half(xtts.state_dict())}, folder / "model.pth")
-    torch.save(
-        {key: value for key, value in codec.items() if not key.startswith("discrete_loss.")}, folder / "dvae.pth"
-    )
-    torch.save(xtts.mel_stats, folder / "mel_stats.pth")
-    torch.save(speakers, folder / "speakers_xtts.pth")
-    note = "A small model for trying things: it reads announcements and simple sentences."
-    (folder / "starter.json").write_text(json.dumps({"trained": True, "note": note}), encoding="utf-8")
+    for voice in VOICES:
+        latents = trainee.speakers[SPEAKERS.index((voice, 1.0))][None]
+        name = voice.partition("_")[2].title()
+        tensors[f"speakers/{name}/gpt_cond_latent"] = latents
+        tensors[f"speakers/{name}/speaker_embedding"] = known[voice, 1.0][None, :, None]
+    for name, value in trained_codec().dvae.state_dict().items():
+        if not name.startswith("discrete_loss."):
+            tensors[f"dvae/{name}"] = value
+    save_file({name: _half(value).contiguous().clone() for name, value in tensors.items()}, PACKED)
+    write_json(FACTS, {"trained": True, "rate_hz": RATE_HZ, "sizes": SIZES, "speaking": SPEAKING})
+    print(f"{PACKED}: {PACKED.stat().st_size / 1e6:.1f} MB")
 
 
-def _half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+def _half(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
 
 
 if __name__ == "__main__":
-    pack(Path(sys.argv[1]))
+    pack()

@@ -18,6 +18,8 @@ HELD_OUT = 40  # the first sentences are never spoken for training: they judge t
 VOICES = ("af_heart", "am_michael", "af_bella", "am_fenrir", "af_kore", "am_puck", "af_sarah", "am_adam")
 UNHEARD = ("af_nova", "am_eric", "bf_emma", "bm_george")  # one utterance in 32: they judge the decoder
 SPEEDS = (0.9, 1.0, 1.0, 1.1)
+MAIN = VOICES[:2]
+MAIN_FROM = 416  # utterances from here on are spoken by these two alone, at one pace: words come sooner so
 _MARKS = "ˈˌ"  # stress: lasts with the phoneme that follows
 _PAUSES = ",;:.!?—"
 
@@ -40,7 +42,10 @@ def utterances() -> list[Utterance]:
     while group := tuple(itertools.islice(texts, draw.choice((1, 2, 2, 3)))):
         number = len(plan)
         voice = VOICES[number % len(VOICES)] if number % 32 != 31 else UNHEARD[number // 32 % len(UNHEARD)]
-        plan.append(Utterance(number, voice, draw.choice(SPEEDS), group))
+        speed = draw.choice(SPEEDS)
+        if number >= MAIN_FROM:
+            voice, speed = MAIN[number // SHARDS % len(MAIN)], 1.0
+        plan.append(Utterance(number, voice, speed, group))
     return plan
 
 

@@ -18,6 +18,7 @@ SPEECH = WORK / "speech"  # clips as 16 kHz samples
 TRAINED = WORK / "trained"  # weights, resumable
 
 RATE_HZ = 16_000
+MOST_S = 60 * float(os.environ.get("STARTER_MINUTES", "inf"))  # of the clock, for a training that has to end in time
 
 
 def background(name: str, niceness: int = 19, threads: int = 1) -> None:
@@ -28,6 +29,9 @@ def background(name: str, niceness: int = 19, threads: int = 1) -> None:
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)  # the variables come too late for what is imported already
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     os.nice(max(0, niceness - os.nice(0)))

@@ -89,7 +89,7 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     config = read_config(folder)
     # Left empty so that the constructor does not build a GPT that would be built again with the tokenizer.
     config.model_args.gpt_number_text_tokens = None
-    with _no_initialization():
+    with no_initialization():
         xtts = Xtts(config)
         xtts.tokenizer = Tokenizer(vocab_file=str(_existing(folder, "vocab.json")))
         xtts.init_models()
@@ -105,7 +105,7 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
 
 
 @contextlib.contextmanager
-def _no_initialization() -> Iterator[None]:
+def no_initialization() -> Iterator[None]:
     """Within, layers are made without drawing their weights, most of the time they take: all are loaded afterwards."""
     initializers = {name: getattr(nn.init, name) for name in _RANDOM}
     for name in initializers:

@@ -1,10 +1,11 @@
-"""A small XTTS base of the same architecture, made on the spot, for tests and for the demo without a download."""
+"""A small XTTS base with random weights, made on the spot: for tests that need no sound."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,11 +28,20 @@ DECODER_GAIN = 2.3  # loud enough to hear, and to hear two checkpoints differ
 MAX_SECONDS = 1.5  # weights that learnt nothing never say where a sentence ends
 
 
-def make_starter(folder: Path, seed: int = 0) -> Path:
+def make_untrained(folder: Path, seed: int = 0) -> Path:
     """Write a small base model with random weights into ``folder`` (about 55 MB); returns ``folder``.
 
     It proves that everything fits together; what it speaks sounds like noise. The same seed gives the same weights.
     A folder that is already there is left alone. The weights are kept in half precision, to spare the disk.
+
+    Raises:
+        UserError: ``base.folder_taken``: the folder holds something else.
+    """
+    return place_small_base(folder, lambda temporary: _write(temporary, seed))
+
+
+def place_small_base(folder: Path, write: Callable[[Path], object]) -> Path:
+    """Let ``write`` fill a folder, with ``starter.json`` in it, that appears complete; one already there is kept.
 
     Raises:
         UserError: ``base.folder_taken``: the folder holds something else.
@@ -48,7 +58,7 @@ def make_starter(folder: Path, seed: int = 0) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-starter-", dir=folder.parent))
     try:
-        _write(temporary, seed)
+        write(temporary)
         if folder.exists():
             folder.rmdir()
         os.replace(temporary, folder)
@@ -82,12 +92,12 @@ def _write(folder: Path, seed: int) -> None:
             dvae.codebook.embed.copy_(dvae.encoder(_made_up_mels(4 * CODES))[0])
             dvae.codebook.embed_avg.copy_(dvae.codebook.embed)
     config.save_json(str(folder / "config.json"))
-    _save({"model": _half(xtts.state_dict())}, folder / "model.pth")
-    _save(
+    save({"model": _half(xtts.state_dict())}, folder / "model.pth")
+    save(
         {name: v for name, v in dvae.state_dict().items() if not name.startswith("discrete_loss.")}, folder / "dvae.pth"
     )
-    _save(xtts.mel_stats, folder / "mel_stats.pth")
-    _save(speakers, folder / "speakers_xtts.pth")
+    save(xtts.mel_stats, folder / "mel_stats.pth")
+    save(speakers, folder / "speakers_xtts.pth")
     write_json(
         folder / "starter.json",
         {
@@ -145,7 +155,8 @@ def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
 
 
-def _save(value: object, path: Path) -> None:
+def save(value: object, path: Path) -> None:
+    """`torch.save`, on the disk when it returns."""
     with open(path, "wb") as file:
         torch.save(value, file)
         file.flush()

@@ -1,0 +1,85 @@
+"""The starter: the small XTTS base that comes with the app, expanded into a base's folder when first needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from core import REPOSITORY
+from core.engines.xtts.model.load import no_initialization
+from core.engines.xtts.model.tiny import make_untrained, place_small_base, save, small_config
+from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
+from core.files import read_json, write_json
+
+PACKED = REPOSITORY / "presets" / "starter" / "weights.safetensors"
+FACTS = PACKED.with_name("starter.json")
+
+
+def make_starter(folder: Path) -> Path:
+    """Expand the packed small base into ``folder`` (about 70 MB); returns ``folder``. One already there is kept.
+
+    Where no trained weights are packed it has random ones, and says so.
+
+    Raises:
+        UserError: ``base.folder_taken``: the folder holds something else.
+    """
+    return place_small_base(folder, _expand) if PACKED.is_file() else make_untrained(folder)
+
+
+def _expand(folder: Path) -> None:
+    facts = read_json(FACTS)
+    config = small_config(**facts["sizes"])
+    config.model_args.output_sample_rate = facts["rate_hz"]
+    for name, value in facts["speaking"].items():
+        config[name] = value
+    starter_vocabulary().save(str(folder / "vocab.json"))
+    config.save_json(str(folder / "config.json"))
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "dvae": {}, "speakers": {}}
+    for name, value in load_file(PACKED).items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    config.model_args.gpt_number_text_tokens = starter_vocabulary().get_vocab_size()
+    with no_initialization():  # only the shapes are asked for
+        xtts = Xtts(config)
+    model = {name: padded(name, parts["model"].get(name), value.shape) for name, value in xtts.state_dict().items()}
+    save({"model": model}, folder / "model.pth")
+    save(parts["dvae"], folder / "dvae.pth")
+    save(model["mel_stats"], folder / "mel_stats.pth")
+    speakers: dict[str, dict[str, Tensor]] = {}
+    for name, value in parts["speakers"].items():
+        voice, _, rest = name.partition("/")
+        speakers.setdefault(voice, {})[rest] = value.float()
+    save(speakers, folder / "speakers_xtts.pth")
+    write_json(folder / "starter.json", facts)
+
+
+def corners(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of each tensor the smallest box from its first element on that holds all that is not zero.
+
+    What is all zero is left out; `padded` makes the tensors of it again.
+    """
+    boxes = {}
+    for name, value in state.items():
+        if name.endswith("original1"):  # weight norm's direction, where its gain is 0
+            value = value * (state[f"{name[:-1]}0"] != 0)
+        if len(places := value.nonzero()) or not value.ndim:
+            boxes[name] = value[tuple(slice(int(last) + 1) for last in places.amax(0))] if value.ndim else value
+    return boxes
+
+
+def padded(name: str, small: Tensor | None, shape: torch.Size) -> Tensor:
+    """Zeros of a shape (half precision) with ``small`` in their corner: a narrow decoder in one of full width.
+
+    Weight norm divides by the length of a row of its direction ``original1``: where that is nothing but zeros, ones
+    do the same, because the row's gain is 0.
+    """
+    value = torch.zeros(shape, dtype=torch.float16 if small is None else small.dtype)
+    if small is not None:
+        value[tuple(slice(size) for size in small.shape)] = small
+    if name.endswith("original1"):
+        value[value.flatten(1).abs().amax(1) == 0] = 1
+    return value
