@@ -16,10 +16,16 @@ from typing import Any
 
 import pytest
 
+from core.audio.samples import write_wav
 from core.damage import FOLDER
-from core.project.workspace import Workspace
+from core.dataset.freeze import freeze
+from core.engines import registry
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
+from tests.audio.sounds import tone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TOY = REPOSITORY / "tests" / "toy"
 
 
 def free_port() -> int:
@@ -71,6 +77,26 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The toy's package is among the installed ones, here and in what is started from here."""
+    monkeypatch.syspath_prepend(str(TOY))
+    monkeypatch.setenv("PYTHONPATH", str(TOY))
+    registry._engines.cache_clear()
+    yield
+    registry._engines.cache_clear()
+
+
+def freeze_tones(project: Project) -> None:
+    """Give a project of the toy a frozen dataset: six tones."""
+    project.store.add_source(Source("a", "Recording", seconds=60.0))
+    clips = [Clip(f"a-{n:04d}", "a", 4.0 * n, 4.0 * n + 2, text="Hum a line.", status="approved") for n in range(6)]
+    project.store.replace_clips("a", clips)
+    for clip in clips:
+        write_wav(project.clip_file(clip.id), tone(2.0, 16_000, 220.0), 16_000)
+    freeze(project)
 
 
 @pytest.fixture(scope="session")

@@ -8,31 +8,21 @@ from typing import Any
 
 import pytest
 
-from core.audio.samples import write_wav
-from core.dataset.freeze import freeze
-from core.engines import registry
-from core.project.records import Clip, Source
 from core.project.workspace import Workspace
 from core.training.run import runs
-from tests.audio.sounds import tone
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, freeze_tones
 from tests.jobs.conftest import until
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
-TOY = Path(__file__).resolve().parents[1] / "toy"
 
 
 @pytest.fixture
-def with_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that finds the toy's package among the installed ones."""
-    monkeypatch.syspath_prepend(str(TOY))
-    monkeypatch.setenv("PYTHONPATH", str(TOY))
-    registry._engines.cache_clear()
+def with_toy(toy: None, tmp_path: Path) -> Iterator[Server]:
+    """A server that finds the toy's package."""
     server = Server(tmp_path / "workspace")
     yield server
     server.stop()
-    registry._engines.cache_clear()
 
 
 def test_a_voice_of_another_engine_is_made_set_and_trained_in_the_page(with_toy: Server, page: Any) -> None:
@@ -45,12 +35,7 @@ def test_a_voice_of_another_engine_is_made_set_and_trained_in_the_page(with_toy:
     until(lambda: workspace.projects())
     project = workspace.projects()[0]
     assert project.info.engine == "toy"
-    project.store.add_source(Source("a", "Recording", seconds=60.0))
-    clips = [Clip(f"a-{n:04d}", "a", 4.0 * n, 4.0 * n + 2, text="Hum a line.", status="approved") for n in range(6)]
-    project.store.replace_clips("a", clips)
-    for clip in clips:
-        write_wav(project.clip_file(clip.id), tone(2.0, 16_000, 220.0), 16_000)
-    freeze(project)
+    freeze_tones(project)
 
     page.goto(f"{with_toy.url}/en/?project={project.slug}&tab=train")
     page.wait_for_selector("#start-training:not([disabled])")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
 import tempfile
 import time
@@ -40,6 +41,7 @@ from voicewright_toy.light import LIGHT, TONE
 from voicewright_toy.options import ToyTrainConfig
 
 LETTER_S = 0.05
+PACE = "TOY_STEP_S"  # names the variable that says how long an update takes, in seconds
 WEIGHTS = "adapter.safetensors"
 
 
@@ -119,7 +121,7 @@ class ToySession(TrainSession[float]):
         """One update from one clip."""
         if should_stop():
             raise Cancelled
-        time.sleep(0.02)  # so that there is a while to press Stop in
+        time.sleep(float(os.environ.get(PACE, 0.02)))  # so that there is a while to press Stop in
         chance = np.random.default_rng([self.config.seed, self.step_number])
         clip = self.features.train[int(chance.integers(len(self.features.train)))]
         error = self.log_pitch - math.log(clip.pitch_hz)
