@@ -25,6 +25,7 @@ JOB_TABS = {
     "edit": "segments",
     "transcribe": "transcripts",
     "measure": "review",
+    "find_doubles": "dataset",
     "train": "train",
     "download_base": "train",
     "synthesize": "speak",

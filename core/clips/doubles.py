@@ -2,47 +2,158 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
+from core.audio.silence import LevelCurve
 from core.clips.ends import level_curve
+from core.errors import UserError
+from core.files import read_json, write_json
+from core.jobs.args import FindDoublesArgs
+from core.jobs.job import Job
 from core.measures.duplicates import SHORTEST_S, is_same_sound, near_pairs, outline
 from core.measures.endings import Levels
-from core.project.records import Clip, ClipFilter
+from core.project.records import ClipFilter
 from core.project.workspace import Project
 
 REASON = "duplicate"  # why such a clip is rejected
+AT_ONCE = 2_000  # clips whose sound is compared while a page is made; of more a job does it
+RESULT = "doubles.json"  # in the job's folder
+
+Progress = Callable[[str, int, int], None]  # what is done of a stage, and of how much; may raise to stop
+_CURVES = 4  # recordings' levels in memory at once
 
 
 @dataclass(frozen=True)
 class Double:
-    """A clip, and an earlier one that holds the same sound."""
+    """A clip, and an earlier one that holds the same sound; by their ids."""
 
-    clip: Clip
-    first: Clip
-
-
-def doubles(project: Project, state: str = "approved") -> list[Double]:
-    """The clips of a state whose sound an earlier one of them has already; kept until the project changes."""
-    return project.figures.kept_while_unchanged(f"doubles-{state}", lambda: _find(project, state))
+    clip_id: str
+    first_id: str
 
 
-def _find(project: Project, state: str) -> list[Double]:
-    clips: list[Clip] = []
-    pieces: list[Levels] = []
-    outlines = []
-    for source_id, group in groupby(project.store.clips(ClipFilter(state)), key=lambda clip: clip.source_id):
-        curve = level_curve(project, source_id)
-        if curve is None:
-            continue
-        for clip in group:
-            piece = curve.dbfs[round(clip.start_s / curve.frame_s) : round(clip.end_s / curve.frame_s)]
-            if clip.seconds >= SHORTEST_S and len(piece) * curve.frame_s >= SHORTEST_S:
-                clips.append(clip)
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Where the levels of a clip lie: frames of its recording."""
+
+    clip_id: str
+    source_id: str
+    first: int
+    last: int
+
+
+def doubles(project: Project) -> list[Double]:
+    """The approved clips whose sound an earlier one of them has already, as far as it is known.
+
+    Of no more than `AT_ONCE` clips they are found now, and kept until the project changes. Of more they are those the
+    last finished job found, as long as both clips are still approved.
+    """
+    approved = ClipFilter("approved")
+    count = project.figures.count(approved)
+    if count <= AT_ONCE:
+        return project.figures.kept_while_unchanged("doubles", lambda: find(project))
+    job = last_search(project)
+    if job is None:
+        return []
+    results = _results(job)
+    ids = project.store.ids_among(approved, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
+    return [double for double in results if {double.clip_id, double.first_id} <= ids]
+
+
+def _results(job: Job) -> list[Double]:
+    """What a job found; nothing where that cannot be read any more: it can be looked for anew."""
+    try:
+        return [Double(str(clip_id), str(first_id)) for clip_id, first_id in read_json(job.path / RESULT)]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def start_search(project: Project) -> Job:
+    """Start the job that looks for them.
+
+    Raises:
+        UserError: ``doubles.no_clips``: fewer than two clips are approved.
+        Busy: it is running already.
+    """
+    if project.figures.count(ClipFilter("approved")) < 2:
+        raise UserError("doubles.no_clips", "There are no two approved clips to compare.", "Approve clips first.")
+    return project.start_job(FindDoublesArgs())
+
+
+def last_search(project: Project) -> Job | None:
+    """The last job that came to its end."""
+    jobs = (job for job, _ in project.jobs_of(FindDoublesArgs))
+    return next((job for job in jobs if job.read().status == "done" and (job.path / RESULT).exists()), None)
+
+
+def search(project: Project, job: Job, progress: Progress) -> int:
+    """Look for them and keep what was found with the job; returns how many."""
+    results = find(project, progress)
+    write_json(job.path / RESULT, [(double.clip_id, double.first_id) for double in results])
+    return len(results)
+
+
+def find(project: Project, progress: Progress = lambda stage, done, total: None) -> list[Double]:
+    """Look through the levels of all approved clips, a recording at a time.
+
+    Of each clip 33 numbers are kept (`core.measures.duplicates.outline`); a tree of them tells which lie near each
+    other, and only those are compared.
+    """
+    pieces: list[_Piece] = []
+    outlines: list[npt.NDArray[np.float32]] = []
+    total = project.figures.count(ClipFilter("approved"))
+    done = 0
+    for source in project.store.sources():
+        clips = project.store.clips(ClipFilter("approved", source.id))
+        curve = level_curve(project, source.id) if clips else None
+        for clip in clips:
+            if curve is None:  # its sound is missing, which is told elsewhere
+                break
+            piece = _Piece(clip.id, source.id, *(round(at / curve.frame_s) for at in (clip.start_s, clip.end_s)))
+            levels = curve.dbfs[piece.first : piece.last]
+            if clip.seconds >= SHORTEST_S and len(levels) * curve.frame_s >= SHORTEST_S:
                 pieces.append(piece)
-                outlines.append(outline(piece, curve.frame_s))
+                outlines.append(outline(levels, curve.frame_s))
+        done += len(clips)
+        progress("doubles_read", min(done, total), total)
+    pairs = sorted(_near(outlines, progress))
+    same = _same(project, pieces, pairs, progress)
     originals: dict[int, int] = {}
-    for first, second in near_pairs(outlines):
-        if first not in originals and second not in originals and is_same_sound(pieces[first], pieces[second]):
+    for first, second in pairs:
+        if (first, second) in same and first not in originals and second not in originals:
             originals[second] = first
-    return [Double(clips[second], clips[first]) for second, first in originals.items()]
+    return [Double(pieces[second].clip_id, pieces[first].clip_id) for second, first in originals.items()]
+
+
+def _near(outlines: list[npt.NDArray[np.float32]], progress: Progress) -> Iterator[tuple[int, int]]:
+    for done, pairs in near_pairs(outlines):
+        yield from pairs
+        progress("doubles_near", done, len(outlines))
+
+
+def _same(
+    project: Project, pieces: list[_Piece], pairs: list[tuple[int, int]], progress: Progress
+) -> set[tuple[int, int]]:
+    """Which pairs hold the same sound; recording by recording, so that the levels of a few are in memory at once."""
+
+    @lru_cache(maxsize=_CURVES)
+    def curve_of(source_id: str) -> LevelCurve | None:
+        return level_curve(project, source_id)
+
+    def levels(piece: _Piece) -> Levels | None:
+        curve = curve_of(piece.source_id)
+        return curve.dbfs[piece.first : piece.last] if curve else None
+
+    same = set()
+    order = sorted(pairs, key=lambda pair: (pieces[pair[0]].source_id, pieces[pair[1]].source_id, pair))
+    for done, pair in enumerate(order, 1):
+        first, second = (levels(pieces[index]) for index in pair)
+        if first is not None and second is not None and is_same_sound(first, second):
+            same.add(pair)
+        if done % 50 == 0 or done == len(order):
+            progress("doubles_compare", done, len(order))
+    return same

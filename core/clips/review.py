@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from core.clips import edit
@@ -229,67 +229,67 @@ def flag_counts(project: Project, state: str) -> dict[str, int]:
 
 
 def sure_counts(project: Project, *, with_flags: bool = False) -> dict[float, int]:
-    """How many new clips each of the thresholds would approve; see `approve_sure`."""
+    """How many new clips each of the thresholds would approve; see `sure`."""
     return project.figures.sure_counts(THRESHOLDS, without_flags=not with_flags)
 
 
 def agreement_counts(project: Project) -> dict[float, int]:
-    """How many new clips `approve_agreed` would approve at each of the levels."""
+    """How many new clips `agreed` would approve at each of the levels."""
     return project.figures.agreement_counts(AGREEMENTS)
 
 
-def agreement_filter(most_mismatch: float) -> ClipFilter:
-    """The clips that `approve_agreed` approves."""
-    return ClipFilter("new", without_flags=True, most_mismatch=most_mismatch)
+@dataclass(frozen=True)
+class ManyDecision:
+    """One decision on many clips at once: on which, and what becomes of them."""
+
+    clip_filter: ClipFilter
+    status: str
+    reason: str = ""
 
 
-def approve_agreed(project: Project, most_mismatch: float, *, stamp: str | None = None) -> int:
-    """Approve every new clip without a flag on whose text two models agree but for this much; returns how many.
+def sure(threshold: float = LOOKS_RIGHT, *, with_flags: bool = False) -> ManyDecision:
+    """Approve every new clip with a text of at least this confidence, the least sure first.
 
-    It is undone as one.
-
-    Raises:
-        UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
+    Those worth a second look are left out, unless ``with_flags``.
     """
-    return project.store.edit_clips(agreement_filter(most_mismatch), stamp=stamp, status="approved")
+    clip_filter = ClipFilter("new", sort="confidence", sure=max(0.01, threshold), without_flags=not with_flags)
+    return ManyDecision(clip_filter, "approved")
 
 
-def sure_filter(threshold: float = LOOKS_RIGHT, *, with_flags: bool = False) -> ClipFilter:
-    """The clips that `approve_sure` approves."""
-    return ClipFilter("new", sure=max(0.01, threshold), without_flags=not with_flags)
+def agreed(most_mismatch: float) -> ManyDecision:
+    """Approve every new clip without a flag on whose text two models agree but for this much, the furthest first."""
+    clip_filter = ClipFilter("new", sort="mismatch", without_flags=True, most_mismatch=most_mismatch)
+    return ManyDecision(clip_filter, "approved")
 
 
-def approve_sure(
-    project: Project, threshold: float = LOOKS_RIGHT, *, with_flags: bool = False, stamp: str | None = None
+def flagged(flag: str) -> ManyDecision:
+    """Reject every new clip with this flag, which is then the reason."""
+    if not flag:
+        raise ValueError("which flag?")
+    return ManyDecision(ClipFilter("flagged", flag=flag), "rejected", flag)
+
+
+def silent() -> ManyDecision:
+    """Reject every new clip without speech."""
+    return ManyDecision(ClipFilter("silent"), "rejected", "silence")
+
+
+def decide_many(
+    project: Project, decision: ManyDecision, *, without: Collection[str] = (), stamp: str | None = None
 ) -> int:
-    """Approve every new clip with a text of at least this confidence; returns how many. It is undone as one.
+    """Make a decision on many clips; returns on how many. It is undone as one.
 
-    Those worth a second look are left out, unless ``with_flags``. ``stamp`` is that of these clips as the person was
-    shown how many they are (`Store.stamp`).
+    Args:
+        project: whose clips.
+        decision: which, and what.
+        without: ids of those that are left as they are.
+        stamp: of the decision's clips as the person was shown them (`core.project.stats.Figures.stamp`).
 
     Raises:
         UserError: ``clips.changed``.
     """
-    return project.store.edit_clips(sure_filter(threshold, with_flags=with_flags), stamp=stamp, status="approved")
-
-
-def reject_flagged(project: Project, flag: str, *, stamp: str | None = None) -> int:
-    """Reject every new clip with this flag, which is then the reason; returns how many. It is undone as one.
-
-    Raises:
-        UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
-    """
-    clip_filter = ClipFilter("flagged", flag=flag)
-    return project.store.edit_clips(clip_filter, stamp=stamp, status="rejected", reason=flag) if flag else 0
-
-
-def reject_silent(project: Project, *, stamp: str | None = None) -> int:
-    """Reject every new clip without speech; returns how many. It is undone as one.
-
-    Raises:
-        UserError: ``clips.changed``, with ``stamp`` as for `approve_sure`.
-    """
-    return project.store.edit_clips(ClipFilter("silent"), stamp=stamp, status="rejected", reason="silence")
+    changes = {"status": decision.status} | ({"reason": decision.reason} if decision.reason else {})
+    return project.store.edit_clips(decision.clip_filter, without=without, stamp=stamp, **changes)
 
 
 @dataclass(frozen=True)

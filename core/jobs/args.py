@@ -191,6 +191,12 @@ class MeasureArgs(JobArgs):
     kind = "measure"
 
 
+class FindDoublesArgs(JobArgs):
+    """All approved clips."""
+
+    kind = "find_doubles"
+
+
 class DownloadBaseArgs(JobArgs):
     """A base model to be fetched; ``hub`` is the server it comes from."""
 
@@ -274,6 +280,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, DenoiseArgs, SegmentArgs, TranscribeArgs, MeasureArgs),
+        FindDoublesArgs,
         *(DownloadBaseArgs, TrainArgs, SynthesizeArgs, ExportArgs, DemoArgs),
     )
 }

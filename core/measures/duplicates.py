@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from core.measures.endings import Levels, percentile
 SHORTEST_S = 1.0  # what is shorter has hardly a course of its own
 _PARTS, _COARSE = 32, 8
 _NEAREST = 5  # compared with each, itself among them
+_BLOCK = 2_000  # outlines looked up in one go
 _DEPTH_DB = 40.0  # below the loudest: further down rooms and encodings differ
 _NEAR_DB = 3.0  # mean difference of two that are looked at closely
 _DB_A_SECOND = 20.0  # that a difference in length counts
@@ -34,24 +35,34 @@ def outline(levels: Levels, frame_s: float) -> _Vector:
     return np.append(parts / np.sqrt(_PARTS), len(curve) * frame_s * _DB_A_SECOND).astype(np.float32)
 
 
-def near_pairs(outlines: Sequence[_Vector]) -> list[tuple[int, int]]:
-    """Indexes of those that lie so near each other that they may be the same, each pair once, in order."""
+def near_pairs(outlines: Sequence[_Vector]) -> Iterator[tuple[int, set[tuple[int, int]]]]:
+    """Indexes of those that lie so near each other that they may be the same, each pair once, the lower index first.
+
+    Yields:
+        how many outlines have been looked up, and the pairs of a block of them.
+    """
     from scipy.spatial import cKDTree
 
     if len(outlines) < 2:
-        return []
+        return
     table = np.stack(outlines)
     # Means of several parts are never further from each other than the parts: few dimensions, none missed.
     parts = table[:, :-1].reshape(len(table), _COARSE, -1).mean(axis=2) * np.sqrt(_PARTS / _COARSE)
     coarse = np.column_stack((parts, table[:, -1]))
-    _, nearest = cKDTree(coarse).query(coarse, k=min(_NEAREST, len(table)), distance_upper_bound=_NEAR_DB)
-    pairs = {
-        (min(first, second), max(first, second))
-        for first, row in enumerate(nearest.tolist())
-        for second in row
-        if second not in (first, len(table)) and np.linalg.norm(table[first] - table[second]) <= _NEAR_DB
-    }
-    return sorted(pairs)
+    tree = cKDTree(coarse)
+    known: set[tuple[int, int]] = set()
+    for begin in range(0, len(table), _BLOCK):
+        _, nearest = tree.query(
+            coarse[begin : begin + _BLOCK], k=min(_NEAREST, len(table)), distance_upper_bound=_NEAR_DB
+        )
+        pairs = {
+            (min(first, second), max(first, second))
+            for first, row in enumerate(nearest.tolist(), begin)
+            for second in row
+            if second not in (first, len(table)) and np.linalg.norm(table[first] - table[second]) <= _NEAR_DB
+        }
+        yield min(begin + _BLOCK, len(table)), pairs - known
+        known |= pairs
 
 
 def is_same_sound(first: Levels, second: Levels) -> bool:

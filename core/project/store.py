@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,13 @@ class Store:
         source_sql, values = filters.from_clause(clip_filter)
         with connect(self.path) as db:
             return db.execute(f"SELECT 1 FROM {source_sql} AND id=?", (*values, clip_id)).fetchone() is not None
+
+    def ids_among(self, clip_filter: ClipFilter, ids: Collection[str]) -> set[str]:
+        """Which of these ids are of clips that the filter leaves."""
+        source_sql, values = filters.from_clause(clip_filter)
+        sql = f"SELECT id FROM {source_sql} AND id IN (SELECT value FROM json_each(?))"
+        with connect(self.path) as db:
+            return {row[0] for row in db.execute(sql, (*values, json.dumps(list(ids))))}
 
     def walk(self, clip_filter: ClipFilter, clip: Clip, *, forward: bool = True, limit: int = 1) -> list[Clip]:
         """The clips the filter leaves after (or before) this one in the filter's order, the nearest first."""
@@ -307,11 +314,19 @@ class Store:
             _apply(db, [(row, changes)])
         return self.clip(clip_id)
 
-    def edit_clips(self, selection: ClipFilter | Sequence[str], *, stamp: str | None = None, **changes: Any) -> int:
+    def edit_clips(
+        self,
+        selection: ClipFilter | Sequence[str],
+        *,
+        without: Collection[str] = (),
+        stamp: str | None = None,
+        **changes: Any,
+    ) -> int:
         """The same change on every clip the filter leaves, or that has one of these ids, undone as one.
 
         Args:
             selection: which clips.
+            without: ids of those among them that stay as they are.
             stamp: theirs as the person was shown it.
             changes: the new values by field.
 
@@ -331,7 +346,7 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             if stamp is not None and isinstance(selection, ClipFilter) and stamp != filters.stamp_of(db, selection):
                 raise conflicts.stale_errors()
-            rows = db.execute(f"SELECT * FROM {source_sql}", values).fetchall()
+            rows = [row for row in db.execute(f"SELECT * FROM {source_sql}", values) if row["id"] not in without]
             _apply(db, [(row, changes) for row in rows])
         return len(rows)
 

@@ -88,7 +88,9 @@ class _Walk:
         self._enter("demo_transcribe")
         self._follow(self._start(lambda: _transcribe(project)))
         self._enter("demo_dataset")
-        approval_count = review.approve_sure(project, LOW_CONFIDENCE)  # the doubtful ones stay for the person
+        approval_count = review.decide_many(
+            project, review.sure(LOW_CONFIDENCE)
+        )  # the doubtful ones stay for the person
         dataset = freeze(project)
         self._enter("demo_base")
         self._follow(base)

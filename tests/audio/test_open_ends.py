@@ -9,17 +9,21 @@ import soundfile
 
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
+from core.clips import doubles as doubles_module
 from core.clips import edit, ends, history
 from core.clips.cut import cut_clip
-from core.clips.doubles import doubles
-from core.errors import UserError
+from core.clips.doubles import doubles, search
+from core.errors import Cancelled, UserError
+from core.jobs.job import Job
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
 from core.sources.upload import add_file
 from tests.conftest import Prompts
 from ui.i18n import Translator
+from ui.tabs.dataset import checks as checks_module
 from ui.tabs.dataset.checks import act_on_check, checks
 
+EN = Translator("en")
 _SPOKEN = 4
 
 
@@ -93,12 +97,10 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert doubles(project) == []
     _add(project, prompts, tmp_path, "Copy", gain=0.4)
     found = doubles(project)
-    assert {(one.first.text, one.clip.text) for one in found} == {(c.text, c.text) for c in (d.first for d in found)}
+    assert all(project.store.clip(one.first_id).text == project.store.clip(one.clip_id).text for one in found)
     assert len(found) == sum(end_s - start_s >= 1 for start_s, end_s, _ in prompts.spoken[:_SPOKEN])
     page = checks(Translator("en"), project, 4, {})
-    assert 'data-do="reject_doubles"' in page and found[0].clip.id in page
-    assert "reject_doubles" not in checks(Translator("en"), project, 50_000, {})  # so many only when asked for
-    assert "reject_doubles" in checks(Translator("en"), project, 50_000, {"checks": "yes"})
+    assert 'data-do="reject_doubles"' in page and found[0].clip_id in page
     with pytest.raises(UserError) as stale:  # a window that shows others than there are now
         act_on_check(project, "reject_doubles", "", "what it showed")
     assert stale.value.code == "clips.changed" and len(doubles(project)) == len(found)
@@ -108,3 +110,30 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert f'data-do="undo_rejection" data-id="{stamp}"' in checks(Translator("pt-BR"), project, 4, {})
     history.undo(project)
     assert len(doubles(project)) == len(found) and "undo_rejection" not in checks(Translator("en"), project, 4, {})
+
+
+def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_is_and_can_be_stopped(
+    project: Project, source: Source, prompts: Prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(project, prompts, tmp_path, "Copy", gain=0.4)
+    found = doubles(project)
+    monkeypatch.setattr(doubles_module, "AT_ONCE", 2)
+    monkeypatch.setattr(checks_module, "AT_ONCE", 2)
+    assert doubles(project) == [] and 'data-do="find_doubles"' in checks(EN, project, 3, {})  # not while a page is made
+    stages: list[tuple[str, int, int]] = []
+    (tmp_path / "job").mkdir()
+    job = Job(tmp_path / "job")
+    monkeypatch.setattr(doubles_module, "last_search", lambda _project: job)
+    assert search(project, job, lambda *stage: stages.append(stage)) == len(found)
+    assert doubles(project) == found and "reject_doubles" in checks(EN, project, 3, {})
+    assert list(dict.fromkeys(name for name, _, _ in stages)) == ["doubles_read", "doubles_near", "doubles_compare"]
+    assert all(done <= total for _, done, total in stages)
+    project.store.edit_clip(found[0].clip_id, status="rejected")
+    assert doubles(project) == found[1:]  # what is decided since is not told again
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "doubles_near":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        search(project, job, stop)

@@ -112,12 +112,13 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     assert store.clip("s1-0003").status == "new" and stale.locator(".toast-body").all_inner_texts() == []
 
     # Many at once: the number has to be seen again.
-    stale.on("dialog", lambda dialog: dialog.accept())
     stale.click("#review-many > summary")
     stale.evaluate("() => { window.vw.live.ask = () => {}; clearTimeout(window.vw.live.timer); }")  # it looks away
     stale.wait_for_timeout(500)
-    review.correct(project, "s1-0002", "Changed.")
     stale.click("#approve-sure")
+    stale.wait_for_selector("#many-list")
+    review.correct(project, "s1-0002", "Changed.")
+    stale.click("#decide-many")
     told(stale, "These clips were changed in another window or by a job")
     assert {clip.status for clip in store.clips()} == {"new"}
 

@@ -8,6 +8,7 @@ import time
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.audio.samples import write_wav
@@ -16,7 +17,7 @@ from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
 from tests.audio.sounds import tone
 from ui.i18n import Translator
-from ui.tabs.review import card
+from ui.tabs.review import card, picture
 from ui.tabs.review.words import text_words
 
 EN = Translator("en")
@@ -38,8 +39,9 @@ def test_the_picture_is_of_the_sound_that_is_used(project: Project, monkeypatch:
     project.store.replace_clips("s", [Clip("s-0001", "s", 0, 4, text="Hello.")])
     project.denoised_file("s").parent.mkdir(parents=True, exist_ok=True)
     project.denoised_file("s").touch()
+    write_wav(project.clip_file("s-0001"), tone(4, 22_050), 22_050)
     pictures: list[Path] = []
-    monkeypatch.setattr(card, "peaks", lambda path, *_: pictures.append(path) or [])
+    monkeypatch.setattr(picture, "peaks", lambda path, *_: pictures.append(path) or np.zeros((0, 2)))
     for use in ("original", "cleaned"):
         project.store.change_source("s", use=use)
         found = spot(project)

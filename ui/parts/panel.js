@@ -107,7 +107,7 @@ element.addEventListener('change', (event) => {
   const place = event.target.closest('select[data-view], input[data-view]');
   if (place) window.vw.place(place.dataset.view + '=' + encodeURIComponent(place.value));
 });
-// A form with data-do sends its fields by name, as JSON.
+// A form with data-do sends its fields by name, as JSON, and the name and value of the button that was pressed.
 element.addEventListener('submit', (event) => {
   const form = event.target.closest('form[data-do]');
   if (!form) return;
@@ -116,8 +116,11 @@ element.addEventListener('submit', (event) => {
   form.classList.add('busy');
   setTimeout(() => form.classList.remove('busy'), 600);
   window.vw.act();
-  const fields = JSON.stringify(Object.fromEntries(new FormData(form)));
-  trigger('act', { do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search });
+  const fields = JSON.stringify(Object.fromEntries(new FormData(form, event.submitter)));
+  trigger('act', {
+    do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search,
+    seen: near(form, 'data-seen'), window: windowId,
+  });
 });
 // A picture with data-wave shows where its player is (--at, 0 to 1); a click on it goes there.
 element.addEventListener('timeupdate', (event) => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clips import ends, history
-from core.clips.doubles import REASON, doubles
+from core.clips.doubles import AT_ONCE, REASON, Double, doubles, last_search, start_search
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
 from core.measures.flags import SHORT_S
 from core.measures.voices import OTHER_VOICE
@@ -16,7 +16,6 @@ from ui.http.clip_routes import piece_url
 from ui.i18n import Translator
 
 _SHOWN = 12
-_AT_ONCE = 2_000  # clips whose sound is looked at while the page is made
 _BEFORE_S = 1.5  # of a clip's end that is enough to hear whether a word is whole
 _REASONS = (REASON, OTHER_VOICE)
 
@@ -27,10 +26,13 @@ def checks(t: Translator, project: Project, count: int, view: dict[str, str]) ->
     Of very many clips (``count``) sound is looked at when it is asked for: ``checks`` in ``view``.
     """
     body = _undo_rejection(t, project)
-    if count <= _AT_ONCE or view.get("checks"):
-        body += _cut_words(t, project) + _doubles(t, project)
+    if count <= AT_ONCE or view.get("checks"):
+        body += _cut_words(t, project)
     else:
         body += f'<p class="vw-row">{html.place(t("dataset.look", count=t.number(count)), "checks=yes")}</p>'
+    if count > AT_ONCE:
+        body += _search(t, project, count)
+    body += _doubles(t, project)
     body += _strangers(t, project)
     if not body:
         return ""
@@ -51,10 +53,12 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
         ends.extend(project, _as_seen([found.clip.id for found in open_clips(project)], seen))
     elif do == "undo_ends":
         ends.undo(project, id_)
+    elif do == "find_doubles":
+        start_search(project)
     elif do == "reject_double":
         _reject(project, [_still_approved(project, id_)], REASON)
     elif do == "reject_doubles":
-        _reject(project, _as_seen([double.clip.id for double in doubles(project)], seen), REASON)
+        _reject(project, _as_seen([double.clip_id for double in doubles(project)], seen), REASON)
     elif do == "reject_stranger":
         _reject(project, [_still_approved(project, id_)], OTHER_VOICE)
     elif do == "reject_strangers":
@@ -138,21 +142,31 @@ def _player(
     return f'<div><span class="vw-dim">{html.e(label)}</span>{sound}</div>'
 
 
+def _search(t: Translator, project: Project, count: int) -> str:
+    """Looking for doubles among very many clips is a job's; what the last one found."""
+    job = project.latest("find_doubles")
+    busy = t("dataset.doubles_busy") if job and job.alive() else ""
+    button = html.action(t("dataset.find_doubles", count=t.number(count)), "find_doubles", off_reason=busy)
+    none = ""
+    if not busy and last_search(project) and not doubles(project):
+        none = html.notice(t("dataset.doubles_none"), "good")
+    return f'{none}<div class="vw-row" data-key="find-doubles">{button}{html.reason(busy)}</div>'
+
+
 def _doubles(t: Translator, project: Project) -> str:
     found = doubles(project)
     if not found:
         return ""
-    rows = ""
-    for double in found[:_SHOWN]:
-        players = "".join(
-            html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
-            for clip in (double.first, double.clip)
-        )
-        same = double.first.text == double.clip.text
-        note = t("dataset.same_text" if same else "dataset.other_text", text=double.first.text)
-        rows += _row(t, double.clip, note, players, html.action(t("dataset.reject"), "reject_double", double.clip.id))
-    every = _reject_all(t, "reject_doubles", [double.clip.id for double in found])
+    rows = "".join(_double(t, project, double) for double in found[:_SHOWN])
+    every = _reject_all(t, "reject_doubles", [double.clip_id for double in found])
     return _finding(t, "doubles", len(found), rows, every)
+
+
+def _double(t: Translator, project: Project, double: Double) -> str:
+    first, clip = project.store.clip(double.first_id), project.store.clip(double.clip_id)
+    players = "".join(html.player(audio_url(project.slug, "clip", one.id), one.text[:60]) for one in (first, clip))
+    note = t("dataset.same_text" if first.text == clip.text else "dataset.other_text", text=first.text)
+    return _row(t, clip, note, players, html.action(t("dataset.reject"), "reject_double", clip.id))
 
 
 def _other_voices(project: Project) -> list[Clip]:

@@ -9,6 +9,7 @@ from core.dataset.freeze import datasets, discard_dataset, freeze, is_current, r
 from core.dataset.report import report
 from core.engines.base import Exclusion
 from core.errors import UserError
+from core.jobs.job import Job
 from core.measures.start import left_to_measure, start_measure
 from core.project.workspace import Project
 from core.sources.reading import read_next
@@ -39,10 +40,10 @@ def build(page: Page) -> Tab:
         return {head: _head(t, project), panel: _page(t, project, view_of(query))}
 
     def tick(project: Project | None, _query: str) -> Updates:
-        return {head: _head(t, project)} if project and is_live(project.latest("measure")) else {}
+        return {head: _head(t, project)} if project and any(map(is_live, _jobs(project))) else {}
 
     def turn(project: Project | None) -> str:
-        return "measuring" if project and _is_measuring(project) else ""
+        return " ".join(job.spec().kind for job in _jobs(project) if job.alive()) if project else ""
 
     def act(project: Project | None, evt: Any) -> Updates | None:
         if project is None:
@@ -73,10 +74,15 @@ def _is_measuring(project: Project) -> bool:
 
 
 def _head(t: Translator, project: Project | None) -> str:
-    """What the tab is for, and the job that measures, while it runs."""
+    """What the tab is for, and the jobs that measure or look for doubles, while they run."""
     heading = html.heading(t("tabs.dataset"), t("dataset.purpose"))
-    job = project.latest("measure") if project else None
-    return heading + (job_panel(t, job) if job and job.alive() else "")
+    jobs = _jobs(project) if project else []
+    return heading + "".join(job_panel(t, job) for job in jobs if job.alive())
+
+
+def _jobs(project: Project) -> list[Job]:
+    """The newest of each kind that is shown here."""
+    return [job for kind in ("measure", "find_doubles") if (job := project.latest(kind))]
 
 
 def _page(t: Translator, project: Project, view: dict[str, str]) -> str:

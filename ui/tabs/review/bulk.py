@@ -19,8 +19,8 @@ _PREVIEW_LETTERS = 300  # letters of a text in a preview
 def bulk_section(t: Translator, project: Project, view: dict[str, str]) -> str:
     """HTML for a `Panel`.
 
-    Its buttons send ``approve_sure`` and ``approve_agreed`` with the threshold, and ``reject_silent``, all with the
-    stamp of what was shown; ``preview_tidy``; its form ``find``.
+    Its buttons send ``list_sure`` and ``list_agreed`` with the threshold, ``list_silent`` and ``preview_tidy``; its
+    form ``find``.
     """
     parts = [_approve_sure(t, project, view), _approve_agreed(t, project, view), _silent(t, project)]
     parts += [_find(t), _tidy(t)]
@@ -92,7 +92,6 @@ def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
         return ""
     least = min(counts, key=lambda level: abs(level - number(view.get("sure", ""), review.LOOKS_RIGHT)))
     choice, button, off = _approve_up_to(t, counts, least, "sure")
-    button = html.standing_on(project.figures.stamp(review.sure_filter(least, with_flags=too)), button)
     key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
     switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
     body = f'{choice}<div class="vw-row">{switch}{button}</div>{html.reason(off)}'
@@ -107,7 +106,6 @@ def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> st
         return ""
     most = min(counts, key=lambda level: abs(level - number(view.get("differ", ""), review.AGREEMENTS[1])))
     choice, button, off = _approve_up_to(t, counts, most, "agreed")
-    button = html.standing_on(project.figures.stamp(review.agreement_filter(most)), button)
     about = html.e(t("review.agreed_help"))
     return (
         f'<section><h3>{html.e(t("review.many_agreed"))}</h3><p class="vw-dim">{about}</p>{choice}'
@@ -117,14 +115,14 @@ def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> st
 
 # Of each way to approve many: the address's name of the level, and the words for the choice of it.
 _WAYS = {
-    "sure": ("sure", "review.how_sure", "review.at_least", "review.none_so_sure", "review.approve_question"),
-    "agreed": ("differ", "review.how_different", "review.at_most", "review.none_agree", "review.agreed_question"),
+    "sure": ("sure", "review.how_sure", "review.at_least", "review.none_so_sure"),
+    "agreed": ("differ", "review.how_different", "review.at_most", "review.none_agree"),
 }
 
 
 def _approve_up_to(t: Translator, counts: Mapping[float, int], current: float, way: str) -> tuple[str, str, str]:
     """The choice of a level, the button that approves up to it, and why that is off (empty if it is not)."""
-    place, label, option, none, question = _WAYS[way]
+    place, label, option, none = _WAYS[way]
     options = "".join(
         f'<option value="{level}"{" selected" if level == current else ""}>'
         f"{html.e(t(option, percent=f'{level:.0%}', count=t.number(count)))}</option>"
@@ -133,37 +131,26 @@ def _approve_up_to(t: Translator, counts: Mapping[float, int], current: float, w
     choice = (
         f'<label class="vw-field"><span>{html.e(t(label))}</span><select data-view="{place}">{options}</select></label>'
     )
-    values = {"count": t.number(counts[current]), "percent": f"{current:.0%}"}
     off = "" if counts[current] else t(none)
     button = html.action(
-        t("review.approve_many", **values),
-        f"approve_{way}",
+        t("review.approve_many", count=t.number(counts[current])),
+        f"list_{way}",
         str(current),
         off_reason=off,
-        confirm=t(question, **values),
         elem_id=f"approve-{way}",
     )
     return choice, button, off
 
 
 def _silent(t: Translator, project: Project) -> str:
-    silent = ClipFilter("silent")
-    count = project.figures.count(silent)
+    count = project.figures.count(ClipFilter("silent"))
     if not count:
         return ""
     listen = html.place(t("review.listen_to_them"), "filter=silent&clip=&flag=&turn=")
-    button = html.action(
-        t("review.reject_silent", count=t.number(count)),
-        "reject_silent",
-        confirm=t("review.reject_silent_question", count=t.number(count)),
-    )
+    button = html.action(t("review.reject_silent", count=t.number(count)), "list_silent")
     about = html.e(t("review.silent_about"))
     title = html.e(t("review.silent_count", count=t.number(count)))
-    stamp = project.figures.stamp(silent)
-    return (
-        f'<section><h3>{title}</h3><p class="vw-dim">{about}</p><div class="vw-row">{listen}'
-        f"{html.standing_on(stamp, button)}</div></section>"
-    )
+    return f'<section><h3>{title}</h3><p class="vw-dim">{about}</p><div class="vw-row">{listen}{button}</div></section>'
 
 
 def _find(t: Translator) -> str:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from core.audio.waveform import peaks
 from core.clips import history
 from core.clips.review import REASONS, Spot
 from core.project.conflicts import stamp
 from core.project.records import Clip
 from core.project.workspace import Project
-from ui import html, plots
+from ui import html
 from ui.http.audio_routes import audio_url
 from ui.http.clip_routes import reading_url
 from ui.i18n import Translator
 from ui.parts.measures import clip_lights
 from ui.parts.model_reads import model_reads_all
+from ui.tabs.review.picture import clip_picture
 from ui.tabs.review.readings import reading_lines
 from ui.tabs.review.words import TextWord, doubts_as_json, text_words, words_row
 from ui.tabs.segments.clip_list import editor_link
 
-_BUCKETS = 400
 _SAID_LETTERS = 60
 
 
@@ -26,7 +25,8 @@ def review_card(t: Translator, project: Project, spot: Spot, *, plays: bool = Fa
     """HTML of the card for a `Panel`.
 
     Its buttons send ``approved``, ``rejected``, ``because_CODE`` (all with the text as it stands), ``undo``, ``redo``,
-    ``split`` (with seconds), ``join`` and those of `reading_lines`; its text field sends ``text`` when it is left.
+    ``split`` (with seconds), ``join``, ``move`` (both ends as JSON) and those of `reading_lines`; its text field sends
+    ``text`` when it is left.
 
     Args:
         t: of the page.
@@ -71,7 +71,8 @@ def _head(t: Translator, spot: Spot) -> str:
     status = f'<span class="vw-chip {tone}">{html.e(status_text)}</span>'
     return (
         f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
-        f'<span class="vw-row">{html.e(position)} {status}</span></div>{_untranscribed(t, clip)}'
+        f'<span class="vw-row">{html.e(position)} {status}</span></div>'
+        f'<p class="vw-dim vw-touch">{html.e(t("review.swipe_hint"))}</p>{_untranscribed(t, clip)}'
     )
 
 
@@ -85,17 +86,11 @@ def _untranscribed(t: Translator, clip: Clip) -> str:
 
 def _sound(t: Translator, project: Project, spot: Spot, words: list[TextWord]) -> str:
     clip = spot.clip
-    try:
-        lows_and_highs = peaks(project.sound_file(spot.source), _BUCKETS, clip.start_s, clip.end_s)
-        outline = [(float(low), float(high)) for low, high in lows_and_highs]
-    except (OSError, RuntimeError):  # the recording is gone from the disk; the clip may still be heard
-        outline = []
     if not project.clip_file(clip.id).exists():
         return html.notice(t("review.missing"), "bad")
-    wave = plots.waveform(outline, clip.seconds, (), t("review.wave"))
     row = words_row(t, clip, words) if spot.words else ""
     return (
-        f'<div data-wave><div class="vw-wavebox">{wave}<i class="vw-at"></i></div>'
+        f"<div data-wave>{clip_picture(t, project, spot)}"
         f'<div class="vw-row vw-sounds">{_players(t, project, spot)}{_player_tools(t)}</div>{row}</div>'
     )
 
@@ -202,6 +197,7 @@ def _more_buttons(t: Translator, project: Project, spot: Spot) -> str:
         html.action(f"{number} {t('review.reason_' + code)}", f"because_{code}", clip.id, elem_id=f"because-{code}")
         for number, code in enumerate(REASONS, 1)
     )
+    reasons = html.action(f"0 {t('review.no_reason')}", "rejected", clip.id, elem_id="because-none") + reasons
     reject = (
         f'<details class="vw-reasons" id="review-reasons" data-key="reasons-{html.e(clip.id)}"><summary>'
         f"{html.e(t('review.because'))} <kbd>⇧R</kbd></summary>"

@@ -121,7 +121,7 @@ def _small_select(label: str, name: str, choices: list[tuple[str, str]], current
 def kinds(t: Translator, project: Project, state: str, view: dict[str, str]) -> str:
     """The kinds of flags among the clips of a state with their counts; what the chosen one means, and rejecting it.
 
-    Its buttons send ``reject_flagged`` with the flag, and ``reject_silent``.
+    Its buttons send ``list_flagged`` with the flag, and ``list_silent``.
     """
     if state == "silent":
         return _reject_silent(t, project)
@@ -140,28 +140,14 @@ def kinds(t: Translator, project: Project, state: str, view: dict[str, str]) -> 
     row = f'<div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
     if state != "flagged" or active not in counts or not t.has(f"flags.{active}"):
         return f'<div class="vw-gap">{row}</div>'
-    values = {"count": t.number(counts[active]), "flag": t("flags." + active)}
-    reject = html.action(
-        t("review.reject_all", count=values["count"]),
-        "reject_flagged",
-        active,
-        confirm=t("review.reject_question", **values),
-        elem_id="reject-flagged",
-    )
+    label = t("review.reject_all", count=t.number(counts[active]))
+    reject = html.action(label, "list_flagged", active, elem_id="reject-flagged")
     about = html.e(t(f"flags.{active}_about"))
-    reject = html.standing_on(project.figures.stamp(ClipFilter("flagged", flag=active)), reject)
     return f'<div class="vw-gap">{row}<div class="vw-spread vw-kind"><p class="vw-dim">{about}</p>{reject}</div></div>'
 
 
 def _reject_silent(t: Translator, project: Project) -> str:
-    silent = ClipFilter("silent")
-    count = t.number(project.figures.count(silent))
-    reject = html.action(
-        t("review.reject_silent", count=count),
-        "reject_silent",
-        confirm=t("review.reject_silent_question", count=count),
-        elem_id="reject-silent",
-    )
+    count = t.number(project.figures.count(ClipFilter("silent")))
+    reject = html.action(t("review.reject_silent", count=count), "list_silent", elem_id="reject-silent")
     about = html.e(t("review.silent_about"))
-    reject = html.standing_on(project.figures.stamp(silent), reject)
     return f'<div class="vw-spread vw-kind vw-gap"><p class="vw-dim">{about}</p>{reject}</div>'

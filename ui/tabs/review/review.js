@@ -136,14 +136,18 @@ function settle() {
     const first = !shown, sound = player();
     shown = now.dataset.clip;
     $('[data-wave]')?.style.setProperty('--at', 0);
-    root.querySelectorAll('audio').forEach((other) => other !== sound && other.pause());
-    if (sound && !first && isOpen() && now.dataset.plays === 'yes') start(sound, 0);
+    moving = null;
+    // What a moved end cuts is heard on; the new clip does not talk over it.
+    if (!movedSide) root.querySelectorAll('audio').forEach((other) => other !== sound && other.pause());
+    if (sound && !first && !movedSide && isOpen() && now.dataset.plays === 'yes') start(sound, 0);
     if (first) restoreDraft();
   }
   const active = document.activeElement;
   const inPanel = acted && root.contains(active) && !/TEXTAREA|INPUT|SELECT/.test(active.nodeName);
   const lost = !active || active === document.body;
-  if (isOpen() && (inPanel || (lost && (acted || turned)))) now.focus({ preventScroll: true });
+  const kept = movedSide && grip(movedSide);
+  if (isOpen() && (inPanel || (lost && (acted || turned)))) (kept || now).focus({ preventScroll: true });
+  movedSide = '';
   acted = false;
 }
 onValue(settle);
@@ -183,17 +187,18 @@ function help() {
 const press = (selector) => { const button = $(selector); if (button && !button.disabled) button.click(); };
 const KEYS = {
   e: write, d: nextDoubt, t: () => press('#take-second_text, #take-raw_text'), l: () => press('[data-loop]'),
+  '[': () => grip('start')?.focus(), ']': () => grip('end')?.focus(),
   p: () => player() && start(player(), 0), '?': help, '/': () => $('#review-search')?.focus(),
   '+': () => changeRate(1), '=': () => changeRate(1), '-': () => changeRate(-1), '−': () => changeRate(-1), f8: nextDoubt,
 };
 function reasons(event) {
   const choice = $('#review-reasons');
   if (!choice) return false;
-  if (event.shiftKey && event.key.toLowerCase() === 'r') { choice.open = true; choice.querySelector('.vw-btn').focus(); return true; }
+  if (event.shiftKey && event.key.toLowerCase() === 'r') { askReason(); return true; }
   if (!choice.open) return false;
   if (event.key === 'Escape') { choice.open = false; card().focus({ preventScroll: true }); return true; }
-  const button = choice.querySelectorAll('.vw-btn')[Number(event.key) - 1];
-  button?.click();
+  const button = /^[0-9]$/.test(event.key) && choice.querySelectorAll('.vw-btn')[Number(event.key)];
+  if (button) button.click();
   return !!button;
 }
 // Before the keys of the whole page, which know of no modifiers.
@@ -209,6 +214,7 @@ document.addEventListener('keydown', (event) => {
   }
   if (/INPUT|TEXTAREA|SELECT/.test(target.nodeName) || target.closest('audio')) return;
   if ((event.ctrlKey || event.metaKey) && key === 'z') { done(); return press(event.shiftKey ? '.vw-tools [data-do=redo]' : '.vw-tools [data-do=undo]'); }
+  if (gripKey(event, key)) return done();
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (!event.repeat && reasons(event)) return done();
   if (event.shiftKey && (key === 'arrowleft' || key === 'arrowright')) { done(); return seek(key === 'arrowleft' ? -1 : 1); }

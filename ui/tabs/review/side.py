@@ -25,6 +25,7 @@ _KEYS = (
     ("−  +", "speed"),
     ("S", "split"),
     ("J", "join"),
+    ("[  ]", "ends"),
     ("/", "search"),
     ("?", "all_keys"),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 
-from core.clips import bulk, history, review
+from core.clips import bulk, edit, history, review
 from core.clips.history import Change
 from core.errors import UserError
 from core.measures.start import start_measure
@@ -21,6 +22,7 @@ from ui.parts.measures import sound_of_clips
 from ui.tabs.review.bulk import bulk_section, replacement_of, replacement_preview, tidying_preview
 from ui.tabs.review.card import redo_button, review_card, said_line, undo_button
 from ui.tabs.review.header import filters, kinds, list_of, progress
+from ui.tabs.review.many_list import Choice, choice_of, many_list
 from ui.tabs.review.side import review_side, turn_of
 
 _STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown anew after these
@@ -28,7 +30,7 @@ _STALE = ("clip.changed", "clip.missing", "clips.changed")  # the panel is shown
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
-    panel = Panel(more_script=script("review.js", __file__))
+    panel = Panel(more_script=script("gestures.js", __file__) + script("review.js", __file__))
     many, preview, sound = Panel(), Panel(), Panel()
 
     def refresh(project: Project | None, query: str) -> Updates:
@@ -47,9 +49,16 @@ def build(page: Page) -> Tab:
 
     last: dict[str, tuple[str, str]] = {}  # by project, the window that made its last change, and that change's stamp
 
+    def listed(project: Project, evt: gr.EventData) -> Updates:
+        with_flags = view_of(evt.view).get("flagged") == "yes"
+        choice = Choice(evt.do.removeprefix("list_"), evt.id, with_flags)
+        return {preview: many_list(page.t, project, choice)}
+
     def act(project: Project | None, evt: gr.EventData) -> Updates | None:
         if project is None:
             return None
+        if evt.do.startswith("list_"):
+            return listed(project, evt)
         view = view_of(evt.view)
         try:
             content = _act(page, project, evt, view, last.get(project.slug, ("", "")))
@@ -70,6 +79,12 @@ def build(page: Page) -> Tab:
             return {preview: replacement_preview(page.t, project, evt.value)}
         if evt.do == "preview_tidy":
             return {preview: tidying_preview(page.t, project)}
+        if evt.do == "cancel":
+            return {preview: ""}
+        if evt.do.startswith("list_"):
+            return listed(project, evt)
+        if evt.do == "decide_many" and (choice := choice_of(evt.value)).pressed != "do":
+            return {preview: many_list(page.t, project, choice)}
         updates = act(project, evt) or {}
         return updates | {many: _many(page, project, view), preview: ""}
 
@@ -124,6 +139,10 @@ def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], 
     elif evt.do == "join":
         view["clip"] = review.join(project, evt.id, stamp=stamp)
         announcement = t("review.said_join")
+    elif evt.do == "move":
+        bounds = json.loads(evt.value)
+        view["clip"] = edit.move_border(project, evt.id, float(bounds["start"]), float(bounds["end"]), stamp=stamp).id
+        announcement = t("review.said_move")
     elif evt.do in ("undo", "undo_this"):  # the last change, or just the one that the notice tells of
         # What this very window has just done may be taken back before the panel shows it.
         own = last[1] if last[0] and last[0] == getattr(evt, "window", "") and evt.do == "undo" else ""
@@ -178,25 +197,22 @@ def _after_conflict(page: Page, project: Project, evt: gr.EventData, view: dict[
         view["clip"] = history.last_clip_id(project)
     elif error.code == "clip.changed" and evt.id:
         view["clip"] = evt.id
-        draft = clean_text(evt.value) if evt.do not in ("split", "join") else ""
+        draft = clean_text(evt.value) if evt.do not in ("split", "join", "move") else ""
     return _review(page, project, view, evt.view, draft=draft, announcement=page.say(error))
 
 
 def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], stamp: str) -> str:
     """Change many clips; returns what is told of it."""
     sentence = "rejected_many"
-    if evt.do == "approve_sure":
-        count = review.approve_sure(project, float(evt.id), with_flags=view.get("flagged") == "yes", stamp=stamp)
-        sentence = "approved_many"
-    elif evt.do == "approve_agreed":
-        count = review.approve_agreed(project, float(evt.id), stamp=stamp)
-        sentence = "approved_many"
-    elif evt.do == "reject_flagged":
-        count = review.reject_flagged(project, evt.id, stamp=stamp)
-        view |= {"clip": "", "flag": ""}  # that kind is gone
-    elif evt.do == "reject_silent":
-        count = review.reject_silent(project, stamp=stamp)
-        view |= {"clip": "", "filter": "new"} if view.get("filter") == "silent" else {"clip": ""}
+    if evt.do == "decide_many":
+        choice = choice_of(evt.value)
+        count = review.decide_many(project, choice.decision, without=choice.left_out, stamp=stamp)
+        if choice.decision.status == "approved":
+            sentence = "approved_many"
+        else:
+            view["clip"] = ""
+        if choice.way == view.get("filter") and not choice.left_out:  # of those that were listed none is left
+            view |= {"flag": ""} if choice.way == "flagged" else {"filter": "new"}
     elif evt.do == "replace":
         count, sentence = bulk.replace_in_texts(project, replacement_of(evt.value), stamp=stamp), "changed_many"
     elif evt.do == "tidy":
