@@ -204,14 +204,19 @@ need_test_packages() {
 
 run_tests() {
     cd "$here"
-    local failed=0
+    local failed=0 types
     export PYTHONUNBUFFERED=1
     "$venv/bin/python" -m ruff check . || failed=1
     "$venv/bin/python" -m ruff format --check . || failed=1
-    "$venv/bin/python" -m mypy || failed=1
+    # Beside the tests, since it takes one core alone; what it says comes last.
+    types=$(mktemp)
+    "$venv/bin/python" -m mypy >"$types" 2>&1 &
     # Three at a time, since many wait for a browser; the tests of a file stay together, because they share what is slow
     # to make, and the longest files come first (tests/conftest.py). `-n 0` undoes it.
     "$venv/bin/python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@" || failed=1
+    wait $! || failed=1
+    cat "$types"
+    rm -f -- "$types"
     return "$failed"
 }
 
