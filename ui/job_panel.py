@@ -31,6 +31,7 @@ JOB_TABS = {
     "synthesize": "speak",
     "export": "speak",
     "demo": "home",
+    "unpack_project": "sources",
 }
 
 

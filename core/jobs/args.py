@@ -123,6 +123,14 @@ class ScanCollectionArgs(JobArgs):
     held: str
 
 
+class UnpackProjectArgs(JobArgs):
+    """A project that comes in as one file: its name in the project's uploads, and what the person calls it."""
+
+    kind = "unpack_project"
+    file: str
+    name: str
+
+
 class DenoiseArgs(JobArgs):
     """A recording to be cleaned of its steady noise."""
 
@@ -279,8 +287,8 @@ class DemoArgs(JobArgs):
 _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
-        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, DenoiseArgs, SegmentArgs, TranscribeArgs, MeasureArgs),
-        FindDoublesArgs,
+        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
+        *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
         *(DownloadBaseArgs, TrainArgs, SynthesizeArgs, ExportArgs, DemoArgs),
     )
 }

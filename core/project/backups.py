@@ -49,7 +49,7 @@ def copy_of_the_day(db: sqlite3.Connection, database: Path) -> None:
     if target.exists():
         return
     try:
-        _copy(db, target)
+        copy_database(db, target)
         _prune(database, "-before-", False, _DAYS)
     except (OSError, sqlite3.Error) as error:
         log.warning("no copy of %s could be made: %s", database, error)
@@ -62,7 +62,7 @@ def copy_before_migration(db: sqlite3.Connection, database: Path, version: int) 
         OSError, sqlite3.Error: it could not be copied: then it must not be changed.
     """
     today = datetime.date.today().isoformat()
-    _copy(db, database.parent / FOLDER / f"{database.stem}-{today}-before-{version}.db")
+    copy_database(db, database.parent / FOLDER / f"{database.stem}-{today}-before-{version}.db")
     _prune(database, "-before-", True, _MIGRATIONS)
 
 
@@ -105,7 +105,12 @@ def _read_only(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _copy(db: sqlite3.Connection, target: Path) -> None:
+def copy_database(db: sqlite3.Connection, target: Path) -> None:
+    """Write a database as it is now into one file of its own.
+
+    Raises:
+        OSError, sqlite3.Error: it could not be copied, or is damaged.
+    """
     with replacing(target) as temporary, contextlib.closing(sqlite3.connect(temporary)) as copy:
         db.backup(copy, pages=_PAGES_AT_ONCE)
         copy.execute("PRAGMA journal_mode=DELETE")

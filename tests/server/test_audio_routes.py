@@ -12,6 +12,8 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from core.jobs.args import SegmentArgs
+from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from tests.server.conftest import HERE, Client
 from ui.http.audio_routes import audio_url, download_url, zip_stream
@@ -208,3 +210,17 @@ def test_a_large_export_is_never_held_in_memory(tmp_path: Path) -> None:
 def test_addresses_are_relative_so_that_they_hold_behind_any_prefix(workspace: Workspace) -> None:
     assert audio_url("anna", "sample", "run-1", 20, 0) == "../audio/anna/sample/run-1/20/0"
     assert audio_url("a/b", "clip", "x?y") == "../audio/a%2Fb/clip/x%3Fy"
+
+
+def test_a_project_is_not_sent_while_a_job_of_it_runs_and_no_copy_of_its_records_stays(
+    project: Project, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = client(workspace=str(project.workspace.path))
+    sent = page.get(f"/download/{project.slug}/project?with=runs&with=nonsense")
+    assert sent.status_code == 200 and f'{project.slug}.voicewright"' in sent.headers["content-disposition"]
+    assert int(sent.headers["content-length"]) == len(sent.content)
+    assert not list(project.path.glob(".tmp-*.db"))
+    running = Job.create(project.jobs, SegmentArgs())
+    monkeypatch.setattr(Project, "running", lambda _: running)
+    refused = page.get(f"/download/{project.slug}/project")
+    assert refused.status_code == 409 and not list(project.path.glob(".tmp-*.db"))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from zipstream import ZipStream
 
 from core.checkpoint_ref import step_folder
 from core.dataset.freeze import DatasetInfo, dataset
 from core.dataset.layouts import LAYOUTS, layout_files
-from core.errors import UserError
+from core.errors import Busy, UserError
 from core.files import inside
 from core.listening import grid, pairs
 from core.listening.export import votes_csv
 from core.project.workspace import Project, Workspace
+from core.transfer import OPTIONS, SUFFIX, packed
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
@@ -52,6 +56,11 @@ def dataset_url(project: str, dataset: str, layout: str) -> str:
 def cell_url(project: str, kind: str, run: str, step: int, spoken_with: str, number: int) -> str:
     """Where a page gets a cell of the grid from: its ``sound``, or its ``picture`` as JSON."""
     return audio_url(project, "cell", kind, run, step, spoken_with, number)
+
+
+def project_url(project: str) -> str:
+    """Where a page gets a whole project from, as one file; what of `core.transfer.OPTIONS` comes along as ``with``."""
+    return f"../download/{quote(project, safe='')}/project"
 
 
 def votes_url(project: str) -> str:
@@ -124,6 +133,21 @@ def routes(workspace: Workspace) -> APIRouter:
     def download(slug: str, name: str) -> Response:
         return _zipped(zip_stream(_export_folder(_project(workspace, slug), name)), name)
 
+    @router.get("/download/{slug}/project")
+    def download_project(request: Request, slug: str) -> Response:
+        project = _project(workspace, slug)
+        options = [option for option in request.query_params.getlist("with") if option in OPTIONS]
+        sending = contextlib.ExitStack()
+        try:
+            files = sending.enter_context(packed(project, options))
+            archive = zip_files(files)
+        except Busy as error:
+            return PlainTextResponse(f"{error.text} {error.hint}", status_code=409)
+        except BaseException:
+            sending.close()
+            raise
+        return _zipped(archive, project.slug, SUFFIX, sending)
+
     @router.get("/download/{slug}/votes.csv")
     def download_votes(slug: str) -> Response:
         try:
@@ -151,12 +175,20 @@ def routes(workspace: Workspace) -> APIRouter:
     return router
 
 
-def _zipped(archive: ZipStream, name: str) -> Response:
+def _zipped(
+    archive: ZipStream, name: str, suffix: str = ".zip", sending: AbstractContextManager[object] | None = None
+) -> Response:
+    """``sending`` is left when all is sent, or the line breaks."""
+
+    def blocks() -> Iterator[bytes]:
+        with sending or contextlib.nullcontext():
+            yield from archive
+
     return StreamingResponse(
-        archive,
+        blocks(),
         media_type="application/zip",
         headers={
-            "Content-Disposition": f'attachment; filename="{name}.zip"',
+            "Content-Disposition": f'attachment; filename="{name}{suffix}"',
             "Content-Length": str(len(archive)),
             "Cache-Control": "private, no-store",
         },
@@ -226,8 +258,13 @@ def _audio(request: Request, file: Path) -> Response:
 
 def zip_dataset(info: DatasetInfo, layout: str, speaker: str) -> ZipStream:
     """A frozen dataset as a zip file in a layout, stored and made while it is sent."""
+    return zip_files(layout_files(info, layout, speaker))
+
+
+def zip_files(files: Iterable[tuple[str, Path | bytes]]) -> ZipStream:
+    """Files by their names in a zip, stored and made while it is sent; its length is known before."""
     archive = ZipStream(sized=True)
-    for name, content in layout_files(info, layout, speaker):
+    for name, content in files:
         if isinstance(content, bytes):
             archive.add(content, name)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import gradio as gr
 
@@ -12,7 +13,9 @@ from core.engines import registry
 from core.jobs.job import Job
 from core.pipeline import ProjectCard
 from core.project.workspace import Project
+from core.transfer import OPTIONS, bring
 from ui import html
+from ui.http.audio_routes import project_url
 from ui.i18n import Translator
 from ui.job_panel import JOB_TABS, act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
@@ -22,8 +25,19 @@ from ui.parts.trash_list import act_on_trash, trash_list
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
+    t = page.t
     panel = Panel()
+    with gr.Accordion(t("transfer.title"), open=False):
+        gr.HTML(f'<p class="vw-dim">{html.e(t("transfer.help"))}</p>')
+        file = gr.File(label=t("transfer.file"), height=120)
     trash = Panel()
+
+    def arrive(_: Project | None, path: str | None) -> Updates:
+        if not path:
+            return {}
+        project = bring(page.workspace, Path(path), Path(path).name)
+        move = html.arrive(f"project={project.slug}&tab=sources", str(project.info.created))
+        return {panel: _overview(page) + move, file: None}
 
     def refresh(_: Project | None) -> Updates:
         return {panel: _overview(page), trash: trash_list(page.t, page.workspace)}
@@ -38,6 +52,7 @@ def build(page: Page) -> Tab:
 
     page.on(panel.act, act, [], [panel])
     page.on(trash.act, act, [], [panel])
+    page.on(file.upload, arrive, [file], [panel, file])
     return Tab("home", [panel, trash], refresh, tick)
 
 
@@ -204,4 +219,19 @@ def _settings(page: Page, card: ProjectCard) -> str:
     )
     title = f"{t('home.delete')}: {card.name}"
     delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question, title=title)
-    return html.details(t("home.more"), f"{field}{delete}")
+    return html.details(t("home.more"), f"{field}{_take_away(t, card)}{delete}")
+
+
+def _take_away(t: Translator, card: ProjectCard) -> str:
+    """The form that sends the whole project as one file."""
+    choices = "".join(
+        f'<label class="vw-tick"><input type="checkbox" name="with" value="{option}" checked> '
+        f"{html.e(t(f'transfer.{option}'))}</label>"
+        for option in OPTIONS
+    )
+    off = t("transfer.busy") if card.running else ""
+    button = f'<button type="submit" class="vw-btn"{" disabled" if off else ""}>{html.e(t("transfer.take"))}</button>'
+    return (
+        f'<form action="{html.e(project_url(card.slug))}" class="vw-take"><p class="vw-dim">'
+        f"{html.e(t('transfer.take_help'))}</p>{choices}{html.reason(off)}{button}</form>"
+    )

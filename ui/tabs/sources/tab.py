@@ -72,7 +72,7 @@ def build(page: Page) -> Tab:
         return updates
 
     def tick(project: Project | None, _query: str) -> Updates:
-        kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",))
+        kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",), ("unpack_project",))
         jobs = [project.latest(*names) for names in kinds] if project else []
         if project is None or not any(map(is_live, jobs)):
             return {}
@@ -113,7 +113,11 @@ def build(page: Page) -> Tab:
         elif evt.do == "restore":
             recordings.restore(project, evt.id)
         elif evt.do == "resume":
-            recordings.resume(project, evt.id)
+            job = project.job(evt.id)
+            if job.spec().kind == "unpack_project":
+                project.launch(job, gpu=False)
+            else:
+                recordings.resume(project, evt.id)
         elif act_on_collection(page, project, evt, note):
             return None
         elif not act_on_denoise(project, evt.do, evt.id):
@@ -129,8 +133,7 @@ def build(page: Page) -> Tab:
 
 
 def _busy(project: Project) -> bool:
-    job = project.latest("import_sources")
-    return bool(job and job.alive())
+    return any(job and job.alive() for job in map(project.latest, ("import_sources", "unpack_project")))
 
 
 def _form_is_open(project: Project) -> bool:
@@ -169,6 +172,7 @@ def _below(page: Page, project: Project | None) -> str:
     # What waits for an answer comes before how something earlier ended, and after what is at work.
     job = _job(page, project, len(sources))
     parts = [job, questions] if _busy(project) else [questions, job]
+    parts.insert(0, _arrival(t, project))
     parts.append(denoise_job(t, project))
     if sources:
         total_s = sum(source.seconds for source in sources)
@@ -203,6 +207,17 @@ def _job(page: Page, project: Project, count: int) -> str:
     message = t("sources.done_some", count=new, failures=set_aside) if set_aside else t("sources.done", count=new)
     again = t("job.again") if failed_address(job) else ""
     return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job), resume_label=again)
+
+
+def _arrival(t: Translator, project: Project) -> str:
+    """How a project comes in that was taken away as one file."""
+    job = project.latest("unpack_project")
+    if job is None:
+        return ""
+    view = job.read()
+    counts = {name: t.number(view.count(name)) for name in ("sources", "clips", "votes")}
+    done = t("transfer.done", **counts) if view.status == "done" else ""
+    return job_panel(t, job, done_text=done, resume=view.status != "done")
 
 
 def _trash(page: Page, project: Project) -> str:
