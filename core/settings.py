@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(4096, ge=1, description="Largest single upload in megabytes.")
     max_source_hours: float = Field(24.0, gt=0, description="Longest recording that is decoded, in hours.")
     resume_runs: bool = Field(False, description="Resume trainings that a power cut broke off when the server starts.")
+    score_runs: bool = Field(False, description="Score a training's checkpoints as soon as it has ended.")
     device: str = Field("auto", description="auto, cuda or cpu.")
     wandb_project: str = Field("", description="Weights & Biases project that gets a training's numbers; empty: none.")
 

@@ -28,6 +28,7 @@ JOB_TABS = {
     "find_doubles": "dataset",
     "train": "train",
     "download_base": "train",
+    "evaluate": "listen",
     "synthesize": "speak",
     "export": "speak",
     "demo": "home",

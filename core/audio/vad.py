@@ -152,6 +152,24 @@ def scan_speech(
     return SpeechCurve(probability, info.frames / info.samplerate)
 
 
+def speech_probability(samples: Samples) -> npt.NDArray[np.float32]:
+    """Probability of speech (0 to 1) in each `CHUNK_S` of a short sound, shape ``(chunks,)``; nothing is kept.
+
+    Args:
+        samples: float32 mono at `RATE_HZ`, shape ``(samples,)``.
+    """
+    count = -(-len(samples) // CHUNK)
+    if not count:
+        return np.zeros(0, np.float32)
+    rows = np.pad(samples, (0, count * CHUNK - len(samples))).astype(np.float32).reshape(count, CHUNK)
+    return np.concatenate(list(_judge(_session_for_short(), iter([rows]))))
+
+
+@lru_cache(maxsize=1)
+def _session_for_short() -> onnxruntime.InferenceSession:
+    return _session()
+
+
 def model_file(name: str) -> Path:
     """A model of the silero-vad package; found without importing the package, which would bring torch."""
     import importlib.util

@@ -178,10 +178,10 @@ def read_report(info: DatasetInfo) -> dict[str, Any]:
         return dict(read_json(path))
 
 
-def frozen_texts(dataset: Path) -> dict[str, str]:
-    """What is said in the clips of a frozen dataset, by clip id; empty if it is there no longer."""
+def frozen_texts(dataset: Path, part: str = "metadata.csv") -> dict[str, str]:
+    """What is said in the clips of a frozen dataset, or of one of its parts, by clip id; empty if it is gone."""
     try:
-        lines = read_text(dataset / "metadata.csv", _MOST_BYTES).splitlines()
+        lines = read_text(dataset / part, _MOST_BYTES).splitlines()
     except OSError:
         return {}
     return {fields[0]: fields[1] for fields in (line.split("|") for line in lines) if len(fields) > 1}

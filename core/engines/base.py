@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from core.audio.samples import Samples
 from core.engines.bases import BaseModels
 from core.engines.options import TrainConfig
@@ -249,6 +252,15 @@ class Voice(ABC, Generic[Reference]):
             self.speak(text, language, reference, seed, should_stop=should_stop, on_progress=ignore, **settings)
             for text, seed in zip(texts, seeds, strict=True)
         ]
+
+    def speaker_embedding(self, samples: Samples, rate: int) -> npt.NDArray[np.float32] | None:
+        """Whose voice it is to the model's own ears: a direction of length 1; None where the model has none.
+
+        Args:
+            samples: float32 mono, shape ``(samples,)``.
+            rate: in Hz.
+        """
+        return None
 
 
 class TrainSession(ABC, Generic[Reference]):

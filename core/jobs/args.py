@@ -205,6 +205,21 @@ class FindDoublesArgs(JobArgs):
     kind = "find_doubles"
 
 
+class EvaluateArgs(JobArgs):
+    """A run whose checkpoints are to be scored.
+
+    Args:
+        run_id: of the training run.
+        model: the recognition model that listens; empty takes the usual one of the language.
+        device: ``auto``, ``cuda`` or ``cpu``.
+    """
+
+    kind = "evaluate"
+    run_id: str
+    model: str = ""
+    device: str = "auto"
+
+
 class DownloadBaseArgs(JobArgs):
     """A base model to be fetched; ``hub`` is the server it comes from."""
 
@@ -289,7 +304,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(DownloadBaseArgs, TrainArgs, SynthesizeArgs, ExportArgs, DemoArgs),
+        *(DownloadBaseArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, DemoArgs),
     )
 }
 

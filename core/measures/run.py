@@ -61,7 +61,7 @@ def measure_clips(project: Project, clips: Sequence[Clip], reporter: Reporter) -
         Cancelled: Stop was pressed; holds the result so far.
     """
     queue = [clip for clip in clips if clip.status != "rejected" and left_to_measure(clip)]
-    tally = Tally(remaining=len(queue), missing=_missing(reporter))
+    tally = Tally(remaining=len(queue), missing=missing_packages(reporter))
     voice_ids = embeddings.tidy(project, {clip.id for clip in project.store.clips()})
     try:
         if queue:
@@ -157,7 +157,7 @@ def _usually_known(clip: Clip, piece: Samples, rate_hz: int) -> Measures:
     return measures
 
 
-def _missing(reporter: Reporter) -> list[str]:
+def missing_packages(reporter: Reporter) -> list[str]:
     """Names of packages that are not installed; each is named in a warning."""
     missing = []
     if not likeness.available():

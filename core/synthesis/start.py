@@ -165,6 +165,12 @@ def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids
     return references
 
 
+def run_references(run: Run) -> list[str]:
+    """Clips that a run's samples were spoken with, so that a checkpoint sounds here as it did there; none if gone."""
+    clip_ids = _run_sentences(run).references
+    return clip_ids if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in clip_ids) else []
+
+
 def _complete(project: Project, args: V) -> V:
     """The same with what was left empty, checked before a job starts.
 
@@ -178,7 +184,7 @@ def _complete(project: Project, args: V) -> V:
     else:
         base = args.base or usual_base(project)
         voice = bases(project.info.engine).label(base)
-    references = args.reference_clip_ids or (_run_references(run) if run else []) or best_references(project)
+    references = args.reference_clip_ids or (run_references(run) if run else []) or best_references(project)
     if not references:
         raise UserError(
             "speak.no_reference",
@@ -200,12 +206,6 @@ class _Sentences:
 def _run_sentences(run: Run) -> _Sentences:
     path = run.path / "samples" / "sentences.json"
     return read_record(path, _Sentences, "run", run.path) if path.is_file() else _Sentences()
-
-
-def _run_references(run: Run) -> list[str]:
-    # Those its samples were spoken with, so that a checkpoint sounds here as it did there.
-    clip_ids = _run_sentences(run).references
-    return clip_ids if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in clip_ids) else []
 
 
 def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:

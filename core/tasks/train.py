@@ -13,6 +13,9 @@ from core.dataset.freeze import frozen_texts
 from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
+from core.errors import UserError
+from core.evaluation.scorecard import recommended_step
+from core.evaluation.start import start_evaluate
 from core.files import write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs, VoiceArgs
@@ -85,7 +88,9 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
                 tell = functools.partial(on_full_disk, job)
-                return Loop(session, config, checkpoints, speaker, reporter, clear, tell).run()
+                facts = Loop(session, config, checkpoints, speaker, reporter, clear, tell).run()
+                _score_afterwards(project, args, reporter)
+                return facts
             finally:
                 trackers.close()
         except (RuntimeError, MemoryError) as error:
@@ -93,6 +98,16 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
             if card_error is None:
                 raise
             raise card_error from error
+
+
+def _score_afterwards(project: Project, args: TrainArgs, reporter: Reporter) -> None:
+    """Have the checkpoints scored where the settings say so: the job waits until this one has left the card."""
+    if not Settings(**{}).score_runs:
+        return
+    try:
+        start_evaluate(project, reporter.job.id, device=args.device)
+    except UserError as error:
+        reporter.set_aside(error)
 
 
 def resume_from(checkpoints: Checkpoints, reporter: Reporter) -> Path | None:
@@ -171,7 +186,7 @@ def surplus(steps: Sequence[int], limit: int, required_steps: Collection[int]) -
 
 
 def _required_steps(run: Run, view: RunView) -> set[int]:
-    """Steps that must stay: to resume from, the best, voted on, exported, asked to keep, wanted by a live job."""
+    """Steps that must stay: to resume from, best, recommended, voted on, exported, asked to keep, wanted by a job."""
     project = run.project
     refs = {checkpoint for vote in project.store.votes() for checkpoint in (vote.left, vote.right)}
     refs |= {export.checkpoint for export in exports(project) if export.checkpoint}
@@ -182,6 +197,8 @@ def _required_steps(run: Run, view: RunView) -> set[int]:
                 refs.add(args.checkpoint)
     steps = {ref.step for ref in refs if ref.run_id == run.id} | pinned_steps(run.path)
     steps |= set(run.checkpoints.resumable())
+    recommended = recommended_step(project, run)
+    steps |= set() if recommended is None else {recommended}
     best = best_checkpoint(view)
     return steps | ({best} if best is not None else set())
 

@@ -35,11 +35,20 @@ class Sentences:
         """Those of the run, made and written down the first time."""
         path = run / "samples" / FILE
         if path.exists():
-            raw = read_json(path)
-            return cls(tuple(raw["texts"]), raw["language"], tuple(raw["references"]), int(raw["seed"]))
+            return cls.read(run)
         sentences = make()
         write_json(path, sentences.__dict__)
         return sentences
+
+    @classmethod
+    def read(cls, run: Path) -> Sentences:
+        """Those of a run that has begun.
+
+        Raises:
+            OSError, ValueError, LookupError, TypeError: there are none, or they cannot be read.
+        """
+        raw = read_json(run / "samples" / FILE)
+        return cls(tuple(raw["texts"]), raw["language"], tuple(raw["references"]), int(raw["seed"]))
 
     def seed_of(self, number: int) -> int:
         """The seed of a sentence, the same for every checkpoint, so that only the weights differ."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import torch
 import torchaudio
@@ -236,6 +237,15 @@ class XttsVoice(Voice[Conditioning]):
         if not np.isfinite(samples).all():
             raise _not_finite()
         return samples
+
+    def speaker_embedding(self, samples: Samples, rate: int) -> npt.NDArray[np.float32] | None:
+        """What the base's own speaker encoder hears, shape ``(512,)``; None of a sound too short for it."""
+        audio = torchaudio.functional.resample(torch.from_numpy(samples.copy())[None], rate, _INPUT_HZ)
+        if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
+            return None
+        with self._speaking():
+            embedding = self._embedding(audio).flatten().cpu().numpy()
+        return np.asarray(embedding / max(float(np.linalg.norm(embedding)), 1e-9), np.float32)
 
     def _embedding(self, audio: Tensor) -> Tensor:
         try:

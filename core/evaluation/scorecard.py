@@ -1,0 +1,126 @@
+"""Scorecard of a run: each checkpoint, the base and the real voice in numbers with intervals, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from core.checkpoint_ref import CheckpointRef
+from core.evaluation.scores import FOLDER, Score, fingerprint, read_scores, recogniser_of
+from core.evaluation.statistics import Estimate, estimate
+from core.evaluation.verdict import MEASURES, Verdict, decide, overall, values_by_text
+from core.listening.ranking import table
+from core.project.workspace import Project
+from core.training.checkpoints import HASHES, Checkpoints
+from core.training.run import Run, runs
+
+
+@dataclass(frozen=True)
+class Row:
+    """One voice: ``step`` of the checkpoint, 0 for the base, None for the real recordings.
+
+    ``estimates`` are by measure, those that could be taken; ``gain`` is how much better it is than the base in all, in
+    steps that a listener notices; None of the base and the real voice.
+    """
+
+    step: int | None
+    count: int
+    estimates: Mapping[str, Estimate]
+    gain: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All rows (the base first, then by step), the real voice, the verdict, and who listened ("" if nobody)."""
+
+    rows: tuple[Row, ...]
+    real: Row | None
+    verdict: Verdict
+    recogniser: str
+
+    @property
+    def points(self) -> dict[str, list[tuple[int, Estimate]]]:
+        """Each measure over the updates."""
+        return {
+            measure: [(row.step, row.estimates[measure]) for row in self.rows if row.step and measure in row.estimates]
+            for measure in MEASURES
+        }
+
+
+def scorecard(project: Project, run: Run) -> Scorecard:
+    """The scorecard of a run as far as it is scored; checkpoints that are gone are left out.
+
+    Votes outweigh numbers once they have decided for one of its checkpoints.
+    """
+    steps = tuple(run.checkpoints.steps())
+    card = _by_numbers(run.path, run.base_id, steps, _stamp(run, steps))
+    winner = _winner(project)
+    if winner is not None and winner.run_id == run.id and winner.step in (0, *steps):
+        verdict = Verdict("votes", winner.step, card.verdict.reasons if card.verdict.step == winner.step else ())
+        return Scorecard(card.rows, card.real, verdict, card.recogniser)
+    return card
+
+
+def recommended_step(project: Project, run: Run) -> int | None:
+    """The checkpoint of a run to keep: by votes or by numbers; None where neither tells, or the base is as good."""
+    verdict = scorecard(project, run).verdict
+    return verdict.step if verdict.kind in ("keep", "votes") and verdict.step > 0 else None
+
+
+def recommended(project: Project) -> CheckpointRef | None:
+    """The checkpoint to go on with: that which votes have decided for, else that of the newest run that has one."""
+    winner = _winner(project)
+    if winner is not None and winner.step > 0:
+        return winner
+    for run in runs(project):
+        step = recommended_step(project, run)
+        if step is not None:
+            return CheckpointRef(run.id, step)
+    return None
+
+
+def _winner(project: Project) -> CheckpointRef | None:
+    return table(project).winner if project.store.votes() else None
+
+
+def _stamp(run: Run, steps: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Changes with any score of the run, and with the weights of any checkpoint."""
+    files = [run.checkpoints.folder(step) / HASHES for step in steps]
+    return tuple(_version(path) for path in (*sorted((run.path / FOLDER).glob("*.json")), *files))
+
+
+def _version(path: Path) -> tuple[str, int, int]:
+    try:
+        about = path.stat()
+    except FileNotFoundError:  # the base has no weights, and a checkpoint may go meanwhile
+        return str(path), 0, 0
+    return str(path), about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=32)
+def _by_numbers(run: Path, base_id: str, steps: tuple[int, ...], _stamp: object) -> Scorecard:
+    by_step: dict[int, tuple[Score, ...]] = {}
+    for step in (0, *(step for step in steps if step > 0)):
+        checkpoint = Checkpoints(run).folder(step) if step else None
+        scores = _judged(read_scores(run, step, fingerprint(base_id, checkpoint)))
+        if scores:
+            by_step[step] = scores
+    base = by_step.get(0, ())
+    rows = [_row(step, scores, overall(scores, base) if step and base else None) for step, scores in by_step.items()]
+    real = _judged(read_scores(run, None))
+    listeners = {recogniser_of(score) for scores in by_step.values() for score in scores} - {""}
+    return Scorecard(
+        tuple(rows), _row(None, real, None) if real else None, decide(by_step), ", ".join(sorted(listeners))
+    )
+
+
+def _judged(scores: tuple[Score, ...]) -> tuple[Score, ...]:
+    """Those that are measured, or that failed."""
+    return tuple(score for score in scores if score.measured or score.failure)
+
+
+def _row(step: int | None, scores: tuple[Score, ...], gain: Estimate | None) -> Row:
+    estimates = {measure: estimate(values_by_text(scores, measure)) for measure in MEASURES}
+    return Row(step, len(scores), {name: value for name, value in estimates.items() if value is not None}, gain)

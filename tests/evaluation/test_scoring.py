@@ -1,0 +1,144 @@
+"""Scoring a run: real prompts spoken by a stand-in voice are measured, judged, and not measured twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.engines.registry import languages
+from core.errors import Cancelled, UserError
+from core.evaluation import measure
+from core.evaluation import run as evaluation_run
+from core.evaluation.run import Evaluation
+from core.evaluation.scorecard import recommended_step, scorecard
+from core.evaluation.scores import read_scores
+from core.evaluation.test_set import bundled, set_own_sentences
+from core.jobs.args import EvaluateArgs
+from core.measures import likeness, naturalness
+from tests.evaluation.conftest import MakeScored, Scored, cut, save_checkpoint, whole
+
+
+def score(scored: Scored) -> int:
+    return Evaluation(
+        scored.project, scored.run, EvaluateArgs(run_id=scored.run.id, device="cpu"), scored.reporter
+    ).score()
+
+
+@pytest.fixture
+def only_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but levels is measured: quick, for what is not about the numbers."""
+    monkeypatch.setattr(likeness, "available", lambda: False)
+    monkeypatch.setattr(naturalness, "available", lambda: False)
+    monkeypatch.setattr(Evaluation, "_recognizer", lambda self: None)
+
+
+def test_the_numbers_tell_a_voice_that_breaks_off_from_one_that_does_not(make_run: MakeScored) -> None:
+    scored = make_run({0: cut, 10: whole})
+    assert score(scored) == 2
+    card = scorecard(scored.project, scored.run)
+    base, tuned = card.rows
+    assert card.real is not None and card.recogniser == "builtin:tiny.en"
+    assert base.estimates["faulty"].mean == 1.0 and tuned.estimates["faulty"].mean == 0.0
+    assert tuned.estimates["cer"].mean < 0.05 and card.real.estimates["cer"].mean < 0.05
+    # A recording is nearly as like the others as they are to each other.
+    assert card.real.estimates["likeness"].mean > 0.7 and tuned.estimates["likeness"].mean > 0.7
+    assert 2.5 < tuned.estimates["naturalness"].mean < 4 and 150 < tuned.estimates["pitch_hz"].mean < 250
+    assert tuned.gain is not None and tuned.gain.surely_above and base.gain is None
+
+
+def test_what_is_scored_is_not_spoken_again_and_what_is_new_is(make_run: MakeScored, only_sound: None) -> None:
+    scored = make_run({0: whole, 10: whole})
+    score(scored)
+    first = list(scored.engine.said)
+    assert len(first) == 6
+    score(scored)
+    assert scored.engine.said == first
+    scored.engine.spoils[20] = whole
+    save_checkpoint(scored.run, 20, "later")
+    score(scored)
+    assert len(scored.engine.said) == 9
+    save_checkpoint(scored.run, 20, "trained anew")  # the same number, other weights
+    assert [row.step for row in scorecard(scored.project, scored.run).rows] == [0, 10]
+    score(scored)
+    assert len(scored.engine.said) == 12
+    set_own_sentences(scored.project, [next(text for text in scored.engine.sounds if text not in first), "", first[0]])
+    score(scored)
+    assert len(scored.engine.said) == 15  # one sentence by three voices
+
+
+def test_a_stopped_job_goes_on_where_it_was(
+    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation_run, "_AT_ONCE", 1)
+    scored = make_run({0: whole, 10: whole})
+    stops_after = [4, -1]
+    monkeypatch.setattr(scored.reporter, "stop_requested", lambda: len(scored.engine.said) == stops_after[0])
+    with pytest.raises(Cancelled):
+        score(scored)
+    assert len(scored.engine.said) == 4
+    stops_after.pop(0)
+    score(scored)
+    assert len(scored.engine.said) == 6
+
+
+def test_a_checkpoint_that_goes_meanwhile_is_told_and_the_others_are_scored(
+    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = make_run({0: whole, 10: whole, 20: whole})
+    load = scored.engine.load_voice
+
+    def load_voice(base: Path, checkpoint: Path | None, **options: str) -> object:
+        if checkpoint and checkpoint.name.endswith("10"):
+            shutil.rmtree(checkpoint)
+            raise FileNotFoundError(checkpoint)
+        return load(base, checkpoint, **options)
+
+    monkeypatch.setattr(scored.engine, "load_voice", load_voice)
+    assert score(scored) == 2
+    assert "evaluate.checkpoint_gone" in scored.warnings()
+    assert [row.step for row in scorecard(scored.project, scored.run).rows] == [0, 20]
+
+
+def test_what_is_missing_is_told_and_the_rest_is_measured(
+    make_run: MakeScored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(likeness, "available", lambda: False)
+    monkeypatch.setattr(naturalness, "available", lambda: False)
+
+    def refuse(*_: object) -> None:
+        raise UserError("asr.unknown_model", "There is no recognition model “{model}”.", model="none")
+
+    monkeypatch.setattr(evaluation_run, "open_model", refuse)
+    scored = make_run({0: whole, 10: whole}, held_out=())
+    set_own_sentences(scored.project, list(scored.engine.sounds)[:1])
+    score(scored)
+    told = {"measure.no_likeness", "measure.no_naturalness", "evaluate.no_held_out", "evaluate.no_recognizer"}
+    assert told <= set(scored.warnings())
+    row = scorecard(scored.project, scored.run).rows[1]
+    assert {"faulty", "pitch_hz", "letters_per_s"} <= row.estimates.keys()
+    assert row.estimates.keys().isdisjoint({"cer", "likeness", "naturalness"})
+
+
+def test_silence_is_a_failure_and_so_is_a_sentence_that_cannot_be_said(
+    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = make_run({0: whole, 10: np.zeros_like})
+    monkeypatch.delitem(scored.engine.sounds, "You are about to enter an echo test.")
+    monkeypatch.setattr(measure, "is_silent", lambda sound: not sound.any())
+    score(scored)
+    base, tuned = scorecard(scored.project, scored.run).rows
+    assert tuned.estimates["failed"].mean == 1.0 and base.estimates["failed"].mean == pytest.approx(1 / 3)
+    failures = [entry.failure for entry in read_scores(scored.run.path, 0, "starter") if entry.failure]
+    assert len(failures) == 1 and "KeyError" in failures[0]
+    assert recommended_step(scored.project, scored.run) is None
+
+
+def test_every_language_has_a_test_set_of_the_same_kinds() -> None:
+    kinds = {line.kind for line in bundled("en")}
+    assert len(bundled("pt-BR")) == len(bundled("en")) > len(kinds)
+    for language in languages():
+        assert {line.kind for line in bundled(language)} == kinds, language
+    assert bundled("tlh") == []
