@@ -17,11 +17,15 @@ LABEL_GAP = 18
 
 @dataclass(frozen=True)
 class Series:
-    """One line: its direct label, its points in x order, and whether it is drawn as the first or second colour."""
+    """One line: its direct label, its points in x order, and whether it is drawn as the first or second colour.
+
+    ``intervals`` are the low and the high end of each point, drawn as an upright line; none by default.
+    """
 
     label: str
     points: Sequence[Point]
     style: str = "first"
+    intervals: Sequence[Point] = ()
 
 
 def lines(
@@ -32,7 +36,8 @@ def lines(
     if not points:
         return ""
     x_low, x_high = _range([x for x, _ in points], pad=0)
-    y_low, y_high = _range([y for _, y in points], pad=0.08)
+    ends = [end for curve in series for interval in curve.intervals for end in interval]
+    y_low, y_high = _range([*(y for _, y in points), *ends], pad=0.08)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT) + LEFT
@@ -45,6 +50,9 @@ def lines(
         good = [place(x, y) for x, y in thin([point for point in curve.points if math.isfinite(point[1])])]
         if not good:
             continue
+        for (x, _), (low, high) in zip(curve.points, curve.intervals, strict=False):
+            (across, bottom), (_, top) = place(x, low), place(x, high)
+            parts.append(f'<line class="{curve.style} interval" x1="{across}" x2="{across}" y1="{bottom}" y2="{top}"/>')
         path = " ".join(f"{x},{y}" for x, y in good)
         parts.append(f'<polyline class="{curve.style}" stroke-width="2" points="{path}"/>')
         x, y = good[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,13 @@ _FEW = 3  # fewer sentences tell nothing of how far they scatter
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over ``count`` sentences, and the interval that holds it with 95 %."""
+    """A mean over ``count`` sentences, the interval that holds it with 95 %, and its standard error."""
 
     mean: float
     low: float
     high: float
     count: int
+    error: float = 0.0
 
     @property
     def surely_above(self) -> bool:
@@ -33,6 +35,10 @@ class Estimate:
     def surely_below(self) -> bool:
         """Whether all of it is below nothing."""
         return self.count >= _FEW and self.high < 0
+
+    def stands_out(self, of: int) -> bool:
+        """Whether, as the highest difference of so many, it is surely above nothing (Bonferroni)."""
+        return self.surely_above and self.mean > NormalDist().inv_cdf(1 - 0.025 / max(1, of)) * self.error
 
 
 Values = Mapping[str, Sequence[float]]  # what was measured of each sentence, once for each seed
@@ -49,7 +55,7 @@ def estimate(values: Values) -> Estimate | None:
         return None
     draws = means[_draws(means.size)].mean(axis=1)
     low, high = np.percentile(draws, _PERCENTILES)
-    return Estimate(float(means.mean()), float(low), float(high), means.size)
+    return Estimate(float(means.mean()), float(low), float(high), means.size, float(draws.std()))
 
 
 @lru_cache(maxsize=64)

@@ -88,8 +88,8 @@ def decide(by_step: Mapping[int, Sequence[Score]]) -> Verdict:
     if not base or not told:
         return Verdict("few")
     best = max(told, key=lambda step: told[step].mean)
-    # The best of many is above nothing by chance alone: it has to be so by something that is noticed.
-    better = [step for step in sorted(told) if told[step].surely_above and told[step].mean > _ALIKE]
+    # The best of many is above nothing by chance alone: it has to stand out, and by something that is noticed.
+    better = [step for step in sorted(told) if told[step].stands_out(len(told)) and told[step].mean > _ALIKE]
     if best not in better:
         return _none_better(best, by_step[best], base)
     step = next(step for step in better if _as_good(by_step[step], by_step[best]))

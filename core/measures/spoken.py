@@ -120,20 +120,22 @@ class _Match:
         target = normalize(text, language)
         first, last = (target.split(" ")[index] for index in (0, -1))
         letters = target.replace(" ", "")
-        heard = [normalize(word.text, language).replace(" ", "") for word in words]
-        whole = "".join(heard)
-        if not letters or not whole:
+        pieces = [(word, normalize(word.text, language).replace(" ", "")) for word in words]
+        pieces = [(word, piece) for word, piece in pieces if piece]
+        if not letters or not pieces:
             return cls(bool(letters), bool(letters), False, (), None)
-        until = _best_prefix(letters, heard)
-        said = "".join(heard[:until])
+        once = _without_repetition(letters, [piece for _, piece in pieces])
+        spoken = [pieces[index] for index in once]
+        until = _best_prefix(letters, [piece for _, piece in spoken])
+        said = "".join(piece for _, piece in spoken[:until])
         begun = len(letters) - _best_cut(letters[::-1], said[::-1])
         ended = _best_cut(letters, said)
         return cls(
             first_missing=begun >= _most_missing(first),
             last_missing=len(letters) - ended >= _most_missing(last),
-            repeated=_is_repeated(letters, heard[:until]),
-            extra=tuple(words[until:]),
-            last=words[until - 1] if until else None,
+            repeated=len(spoken) < len(pieces),
+            extra=tuple(word for word, _ in spoken[until:]),
+            last=spoken[until - 1][0],
         )
 
 
@@ -159,18 +161,18 @@ def _most_missing(word: str) -> int:
     return max(2, -(-len(word) * 2 // 3)) if len(word) > 1 else 1
 
 
-def _is_repeated(letters: str, heard: Sequence[str]) -> bool:
-    """Whether words are said twice in a row and the text is nearer without the second time."""
+def _without_repetition(letters: str, heard: Sequence[str]) -> list[int]:
+    """Which words are left without what is said twice in a row where the text has it once: the second time counts."""
     cost = Levenshtein.distance(letters, "".join(heard))
     for length in range(1, len(heard) // 2 + 1):
         for first in range(len(heard) - 2 * length + 1):
             once, twice = ("".join(heard[first + at : first + at + length]) for at in (0, length))
             if len(once) < 2 or fuzz.ratio(once, twice) < _ALIKE_PERCENT:
                 continue
-            without = "".join([*heard[: first + length], *heard[first + 2 * length :]])
-            if Levenshtein.distance(letters, without) <= cost - 0.6 * len(twice):
-                return True
-    return False
+            rest = [*range(first), *range(first + length, len(heard))]
+            if Levenshtein.distance(letters, "".join(heard[index] for index in rest)) <= cost - 0.6 * len(once):
+                return rest
+    return list(range(len(heard)))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def test_where_nothing_differs_none_of_many_is_better_by_chance() -> None:
     for trial in range(20):
         runs = {step: voice(100 * trial + step, noise=0.04, faults=0.1) for step in range(0, 12)}
         kept += decide(runs).kind == "keep"
-    assert kept <= 1
+    assert kept <= 2
 
 
 def test_a_few_sentences_tell_nothing() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
+from core.evaluation.start import start_evaluate
+from core.evaluation.test_set import set_own_sentences
 from core.listening.candidates import Candidate, candidates, sentences
 from core.listening.grid import grid
 from core.listening.listeners import listeners, trust, trusted_names
@@ -18,13 +20,16 @@ from core.text import as_title
 from ui import html
 from ui.http import visitor
 from ui.i18n import Translator
+from ui.job_panel import act_on_job
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel, script
+from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.listen import session
 from ui.tabs.listen.grid import grid_view
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
+from ui.tabs.listen.scorecard import scorecard_view
 from ui.tabs.train.view import voice_name
 
 
@@ -32,6 +37,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     panel = Panel(more_script=script("listen.js", __file__))
+    scores_panel = Panel()
     grid_panel = Panel(more_script=script("grid.js", __file__))
     mover = Panel()  # after a vote the address holds the pair whose names are on show, so a reload keeps it
 
@@ -39,12 +45,13 @@ def build(page: Page) -> Tab:
         top = html.heading(t("tabs.listen"), t("listen.purpose"))
         if project is None:
             lead = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
-            return {panel: top + lead, grid_panel: ""}
+            return {panel: top + lead, scores_panel: "", grid_panel: ""}
         pool = candidates(project)
+        scores = {scores_panel: scorecard_view(t, project, query)}
         if not sentences(project):
             lead = html.empty(t("listen.nothing"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
-            return {panel: top + lead, grid_panel: _grid(t, project, query, pool)}
-        updates: Updates = {panel: top + _above(page, project, query), grid_panel: _grid(t, project, query, pool)}
+            return scores | {panel: top + lead, grid_panel: _grid(t, project, query, pool)}
+        updates = scores | {panel: top + _above(page, project, query), grid_panel: _grid(t, project, query, pool)}
         if view_of(query).get("session") == session.START:
             begun = _votes_of(project, listener(query))
             updates[mover] = html.arrive(f"session={begun}&judged=", query, made_for=query)
@@ -65,12 +72,22 @@ def build(page: Page) -> Tab:
             _pair_for(project, query, fresh=True)
         return {mover: html.arrive("judged=", query)}
 
+    def act_on_scores(project: Project | None, evt: Any) -> Updates | None:
+        if project is None or act_on_job(project, evt.do, evt.id):
+            return None
+        if evt.do == "score":
+            say_place(page, start_evaluate(project, evt.id, device=page.settings.device))
+        elif evt.do == "test-sentences":
+            set_own_sentences(project, evt.value.splitlines())
+        return None
+
     def tick(project: Project | None, query: str) -> Updates:
         # While a voice is learning, what there is to compare grows.
         return refresh(project, query) if project and project.running() else {}
 
     page.on(panel.act, act, [page.view], [mover])
-    return Tab("listen", [panel, grid_panel, mover], refresh, tick, inputs=[page.view])
+    page.on(scores_panel.act, act_on_scores)
+    return Tab("listen", [panel, scores_panel, grid_panel, mover], refresh, tick, inputs=[page.view])
 
 
 def _above(page: Page, project: Project, query: str) -> str:
