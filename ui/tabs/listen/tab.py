@@ -8,7 +8,7 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.evaluation.start import start_evaluate
+from core.evaluation.start import latest_evaluation, start_evaluate
 from core.evaluation.test_set import set_own_sentences
 from core.listening.candidates import Candidate, candidates, sentences
 from core.listening.grid import grid
@@ -20,7 +20,7 @@ from core.text import as_title
 from ui import html
 from ui.http import visitor
 from ui.i18n import Translator
-from ui.job_panel import act_on_job
+from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel, script
 from ui.parts.queue_strip import say_place
@@ -82,8 +82,10 @@ def build(page: Page) -> Tab:
         return None
 
     def tick(project: Project | None, query: str) -> Updates:
-        # While a voice is learning, what there is to compare grows.
-        return refresh(project, query) if project and project.running() else {}
+        # While a voice is learning, what there is to compare grows; while checkpoints are scored, what is known of them.
+        if project is None or not (project.running() or is_live(latest_evaluation(project))):
+            return {}
+        return refresh(project, query)
 
     page.on(panel.act, act, [page.view], [mover])
     page.on(scores_panel.act, act_on_scores)
