@@ -1,4 +1,4 @@
-"""Whether scores can be trusted, on real prompts: ``python -m benchmarks.evaluation`` (``--prompts 10``: a short look).
+"""Whether scores can be trusted, on real prompts: ``python -m benchmarks.evaluation``.
 
 - ``orders``: prompts beside copies made worse in one way; each measure has to tell which is worse.
 - ``ends``: ends that are cut or prolonged, found by `core.measures.spoken` with what the built-in recogniser hears, and

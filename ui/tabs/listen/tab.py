@@ -82,7 +82,7 @@ def build(page: Page) -> Tab:
         return None
 
     def tick(project: Project | None, query: str) -> Updates:
-        # While a voice is learning, what there is to compare grows; while checkpoints are scored, what is known of them.
+        # While a voice is learning or being scored, what there is to compare grows.
         if project is None or not (project.running() or is_live(latest_evaluation(project))):
             return {}
         return refresh(project, query)
