@@ -16,6 +16,8 @@ import pytest
 
 from core.engines.registry import DEFAULT, preload
 from core.files import read_json, write_json
+from core.jobs import fork_server
+from core.jobs.job import worker_environment
 from core.project.workspace import Project, Workspace
 from ui.gradio_import import import_gradio
 
@@ -35,6 +37,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A name of this computer that is, to the browser, another one's: without https.
+    "--host-resolver-rules=MAP voice.lan 127.0.0.1",
 ]
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 << 30
@@ -51,6 +55,11 @@ LONGEST = (
     *("training/test_xtts_trainables.py", "training/test_xtts_ranks.py", "training/test_xtts_lowered.py"),
     *("training/test_xtts_compiled.py", "audio/test_clips.py", "server/test_serve.py", "measures/test_measure_job.py"),
 )
+# What light jobs import, most of a short one's time.
+LIGHT_JOBS = [
+    *("core.jobs.worker", "core.tasks.import_sources", "core.tasks.scan_collection", "core.tasks.list_link"),
+    *("core.tasks.segment", "onnxruntime"),
+]
 PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 
 
@@ -152,6 +161,17 @@ def preloaded() -> None:
     assert preload(DEFAULT).wait_until_ready(180)
 
 
+@pytest.fixture(scope="module")
+def forked() -> None:
+    """Jobs on sound and files start as forks of a process that has imported what they need, as engines' jobs do.
+
+    One that has imported an engine's libraries as well serves them too.
+    """
+    server = fork_server._server
+    if not (server and server.alive):
+        assert fork_server.warm(LIGHT_JOBS, worker_environment()).wait_until_ready(180)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
     """A headless Chromium for the session."""
@@ -162,6 +182,16 @@ def chromium() -> Iterator[object]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_page_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close what a test leaves open: it would ask its server and draw, second for second, until the last test ends."""
+    yield
+    chromium = request.node.funcargs.get("chromium")
+    for context in chromium.contexts if chromium else []:
+        if context.pages:
+            context.close()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from core.project.workspace import Project, Workspace
 from tests.audio.sounds import tone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SETTINGS = {"HF_HUB_OFFLINE": "1", "VOICEWRIGHT_ALLOWED_HOSTS": "voice.lan"}
 TOY = REPOSITORY / "tests" / "toy"
 
 
@@ -36,11 +37,12 @@ def free_port() -> int:
 
 
 def listen_to_both(page: Any) -> None:
-    """Play both sides of the blind pair by its keys until a vote is allowed."""
+    """Play both sides of the blind pair by its keys, each to its end: a switch goes on at the same place."""
     for key, side in (("1", 0), ("2", 1)):
         page.wait_for_function("window.vw.ab?.buffers")
         page.keyboard.press(key)
-        page.wait_for_function(f"window.vw.ab.heardSeconds({side}) >= window.vw.ab.buffers[{side}].duration * 0.7")
+        heard = f"window.vw.ab.heardSeconds({side}) >= window.vw.ab.buffers[{side}].duration * 0.7"
+        page.wait_for_function(f"{heard} && !window.vw.ab.playing")
     page.wait_for_selector("#vote-left:enabled")
 
 
@@ -55,7 +57,7 @@ class Server:
         command = [sys.executable, "webui.py", "--port", str(self.port), "--workspace", str(workspace), *arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+                command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **SETTINGS}
             )
         self._wait()
 
@@ -128,7 +130,7 @@ def server(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="session")
 def window(chromium: Any) -> Iterator[Any]:
     """A browser window that keeps what it has loaded of the page's scripts from one test to the next."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     yield context
     context.close()
 

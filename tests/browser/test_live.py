@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.project.workspace import Workspace
 from tests.browser.conftest import Server
-from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 
 PATIENCE_MS = 30_000
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -75,36 +72,19 @@ def test_a_server_that_is_started_anew_is_taken_up_and_what_was_typed_stays(page
         again.stop()
 
 
-@pytest.fixture
-def by_name(chromium: Any) -> Iterator[Any]:
-    """A browser to which voice.lan is this computer, as one on another computer sees it: without https."""
-    rules = "--host-resolver-rules=MAP voice.lan 127.0.0.1"
-    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, rules])
-    yield browser
-    browser.close()
-
-
-def test_a_page_without_https_says_why_it_has_no_microphone_and_what_helps(
-    by_name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VOICEWRIGHT_ALLOWED_HOSTS", "voice.lan")
-    server = Server(tmp_path / "workspace")
-    try:
-        Workspace(server.workspace).create("Ana", "en")
-        page = by_name.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        for language, word in (("en", "https"), ("pt-BR", "navegadores")):
-            page.goto(f"http://voice.lan:{server.port}/{language}/?project=ana&tab=sources")
-            why = page.locator("#add-files .vw-why-no-mic").first
-            why.wait_for(state="visible")
-            assert word in why.inner_text() and f"http://localhost:{server.port}" in why.inner_text()
-            assert page.locator("#add-files .record-button").count() in (0, 1)
-            assert not page.locator("#add-files .record-button").is_visible()
-            page.locator("#reader button").first.click()
-            page.locator("#reader .vw-why-no-mic").first.wait_for(state="visible")
-            assert not page.locator("#reader-sound").is_visible()
-        page.goto(f"{server.url}/en/?project=ana&tab=sources")
-        page.locator("#add-files .record-button").wait_for(state="visible")
-        assert not page.locator("#add-files .vw-why-no-mic").first.is_visible()
-    finally:
-        server.stop()
+def test_a_page_without_https_says_why_it_has_no_microphone_and_what_helps(page: Any, server: Server) -> None:
+    """By name this computer is to the browser as one on another computer is."""
+    Workspace(server.workspace).create("Ana", "en")
+    for language, word in (("en", "https"), ("pt-BR", "navegadores")):
+        page.goto(f"http://voice.lan:{server.port}/{language}/?project=ana&tab=sources")
+        why = page.locator("#add-files .vw-why-no-mic").first
+        why.wait_for(state="visible")
+        assert word in why.inner_text() and f"http://localhost:{server.port}" in why.inner_text()
+        assert page.locator("#add-files .record-button").count() in (0, 1)
+        assert not page.locator("#add-files .record-button").is_visible()
+        page.locator("#reader button").first.click()
+        page.locator("#reader .vw-why-no-mic").first.wait_for(state="visible")
+        assert not page.locator("#reader-sound").is_visible()
+    page.goto(f"{server.url}/en/?project=ana&tab=sources")
+    page.locator("#add-files .record-button").wait_for(state="visible")
+    assert not page.locator("#add-files .vw-why-no-mic").first.is_visible()

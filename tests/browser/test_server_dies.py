@@ -59,7 +59,7 @@ def test_a_training_loses_no_step_to_its_servers_deaths_and_the_open_page_shows_
     chromium: Any, ana: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(ana.workspace.path, monkeypatch)
-    context = chromium.new_context(locale="en")
+    context = chromium.new_context(locale="en", reduced_motion="reduce")
     context.set_default_timeout(1000 * PATIENCE_S)
     try:
         page = context.new_page()

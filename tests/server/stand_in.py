@@ -6,13 +6,16 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import gradio as gr
 import uvicorn
 
 from core.project.workspace import Workspace
 from core.settings import Settings
 from ui.server import create_app, server_config
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 
 def count() -> Iterator[str]:
@@ -24,6 +27,8 @@ def count() -> Iterator[str]:
 
 def build(settings: Settings, workspace: Workspace, lang: str) -> gr.Blocks:
     """A text box that is echoed in capitals, a stream of words, and an upload."""
+    import gradio as gr  # the server has imported it in less time
+
     with gr.Blocks(title=f"Stand-in {lang}") as page:
         said = gr.Textbox(label="Said", elem_id="said")
         heard = gr.Textbox(label="Heard", elem_id="heard")

@@ -23,6 +23,8 @@ SETTINGS = {
 PROGRAM = """
 import json, os, sys
 from pathlib import Path
+from core.system.process import import_heavy
+import_heavy("core.engines.xtts.train.session")
 import torch
 torch.set_num_threads(1)
 from core.engines.xtts.features.extract import prepare

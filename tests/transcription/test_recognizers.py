@@ -95,7 +95,7 @@ def both(builtin: Path, openai_checkpoint: Path) -> dict[str, Recognizer]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "count"), [("faster", 12), ("openai", 6)])
+@pytest.mark.parametrize(("engine", "count"), [("faster", 8), ("openai", 4)])
 def test_many_clips_at_once_are_heard_as_one_by_one(
     both: dict[str, Recognizer], engine: str, count: int, prompts: Prompts
 ) -> None:
