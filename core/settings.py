@@ -29,6 +29,15 @@ class Settings(BaseSettings):
     resume_runs: bool = Field(False, description="Resume trainings that a power cut broke off when the server starts.")
     score_runs: bool = Field(False, description="Score a training's checkpoints as soon as it has ended.")
     device: str = Field("auto", description="auto, cuda or cpu.")
+    speaking_idle_minutes: float = Field(
+        10.0, ge=0, le=10_000, description="How long a voice stays loaded after it last spoke, in minutes."
+    )
+    wyoming_port: int = Field(
+        0, ge=0, le=65535, description="Port for home assistants, by the Wyoming protocol; 0: off."
+    )
+    wyoming_host: str = Field(
+        "127.0.0.1", description="Address that port listens on; whoever reaches it may speak, without a password."
+    )
     wandb_project: str = Field("", description="Weights & Biases project that gets a training's numbers; empty: none.")
 
     def workspace_folder(self) -> Path:

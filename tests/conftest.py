@@ -25,6 +25,8 @@ from ui.gradio_import import import_gradio
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # As in the worker: spinning threads make each other slow. Set before anything imports torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A voice that somebody had speak is not kept longer than the next sentence would take to come.
+os.environ.setdefault("VOICEWRIGHT_SPEAKING_IDLE_MINUTES", "0.05")
 # Several processes that each use every core make each other slow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -236,6 +236,27 @@ class Voice(ABC, Generic[Reference]):
             Cancelled: ``should_stop`` said so.
             UserError: the text cannot be said.
         """
+
+    def sentences(self, text: str, language: str) -> list[str]:
+        """The parts of a text that are said one after the other, as `speak` tells its progress; args as of that."""
+        return [text]
+
+    def stream(
+        self,
+        text: str,
+        language: str,
+        reference: Reference,
+        seed: int,
+        *,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = ignore,
+        **settings: float,
+    ) -> Iterator[tuple[Samples, int]]:
+        """Say ``text`` piece by piece, as it comes: one after the other the samples of `speak` but for rounding.
+
+        Args and errors: as of `speak`. An engine that cannot do so yields all of it at the end.
+        """
+        yield self.speak(text, language, reference, seed, should_stop=should_stop, on_progress=on_progress, **settings)
 
     def speak_many(
         self,

@@ -22,6 +22,7 @@ from typing import Any
 from core import REPOSITORY
 from core.system.process import import_heavy
 
+_WORKER = "core.jobs.worker"
 _IDLE_S = 600.0
 _MOST_FDS = 64
 _MESSAGE_BYTES = 1 << 18
@@ -86,16 +87,20 @@ class ForkServer:
 
         return of_libraries(environment) == of_libraries(self._environment)
 
-    def fork(self, arguments: Sequence[str | int], environment: Mapping[str, str], log: int) -> bool:
-        """Start a worker; False if nothing was started.
+    def fork(
+        self, arguments: Sequence[str | int], environment: Mapping[str, str], log: int, module: str = _WORKER
+    ) -> bool:
+        """Start a process; False if nothing was started.
 
         Args:
-            arguments: of `core.jobs.worker`; whole numbers are descriptors that go along.
-            environment: of the worker.
+            arguments: of its ``main``; whole numbers are descriptors that go along.
+            environment: of the process.
             log: descriptor of what it prints to.
+            module: whose ``main`` it runs.
         """
         handles = [item for item in arguments if isinstance(item, int)]
-        message = json.dumps({"arguments": list(arguments), "environment": dict(environment)}).encode()
+        wish = {"module": module, "arguments": list(arguments), "environment": dict(environment)}
+        message = json.dumps(wish).encode()
         try:
             socket.send_fds(self._connection, [message], [log, *handles])
             return bool(self._connection.recv(16))
@@ -119,11 +124,11 @@ def warm(modules: Sequence[str], environment: Mapping[str, str]) -> ForkServer:
         return _server
 
 
-def fork(arguments: Sequence[str | int], environment: Mapping[str, str], log: int) -> bool:
-    """Start a worker from the fork server, if there is one that is ready and fits; see `ForkServer.fork`."""
+def fork(arguments: Sequence[str | int], environment: Mapping[str, str], log: int, module: str = _WORKER) -> bool:
+    """Start a process from the fork server, if there is one that is ready and fits; see `ForkServer.fork`."""
     with _lock:
         server = _server if _server and _server.alive and _server.fits(environment) else None
-        return bool(server and server.wait_until_ready(0) and server.fork(arguments, environment, log))
+        return bool(server and server.wait_until_ready(0) and server.fork(arguments, environment, log, module))
 
 
 def _serve(connection: socket.socket) -> None:
@@ -155,9 +160,9 @@ def _become_worker(message: dict[str, Any], handles: list[int]) -> None:
     os.environ.update(message["environment"])
     numbers = iter(descriptors)
     sys.argv[1:] = [str(next(numbers)) if isinstance(item, int) else item for item in message["arguments"]]
-    worker: Callable[[], None] = importlib.import_module("core.jobs.worker").main
+    run: Callable[[], None] = importlib.import_module(message["module"]).main
     try:
-        worker()
+        run()
     finally:
         os._exit(1)
 

@@ -69,12 +69,12 @@ class Reporter:
     def warning(self, code: str, text: str, hint: str = "", **values: Any) -> None:
         """Name something that was set aside; ``text`` and ``hint`` are templates over ``values``."""
         self.emit(
-            events.Warning(code=code, text=text.format(**values), hint=hint.format(**values), values=_plain(values))
+            events.Warning(code=code, text=text.format(**values), hint=hint.format(**values), values=plain(values))
         )
 
     def set_aside(self, error: UserError) -> None:
         """Name an item that failed while the others go on: the error as a warning."""
-        values = _plain(error.values)
+        values = plain(error.values)
         self.emit(events.Warning(code=error.code, text=error.text, hint=error.hint, values=values))
 
     def metrics(self, step: int, **values: float) -> None:
@@ -103,5 +103,5 @@ class Reporter:
             raise Cancelled
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain(values: dict[str, Any]) -> dict[str, Any]:
     return {key: v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in values.items()}

@@ -18,7 +18,7 @@ from core.errors import Cancelled, UserError, described_bug
 from core.files import disk_full, is_full
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
-from core.jobs.reporter import Reporter, _plain
+from core.jobs.reporter import Reporter, plain
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 
 _RESERVE = 16_384  # bytes
@@ -47,7 +47,7 @@ def run(job: Job) -> events.Finished:
 
 def _failure(error: UserError) -> events.Finished:
     return events.Finished(
-        outcome="failed", code=error.code, text=error.text, hint=error.hint, values=_plain(error.values)
+        outcome="failed", code=error.code, text=error.text, hint=error.hint, values=plain(error.values)
     )
 
 

@@ -20,9 +20,12 @@ from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
 from core.project.trash import discard
 from core.project.workspace import Project
+from core.synthesis import speaking
+from core.synthesis.wire import SpeechRequest
 from core.text import as_title, clean_text
 from core.training.run import Run
 
+MOST_CHARACTERS = 20_000  # of a text; an engine may take fewer
 V = TypeVar("V", bound=VoiceArgs)
 
 
@@ -79,10 +82,50 @@ def start_speak(project: Project, args: SynthesizeArgs) -> Job:
     Raises:
         UserError: see `_complete`.
     """
+    args = complete(project, args)
+    job = project.start_job(args, title=args.text[:60], gpu=True, wait=True)
+    speaking.wake(project.workspace)
+    return job
+
+
+def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
+    """The same with a clean text, and what was left empty.
+
+    Raises:
+        UserError: ``speak.empty``; see `_complete`.
+    """
     text = clean_text(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
-    return project.start_job(_complete(project, args.having(text=text)), title=text[:60], gpu=True, wait=True)
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(
+            "speak.too_long",
+            "The text has {count} characters; at most {limit} are said at once.",
+            "Split it into several texts.",
+            count=len(text),
+            limit=MOST_CHARACTERS,
+        )
+    return _complete(project, args.having(text=text))
+
+
+def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:
+    """What the speaking process is asked for; the arguments have to be `complete`.
+
+    Raises:
+        UserError: ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
+    """
+    references = reference_files(project, args.checkpoint, args.reference_clip_ids)
+    return SpeechRequest(
+        engine=project.info.engine,
+        base=args.base,
+        checkpoint=checkpoint_folder(project, args.checkpoint),
+        references=tuple((reference.path, reference.text) for reference in references),
+        text=args.text,
+        language=args.language,
+        seed=args.seed,
+        settings=args.settings,
+        device=args.device,
+    )
 
 
 def start_export(project: Project, args: ExportArgs) -> Job:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import bases
+from core.errors import UserError
 from core.files import TooLarge, read_bounded
 from core.project.records import Clip, ClipFilter
-from core.project.workspace import Project
-from core.synthesis.start import Export
+from core.project.workspace import Project, Workspace
+from core.synthesis.start import Export, best_references
 from core.training.run import runs
 
 BASE = "base"
+DEFAULT = "default"  # what a program asks for that does not care
 _MOST_BYTES = 65_536  # of a README
 
 
@@ -45,6 +47,50 @@ def voice(project: Project, voice_id: str) -> VoiceChoice | None:
     """The voice of that id; the first if there is none, None if there are none at all."""
     choices = voices(project)
     return next((choice for choice in choices if choice.id == voice_id), choices[0] if choices else None)
+
+
+@dataclass(frozen=True)
+class NamedVoice:
+    """A voice as programs call it: ``<project>`` for the newest of a project, ``<project>/<run>:<step>`` for any."""
+
+    id: str
+    project: Project
+    choice: VoiceChoice
+
+
+def named_voices(workspace: Workspace) -> list[NamedVoice]:
+    """Every voice of every project that can speak, the newest project first."""
+    names = []
+    for project in workspace.projects():
+        choices = voices(project)
+        if choices and best_references(project, 1):
+            names.append(NamedVoice(project.slug, project, choices[0]))
+            names += [NamedVoice(f"{project.slug}/{choice.id}", project, choice) for choice in choices]
+    return names
+
+
+def named_voice(workspace: Workspace, id: str) -> NamedVoice:
+    """The voice that a program means; ``default`` is the first there is.
+
+    Raises:
+        UserError: ``speak.unknown_voice``; as of `Workspace.project`.
+    """
+    slug, _, choice_id = id.partition("/")
+    if id == DEFAULT:
+        names = named_voices(workspace)
+        if names:
+            return names[0]
+    elif slug in {project.slug for project in workspace.projects()}:
+        project = workspace.project(slug)
+        for choice in voices(project):
+            if not choice_id or choice.id == choice_id:
+                return NamedVoice(id, project, choice)
+    raise UserError(
+        "speak.unknown_voice",
+        "There is no voice “{id}”.",
+        "Ask for one of those that /v1/audio/voices lists.",
+        id=id[:80],
+    )
 
 
 def reference_clips(project: Project, ids: list[str]) -> list[Clip]:

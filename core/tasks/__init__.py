@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.jobs import guest, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
@@ -13,8 +14,10 @@ from core.system.process import import_heavy
 def run(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Do what ``job.json`` says; returns the result."""
     spec = job.spec()
-    task = import_heavy(f"core.tasks.{spec.kind}")
-    result: dict[str, Any] | None = task.run(job, _project(job), spec.args, reporter)
+    task, project = import_heavy(f"core.tasks.{spec.kind}"), _project(job)
+    if spec.kind not in guest.HOSTS and locks.holder(project.workspace.gpu_lock).get("path") == str(job.path):
+        guest.wait_until_gone(project.workspace.gpu_lock)
+    result: dict[str, Any] | None = task.run(job, project, spec.args, reporter)
     return result or {}
 
 

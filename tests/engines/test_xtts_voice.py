@@ -13,6 +13,7 @@ from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import ReferenceClip
 from core.engines.xtts.infer import generate as decode
+from core.engines.xtts.infer.stream import FIRST_CODES
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model import load as model
 from core.engines.xtts.model import lora
@@ -291,6 +292,41 @@ def test_several_at_once_are_said_as_each_alone(starter: Path, speaker: Conditio
         np.testing.assert_allclose(samples, alone[0], atol=1e-4)
         lengths.add(len(samples))
     assert settings or len(lengths) > 1, "none stopped before the others"
+
+
+def test_streamed_it_is_the_same_sound_without_a_seam(voice: XttsVoice, speaker: Conditioning) -> None:
+    whole, rate = voice.speak(SENTENCE, "en", speaker, 5, max_seconds=1.1, speed=1.4)
+    looks, pieces, looks_at_first = [], [], 0
+    for piece, piece_rate in voice.stream(
+        SENTENCE, "en", speaker, 5, max_seconds=1.1, speed=1.4, should_stop=lambda: bool(looks.append(1))
+    ):
+        assert piece_rate == rate and not torch.is_inference_mode_enabled()
+        looks_at_first = looks_at_first or len(looks)
+        pieces.append(piece)
+    # Where coqui's own streaming fades from one piece to the next, nothing differs.
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-5)
+    assert looks_at_first == FIRST_CODES < len(looks) / 1.4 and len(pieces) == 2
+
+
+def test_a_long_text_is_streamed_part_by_part_and_stops_within_one(voice: XttsVoice, speaker: Conditioning) -> None:
+    long, pieces, steps = " ".join(["A sentence of some length, which fills the line."] * 8), [], []
+    stream = voice.stream(
+        long, "en", speaker, 4, max_seconds=0.3, on_progress=lambda *done: steps.append(done),
+        should_stop=lambda: len(pieces) == 2,
+    )  # fmt: skip
+    with pytest.raises(Cancelled):
+        for piece, _ in stream:
+            pieces.append(piece)
+    assert steps == [(0, 2), (1, 2)]
+    expected = voice.speak(long, "en", speaker, 4, max_seconds=0.3)[0]
+    said = np.concatenate(pieces)
+    np.testing.assert_allclose(said, expected[: len(said)], atol=1e-4)
+
+
+def test_broken_weights_are_named_when_it_streams(broken: XttsVoice, speaker: Conditioning) -> None:
+    with pytest.raises(UserError) as caught:
+        list(broken.stream(SENTENCE, "en", speaker, 1, max_seconds=0.5))
+    assert caught.value.code == "speak.not_finite"
 
 
 def test_who_else_is_spoken_changes_nothing_and_neither_does_the_process(

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,20 +94,41 @@ class ToyVoice(Voice[float]):
         **settings: float,
     ) -> tuple[Samples, int]:
         """A tone a letter, a little higher or lower each, around what was learnt and what the speaker sounds like."""
+        pieces = self.stream(text, language, reference, seed, should_stop=should_stop, on_progress=on_progress)
+        return np.concatenate([samples for samples, _ in pieces]), info("toy").sample_rate
+
+    def sentences(self, text: str, language: str) -> list[str]:
+        """What ends with a full stop, with which it is hummed."""
+        return [f"{sentence.strip()}." for sentence in text.split(".") if sentence.strip()] or [text]
+
+    def stream(
+        self,
+        text: str,
+        language: str,
+        reference: float,
+        seed: int,
+        *,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = ignore,
+        **settings: float,
+    ) -> Iterator[tuple[Samples, int]]:
+        """Letter by letter, as slowly as ``pace_s`` says: so that there is a while in which things can happen."""
         if not text.strip():
             raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
         rate = info("toy").sample_rate
         middle = math.sqrt(self.pitch() * reference)
         chance = np.random.default_rng(seed)
-        tones = []
-        for number, letter in enumerate(text):
-            if should_stop():
-                raise Cancelled
-            on_progress(number, len(text))
-            at = np.arange(round(LETTER_S * rate)) / rate
-            pitch = middle * 2 ** ((ord(letter) % 7 - 3 + chance.uniform(-0.5, 0.5)) / 24)
-            tones.append(0.3 * np.sin(2 * np.pi * pitch * at + 0.1 * np.sin(2 * np.pi * self.vibrato_hz * at)))
-        return np.concatenate(tones).astype(np.float32), rate
+        sentences = self.sentences(text, language)
+        for number, sentence in enumerate(sentences):
+            on_progress(number, len(sentences))
+            for letter in sentence:
+                if should_stop():
+                    raise Cancelled
+                time.sleep(settings.get("pace_s", 0.0))
+                at = np.arange(round(LETTER_S * rate)) / rate
+                pitch = middle * 2 ** ((ord(letter) % 7 - 3 + chance.uniform(-0.5, 0.5)) / 24)
+                tone = 0.3 * np.sin(2 * np.pi * pitch * at + 0.1 * np.sin(2 * np.pi * self.vibrato_hz * at))
+                yield tone.astype(np.float32), rate
 
 
 class ToySession(TrainSession[float]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +66,11 @@ class Decoder:
     latents (coqui computes them anew), and what a step costs beside its arithmetic is paid once for all sentences.
     """
 
-    def __init__(self, gpt: GPT) -> None:
+    def __init__(self, gpt: GPT, for_one: bool = False) -> None:
+        """``for_one``: for one text at a time, for which weights are best left as they lie, without a copy."""
         self.gpt = gpt
-        self.blocks = [_Block(block) for block in gpt.gpt.h]
-        self.head = _Linear(gpt.mel_head.weight.t(), gpt.mel_head.bias)
+        self.blocks = [_Block(block, not for_one) for block in gpt.gpt.h]
+        self.head = _Linear(gpt.mel_head.weight.t(), gpt.mel_head.bias, not for_one)
 
     def latents(
         self,
@@ -95,20 +96,27 @@ class Decoder:
         latents: list[Tensor] = []
         for start in range(0, len(texts), _MAX_ROWS):
             chunk = slice(start, start + _MAX_ROWS)
-            latents += self._batch(conditioning, texts[chunk], generators[chunk], sampling, should_stop)
+            states: list[list[Tensor]] = [[] for _ in texts[chunk]]
+            for step in self.steps(conditioning, texts[chunk], generators[chunk], sampling, should_stop):
+                for row, state in step:
+                    states[row].append(state)
+            latents += [torch.stack(state) for state in states]
         return latents
 
-    def _batch(
+    def steps(
         self,
         conditioning: Tensor,
         texts: Sequence[Sequence[int]],
         generators: Sequence[torch.Generator],
         sampling: Sampling,
-        should_stop: Callable[[], bool],
-    ) -> list[Tensor]:
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[list[tuple[int, Tensor]]]:
+        """The latents of `latents` as they come, (channels), each with its text's number: one code of all at a time.
+
+        All texts in one batch; args and errors as of `latents`.
+        """
         embeddings, valid = self._begin(texts)
         rows, device = list(range(len(texts))), embeddings.device
-        states: list[list[Tensor]] = [[] for _ in texts]
         numbers = torch.tensor([[_PREFIX_NUMBER, self.gpt.start_audio_token]] * len(texts), device=device)
         processors = sampling.processors()
         cache = [_Cache() for _ in self.blocks]
@@ -122,14 +130,13 @@ class Decoder:
             if should_stop():
                 raise Cancelled
             last = self._forward(embeddings, valid, cache)[:, -1]
-            for row, state in zip(rows, last, strict=True):
-                states[row].append(state)
             scores = processors(numbers, self.head(last[:, None])[:, 0].float())
             codes = self._choose(scores, [generators[row] for row in rows], sampling.do_sample)
             # Looked at together: each look is a wait for the card.
             is_finite, *going = torch.cat([are_valid(scores)[None], codes != self.gpt.stop_audio_token]).tolist()
             if not is_finite:
                 raise InvalidScores
+            yield list(zip(rows, last, strict=True))
             if not any(going):
                 break
             remaining = [n for n, goes in enumerate(going) if goes]
@@ -142,7 +149,6 @@ class Decoder:
             valid = F.pad(valid, (0, 1), value=True)
             place = self.gpt.mel_pos_embedding.emb.weight[min(step + 1, self.gpt.mel_pos_embedding.seq_len - 1)]
             embeddings = (self.gpt.mel_embedding(codes) + place)[:, None]
-        return [torch.stack(state) for state in states]
 
     def _begin(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Text and start code of each, right-aligned (b, t, channels), and which places are real (b, t)."""
@@ -221,10 +227,10 @@ class _Cache:
 class _Block:
     """A block of the transformer with its weights as they act, going on from what it has seen."""
 
-    def __init__(self, block: Any) -> None:
+    def __init__(self, block: Any, pack: bool) -> None:
         self.block = block
-        self.mix, self.out = _acting(block.attn.c_attn), _acting(block.attn.c_proj)
-        self.widen, self.narrow = _acting(block.mlp.c_fc), _acting(block.mlp.c_proj)
+        self.mix, self.out = _acting(block.attn.c_attn, pack), _acting(block.attn.c_proj, pack)
+        self.widen, self.narrow = _acting(block.mlp.c_fc, pack), _acting(block.mlp.c_proj, pack)
 
     def __call__(self, states: Tensor, mask: Tensor, cache: _Cache) -> Tensor:
         rows, width, channels = states.shape
@@ -240,11 +246,11 @@ class _Block:
         return states + self.narrow(wide)
 
 
-def _acting(layer: Any) -> _Linear:
+def _acting(layer: Any, pack: bool) -> _Linear:
     """A layer of the transformer as it acts, with its adapter folded in if it has one."""
     if isinstance(layer, LoraLayer):
-        return _Linear(merged_weight(layer), layer.get_base_layer().bias)
-    return _Linear(layer.weight, layer.bias)
+        return _Linear(merged_weight(layer), layer.get_base_layer().bias, pack)
+    return _Linear(layer.weight, layer.bias, pack)
 
 
 class _Linear:
@@ -254,9 +260,9 @@ class _Linear:
     sentences then takes three times as long (docs/performance.md). Inductor packs constant weights the same way.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, pack: bool) -> None:
         self.bias = bias
-        self.is_packed = weight.device.type == "cpu" and weight.dtype == torch.float32 and _can_pack()
+        self.is_packed = pack and weight.device.type == "cpu" and weight.dtype == torch.float32 and _can_pack()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.t(), _PACKED_FOR) if self.is_packed else weight
 
     def __call__(self, inputs: Tensor) -> Tensor:

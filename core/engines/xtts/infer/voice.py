@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from TTS.tts.models.xtts import Xtts
 from core.audio.samples import Samples
 from core.engines.base import ReferenceClip, ShouldStop, Voice, ignore, never
 from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
+from core.engines.xtts.infer.stream import SoundStream
 from core.engines.xtts.model.load import device_for, inference_gpt, load_base
 from core.engines.xtts.model.lora import load_adapter
 from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknown_characters
@@ -44,13 +45,14 @@ class Conditioning:
 
 
 class XttsVoice(Voice[Conditioning]):
-    """A model that speaks. Keeps no copy of any weight: training may go on between two sentences."""
+    """A model that speaks. Unless it ``is_fixed`` it keeps no copy of any weight: training may go on in between."""
 
     speaks_together = True
 
-    def __init__(self, xtts: Xtts) -> None:
-        self.xtts = xtts
+    def __init__(self, xtts: Xtts, is_fixed: bool = False) -> None:
+        self.xtts, self.is_fixed = xtts, is_fixed
         self.sample_rate: int = xtts.args.output_sample_rate
+        self._kept_decoder: Decoder | None = None
 
     def condition(self, references: Sequence[ReferenceClip]) -> Conditioning:
         """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not)."""
@@ -112,6 +114,75 @@ class XttsVoice(Voice[Conditioning]):
                 segments.append(self._say(part, language, reference, options))
             on_progress(len(parts), len(parts))
         return np.clip(np.concatenate(segments), -1.0, 1.0), self.sample_rate
+
+    def stream(
+        self,
+        text: str,
+        language: str,
+        reference: Conditioning,
+        seed: int = 0,
+        *,
+        max_seconds: float | None = None,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = ignore,
+        **settings: float,
+    ) -> Iterator[tuple[Samples, int]]:
+        """Say ``text`` as it comes: the codes of `speak` with this seed, and its samples but for rounding.
+
+        Args and errors: as of `speak`; pieces that were yielded before an error are right.
+        """
+        parts, language = self.parts(text, language)
+        options = {**self.settings(max_seconds), **settings}
+        if options.get("num_beams", 1) != 1:
+            yield self.speak(
+                text, language, reference, seed, should_stop=should_stop, on_progress=on_progress, **options
+            )
+            return
+        generator = torch.Generator(self.xtts.device).manual_seed(seed)
+        for number, part in enumerate(parts):
+            on_progress(number, len(parts))
+            if number:
+                yield np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32), self.sample_rate
+            sounds = self._stream_part(part, language, reference, generator, options, should_stop)
+            while True:
+                # Entered anew for each piece: whoever takes them may compute as they like in between.
+                with self._speaking(), torch.inference_mode():
+                    samples = next(sounds, None)
+                if samples is None:
+                    break
+                if not np.isfinite(samples).all():
+                    raise _not_finite()
+                yield np.clip(samples, -1.0, 1.0), self.sample_rate
+        on_progress(len(parts), len(parts))
+
+    def _stream_part(
+        self,
+        text: str,
+        language: str,
+        speaker: Conditioning,
+        generator: torch.Generator,
+        options: dict[str, Any],
+        should_stop: ShouldStop,
+    ) -> Iterator[Samples]:
+        device = self.xtts.device
+        tokens = text_tokens(self.xtts.tokenizer, text, language)
+        sound = SoundStream(self.xtts.hifigan_decoder, speaker.speaker_embedding.to(device), _length_scale(options))
+        latent = speaker.gpt_cond_latent.to(device)
+        try:
+            for step in self._decoder().steps(latent, [tokens], [generator], self._sampling(options), should_stop):
+                for _, code_latent in step:
+                    if (samples := sound.push(code_latent)) is not None:
+                        yield samples
+            yield sound.finish()
+        except RuntimeError as error:
+            raise _speaking_error(error) from error
+
+    def _decoder(self) -> Decoder:
+        """The GPT as it acts now, for one text at a time; kept where nothing will change it."""
+        decoder = self._kept_decoder or Decoder(self.xtts.gpt, for_one=True)
+        if self.is_fixed:
+            self._kept_decoder = decoder
+        return decoder
 
     def speak_many(
         self,
@@ -175,7 +246,7 @@ class XttsVoice(Voice[Conditioning]):
         return Sampling(max_codes=int(max_codes), **{name: options[name] for name in names if name in options})
 
     def _sound(self, latents: Tensor, speaker: Conditioning, options: dict[str, Any]) -> Samples:
-        if (scale := 1.0 / max(float(options.get("speed", 1.0)), 0.05)) != 1.0:
+        if (scale := _length_scale(options)) != 1.0:
             frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=scale, mode="linear")
             latents = frames.transpose(1, 2)
         embedding = speaker.speaker_embedding.to(latents.device)
@@ -213,6 +284,10 @@ class XttsVoice(Voice[Conditioning]):
         words = normalize(self.xtts.tokenizer, text, code)
         # Where only capitals differ the person's own text is said: coqui lowers it the same way.
         return pieces(self.xtts.tokenizer, text if text.lower() == words else words, code), code
+
+    def sentences(self, text: str, language: str) -> list[str]:
+        """See `parts`."""
+        return self.parts(text, language)[0]
 
     def settings(self, max_seconds: float | None = None) -> dict[str, Any]:
         """What `speak` hands to ``Xtts.inference`` when nothing else is said; the same makes coqui say the same."""
@@ -294,7 +369,12 @@ def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto")
     xtts = load_base(base, "cpu")
     if checkpoint is not None:
         load_adapter(xtts, checkpoint)
-    return XttsVoice(xtts.to(device_for(device)))
+    return XttsVoice(xtts.to(device_for(device)), is_fixed=True)
+
+
+def _length_scale(options: Mapping[str, Any]) -> float:
+    """How much longer than said everything is to last; bounded as coqui bounds it."""
+    return 1.0 / max(float(options.get("speed", 1.0)), 0.05)
 
 
 def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:

@@ -1,0 +1,102 @@
+"""How much sooner a warm voice speaks than a cold one, when its first sound comes, and what many texts leave behind.
+
+    python -m benchmarks.speaking [--requests 100] [--rounds 3]
+
+The small base on the processor, by the speaking process as the page and programs ask it. Cold: no process is there, so
+it is started, imports, loads the voice and hears the reference. Warm: the same sentence once more. All ratios are of
+one run; processor times of a busy machine stretch both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks import RESULTS, machine
+from core import REPOSITORY
+from core.engines.xtts.model.tiny import make_starter
+from core.jobs import locks
+from core.project.workspace import Workspace
+from core.synthesis import speaking
+from core.synthesis.speaking_process import lock_path
+from core.synthesis.wire import SpeechRequest
+
+RESULT = RESULTS / "speaking.json"
+SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
+REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
+SETTLED = 0.1  # of the requests, after which memory has to stay as it is
+
+
+def timed(workspace: Workspace, request: SpeechRequest) -> tuple[float, float]:
+    """Seconds until the first sound of a request, and until its last."""
+    began, first_s = time.perf_counter(), 0.0
+    for _ in speaking.stream(workspace, request):
+        first_s = first_s or time.perf_counter() - began
+    return first_s, time.perf_counter() - began
+
+
+def process(workspace: Workspace) -> psutil.Process:
+    """The speaking process."""
+    marks = ("core.synthesis.speaking_process", str(workspace.path))
+    return next(one for one in psutil.process_iter(["cmdline"]) if all(mark in one.info["cmdline"] for mark in marks))
+
+
+def end(workspace: Workspace) -> None:
+    """Have the process end."""
+    speaking.dismiss(workspace)
+    while locks.is_locked(lock_path(workspace)):
+        time.sleep(0.05)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    os.environ["VOICEWRIGHT_SPEAKING_IDLE_MINUTES"] = "10"
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        base = make_starter(workspace.models / "starter")
+        request = SpeechRequest(
+            engine="xtts", base=str(base), references=((REFERENCE, ""),), text=SENTENCE, language="en", device="cpu"
+        )
+        cold, warm = [], []
+        for _ in range(options.rounds):
+            cold.append(timed(workspace, request))
+            warm += [timed(workspace, request) for _ in range(3)]
+            if len(cold) < options.rounds:
+                end(workspace)
+        speaker, memory, handles = process(workspace), [], []
+        for seed in range(options.requests):
+            timed(workspace, request.model_copy(update={"text": "Yes.", "seed": seed}))
+            memory.append(speaker.memory_info().rss / 1e6)
+            handles.append(speaker.num_fds())
+        end(workspace)
+    whole_s = statistics.median(last for _, last in warm)
+    settled = memory[round(SETTLED * len(memory)) :]
+    result = {
+        "machine": machine("torch", "coqui-tts"),
+        "cold_s": statistics.median(last for _, last in cold),
+        "warm_s": whole_s,
+        "warm_times_sooner": statistics.median(last for _, last in cold) / whole_s,
+        "first_sound_s": statistics.median(first for first, _ in warm),
+        "first_sound_share": statistics.median(first / last for first, last in warm),
+        "requests": options.requests,
+        "memory_mb": statistics.median(settled),
+        "memory_spread_mb": max(settled) - min(settled),
+        "handles": [min(handles), max(handles)],
+    }
+    print(json.dumps(result, indent=2))
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

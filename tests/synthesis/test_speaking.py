@@ -1,0 +1,316 @@
+"""One process speaks for everybody: in order, the same as ever, and whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.audio.samples import Samples
+from core.engines import registry
+from core.engines.base import ReferenceClip
+from core.errors import Busy, Cancelled, UserError
+from core.files import write_json
+from core.jobs import guest, locks
+from core.jobs.args import SynthesizeArgs
+from core.project.workspace import Project, Workspace
+from core.synthesis import speaking, warm_voice, wire
+from core.synthesis.speaking_process import SpeakingProcess, lock_path, socket_path
+from core.synthesis.start import complete, speech_request, start_speak, takes
+from core.synthesis.wire import SpeechRequest
+from core.system.hardware import Card
+from tests.conftest import Mount
+from tests.jobs.conftest import until
+from tests.synthesis.conftest import process_id
+
+TEXT = "Hum a line."
+SLOW = {"pace_s": 0.02}
+
+
+def request(project: Project, text: str = TEXT, **wish: object) -> SpeechRequest:
+    """What the process is asked for."""
+    return speech_request(project, complete(project, SynthesizeArgs(text=text, **wish)))
+
+
+def expected(project: Project, text: str = TEXT, seed: int = 0) -> Samples:
+    """What the engine itself says."""
+    engine = registry.get_engine("toy")
+    voice = engine.load_voice(engine.base_folder(project.workspace.models, "tuning-fork"), None)
+    heard = voice.condition([ReferenceClip(project.clip_file("s1-0000"), "Hum la.")])
+    return voice.speak(text, "en", heard, seed)[0]
+
+
+def kill(project: Project) -> None:
+    """End the process as the system does that lacks memory."""
+    os.kill(process_id(project), signal.SIGKILL)
+
+
+def test_it_says_what_the_engine_says_and_a_job_keeps_it(humming: Project) -> None:
+    samples, rate = speaking.say(humming.workspace, request(humming, seed=3))
+    assert rate == 16_000
+    np.testing.assert_array_equal(samples, expected(humming, seed=3))
+    first = process_id(humming)
+    view = start_speak(humming, SynthesizeArgs(text=TEXT, seed=3)).wait(60)
+    assert view.status == "done", view.text
+    [take] = takes(humming)
+    assert take.text == TEXT and take.seconds == pytest.approx(len(samples) / rate)
+    assert process_id(humming) == first != 0
+
+
+def test_nobody_but_this_account_can_ask_it(humming: Project) -> None:
+    speaking.say(humming.workspace, request(humming))
+    path = socket_path(humming.workspace)
+    assert len(str(path)) > 108, "longer than what a socket can be called"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700 and stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_sound_comes_before_the_text_is_said(humming: Project) -> None:
+    began, times = time.monotonic(), []
+    for _ in speaking.stream(humming.workspace, request(humming, TEXT * 2, settings=SLOW)):
+        times.append(time.monotonic() - began)
+    assert len(times) == 22 and times[0] < 0.5 * times[-1]
+
+
+def test_killed_in_mid_sentence_it_goes_on_as_if_nothing_had_been(humming: Project) -> None:
+    pieces: list[Samples] = []
+    for piece, _ in speaking.stream(humming.workspace, request(humming, settings=SLOW)):
+        pieces.append(piece)
+        if len(pieces) == 4:
+            kill(humming)
+    np.testing.assert_array_equal(np.concatenate(pieces), expected(humming))
+
+
+def test_killed_again_and_again_it_fails_with_words_and_the_next_text_is_said(humming: Project) -> None:
+    def on_stage(stage: str, done: int, total: int) -> None:
+        if stage == "speak":
+            kill(humming)
+
+    with pytest.raises(UserError) as caught:
+        speaking.say(humming.workspace, request(humming, settings=SLOW), on_stage=on_stage)
+    assert caught.value.code == "speak.process_died"
+    assert len(speaking.say(humming.workspace, request(humming))[0])
+
+
+def test_many_at_once_are_answered_in_order_and_none_is_lost(humming: Project) -> None:
+    workspace, order, answers = humming.workspace, [], {}
+    asked = [speaking.stream(workspace, request(humming, seed=seed, settings={"pace_s": 0.005})) for seed in range(8)]
+
+    def take(seed: int) -> None:
+        answers[seed] = np.concatenate([piece for piece, _ in asked[seed]])
+        order.append(seed)
+
+    threads = [threading.Thread(target=take, args=[seed]) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.03)
+    for thread in threads:
+        thread.join(30)
+    assert order == list(range(8))
+    for seed in range(8):
+        np.testing.assert_array_equal(answers[seed], expected(humming, seed=seed))
+
+
+def test_who_stops_or_goes_away_holds_up_nobody(humming: Project) -> None:
+    long = request(humming, TEXT * 100, settings=SLOW)  # for 22 s
+    for _ in speaking.stream(humming.workspace, long):
+        break
+    with pytest.raises(Cancelled):
+        speaking.say(humming.workspace, long, should_stop=lambda: True)
+    began = time.monotonic()
+    speaking.say(humming.workspace, request(humming))
+    assert time.monotonic() - began < 5
+
+
+def test_hundreds_of_texts_leave_no_handle_and_no_thread_behind(humming: Project) -> None:
+    def count() -> tuple[int, int]:
+        process = Path("/proc", str(process_id(humming)))
+        return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
+
+    speaking.say(humming.workspace, request(humming))
+    until(lambda: count()[1] < 10)
+    before = count()
+    for seed in range(200):
+        speaking.say(humming.workspace, request(humming, "la", seed=seed))
+    until(lambda: count()[0] <= before[0] and count()[1] <= before[1] + 1)
+
+
+def test_a_checkpoint_deleted_amid_a_sentence_is_said_to_its_end_and_then_missed(
+    humming: Project, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "step-000010"
+    checkpoint.mkdir()
+    write_json(checkpoint / "adapter.json", {"vibrato_hz": 3})
+    (checkpoint / "adapter.safetensors").write_bytes(b"no weights")
+    broken = request(humming).model_copy(update={"checkpoint": checkpoint})
+    with pytest.raises(UserError) as caught:
+        speaking.say(humming.workspace, broken)
+    assert caught.value.code == "speak.process_bug"
+    from safetensors.numpy import save_file
+
+    save_file({"log_pitch": np.array([5.5])}, checkpoint / "adapter.safetensors")
+    write_json(checkpoint / "adapter.json", {"vibrato_hz": 4})
+    slow = broken.model_copy(update={"settings": SLOW})
+    pieces = 0
+    for _ in speaking.stream(humming.workspace, slow):
+        if pieces == 0:
+            shutil.rmtree(checkpoint)
+        pieces += 1
+    assert pieces == len(TEXT)
+
+
+def test_a_text_nobody_can_say_at_once_is_refused_before_anything_starts(humming: Project) -> None:
+    for text, code in (("a" * 10_000_000, "speak.too_long"), (" \u200b\n", "speak.empty")):
+        with pytest.raises(UserError) as caught:
+            start_speak(humming, SynthesizeArgs(text=text))
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize("text", ["<speak>Hum <break/></speak>", "🎵🎶", "שלום עולם", "Olá, então?", "a\x00b\u202e"])
+def test_strange_texts_come_through_as_they_are(humming: Project, text: str) -> None:
+    asked = request(humming, text)
+    np.testing.assert_array_equal(speaking.say(humming.workspace, asked)[0], expected(humming, asked.text))
+
+
+def test_it_speaks_on_a_full_disk_where_a_take_cannot_be_kept(humming: Project, tmp_path: Path, mount: Mount) -> None:
+    folder = mount(tmp_path / "disk", 256 << 10)
+    workspace = Workspace(folder / "w")
+    wish = request(humming).model_copy(update={"engine": "toy", "base": str(_tone(humming))})
+    (workspace.path / "private").mkdir(parents=True)
+    with pytest.raises(OSError), open(folder / "filler", "wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    assert len(speaking.say(workspace, wish)[0])
+    speaking.dismiss(workspace)
+    until(lambda: not locks.is_locked(lock_path(workspace)))
+
+
+def _tone(project: Project) -> Path:
+    engine = registry.get_engine("toy")
+    return engine.base_folder(project.workspace.models, "tuning-fork")
+
+
+def test_what_is_no_request_is_answered_and_does_no_harm(humming: Project) -> None:
+    speaking.say(humming.workspace, request(humming))
+    before = process_id(humming)
+    for message in ({"op": "dance"}, {"request": {"text": 7}}):
+        with speaking._connected(humming.workspace) as connection:
+            wire.send(connection, message)
+            assert wire.receive(connection)[0]["event"] == "bug"
+    for noise in (b"", b"\xff" * 100, b"\x00\x00\x00\x05\x00\x00\x00\x00[1,2]"):
+        with speaking._connected(humming.workspace) as connection:
+            connection.sendall(noise)
+    speaking.say(humming.workspace, request(humming))
+    assert process_id(humming) == before
+
+
+# ---- a guest on the card ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process sees a card; those it starts see that there is none."""
+    monkeypatch.setattr(warm_voice, "cards", lambda: (Card("Some card", 8.0, 8.0, 8.6),))
+
+
+@pytest.fixture
+def job_on_card(humming: Project) -> Iterator[Callable[[str], None]]:
+    """``job_on_card(kind)`` takes the card as a job of that kind does."""
+    handles: list[int] = []
+
+    def take(kind: str) -> None:
+        handle = locks.try_lock(humming.workspace.gpu_lock, {"kind": kind, "title": "", "path": "/somewhere"})
+        assert handle is not None
+        handles.append(handle)
+
+    yield take
+    locks.release(handles)
+
+
+def test_it_is_a_guest_on_the_card_until_a_job_takes_it(
+    humming: Project, with_card: None, job_on_card: Callable[[str], None]
+) -> None:
+    voice = warm_voice.WarmVoice(humming.workspace)
+    assert voice.device(request(humming, device="cpu")) == "cpu"
+    assert voice.device(request(humming)) == "auto" and not voice.is_unwelcome()
+    job_on_card("train")
+    assert voice.is_unwelcome()
+    assert warm_voice.WarmVoice(humming.workspace).device(request(humming)) == "cpu"
+    assert voice._guest is not None
+    os.close(voice._guest)
+    guest.wait_until_gone(humming.workspace.gpu_lock)
+
+
+def test_a_job_that_speaks_is_no_reason_to_leave(
+    humming: Project, with_card: None, job_on_card: Callable[[str], None]
+) -> None:
+    job_on_card("synthesize")
+    voice = warm_voice.WarmVoice(humming.workspace)
+    assert voice.device(request(humming)) == "auto" and not voice.is_unwelcome()
+    assert voice._guest is not None
+    os.close(voice._guest)
+
+
+def test_when_a_job_takes_the_card_it_ends_its_sentence_leaves_and_the_processor_says_the_rest(
+    humming: Project, with_card: None, job_on_card: Callable[[str], None]
+) -> None:
+    workspace = humming.workspace
+    speaking.dismiss(workspace)
+    until(lambda: not locks.is_locked(lock_path(workspace)))
+    lock = locks.try_lock(lock_path(workspace), {})
+    assert lock is not None
+    listener = socket.socket(socket.AF_UNIX)
+    with wire.address(socket_path(workspace)) as address:
+        listener.bind(address)
+    listener.listen()
+    on_card = SpeakingProcess(workspace, 60)
+
+    def run() -> None:
+        on_card.run(listener, socket_path(workspace))
+        listener.close()
+        assert on_card.voice._guest is not None
+        os.close(on_card.voice._guest)
+        os.close(lock)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    pieces = []
+    for piece, _ in speaking.stream(workspace, request(humming, "Hum this. And that. And more.", settings=SLOW)):
+        if not pieces:
+            job_on_card("train")
+        pieces.append(piece)
+    thread.join(10)
+    assert not thread.is_alive()
+    guest.wait_until_gone(workspace.gpu_lock)
+    said = np.concatenate(pieces)
+    np.testing.assert_array_equal(
+        said, np.concatenate([expected(humming, "Hum this."), expected(humming, "And that. And more.")])
+    )
+
+
+def test_a_guest_that_does_not_leave_is_ended(humming: Project) -> None:
+    lock = humming.workspace.gpu_lock
+    program = "import sys, time; from pathlib import Path; from core.jobs import guest; path = Path(sys.argv[1])\n"
+    program += "assert guest.enter(path, path.parent / 'queue'); print('in', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, str(lock)], stdout=subprocess.PIPE) as stuck:
+        assert stuck.stdout is not None and stuck.stdout.readline() == b"in\n"
+        guest.wait_until_gone(lock, wait_s=0.2)
+        assert stuck.wait(10) == -signal.SIGKILL
+
+
+def test_too_many_waiting_are_told_so(humming: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "_ask", lambda *_: (message for message in [({"event": "full"}, b"")]))
+    with pytest.raises(Busy) as caught:
+        speaking.say(humming.workspace, request(humming))
+    assert caught.value.code == "speak.too_many"
