@@ -22,12 +22,16 @@ from core.errors import UserError
 from core.notifications import start as notifications
 from core.project.workspace import Workspace
 from core.settings import Settings
+from core.synthesis import speaking
 from core.system.connection import parse_trusted_proxies
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training.auto_resume import resume_interrupted
 from ui import ASSETS, language
 from ui.gradio_import import import_gradio
 from ui.http import audio_routes, clip_routes, connections, health, login, security, tensorboard
+from ui.http.api import openai_speech, wyoming_server
+from ui.http.api.rest import app as rest
+from ui.http.api_keys import ApiKeys
 from ui.http.body_limit import BodyLimit
 from ui.http.head_requests import HeadRequests
 from ui.http.proxy_headers import ProxyHeaders
@@ -83,11 +87,15 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # One that an earlier version of this program has started would go on speaking as that.
+        await asyncio.to_thread(speaking.dismiss, workspace)
         if settings.resume_runs:
             threading.Thread(target=resume_interrupted, args=[workspace], daemon=True).start()
         sweeping = asyncio.create_task(_sweep_now_and_then(workspace))
-        yield
+        async with wyoming_server.serving(workspace, settings):
+            yield
         sweeping.cancel()
+        await asyncio.to_thread(speaking.dismiss, workspace)
         for page in pages.values():
             await page.close()
 
@@ -107,6 +115,8 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.include_router(audio_routes.routes(workspace))
     app.include_router(tensorboard.routes(workspace))
     app.include_router(clip_routes.routes(workspace))
+    app.include_router(openai_speech.routes(workspace, settings))
+    app.mount("/api/v1", rest.create(workspace, settings))
     for lang, page in pages.items():
         app.add_api_route(f"/{lang}", _slash(root, lang), methods=["GET"])
         app.mount(f"/{lang}", page)
@@ -114,7 +124,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     # The last one added is the first to see a request.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(UploadRoom, settings=settings)
-    app.add_middleware(login.LoginGuard, sessions=sessions, root=root)
+    app.add_middleware(login.LoginGuard, sessions=sessions, keys=ApiKeys(settings), root=root)
     app.add_middleware(BodyLimit)
     app.add_middleware(security.Guard, settings=settings)
     app.add_middleware(security.Prefix, prefix=root)

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.settings import Settings
 from ui import ASSETS
 from ui.http import address_check
+from ui.http.api_keys import ApiKeys, token_of
 from ui.http.security import prefix
 from ui.http.sessions import SESSION_S, Session, Sessions
 from ui.http.throttle import Throttle
@@ -29,12 +30,27 @@ from ui.language import LANGUAGES, choose
 
 log = logging.getLogger("voicewright.login")
 OPEN_PATHS = frozenset({"/health", "/login"})
+API_PATHS = ("/v1/", "/api/v1/")
 SESSION = "voicewright.session"
 SESSIONS = "voicewright.sessions"
 _LARGEST_FORM = 4096
 _LONGEST_WAY_BACK = 2000
 _MOST_LINES_A_MINUTE = 600
 _PAGE = Template((ASSETS / "login.html").read_text(encoding="utf-8"))
+_KEY_TEXT, _KEY_HINT = (
+    "This needs an API key.",
+    "Make one on the System page; send it as Authorization: Bearer, or X-API-Key.",
+)
+# As `ui.http.api.problem` says errors, and as clients of OpenAI's API read them.
+_KEY_NEEDED = {
+    "type": "urn:voicewright:login.needed",
+    "title": _KEY_TEXT,
+    "status": 401,
+    "code": "login.needed",
+    "detail": f"{_KEY_TEXT} {_KEY_HINT}",
+    "hint": _KEY_HINT,
+    "error": {"message": f"{_KEY_TEXT} {_KEY_HINT}", "type": "invalid_request_error", "code": "invalid_api_key"},
+}
 _WORDS = ("title", "lead", "user", "password", "go")
 
 
@@ -51,10 +67,13 @@ def cookie_name(request: HTTPConnection, root: str) -> str:
 
 
 class LoginGuard:
-    """Lets nobody past without a session, except to the login page and the health check."""
+    """Lets nobody past without a session, except to the login page and the health check.
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, root: str) -> None:
-        self.app, self.sessions, self.root = app, sessions, root
+    What programs ask (`API_PATHS`) an API key opens as well, and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, sessions: Sessions, keys: ApiKeys, root: str) -> None:
+        self.app, self.sessions, self.keys, self.root = app, sessions, keys, root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -68,8 +87,13 @@ class LoginGuard:
                 await run_in_threadpool(self.sessions.save)
             await self.app({**scope, SESSION: session, SESSIONS: self.sessions}, receive, send)
             return
-        refusal: Response = JSONResponse({"detail": "Log in first."}, status_code=401)
-        if "text/html" in Headers(scope=scope).get("accept", ""):
+        headers = Headers(scope=scope)
+        is_api = scope["path"].startswith(API_PATHS)
+        if is_api and (token := token_of(headers)) and await run_in_threadpool(self.keys.find, token):
+            await self.app(scope, receive, send)
+            return
+        refusal: Response = JSONResponse(_KEY_NEEDED if is_api else {"detail": "Log in first."}, status_code=401)
+        if not is_api and "text/html" in headers.get("accept", ""):
             refusal = RedirectResponse(f"{self.root}/login{_asking(scope, self.root)}", status_code=303)
         refusal.headers["Cache-Control"] = "no-store"
         await refusal(scope, receive, send)

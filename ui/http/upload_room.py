@@ -16,7 +16,7 @@ from core.settings import Settings
 from ui.http.refusal import refuse
 from ui.language import LANGUAGES
 
-_UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?")
+_UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
 _FRAME_BYTES = 1 << 20  # what a form adds to the files in it, at most
 _RESERVE_BYTES = 512 << 20  # never filled by an upload, nor is
 _RESERVE_SHARE = 0.05  # of a small disk; jobs, settings and votes still have to be written

@@ -13,6 +13,7 @@ from core.system import connection, doctor
 from core.system.doctor import Finding
 from ui import html
 from ui.http import visitor
+from ui.http.api_keys import ApiKey, ApiKeys
 from ui.http.login import SESSION, SESSIONS
 from ui.http.proxy_headers import CONNECTION
 from ui.http.sessions import Session
@@ -29,7 +30,16 @@ _WORTH_DELETING = 1_000_000  # bytes
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel, bin_ = Panel(), Panel()
+    panel = Panel()
+    with gr.Column(elem_classes=["vw-card"]):
+        about_keys, new_key = Panel(), Panel()
+        key_name = gr.Textbox(
+            label=t("keys.name"), placeholder=t("keys.name_example"), max_length=80, elem_id="key-name",
+            elem_classes=["vw-draft"],
+        )  # fmt: skip
+        make = Panel()
+    bin_ = Panel()
+    keys = ApiKeys(page.settings)
 
     def refresh(_: Project | None) -> Updates:
         parts = [
@@ -42,7 +52,19 @@ def build(page: Page) -> Tab:
             _logins(t),
             _about(t),
         ]
-        return {panel: "".join(parts), bin_: trash_list(t, page.workspace)}
+        return {
+            panel: "".join(parts),
+            about_keys: _keys(page, keys),
+            make: f'<div class="vw-row">{html.action(t("keys.make"), "make-key", elem_id="make-key")}</div>',
+            bin_: trash_list(t, page.workspace),
+        }
+
+    def on_key(_: Project | None, evt: gr.EventData, name: str) -> Updates:
+        if evt.do == "revoke-key":
+            keys.revoke(evt.id)
+            return {new_key: ""}
+        # The one time that it is shown: it is kept nowhere.
+        return {new_key: _new_key(t, keys.create(name)), key_name: ""}
 
     def act(_: Project | None, evt: gr.EventData) -> None:
         sessions = visitor.scope().get(SESSIONS)
@@ -55,7 +77,9 @@ def build(page: Page) -> Tab:
 
     for area in (panel, bin_):
         page.on(area.act, act)
-    return Tab("system", [panel, bin_], refresh)
+    for area in (about_keys, make):
+        page.on(area.act, on_key, [key_name], [new_key, key_name])
+    return Tab("system", [panel, about_keys, make, bin_], refresh)
 
 
 def _connection_findings(page: Page) -> list[Finding]:
@@ -185,6 +209,28 @@ def _login(t: Translator, session: Session, is_own: bool) -> str:
     if not is_own:
         end = html.action(t("system.session_end"), "end-session", session.id)
     return f"<p><b>{html.e(name)}</b><span>{html.e(t('system.session_times', **times))}</span></p>{end}"
+
+
+def _keys(page: Page, keys: ApiKeys) -> str:
+    """What programs may come in by."""
+    t = page.t
+    rows = "".join(f"<li>{_key(t, key)}</li>" for key in keys.all())
+    listed = f'<ul class="vw-logins">{rows}</ul>' if rows else f'<p class="vw-dim">{html.e(t("keys.none"))}</p>'
+    open_ = "" if page.settings.password else html.notice(t("keys.not_needed"))
+    help_ = f'<p class="vw-dim">{html.e(t("keys.help"))}</p>'
+    return f"<h3>{html.e(t('keys.title'))}</h3>{help_}{open_}{listed}"
+
+
+def _key(t: Translator, key: ApiKey) -> str:
+    times = t("keys.times", made=t.moment(key.made), used=t.moment(key.used)) if key.used else ""
+    times = times or t("keys.never_used", made=t.moment(key.made))
+    label, question = t("keys.revoke"), t("keys.revoke_sure", name=key.name)
+    revoke = html.action(label, "revoke-key", key.id, confirm=question, title=f"{label}: {key.name}")
+    return f"<p><b>{html.e(key.name)}</b><span>{html.e(times)}</span></p>{revoke}"
+
+
+def _new_key(t: Translator, token: str) -> str:
+    return html.notice(t("keys.shown_once")) + f'<pre class="vw-log" tabindex="0" id="new-key">{html.e(token)}</pre>'
 
 
 def _about(t: Translator) -> str:

@@ -1,0 +1,58 @@
+"""Problems: the tabs' errors as programs read them, each with its code, what happened and what to do now."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from core.damage import DamagedFile
+from core.errors import Busy, DiskFull, UserError, described_bug
+from core.files import disk_full, is_full
+
+log = logging.getLogger("voicewright.api")
+_MISSING = ("missing", "gone", "no_run", "no_checkpoint", "no_clip", "unknown_voice", "unknown_model", "not_in_trash")
+
+
+def problem_of(error: Exception) -> tuple[int, dict[str, Any]]:
+    """The status and the body (RFC 9457, with ``code`` and ``hint``) of any error; a bug is logged in full."""
+    if not isinstance(error, UserError):
+        if not is_full(error):
+            log.error("a request failed", exc_info=error)
+            text, hint = (
+                f"Something went wrong inside Voicewright ({described_bug(error)}).",
+                "The log has the full story.",
+            )
+            return 500, _body(500, "bug", text, hint, {})
+        error = disk_full()
+    return status_of(error), _body(status_of(error), error.code, error.text, error.hint, error.values)
+
+
+def status_of(error: UserError) -> int:
+    """The HTTP status of an error."""
+    last = error.code.rpartition(".")[2]
+    if error.code == "speak.too_many":
+        return 503
+    if isinstance(error, Busy):
+        return 409
+    if isinstance(error, DiskFull):
+        return 507
+    if isinstance(error, DamagedFile) or error.code in (
+        "speak.process_died",
+        "speak.process_start",
+        "speak.process_bug",
+    ):
+        return 500
+    return 404 if last in _MISSING else 422
+
+
+def _body(status: int, code: str, text: str, hint: str, values: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+    return {
+        "type": f"urn:voicewright:{code}",
+        "title": text,
+        "status": status,
+        "code": code,
+        "detail": f"{text} {hint}".strip(),
+        "hint": hint,
+        "values": plain,
+    }

@@ -1,0 +1,185 @@
+"""What a voice is made of: recordings, clips, datasets."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, Field
+
+from core.audio.options import SegmentOptions
+from core.clips.cut import start_segment, usual_options
+from core.dataset.freeze import dataset, datasets, freeze
+from core.errors import UserError
+from core.jobs.args import ImportArgs, TranscribeArgs
+from core.project.records import ClipFilter
+from core.project.workspace import Workspace
+from core.settings import Settings
+from core.sources import recordings
+from core.sources.links.start import follow
+from core.transcription.start import start_transcribe
+from ui.http.api import in_threads
+from ui.http.api.rest.route import Route
+from ui.http.api.rest.shape import (
+    Fact,
+    Limit,
+    Offset,
+    Page,
+    clip_fact,
+    dataset_fact,
+    job_fact,
+    page,
+    source_fact,
+)
+
+Status = Literal["new", "approved", "rejected"]
+
+
+class Link(BaseModel):
+    """A video or audio to be fetched."""
+
+    url: str = Field(max_length=2000)
+    rights: str = Field("", max_length=2000)
+
+
+class Cutting(BaseModel):
+    """Recordings to be cut; all of them if none is named. ``options`` change what suits the engine."""
+
+    source_ids: list[str] | None = None
+    options: dict[str, float | int | bool | str] = {}
+
+
+class ClipChange(BaseModel):
+    """What of a clip is changed."""
+
+    text: str | None = Field(None, max_length=2000)
+    status: Status | None = None
+
+
+class ClipsChange(ClipChange):
+    """The same for several clips."""
+
+    ids: list[str] = Field(max_length=50_000)
+
+
+def routes(workspace: Workspace, settings: Settings) -> APIRouter:
+    """``/projects/{slug}/sources``, ``clips`` and ``datasets``, and the jobs that make them."""
+    router = APIRouter(route_class=Route, tags=["materials"])
+    limits = ImportArgs(max_hours=settings.max_source_hours, max_mb=settings.max_upload_mb)
+
+    @router.get("/projects/{slug}/sources")
+    def list_sources(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """All recordings."""
+        return page(workspace.project(slug).store.sources(), source_fact, offset, limit)
+
+    @router.post("/projects/{slug}/sources", status_code=202)
+    async def upload_source(
+        request: Request, slug: str, name: Annotated[str, Query(max_length=200)] = "recording", rights: str = ""
+    ) -> Fact:
+        """Add a recording: the file is the body of the request, `name` what it is called. Gives the job."""
+        project = await in_threads.run(lambda: workspace.project(slug))
+        handle, path = tempfile.mkstemp(suffix=Path(name).suffix[:8], dir=workspace.path / "tmp")
+        try:
+            with open(handle, "wb") as file:
+                async for block in request.stream():
+                    await in_threads.run(lambda block=block: file.write(block))  # type: ignore[misc]
+            wish = limits.having(files=((Path(path), Path(name).name),), rights=rights)
+            return await in_threads.run(lambda: job_fact(project, recordings.add(project, wish)))
+        finally:
+            if os.path.exists(path):
+                os.unlink(path)
+
+    @router.post("/projects/{slug}/sources/links", status_code=202)
+    def add_link(slug: str, body: Link) -> Fact:
+        """Fetch a recording from an address. Gives the job."""
+        project = workspace.project(slug)
+        return job_fact(project, follow(project, body.url, limits.having(rights=body.rights)))
+
+    @router.delete("/projects/{slug}/sources/{source}", status_code=204)
+    def delete_source(slug: str, source: str) -> Response:
+        """Move a recording and its clips to the trash."""
+        recordings.remove(workspace.project(slug), source)
+        return Response(status_code=204)
+
+    @router.post("/projects/{slug}/cut", status_code=202)
+    def cut(slug: str, body: Cutting) -> Fact:
+        """Cut recordings into clips. Gives the job."""
+        project = workspace.project(slug)
+        options = SegmentOptions(**{**usual_options(project).model_dump(), **body.options})
+        return job_fact(project, start_segment(project, body.source_ids, options))
+
+    @router.post("/projects/{slug}/transcribe", status_code=202)
+    def transcribe(slug: str, body: TranscribeArgs) -> Fact:
+        """Have a model write down what is said in the clips. Gives the job."""
+        project = workspace.project(slug)
+        return job_fact(project, start_transcribe(project, body))
+
+    @router.get("/projects/{slug}/clips")
+    def list_clips(
+        slug: str,
+        state: Literal["all", "new", "approved", "rejected", "usable", "low", "untranscribed", "flagged"] = "all",
+        source_id: str = "",
+        search: str = "",
+        sort: Literal["time", "confidence", "length", "mismatch", "edited"] = "time",
+        offset: Offset = 0,
+        limit: Limit = 100,
+    ) -> Page:
+        """Clips of a project."""
+        store, clips = workspace.project(slug).store, ClipFilter(state, source_id, search, sort)
+        matches = store.clips(clips, offset, limit)
+        return Page(items=[clip_fact(clip) for clip in matches], offset=offset, total=store.count(clips))
+
+    @router.get("/projects/{slug}/clips/{clip}")
+    def read_clip(slug: str, clip: str) -> Fact:
+        """One clip."""
+        return clip_fact(workspace.project(slug).store.clip(clip))
+
+    @router.get("/projects/{slug}/clips/{clip}/audio", response_class=FileResponse)
+    def clip_audio(slug: str, clip: str) -> FileResponse:
+        """A clip's sound, WAV."""
+        project = workspace.project(slug)
+        return sound(project.clip_file(project.store.clip(clip).id))
+
+    @router.patch("/projects/{slug}/clips/{clip}")
+    def change_clip(slug: str, clip: str, body: ClipChange) -> Fact:
+        """Correct a clip's text, approve or reject it."""
+        return clip_fact(workspace.project(slug).store.edit_clip(clip, **body.model_dump(exclude_none=True)))
+
+    @router.patch("/projects/{slug}/clips")
+    def change_clips(slug: str, body: ClipsChange) -> Fact:
+        """The same change on several clips, undone as one."""
+        changes = body.model_dump(exclude_none=True, exclude={"ids"})
+        return {"changed": workspace.project(slug).store.edit_clips(body.ids, **changes)}
+
+    @router.get("/projects/{slug}/datasets")
+    def list_datasets(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Frozen datasets, the newest first."""
+        return page(datasets(workspace.project(slug)), dataset_fact, offset, limit)
+
+    @router.post("/projects/{slug}/datasets", status_code=201)
+    def freeze_dataset(slug: str) -> Fact:
+        """Freeze the approved clips."""
+        return dataset_fact(freeze(workspace.project(slug)))
+
+    @router.get("/projects/{slug}/datasets/{id}")
+    def read_dataset(slug: str, id: str) -> Fact:
+        """One dataset."""
+        return dataset_fact(dataset(workspace.project(slug), id))
+
+    return router
+
+
+def sound(path: Path) -> FileResponse:
+    """A file's sound.
+
+    Raises:
+        UserError: ``api.sound_missing``.
+    """
+    if not path.is_file():
+        raise UserError("api.sound_missing", "This sound is no longer there.", "List what there is again.")
+    headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, media_type="audio/wav", headers=headers)

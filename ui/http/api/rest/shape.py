@@ -1,0 +1,120 @@
+"""Shapes: how things of core are told to programs, and the pages of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from core.dataset.freeze import DatasetInfo
+from core.errors import without_folders
+from core.jobs.job import Job
+from core.jobs.view import JobView
+from core.project.records import Clip, Source
+from core.project.workspace import Project
+from core.synthesis.start import Export, Take
+from core.synthesis.voices import NamedVoice
+from core.training.run import RunView
+
+T = TypeVar("T")
+Offset = Annotated[int, Query(ge=0, description="How many entries are passed over.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many entries at most.")]
+Fact = dict[str, Any]
+
+
+class Page(BaseModel):
+    """A part of a list: ``items`` from ``offset`` on, of ``total``."""
+
+    items: list[Fact]
+    offset: int
+    total: int
+
+
+def page(entries: Sequence[T], shape: Callable[[T], Fact], offset: int, limit: int) -> Page:
+    """A part of a list that is at hand as a whole."""
+    return Page(items=[shape(entry) for entry in entries[offset : offset + limit]], offset=offset, total=len(entries))
+
+
+def project_fact(project: Project) -> Fact:
+    """A project; ``id`` is its folder's name."""
+    info = project.info
+    return {"id": project.slug, **asdict(info)}
+
+
+def source_fact(source: Source) -> Fact:
+    """A recording."""
+    return asdict(source)
+
+
+def clip_fact(clip: Clip) -> Fact:
+    """A clip."""
+    return {**asdict(clip), "seconds": clip.seconds}
+
+
+def dataset_fact(info: DatasetInfo) -> Fact:
+    """A frozen dataset."""
+    return {name: value for name, value in asdict(info).items() if name not in ("path", "signature")}
+
+
+def job_fact(project: Project, job: Job, view: JobView | None = None) -> Fact:
+    """A job as it stands; ``error`` is why it failed, as a problem says it."""
+    view = view or job.read()
+    names = ("id", "kind", "title", "status", "stage", "done", "total", "eta_s", "created_at", "started_at")
+    error = {"code": view.code, "title": view.text, "hint": view.hint} if view.code else None
+    return {
+        "project": project.slug,
+        **{name: getattr(view, name) for name in names},
+        "finished_at": view.finished_at,
+        "place": view.place,
+        "result": {name: _told(value) for name, value in view.result.items()},
+        "error": error,
+        "warnings": [{"code": warning.code, "title": warning.text, "hint": warning.hint} for warning in view.warnings],
+    }
+
+
+def run_fact(project: Project, job: Job, run: RunView) -> Fact:
+    """A run: its job, how far it is, and its settings."""
+    return {
+        **job_fact(project, job, run.job),
+        "step": run.step,
+        "max_steps": run.total,
+        "steps_per_s": run.steps_per_s,
+        "loss": run.train[-1][1] if run.train else None,
+        "val_loss": run.val[-1][1] if run.val else None,
+        "checkpoints": [step for step, _ in run.checkpoints],
+        "resumable": run.resumable,
+        "about": {name: _told(value) for name, value in run.about.items()},
+        "settings": run.config.model_dump(mode="json"),
+    }
+
+
+def _told(value: Any) -> Any:
+    """A fact without this computer's folders."""
+    return without_folders(value) if isinstance(value, str) else value
+
+
+def voice_fact(voice: NamedVoice) -> Fact:
+    """A voice that can speak."""
+    checkpoint = voice.choice.checkpoint
+    return {
+        "id": voice.id,
+        "project": voice.project.slug,
+        "title": voice.choice.title,
+        "run": checkpoint.run_id if checkpoint else None,
+        "step": checkpoint.step if checkpoint else None,
+        "base": voice.choice.base_id,
+        "language": voice.project.info.language,
+    }
+
+
+def take_fact(take: Take) -> Fact:
+    """Something that was spoken."""
+    return {name: value for name, value in asdict(take).items() if name not in ("path", "checkpoint")}
+
+
+def export_fact(export: Export) -> Fact:
+    """An exported voice."""
+    return {"id": export.id, "name": export.name, "megabytes": export.megabytes, "at": export.at}

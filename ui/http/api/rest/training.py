@@ -1,0 +1,178 @@
+"""Training: runs with their checkpoints, samples and metrics, blind pairs and their ranking."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, Field
+
+from core.checkpoint_ref import CheckpointRef
+from core.dataset.freeze import freeze
+from core.engines.registry import info
+from core.errors import UserError
+from core.listening import pairs
+from core.listening.ranking import table
+from core.project.workspace import Project, Workspace
+from core.settings import Settings
+from core.system.hardware import cards
+from core.training.presets import choose
+from core.training.run import Run, discard_checkpoint, discard_run, resume, runs, start_training
+from ui.http.api.rest.materials import sound
+from ui.http.api.rest.route import Route
+from ui.http.api.rest.shape import Fact, Limit, Offset, Page, page, run_fact
+
+
+class NewRun(BaseModel):
+    """A training. ``preset`` and ``base`` are chosen for the machine and the engine if they are empty."""
+
+    dataset: str = Field(max_length=100)
+    preset: str = Field("", max_length=100)
+    settings: dict[str, Any] = Field({}, description="Settings that differ from the preset's.")
+    name: str = Field("", max_length=200)
+    base: str = Field("", max_length=200, description="A base model's id.")
+
+
+class FineTune(NewRun):
+    """A training in one call: without a dataset the project's approved clips are frozen."""
+
+    project: str
+    dataset: str = Field("", max_length=100)
+
+
+class Ballot(BaseModel):
+    """Which side of a pair sounds better."""
+
+    choice: Literal["left", "right", "same"]
+
+
+def routes(workspace: Workspace, settings: Settings) -> APIRouter:
+    """``/projects/{slug}/runs`` and ``pairs``, and ``/finetune/{engine}``."""
+    router = APIRouter(route_class=Route, tags=["training"])
+
+    def run_of(slug: str, run: str) -> Run:
+        return Run(workspace.project(slug), run)
+
+    @router.get("/projects/{slug}/runs")
+    def list_runs(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Runs of a project, the newest first."""
+        return page(runs(workspace.project(slug)), _fact, offset, limit)
+
+    @router.post("/projects/{slug}/runs", status_code=202)
+    def start_run(slug: str, body: NewRun) -> Fact:
+        """Start a training; where the card is taken it waits."""
+        return _fact(_start(workspace.project(slug), body, settings.device))
+
+    @router.post("/finetune/{engine}", status_code=202)
+    def finetune(engine: str, body: FineTune) -> Fact:
+        """Freeze what is approved, unless a dataset is named, and train."""
+        project = workspace.project(body.project)
+        if project.info.engine != info(engine).name:
+            raise UserError(
+                "api.other_engine",
+                "The project “{project}” is for the engine “{engine}”.",
+                "Name that engine in the address.",
+                project=project.slug,
+                engine=project.info.engine,
+            )
+        dataset = body.dataset or freeze(project).id
+        return _fact(_start(project, body.model_copy(update={"dataset": dataset}), settings.device))
+
+    @router.get("/projects/{slug}/runs/{run}")
+    def read_run(slug: str, run: str) -> Fact:
+        """A run as it stands. What it says as it goes are its job's events."""
+        return _fact(run_of(slug, run))
+
+    @router.delete("/projects/{slug}/runs/{run}", status_code=204)
+    def delete_run(slug: str, run: str) -> Response:
+        """Move a run to the trash."""
+        discard_run(workspace.project(slug), run)
+        return Response(status_code=204)
+
+    @router.post("/projects/{slug}/runs/{run}/{do}", status_code=202)
+    def ask_run(slug: str, run: str, do: Literal["stop", "pause", "resume", "save", "sample"]) -> Fact:
+        """Ask something of a run. `resume` ends a pause, or goes on with a run that has ended."""
+        asked = run_of(slug, run)
+        if do == "resume" and not asked.job.alive():
+            resume(asked.project, run, wait=True)
+        else:
+            getattr(asked, do)()
+        return _fact(asked)
+
+    @router.get("/projects/{slug}/runs/{run}/metrics")
+    def run_metrics(slug: str, run: str) -> Fact:
+        """Every number that was told, in the order of steps."""
+        metrics = sorted(run_of(slug, run).job.read().metrics.items())
+        return {"items": [{"step": step, **values} for step, values in metrics]}
+
+    @router.get("/projects/{slug}/runs/{run}/checkpoints")
+    def list_checkpoints(slug: str, run: str) -> Fact:
+        """Steps that were saved, and which of them are to be kept."""
+        view = run_of(slug, run).read()
+        steps = [{"step": step, "kept": step in view.pinned_steps} for step, _ in view.checkpoints]
+        return {"items": steps}
+
+    @router.delete("/projects/{slug}/runs/{run}/checkpoints/{step}", status_code=204)
+    def delete_checkpoint(slug: str, run: str, step: int) -> Response:
+        """Move a checkpoint to the trash."""
+        asked = run_of(slug, run)
+        discard_checkpoint(asked.project, CheckpointRef(run, step), f"{asked.title} · {step}")
+        return Response(status_code=204)
+
+    @router.get("/projects/{slug}/runs/{run}/samples")
+    def list_samples(slug: str, run: str) -> Fact:
+        """The test sentences that its checkpoints have spoken."""
+        samples = [sample for views in run_of(slug, run).read().samples.values() for sample in views]
+        names = ("step", "sentence", "text", "seconds")
+        return {"items": [{name: getattr(sample, name) for name in names} for sample in samples]}
+
+    @router.get("/projects/{slug}/runs/{run}/samples/{step}/{sentence}/audio", response_class=FileResponse)
+    def sample_audio(slug: str, run: str, step: int, sentence: int) -> FileResponse:
+        """A sample's sound, WAV."""
+        for sample in run_of(slug, run).read().samples.get(sentence, []):
+            if sample.step == step:
+                return sound(sample.path)
+        raise UserError("api.sound_missing", "This sound is no longer there.", "List what there is again.")
+
+    @router.post("/projects/{slug}/pairs", status_code=201)
+    def make_pair(slug: str, fresh: bool = False) -> Fact:
+        """Two checkpoints saying the same sentence, blind; `fresh` leaves the open pair aside."""
+        return asdict(pairs.next_pair(workspace.project(slug), fresh=fresh))
+
+    @router.get("/projects/{slug}/pairs/sounds/{sound_id}", response_class=FileResponse)
+    def pair_audio(slug: str, sound_id: str) -> FileResponse:
+        """The sound of one side, WAV."""
+        return sound(pairs.audio_file(workspace.project(slug), sound_id))
+
+    @router.post("/projects/{slug}/pairs/{pair}/vote", status_code=201)
+    def vote(slug: str, pair: str, body: Ballot) -> Fact:
+        """Vote, and learn which checkpoints were heard."""
+        told = pairs.vote(workspace.project(slug), pair, body.choice)
+        return {"pair": told.pair_id, "left": told.left.name, "right": told.right.name, "winner": told.winner}
+
+    @router.get("/projects/{slug}/ranking")
+    def ranking(slug: str) -> Fact:
+        """How the checkpoints stand by the votes."""
+        told = table(workspace.project(slug))
+        rows = [
+            {"checkpoint": row.checkpoint.name, "wins": row.wins, "losses": row.losses, "ties": row.ties}
+            for row in told.rows
+        ]
+        winner = told.winner.name if told.winner else None
+        return {"items": rows, "votes": told.votes, "winner": winner, "votes_left": told.votes_left}
+
+    return router
+
+
+def _start(project: Project, body: NewRun, device: str) -> Run:
+    card = next(iter(cards()), None)
+    vram_gb = card.total_gb if card and device != "cpu" else None
+    preset = body.preset or choose(vram_gb, project.info.engine).id
+    job = start_training(project, body.dataset, preset, body.settings, body.name, body.base, device=device, wait=True)
+    return Run(project, job.id)
+
+
+def _fact(run: Run) -> Fact:
+    return run_fact(run.project, run.job, run.read())

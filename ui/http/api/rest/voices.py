@@ -1,0 +1,116 @@
+"""Voices, what they said, and their exports."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, Field
+
+from core.errors import UserError
+from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.project.workspace import Workspace
+from core.settings import Settings
+from core.synthesis.start import exports, remove_take, start_export, start_speak, takes
+from core.synthesis.voices import NamedVoice, named_voice, named_voices
+from ui.http.api.rest.materials import sound
+from ui.http.api.rest.route import Route
+from ui.http.api.rest.shape import (
+    Fact,
+    Limit,
+    Offset,
+    Page,
+    export_fact,
+    job_fact,
+    page,
+    take_fact,
+    voice_fact,
+)
+
+
+class Speech(BaseModel):
+    """A text to be kept as a take. ``voice`` as `/voices` lists it, the project's newest if it is empty."""
+
+    text: str = Field(max_length=20_000)
+    voice: str = Field("", max_length=300)
+    language: str = Field("", max_length=20)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    settings: dict[str, float] = Field({}, description="The engine's own, such as temperature and speed.")
+
+
+class NewExport(BaseModel):
+    """A voice to be exported."""
+
+    voice: str = Field("", max_length=300)
+    name: str = Field("", max_length=200)
+
+
+def routes(workspace: Workspace, settings: Settings) -> APIRouter:
+    """``/voices``, ``/projects/{slug}/takes`` and ``exports``."""
+    router = APIRouter(route_class=Route, tags=["voices"])
+
+    def voice_of(slug: str, id: str) -> NamedVoice:
+        workspace.project(slug)
+        voice = named_voice(workspace, id or slug)
+        if voice.project.slug != slug:
+            raise UserError(
+                "api.other_project",
+                "The voice “{id}” belongs to another project.",
+                "Ask its own project.",
+                id=id,
+            )
+        return voice
+
+    @router.get("/voices")
+    def list_voices(offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Every voice that can speak. `/v1/audio/speech` has it speak at once."""
+        return page(named_voices(workspace), voice_fact, offset, limit)
+
+    @router.get("/projects/{slug}/takes")
+    def list_takes(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """What was spoken and kept, the newest first."""
+        return page(takes(workspace.project(slug)), take_fact, offset, limit)
+
+    @router.post("/projects/{slug}/takes", status_code=202)
+    def speak(slug: str, body: Speech) -> Fact:
+        """Have a text spoken and kept, in its turn. Gives the job; the take has its id."""
+        voice = voice_of(slug, body.voice)
+        args = SynthesizeArgs(
+            checkpoint=voice.choice.checkpoint,
+            base=voice.choice.base_id,
+            text=body.text,
+            language=body.language,
+            seed=body.seed,
+            settings=body.settings,
+            device=settings.device,
+        )
+        return job_fact(voice.project, start_speak(voice.project, args))
+
+    @router.get("/projects/{slug}/takes/{take}/audio", response_class=FileResponse)
+    def take_audio(slug: str, take: str) -> FileResponse:
+        """A take's sound, WAV."""
+        for kept in takes(workspace.project(slug)):
+            if kept.id == take:
+                return sound(kept.path)
+        raise UserError("api.sound_missing", "This sound is no longer there.", "List what there is again.")
+
+    @router.delete("/projects/{slug}/takes/{take}", status_code=204)
+    def delete_take(slug: str, take: str) -> Response:
+        """Move a take to the trash."""
+        remove_take(workspace.project(slug), take)
+        return Response(status_code=204)
+
+    @router.get("/projects/{slug}/exports")
+    def list_exports(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Exported voices, the newest first."""
+        return page(exports(workspace.project(slug)), export_fact, offset, limit)
+
+    @router.post("/projects/{slug}/exports", status_code=202)
+    def export(slug: str, body: NewExport) -> Fact:
+        """Export a voice. Gives the job."""
+        voice = voice_of(slug, body.voice)
+        args = ExportArgs(
+            checkpoint=voice.choice.checkpoint, base=voice.choice.base_id, name=body.name, device=settings.device
+        )
+        return job_fact(voice.project, start_export(voice.project, args))
+
+    return router
