@@ -117,4 +117,4 @@ def take_fact(take: Take) -> Fact:
 
 def export_fact(export: Export) -> Fact:
     """An exported voice."""
-    return {"id": export.id, "name": export.name, "megabytes": export.megabytes, "at": export.at}
+    return {"id": export.id, "name": export.name, "bytes": export.size, "at": export.at}
