@@ -110,9 +110,10 @@ def say(
 
 
 def wake(workspace: Workspace) -> None:
-    """Start the speaking process, if there is none; returns at once."""
+    """Start the speaking process, if there is none; returns at once. Where it cannot be, who asks it is told."""
     if not locks.is_locked(lock_path(workspace)):
-        _start(workspace)
+        with contextlib.suppress(OSError):
+            _start(workspace)
 
 
 def dismiss(workspace: Workspace) -> None:

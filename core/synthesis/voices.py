@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.files import TooLarge, read_bounded
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project, Workspace
-from core.synthesis.start import Export, best_references
+from core.synthesis.start import Export
 from core.training.run import runs
 
 BASE = "base"
@@ -63,7 +63,7 @@ def named_voices(workspace: Workspace) -> list[NamedVoice]:
     names = []
     for project in workspace.projects():
         choices = voices(project)
-        if choices and best_references(project, 1):
+        if choices and project.store.count(ClipFilter("usable")):
             names.append(NamedVoice(project.slug, project, choices[0]))
             names += [NamedVoice(f"{project.slug}/{choice.id}", project, choice) for choice in choices]
     return names

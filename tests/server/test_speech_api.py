@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import subprocess
 import threading
 from collections.abc import Iterator
 
 import numpy as np
 import openai
 import pytest
-import soundfile
 from fastapi.testclient import TestClient
 
 from core.engines import registry
@@ -57,6 +56,12 @@ def expected(project: Project, text: str = TEXT, seed: int = 0) -> np.ndarray:
     engine = registry.get_engine("toy")
     voice = engine.load_voice(engine.base_folder(project.workspace.models, "tuning-fork"), None)
     return voice.speak(text, "en", voice.condition([ReferenceClip(project.clip_file("s1-0000"), "Hum")]), seed)[0]
+
+
+def decoded(content: bytes) -> np.ndarray:
+    """Samples at 16 kHz, as a player makes them of a stream that does not tell its length."""
+    command = ["ffmpeg", "-v", "error", "-i", "pipe:0", "-f", "f32le", "-ac", "1", "-ar", "16000", "pipe:1"]
+    return np.frombuffer(subprocess.run(command, input=content, capture_output=True, check=True).stdout, np.float32)
 
 
 def test_without_a_key_it_is_shut_and_a_key_opens_nothing_else(server: TestClient, key: str, keys: ApiKeys) -> None:
@@ -112,13 +117,11 @@ def test_each_format_holds_the_sound(
     answer = client.audio.speech.create(model="tts-1", voice="hum", input=TEXT, response_format=format)  # type: ignore
     assert answer.response.headers["content-type"] == kind
     assert answer.content.startswith(begins)
+    samples = decoded(answer.content)
     if format in ("flac", "wav"):
-        samples, rate = soundfile.read(io.BytesIO(answer.content), dtype="float32")
-        assert rate == 16_000
         np.testing.assert_allclose(samples, expected(humming), atol=1e-4)
-    elif format != "aac":  # libsndfile has none
-        samples, rate = soundfile.read(io.BytesIO(answer.content), dtype="float32")
-        assert len(samples) / rate == pytest.approx(len(TEXT) * 0.05, abs=0.1)
+    else:
+        assert len(samples) / 16_000 == pytest.approx(len(TEXT) * 0.05, abs=0.15)
 
 
 def test_raw_samples_come_at_the_rate_that_clients_expect(client: openai.OpenAI) -> None:
@@ -186,8 +189,7 @@ def test_many_at_once_are_all_answered(client: openai.OpenAI, humming: Project) 
     for thread in threads:
         thread.join(60)
     assert len(answers) == 8 and len(set(answers.values())) == 8
-    samples, _ = soundfile.read(io.BytesIO(answers[5]), dtype="float32")
-    np.testing.assert_allclose(samples, expected(humming, "la", 5), atol=1e-4)
+    np.testing.assert_allclose(decoded(answers[5]), expected(humming, "la", 5), atol=1e-4)
 
 
 def test_the_page_holds_no_model_library(client: openai.OpenAI, humming: Project) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from starlette.datastructures import Headers
 
-from core.damage import read_record
+from core.damage import DamagedFile, read_record
 from core.errors import UserError
 from core.files import write_private
 from core.settings import Settings
@@ -53,7 +53,7 @@ class ApiKeys:
         Raises:
             DamagedFile: the file cannot be read.
         """
-        return read_record(self._path, _File, "keys").keys if self._path.exists() else []
+        return read_record(self._path, _File).keys if self._path.exists() else []
 
     def create(self, name: str) -> str:
         """A new key; it is kept nowhere.
@@ -84,7 +84,11 @@ class ApiKeys:
         if not token.startswith(PREFIX):
             return None
         digest = _hash(token)
-        key = next((key for key in self.all() if secrets.compare_digest(key.hash, digest)), None)
+        try:
+            key = next((key for key in self.all() if secrets.compare_digest(key.hash, digest)), None)
+        except DamagedFile as error:
+            log.warning("No API key is let in: %s", error)
+            return None
         if key and time.time() - key.used > _NOTE_EVERY_S:
             self._note(key)
         return key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from starlette.datastructures import Headers
 
+from core.damage import DamagedFile
 from core.engines.bases import BaseState
 from core.engines.registry import bases, engines
 from core.project.usage import discard_features, models_usage, project_usage
@@ -214,7 +215,10 @@ def _login(t: Translator, session: Session, is_own: bool) -> str:
 def _keys(page: Page, keys: ApiKeys) -> str:
     """What programs may come in by."""
     t = page.t
-    rows = "".join(f"<li>{_key(t, key)}</li>" for key in keys.all())
+    try:
+        rows = "".join(f"<li>{_key(t, key)}</li>" for key in keys.all())
+    except DamagedFile as error:
+        return f"<h3>{html.e(t('keys.title'))}</h3>{html.notice(page.say(error), 'bad')}"
     listed = f'<ul class="vw-logins">{rows}</ul>' if rows else f'<p class="vw-dim">{html.e(t("keys.none"))}</p>'
     open_ = "" if page.settings.password else html.notice(t("keys.not_needed"))
     help_ = f'<p class="vw-dim">{html.e(t("keys.help"))}</p>'
