@@ -20,7 +20,8 @@ from core.sources import recordings
 from core.sources.collections import pending
 from core.sources.links import playlist
 from core.sources.links.cookies import MOST_LETTERS, cookies_file
-from core.synthesis import start as speech
+from core.synthesis import exports
+from core.synthesis.start import takes
 from core.training.presets import presets
 from core.training.run import runs
 
@@ -30,6 +31,7 @@ def of_workspace(workspace: Workspace) -> list[DamagedFile]:
     damage: list[DamagedFile] = []
     projects = workspace.projects(damage)
     read_all(projects, _check_records, damage)
+    exports.imported_voices(workspace, damage)
     read_all([cookies_file(workspace)], _check_cookies, damage)
     for engine in engines():
         presets(engine.name, damage)
@@ -44,8 +46,8 @@ def of_project(project: Project) -> list[DamagedFile]:
     runs(project, damage)
     read_all([job for job in jobs if job.spec().kind == "list_link"], playlist.listing_of, damage)
     datasets(project, damage)
-    speech.takes(project, damage)
-    speech.exports(project, damage)
+    takes(project, damage)
+    exports.exports(project, damage)
     pending.pending_datasets(project, damage)
     pairs.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)

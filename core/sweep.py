@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import TEMP_PREFIX
 from core.jobs import locks
-from core.jobs.args import ImportArgs, ScanCollectionArgs
+from core.jobs.args import ImportArgs, ImportVoiceArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources.recordings import is_resumable
@@ -90,7 +90,8 @@ def _in_temporary(workspace: Workspace, age: _Age) -> Iterator[Path]:
 
 
 def _in_workspace(workspace: Workspace, age: _Age) -> Iterator[Path]:
-    folders = (workspace.path, workspace.path / "private", workspace.queue, workspace.trash, workspace.projects_folder)
+    folders = [workspace.path, workspace.path / "private", workspace.queue, workspace.trash, workspace.projects_folder]
+    folders.append(workspace.voices)
     for path in (path for folder in folders for path in folder.glob(f"{TEMP_PREFIX}*")):
         if age.over(path, HALF_MADE_S):
             yield path
@@ -169,6 +170,8 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
             names = {job.id, *(path.name for path, _ in args.files)}
         elif isinstance(args, ScanCollectionArgs):
             names = {job.id, args.held}
+        elif isinstance(args, ImportVoiceArgs):
+            names = {job.id, args.path.name}
         else:
             continue
         if job.alive() or job.id.startswith(TEMP_PREFIX):

@@ -22,6 +22,7 @@ from core.project.trash import Discarded
 from core.project.usage import disk_bytes
 from core.project.workspace import Project, Workspace
 from core.sources import recordings
+from core.synthesis import exports
 
 _GOING = ".going-"
 _SETTLES_S = 2.0  # what came a moment ago may still be on its way
@@ -31,8 +32,9 @@ _SETTLES_S = 2.0  # what came a moment ago may still be on its way
 class TrashEntry:
     """One thing in the trash.
 
-    ``kind`` is project, recording, clips, or one of `core.project.trash.Kind`; ``project`` the name of the project it
-    belonged to (empty for a project); ``size`` bytes on the disk; ``at`` Unix time, 0 where nobody noted it.
+    ``kind`` is project, voice, recording, clips, or one of `core.project.trash.Kind`; ``project`` the name of the
+    project it belonged to (empty for what belongs to none); ``size`` bytes on the disk; ``at`` Unix time, 0 where it
+    was not noted.
     """
 
     id: str
@@ -52,7 +54,7 @@ def contents(workspace: Workspace) -> list[TrashEntry]:
         entries.append(TrashEntry(f"/project/{name}", "project", _title(path), "", _size(path), path))
     for project in workspace.projects():
         entries += _of_project(project)
-    return entries
+    return entries + _imported(workspace)
 
 
 def restore(workspace: Workspace, id_: str) -> None:
@@ -64,6 +66,9 @@ def restore(workspace: Workspace, id_: str) -> None:
     slug, kind, name = id_.split("/", 2)
     if kind == "project":
         workspace.restore(name)
+        return
+    if kind == "voice":
+        exports.restore_imported(workspace, name)
         return
     project = workspace.project(slug)
     if kind == "recording":
@@ -114,6 +119,13 @@ def _title(folder: Path) -> str:
         return str(read_json(folder / "project.json")["name"])
     except (OSError, ValueError, LookupError, TypeError):
         return folder.name
+
+
+def _imported(workspace: Workspace) -> list[TrashEntry]:
+    return [
+        TrashEntry(f"/voice/{voice.id}", "voice", voice.name, "", voice.size, voice.folder)
+        for voice in exports.discarded_imported(workspace)
+    ]
 
 
 def _of_project(project: Project) -> list[TrashEntry]:

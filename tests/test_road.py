@@ -29,7 +29,8 @@ from core.project.engine import start_download
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project, Workspace
 from core.sources import recordings
-from core.synthesis.start import exports, start_export, start_speak, takes
+from core.synthesis.exports import exports
+from core.synthesis.start import start_export, start_speak, takes
 from core.training.run import Run, start_training
 from core.transcription import registry
 from core.transcription.start import start_transcribe

@@ -25,7 +25,8 @@ from core.pipeline import project_cards, steps
 from core.project.engine import read_text
 from core.project.workspace import Project, Workspace
 from core.sources.upload import add_file
-from core.synthesis.start import exports, start_export, start_speak, takes
+from core.synthesis.exports import exports
+from core.synthesis.start import start_export, start_speak, takes
 from core.training.run import Run, resume, start_training
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.jobs.conftest import until

@@ -21,7 +21,7 @@ from core.jobs.job import Job
 from core.project.records import Vote
 from core.project.usage import discard_features, project_usage
 from core.project.workspace import Project, Workspace
-from core.synthesis.start import discard_export, exports, rename_export
+from core.synthesis.exports import discard_export, exports, rename_export
 from core.training.config import config_text
 from core.training.run import Run, _unused_name, discard_checkpoint, discard_run, runs
 from ui.i18n import Translator

@@ -31,6 +31,7 @@ JOB_TABS = {
     "evaluate": "listen",
     "synthesize": "speak",
     "export": "speak",
+    "import_voice": "speak",
     "demo": "home",
     "unpack_project": "sources",
 }

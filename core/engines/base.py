@@ -107,17 +107,28 @@ class TextFrontend(Protocol):
         ...
 
 
+VoiceFiles: TypeAlias = Callable[[Sequence[str]], dict[str, str]]
+"""Of the names of files, with ``/`` between folders, those that make up a voice, by the names `Engine.import_voice`
+knows them by; empty where they are none.
+
+Raises:
+    UserError: ``voice.missing_file``.
+"""
+
+
 @dataclass(frozen=True)
 class LightEngine:
     """What a page may ask of an engine: its import brings no model library.
 
     ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
+    ``voice_files`` knows its voices by their files, where it can bring any in.
     """
 
     bases: BaseModels
     texts: TextFrontend
     options: type[TrainConfig]
     presets: Path
+    voice_files: VoiceFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -463,3 +474,39 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
             Cancelled: ``should_stop`` said so; nothing is left.
             DiskFull: there is no room.
         """
+
+    def import_voice(
+        self,
+        files: Mapping[str, Path],
+        folder: Path,
+        *,
+        name: str,
+        text: str,
+        language: str,
+        device: str = "auto",
+        facts: Mapping[str, object] | None = None,
+        on_stage: Callable[[str], object] = ignore,
+        should_stop: ShouldStop = never,
+    ) -> Mapping[str, object]:
+        """Write a voice that came from anywhere into ``folder``, as `export` would, and return its manifest.
+
+        Nothing of the files is trusted. The folder appears when it is complete and has spoken; it has one speaker.
+
+        Args:
+            files: those that `LightEngine.voice_files` has named.
+            folder: where to; must not exist.
+            name: of the voice, where it does not say its own.
+            text: what the sample says, where the voice speaks its language.
+            language: of the text.
+            device, facts, on_stage, should_stop: as of `export`.
+
+        Raises:
+            Cancelled: ``should_stop`` said so; nothing is left.
+            UserError: ``voice.broken``, ``voice.no_speaker``, or what `Voice.speak` raises.
+            DiskFull: there is no room.
+        """
+        raise NotImplementedError
+
+    def speaker(self, folder: Path) -> Reference:
+        """What the one speaker of an imported voice's folder is known by."""
+        raise NotImplementedError

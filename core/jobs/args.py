@@ -253,6 +253,7 @@ class VoiceArgs(JobArgs):
     Args:
         checkpoint: what speaks; None is the base itself.
         base: id or folder of the base model: the run's, or that of `core.project.engine.usual_base`.
+        imported: id of a voice that was brought in, which then speaks instead.
         voice: what a person calls it: the run's title, or the base's label.
         reference_clip_ids: clips that show the voice; the run's own references, or the best clips, by default.
         text: what is said.
@@ -263,6 +264,7 @@ class VoiceArgs(JobArgs):
 
     checkpoint: CheckpointName | None = None
     base: str = ""
+    imported: str = ""
     voice: str = ""
     reference_clip_ids: tuple[str, ...] = ()
     text: str = ""
@@ -292,6 +294,21 @@ class ExportArgs(VoiceArgs):
     folder: str = ""
 
 
+class ImportVoiceArgs(JobArgs):
+    """A voice to be brought in.
+
+    Args:
+        path: a zip or a folder with its files; one among the project's uploads is ours and deleted afterwards.
+        source: what the person calls that file or folder; empty for files that were dropped one by one.
+        device: ``auto``, ``cuda`` or ``cpu``.
+    """
+
+    kind = "import_voice"
+    path: Path
+    source: str = ""
+    device: str = "auto"
+
+
 class DemoArgs(JobArgs):
     """The demo; ``device`` is what it trains on."""
 
@@ -304,7 +321,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(DownloadBaseArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, DemoArgs),
+        *(DownloadBaseArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, ImportVoiceArgs, DemoArgs),
     )
 }
 

@@ -268,6 +268,16 @@ class Workspace:
         return self.path / "models"
 
     @property
+    def voices(self) -> Path:
+        """Voices that were brought in; they speak in every project."""
+        return self.path / "voices"
+
+    @property
+    def voices_trash(self) -> Path:
+        """Those of them that a person deleted."""
+        return self.voices / ".trash"
+
+    @property
     def trash(self) -> Path:
         """Deleted projects, kept until the person empties it."""
         return self.path / "trash"

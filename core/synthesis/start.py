@@ -1,4 +1,4 @@
-"""Synthesis and export of a voice: starts the jobs, lists their takes and exports. Imports no torch."""
+"""Synthesis and export of a voice: starts the jobs, lists their takes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.checkpoint_ref import CheckpointName, CheckpointRef, with_checkpoint
-from core.damage import Count, DamagedFile, Finite, UnixTime, read_all, read_record, reading
+from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record
 from core.dataset.freeze import frozen_texts
 from core.engines.base import ReferenceClip
 from core.engines.registry import bases, info, language_code
 from core.errors import UserError
-from core.files import free_name, inside, slug, subfolders, write_json
+from core.files import free_name, inside, slug
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job, busy
 from core.project.engine import usual_base
@@ -21,6 +21,7 @@ from core.project.records import Clip, ClipFilter
 from core.project.trash import discard
 from core.project.workspace import Project
 from core.synthesis import speaking
+from core.synthesis.exports import imported_voice
 from core.synthesis.wire import SpeechRequest
 from core.text import as_title, clean_text
 from core.training.run import Run
@@ -44,20 +45,6 @@ class Take:
     seconds: Finite
     took_s: Finite
     at: UnixTime
-
-
-@dataclass(frozen=True)
-class Export:
-    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``, ``size`` is in bytes."""
-
-    id: str
-    name: str
-    folder: Path
-    sample: Path
-    size: int
-    at: float
-    checkpoint: CheckpointRef | None
-    manifest: dict[str, Any]
 
 
 def best_references(project: Project, count: int = 0) -> list[str]:
@@ -112,12 +99,13 @@ def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:
     """What the speaking process is asked for; the arguments have to be `complete`.
 
     Raises:
-        UserError: ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
+        UserError: ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``, ``voice.gone``.
     """
     references = reference_files(project, args.checkpoint, args.reference_clip_ids)
     return SpeechRequest(
         engine=project.info.engine,
         base=args.base,
+        voice=imported_voice(project.workspace, args.imported).folder if args.imported else None,
         checkpoint=checkpoint_folder(project, args.checkpoint),
         references=tuple((reference.path, reference.text) for reference in references),
         text=args.text,
@@ -132,10 +120,16 @@ def start_export(project: Project, args: ExportArgs) -> Job:
     """Write a checkpoint as ``exports/<name>``, a folder that the engine's own package loads, in a job that may wait.
 
     Raises:
-        Busy: another export of this project is at work or waits. UserError: see `_complete`.
+        Busy: another export of this project is at work or waits. UserError: ``export.imported``; see `_complete`.
     """
     if (job := project.latest(args.kind)) and job.alive():
         raise busy(job.holder())  # its folder is named when it is done
+    if args.imported:
+        raise UserError(
+            "export.imported",
+            "This voice was brought in, so it is a folder already.",
+            "Download it from its card on the Speak page.",
+        )
     title = as_title(args.name) or project.info.name
     args = _complete(project, args)
     text = clean_text(args.text) or _sample_text(project, args.checkpoint, args.language)
@@ -154,26 +148,6 @@ def remove_take(project: Project, take_id: str) -> None:
     take = next((take for take in takes(project) if take.id == take_id), None)
     if take:
         discard(project, "take", take.text[:60], [take.path, take.path.with_suffix(".json")])
-
-
-def discard_export(project: Project, export_id: str) -> None:
-    """Move an exported voice to the project's trash; nothing if it is there already."""
-    export = next((export for export in exports(project) if export.id == export_id), None)
-    if export:
-        discard(project, "export", export.name, [export.folder])
-
-
-def rename_export(project: Project, export_id: str, name: str) -> None:
-    """Let a person call an exported voice otherwise; an empty name changes nothing."""
-    export = next((export for export in exports(project) if export.id == export_id), None)
-    name = as_title(name)
-    if export and name:
-        write_json(export.folder / "manifest.json", {**export.manifest, "name": name})
-
-
-def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
-    """All exported voices, newest first; damaged ones are passed over, and added to ``damage``."""
-    return sorted(read_all(subfolders(project.exports), _export, damage), key=lambda export: export.at, reverse=True)
 
 
 def checkpoint_folder(project: Project, checkpoint: CheckpointRef | None) -> Path | None:
@@ -218,8 +192,12 @@ def _complete(project: Project, args: V) -> V:
     """The same with what was left empty, checked before a job starts.
 
     Raises:
-        UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``.
+        UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``, ``voice.gone``.
     """
+    language = language_code(args.language or project.info.language, project.info.engine)
+    if args.imported:
+        reference_files(project, None, args.reference_clip_ids)
+        return args.having(voice=imported_voice(project.workspace, args.imported).name, language=language)
     run = Run(project, args.checkpoint.run_id) if args.checkpoint else None
     if run and args.checkpoint:
         run.checkpoint(args.checkpoint.step)
@@ -235,7 +213,6 @@ def _complete(project: Project, args: V) -> V:
             "Approve a few clips, or choose some as reference.",
         )
     reference_files(project, args.checkpoint, references)
-    language = language_code(args.language or project.info.language, project.info.engine)
     return args.having(base=base, voice=voice, reference_clip_ids=references, language=language)
 
 
@@ -270,35 +247,3 @@ def _read_take(path: Path) -> Take:
 
 def _with_path(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
     return {**with_checkpoint(raw), "id": path.stem, "path": path.with_suffix(".wav")}
-
-
-@dataclass(frozen=True)
-class _Manifest:
-    """What has to stand in a ``manifest.json``; there is more."""
-
-    name: str
-    exported_at: UnixTime
-    manifest: dict[str, Any]
-    run_id: str | None = None
-    step: Count = 0
-
-
-def _export(folder: Path) -> Export:
-    path = folder / "manifest.json"
-    facts = read_record(path, _Manifest, "export", folder, complete=_beside_itself)
-    with reading(path, "export", folder):
-        size = sum(file.lstat().st_size for file in folder.iterdir())
-    return Export(
-        id=folder.name,
-        name=facts.name,
-        folder=folder,
-        sample=folder / "sample.wav",
-        size=size,
-        at=facts.exported_at,
-        checkpoint=CheckpointRef(facts.run_id, facts.step) if facts.run_id else None,
-        manifest=facts.manifest,
-    )
-
-
-def _beside_itself(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    return {**raw, "manifest": raw}

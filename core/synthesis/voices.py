@@ -1,4 +1,4 @@
-"""Voices to choose from: checkpoints of runs, newest first, and the bases that are ready."""
+"""Voices to choose from: checkpoints of runs, newest first, voices that were brought in, the bases that are ready."""
 
 from __future__ import annotations
 
@@ -10,33 +10,45 @@ from core.errors import UserError
 from core.files import TooLarge, read_bounded
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project, Workspace
-from core.synthesis.start import Export
+from core.synthesis.exports import Export, imported_voices
 from core.training.run import runs
 
 BASE = "base"
+IMPORTED = "voice"
 DEFAULT = "default"  # what a program asks for that does not care
 _MOST_BYTES = 65_536  # of a README
 
 
 @dataclass(frozen=True)
 class VoiceChoice:
-    """One entry. ``id`` is ``<run>:<step>`` or ``base:<base>``; ``title`` is the run's name or the base's label."""
+    """One entry. ``id`` is ``<run>:<step>``, ``voice:<imported>`` or ``base:<base>``.
+
+    ``title`` is the run's name, the voice's or the base's label; ``imported`` the id of a voice that was brought in.
+    """
 
     id: str
     title: str
     checkpoint: CheckpointRef | None
     base_id: str
+    imported: str = ""
 
 
 def voices(project: Project) -> list[VoiceChoice]:
-    """Every checkpoint that was saved, the newest run and its last step first, then the bases that are ready."""
+    """Every checkpoint that was saved, the newest run and its last step first, then voices that were brought in, then
+    the bases that are ready."""
     choices = []
     for run in runs(project):
         for step in reversed(run.checkpoints.steps()):
             if step > 0:
                 checkpoint = CheckpointRef(run.id, step)
                 choices.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
-    models = bases(project.info.engine)
+    engine = project.info.engine
+    choices += [
+        VoiceChoice(f"{IMPORTED}:{voice.id}", voice.name, None, "", voice.id)
+        for voice in imported_voices(project.workspace)
+        if voice.manifest.get("engine") == engine
+    ]
+    models = bases(engine)
     for base_id, base in models.catalog.items():
         if models.state(project.workspace.models, base_id).status == "ready":
             choices.append(VoiceChoice(f"{BASE}:{base_id}", base.label, None, base_id))
@@ -62,8 +74,9 @@ def named_voices(workspace: Workspace) -> list[NamedVoice]:
     """Every voice of every project that can speak, the newest project first."""
     names = []
     for project in workspace.projects():
-        choices = voices(project)
-        if choices and project.store.count(ClipFilter("usable")):
+        has_clips = project.store.count(ClipFilter("usable"))
+        choices = [choice for choice in voices(project) if choice.imported or has_clips]
+        if choices:
             names.append(NamedVoice(project.slug, project, choices[0]))
             names += [NamedVoice(f"{project.slug}/{choice.id}", project, choice) for choice in choices]
     return names

@@ -85,7 +85,7 @@ class WarmVoice:
         )
 
     def _loaded(self, request: SpeechRequest, device: str, on_stage: OnStage) -> Voice[object]:
-        key = (request.engine, request.base, request.checkpoint, _stamp(request.checkpoint), device)
+        key = (request.engine, request.base, request.voice, request.checkpoint, _stamp(request.checkpoint), device)
         if self._voice is None or key != self._key:
             on_stage("load_voice", 0, 1)
             # Let go first: there is never room for two.
@@ -93,7 +93,7 @@ class WarmVoice:
             self._speakers.clear()
             gc.collect()
             engine = get_engine(request.engine)
-            base = engine.base_folder(self.workspace.models, request.base)
+            base = request.voice or engine.base_folder(self.workspace.models, request.base)
             with _named_if_gone(request.checkpoint):
                 self._voice = engine.load_voice(base, request.checkpoint, device=device)
             self._key = key
@@ -103,7 +103,10 @@ class WarmVoice:
         key = tuple((path, text, _stamp(path)) for path, text in request.references)
         if key not in self._speakers:
             on_stage("hear_reference", 0, 1)
-            self._speakers[key] = voice.condition([ReferenceClip(path, text) for path, text in request.references])
+            if request.voice and not request.references:
+                self._speakers[key] = get_engine(request.engine).speaker(request.voice)
+            else:
+                self._speakers[key] = voice.condition([ReferenceClip(path, text) for path, text in request.references])
         self._speakers.move_to_end(key)
         while len(self._speakers) > _MOST_SPEAKERS:
             self._speakers.popitem(last=False)

@@ -24,8 +24,9 @@ class SpeechRequest(BaseModel):
 
     Args:
         engine, base: names of the engine and of the base model.
+        voice: folder of a voice that was brought in, which speaks in the base's place.
         checkpoint: its folder; None is the base itself.
-        references: recordings of the speaker, each its file and what is said in it.
+        references: recordings of the speaker, each its file and what is said in it; without any the voice's own.
         text, language, seed, settings: as of `core.engines.base.Voice.speak`.
         device: ``auto``, ``cuda`` or ``cpu``.
     """
@@ -34,6 +35,7 @@ class SpeechRequest(BaseModel):
 
     engine: str
     base: str
+    voice: Path | None = None
     checkpoint: Path | None = None
     references: tuple[tuple[Path, str], ...]
     text: str

@@ -24,7 +24,7 @@ from core.jobs.reporter import Reporter
 from core.notifications.start import on_full_disk
 from core.project.workspace import Project
 from core.settings import Settings
-from core.synthesis.start import exports
+from core.synthesis.exports import exports
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
 from core.training import multi_process

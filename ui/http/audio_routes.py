@@ -48,6 +48,11 @@ def download_url(project: str, export: str) -> str:
     return f"../download/{quote(project, safe='')}/export/{quote(export, safe='')}"
 
 
+def voice_url(voice: str, what: str) -> str:
+    """Where a page gets a voice that was brought in from: its ``sample.wav``, or as ``download`` all of it as a zip."""
+    return f"../voices/{quote(voice, safe='')}/{what}"
+
+
 def dataset_url(project: str, dataset: str, layout: str) -> str:
     """Where a page gets a frozen dataset from, as one zip file in one of `core.dataset.layouts.LAYOUTS`."""
     return f"../download/{quote(project, safe='')}/dataset/{quote(dataset, safe='')}/{layout}"
@@ -69,7 +74,7 @@ def votes_url(project: str) -> str:
 
 
 def routes(workspace: Workspace) -> APIRouter:
-    """``/audio/…`` and ``/download/…``."""
+    """``/audio/…``, ``/download/…`` and ``/voices/…``."""
     router = APIRouter()
 
     def give(request: Request, slug: str, folder: str, *parts: str) -> Response:
@@ -102,6 +107,14 @@ def routes(workspace: Workspace) -> APIRouter:
         if file not in _EXPORT_AUDIO:
             raise _missing()
         return give(request, slug, "exports", name, file)
+
+    @router.get("/voices/{id}/sample.wav")
+    def voice_sample(request: Request, id: str) -> Response:
+        return _audio(request, _file(workspace.voices, id, "sample.wav"))
+
+    @router.get("/voices/{id}/download")
+    def download_voice(id: str) -> Response:
+        return _zipped(zip_stream(_file(workspace.voices, id, "manifest.json").parent), id)
 
     @router.get("/audio/{slug}/pair/{id}")
     def pair(request: Request, slug: str, id: str) -> Response:

@@ -8,6 +8,7 @@ from core.engines.base import Engine
 from core.engines.registry import info
 from core.engines.xtts.features.extract import Features, check, prepare
 from core.engines.xtts.infer.export import export
+from core.engines.xtts.infer.imported import import_voice, only_speaker
 from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.light import LIGHT
 from core.engines.xtts.model.starter import make_starter
@@ -27,6 +28,8 @@ class XttsEngine(Engine[XttsTrainConfig, Features, Conditioning]):
     fits = staticmethod(fits)
     load_voice = staticmethod(load_voice)
     export = staticmethod(export)
+    import_voice = staticmethod(import_voice)
+    speaker = staticmethod(only_speaker)
 
     def make_base(self, base_id: str, folder: Path) -> None:
         """Make the starter."""

@@ -7,7 +7,12 @@ from core.engines.base import LightEngine
 from core.engines.xtts.bases import XttsBases
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.text.reading import XttsTexts
+from core.engines.xtts.voice_files import voice_files
 
 LIGHT = LightEngine(
-    bases=XttsBases(), texts=XttsTexts(), options=XttsTrainConfig, presets=REPOSITORY / "presets" / "xtts"
+    bases=XttsBases(),
+    texts=XttsTexts(),
+    options=XttsTrainConfig,
+    presets=REPOSITORY / "presets" / "xtts",
+    voice_files=voice_files,
 )

@@ -105,7 +105,15 @@ class Folder:
 class Zip:
     """The files in a zip. They are never written under names of the archive."""
 
-    def __init__(self, path: Path, *, name: str = "", language: str = "en", max_bytes: int = 64 * 10**9) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        language: str = "en",
+        max_bytes: int = 64 * 10**9,
+        most_members: int = MOST_MEMBERS,
+    ) -> None:
         """Look through the list of contents.
 
         Args:
@@ -113,14 +121,15 @@ class Zip:
             name: what the person calls it.
             language: of the project; says in which letters names are that do not say it.
             max_bytes: refused if all of it would be larger once unpacked.
+            most_members: refused if it holds more files.
 
         Raises:
             UserError: ``archive.*``: it is none, is locked, too large, or has names that do not belong in one.
         """
         self.name = name or path.name
         try:
-            if (count := count_members(path, MOST_MEMBERS)) > MOST_MEMBERS:
-                raise _too_many(self.name, count)
+            if (count := count_members(path, most_members)) > most_members:
+                raise _too_many(self.name, count, most_members)
             self._zip = zipfile.ZipFile(path)
             members = self._zip.infolist()
             names = names_of(members, language)
@@ -278,13 +287,13 @@ def _is_safe(member: zipfile.ZipInfo, name: str) -> bool:
     )
 
 
-def _too_many(name: str, count: int) -> UserError:
+def _too_many(name: str, count: int, most: int) -> UserError:
     return UserError(
         "archive.too_many",
         "“{name}” holds more than {most} files.",
         "Split it into parts of fewer files.",
         name=name,
-        most=MOST_MEMBERS,
+        most=most,
         count=count,
     )
 

@@ -19,6 +19,24 @@ def add_folder(project: Project, path_text: str) -> PendingDataset:
     Raises:
         UserError: ``folder.not_one``, ``folder.own``.
     """
+    path = typed_folder(path_text)
+    folder, own = path.resolve(), project.workspace.path.resolve()
+    if folder.is_relative_to(own) or own.is_relative_to(folder):
+        raise UserError(
+            "folder.own",
+            "“{path}” holds Voicewright's own files, or lies among them.",
+            "Choose the folder your recordings are in.",
+            path=path_text.strip()[:200],
+        )
+    return hold_folder(project, folder)
+
+
+def typed_folder(path_text: str) -> Path:
+    """A folder by the path a person typed.
+
+    Raises:
+        UserError: ``folder.not_one``.
+    """
     text = path_text.strip().strip("\"'")
     try:
         path = Path(text).expanduser()
@@ -32,12 +50,4 @@ def add_folder(project: Project, path_text: str) -> PendingDataset:
             "Type its whole path, such as /mnt/recordings.",
             path=text[:200],
         )
-    folder, own = path.resolve(), project.workspace.path.resolve()
-    if folder.is_relative_to(own) or own.is_relative_to(folder):
-        raise UserError(
-            "folder.own",
-            "“{path}” holds Voicewright's own files, or lies among them.",
-            "Choose the folder your recordings are in.",
-            path=text[:200],
-        )
-    return hold_folder(project, folder)
+    return path

@@ -130,6 +130,7 @@ def _request(workspace: Workspace, settings: Settings, body: SpeechBody) -> Spee
     args = SynthesizeArgs(
         checkpoint=voice.choice.checkpoint,
         base=voice.choice.base_id,
+        imported=voice.choice.imported,
         text=body.input,
         language=body.language,
         seed=body.seed,

@@ -170,7 +170,10 @@ async def _serve(client: _Client, reader: asyncio.StreamReader) -> None:
 
 def _request(workspace: Workspace, device: str, text: str, wish: SynthesizeVoice | None) -> SpeechRequest:
     voice = _voice(workspace, wish)
-    args = SynthesizeArgs(checkpoint=voice.choice.checkpoint, base=voice.choice.base_id, text=text, device=device)
+    choice = voice.choice
+    args = SynthesizeArgs(
+        checkpoint=choice.checkpoint, base=choice.base_id, imported=choice.imported, text=text, device=device
+    )
     return speech_request(voice.project, complete(voice.project, args))
 
 

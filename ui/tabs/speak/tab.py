@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,16 +12,9 @@ from core.errors import UserError
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.synthesis.start import (
-    best_references,
-    discard_export,
-    exports,
-    remove_take,
-    rename_export,
-    start_export,
-    start_speak,
-    takes,
-)
+from core.sources.voice_import import bring_in_files
+from core.synthesis.exports import discard_export, exports, rename_export
+from core.synthesis.start import best_references, remove_take, start_export, start_speak, takes
 from core.synthesis.voices import VoiceChoice, reference_clips, voice, voices
 from ui import html
 from ui.i18n import Translator
@@ -30,6 +24,7 @@ from ui.parts import Panel
 from ui.parts.model_reads import model_reads
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
+from ui.tabs.speak.imported import act_on_imported, arrival, arrive_at, import_below, import_head
 from ui.tabs.speak.takes import download_link, export_cards, take_cards
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name
@@ -72,12 +67,16 @@ def build(page: Page) -> Tab:
             )
             exporting = Panel()
             packages = Panel()
+    about_import = Panel()
+    with gr.Row(elem_classes=["vw-drop"]):
+        files = gr.File(label=t("speak.import_files"), file_count="multiple", height=120, elem_id="voice-files")
+    imported = Panel()
 
     def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, words: str) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
-            return {top: heading + lead, body: gr.update(visible=False)}
+            return {top: heading + lead, body: gr.update(visible=False), **_imported(project)}
         preload(project.info.engine)
         clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
         choices = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
@@ -92,6 +91,7 @@ def build(page: Page) -> Tab:
             packages: export_cards(t, project, exports(project)),
             audios: take_cards(t, project, takes(project)),
             **_jobs(project, query),
+            **_imported(project),
         }
 
     def read(project: Project | None, words: str, query: str) -> Updates:
@@ -100,21 +100,28 @@ def build(page: Page) -> Tab:
     def _jobs(project: Project, query: str) -> Updates:
         return {actions: _speaking(t, project), exporting: _exporting(t, project, _current_voice(project, query))}
 
+    def _imported(project: Project | None) -> Updates:
+        return {about_import: import_head(t), imported: import_below(t, page.workspace, project)}
+
     def tick(project: Project | None, query: str) -> Updates:
         if project is None or _lead(t, project):
-            return {}
+            return _imported(project)
         lists = {audios: take_cards(t, project, takes(project)), packages: export_cards(t, project, exports(project))}
-        return _jobs(project, query) | lists
+        return _jobs(project, query) | lists | _imported(project)
 
     def act(
         project: Project | None, evt: Any, query: str, words: str, clips: list[str] | None, chance: float, title: str
     ) -> Updates | None:
+        move = act_on_imported(page, project, evt)
+        if move is not None:
+            return {imported: import_below(t, page.workspace, project) + move} if move else None
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         choice = _current_voice(project, query)
         voice = VoiceArgs(
             checkpoint=choice.checkpoint if choice else None,
             base=choice.base_id if choice else "",
+            imported=choice.imported if choice else "",
             reference_clip_ids=tuple(clips or ()),
             device=page.settings.device,
         )
@@ -133,17 +140,33 @@ def build(page: Page) -> Tab:
             rename_export(project, evt.id, evt.value)
         return None
 
-    for panel in (actions, exporting, audios, packages):
-        page.on(panel.act, act, [page.view, text, references, seed, name], [name])
+    def upload(project: Project | None, paths: list[str] | None) -> Updates:
+        move = ""
+        try:
+            if paths:
+                job = bring_in_files(arrival(page, project), [Path(path) for path in paths])
+                say_place(page, job)
+                move = arrive_at(project, job.path.parts[-3])
+        except UserError as error:
+            # Said here, so that the files do not stay in the field as if they had been taken.
+            gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
+        return {files: None, imported: import_below(t, page.workspace, project) + move}
+
+    page.on(files.upload, upload, [files], [files, imported])
+    for panel in (actions, exporting, audios, packages, imported):
+        page.on(panel.act, act, [page.view, text, references, seed, name], [name, imported])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
     outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages]
-    return Tab("speak", outputs, refresh, tick, [page.view, references, text])
+    outputs += [about_import, imported]
+    return Tab(
+        "speak", outputs, refresh, tick, [page.view, references, text], lambda project: str(bool(_lead(t, project)))
+    )
 
 
 def _lead(t: Translator, project: Project | None) -> str:
     if project is None:
-        return html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
+        return html.empty(t("speak.no_project"), html.go(t("common.to_home"), "home"))
     if not voices(project):
         return html.empty(t("speak.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
     return ""
@@ -174,6 +197,8 @@ def _setup(t: Translator, project: Project, query: str) -> str:
 
 
 def _name(t: Translator, choice: VoiceChoice) -> str:
+    if choice.imported:
+        return f"{choice.title} · {t('speak.imported')}"
     return f"{choice.title} · {step_name(t, choice.checkpoint.step if choice.checkpoint else 0)}"
 
 
@@ -213,6 +238,8 @@ def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> s
     job = project.latest("export")
     about = t("speak.export_which", voice=_name(t, choice)) if choice else ""
     reason = t("speak.exporting") if job and job.alive() else ""
+    if choice and choice.imported:
+        reason = t("speak.export_imported")
     button = html.action(t("speak.export"), "export", off_reason=reason, elem_id="export-voice")
     result = job.read().result if job else {}
     newest = next((export for export in exports(project) if export.id == result.get("export")), None)

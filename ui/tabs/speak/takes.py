@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from core.engines.registry import info
 from core.project.workspace import Project
-from core.synthesis.start import Export, Take
+from core.synthesis.exports import Export
+from core.synthesis.start import Take
 from core.synthesis.voices import how_to_load
 from ui import html
 from ui.http.audio_routes import audio_url, download_url
@@ -29,7 +30,7 @@ def _take(t: Translator, project: Project, take: Take) -> str:
         t.length(take.seconds),
     ]
     facts += [t("speak.seed_fact", seed=take.seed), t.moment(take.at)]
-    save = _download(url, f"{take.id}.wav", t("speak.download"))
+    save = download(url, f"{take.id}.wav", t("speak.download"))
     drop = html.action(t("speak.delete"), "delete-take", take.id, style="quiet", confirm=t("speak.delete_sure"))
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(take.id)}"><p>“{html.e(take.text)}”</p>'
@@ -67,8 +68,9 @@ def _export(t: Translator, project: Project, export: Export) -> str:
 def download_link(t: Translator, project: Project, export: Export) -> str:
     """The link that fetches an exported voice as a zip."""
     size = t("speak.download_zip", size=t.megabytes(export.size))
-    return _download(download_url(project.slug, export.id), f"{export.id}.zip", size)
+    return download(download_url(project.slug, export.id), f"{export.id}.zip", size)
 
 
-def _download(url: str, name: str, label: str) -> str:
+def download(url: str, name: str, label: str) -> str:
+    """A link that saves a file under a name."""
     return f'<a class="vw-btn vw-link" href="{html.e(url)}" download="{html.e(name)}">{html.e(label)}</a>'

@@ -113,7 +113,7 @@ def export(
         on_stage("merge")
         _write_weights(base, voice.xtts, temporary)
         speakers = {**load_speakers(base), name: dict(vars(speaker))}
-        _save(speakers, temporary / "speakers_xtts.pth")
+        save(speakers, temporary / "speakers_xtts.pth")
         _write_reference(references, temporary / "reference.wav")
         on_stage("verify")
         samples, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
@@ -142,7 +142,7 @@ def _write_weights(base: Path, xtts: Xtts, folder: Path) -> None:
     weights = merged_weights(xtts)
     if weights.keys() - state.keys():
         raise KeyError(f"not in the base: {sorted(weights.keys() - state.keys())[:3]}")
-    _save({"model": {**state, **weights}}, folder / "model.pth")
+    save({"model": {**state, **weights}}, folder / "model.pth")
     for name in (*_BASE_FILES, *(["starter.json"] if is_starter(base) else [])):
         shutil.copyfile(base / name, folder / name)
 
@@ -228,7 +228,8 @@ def _describe(
     return manifest
 
 
-def _save(value: object, path: Path) -> None:
+def save(value: object, path: Path) -> None:
+    """Write with torch, and to the disk."""
     with open(path, "wb") as file:
         torch.save(value, file)
         file.flush()

@@ -15,7 +15,8 @@ from core.jobs.job import Job
 from core.jobs.view import JobView
 from core.project.records import Clip, Source
 from core.project.workspace import Project
-from core.synthesis.start import Export, Take
+from core.synthesis.exports import Export
+from core.synthesis.start import Take
 from core.synthesis.voices import NamedVoice
 from core.training.run import RunView
 

@@ -10,7 +10,8 @@ from core.errors import UserError
 from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.project.workspace import Workspace
 from core.settings import Settings
-from core.synthesis.start import exports, remove_take, start_export, start_speak, takes
+from core.synthesis.exports import exports
+from core.synthesis.start import remove_take, start_export, start_speak, takes
 from core.synthesis.voices import NamedVoice, named_voice, named_voices
 from ui.http.api.rest.materials import sound
 from ui.http.api.rest.route import Route
@@ -77,6 +78,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         args = SynthesizeArgs(
             checkpoint=voice.choice.checkpoint,
             base=voice.choice.base_id,
+            imported=voice.choice.imported,
             text=body.text,
             language=body.language,
             seed=body.seed,
@@ -109,7 +111,11 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Export a voice. Gives the job."""
         voice = voice_of(slug, body.voice)
         args = ExportArgs(
-            checkpoint=voice.choice.checkpoint, base=voice.choice.base_id, name=body.name, device=settings.device
+            checkpoint=voice.choice.checkpoint,
+            base=voice.choice.base_id,
+            imported=voice.choice.imported,
+            name=body.name,
+            device=settings.device,
         )
         return job_fact(voice.project, start_export(voice.project, args))
 

@@ -1,0 +1,283 @@
+"""Voice import: the files of a voice that came from anywhere become a folder as an export is; nothing is trusted.
+
+Of the configuration only known numbers within limits are taken over, weights are loaded without code, strictly, and
+written anew, and the voice has spoken before anyone is offered it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from TTS.tts.configs.xtts_config import XttsConfig
+
+import core
+from core.audio.samples import write_wav
+from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.registry import info
+from core.engines.xtts.bases import STARTER, XttsBases, is_starter
+from core.engines.xtts.infer.export import save
+from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.model.load import base_state, load_speakers
+from core.errors import Cancelled, UserError
+from core.files import MOST_BYTES, read_json, write_json
+
+_WIDEST, _MOST_LAYERS, _MOST_TOKENS, _LARGEST = 8192, 100, 100_000, 1_000_000
+_LIMITS = {
+    "gpt_layers": _MOST_LAYERS,
+    **dict.fromkeys(("gpt_n_model_channels", "gpt_n_heads", "decoder_input_dim", "d_vector_dim"), _WIDEST),
+    **dict.fromkeys(("gpt_max_audio_tokens", "gpt_max_text_tokens", "gpt_max_prompt_tokens"), _MOST_TOKENS),
+    **dict.fromkeys(("gpt_num_audio_tokens", "gpt_number_text_tokens", "num_chars"), _MOST_TOKENS),
+}
+# How it speaks: least and most; what lies outside gives way to coqui's own.
+_SPEAKING = {
+    "temperature": (0.01, 2.0), "length_penalty": (-10.0, 10.0), "repetition_penalty": (0.1, 50.0),
+    "top_k": (1, 1000), "top_p": (0.01, 1.0),
+    "gpt_cond_len": (1, 60), "gpt_cond_chunk_len": (1, 60), "max_ref_len": (1, 60),
+}  # fmt: skip
+_RATES = (8_000, 48_000)
+_SPEAKER = ("gpt_cond_latent", "speaker_embedding")
+_FAULTS = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+
+def import_voice(
+    files: Mapping[str, Path],
+    folder: Path,
+    *,
+    name: str,
+    text: str,
+    language: str,
+    device: str = "auto",
+    facts: Mapping[str, object] | None = None,
+    on_stage: Callable[[str], object] = ignore,
+    should_stop: ShouldStop = never,
+) -> dict[str, Any]:
+    """See `core.engines.base.Engine.import_voice`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+    try:
+        on_stage("check_voice")
+        own = _own_words(files)
+        name = own or name
+        _write_model(files, temporary)
+        _check_stop(should_stop)
+        voice = _loaded(temporary, device)
+        speaker = _speaker(files, temporary, voice, own)
+        save({name: dict(vars(speaker))}, temporary / "speakers_xtts.pth")
+        on_stage("verify")
+        text, language = _sayable(voice, text, language)
+        samples, rate = voice.speak(text, language, speaker, should_stop=should_stop)
+        write_wav(temporary / "sample.wav", samples, rate)
+        manifest = {
+            **(facts or {}),
+            "name": name,
+            "engine": "xtts",
+            "exported_at": time.time(),
+            "sample_rate": rate,
+            "sample": {"text": text, "language": language, "seed": 0},
+            "trained": voice.xtts.untrained_max_s is None,
+            "languages": list(voice.xtts.config.languages),
+            "license": _license(temporary),
+            "versions": {"voicewright": core.__version__},
+        }
+        write_json(temporary / "manifest.json", manifest)
+        _check_stop(should_stop)
+        os.rename(temporary, folder)
+        return manifest
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def only_speaker(folder: Path) -> Conditioning:
+    """The one speaker of an imported voice.
+
+    Raises:
+        UserError: ``voice.broken``.
+    """
+    try:
+        (speaker,) = load_speakers(folder).values()
+        return _conditioning(speaker)
+    except (*_FAULTS, UserError) as error:
+        raise _broken("speakers_xtts.pth", error) from error
+
+
+def _own_words(files: Mapping[str, Path]) -> str:
+    """What the voice calls itself, and its speaker; empty if it does not say."""
+    try:
+        return " ".join(str(read_json(files["manifest.json"], 1 << 20)["name"]).split())[:80]
+    except (*_FAULTS, RecursionError):
+        return ""
+
+
+def _write_model(files: Mapping[str, Path], folder: Path) -> None:
+    """Configuration, vocabulary and weights as of a base, with nothing but what was looked at."""
+    if files["vocab.json"].stat().st_size > MOST_BYTES:
+        raise _broken("vocab.json", ValueError("too large"))
+    shutil.copyfile(files["vocab.json"], folder / "vocab.json")
+    if "starter.json" in files:
+        write_json(folder / "starter.json", _plain_starter(files["starter.json"]))
+    weights = folder / "model.pth"
+    weights.symlink_to(files["model.pth"].resolve())
+    try:
+        state = base_state(folder)
+        for key, value in state.items():
+            _check_tensor(key, value)
+    except (*_FAULTS, UserError) as error:
+        raise _broken("model.pth", error) from error
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    write_json(folder / "config.json", _plain_config(files["config.json"], size))
+    weights.unlink()
+    save({"model": {key: value.contiguous() for key, value in state.items()}}, weights)
+
+
+def _plain_config(path: Path, weights_bytes: int) -> dict[str, Any]:
+    """The known numbers of a ``config.json``.
+
+    Raises:
+        UserError: ``voice.broken``: it is of another model, or larger than its weights are.
+    """
+    defaults = XttsConfig().to_dict()
+    try:
+        raw = read_json(path, 1 << 20)
+        if raw.get("model") != "xtts":
+            raise ValueError("model is not xtts")
+        arguments = {
+            key: _within(key, value, (0, _LIMITS.get(key, _LARGEST)))
+            for key, value in raw["model_args"].items()
+            if key in defaults["model_args"] and not isinstance(value, str | float | list | dict)
+        }
+        audio = {key: _within(key, raw["audio"][key], _RATES) for key in defaults["audio"] if key in raw["audio"]}
+        languages = [str(code) for code in raw.get("languages", []) if str(code).replace("-", "").isalnum()]
+        merged = {**defaults["model_args"], **arguments}
+        width, tokens = merged["gpt_n_model_channels"], sum(
+            merged[key] or 0 for key, most in _LIMITS.items() if most == _MOST_TOKENS and key != "num_chars"
+        )  # fmt: skip
+        # Twelve matrices a layer, and a row a token; nothing takes less than a byte.
+        if (12 * merged["gpt_layers"] * width + tokens) * width > weights_bytes:
+            raise ValueError("it describes a larger model than its weights are of")
+    except (*_FAULTS, RecursionError) as error:
+        raise _broken("config.json", error) from error
+    speaking = {
+        key: raw[key]
+        for key, (least, most) in _SPEAKING.items()
+        if type(raw.get(key)) in (int, float) and least <= raw[key] <= most
+    }
+    normalised = {"sound_norm_refs": True} if raw.get("sound_norm_refs") is True else {}
+    known = {"languages": languages[:200]} if languages else {}
+    return {"model": "xtts", "model_args": arguments, "audio": audio, **speaking, **normalised, **known}
+
+
+def _within(key: str, value: Any, bounds: tuple[int, int]) -> int | None:
+    if value is not None and not bounds[0] <= value <= bounds[1]:
+        raise ValueError(f"{key} is {value}")
+    return value  # type: ignore[no-any-return]
+
+
+def _plain_starter(path: Path) -> dict[str, Any]:
+    """What a small base says of itself: untrained weights never end a sentence by themselves."""
+    try:
+        raw = read_json(path, 1 << 20)
+        longest = float(raw.get("max_seconds") or 4.0)
+        return {"trained": raw.get("trained") is True, "max_seconds": longest if 0 < longest <= 30 else 4.0}
+    except (*_FAULTS, RecursionError) as error:
+        raise _broken("starter.json", error) from error
+
+
+def _check_tensor(key: str, value: Any) -> None:
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+        raise TypeError(f"{key} is no plain tensor")
+    # A few bytes can pose as a tensor of any size.
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise ValueError(f"{key} is larger than what is stored of it")
+    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{key} holds values that are no numbers")
+
+
+def _loaded(folder: Path, device: str) -> XttsVoice:
+    try:
+        return load_voice(folder, device=device)
+    except UserError as error:
+        if not error.code.startswith("base."):
+            raise
+        raise _broken(str(error.values.get("name", "model.pth")), error) from error
+    except _FAULTS as error:
+        raise _broken("model.pth", error) from error
+    except Exception as error:  # tokenizers' errors are nothing but exceptions
+        raise _broken("vocab.json", error) from error
+
+
+def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own: str) -> Conditioning:
+    """Who speaks: the one of the voice's own name, the only one there is, the one of its recording, or the first."""
+    speakers: dict[str, dict[str, Tensor]] = {}
+    if "speakers_xtts.pth" in files:
+        link = folder / "speakers_xtts.pth"
+        link.symlink_to(files["speakers_xtts.pth"].resolve())
+        try:
+            speakers = load_speakers(folder)
+        except (*_FAULTS, UserError) as error:
+            raise _broken("speakers_xtts.pth", error) from error
+        finally:
+            link.unlink()
+    if own in speakers or len(speakers) == 1 or (speakers and "reference.wav" not in files):
+        try:
+            return _conditioning(speakers[own if own in speakers else next(iter(speakers))])
+        except _FAULTS as error:
+            raise _broken("speakers_xtts.pth", error) from error
+    if "reference.wav" not in files:
+        raise UserError(
+            "voice.no_speaker",
+            "The voice does not say whose it is: it has neither speakers_xtts.pth nor a recording.",
+            "Put a WAV file with a few seconds of the speaker beside config.json, then bring it in again.",
+        )
+    return voice.condition([ReferenceClip(files["reference.wav"])])
+
+
+def _conditioning(speaker: Any) -> Conditioning:
+    """Raises TypeError, ValueError or KeyError where it is none."""
+    for key in _SPEAKER:
+        _check_tensor(key, speaker[key])
+    latent, embedding = (speaker[key].float().clone() for key in _SPEAKER)
+    if latent.ndim != 3 or embedding.ndim != 3 or latent.shape[0] != 1 or embedding.shape[0] != 1:
+        raise ValueError("not the shape of a speaker")
+    if math.prod(latent.shape) > _LARGEST or math.prod(embedding.shape) > _LARGEST:
+        raise ValueError("too large for a speaker")
+    return Conditioning(latent, embedding)
+
+
+def _sayable(voice: XttsVoice, text: str, language: str) -> tuple[str, str]:
+    """The sentence and its language; a count where the voice does not speak that one."""
+    try:
+        parts, language = voice.parts(text, language)
+    except UserError:
+        parts, language = voice.parts("1, 2, 3.", next(iter(voice.xtts.config.languages), "en"))
+    return parts[0], language
+
+
+def _check_stop(should_stop: ShouldStop) -> None:
+    if should_stop():
+        raise Cancelled
+
+
+def _license(folder: Path) -> str:
+    """That of its base; whatever is no starter is taken to descend from the published model."""
+    return XttsBases.catalog[STARTER].license if is_starter(folder) else info("xtts").license_note
+
+
+def _broken(name: str, error: Exception) -> UserError:
+    what = str(error.values.get("what", error)) if isinstance(error, UserError) else str(error)
+    return UserError(
+        "voice.broken",
+        "{name} is not what an XTTS voice has ({what}); nothing was kept.",
+        "Export or download the voice once more. If it is made for another program, it cannot be used here.",
+        name=name,
+        what=what.strip().splitlines()[0][:200] if what.strip() else type(error).__name__,
+    )

@@ -1,0 +1,146 @@
+"""Voices as folders: those a project exported, and those that were brought in and speak in every project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.checkpoint_ref import CheckpointRef
+from core.damage import Count, DamagedFile, UnixTime, read_all, read_record, reading
+from core.errors import UserError
+from core.files import free_name, subfolders, write_json
+from core.project.trash import discard
+from core.project.workspace import Project, Workspace
+from core.text import as_title
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported voice, complete and proved loadable. ``manifest`` is its ``manifest.json``, ``size`` is in bytes."""
+
+    id: str
+    name: str
+    folder: Path
+    sample: Path
+    size: int
+    at: float
+    checkpoint: CheckpointRef | None
+    manifest: dict[str, Any]
+
+
+def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
+    """All exported voices, newest first; damaged ones are passed over, and added to ``damage``."""
+    return _newest_first(project.exports, damage)
+
+
+def imported_voices(workspace: Workspace, damage: list[DamagedFile] | None = None) -> list[Export]:
+    """All voices that were brought in, newest first; damaged ones are passed over, and added to ``damage``."""
+    return _newest_first(workspace.voices, damage)
+
+
+def imported_voice(workspace: Workspace, voice_id: str) -> Export:
+    """A voice that was brought in.
+
+    Raises:
+        UserError: ``voice.gone``.
+    """
+    return _by_id(imported_voices(workspace), voice_id)
+
+
+def discard_export(project: Project, export_id: str) -> None:
+    """Move an exported voice to the project's trash; nothing if it is there already."""
+    export = next((export for export in exports(project) if export.id == export_id), None)
+    if export:
+        discard(project, "export", export.name, [export.folder])
+
+
+def rename_export(project: Project, export_id: str, name: str) -> None:
+    """Let a person call an exported voice otherwise; an empty name changes nothing."""
+    export = next((export for export in exports(project) if export.id == export_id), None)
+    if export:
+        _rename(export, name)
+
+
+def rename_imported(workspace: Workspace, voice_id: str, name: str) -> None:
+    """Let a person call a voice that was brought in otherwise; an empty name changes nothing.
+
+    Raises:
+        UserError: ``voice.gone``.
+    """
+    _rename(imported_voice(workspace, voice_id), name)
+
+
+def discard_imported(workspace: Workspace, voice_id: str) -> None:
+    """Move a voice that was brought in to the trash.
+
+    Raises:
+        UserError: ``voice.gone``.
+    """
+    voice, trash = imported_voice(workspace, voice_id), workspace.voices_trash
+    trash.mkdir(parents=True, exist_ok=True)
+    voice.folder.rename(trash / free_name(trash, voice.id))
+
+
+def discarded_imported(workspace: Workspace) -> list[Export]:
+    """Voices that were brought in and lie in the trash, newest first."""
+    return _newest_first(workspace.voices_trash, None)
+
+
+def restore_imported(workspace: Workspace, voice_id: str) -> None:
+    """Bring a voice back from the trash.
+
+    Raises:
+        UserError: ``voice.gone``.
+    """
+    voice = _by_id(discarded_imported(workspace), voice_id)
+    voice.folder.rename(workspace.voices / free_name(workspace.voices, voice.id))
+
+
+def _by_id(voices: Sequence[Export], voice_id: str) -> Export:
+    voice = next((voice for voice in voices if voice.id == voice_id), None)
+    if voice is None:
+        raise UserError("voice.gone", "This voice is no longer there.", "Choose another one, or bring it in again.")
+    return voice
+
+
+def _rename(export: Export, name: str) -> None:
+    if name := as_title(name):
+        write_json(export.folder / "manifest.json", {**export.manifest, "name": name})
+
+
+def _newest_first(parent: Path, damage: list[DamagedFile] | None) -> list[Export]:
+    return sorted(read_all(subfolders(parent), _export, damage), key=lambda export: export.at, reverse=True)
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What has to stand in a ``manifest.json``; there is more."""
+
+    name: str
+    exported_at: UnixTime
+    manifest: dict[str, Any]
+    run_id: str | None = None
+    step: Count = 0
+
+
+def _export(folder: Path) -> Export:
+    path = folder / "manifest.json"
+    facts = read_record(path, _Manifest, "export", folder, complete=_beside_itself)
+    with reading(path, "export", folder):
+        size = sum(file.lstat().st_size for file in folder.iterdir())
+    return Export(
+        id=folder.name,
+        name=facts.name,
+        folder=folder,
+        sample=folder / "sample.wav",
+        size=size,
+        at=facts.exported_at,
+        checkpoint=CheckpointRef(facts.run_id, facts.step) if facts.run_id else None,
+        manifest=facts.manifest,
+    )
+
+
+def _beside_itself(_: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    return {**raw, "manifest": raw}
