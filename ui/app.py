@@ -166,7 +166,7 @@ def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str
         for number, step in enumerate(pipeline.steps(project) if project else [], 1)
     ]
     if not project:
-        cells.append(_step("home", t("tabs.home"), "", "apart", open_key))
+        cells += [_step(key, t(f"tabs.{key}"), "", "apart", open_key) for key in ("home", "speak")]
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
     return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
 

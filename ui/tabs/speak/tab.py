@@ -69,7 +69,7 @@ def build(page: Page) -> Tab:
             packages = Panel()
     about_import = Panel()
     with gr.Row(elem_classes=["vw-drop"]):
-        files = gr.File(label=t("speak.import_files"), file_count="multiple", height=120, elem_id="voice-files")
+        files = gr.File(label=t("speak.import_files"), file_count="multiple", height=150, elem_id="voice-files")
     imported = Panel()
 
     def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, words: str) -> Updates:
