@@ -17,8 +17,9 @@ from core.dataset.freeze import DatasetInfo, freeze
 from core.engines import registry
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args import ExportArgs, MeasurePaceArgs, SynthesizeArgs
 from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair, vote
 from core.listening.ranking import table
 from core.pipeline import project_cards, steps
@@ -27,6 +28,7 @@ from core.project.workspace import Project, Workspace
 from core.sources.upload import add_file
 from core.synthesis.exports import exports
 from core.synthesis.start import start_export, start_speak, takes
+from core.tasks import measure_pace
 from core.training.run import Run, resume, start_training
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.jobs.conftest import until
@@ -105,6 +107,15 @@ def test_its_facts_rule_how_clips_are_cut_and_judged(walked: Walked) -> None:
     assert [(drop["code"], drop["values"]) for drop in report["dropped"]] == [
         ("dataset.unknown_characters", {"characters": "7"})
     ]
+
+
+def test_a_few_updates_tell_how_long_a_first_run_will_take(walked: Walked) -> None:
+    project, seen = walked.project, walked.project.latest("measure_pace")
+    assert seen is None
+    args = MeasurePaceArgs(dataset=walked.dataset.id, base="tuning-fork", preset="toy-cpu", changes=SETTINGS)
+    job = Job.create(project.jobs, args)
+    result = measure_pace.run(job, project, args, Reporter(job))
+    assert 0 < result["step_s"] < 1 and 0 < result["eval_s"] < 1
 
 
 def test_it_learns_and_goes_on_after_a_stop_as_if_there_had_been_none(walked: Walked) -> None:

@@ -27,6 +27,7 @@ JOB_TABS = {
     "measure": "review",
     "find_doubles": "dataset",
     "train": "train",
+    "measure_pace": "train",
     "download_base": "train",
     "evaluate": "listen",
     "synthesize": "speak",

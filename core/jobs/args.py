@@ -247,6 +247,17 @@ class TrainArgs(JobArgs):
     project: str = ""
 
 
+class MeasurePaceArgs(JobArgs):
+    """A few updates to be timed, as a run with this preset and these changes would make them."""
+
+    kind = "measure_pace"
+    dataset: str = Field(pattern=r"^[^/]*$")
+    base: str
+    preset: str
+    changes: dict[str, Any] = {}
+    device: str = "auto"
+
+
 class VoiceArgs(JobArgs):
     """A voice and what it says. What is left empty is filled in by who starts the job.
 
@@ -321,7 +332,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(DownloadBaseArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, ImportVoiceArgs, DemoArgs),
+        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, ImportVoiceArgs, DemoArgs),
     )
 }
 

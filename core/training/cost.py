@@ -1,4 +1,4 @@
-"""Cost estimate of a run (seconds, memory), measured on earlier runs of this machine; without one there is none."""
+"""Cost estimate of a run (seconds, memory), by earlier runs on this machine or a few updates that were timed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import fmean
 
 from core.engines.options import TrainConfig
+from core.jobs.args import MeasurePaceArgs
+from core.jobs.job import Job, busy
 from core.project.workspace import Project
 from core.training.pace import Pace
 from core.training.run import RunView, runs
@@ -14,12 +16,16 @@ from core.training.run import RunView, runs
 
 @dataclass(frozen=True)
 class Cost:
-    """``seconds`` and ``memory_gb`` as far as they are known; ``updates`` of ``clips`` clips each."""
+    """``seconds`` and ``memory_gb`` as far as they are known; ``updates`` of ``clips`` clips each.
+
+    ``is_probe``: by a few updates alone, without what speaking takes.
+    """
 
     updates: int
     clips: int
     seconds: float | None = None
     memory_gb: float | None = None
+    is_probe: bool = False
 
 
 def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost:
@@ -36,7 +42,24 @@ def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost
         if view.job.active or not view.steps_per_s:
             continue
         return Cost(config.max_steps, clips, _seconds(view, config), _memory(view, config))
+    for job, args in project.jobs_of(MeasurePaceArgs):
+        is_same = Path(args.base).is_absolute() if base_id is None else args.base == base_id
+        probe = job.read()
+        if is_same and probe.status == "done" and probe.count("step_s") and probe.count("clips"):
+            pace = Pace(step_s=probe.count("step_s") * clips / probe.count("clips"), eval_s=probe.count("eval_s"))
+            return Cost(config.max_steps, clips, pace.eval_s + pace.left_s(config, 0, 0.0), is_probe=True)
     return Cost(config.max_steps, clips)
+
+
+def measure_pace(project: Project, args: MeasurePaceArgs) -> Job:
+    """Time a few updates in a job, which may wait.
+
+    Raises:
+        Busy: one of this project is under way, or something else of it that does not wait.
+    """
+    if (job := project.latest(args.kind)) and job.alive():
+        raise busy(job.holder())
+    return project.start_job(args, gpu=True, wait=True)
 
 
 def _seconds(view: RunView, config: TrainConfig) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from core.engines.options import TrainConfig
 from core.jobs import events, locks
-from core.jobs.args import TrainArgs
+from core.jobs.args import MeasurePaceArgs, TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text
@@ -44,6 +44,20 @@ def test_checks_and_samples_are_part_of_the_cost(project: Project) -> None:
     wished = CONFIGURED.model_copy(update={"eval_every": 50, "save_every": 40, "sample_sentences": 4})
     # Updates; checks before the first, in the middle and at the end; sentences before the first, at 40, 80 and the end.
     assert estimate(project, wished, "starter").seconds == 25.0 + 3 * 3.0 + 4 * 4 * 2.0
+
+
+def test_before_the_first_run_it_is_told_by_updates_that_were_timed(project: Project) -> None:
+    args = MeasurePaceArgs(dataset="d", base="starter", preset="xtts-cpu")
+    job = Job.create(project.jobs, args)
+    result = {"step_s": 0.5, "eval_s": 3.0, "clips": 2, "memory_mb": 900.0}
+    events.append(job.events_path, events.Finished(outcome="done", result=result))
+    wished = CONFIGURED.model_copy(update={"eval_every": 50})
+    cost = estimate(project, wished, "starter")
+    assert (cost.seconds, cost.is_probe) == (100 * 0.5 + 3 * 3.0, True)
+    assert estimate(project, wished.model_copy(update={"batch_size": 4}), "starter").seconds == 100 * 1.0 + 3 * 3.0
+    assert estimate(project, wished, "xtts-v2").seconds is None
+    _ran(project, "starter", 4.0)
+    assert estimate(project, CONFIGURED, "starter").is_probe is False  # a run knows better
 
 
 def test_a_run_still_at_work_is_not_the_last_run(project: Project) -> None:

@@ -14,10 +14,11 @@ from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
 from core.engines.registry import DEFAULT, bases, engines, preload, train_config
 from core.errors import UserError
+from core.jobs.args import MeasurePaceArgs
 from core.listening.ranking import run_votes
 from core.project.workspace import Project
 from core.system import hardware
-from core.training.cost import estimate
+from core.training.cost import estimate, measure_pace
 from core.training.draft import changed_settings, keep_changed_settings
 from core.training.presets import Preset, choose, preset, presets
 from core.training.room import expected_bytes
@@ -25,7 +26,7 @@ from core.training.run import Run, runs, start_training
 from ui import html
 from ui.form import Form
 from ui.i18n import Translator
-from ui.job_panel import act_on_job, in_line
+from ui.job_panel import act_on_job, in_line, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.queue_strip import say_place
@@ -173,7 +174,11 @@ def build(page: Page) -> Tab:
         if project is None or not datasets(project):
             return {}
         selection = Selection.read(project, query)
-        return _live(project, selection) | {base: base_panel(t, project, selection.base)}
+        panels = _live(project, selection) | {base: base_panel(t, project, selection.base)}
+        if is_live(project.latest("measure_pace")):
+            draft = changed_settings(project, selection.preset.id)
+            panels[cost] = _cost(t, project, selection, draft)
+        return panels
 
     def edit(project: Project | None, query: str, *all_values: Any) -> Updates:
         if project is None:
@@ -189,12 +194,18 @@ def build(page: Page) -> Tab:
         if act_on_run(project, evt) or act_on_runs(t, project, evt):
             return None
         selection = Selection.read(project, query)
-        if evt.do == "start":
+        if evt.do in ("start", "measure-pace"):
             base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
             form, values = own(project, all_values)
             form.parse(values)  # names a bad number by its label
             changes = form.changes(values, selection.preset.values)
             device = page.settings.device
+            if evt.do == "measure-pace":
+                args = MeasurePaceArgs(
+                    dataset=selection.dataset, base=base_id, preset=selection.preset.id, changes=changes, device=device
+                )
+                say_place(page, measure_pace(project, args))
+                return None
             job = start_training(
                 project, selection.dataset, selection.preset.id, changes, title, base_id, device=device, wait=True
             )
@@ -216,7 +227,7 @@ def build(page: Page) -> Tab:
         keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
         return filling | show_changes(project, selection, form, values)
 
-    for panel in (actions, live, base, table):
+    for panel in (actions, live, base, cost, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
@@ -302,7 +313,7 @@ def _cost(t: Translator, project: Project, selection: Selection, changes: dict[s
             )
         )
     if cost.seconds is not None:
-        parts.append(t("train.cost_time", time=t.length(cost.seconds)))
+        parts.append(t("train.cost_probe" if cost.is_probe else "train.cost_time", time=t.length(cost.seconds)))
     else:
         parts.append(t("train.cost_unknown"))
     if cost.memory_gb is not None:
@@ -313,7 +324,19 @@ def _cost(t: Translator, project: Project, selection: Selection, changes: dict[s
         disk_gb = expected_bytes(project, config, selection.base) / 1e9
         free_gb = shutil.disk_usage(project.path).free / 1e9
         parts.append(t("train.cost_disk", gb=t.number(disk_gb, 1), free=t.number(free_gb, 0 if free_gb > 10 else 1)))
-    return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>'
+    probe = "" if cost.seconds is not None else _probe(t, project, selection)
+    return f'<p class="vw-dim">{html.e(" ".join(parts))}</p>{probe}'
+
+
+def _probe(t: Translator, project: Project, selection: Selection) -> str:
+    """The button that times a few updates before the first run, and its job."""
+    job = project.latest("measure_pace")
+    if job and (job.alive() or job.read().status == "failed"):
+        return job_panel(t, job)
+    if not base_ready(project, selection.base):
+        return ""
+    button = html.action(t("train.measure_pace"), "measure-pace", title=t("train.measure_pace_help"))
+    return f'<div class="vw-row">{button}<span class="vw-dim">{html.e(t("train.measure_pace_help"))}</span></div>'
 
 
 def _marks(t: Translator, form: Form, origin: Preset, changes: dict[str, Any]) -> str:
