@@ -332,7 +332,16 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs, ImportVoiceArgs, DemoArgs),
+        *(
+            DownloadBaseArgs,
+            MeasurePaceArgs,
+            TrainArgs,
+            EvaluateArgs,
+            SynthesizeArgs,
+            ExportArgs,
+            ImportVoiceArgs,
+            DemoArgs,
+        ),
     )
 }
 

@@ -45,6 +45,9 @@ def test_runs_are_compared_heard_in_order_and_renamed(page: Any, server: Server)
     assert Run(project, second).title == "Fast"
 
     page.evaluate("window.vw.go('speak')")
+    page.fill("#speak-text textarea", "Good morning.")
+    page.click("#speak")
+    page.get_by_text("There is no reference recording").wait_for()  # the project has no clip
     name = page.locator('article[data-key="ana"] input.vw-quiet')
     name.fill("Ana of the radio")
     name.press("Enter")

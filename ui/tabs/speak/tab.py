@@ -127,7 +127,7 @@ def build(page: Page) -> Tab:
         )
         if evt.do == "speak":
             language, number = _language(project, query), int(chance or 0)
-            args = SynthesizeArgs(**dict(voice), text=words, language=language, seed=number)
+            args = SynthesizeArgs(**{**dict(voice), "text": words, "language": language, "seed": number})
             say_place(page, start_speak(project, args))
         elif evt.do == "export":
             say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
