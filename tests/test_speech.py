@@ -186,11 +186,11 @@ def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project
     (wavs.parent / "metadata.csv").write_text(f"{clip_ids[3]}|As it was frozen.|As it was frozen.\n")
 
     base = CheckpointRef("r", 0)
-    assert speech._complete(project, SynthesizeArgs(checkpoint=base)).reference_clip_ids == (clip_ids[3],)
+    assert speech.complete_voice(project, SynthesizeArgs(checkpoint=base)).reference_clip_ids == (clip_ids[3],)
     assert speech.reference_files(project, base, [clip_ids[3]]) == [
         ReferenceClip(wavs / f"{clip_ids[3]}.wav", "As it was frozen.")
     ]
-    assert speech._sample_text(project, base, "en") == "Said in training."
+    assert speech.sample_text(project, base, "en") == "Said in training."
 
 
 def test_an_unfinished_export_is_not_listed(project: Project) -> None:

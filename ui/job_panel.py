@@ -33,6 +33,7 @@ JOB_TABS = {
     "synthesize": "speak",
     "export": "speak",
     "import_voice": "speak",
+    "self_test": "speak",
     "demo": "home",
     "unpack_project": "sources",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -92,6 +92,22 @@ class Reading:
 TextCheck: TypeAlias = Callable[[str], TextProblem | None]
 
 
+@dataclass(frozen=True)
+class MissingLetter:
+    """A character of a dataset's texts that a base has no token for, and in how many texts it stands.
+
+    It is ``read_as`` another, or ``is_learnt`` in the run; else its clips are left out.
+    """
+
+    character: str
+    texts: int
+    read_as: str = ""
+    is_learnt: bool = False
+
+
+MissingLetters: TypeAlias = Callable[[Path, Sequence[str]], Sequence[MissingLetter]]
+
+
 class TextFrontend(Protocol):
     """How an engine turns texts into what its model reads, by the vocabulary of a base. Light and quick.
 
@@ -122,6 +138,8 @@ class LightEngine:
 
     ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
     ``voice_files`` knows its voices by their files, where it can bring any in.
+    ``missing_letters`` names what of a dataset's texts a base lacks, and what becomes of it; None where
+    every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there.
     """
 
     bases: BaseModels
@@ -129,6 +147,8 @@ class LightEngine:
     options: type[TrainConfig]
     presets: Path
     voice_files: VoiceFiles | None = None
+    missing_letters: MissingLetters | None = None
+    has_self_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +216,22 @@ class ReferenceClip:
 
     path: Path
     text: str = ""
+
+
+@dataclass(frozen=True)
+class SpokenWay:
+    """A sentence spoken by one way of `Engine.self_test`; ``samples`` are None where it could not be gone, ``problem``.
+
+    ``equals`` names the way that must sound the same, ``is_equal`` whether it does.
+    """
+
+    key: Literal["recording", "vocoder", "base", "checkpoint", "export"]
+    text: str
+    samples: Samples | None
+    rate: int
+    equals: str = ""
+    is_equal: bool = True
+    problem: str = ""
 
 
 Config = TypeVar("Config", bound=TrainConfig)
@@ -434,6 +470,29 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
     @abstractmethod
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> Voice[Reference]:
         """A voice from a base folder (or an export) and a checkpoint folder; None speaks with the base alone."""
+
+    def self_test(
+        self,
+        base: Path,
+        checkpoint: Path | None,
+        reference: ReferenceClip,
+        text: str,
+        language: str,
+        seed: int,
+        *,
+        scratch: Path,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Iterable[SpokenWay]:
+        """One sentence by every way from the recording to the export, each as soon as it is there.
+
+        Only where `LightEngine.has_self_test` says so. ``scratch`` is a folder with room for an export.
+
+        Raises:
+            Cancelled: ``should_stop`` said so.
+            UserError: as of `load_voice`, `Voice.condition` and `Voice.speak`.
+        """
+        return ()
 
     @abstractmethod
     def export(

@@ -20,13 +20,30 @@ from core.system.process import import_heavy
 
 DEFAULT = "xtts"  # of a project for which none is named, and of runs from before theirs was written down
 _GROUP = "voicewright.engines"
+_OWN_LANGUAGES = (
+    "en",
+    "es",
+    "fr",
+    "de",
+    "it",
+    "pt",
+    "pl",
+    "tr",
+    "ru",
+    "nl",
+    "cs",
+    "ar",
+    "zh-cn",
+    "hu",
+    "ko",
+    "ja",
+    "hi",
+)
 _OWN = (
     EngineInfo(
         name="xtts",
         label="XTTS-v2",
-        languages=(
-            *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi"),
-        ),
+        languages=_OWN_LANGUAGES,
         sample_rate=24_000,
         clip_rate=22_050,
         clip_seconds=(0.5, 11.6),
@@ -39,6 +56,24 @@ _OWN = (
         export_package="coqui-tts",
         light="core.engines.xtts.light:LIGHT",
         heavy="core.engines.xtts.engine:ENGINE",
+    ),
+    EngineInfo(
+        name="f5",
+        label="F5-TTS",
+        # What a base of it speaks is the base's affair, and nothing is made of a text's language.
+        languages=_OWN_LANGUAGES,
+        sample_rate=24_000,
+        clip_rate=24_000,
+        clip_seconds=(0.3, 30.0),
+        cut_seconds=(2.0, 12.0),
+        reference_clips=1,
+        reference_seconds=(3.0, 6.0, 10.0),  # spoken text and reference together have to stay under about 22 s
+        loss_unit="frame",
+        requires=("torch", "f5_tts", "vocos", "x_transformers", "peft"),
+        license_note="The published models are under CC BY-NC 4.0: not for commercial use. Other bases have their own.",
+        export_package="f5-tts",
+        light="core.engines.f5.light:LIGHT",
+        heavy="core.engines.f5.engine:ENGINE",
     ),
 )
 

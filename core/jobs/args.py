@@ -320,6 +320,12 @@ class ImportVoiceArgs(JobArgs):
     device: str = "auto"
 
 
+class SelfTestArgs(VoiceArgs):
+    """A voice that is to be tested: ``text`` is said by every way from the recording to the export."""
+
+    kind = "self_test"
+
+
 class DemoArgs(JobArgs):
     """The demo; ``device`` is what it trains on."""
 
@@ -340,6 +346,7 @@ _KINDS: dict[str, type[JobArgs]] = {
             SynthesizeArgs,
             ExportArgs,
             ImportVoiceArgs,
+            SelfTestArgs,
             DemoArgs,
         ),
     )

@@ -67,7 +67,7 @@ def start_speak(project: Project, args: SynthesizeArgs) -> Job:
     """Say a text in a job, which may wait in the queue; it writes ``takes/<id>.wav`` (24 kHz) and ``takes/<id>.json``.
 
     Raises:
-        UserError: see `_complete`.
+        UserError: see `complete`.
     """
     args = complete(project, args)
     job = project.start_job(args, title=args.text[:60], gpu=True, wait=True)
@@ -79,7 +79,7 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
     """The same with a clean text, and what was left empty.
 
     Raises:
-        UserError: ``speak.empty``; see `_complete`.
+        UserError: ``speak.empty``; see `complete_voice`.
     """
     text = clean_text(args.text)
     if not text:
@@ -92,7 +92,7 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
             count=len(text),
             limit=MOST_CHARACTERS,
         )
-    return _complete(project, args.having(text=text))
+    return complete_voice(project, args.having(text=text))
 
 
 def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:
@@ -120,7 +120,7 @@ def start_export(project: Project, args: ExportArgs) -> Job:
     """Write a checkpoint as ``exports/<name>``, a folder that the engine's own package loads, in a job that may wait.
 
     Raises:
-        Busy: another export of this project is at work or waits. UserError: ``export.imported``; see `_complete`.
+        Busy: another export of this project is at work or waits. UserError: ``export.imported``; see `complete_voice`.
     """
     if (job := project.latest(args.kind)) and job.alive():
         raise busy(job.holder())  # its folder is named when it is done
@@ -131,8 +131,8 @@ def start_export(project: Project, args: ExportArgs) -> Job:
             "Download it from its card on the Speak page.",
         )
     title = as_title(args.name) or project.info.name
-    args = _complete(project, args)
-    text = clean_text(args.text) or _sample_text(project, args.checkpoint, args.language)
+    args = complete_voice(project, args)
+    text = clean_text(args.text) or sample_text(project, args.checkpoint, args.language)
     args = args.having(name=title, folder=free_name(project.exports, slug(title, "voice")), text=text)
     return project.start_job(args, title=title, gpu=True, wait=True)
 
@@ -188,8 +188,8 @@ def run_references(run: Run) -> list[str]:
     return clip_ids if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in clip_ids) else []
 
 
-def _complete(project: Project, args: V) -> V:
-    """The same with what was left empty, checked before a job starts.
+def complete_voice(project: Project, args: V) -> V:
+    """Arguments with what was left empty, checked before a job starts.
 
     Raises:
         UserError: ``speak.no_reference``, ``speak.no_clip``, ``train.no_run``, ``train.no_checkpoint``, ``voice.gone``.
@@ -228,7 +228,7 @@ def _run_sentences(run: Run) -> _Sentences:
     return read_record(path, _Sentences, "run", run.path) if path.is_file() else _Sentences()
 
 
-def _sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
+def sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
     if checkpoint:
         run_sentences = _run_sentences(Run(project, checkpoint.run_id))
         if run_sentences.texts and run_sentences.language == language:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from core.engines.f5.options import F5TrainConfig
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
@@ -83,7 +84,7 @@ def test_the_preset_follows_from_the_card(vram_gb: float | None, expected: str) 
 
 
 def test_every_preset_is_valid_and_takes_overrides() -> None:
-    for one in presets("xtts"):
+    for one in (*presets("xtts"), *presets("f5")):
         assert one.config().max_steps >= one.config().save_every
         assert one.config({"max_steps": 9}).max_steps == 9
     with pytest.raises(UserError, match="xtts-cpu"):
@@ -97,7 +98,7 @@ def test_the_whole_model_learns_slowly_and_only_if_wished() -> None:
 
 
 def test_every_setting_has_a_range_and_a_group() -> None:
-    for name, field in XttsTrainConfig.model_fields.items():
+    for name, field in {**XttsTrainConfig.model_fields, **F5TrainConfig.model_fields}.items():
         extra = field.json_schema_extra
         assert isinstance(extra, dict) and extra["group"], name
         assert field.description, name
@@ -117,9 +118,9 @@ def merged(language: str) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_every_setting_and_preset_is_labelled(language: str) -> None:
     texts = merged(language)
-    for name in XttsTrainConfig.model_fields:
+    for name in (*XttsTrainConfig.model_fields, *F5TrainConfig.model_fields):
         assert texts["training"][name] and texts["training"][f"{name}_help"], name
-    for one in presets("xtts"):
+    for one in (*presets("xtts"), *presets("f5")):
         assert texts["presets"][f"{one.id}.label"] and texts["presets"][f"{one.id}.description"], one.id
 
 

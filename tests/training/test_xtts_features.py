@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from core.audio.samples import read, write_wav
+from core.engines.sampler import LengthBucketSampler
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.features import extract as module
 from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
@@ -18,7 +19,6 @@ from core.engines.xtts.features.encoder import Encoder, read_audio
 from core.engines.xtts.features.extract import ClipFeatures, Features, check, prepare
 from core.engines.xtts.model.load import load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.train.conditioning import References
-from core.engines.xtts.train.sampler import LengthBucketSampler
 from core.errors import Cancelled, UserError
 from core.files import read_json
 from core.jobs import events

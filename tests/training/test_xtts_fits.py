@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from core.engines.batch_finder import candidates
 from core.engines.xtts.engine import ENGINE
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.batch_finder import candidates
 from core.engines.xtts.train.loss import losses
 from core.engines.xtts.train.session import XttsSession
 from core.errors import Cancelled, UserError

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
+from core.engines import gradient_session
+from core.engines.metrics import DeferredMetrics
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train import session as sessions
 from core.engines.xtts.train.conditioning import References
 from core.engines.xtts.train.loss import losses
-from core.engines.xtts.train.metrics import DeferredMetrics
 from core.engines.xtts.train.session import XttsSession, start
 from core.errors import UserError
 from core.training.checkpoints import STATE
@@ -217,7 +217,7 @@ def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypa
             waited.append(1)
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    metrics = DeferredMetrics(uses_scaler=False)
+    metrics = DeferredMetrics(False, ("loss", "text_loss"))
 
     def push(step: int) -> float:
         pinned = SimpleNamespace(copy_=lambda *_, **__: None, tolist=lambda: [float(step), 0.0, 1.0])
@@ -234,14 +234,14 @@ def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypa
 
 
 def test_overflows_in_half_precision_are_by_design_until_they_never_end() -> None:
-    metrics, overflow, good = DeferredMetrics(uses_scaler=True), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
+    metrics, overflow, good = DeferredMetrics(True, ("loss", "text_loss")), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
     some = [metrics.push(step, 0.1, torch.tensor(overflow)) for step in range(20)]
     assert not any("skipped" in one for one in some)
     assert metrics.push(20, 0.1, torch.tensor(overflow))["skipped"] == 1.0
     assert "skipped" not in metrics.push(21, 0.1, torch.tensor(good))
     assert "skipped" not in metrics.push(22, 0.1, torch.tensor(overflow))
     assert "skipped" in metrics.push(23, 0.1, torch.tensor([math.nan, 1.0, 0.5]))
-    assert "skipped" in DeferredMetrics(uses_scaler=False).push(1, 0.1, torch.tensor(overflow))
+    assert "skipped" in DeferredMetrics(False, ("loss", "text_loss")).push(1, 0.1, torch.tensor(overflow))
 
 
 def test_a_run_moves_to_a_card_without_bfloat16_and_back(
@@ -250,7 +250,7 @@ def test_a_run_moves_to_a_card_without_bfloat16_and_back(
     session.step()
     session.save(tmp_path / "float32")
     with monkeypatch.context() as patched:
-        patched.setattr(sessions, "autocast_dtype", lambda precision, device: torch.float16)
+        patched.setattr(gradient_session, "autocast_dtype", lambda precision, device: torch.float16)
         half = start(CONFIG, features, starter, tmp_path / "float32")
         assert half.scaler.is_enabled() and half.step_number == 1
         assert math.isfinite(half.step()["loss"])

@@ -115,7 +115,13 @@ def _engine(t: Translator) -> str:
         return ""
     names = "".join(f'<option value="{engine.name}">{html.e(engine.label)}</option>' for engine in registry.engines())
     label = html.e(t("home.engine"))
-    return f'<label class="vw-field"><span>{label}</span><select name="engine">{names}</select></label>'
+    about = "".join(
+        f'<p class="vw-dim"><b>{html.e(engine.label)}</b>: {html.e(t(f"engines.{engine.name}.about"))}</p>'
+        for engine in registry.engines()
+        if t.has(f"engines.{engine.name}.about")
+    )
+    field = f'<label class="vw-field"><span>{label}</span><select name="engine">{names}</select></label>'
+    return field + html.details(t("home.engine_about"), about)
 
 
 def _demo_job(page: Page) -> tuple[Project, Job] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.engines.base import Engine
+from core.engines.base import Engine, Fits, ShouldStop, never
+from core.engines.batch_finder import largest_batch
 from core.engines.registry import info
 from core.engines.xtts.features.extract import Features, check, prepare
 from core.engines.xtts.infer.export import export
@@ -13,7 +14,6 @@ from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.light import LIGHT
 from core.engines.xtts.model.starter import make_starter
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.batch_finder import fits
 from core.engines.xtts.train.session import start
 
 
@@ -25,11 +25,22 @@ class XttsEngine(Engine[XttsTrainConfig, Features, Conditioning]):
     check = staticmethod(check)
     prepare = staticmethod(prepare)
     start = staticmethod(start)
-    fits = staticmethod(fits)
     load_voice = staticmethod(load_voice)
     export = staticmethod(export)
     import_voice = staticmethod(import_voice)
     speaker = staticmethod(only_speaker)
+
+    def fits(
+        self,
+        config: XttsTrainConfig,
+        features: Features,
+        base: Path,
+        *,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Fits:
+        """The largest batch that fits."""
+        return largest_batch(start(config, features, base, None, device=device), config, should_stop)
 
     def make_base(self, base_id: str, folder: Path) -> None:
         """Make the starter."""

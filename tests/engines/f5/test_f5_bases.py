@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from core.engines.bases import Base, HubFile
 from core.engines.download import _plan
-from core.engines.f5.bases import FACTS, FLAGS, V0, V1, WEIGHTS, F5Bases, read_facts
+from core.engines.f5.bases import FACTS, FLAGS, V0, V1, WEIGHTS, F5Bases, read_facts, write_facts
 from core.engines.f5.model.load import load_base
 from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
@@ -100,9 +101,19 @@ def test_weights_that_do_not_fit_to_the_last_tensor_are_refused(tiny: Path, tmp_
     else:
         state[name] = torch.zeros(80, 32)
     save_file(state, folder / WEIGHTS)
+    write_facts(folder, replace(read_facts(folder), sha256=sha256_file(folder / WEIGHTS)))
     with pytest.raises(UserError) as refusal:
         load_base(folder)
     assert code_of(refusal) == "base.broken"
+
+
+def test_other_weights_than_the_ones_answered_for_are_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny, tmp_path / "other")
+    state = load_file(folder / WEIGHTS)
+    state["ema_model.transformer.proj_out.bias"] += 1
+    save_file(state, folder / WEIGHTS)
+    with pytest.raises(UserError, match="not the weights"):
+        load_base(folder)
 
 
 @pytest.mark.parametrize(

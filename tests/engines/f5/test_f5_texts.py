@@ -9,7 +9,7 @@ import pytest
 from core.engines.f5.model.package import convert_char_to_pinyin
 from core.engines.f5.text.conversion import to_tokens
 from core.engines.f5.text.reading import F5Texts, sort_letters, text_ids
-from core.engines.f5.text.vocabulary import read_vocabulary
+from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.errors import UserError
 
 TEXTS = (
@@ -44,6 +44,9 @@ def test_every_missing_letter_is_named_with_what_becomes_of_it(tiny: Path) -> No
 def test_a_capital_that_the_base_lacks_is_read_as_its_small_letter_and_never_as_a_space(tiny: Path) -> None:
     vocabulary = read_vocabulary(tiny)
     assert text_ids("Ônibus", vocabulary, "pinyin") == text_ids("ônibus", vocabulary, "pinyin")
+    with pytest.raises(UserError, match="[a-z]"):
+        text_ids("龘", Vocabulary((" ", "a")), "pinyin")  # its sound has no token; the character itself gets no row
+    assert sort_letters(["龘"], Vocabulary((" ", "a")), "pinyin").unknown == ("龘",)
     with pytest.raises(UserError) as refusal:
         text_ids("a | b", vocabulary, "pinyin")
     assert refusal.value.code == "speak.unknown_characters" and "VERTICAL LINE" in str(refusal.value)

@@ -9,11 +9,12 @@ import gradio as gr
 
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
-from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
+from core.jobs.args import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources.voice_import import bring_in_files
 from core.synthesis.exports import discard_export, exports, rename_export
+from core.synthesis.self_test import start_self_test
 from core.synthesis.start import best_references, remove_take, start_export, start_speak, takes
 from core.synthesis.voices import VoiceChoice, reference_clips, voice, voices
 from ui import html
@@ -25,6 +26,7 @@ from ui.parts.model_reads import model_reads
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.speak.imported import act_on_imported, arrival, arrive_at, import_below, import_head
+from ui.tabs.speak.self_test import self_test_panel
 from ui.tabs.speak.takes import download_link, export_cards, take_cards
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name
@@ -67,6 +69,7 @@ def build(page: Page) -> Tab:
             )
             exporting = Panel()
             packages = Panel()
+            tested = Panel()
     about_import = Panel()
     with gr.Row(elem_classes=["vw-drop"]):
         files = gr.File(label=t("speak.import_files"), file_count="multiple", height=150, elem_id="voice-files")
@@ -98,7 +101,11 @@ def build(page: Page) -> Tab:
         return {reads: model_reads(t, project, words, _language(project, query)) if project else ""}
 
     def _jobs(project: Project, query: str) -> Updates:
-        return {actions: _speaking(t, project), exporting: _exporting(t, project, _current_voice(project, query))}
+        return {
+            actions: _speaking(t, project),
+            exporting: _exporting(t, project, _current_voice(project, query)),
+            tested: self_test_panel(t, project),
+        }
 
     def _imported(project: Project | None) -> Updates:
         return {about_import: import_head(t), imported: import_below(t, page.workspace, project)}
@@ -132,6 +139,8 @@ def build(page: Page) -> Tab:
         elif evt.do == "export":
             say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
             return {name: ""}
+        elif evt.do == "self-test":
+            say_place(page, start_self_test(project, SelfTestArgs(**dict(voice))))
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
         elif evt.do == "delete-export":
@@ -153,11 +162,11 @@ def build(page: Page) -> Tab:
         return {files: None, imported: import_below(t, page.workspace, project) + move}
 
     page.on(files.upload, upload, [files], [files, imported])
-    for panel in (actions, exporting, audios, packages, imported):
+    for panel in (actions, exporting, audios, packages, tested, imported):
         page.on(panel.act, act, [page.view, text, references, seed, name], [name, imported])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
-    outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages]
+    outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages, tested]
     outputs += [about_import, imported]
     return Tab(
         "speak", outputs, refresh, tick, [page.view, references, text], lambda project: str(bool(_lead(t, project)))

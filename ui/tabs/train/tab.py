@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -33,6 +35,7 @@ from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.tabs.train.control import act_on_run
+from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
 from ui.tabs.train.view import run_chooser, run_view
 
@@ -104,6 +107,7 @@ def build(page: Page) -> Tab:
             setup = Panel()
             folder = gr.Textbox(label=t("train.folder"), visible=False)
             base = Panel()
+            ready = Panel()
             name = gr.Textbox(
                 label=t("train.name"),
                 placeholder=t("train.name_example"),
@@ -129,7 +133,7 @@ def build(page: Page) -> Tab:
         fields = set(form.inputs)
         return form, [value for field, value in zip(inputs, all_values, strict=True) if field in fields]
 
-    def refresh(project: Project | None, query: str, last_key: str, *all_values: Any) -> Updates:
+    def refresh(project: Project | None, query: str, last_key: str, path: str, *all_values: Any) -> Updates:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
@@ -149,6 +153,7 @@ def build(page: Page) -> Tab:
             setup: _setup(t, project, selection),
             folder: gr.update(visible=selection.base == "folder", info=t("train.folder_help", files=_files(project))),
             base: base_panel(t, project, selection.base),
+            ready: ready_view(t, project, selection.dataset, selection.base, path),
             **show_changes(project, selection, form, values),
             **_live(project, selection),
             table: runs_table(t, selection.all_runs, selection.run, selection.overlay, run_votes(project)),
@@ -193,6 +198,9 @@ def build(page: Page) -> Tab:
             return None
         if act_on_run(project, evt) or act_on_runs(t, project, evt):
             return None
+        if evt.do == "answer-base":
+            bases(project.info.engine).answer(project.workspace.models, Path(evt.id), json.loads(evt.value))
+            return None
         selection = Selection.read(project, query)
         if evt.do in ("start", "measure-pace"):
             base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
@@ -227,14 +235,21 @@ def build(page: Page) -> Tab:
         keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
         return filling | show_changes(project, selection, form, values)
 
-    for panel in (actions, live, base, cost, table):
+    def look(project: Project | None, query: str, path: str) -> Updates:
+        if project is None or not datasets(project):
+            return {}
+        selection = Selection.read(project, query)
+        return {ready: ready_view(t, project, selection.dataset, selection.base, path)}
+
+    page.on(folder.change, look, [page.view, folder], [ready], refresh=False)
+    for panel in (actions, live, base, cost, ready, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, cost, marks, source, actions, chooser, live, table]
+    outputs = [top, body, setup, folder, base, ready, cost, marks, source, actions, chooser, live, table]
     outputs += [*columns.values(), *inputs]
-    return Tab("train", outputs, refresh, tick, [page.view, source, *inputs])
+    return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
 
 
 def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:

@@ -16,13 +16,17 @@ from core.engines.f5.model.package import DiT
 from core.engines.f5.model.vocoder import GriffinLim, Vocos, load_vocoder
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.errors import UserError
+from core.files import sha256_file
 
 PREFIX = "ema_model."  # of every weight in a published file; the mean of its whole training, and all there is
 _BESIDE = ("initted", "step", "mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 
 
 class F5(nn.Module):
-    """A model with all that belongs to it. ``new_letters`` are rows of its table that a base does not have."""
+    """A model with all that belongs to it. ``new_letters`` are rows of its table that a base does not have.
+
+    ``trained_names`` are its own weights that learn or have learnt, by their names in the transformer.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class F5(nn.Module):
         self.base_vocabulary = vocabulary
         self.facts, self.arch = facts, arch
         self.new_letters: tuple[str, ...] = ()
+        self.trained_names: list[str] = []
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -60,6 +65,8 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
     """
     vocabulary, facts = read_vocabulary(folder), read_facts(folder)
     state = base_state(folder)
+    if facts.sha256 != sha256_file(folder / WEIGHTS):
+        raise _base_error(folder, ValueError("these are not the weights that its facts were written down for"))
     try:
         arch = architecture(state, facts.flags)
         if len(vocabulary.tokens) + 1 != arch["text_num_embeds"] + 1:

@@ -21,6 +21,9 @@ def _leave_out_init(name: str) -> None:
     module.__path__ = list(spec.submodule_search_locations)
     module.__spec__ = spec
     sys.modules[name] = module
+    parent, _, own = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], own, module)
 
 
 _leave_out_init("f5_tts.model")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -14,7 +12,7 @@ from core.engines.f5.bases import FACTS, FLAGS, WEIGHTS, BaseFacts, write_facts
 from core.engines.f5.features.mel import BANDS
 from core.engines.f5.model.load import PREFIX, new_transformer
 from core.engines.f5.text.vocabulary import NAME, package_vocabulary, read_vocabulary
-from core.errors import UserError
+from core.engines.made_base import place_made
 from core.files import sha256_file
 
 _LEVEL = -3.0  # of the mels it speaks, in log: about that of quiet speech
@@ -31,30 +29,7 @@ def make_starter(
     Raises:
         UserError: ``base.folder_taken``: the folder holds something else.
     """
-    if (folder / FACTS).exists():
-        return folder
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(
-            "base.folder_taken",
-            "{folder} already holds other files.",
-            "Move them away, or choose an empty folder.",
-            folder=str(folder),
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-starter-", dir=folder.parent))
-    try:
-        _write(temporary, dim, depth, heads, flags, seed)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if not (folder / FACTS).exists():  # another job may have made the very same one meanwhile
-            raise
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return folder
+    return place_made(folder, FACTS, lambda temporary: _write(temporary, dim, depth, heads, flags, seed))
 
 
 def _write(folder: Path, dim: int, depth: int, heads: int, flags: str, seed: int) -> None:

@@ -17,7 +17,7 @@ from core.engines.f5.model.package import ISTFTHead, VocosBackbone
 from core.errors import UserError
 from core.files import read_text
 
-_ITERATIONS = 24  # of Griffin-Lim
+_ITERATIONS = 24  # of Griffin-Lim; without momentum, which makes a millionth of a mel heard
 _MOST_BYTES = 1 << 16
 
 
@@ -47,7 +47,9 @@ class GriffinLim(nn.Module):
         super().__init__()
         filters = torchaudio.functional.melscale_fbanks(513, 0.0, RATE / 2, BANDS, RATE, norm=None, mel_scale="htk")
         self.register_buffer("inverse", torch.linalg.pinv(filters), persistent=False)
-        self.phases = torchaudio.transforms.GriffinLim(1024, _ITERATIONS, hop_length=HOP, power=1.0, rand_init=False)
+        self.phases = torchaudio.transforms.GriffinLim(
+            1024, _ITERATIONS, hop_length=HOP, power=1.0, momentum=0.0, rand_init=False
+        )
 
     def forward(self, mel: Tensor) -> Tensor:
         """Samples (b, 256 · (frames - 1)) of log mels (b, 100, frames)."""
@@ -62,12 +64,12 @@ def load_vocoder(folder: Path, facts: BaseFacts) -> Vocos | GriffinLim:
     Raises:
         UserError: ``base.broken``.
     """
-    places = [place for place in (folder, Path(facts.vocoder or folder)) if _is_there(place)]
-    if not places:
+    place = vocoder_place(folder, facts)
+    if place is None:
         return GriffinLim().eval()
     try:
-        vocos = Vocos(yaml.safe_load(read_text(places[0] / VOCODER[0], _MOST_BYTES)))
-        state = torch.load(places[0] / VOCODER[1], map_location="cpu", weights_only=True)
+        vocos = Vocos(yaml.safe_load(read_text(place / VOCODER[0], _MOST_BYTES)))
+        state = torch.load(place / VOCODER[1], map_location="cpu", weights_only=True)
         # Its own mel is the one of `features.mel`; only what decodes is loaded, all of it.
         vocos.load_state_dict({name: value for name, value in state.items() if not name.startswith("feature_ext")})
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError, yaml.YAMLError) as error:
@@ -75,12 +77,16 @@ def load_vocoder(folder: Path, facts: BaseFacts) -> Vocos | GriffinLim:
             "base.broken",
             "{name} in {folder} is not what the model needs ({what}).",
             "Download the base again, or choose another folder.",
-            folder=str(places[0]),
+            folder=str(place),
             name=VOCODER[1],
             what=str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__,
         ) from error
     return vocos.eval().requires_grad_(False)
 
 
-def _is_there(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in VOCODER)
+def vocoder_place(folder: Path, facts: BaseFacts) -> Path | None:
+    """The folder that holds a base's vocoder; None where there is none."""
+    for place in (folder, Path(facts.vocoder or folder)):
+        if all((place / name).is_file() for name in VOCODER):
+            return place
+    return None

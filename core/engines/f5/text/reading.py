@@ -8,11 +8,11 @@ and anything else is refused.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.engines.base import Reading, TextCheck, TextProblem
+from core.engines.base import MissingLetter, Reading, TextCheck, TextProblem
 from core.engines.f5.bases import read_facts
 from core.engines.f5.text.conversion import Conversion, ids_of, to_tokens
 from core.engines.f5.text.vocabulary import Vocabulary, package_vocabulary, read_vocabulary
@@ -46,11 +46,27 @@ def sort_letters(texts: Iterable[str], vocabulary: Vocabulary, conversion: Conve
             continue
         if (substitute := _substitute(character, vocabulary)) is not None:
             replaced[character] = substitute
-        elif unicodedata.category(character)[0] in "LM":
+        elif unicodedata.category(character)[0] in "LM" and to_tokens(character, conversion) == [character]:
             new.append(character)
         else:
             unknown.append(character)
     return Letters(replaced, tuple(new), tuple(unknown))
+
+
+def missing_letters(base: Path, texts: Sequence[str]) -> list[MissingLetter]:
+    """Every character of a dataset's texts that a base lacks, and what a run will do about it."""
+    vocabulary, conversion = vocabulary_of(base)
+    cleaned = [clean_text(text) for text in texts]
+    letters = sort_letters(cleaned, vocabulary, conversion)
+    return [
+        MissingLetter(
+            character,
+            sum(character in text for text in cleaned),
+            letters.replaced.get(character, ""),
+            character in letters.new,
+        )
+        for character in sorted({*letters.replaced, *letters.new, *letters.unknown})
+    ]
 
 
 def readable(text: str, vocabulary: Vocabulary, conversion: Conversion) -> str:
@@ -73,7 +89,9 @@ def text_ids(text: str, vocabulary: Vocabulary, conversion: Conversion) -> tuple
             "speak.unknown_characters",
             "The model has no sound for: {characters}",
             "Leave these characters out, or write them as words.",
-            characters=describe_characters(dict.fromkeys(token for token in tokens if token not in vocabulary.ids)),
+            characters=describe_characters(
+                dict.fromkeys("".join(token for token in tokens if token not in vocabulary.ids))
+            ),
         ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import time
@@ -19,9 +18,11 @@ import soundfile
 from torch import Tensor
 
 from core.engines.base import DatasetReport, Exclusion, OnClip, ignore
+from core.engines.device import device_for
+from core.engines.frozen_clips import TITLE_LETTERS, Row, exclude, rows
 from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
 from core.engines.xtts.features.encoder import RATE, Encoder, Encoding, read_audio
-from core.engines.xtts.model.load import device_for, load_dvae, load_mel_stats
+from core.engines.xtts.model.load import load_dvae, load_mel_stats
 from core.engines.xtts.model.tokenizer import Tokenizer, code_of, text_problem
 from core.engines.xtts.model.tokenizer import tokens as text_tokens
 from core.engines.xtts.text import reading
@@ -34,7 +35,6 @@ from core.system.hardware import out_of_memory
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = round(0.499 * RATE)  # half a second; cutting rounds to whole samples
 BATCH_S = {"cpu": 30.0, "cuda": 300.0}
-_TITLE_LETTERS = 60  # of a text that names its clip
 _READERS = 2  # threads that read the next clips; a card computes faster than one thread reads
 _TEXT_PROBLEMS = {
     "no_words": ("clip.no_words", "The text “{written}” has no word in it."),
@@ -45,15 +45,6 @@ _TEXT_PROBLEMS = {
     "too_many_tokens": ("clip.too_many_tokens", "The text of the clip “{clip}” has {tokens} tokens; at most 200 fit."),
 }
 VERSION = 2  # raise when what is stored, or how it is computed, changes
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of ``metadata_train.csv`` or ``metadata_val.csv``."""
-
-    id: str
-    text: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -91,16 +82,6 @@ class Features:
     def codes(self, clip: ClipFeatures) -> npt.NDArray[np.int16]:
         """Audio codes, shape (ceil(samples / 1024),)."""
         return self.cache.codes(self.keys[clip.id])
-
-
-def rows(dataset: Path, part: str) -> list[Row]:
-    """The clips of a frozen dataset's ``part``, ``train`` or ``val``."""
-    path = dataset / f"metadata_{part}.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        lines = [line for line in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE) if len(line) >= 2]
-    return [Row(line[0], line[1], inside(dataset / "wavs", f"{line[0]}.wav")) for line in lines]
 
 
 def language_of(dataset: Path, tokenizer: Tokenizer) -> str:
@@ -185,20 +166,20 @@ def _inspect(row: Row, tokenizer: Tokenizer, language: str) -> tuple[Exclusion |
     try:
         info = soundfile.info(row.path)
     except (soundfile.LibsndfileError, OSError):
-        return _drop(row, "clip.unreadable", "The audio of the clip “{clip}” cannot be read."), [], 0
+        return exclude(row, "clip.unreadable", "The audio of the clip “{clip}” cannot be read."), [], 0
     samples = round(info.frames * RATE / info.samplerate)
     facts = {"seconds": round(samples / RATE, 2)}
     if samples > MAX_SAMPLES:
         text = "The clip “{clip}” is {seconds} s long; at most 11.6 s can be learnt from."
-        return _drop(row, "clip.too_long", text, **facts), [], samples
+        return exclude(row, "clip.too_long", text, **facts), [], samples
     if samples < MIN_SAMPLES:
         text = "The clip “{clip}” is only {seconds} s long; at least 0.5 s is needed."
-        return _drop(row, "clip.too_short", text, **facts), [], samples
+        return exclude(row, "clip.too_short", text, **facts), [], samples
     if not row.text.strip():
-        return _drop(row, "clip.no_text", "The clip “{clip}” has no text."), [], samples
+        return exclude(row, "clip.no_text", "The clip “{clip}” has no text."), [], samples
     if problem := text_problem(tokenizer, row.text, language):
         code, text = _TEXT_PROBLEMS[problem.kind]
-        return _drop(row, code, text, **problem.values), [], samples
+        return exclude(row, code, text, **problem.values), [], samples
     return None, text_tokens(tokenizer, row.text, language), samples
 
 
@@ -233,7 +214,7 @@ def _compute(
             cache.append([SoundFeatures(keys[clip.id], *encoding) for clip, encoding in encodings])
             done_count, remaining = done_count + len(batch), remaining - sum(clip.samples for clip in batch)
             eta_s = (time.monotonic() - began) * remaining / max(1, total - remaining)
-            reporter.progress("features", done_count, len(clips), batch[-1].text[:_TITLE_LETTERS], eta_s=eta_s)
+            reporter.progress("features", done_count, len(clips), batch[-1].text[:TITLE_LETTERS], eta_s=eta_s)
 
 
 def _read_ahead(
@@ -277,8 +258,3 @@ def _batches(ascending: list[ClipFeatures], device: str) -> Iterator[list[ClipFe
 
 def _clips(entries: list[dict[str, Any]]) -> list[ClipFeatures]:
     return [ClipFeatures(entry["id"], entry["text"], tuple(entry["tokens"]), entry["samples"]) for entry in entries]
-
-
-def _drop(row: Row, code: str, template: str, **values: Any) -> Exclusion:
-    values = {"clip": row.text[:_TITLE_LETTERS] or row.id, **values}
-    return Exclusion(row.id, code, template.format(**values), values)

@@ -19,7 +19,7 @@ from transformers import (
 )
 from TTS.tts.layers.xtts.gpt import GPT
 
-from core.engines.xtts.model.lora import merged_weight
+from core.engines.adapter import merged_weight
 from core.errors import Cancelled
 
 # What coqui fills the place of the prefix with in the numbers it hands to the repetition penalty.

@@ -20,17 +20,26 @@ from TTS.tts.models.xtts import Xtts
 
 from core.audio.samples import Samples
 from core.engines.base import ReferenceClip, ShouldStop, Voice, ignore, never
+from core.engines.device import device_for
+from core.engines.speaking import (
+    evaluating,
+    no_reference,
+    not_finite,
+    short_reference,
+    speakable,
+    too_little_memory,
+    unreadable_reference,
+)
 from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
 from core.engines.xtts.infer.stream import SoundStream
-from core.engines.xtts.model.load import device_for, inference_gpt, load_base
+from core.engines.xtts.model.load import inference_gpt, load_base
 from core.engines.xtts.model.lora import load_adapter
 from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknown_characters
 from core.engines.xtts.model.tokenizer import tokens as text_tokens
 from core.errors import Cancelled, UserError
 from core.system.hardware import out_of_memory
-from core.text import clean_text, describe_characters
+from core.text import describe_characters
 
-MAX_CHARACTERS = 5000
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
 MIN_REFERENCE_S = 0.33  # coqui ignores anything shorter
 _INPUT_HZ = 22_050
@@ -57,11 +66,7 @@ class XttsVoice(Voice[Conditioning]):
     def condition(self, references: Sequence[ReferenceClip]) -> Conditioning:
         """Listen to a speaker once, with the base's own settings (how long, in which chunks, normalised or not)."""
         if not references:
-            raise UserError(
-                "speak.no_reference",
-                "There is no reference recording to take the voice from.",
-                "Approve a few clips, or choose some as reference.",
-            )
+            raise no_reference()
         config = self.xtts.config
         recordings = [_read(reference.path, config.max_ref_len) for reference in references]
         if config.sound_norm_refs:
@@ -151,7 +156,7 @@ class XttsVoice(Voice[Conditioning]):
                 if samples is None:
                     break
                 if not np.isfinite(samples).all():
-                    raise _not_finite()
+                    raise not_finite()
                 yield np.clip(samples, -1.0, 1.0), self.sample_rate
         on_progress(len(parts), len(parts))
 
@@ -252,7 +257,7 @@ class XttsVoice(Voice[Conditioning]):
         embedding = speaker.speaker_embedding.to(latents.device)
         samples: Samples = np.atleast_1d(self.xtts.hifigan_decoder(latents, g=embedding).cpu().squeeze().numpy())
         if not np.isfinite(samples).all():
-            raise _not_finite()
+            raise not_finite()
         return samples
 
     def parts(self, text: str, language: str) -> tuple[list[str], str]:
@@ -263,17 +268,7 @@ class XttsVoice(Voice[Conditioning]):
         Raises:
             UserError: as `speak` does for texts and languages.
         """
-        code, text = code_of(self.xtts.tokenizer, language), clean_text(text)
-        if not any(character.isalnum() for character in text):
-            raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
-        if len(text) > MAX_CHARACTERS:
-            raise UserError(
-                "speak.too_long",
-                "The text has {count} characters; at most {limit} are said at once.",
-                "Split it into several texts.",
-                count=len(text),
-                limit=MAX_CHARACTERS,
-            )
+        code, text = code_of(self.xtts.tokenizer, language), speakable(text)
         if unknown := unknown_characters(self.xtts.tokenizer, text, code):
             raise UserError(
                 "speak.unknown_characters",
@@ -310,7 +305,7 @@ class XttsVoice(Voice[Conditioning]):
             raise _speaking_error(error) from error
         samples: Samples = np.atleast_1d(np.asarray(output, dtype=np.float32))
         if not np.isfinite(samples).all():
-            raise _not_finite()
+            raise not_finite()
         return samples
 
     def speaker_embedding(self, samples: Samples, rate: int) -> npt.NDArray[np.float32] | None:
@@ -342,22 +337,8 @@ class XttsVoice(Voice[Conditioning]):
     @contextlib.contextmanager
     def _speaking(self, seed: int | None = None) -> Iterator[None]:
         """Evaluation mode, full precision and an own random stream; everything is put back afterwards."""
-        modes = [(module, module.training) for module in self.xtts.modules()]
-        # Training may multiply in TF32; what a checkpoint says must not depend on who asks it.
-        precision = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        cards = range(torch.cuda.device_count()) if self.xtts.device.type == "cuda" else ()
-        # Not `eval()`: coqui overrides it and would leave its inference copy in the module tree.
-        self.xtts.train(False)
-        try:
-            with torch.random.fork_rng(devices=cards), torch.autocast(self.xtts.device.type, enabled=False):
-                if seed is not None:
-                    torch.manual_seed(seed)
-                yield
-        finally:
-            torch.set_float32_matmul_precision(precision)
-            for module, training in modes:
-                module.training = training
+        with evaluating(self.xtts, self.xtts.device, seed):
+            yield
 
 
 def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto") -> XttsVoice:
@@ -398,39 +379,17 @@ def _read(path: Path, max_s: float) -> Tensor:
             # One second more than is used: the resampler's filter must not feel the cut.
             samples = file.read(int(rate * (max_s + 1)), dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise UserError(
-            "speak.reference_unreadable",
-            "The reference recording {name} cannot be read.",
-            "Choose another clip as reference.",
-            name=path.name,
-        ) from error
+        raise unreadable_reference(path.name) from error
     audio = torch.from_numpy(samples.T.copy()).mean(dim=0, keepdim=True)
     if rate != _INPUT_HZ:
         audio = torchaudio.functional.resample(audio, rate, _INPUT_HZ)
     if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
-        raise UserError(
-            "speak.reference_short",
-            "The reference recording {name} is too short.",
-            "Choose a clip of at least three seconds.",
-            name=path.name,
-        )
+        raise short_reference(path.name)
     return audio.clip(-1, 1)[:, : int(_INPUT_HZ * max_s)]
 
 
 def _speaking_error(error: RuntimeError) -> Exception:
     """What to tell about an error while speaking; what is not known stays what it is."""
     if out_of_memory(error):
-        return UserError(
-            "speak.out_of_memory",
-            "There is too little free memory to speak.",
-            "Close other programs, those that use the graphics card first, or say a shorter text.",
-        )
-    return _not_finite() if isinstance(error, InvalidScores) else error
-
-
-def _not_finite() -> UserError:
-    return UserError(
-        "speak.not_finite",
-        "This checkpoint's weights are damaged: it produced no valid sound.",
-        "Choose an earlier checkpoint.",
-    )
+        return too_little_memory()
+    return not_finite() if isinstance(error, InvalidScores) else error

@@ -28,25 +28,6 @@ _INFERENCE_KEYS = ("gpt.gpt_inference.", "gpt.gpt.wte.")
 _RANDOM = ("uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_")
 
 
-def device_for(setting: str = "auto") -> str:
-    """``"cuda"`` or ``"cpu"`` for the setting ``auto``, ``cuda`` or ``cpu``.
-
-    Raises:
-        UserError: ``device.no_cuda``: a card was demanded and none can be used.
-    """
-    if setting == "cpu":
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    if setting == "cuda":
-        raise UserError(
-            "device.no_cuda",
-            "No usable graphics card was found.",
-            "Set the device to “auto”, or look at the System page for what is wrong with the driver.",
-        )
-    return "cpu"
-
-
 def read_config(folder: Path) -> XttsConfig:
     """The base's ``config.json``.
 

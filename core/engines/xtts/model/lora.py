@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from TTS.tts.models.xtts import Xtts
 
-from core.errors import UserError
-from core.files import read_json, replacing, write_json
+from core.engines.adapter import (
+    LoraOptions,
+    copy_state,
+    foreign,
+    inject_lora,
+    load_state,
+    merged_weight,
+    outer_name,
+    read_saved,
+    write_adapter,
+)
 
-_NAME = "default"  # peft's name of the one adapter; left out of our files
-
-
-@dataclass(frozen=True)
-class LoraOptions:
-    """Sizes of an adapter. ``alpha / rank`` scales what it adds; ``dropout`` acts only while training.
-
-    ``rslora`` scales by ``alpha / sqrt(rank)`` instead; ``dora`` learns each output's magnitude apart.
-    """
-
-    rank: int = 16
-    alpha: float = 32.0
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ("c_attn", "c_proj", "c_fc")
-    rslora: bool = False
-    dora: bool = False
+_TARGETS = ("c_attn", "c_proj", "c_fc")
 
 
 def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
@@ -41,19 +32,8 @@ def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
 
     A fresh adapter adds nothing: its second factor is zero.
     """
-    config = LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]
-        lora_dropout=options.dropout,
-        target_modules=list(options.targets),
-        fan_in_fan_out=True,  # transformers' Conv1D keeps its weight transposed
-        use_rslora=options.rslora,
-        use_dora=options.dora,
-    )
     xtts.requires_grad_(False)
-    inject_adapter_in_model(config, xtts.gpt.gpt, adapter_name=_NAME)
-    for name, parameter in xtts.gpt.gpt.named_parameters():
-        parameter.requires_grad_("lora_" in name)
+    inject_lora(xtts.gpt.gpt, replace(options, targets=options.targets or _TARGETS), transposed=True)
 
 
 def unfreeze(xtts: Xtts, names: Iterable[str]) -> None:
@@ -70,7 +50,7 @@ def trained_names(xtts: Xtts) -> list[str]:
 
 def trainable_parameters(xtts: Xtts) -> dict[str, nn.Parameter]:
     """All that learns, in a fixed order: adapters by names in ``xtts.gpt.gpt``, weights by names in ``xtts.gpt``."""
-    adapters = {_outer(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
+    adapters = {outer_name(name): value for name, value in xtts.gpt.gpt.named_parameters() if "lora_" in name}
     return {**adapters, **{name: xtts.gpt.get_parameter(name) for name in trained_names(xtts)}}
 
 
@@ -81,7 +61,7 @@ def lora_parameters(xtts: Xtts) -> list[nn.Parameter]:
 
 def lora_state(xtts: Xtts) -> dict[str, Tensor]:
     """A copy on the CPU of what learns, by the names of `trainable_parameters`."""
-    return {name: p.detach().to("cpu", copy=True).contiguous() for name, p in trainable_parameters(xtts).items()}
+    return copy_state(trainable_parameters(xtts))
 
 
 def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
@@ -90,24 +70,7 @@ def load_lora(xtts: Xtts, state: dict[str, Tensor]) -> None:
     Raises:
         UserError: ``adapter.foreign`` (made for another base), ``adapter.broken`` (not finite).
     """
-    parameters = trainable_parameters(xtts)
-    if parameters.keys() != state.keys() or any(parameters[name].shape != value.shape for name, value in state.items()):
-        raise _foreign()
-    if not all(torch.isfinite(value).all() for value in state.values()):
-        raise _adapter_error("weights that are not numbers")
-    with torch.no_grad():
-        for name, value in state.items():
-            parameters[name].copy_(value)
-
-
-def merged_weight(layer: Any) -> Tensor:
-    """An adapted layer's weight with its adapter folded in, as the base keeps it; the layer stays as it is."""
-    weight: Tensor = layer.get_base_layer().weight.detach()
-    if variant := layer.lora_variant.get(_NAME):
-        dora_weight: Tensor = variant.merge_safe(layer, _NAME, weight.clone())
-        return dora_weight
-    output: Tensor = weight + layer.get_delta_weight(_NAME).detach()
-    return output
+    load_state(trainable_parameters(xtts), state)
 
 
 def merged_weights(xtts: Xtts) -> dict[str, Tensor]:
@@ -132,11 +95,7 @@ def save_adapter(xtts: Xtts, folder: Path, options: LoraOptions | None, **facts:
 
     ``options`` are None where only freed weights learn.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "adapter.safetensors") as temporary:
-        save_file(lora_state(xtts), temporary)
-    sizes = None if options is None else asdict(options)
-    write_json(folder / "adapter.json", {**facts, "lora": sizes, "trained": trained_names(xtts)})
+    write_adapter(folder, lora_state(xtts), options, **facts, trained=trained_names(xtts))
 
 
 def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] | None:
@@ -145,16 +104,8 @@ def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] |
     Raises:
         UserError: ``adapter.broken``.
     """
-    try:
-        facts = read_json(folder / "adapter.json")
-        if facts.get("base"):
-            return None
-        state = load_file(folder / "adapter.safetensors")
-        if facts["lora"] is None:
-            return None, state
-        return LoraOptions(**{**facts["lora"], "targets": tuple(facts["lora"]["targets"])}), state
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _adapter_error(str(error) or type(error).__name__) from error
+    saved = read_saved(folder)
+    return None if saved is None else (saved.options, saved.state)
 
 
 def load_adapter(xtts: Xtts, folder: Path) -> bool:
@@ -173,29 +124,8 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
     try:
         unfreeze(xtts, (name for name in state if "lora_" not in name))
     except AttributeError as error:
-        raise _foreign() from error
+        raise foreign() from error
     load_lora(xtts, state)
     xtts.requires_grad_(False)
     xtts.gpt.gpt.train(False)
     return True
-
-
-def _outer(name: str) -> str:
-    return name.replace(f".{_NAME}.", ".")
-
-
-def _foreign() -> UserError:
-    return UserError(
-        "adapter.foreign",
-        "This checkpoint does not fit the base model.",
-        "Choose the base model it was trained on.",
-    )
-
-
-def _adapter_error(reason: str) -> UserError:
-    return UserError(
-        "adapter.broken",
-        "This checkpoint cannot be read ({what}).",
-        "Choose another checkpoint of the run.",
-        what=reason[:200],
-    )

@@ -10,8 +10,9 @@ from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from core import REPOSITORY
+from core.engines.made_base import place_made
 from core.engines.xtts.model.load import no_initialization
-from core.engines.xtts.model.tiny import make_untrained, place_small_base, save, small_config
+from core.engines.xtts.model.tiny import make_untrained, save, small_config
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.files import read_json, write_json
 
@@ -27,7 +28,7 @@ def make_starter(folder: Path) -> Path:
     Raises:
         UserError: ``base.folder_taken``: the folder holds something else.
     """
-    return place_small_base(folder, _expand) if PACKED.is_file() else make_untrained(folder)
+    return place_made(folder, "starter.json", _expand) if PACKED.is_file() else make_untrained(folder)
 
 
 def _expand(folder: Path) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,9 +11,9 @@ from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
+from core.engines.made_base import place_made
 from core.engines.xtts.model.load import new_dvae
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
-from core.errors import UserError
 from core.files import write_json
 
 LAYERS = 3
@@ -37,40 +34,7 @@ def make_untrained(folder: Path, seed: int = 0) -> Path:
     Raises:
         UserError: ``base.folder_taken``: the folder holds something else.
     """
-    return place_small_base(folder, lambda temporary: _write(temporary, seed))
-
-
-def place_small_base(folder: Path, write: Callable[[Path], object]) -> Path:
-    """Let ``write`` fill a folder, with ``starter.json`` in it, that appears complete; one already there is kept.
-
-    Raises:
-        UserError: ``base.folder_taken``: the folder holds something else.
-    """
-    if (folder / "starter.json").exists():
-        return folder
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(
-            "base.folder_taken",
-            "{folder} already holds other files.",
-            "Move them away, or choose an empty folder.",
-            folder=str(folder),
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-starter-", dir=folder.parent))
-    try:
-        write(temporary)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        # Another job may have made the very same starter meanwhile.
-        if not (folder / "starter.json").exists():
-            raise
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return folder
+    return place_made(folder, "starter.json", lambda temporary: _write(temporary, seed))
 
 
 def _write(folder: Path, seed: int) -> None:

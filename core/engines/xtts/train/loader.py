@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
+from core.engines.sampler import LengthBucketSampler
 from core.engines.xtts.features.extract import ClipFeatures, Features
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.collate import Batch, Item, SpecialTokens, collate, items
 from core.engines.xtts.train.conditioning import References, ReferenceSlice
-from core.engines.xtts.train.sampler import LengthBucketSampler
 
 # More say little new about the error on unseen sentences and cost time.
 _MOST_VALIDATION_CLIPS = 64

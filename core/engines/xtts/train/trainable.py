@@ -1,16 +1,16 @@
-"""Trainable parameters: an adapter, the last layers, or all of the GPT; and their exponential moving average."""
+"""Trainable parameters: an adapter, the last layers, or all of the GPT."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.xtts.model.lora import LoraOptions, inject, trainable_parameters, unfreeze
+from core.engines.adapter import LoraOptions
+from core.engines.xtts.model.lora import inject, trainable_parameters, unfreeze
 from core.engines.xtts.model.vocabulary import first_new
 from core.engines.xtts.options import XttsTrainConfig
 
@@ -70,37 +70,3 @@ def _only_rows(parameter: nn.Parameter, first: int) -> None:
     mask[first:] = 1.0
     # Taken to the gradient's device: the model may have been moved since.
     parameter.register_hook(lambda gradient: gradient * mask.to(gradient.device))  # type: ignore[no-untyped-call]
-
-
-class ExponentialMovingAverage:
-    """A running mean of weights, exchanged with them in place while it is wanted."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
-        self.parameters, self.decay = list(parameters), decay
-        self.values = [parameter.detach().clone() for parameter in parameters] if decay else []
-        self.holds_mean = False
-
-    def update(self, step: int) -> None:
-        """Move towards the weights after update number ``step`` (from 1); faster at first, when there is no past."""
-        if not self.values:
-            return
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - decay)
-
-    def show(self, mean: bool) -> None:
-        """Let the model hold the mean, or the weights themselves again."""
-        if not self.values or mean == self.holds_mean:
-            return
-        with torch.no_grad():
-            # One room for all, taken before anything is exchanged: memory must not run out half way.
-            largest = max(self.parameters, key=torch.numel)
-            room = torch.empty(largest.numel(), dtype=largest.dtype, device=largest.device)
-            for parameter, value in zip(self.parameters, self.values, strict=True):
-                weights = room[: parameter.numel()].view_as(parameter).copy_(parameter)
-                parameter.copy_(value)
-                value.copy_(weights)
-        self.holds_mean = mean
-
-    def inactive(self) -> list[Tensor]:
-        """Whichever of the two the model does not hold now."""
-        return self.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,16 +17,18 @@ class DeferredMetrics:
 
     Args:
         uses_scaler: gradients are scaled, and overflow now and then by design; too many times in a row they are broken.
+        names: of an update's values, in their order; the first is what it learns by, the gradient's norm comes last.
     """
 
-    def __init__(self, uses_scaler: bool) -> None:
+    def __init__(self, uses_scaler: bool, names: Sequence[str] = ("loss",)) -> None:
         self.uses_scaler = uses_scaler
+        self.names = [*names, "grad_norm"]
         self.step = 0  # the update whose values were returned last
         self._newest: tuple[int, float, Tensor, Any] | None = None
         self._overflows = 0  # in a row
 
     def push(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
-        """Queue update ``step``'s loss per code and per token and its gradient's norm; returns the newest there are."""
+        """Queue update ``step``'s values, (len(names) + 1,); returns the newest there are."""
         if not values.is_cuda:
             return self._values(step, lr, values)
         host_values = torch.empty(values.shape, pin_memory=True)
@@ -52,8 +55,7 @@ class DeferredMetrics:
 
     def _values(self, step: int, lr: float, values: Tensor) -> dict[str, float]:
         self.step = step
-        mel, text, norm = values.tolist()
-        metrics = {"loss": mel, "text_loss": text, "lr": lr, "grad_norm": norm}
-        self._overflows = 0 if math.isfinite(norm) else self._overflows + 1
-        sound = math.isfinite(mel) and self._overflows <= (_BY_DESIGN if self.uses_scaler else 0)
+        metrics = {"lr": lr, **dict(zip(self.names, values.tolist(), strict=True))}
+        self._overflows = 0 if math.isfinite(metrics["grad_norm"]) else self._overflows + 1
+        sound = math.isfinite(metrics[self.names[0]]) and self._overflows <= (_BY_DESIGN if self.uses_scaler else 0)
         return metrics if sound else {**metrics, "skipped": 1.0}

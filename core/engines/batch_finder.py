@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import resource
 import time
-from pathlib import Path
+from typing import Any
 
 import torch
 
 from core.engines.base import Fits, ShouldStop, never
-from core.engines.xtts.features.extract import Features
-from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train.collate import items
-from core.engines.xtts.train.loader import MicroBatch
-from core.engines.xtts.train.session import XttsSession, start
+from core.engines.gradient_session import GradientSession
+from core.engines.options import TrainConfig
 from core.errors import Cancelled, UserError
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
@@ -22,15 +19,10 @@ _SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and
 _WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
 
 
-def fits(
-    config: XttsTrainConfig,
-    features: Features,
-    base: Path,
-    *,
-    device: str = "cpu",
-    should_stop: ShouldStop = never,
+def largest_batch(
+    session: GradientSession[Any, Any, Any], config: TrainConfig, should_stop: ShouldStop = never
 ) -> Fits:
-    """The largest batch that fits, with as many clips an update as ``config`` has.
+    """The largest batch that fits, with as many clips an update as ``config`` has, tried with a fresh session.
 
     On a card everything up to a whole update at once is tried; on the processor not more than ``config`` has at once.
     Activations are computed twice only where otherwise fewer than a few clips fit at once.
@@ -40,7 +32,6 @@ def fits(
         UserError: ``train.nothing_fits``.
     """
     clips = config.batch_size * config.accumulation
-    session = start(config, features, base, None, device=device)
     max_rows = clips if session.device.startswith("cuda") else config.batch_size
     best: Fits | None = None
     for checkpointing in (config.gradient_checkpointing, True):
@@ -68,12 +59,12 @@ def candidates(clips: int, max_rows: int) -> list[tuple[int, int]]:
     return [(size, clips // size) for size in range(min(max_rows, clips), 0, -1) if clips % size == 0]
 
 
-def _try(session: XttsSession, size: int, accumulation: int, checkpointing: bool) -> Fits | None:
+def _try(session: GradientSession[Any, Any, Any], size: int, accumulation: int, checkpointing: bool) -> Fits | None:
     on_card = session.device.startswith("cuda")
     cuda_errors.free_memory()
     try:
         session.set_checkpointing(checkpointing)
-        part, share = _longest(session, size)
+        part, share = session.longest(size)
         session._mode(training=True)
         for _ in range(2):
             began = time.perf_counter()
@@ -89,15 +80,6 @@ def _try(session: XttsSession, size: int, accumulation: int, checkpointing: bool
     if on_card and torch.cuda.max_memory_reserved() > _SHARE * torch.cuda.get_device_properties(0).total_memory:
         return None
     return Fits(size, accumulation, checkpointing, _memory_mb(on_card), seconds * accumulation * share)
-
-
-def _longest(session: XttsSession, size: int) -> tuple[MicroBatch, float]:
-    """The longest clips as one part, and how long the average clip is beside them."""
-    clips = sorted(session.features.train, key=lambda clip: clip.samples, reverse=True)
-    batch = [clips[number % len(clips)] for number in range(size)]
-    rows = items(session.features, batch, session.loader.references.training(batch, 0))
-    mean = sum(clip.samples for clip in clips) / len(clips)
-    return session.loader.part(rows), mean / clips[0].samples
 
 
 def _memory_mb(on_card: bool) -> float:

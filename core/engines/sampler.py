@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 _BUCKETS = 8  # batches whose clips are sorted by length together: less padding, still well mixed
-_ORDER = 0  # first number of its seeds; `conditioning` draws from other streams
+_ORDER = 0  # first number of its seeds; what else an engine draws comes from other streams
 
 
 class LengthBucketSampler:

@@ -1,0 +1,173 @@
+"""F5-TTS against its own trainer, fed the same clips in one process each: ``python -m benchmarks.f5``.
+
+A small DiT with random weights on the processor. Measured are updates a second end to end (reading included), reading
+alone, and what a checkpoint takes. The package's side is its own ``CustomDataset``, ``collate_fn`` and ``CFM.forward``
+with AdamW, as ``Trainer.train`` runs them, without its mean of the weights and its logging, which would slow it more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEMO = REPOSITORY / "presets" / "demo"
+PIECES = ("ours", "theirs", "ours", "theirs", "ours", "theirs")  # in turn: the machine may grow busy meanwhile
+
+
+def main() -> None:
+    """Measure both in turn and print the ratios of their best rounds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--updates", type=int, default=10)
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--depth", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--piece", default="")
+    parser.add_argument("--folder", type=Path)
+    args = parser.parse_args()
+    if args.piece:
+        print(json.dumps(_measure(args)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        options = [f"--{key}={value}" for key, value in vars(args).items() if key not in ("piece", "folder")]
+        rounds: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
+        make = [sys.executable, "-m", "benchmarks.f5", *options, f"--folder={name}"]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+        subprocess.run([*make, "--piece=make"], check=True, env=environment, cwd=REPOSITORY)
+        for piece in PIECES:
+            command = [*make, f"--piece={piece}"]
+            done = subprocess.run(command, check=True, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+            rounds[piece].append(json.loads(done.stdout.splitlines()[-1]))
+            print(piece, rounds[piece][-1])
+    best = {side: {key: min(one[key] for one in values) for key in values[0]} for side, values in rounds.items()}
+    for key in ("update_s", "read_s", "checkpoint_mb"):
+        print(
+            f"{key}: ours {best['ours'][key]:.4g}, theirs {best['theirs'][key]:.4g}, "
+            f"{best['theirs'][key] / best['ours'][key]:.2f} times"
+        )
+
+
+def _measure(args: argparse.Namespace) -> dict[str, float]:
+    return {"make": _make, "ours": _ours, "theirs": _theirs}[args.piece](args)
+
+
+def _make(args: argparse.Namespace) -> dict[str, float]:
+    """A dataset of real speech, and a base of random weights."""
+    from core.audio.samples import read, write_wav
+    from core.engines.f5.model.tiny import make_starter
+
+    dataset = args.folder / "dataset"
+    (dataset / "wavs").mkdir(parents=True)
+    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
+        prompts = list(csv.DictReader(file, delimiter="\t"))[: args.clips]
+    lines = []
+    for number, row in enumerate(prompts):
+        ends = float(row["start_s"]), float(row["end_s"])
+        samples, rate = read(DEMO / "recording.flac", *ends, sample_rate=24_000)
+        write_wav(dataset / "wavs" / f"{number}.wav", samples, rate)
+        lines.append(f"{number}|{row['text']}|-\n")
+    for part in ("metadata", "metadata_train"):
+        (dataset / f"{part}.csv").write_text("".join(lines))
+    (dataset / "metadata_val.csv").write_text("")
+    (dataset / "dataset.json").write_text(json.dumps({"id": "dataset", "language": "en"}))
+    make_starter(args.folder / "base", dim=args.dim, depth=args.depth)
+    return {}
+
+
+def _ours(args: argparse.Namespace) -> dict[str, float]:
+    from core.engines.f5.features.extract import prepare
+    from core.engines.f5.options import F5TrainConfig
+    from core.engines.f5.train.session import start
+    from core.jobs.args import TrainArgs
+    from core.jobs.job import Job
+    from core.jobs.reporter import Reporter
+
+    reporter = Reporter(Job.create(args.folder / "jobs", TrainArgs(dataset="d", base="b")))
+    features = prepare(args.folder / "dataset", args.folder / "base", args.folder / "cache", reporter)
+    config = F5TrainConfig(batch_size=args.batch, accumulation=1, precision="auto")
+    session = start(config, features, args.folder / "base", None, device="cpu")
+    session.step()
+    began = time.perf_counter()
+    for number in range(args.updates):
+        session.loader.update(number)
+    read_s = (time.perf_counter() - began) / args.updates
+    began = time.perf_counter()
+    for _ in range(args.updates):
+        session.step()
+    update_s = (time.perf_counter() - began) / args.updates
+    folder = Path(tempfile.mkdtemp(dir=args.folder))
+    session.save(folder)
+    size = (folder / "adapter.safetensors").stat().st_size
+    return {"update_s": update_s, "read_s": read_s, "checkpoint_mb": size / 1e6}
+
+
+def _theirs(args: argparse.Namespace) -> dict[str, float]:
+    module: Any = ModuleType("datasets")  # what its module imports for other sources of data than a list
+    module.Dataset, module.load_from_disk = object, None
+    sys.modules.setdefault("datasets", module)
+    import soundfile
+    import torch
+
+    from core.engines.f5.model.load import load_base
+    from core.engines.f5.model.package import CFM, convert_char_to_pinyin, get_tokenizer
+
+    theirs = import_module("f5_tts.model.dataset")  # after `package`, which leaves the trainer out
+    dataset, base = args.folder / "dataset", args.folder / "base"
+    rows = []
+    for line in (dataset / "metadata.csv").read_text().splitlines():
+        number, text, _ = line.split("|")
+        path = dataset / "wavs" / f"{number}.wav"
+        tokens = convert_char_to_pinyin([text])[0]
+        rows.append({"audio_path": str(path), "text": tokens, "duration": soundfile.info(path).duration})
+    vocabulary, _ = get_tokenizer(str(base / "vocab.txt"), "custom")
+    transformer = load_base(base).transformer.requires_grad_(True)
+    for block in transformer.transformer_blocks:
+        block.attn.processor.attn_mask_enabled = False  # as published
+    model = CFM(transformer=transformer, vocab_char_map=vocabulary)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=7.5e-5)
+    data = theirs.CustomDataset(rows, durations=[row["duration"] for row in rows], mel_spec_module=model.mel_spec)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(1)).tolist()
+
+    def batch(number: int) -> dict[str, Any]:
+        at = [order[(number * args.batch + place) % len(order)] for place in range(args.batch)]
+        collated: dict[str, Any] = theirs.collate_fn([data[index] for index in at])
+        return collated
+
+    def update(number: int) -> None:
+        part = batch(number)
+        mel = part["mel"].permute(0, 2, 1)
+        loss, _, _ = model(mel, text=part["text"], lens=part["mel_lengths"])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    model.train()
+    update(0)
+    began = time.perf_counter()
+    for number in range(args.updates):
+        batch(number)
+    read_s = (time.perf_counter() - began) / args.updates
+    began = time.perf_counter()
+    for number in range(args.updates):
+        update(number)
+    update_s = (time.perf_counter() - began) / args.updates
+    # Raw weights, their mean, and two moments: what `Trainer.save_checkpoint` writes.
+    size = 4 * sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    return {"update_s": update_s, "read_s": read_s, "checkpoint_mb": size / 1e6}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The F5-TTS engine as the registry hands it out: thin, each call is one function of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.engines.base import Engine, Fits, ShouldStop, never
+from core.engines.batch_finder import largest_batch
+from core.engines.f5.features.extract import Features, check, prepare
+from core.engines.f5.infer.export import export
+from core.engines.f5.infer.self_test import self_test
+from core.engines.f5.infer.voice import Heard, load_voice
+from core.engines.f5.light import LIGHT
+from core.engines.f5.model.tiny import make_starter
+from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.train.session import start
+from core.engines.registry import info
+
+
+class F5Engine(Engine[F5TrainConfig, Features, Heard]):
+    """See `core.engines.base.Engine`."""
+
+    info = info("f5")
+    bases = LIGHT.bases
+    check = staticmethod(check)
+    prepare = staticmethod(prepare)
+    start = staticmethod(start)
+    load_voice = staticmethod(load_voice)
+    export = staticmethod(export)
+    self_test = staticmethod(self_test)
+
+    def fits(
+        self,
+        config: F5TrainConfig,
+        features: Features,
+        base: Path,
+        *,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Fits:
+        """The largest batch that fits."""
+        return largest_batch(start(config, features, base, None, device=device), config, should_stop)
+
+    def make_base(self, base_id: str, folder: Path) -> None:
+        """Make the starter."""
+        make_starter(folder)
+
+
+ENGINE = F5Engine()

@@ -1,0 +1,272 @@
+"""Voice export: a folder that plain f5-tts loads, proven before anyone is offered it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchaudio
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import core
+from core.audio.samples import Samples, write_wav
+from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
+from core.engines.f5.features.mel import RATE, SETTINGS, read_wave
+from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
+from core.engines.f5.model.load import PREFIX
+from core.engines.f5.model.lora import merged_state
+from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_tokenizer
+from core.engines.f5.model.vocoder import vocoder_place
+from core.engines.f5.text.vocabulary import NAME as VOCABULARY
+from core.errors import Cancelled, DiskFull, UserError
+from core.files import sha256_file, write_atomic, write_json
+
+# Between our log mels and the package's, a hundredth of a decibel; float32 and merged weights leave about 3e-6 with a
+# small model. Both go through the same vocoder, so mels tell more exactly what differs than samples would.
+TOLERANCE = 1e-3
+ARCHITECTURE = "model.yaml"
+_README = """{name}
+{line}
+
+A voice made with Voicewright {version} from F5-TTS's architecture. Any f5-tts installation speaks with it:
+
+    pip install f5-tts
+
+    import torch, soundfile, yaml
+    from f5_tts.model import DiT
+    from f5_tts.infer.utils_infer import infer_process, load_model, load_vocoder
+
+    arch = yaml.safe_load(open("model.yaml"))["model"]["arch"]
+    model = load_model(DiT, arch, "model.safetensors", vocab_file="vocab.txt", device="cpu")
+    vocoder = load_vocoder({vocoder})
+    torch.manual_seed({seed})
+    spoken, rate, _ = infer_process(
+        "reference.wav", open("reference.txt").read(), {text!r},
+        model, vocoder, nfe_step={steps}, device="cpu",
+    )
+    soundfile.write("spoken.wav", spoken, rate)
+
+{what}
+What the model reads has to be written as it is written here: letters that vocab.txt does not have are read as spaces by
+f5-tts. reference.wav is what the voice is copied from and reference.txt what is said in it, word by word; manifest.json
+says how the voice was made, with the SHA-256 of every file.
+
+Licence: {license}
+Speak with a person's voice only if that person agreed.
+"""
+_REAL = "The lines above give sample.wav."
+_LABELLED = """The base has no vocoder, so Griffin-Lim made sample.wav audible, which sounds tinny.
+The lines above sound otherwise."""
+
+
+def export(
+    base: Path,
+    checkpoint: Path | None,
+    folder: Path,
+    *,
+    name: str,
+    references: Sequence[ReferenceClip],
+    text: str,
+    language: str,
+    seed: int = 0,
+    device: str = "auto",
+    facts: Mapping[str, object] | None = None,
+    on_stage: Callable[[str], object] = ignore,
+    should_stop: ShouldStop = never,
+) -> dict[str, Any]:
+    """Merge an adapter into its base and write the whole voice into ``folder``; returns the manifest.
+
+    The folder appears only when it is complete and plain f5-tts has loaded it and spoken ``text`` with the very mel
+    that our own voice makes (base and adapter apart, the same seed).
+
+    Arguments are those of `core.engines.base.Engine.export`; of a ``text`` that is too long to be said at once the
+    sample says the first part.
+
+    Raises:
+        Cancelled: ``should_stop`` said so; nothing is left.
+        UserError: ``export.differs``, ``export.unloadable``, and all of `F5Voice` and `load_voice`.
+        DiskFull: ``export.no_room``.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _check_room(base, folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+    try:
+        on_stage("load_base")
+        voice = load_voice(base, checkpoint, device=device)
+        reference = voice.condition(references)
+        text = voice.pieces(text, reference)[0]
+        on_stage("merge")
+        _write_voice(base, voice, references[0], reference, temporary)
+        on_stage("verify")
+        samples = _verify(temporary, voice, text, seed, should_stop)
+        write_wav(temporary / "sample.wav", samples, RATE)
+        manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
+        if should_stop():
+            raise Cancelled
+        os.rename(temporary, folder)
+        return manifest
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Heard, folder: Path) -> None:
+    model = voice.model
+    state = {f"{PREFIX}transformer.{name}": value.contiguous() for name, value in merged_state(model).items()}
+    save_file({**state, "initted": torch.tensor(True), "step": torch.tensor(0)}, folder / WEIGHTS)
+    write_atomic(folder / VOCABULARY, model.vocabulary.text())
+    arch = {**model.arch, "text_num_embeds": len(model.vocabulary.tokens)}
+    sizes = {key: value for key, value in arch.items() if key != "text_num_embeds"}  # the package counts them itself
+    described = {"model": {"backbone": "DiT", "tokenizer": "custom", "arch": sizes, "mel_spec": SETTINGS}}
+    write_atomic(folder / ARCHITECTURE, yaml.safe_dump(described, sort_keys=False))
+    place = vocoder_place(base, read_facts(base))
+    if place is not None:
+        for name in VOCODER:
+            shutil.copyfile(place / name, folder / name)
+    # Its own samples, not ours: the package brings them to 24 kHz itself.
+    write_wav(folder / "reference.wav", read_wave(clip.path).numpy(), RATE)
+    # The package adds the space after it.
+    write_atomic(folder / "reference.txt", reference.text.removesuffix(" "))
+    facts = model.facts
+    own = BaseFacts(facts.flags, facts.conversion, sha256_file(folder / WEIGHTS), facts.trained, steps=facts.steps)
+    write_facts(folder, own)
+
+
+def plain_model(folder: Path) -> CFM:
+    """The voice as anyone's f5-tts loads it (``f5_tts/infer/utils_infer.py: load_model``), in float32 on the CPU."""
+    vocabulary, size = get_tokenizer(str(folder / VOCABULARY), "custom")
+    arch = yaml.safe_load((folder / ARCHITECTURE).read_text(encoding="utf-8"))["model"]["arch"]
+    transformer = DiT(**arch, text_num_embeds=size, mel_dim=SETTINGS["n_mel_channels"])
+    model = CFM(transformer=transformer, mel_spec_kwargs=SETTINGS, vocab_char_map=vocabulary)
+    state = {
+        name.replace("ema_model.", ""): value
+        for name, value in load_file(folder / WEIGHTS).items()
+        if name not in ("initted", "step")
+    }
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def plain_mel(model: CFM, folder: Path, text: str, seed: int, steps: int) -> tuple[Tensor, float]:
+    """The mel that plain f5-tts makes (``infer_batch_process``), (1, 100, frames), and what it multiplies by."""
+    audio, rate = torchaudio.load(folder / "reference.wav")
+    audio = audio.mean(dim=0, keepdim=True)
+    rms = torch.sqrt(torch.mean(torch.square(audio)))
+    if rms < 0.1:
+        audio = audio * 0.1 / rms
+    assert rate == RATE
+    said = (folder / "reference.txt").read_text(encoding="utf-8")
+    if len(said[-1].encode()) == 1:
+        said += " "
+    known = audio.shape[-1] // SETTINGS["hop_length"]
+    pace = 0.3 if len(text.encode()) < 10 else 1.0
+    frames = known + int(known / len(said.encode()) * len(text.encode()) / pace)
+    device = next(model.parameters()).device
+    with torch.inference_mode(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        mel, _ = model.sample(
+            cond=audio.to(device),
+            text=convert_char_to_pinyin([said + text]),
+            duration=frames,
+            steps=steps,
+            cfg_strength=GUIDANCE,
+            sway_sampling_coef=SWAY,
+        )
+    return mel[:, known:].permute(0, 2, 1), float(rms / 0.1) if rms < 0.1 else 1.0
+
+
+def _verify(folder: Path, voice: F5Voice, text: str, seed: int, should_stop: ShouldStop) -> Samples:
+    """Let plain f5-tts load and speak; returns what it said."""
+    try:
+        plain = plain_model(folder)
+    except (RuntimeError, KeyError, OSError, ValueError, TypeError) as error:
+        raise UserError(
+            "export.unloadable",
+            "The exported voice could not be loaded ({what}); nothing was kept.",
+            "Export again; if it fails again, choose another checkpoint.",
+            what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
+        ) from error
+    said = (folder / "reference.txt").read_text(encoding="utf-8")
+    reference = voice.condition([ReferenceClip(folder / "reference.wav", said)])
+    if voice.model.facts.conversion != "pinyin":
+        # f5-tts itself knows no other way, so its own functions cannot say the same.
+        return voice.speak(text, "", reference, seed, should_stop=should_stop)[0]
+    ours = voice.spoken_mel(text, reference, seed, should_stop)
+    mel, gain = plain_mel(plain.to(voice.model.device), folder, text, seed, voice.model.facts.steps)
+    if should_stop():
+        raise Cancelled
+    theirs = mel[0].T
+    difference = float((ours - theirs).abs().max()) if ours.shape == theirs.shape else float("inf")
+    if difference > TOLERANCE:
+        raise UserError(
+            "export.differs",
+            "The exported voice does not sound like the checkpoint (difference {difference}); nothing was kept.",
+            "Export again; if it fails again, choose another checkpoint.",
+            difference=difference,
+        )
+    with torch.inference_mode():
+        wave: Samples = (voice.model.vocoder(mel)[0] * gain).cpu().numpy()
+    return wave
+
+
+def _describe(
+    folder: Path, voice: F5Voice, name: str, text: str, language: str, seed: int, facts: Mapping[str, object]
+) -> dict[str, Any]:
+    """Write README.txt and, last, manifest.json."""
+    model = voice.model
+    has_vocoder = (folder / VOCODER[0]).is_file()
+    steps = model.facts.steps
+    readme = _README.format(
+        name=name,
+        line="=" * len(name),
+        version=core.__version__,
+        vocoder='is_local=True, local_path=".", device="cpu"' if has_vocoder else 'device="cpu"',
+        what=_REAL if has_vocoder else _LABELLED,
+        seed=seed,
+        text=text,
+        steps=steps,
+        license=facts.get("license", "that of the base model"),
+    )
+    write_atomic(folder / "README.txt", readme)
+    manifest = {
+        **facts,
+        "name": name,
+        "engine": "f5",
+        "exported_at": time.time(),
+        "sample_rate": RATE,
+        "sample": {"text": text, "language": language, "seed": seed, "settings": {"steps": steps}},
+        "trained": model.facts.trained,
+        "vocoder": model.vocoder.label,
+        "versions": {
+            "voicewright": core.__version__,
+            "python": sys.version.split()[0],
+            **{package: version(package) for package in ("f5-tts", "vocos", "torch", "peft")},
+        },
+        "files": {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
+    }
+    write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _check_room(base: Path, parent: Path) -> None:
+    size = 2 * (base / WEIGHTS).stat().st_size + 100_000_000
+    free = shutil.disk_usage(parent).free
+    if free < size:
+        raise DiskFull(
+            "export.no_room",
+            "The export needs {needed_mb} MB, but only {free_mb} MB are free.",
+            "Free some space, then export again.",
+            needed_mb=size // 1_000_000,
+            free_mb=free // 1_000_000,
+        )

@@ -1,0 +1,73 @@
+"""Self test: one sentence by every way from a recording to an export; where it turns bad tells what is wrong."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.audio.samples import read
+from core.engines.base import ReferenceClip, ShouldStop, SpokenWay, never
+from core.engines.f5.features.mel import RATE, mel_of, read_wave
+from core.engines.f5.infer.export import export
+from core.engines.f5.infer.voice import load_voice
+from core.engines.speaking import evaluating
+from core.errors import UserError
+
+# Of samples: what a file of 16 bits rounds, and what rounding becomes in a vocoder.
+TOLERANCE = 2e-3
+
+
+def self_test(
+    base: Path,
+    checkpoint: Path | None,
+    reference: ReferenceClip,
+    text: str,
+    language: str,
+    seed: int,
+    *,
+    scratch: Path,
+    device: str = "auto",
+    should_stop: ShouldStop = never,
+) -> Iterator[SpokenWay]:
+    """Ways, from the recording itself to what plain f5-tts makes of the export; each as soon as it is there.
+
+    A way that cannot be gone is told with its reason, and so is an export that says something else.
+    """
+    wave = read_wave(reference.path)
+    yield SpokenWay("recording", reference.text, wave.numpy(), RATE)
+    voice = load_voice(base, None, device=device)
+    with evaluating(voice.model, voice.model.device), torch.no_grad():
+        copy = voice.model.vocoder(mel_of(wave).T[None].to(voice.model.device))[0].cpu().numpy()
+    yield SpokenWay("vocoder", reference.text, copy, RATE)
+    heard = voice.condition([reference])
+    yield SpokenWay("base", text, voice.speak(text, language, heard, seed, should_stop=should_stop)[0], RATE)
+    if checkpoint is not None:
+        voice = load_voice(base, checkpoint, device=device)
+    said = voice.pieces(text, voice.condition([reference]))[0]  # as much as an export's sample says
+    spoken, _ = voice.speak(said, language, voice.condition([reference]), seed, should_stop=should_stop)
+    yield SpokenWay("checkpoint", said, spoken, RATE)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".tmp-") as name:
+        folder = Path(name) / "export"
+        try:
+            export(
+                base,
+                checkpoint,
+                folder,
+                name="self test",
+                references=[reference],
+                text=said,
+                language=language,
+                seed=seed,
+                device=device,
+                should_stop=should_stop,
+            )
+        except UserError as error:
+            yield SpokenWay("export", said, None, RATE, problem=str(error))
+            return
+        exported, _ = read(folder / "sample.wav")
+    is_same = len(exported) == len(spoken) and float(np.abs(exported - spoken).max()) <= TOLERANCE
+    yield SpokenWay("export", said, exported, RATE, equals="checkpoint", is_equal=is_same)

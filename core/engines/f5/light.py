@@ -1,0 +1,18 @@
+"""The part of the F5-TTS engine that a page may ask."""
+
+from __future__ import annotations
+
+from core import REPOSITORY
+from core.engines.base import LightEngine
+from core.engines.f5.bases import F5Bases
+from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.text.reading import F5Texts, missing_letters
+
+LIGHT = LightEngine(
+    bases=F5Bases(),
+    texts=F5Texts(),
+    options=F5TrainConfig,
+    presets=REPOSITORY / "presets" / "f5",
+    missing_letters=missing_letters,
+    has_self_test=True,
+)

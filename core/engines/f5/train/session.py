@@ -1,0 +1,154 @@
+"""Training session of an F5-TTS model: its loss, what of it learns, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.engines import distributed, gradients
+from core.engines.adapter import LoraOptions, SavedAdapter, load_state, read_saved
+from core.engines.base import ShouldStop, never
+from core.engines.device import device_for
+from core.engines.f5.features.extract import Features
+from core.engines.f5.infer.voice import F5Voice, Heard
+from core.engines.f5.model.load import F5, load_base
+from core.engines.f5.model.lora import (
+    check_fits,
+    extend,
+    inject,
+    save_adapter,
+    text_names,
+    trainable_parameters,
+    unfreeze,
+)
+from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.train.collate import Batch
+from core.engines.f5.train.loader import BatchLoader
+from core.engines.f5.train.loss import flow_loss
+from core.engines.gradient_session import GradientSession
+from core.engines.precision import autocast
+from core.errors import Cancelled
+
+
+class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
+    """Trains what the settings name of ``model``; everything else stays frozen."""
+
+    def __init__(self, model: F5, config: F5TrainConfig, features: Features, device: str) -> None:
+        super().__init__(config, device)
+        self.model, self.features = model, features
+        torch.manual_seed(config.seed)  # every process begins with the same weights
+        self.lora = _select_trainable(model, config, features.new_letters)
+        torch.manual_seed(config.seed + distributed.rank())  # and leaves out other things at random
+        learns = trainable_parameters(model)
+        groups = [
+            {"params": [p for p in learns.values() if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in learns.values() if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        for module in model.transformer.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = config.dropout
+        if config.compile:
+            for block in model.transformer.transformer_blocks:
+                block.compile(dynamic=True)
+        self.optimize(learns.values(), [group for group in groups if group["params"]])
+        self.loader = BatchLoader(config, features, device)
+
+    @property
+    def micro_batch(self) -> int:
+        """Clips computed at once."""
+        return -(-max(self.config.batch_size, self.loader.sampler.largest) // self.division)
+
+    def set_checkpointing(self, on: bool) -> None:
+        """Keep only what goes into each block: less memory for more time."""
+        self.config = self.config.model_copy(update={"gradient_checkpointing": on})
+
+    def longest(self, size: int) -> tuple[Batch, float]:
+        """As of `GradientSession`."""
+        train = self.features.train
+        order = sorted(range(len(train)), key=lambda index: train[index].frames, reverse=True)
+        items = [self.loader.item(0, order[number % len(order)]) for number in range(size)]
+        mean = sum(clip.frames for clip in train) / len(train)
+        return self.loader.parts(items)[0], mean / train[order[0]].frames
+
+    def voice(self) -> F5Voice:
+        """A voice over the live weights; nothing is copied or reloaded."""
+        self._mode(training=False)
+        return F5Voice(self.model)
+
+    def _parts(self, number: int, division: int) -> list[Batch]:
+        return self.loader.update(number, division)
+
+    def _validation_parts(self, division: int) -> list[Batch]:
+        return self.loader.validation(division)
+
+    def _validation_loss(self, part: Batch) -> tuple[Tensor, int]:
+        return self._loss(part), part.targets
+
+    def _loss(self, part: Batch, checkpointing: bool = False) -> Tensor:
+        with autocast(self.dtype, self.device):
+            return flow_loss(self.model.transformer, part.to(self.device), checkpointing=checkpointing)
+
+    def _backward(self, parts: Sequence[Batch], should_stop: ShouldStop = never) -> Tensor:
+        frames = sum(part.targets for part in parts)
+        total = torch.zeros((), device=self.device)
+        for number, part in enumerate(gradients.share(parts)):
+            if number and should_stop():
+                raise Cancelled
+            loss = self._loss(part, self.config.gradient_checkpointing) * (part.targets / frames)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        return total[None]
+
+    def _mode(self, training: bool) -> None:
+        self.model.transformer.train(training)
+        self.ema.show(not training)
+
+    def _save_learnt(self, folder: Path) -> None:
+        weights = "mean" if self.ema.values else "raw"
+        save_adapter(self.model, folder, self.lora, step=self.step_number, weights=weights)
+
+    def _read_learnt(self, folder: Path) -> SavedAdapter | None:
+        saved = read_saved(folder)
+        if saved is not None:
+            check_fits(self.model, saved)
+        return saved
+
+    def _load_learnt(self, learnt: SavedAdapter) -> None:
+        load_state(trainable_parameters(self.model), learnt.state)
+
+
+def start(
+    config: F5TrainConfig, features: Features, base: Path, resume_from: Path | None, *, device: str = "auto"
+) -> F5Session:
+    """Load the base and begin, or go on from the checkpoint folder ``resume_from``."""
+    device = device_for(device)
+    if device.startswith("cuda"):
+        torch.set_float32_matmul_precision("high")
+    session = F5Session(load_base(base, device), config, features, device)
+    if resume_from is not None:
+        session.load(resume_from)
+    return session
+
+
+def _select_trainable(model: F5, config: F5TrainConfig, new_letters: Sequence[str]) -> LoraOptions | None:
+    """Let learn what the settings name, and rows of new letters always: nobody else could teach them."""
+    model.requires_grad_(False)
+    options = None
+    if config.train_what == "lora":
+        options = LoraOptions(
+            rank=config.lora_rank,
+            alpha=config.lora_alpha,
+            dropout=config.lora_dropout,
+            rslora=config.lora_rslora,
+            dora=config.lora_dora,
+        )
+        inject(model, options)
+        names: list[str] = text_names(model) if config.train_text else []
+    else:
+        names = [name for name, _ in model.transformer.named_parameters()]
+    unfreeze(model, names)
+    extend(model, new_letters)
+    return options

@@ -1,0 +1,193 @@
+"""A project of F5-TTS walks the road: trained, heard, spoken, exported, tested; by the very tasks that jobs run."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from torch import Tensor
+
+from core.checkpoint_ref import CheckpointRef
+from core.engines.base import ReferenceClip
+from core.engines.f5.bases import FACTS
+from core.engines.f5.model.load import F5
+from core.engines.registry import engines, get_engine
+from core.errors import UserError
+from core.jobs import events
+from core.jobs.args import ExportArgs, JobArgs, SelfTestArgs, TrainArgs
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.project.workspace import Project, Workspace
+from core.synthesis.exports import exports
+from core.synthesis.self_test import WayRow, read_table, verdict
+from core.synthesis.start import complete_voice
+from core.tasks import export, self_test, train
+from core.training.config import config_text
+from core.training.letters import missing_letters
+from core.training.presets import preset
+from core.training.run import CONFIG, Run
+from ui.i18n import Translator
+from ui.tabs import home
+from ui.tabs.speak.self_test import self_test_panel
+from ui.tabs.train.ready import ready_view
+
+STEPS = 4
+SETTINGS = {
+    "max_steps": STEPS,
+    "save_every": 2,
+    "eval_every": 2,
+    "sample_sentences": 1,
+    "batch_size": 2,
+    "lora_rank": 2,
+}
+
+
+@dataclass
+class Walked:
+    """A project after its run."""
+
+    project: Project
+    run: Run
+    voice: dict[str, object]
+
+
+def begun(project: Project, args: JobArgs, files: dict[str, str] | None = None) -> tuple[Job, Reporter]:
+    job = Job.create(project.runs if isinstance(args, TrainArgs) else project.jobs, args, files=files)
+    return job, Reporter(job)
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory, frozen_f5: Path, tiny: Path) -> Walked:
+    """Trained on a local folder as base."""
+    project = Workspace(tmp_path_factory.mktemp("f5-road") / "workspace").create("Ana", "en", "f5")
+    shutil.copytree(frozen_f5, project.datasets / frozen_f5.name)
+    about = {"dataset": frozen_f5.name, "base": str(tiny), "preset": "f5-cpu"}
+    config = preset("f5-cpu").config(SETTINGS)
+    args = TrainArgs(**about, device="cpu", project=project.slug)
+    files = {CONFIG: config_text(config, engine="f5", language="en", **about)}
+    job, reporter = begun(project, args, files)
+    reporter.start(step=0)
+    reporter.emit(events.Finished(outcome="done", result=train.run(job, project, args, reporter)))
+    run = Run(project, job.id)
+    return Walked(project, run, {"checkpoint": CheckpointRef(run.id, STEPS), "device": "cpu"})
+
+
+def test_a_run_saves_speaks_and_tells_its_error(walked: Walked) -> None:
+    view = walked.run.read()
+    assert view.step == STEPS and {step for step, _ in view.checkpoints} == {0, 2, 4}
+    assert [step for step, _ in view.val] == [0, 2, 4] and len(view.train) == STEPS
+    assert {sample.step for sample in view.samples[0]} == {0, 2, 4}
+    assert len({sample.path.read_bytes() for sample in view.samples[0]}) == 3
+
+
+def test_an_export_says_what_the_runs_sample_said(walked: Walked) -> None:
+    sample = next(sample for sample in walked.run.read().samples[0] if sample.step == STEPS)
+    seed = walked.run.read().config.seed
+    exporting = complete_voice(
+        walked.project, ExportArgs(**walked.voice, text=sample.text, seed=seed, name="Ana", folder="ana")
+    )
+    job, reporter = begun(walked.project, exporting)
+    export.run(job, walked.project, exporting, reporter)
+    exported = exports(walked.project)[0]
+    assert exported.manifest["engine"] == "f5" and exported.manifest["vocoder"] == "Griffin-Lim"
+    spoken, heard = (soundfile.read(path, dtype="float32")[0] for path in (sample.path, exported.sample))
+    assert spoken.shape == heard.shape and float(np.abs(spoken - heard).max()) < 2e-3
+
+
+def test_a_self_test_goes_every_way_and_finds_voice_and_export_the_same(
+    walked: Walked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_test, "_recognizer", lambda *_: None)  # a model is loaded in tests of recognition
+    args = complete_voice(walked.project, SelfTestArgs(**walked.voice, text="Hello there."))
+    job, reporter = begun(walked.project, args)
+    reporter.start(step=0)
+    result = self_test.run(job, walked.project, args, reporter)
+    reporter.emit(events.Finished(outcome="done", result=result))
+    rows = read_table(job)
+    assert [row.way for row in rows] == ["recording", "vocoder", "base", "checkpoint", "export"]
+    assert rows[4].equals == "checkpoint" and rows[4].is_equal and not rows[4].problem
+    assert rows[1].mel_distance is not None and rows[1].mel_distance > 0
+    assert all(row.likeness is not None for row in rows[1:]) and (job.path / "export.wav").exists()
+    assert not list(job.path.glob(".tmp-*"))
+    for language in ("en", "pt-BR"):
+        panel = self_test_panel(Translator(language), walked.project)
+        assert panel.count("<tr>") == 6 and 'id="self-test"' in panel
+
+
+def test_an_export_that_says_something_else_is_refused_and_told(
+    walked: Walked, tiny: Path, frozen_f5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unmerged(model: F5) -> dict[str, Tensor]:
+        state = model.transformer.state_dict().items()
+        return {name.replace(".base_layer.", "."): value for name, value in state if "lora_" not in name}
+
+    monkeypatch.setattr("core.engines.f5.infer.export.merged_state", unmerged)
+    engine = get_engine("f5")
+    clip = ReferenceClip(frozen_f5 / "wavs" / "clip-3.wav", "Hello there.")
+    checkpoint = walked.run.checkpoint(STEPS)
+    ways = list(engine.self_test(tiny, checkpoint, clip, "Hello.", "en", 0, scratch=tmp_path, device="cpu"))
+    assert ways[-1].key == "export" and ways[-1].samples is None and "does not sound like" in ways[-1].problem
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "good"),
+        ({"vocoder": {"errors": 0.9}}, "vocoder"),
+        ({"base": {"errors": 0.8}}, "base"),
+        ({"checkpoint": {"errors": 0.8}}, "checkpoint"),
+        ({"export": {"problem": "no room"}}, "export_failed"),
+        ({"export": {"is_equal": False}}, "export_differs"),
+        ({"checkpoint": {"likeness": 0.4}}, "unlike"),
+    ],
+)
+def test_the_first_way_that_turns_bad_is_named(changes: dict[str, dict[str, object]], expected: str) -> None:
+    rows = {way: {"way": way, "errors": 0.1, "likeness": 0.9} for way in ("vocoder", "base", "checkpoint", "export")}
+    rows["recording"] = {"way": "recording", "errors": 0.05}
+    assert verdict([row | changes.get(way, {}) for way, row in rows.items()]) == expected
+    for language in ("en", "pt-BR"):
+        assert Translator(language).has(f"self_test.verdict_{expected}")
+
+
+def test_letters_that_the_base_lacks_are_named_before_start(walked: Walked, tiny: Path, frozen_f5: Path) -> None:
+    project = walked.project
+    odd = project.datasets / "odd"
+    shutil.copytree(frozen_f5, odd)
+    (odd / "metadata.csv").write_text("a|Ônibus ďa|-\nb|Ôba ^|-\n", encoding="utf-8")
+    missing = {letter.character: letter for letter in missing_letters(project, "odd", str(tiny)) or ()}
+    assert missing["Ô"].read_as == "ô" and missing["Ô"].texts == 2
+    assert missing["ď"].is_learnt and not missing["^"].is_learnt and not missing["^"].read_as
+    for language, words in (("en", "is read as ô"), ("pt-BR", "é lido como ô")):
+        assert words in ready_view(Translator(language), project, "odd", "folder", str(tiny))
+    assert missing_letters(project, frozen_f5.name, str(tiny)) == ()
+
+
+def test_a_folder_is_asked_about_in_the_page(walked: Walked, tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "community"
+    shutil.copytree(tiny, folder)
+    (folder / FACTS).unlink()
+    for language in ("en", "pt-BR"):
+        form = ready_view(Translator(language), walked.project, "odd", "folder", str(folder))
+        assert 'data-do="answer-base"' in form and form.count("<select") == 2 and 'value="v0"' in form
+    assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path))
+
+
+def test_a_project_chooses_its_engine_in_words() -> None:
+    for language in ("en", "pt-BR"):
+        choice = home._engine(Translator(language))
+        assert all(f'value="{engine.name}"' in choice for engine in engines() if engine.name in ("xtts", "f5"))
+        assert choice.count("<p ") >= 2
+
+
+def test_a_row_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Path, project: Project) -> None:
+    job, _ = begun(project, SelfTestArgs(text="x"))
+    assert read_table(job) == []
+    (job.path / "self_test.json").write_text('{"rows": [{"way": "base", "errors": 0.1, "more": 1}]}')
+    assert read_table(job) == [WayRow("base", errors=0.1)]
+    with pytest.raises(UserError):
+        complete_voice(project, SelfTestArgs(text="x"))
