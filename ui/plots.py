@@ -13,6 +13,7 @@ Write = Callable[[float], str]
 WIDTH, HEIGHT = 640, 248
 LEFT, RIGHT, TOP, BOTTOM = 72, 128, 12, 40
 LABEL_GAP = 18
+_BESIDE_LETTERS = 11  # that fit right of the lines, in the large letters of a phone
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ def lines(
         if len(good) == 1:
             parts.append(f'<circle class="{curve.style}" cx="{x}" cy="{y}" r="3"/>')
         labels.append(_beside(y, labels))
-        parts.append(
-            f'<text class="label-{curve.style}" x="{WIDTH - RIGHT + 6}" y="{labels[-1] + 4:g}">{e(curve.label)}</text>'
-        )
+        # A long one ends at the edge, over the lines: beyond it, it would be cut off where letters are large.
+        long = f'x="{WIDTH - 2}" text-anchor="end"' if len(curve.label) > _BESIDE_LETTERS else ""
+        where = long or f'x="{WIDTH - RIGHT + 6}"'
+        parts.append(f'<text class="label-{curve.style}" {where} y="{labels[-1] + 4:g}">{e(curve.label)}</text>')
     return _svg("".join(parts), description or y_label)
 
 
@@ -166,7 +168,10 @@ def _captions(x_label: str, y_label: str) -> str:
 def _range(values: Sequence[float], pad: float) -> Point:
     low, high = min(values), max(values)
     if low == high:
-        return (low - 0.5, high + 0.5) if pad else (low, high + 1)  # there is no update before the first
+        if not pad:
+            return low, high + 1  # there is no update before the first
+        space = abs(low) / 5 or 0.5  # so that the scale tells its size: 0.001 lies between 0.0008 and 0.0012
+        return low - space, high + space
     space = (high - low) * pad
     return low - space, high + space
 

@@ -81,3 +81,17 @@ def test_numbers_on_the_axes_are_written_as_the_language_does() -> None:
     texts = [one.text for one in _parse(plots.lines(series, "a", "b", write=Translator("pt-BR").plain)).findall("text")]
     assert "0,5" in texts
     assert not [text for text in texts if text and "." in text]
+
+
+def test_the_scale_of_a_level_line_tells_its_size() -> None:
+    picture = plots.lines([Series("rate", [(1, 0.001), (40, 0.001)])], "step", "rate")
+    numbers = [
+        float(text.text or "") for text in _parse(picture).findall("text") if (text.text or "").startswith("0.0")
+    ]
+    assert 0.001 in numbers and all(0.0005 < number < 0.002 for number in numbers)
+
+
+def test_a_long_label_ends_at_the_edge_instead_of_being_cut_off() -> None:
+    picture = plots.lines([Series("Second, with a faster rate", [(1, 1.0), (40, 0.5)])], "step", "rate")
+    (label,) = (text for text in _parse(picture).findall("text") if "class" in text.attrib)
+    assert label.attrib["text-anchor"] == "end" and float(label.attrib["x"]) <= plots.WIDTH

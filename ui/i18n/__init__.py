@@ -112,7 +112,7 @@ class Translator:
         """Room on a disk: ``12 MB``, ``1.6 GB``."""
         if size >= 1e9:
             return f"{self.number(size / 1e9, 1)} GB"
-        return f"{self.number(size / 1e6, 1 if size < 1e7 else 0)} MB"
+        return f"{self.number(size / 1e6, 1 if 5e4 <= size < 1e7 else 0)} MB"
 
     def clock(self, seconds: float) -> str:
         """A position: ``1:02:03`` or ``2:03``."""
