@@ -61,6 +61,7 @@ class SpeakingProcess:
         self.voice = WarmVoice(workspace)
         self._turns: queue.Queue[_Turn] = queue.Queue(MOST_WAITING)
         self._leaves = threading.Event()
+        self._is_broken = False  # after an error on a card, of which a process may never recover
         self._said: list[_Turn] = []
 
     def run(self, listener: socket.socket, socket_path: Path) -> None:
@@ -80,7 +81,7 @@ class SpeakingProcess:
 
     def _serve_turns(self, socket_path: Path) -> None:
         last_spoke = time.monotonic()
-        while socket_path.exists() and not self.voice.is_unwelcome():
+        while socket_path.exists() and not self.voice.is_unwelcome() and not self._is_broken:
             try:
                 turn = self._turns.get(timeout=_LOOK_S)
             except queue.Empty:
@@ -93,9 +94,10 @@ class SpeakingProcess:
 
     def _say(self, turn: _Turn) -> None:
         """Say one text; whatever goes wrong with it is told to who asked."""
+        if turn.is_cancelled.is_set():
+            return
+        device = "cpu"
         try:
-            if turn.is_cancelled.is_set():
-                return
             device = self.voice.device(turn.request)
             turn.tell("begin", device=device)
 
@@ -113,6 +115,7 @@ class SpeakingProcess:
             turn.tell("error", code=error.code, text=error.text, hint=error.hint, values=plain(error.values))
         except Exception as error:
             traceback.print_exc()
+            self._is_broken = device != "cpu"
             if is_full(error):
                 full = disk_full()
                 turn.tell("error", code=full.code, text=full.text, hint=full.hint, values={})

@@ -26,7 +26,7 @@ from core.jobs import guest, locks
 from core.jobs.args import SynthesizeArgs
 from core.project.workspace import Project, Workspace
 from core.synthesis import speaking, warm_voice, wire
-from core.synthesis.speaking_process import SpeakingProcess, lock_path, socket_path
+from core.synthesis.speaking_process import SpeakingProcess, _Turn, lock_path, socket_path
 from core.synthesis.start import complete, speech_request, start_speak, takes
 from core.synthesis.wire import SpeechRequest
 from core.system.hardware import Card
@@ -297,6 +297,25 @@ def test_when_a_job_takes_the_card_it_ends_its_sentence_leaves_and_the_processor
     np.testing.assert_array_equal(
         said, np.concatenate([expected(humming, "Hum this."), expected(humming, "And that. And more.")])
     )
+
+
+def test_after_an_error_on_the_card_the_next_text_gets_a_new_process(
+    humming: Project, with_card: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    process = SpeakingProcess(humming.workspace, 60)
+
+    def fail(*_: object) -> Iterator[object]:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(process.voice, "say", fail)
+    turns = [_Turn(request(humming)), _Turn(request(humming))]
+    for turn in turns:
+        process._turns.put(turn)
+    process._serve_turns(tmp_path)
+    assert [turns[0].messages.get()[0]["event"] for _ in range(2)] == ["begin", "bug"]
+    assert process._turns.get_nowait() is turns[1]
+    assert process.voice._guest is not None
+    os.close(process.voice._guest)
 
 
 def test_a_guest_that_does_not_leave_is_ended(humming: Project) -> None:

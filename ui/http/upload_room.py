@@ -152,8 +152,8 @@ class _Upload:
 
     def _refuse(self, error: UserError, status: int) -> None:
         self.refusal = error, status
-        raise _UploadRefusal
+        raise UploadRefusal
 
 
-class _UploadRefusal(Exception):
+class UploadRefusal(Exception):
     """Ends the reading of an upload."""

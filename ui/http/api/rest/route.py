@@ -13,11 +13,13 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from core.errors import UserError
 from ui.http.api import in_threads
 from ui.http.api.problem import problem_of
 from ui.http.api.rest.idempotency import Answers
+from ui.http.upload_room import UploadRefusal
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 NO_STORE = {"Cache-Control": "no-store"}
@@ -36,6 +38,8 @@ class Route(APIRoute):
                 if request.method == "POST" and "idempotency-key" in request.headers:
                     return await _once(request, handler)
                 return await _handled(request, handler)
+            except (ClientDisconnect, UploadRefusal):  # answered further out, if anybody is there
+                raise
             except Exception as error:
                 return problem(error)
 
@@ -48,15 +52,7 @@ async def _handled(request: Request, handler: Handler) -> Response:
     except (RequestValidationError, ValidationError) as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-        return problem(
-            UserError(
-                "api.bad_request",
-                "{place}: {reason}.",
-                "What each field may be stands in /api/v1/openapi.json.",
-                place=place[:100],
-                reason=str(first["msg"])[:300],
-            )
-        )
+        return problem(_bad_request(place, str(first["msg"])))
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer
 
@@ -84,10 +80,22 @@ async def _once(request: Request, handler: Handler) -> Response:
 
 def problem(error: Exception) -> JSONResponse:
     """Any error as an answer."""
-    if isinstance(error, HTTPException):
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
         error = UserError("api.missing", "There is nothing at this address.", "See /api/v1/openapi.json.")
+    elif isinstance(error, HTTPException):
+        error = _bad_request("body", str(error.detail))
     status, body = problem_of(error)
     return JSONResponse(body, status, NO_STORE, "application/problem+json")
+
+
+def _bad_request(place: str, reason: str) -> UserError:
+    return UserError(
+        "api.bad_request",
+        "{place}: {reason}.",
+        "What each field may be stands in /api/v1/openapi.json.",
+        place=place[:100],
+        reason=reason[:300],
+    )
 
 
 def event(name: str, content: Any, number: int) -> str:
