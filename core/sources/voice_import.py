@@ -118,6 +118,6 @@ def _none(source: str) -> UserError:
     return UserError(
         "voice.none",
         "“{source}” holds no voice: there is no config.json in it.",
-        "Choose the zip that Voicewright or coqui-tts made of a voice, or all files of its folder.",
+        "Choose the zip of an exported voice, or all files of its folder.",
         source=source[:120],
     )
