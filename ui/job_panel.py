@@ -34,6 +34,8 @@ JOB_TABS = {
     "export": "speak",
     "import_voice": "speak",
     "self_test": "speak",
+    "compare": "listen",
+    "report": "listen",
     "demo": "home",
     "unpack_project": "sources",
 }

@@ -326,6 +326,22 @@ class SelfTestArgs(VoiceArgs):
     kind = "self_test"
 
 
+class CompareArgs(JobArgs):
+    """Checkpoints of the run ``speaker`` that speak the sentences of ``run``, with its references."""
+
+    kind = "compare"
+    run: str
+    speaker: str
+    device: str = "auto"
+
+
+class ReportArgs(JobArgs):
+    """A report on a run; what it says stands beside, in ``document.json`` (`core.report.document`)."""
+
+    kind = "report"
+    run: str
+
+
 class DemoArgs(JobArgs):
     """The demo; ``device`` is what it trains on."""
 
@@ -338,17 +354,8 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(
-            DownloadBaseArgs,
-            MeasurePaceArgs,
-            TrainArgs,
-            EvaluateArgs,
-            SynthesizeArgs,
-            ExportArgs,
-            ImportVoiceArgs,
-            SelfTestArgs,
-            DemoArgs,
-        ),
+        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs),
+        *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, DemoArgs),
     )
 }
 

@@ -413,7 +413,7 @@ def _open_notes(project: Project, wish: Wish, *, any_wish: bool = False) -> list
 
     A pair whose sound or checkpoint is no longer there is none of them.
     """
-    voted_ids = {vote.pair for vote in project.store.votes()}
+    voted_ids = project.store.voted_pairs()
     # Only those without a vote are read: a project may have a thousand with one.
     paths = [path for path in (_folder(project) / "pairs").glob("[!.]*.json") if path.stem not in voted_ids]
     open_notes = [note for note in read_all(paths, _read_note) if note.listener == wish.listener]
@@ -477,7 +477,7 @@ def _clear_old(project: Project) -> None:
         Path(path).unlink(missing_ok=True)
     if len(sounds) <= _KEPT_SOUNDS:
         return
-    voted_ids = {vote.pair for vote in project.store.votes()}
+    voted_ids = project.store.voted_pairs()
     paths = [path for path in (_folder(project) / "pairs").glob("[!.]*.json") if path.stem not in voted_ids]
     for note in read_all(paths, _read_note):
         if not all(_sound(project, side).exists() for side in note.sides):

@@ -66,13 +66,16 @@ class Ranking:
     votes_left: int | None
 
 
-def table(project: Project) -> Ranking:
-    """The table of a project, with candidates that nobody has heard yet as well."""
-    pool = candidates(project)
-    votes = counted(project.store.votes(), trusted_names(project))
-    compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, votes)}
+def table(project: Project, pool: Sequence[Candidate] | None = None, votes: Sequence[Vote] | None = None) -> Ranking:
+    """The table of a project, with candidates that nobody has heard yet as well.
+
+    ``pool`` and ``votes`` are all `candidates` and votes, where they are known.
+    """
+    pool = candidates(project) if pool is None else pool
+    ranked = counted(project.store.votes() if votes is None else votes, trusted_names(project))
+    compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, ranked)}
     pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
-    return ranking(pool, votes, len(compared_pairs), pairs)
+    return ranking(pool, ranked, len(compared_pairs), pairs)
 
 
 def run_votes(project: Project) -> dict[str, RunVotes]:

@@ -5,6 +5,7 @@ Every text that comes into a project passes here and is cleaned here (`core.text
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 import time
@@ -560,11 +561,17 @@ class Store:
         with connect(self.path) as db:
             db.execute("DELETE FROM votes WHERE pair = ?", (pair,))
 
+    def voted_pairs(self) -> set[str]:
+        """Ids of the pairs that have a vote."""
+        with connect(self.path) as db:
+            return {row[0] for row in db.execute("SELECT pair FROM votes")}
+
     def votes(self) -> list[Vote]:
         """All votes, oldest first."""
+        ref = functools.cache(CheckpointRef.parse)  # many votes are on few checkpoints
         with connect(self.path) as db:
             return [
-                Vote(pair, CheckpointRef.parse(left), CheckpointRef.parse(right), *rest)
+                Vote(pair, ref(left), ref(right), *rest)
                 for pair, left, right, *rest in db.execute(f"SELECT {_VOTE} FROM votes ORDER BY number")
             ]
 

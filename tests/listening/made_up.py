@@ -42,11 +42,12 @@ def make_project(
     *,
     steps: Sequence[int] = STEPS,
     sentences: int = 3,
+    seconds: float = 2.5,
     title: str = "Calm voice",
 ) -> Project:
     """A project with a run of these checkpoints; the last of the sentences has its real recording."""
     project = workspace.create(name, "en")
-    texts, sounds, rate = speech(sentences + 1)
+    texts, sounds, rate = speech(sentences + 1, seconds)
     dataset = project.datasets / DATASET
     lines = {"real-1": texts[sentences - 1], "ref-1": texts[sentences]}
     for clip_id, sound in (("real-1", sounds[sentences - 1]), ("ref-1", sounds[sentences])):

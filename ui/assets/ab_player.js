@@ -18,11 +18,13 @@ window.vw.AbPlayer = class {
     }
     return this.sounds.get(url);
   }
-  // `levels` and `offsets` make sounds that were not made for each other equally loud and begin together.
-  constructor(urls, changed = () => {}, { levels = [1, 1], offsets = [0, 0] } = {}) {
+  // `rounds`: how often it begins anew by itself. `levels` and `offsets` make sounds that were not made for each other equally loud and begin together.
+  constructor(urls, changed = () => {}, { levels = [1, 1], offsets = [0, 0], rounds = 1 } = {}) {
     this.urls = urls;
     this.levels = levels;
     this.offsets = offsets;
+    this.rounds = rounds;
+    this.tab = window.vw.tab();
     this.changed = changed;
     this.picked = 0;
     this.at = 0;          // seconds, while it does not play
@@ -44,7 +46,7 @@ window.vw.AbPlayer = class {
     const most = this.buffers ? this.length(side) : 0;
     return Math.min(most, this.heard[side].size * this.constructor.BIN_S);
   }
-  async play(from = this.position) {
+  async play(from = this.position, round = 1) {
     await this.ready;
     const context = this.constructor.context();
     await context.resume();
@@ -64,16 +66,22 @@ window.vw.AbPlayer = class {
     });
     this.playing = { sources, gains, begun, from };
     this.last = from;
+    this.round = round;
     this.timer = setInterval(() => this.count(), 25);
     this.changed(this);
   }
-  // What was heard since it was last looked; at the end of the side that is heard it stops, ready to begin anew.
+  // What was heard since it was last looked. At the end of the side that is heard it begins anew, or stops.
   count() {
+    if (window.vw.tab() !== this.tab) return this.pause();
     const now = this.position, { BIN_S } = this.constructor;
     const end = this.length(this.picked);
     for (let bin = Math.floor(this.last / BIN_S); bin * BIN_S < Math.min(now, end); bin += 1) this.heard[this.picked].add(bin);
     this.last = now;
-    if (now >= end) { this.stop(); this.at = 0; }
+    if (now >= end) {
+      this.stop();
+      this.at = 0;
+      if (this.round < this.rounds) return void this.play(0, this.round + 1);
+    }
     this.changed(this);
   }
   pick(side) {

@@ -21,10 +21,13 @@ from core.files import inside
 from core.listening import grid, pairs
 from core.listening.export import votes_csv
 from core.project.workspace import Project, Workspace
+from core.report.document import HTML, PDF
 from core.transfer import OPTIONS, SUFFIX, packed
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
+_REPORT_TYPES = {HTML: "text/html; charset=utf-8", PDF: "application/pdf"}
+_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 _EXPORT_AUDIO = ("sample.wav", "reference.wav")
 
 
@@ -66,6 +69,11 @@ def cell_url(project: str, kind: str, run: str, step: int, spoken_with: str, num
 def project_url(project: str) -> str:
     """Where a page gets a whole project from, as one file; what of `core.transfer.OPTIONS` comes along as ``with``."""
     return f"../download/{quote(project, safe='')}/project"
+
+
+def report_url(project: str, run: str, file: str) -> str:
+    """Where a page gets a run's report from: ``report.html`` or ``report.pdf``."""
+    return f"../download/{quote(project, safe='')}/report/{quote(run, safe='')}/{file}"
 
 
 def votes_url(project: str) -> str:
@@ -173,6 +181,17 @@ def routes(workspace: Workspace) -> APIRouter:
         }
         # With a mark of the byte order: without, spreadsheets take it for something else than UTF-8.
         return Response("\ufeff" + table, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @router.get("/download/{slug}/report/{run}/{file}")
+    def download_report(slug: str, run: str, file: str) -> Response:
+        project = _project(workspace, slug)
+        if file not in _REPORT_TYPES:
+            raise _missing()
+        path = _file(project.path / "reports", run, file)
+        # A page is looked at, a PDF saved; the page runs nothing and asks for nothing.
+        headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": _REPORT_POLICY}
+        name = None if file == HTML else f"{slug}-{run}.pdf"
+        return FileResponse(path, media_type=_REPORT_TYPES[file], headers=headers, filename=name)
 
     @router.get("/download/{slug}/dataset/{id}/{layout}")
     def download_dataset(slug: str, id: str, layout: str) -> Response:

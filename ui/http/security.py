@@ -186,7 +186,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             headers["X-Frame-Options"] = "SAMEORIGIN"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             if headers.get("content-type", "").startswith("text/html"):
-                headers["Content-Security-Policy"] = _CONTENT_POLICY
+                headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)  # a report has a stricter one
             if headers.get("content-type", "").startswith("text/event-stream"):
                 # nginx would otherwise hold every event back until the stream ends.
                 headers["X-Accel-Buffering"] = "no"

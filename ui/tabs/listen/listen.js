@@ -1,9 +1,10 @@
 // The blind pair: both sounds are decoded before, keys play and switch, votes tell what was heard. Runs after panel.js.
 const NAME = 'vw-listener';
 const LETTERS = ['A', 'B'];
+const ROUNDS = 5;  // it goes on by itself, so that one can go to and fro
 const box = () => root.querySelector('[data-ab]');
 const stored = () => { try { return localStorage.getItem(NAME) || ''; } catch { return ''; } };
-let player = null, pairId = '', shownAt = 0;
+let player = null, pairId = '';
 
 // Who listens is known to this browser; the address tells the server.
 function sayWho() {
@@ -26,7 +27,7 @@ function sync() {
   if (part.dataset.pair !== pairId) {
     player?.pause();
     pairId = part.dataset.pair;
-    player = new window.vw.AbPlayer([part.dataset.left, part.dataset.right], paint);
+    player = new window.vw.AbPlayer([part.dataset.left, part.dataset.right], paint, { rounds: ROUNDS });
     window.vw.ab = player;
   }
   for (const url of (part.dataset.next || '').split(' ').filter(Boolean)) window.vw.AbPlayer.load(url).catch(() => {});
@@ -71,6 +72,7 @@ element.addEventListener('click', (event) => {
   answer.classList.add('busy');
   setTimeout(() => answer.classList.remove('busy'), 600);
   window.vw.act();
+  player.pause();
   const value = JSON.stringify({ heard: heard(), listener: new URLSearchParams(location.search).get('by') || '' });
   trigger('act', { do: answer.dataset.vote, id: pairId, value, view: location.search, seen: '', window: windowId });
 });

@@ -31,13 +31,17 @@ def ranking_view(t: Translator, slug: str, ranking: Ranking, people: Sequence[Li
 
 def verdict(t: Translator, ranking: Ranking) -> str:
     """Whether the votes decide it, and how many more it will take."""
+    return html.notice(verdict_text(t, ranking), "info" if ranking.winner is None else "good")
+
+
+def verdict_text(t: Translator, ranking: Ranking) -> str:
+    """The same in words alone."""
     if ranking.winner is not None:
         row = next(row for row in ranking.rows if row.checkpoint == ranking.winner)
-        name = voice_name(t, row.title, row.checkpoint)
-        return html.notice(t("listen.decided", name=name, percent=percent(t, row.best)), "good")
+        return t("listen.decided", name=voice_name(t, row.title, row.checkpoint), percent=percent(t, row.best))
     if ranking.votes_left is None:
-        return html.notice(t("listen.alike"))
-    return html.notice(t("listen.undecided", count=t.number(ranking.votes_left)))
+        return t("listen.alike")
+    return t("listen.undecided", count=t.number(ranking.votes_left))
 
 
 def listener_name(t: Translator, name: str) -> str:

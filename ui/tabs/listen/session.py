@@ -6,9 +6,9 @@ from core.listening.ranking import Ranking
 from ui import html
 from ui.i18n import Translator
 from ui.tabs.listen.ranking import verdict
+from ui.tabs.train.view import NEW_SESSION
 
 PAIRS = 10
-START = "new"  # in the address: begin one
 
 
 def progress_view(t: Translator, done: int) -> str:
@@ -23,7 +23,7 @@ def progress_view(t: Translator, done: int) -> str:
 
 def end_view(t: Translator, ranking: Ranking) -> str:
     """What the votes say by now, and the ways on."""
-    more = html.place(t("listen.session_more", count=t.number(PAIRS)), f"session={START}&judged=", keys="n N")
+    more = html.place(t("listen.session_more", count=t.number(PAIRS)), f"session={NEW_SESSION}&judged=", keys="n N")
     table = html.place(t("listen.session_close"), "session=&judged=")
     speak = html.go(t("common.go_to", tab=t("tabs.speak")), "speak", style="")
     title = f"<h3>{html.e(t('listen.session_done'))}</h3>"

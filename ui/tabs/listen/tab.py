@@ -10,13 +10,18 @@ from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.evaluation.start import latest_evaluation, start_evaluate
 from core.evaluation.test_set import set_own_sentences
+from core.jobs.args import CompareArgs, ReportArgs
+from core.jobs.job import Job
 from core.listening.candidates import Candidate, candidates, sentences
+from core.listening.comparison import start_compare
 from core.listening.grid import grid
 from core.listening.listeners import listeners, trust, trusted_names
 from core.listening.pairs import CHOICES, Heard, Pair, following_pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
+from core.project.records import Vote
 from core.project.workspace import Project
 from core.text import as_title
+from core.training.run import Run
 from ui import html
 from ui.http import visitor
 from ui.i18n import Translator
@@ -29,8 +34,10 @@ from ui.tabs.listen import session
 from ui.tabs.listen.grid import grid_view
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
+from ui.tabs.listen.report import report_view, start_report
 from ui.tabs.listen.scorecard import scorecard_view
-from ui.tabs.train.view import voice_name
+from ui.tabs.listen.two_runs import two_runs_view
+from ui.tabs.train.view import NEW_SESSION, voice_name
 
 
 def build(page: Page) -> Tab:
@@ -46,19 +53,29 @@ def build(page: Page) -> Tab:
         if project is None:
             lead = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
             return {panel: top + lead, scores_panel: "", grid_panel: ""}
-        pool = candidates(project)
-        scores = {scores_panel: scorecard_view(t, project, query)}
+        pool, votes = candidates(project), project.store.votes()
+        updates: Updates = {
+            scores_panel: scorecard_view(t, project, query),
+            grid_panel: _below(t, project, query, pool),
+        }
         if not sentences(project):
             lead = html.empty(t("listen.nothing"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
-            return scores | {panel: top + lead, grid_panel: _grid(t, project, query, pool)}
-        updates = scores | {panel: top + _above(page, project, query), grid_panel: _grid(t, project, query, pool)}
-        if view_of(query).get("session") == session.START:
-            begun = _votes_of(project, listener(query))
+            return updates | {panel: top + lead}
+        updates[panel] = top + _above(page, project, query, pool, votes)
+        if view_of(query).get("session") == NEW_SESSION:
+            begun = _count(votes, listener(query))
             updates[mover] = html.arrive(f"session={begun}&judged=", query, made_for=query)
         return updates
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
-        if project is None:
+        if project is None or act_on_job(project, evt.do, evt.id):
+            return None
+        if evt.do == "report":
+            start_report(t, project, evt.id)
+            return None
+        if evt.do == "compare":
+            newer, _, older = evt.id.partition("/")
+            say_place(page, start_compare(project, newer, older, device=page.settings.device))
             return None
         if evt.do in CHOICES:
             vote(project, evt.id, evt.do, listener(query), heard=_heard(evt.value))
@@ -82,44 +99,55 @@ def build(page: Page) -> Tab:
         return None
 
     def tick(project: Project | None, query: str) -> Updates:
-        # While a voice is learning or being scored, what there is to compare grows.
-        if project is None or not (project.running() or is_live(latest_evaluation(project))):
+        # While a voice is learning or being scored, what there is to compare grows; how a job ended is shown as well.
+        if project is None or not (project.running() or any(map(is_live, _jobs(project)))):
             return {}
         return refresh(project, query)
 
-    page.on(panel.act, act, [page.view], [mover])
+    for part in (panel, grid_panel):
+        page.on(part.act, act, [page.view], [mover])
     page.on(scores_panel.act, act_on_scores)
     return Tab("listen", [panel, scores_panel, grid_panel, mover], refresh, tick, inputs=[page.view])
 
 
-def _above(page: Page, project: Project, query: str) -> str:
+def _jobs(project: Project) -> list[Job | None]:
+    """The newest of each kind that this tab starts."""
+    return [latest_evaluation(project), project.latest(ReportArgs.kind), project.latest(CompareArgs.kind)]
+
+
+def _above(page: Page, project: Project, query: str, pool: Sequence[Candidate], votes: Sequence[Vote]) -> str:
     """The pair, or a session's end; who listens; what the votes say."""
     t, view = page.t, view_of(query)
-    ranking, who, judged = table(project), listener(query), view.get("judged", "")
-    people = listeners(project.store.votes(), trusted_names(project))
-    below = ranking_view(t, project.slug, ranking, people)
+    ranking, who, judged = table(project, pool, votes), listener(query), view.get("judged", "")
+    below = ranking_view(t, project.slug, ranking, listeners(votes, trusted_names(project)))
+    own = _count(votes, who)
     begun, done = view.get("session", ""), None
-    if begun.isdigit() and int(begun) <= _votes_of(project, who):
-        done = _votes_of(project, who) - int(begun)
+    if begun == NEW_SESSION:
+        done = 0
+    elif begun.isdigit() and int(begun) <= own:
+        done = own - int(begun)
         if done >= session.PAIRS and not judged:
             return session.end_view(t, ranking) + below
     progress = "" if done is None else session.progress_view(t, done - bool(judged))
-    take_back = "" if judged else _undo(t, project, who)
-    return progress + _pair(page, project, query) + take_back + _who(t, query) + _choose(t, project, query) + below
+    take_back = _undo(t) if own and not judged else ""
+    return (
+        progress + _pair(page, project, query) + take_back + _who(t, query) + _choose(t, project, query, pool) + below
+    )
 
 
-def _votes_of(project: Project, who: str) -> int:
-    return sum(1 for vote in project.store.votes() if vote.listener == who)
+def _count(votes: Sequence[Vote], who: str) -> int:
+    return sum(1 for vote in votes if vote.listener == who)
 
 
-def _grid(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
-    """The grid of the run that the address names, else of the newest that has spoken."""
+def _below(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
+    """Of the run that the address names, else of the newest that has spoken: its grid, and the report."""
     titles = {candidate.checkpoint.run_id: candidate.run_title for candidate in pool}
     if not titles:
         return ""
     wish = view_of(query).get("grid", "")
     run_id = wish if wish in titles else next(iter(titles))
-    return grid_view(t, project.slug, grid(project, run_id, pool), list(titles.items()))
+    cells = grid_view(t, project.slug, grid(project, run_id, pool), list(titles.items()))
+    return two_runs_view(t, project, pool) + cells + report_view(t, project, Run(project, run_id))
 
 
 def listener(query: str) -> str:
@@ -175,12 +203,12 @@ def _who(t: Translator, query: str) -> str:
     )
 
 
-def _choose(t: Translator, project: Project, query: str) -> str:
+def _choose(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
     """Two checkpoints and a sentence of one's own choice; which of them is A stays hidden."""
     view = view_of(query)
     a, b = view.get("a", ""), view.get("b", "")
     voices = [("", t("listen.any"))] + [
-        (item.checkpoint.name, voice_name(t, item.run_title, item.checkpoint)) for item in candidates(project)
+        (item.checkpoint.name, voice_name(t, item.run_title, item.checkpoint)) for item in pool
     ]
     sentence_choices = [("", t("listen.any_sentence"))] + [
         (str(item.number), f"{item.number + 1}. {item.text}")
@@ -195,7 +223,5 @@ def _choose(t: Translator, project: Project, query: str) -> str:
     return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')
 
 
-def _undo(t: Translator, project: Project, who: str) -> str:
-    if not any(vote.listener == who for vote in project.store.votes()):
-        return ""
+def _undo(t: Translator) -> str:
     return f"<p>{html.action(t('listen.undo'), 'undo', style='quiet', keys='u U')}</p>"

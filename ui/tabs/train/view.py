@@ -21,6 +21,7 @@ from ui.parts.select import select
 from ui.plots import Series
 from ui.tabs.train.control import controls, offer
 
+NEW_SESSION = "new"  # in the address of the Listen page: a short session begins
 _LABEL_LETTERS = 14  # of a run's name beside its curve
 
 
@@ -41,7 +42,12 @@ def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence
         t,
         run.job,
         done_text=t("train.done", step=t.number(view.step), checkpoints=t.number(len(view.checkpoints))),
-        next_step=html.go(t("train.to_listen"), "listen", style="" if view.resumable else "primary")
+        next_step=html.go(
+            t("train.to_listen"),
+            "listen",
+            style="" if view.resumable else "primary",
+            view=f"session={NEW_SESSION}&judged=",
+        )
         if view.samples
         else "",
         resume=view.resumable,

@@ -1,0 +1,77 @@
+"""The listening room as a person uses it: ten pairs by keyboard alone, the grid by arrows, the report opened."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+
+from core.listening.listeners import check_of
+from core.project.workspace import Workspace
+from tests.browser.conftest import listen_to_both
+from tests.listening.made_up import make_project
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 60_000
+# How long it takes until the other side alone is heard; milliseconds.
+SWITCH = """async () => {
+  const ab = window.vw.ab, begun = performance.now(), other = 1 - ab.picked;
+  document.body.dispatchEvent(new KeyboardEvent('keydown', { key: String(other + 1), bubbles: true }));
+  const at = ab.position;
+  while (ab.playing.gains[other].value < 0.99 || ab.playing.gains[1 - other].value > 0.01) await new Promise((go) => setTimeout(go, 1));
+  return [performance.now() - begun, ab.position - at];
+}"""  # noqa: E501
+
+
+def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
+    project = make_project(Workspace(server.workspace), "Ana", seconds=0.8)
+    page.goto(f"{server.url}/pt-BR/?project=ana&tab=listen&session=new&by=Zoë")
+    page.wait_for_selector("#listen-session")
+    heard: list[str] = []
+    for number in range(10):
+        pair = page.get_attribute("[data-ab]", "data-pair")
+        assert pair not in heard and page.locator("#vote-left").is_disabled()
+        heard.append(pair)
+        listen_to_both(page)
+        if not number:
+            page.keyboard.press("1")
+            took_ms, moved_s = page.evaluate(SWITCH)
+            assert took_ms < 1000 and 0 <= moved_s < 1  # it goes on where it was; the time is benchmarked
+        page.keyboard.press(("ArrowLeft", "ArrowRight", "=")[number % 3])
+        page.wait_for_selector("#next-pair")
+        assert page.locator(".vw-name").count() == 2
+        page.keyboard.press("n")
+        page.wait_for_selector("#next-pair", state="detached")
+    page.wait_for_selector("#session-end .vw-notice")
+    votes = project.store.votes()
+    assert [vote.pair for vote in votes] == heard and {vote.listener for vote in votes} == {"Zoë"}
+    assert any(check_of(vote) for vote in votes)
+
+    # The grid, on a phone: it scrolls within itself, and its heads stay.
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("[data-cell='0 1']").focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.cell") == "2 0"  # the real recording
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "document.querySelectorAll('.vw-cell.chosen').length === 2 && window.vw.grid?.urls.length === 2"
+    )
+    page.wait_for_function("window.vw.grid.buffers && document.querySelector('[data-draw=difference]').width > 40")
+    page.keyboard.press("x")
+    assert page.evaluate("window.vw.grid.picked") == 0
+    width, table, shown, head = page.evaluate(
+        "() => { const grid = document.querySelector('.vw-grid'); return [document.documentElement.scrollWidth,"
+        " grid.scrollWidth, grid.clientWidth, getComputedStyle(grid.querySelector('th')).position]; }"
+    )
+    assert width <= 390 and table > shown and head == "sticky"
+
+    page.click("#make-report")
+    link = page.wait_for_selector("#open-report").get_attribute("href")
+    with urllib.request.urlopen(urljoin(f"{server.url}/pt-BR/", link)) as answer:
+        assert "Relatório de “Calm voice”" in answer.read().decode()
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
