@@ -141,7 +141,7 @@ def _reference_sounds(run: Run) -> str:
 
 
 def _sound_hashes(report: Path, _version: tuple[int, int, int]) -> dict[str, str]:
-    return {str(clip["id"]): str(clip["sha256"]) for clip in read_json(report).get("used", [])}
+    return {str(clip["id"]): str(clip["sha256"]) for clip in dict(read_json(report))["used"]}
 
 
 def _validation_recordings(dataset: Path) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from core.damage import read_record
+from core.damage import DamagedFile, read_record
 from core.project.workspace import Project
 
 WORDS = "document.json"  # in the folder of the job that writes it
@@ -67,8 +67,11 @@ def report_folder(project: Project, run_id: str) -> Path:
 
 
 def about_report(project: Project, run_id: str) -> About | None:
-    """When a run's report was made; None if there is none that is whole."""
+    """When a run's report was made; None if there is none that is whole and readable."""
     folder = report_folder(project, run_id)
     if not all((folder / name).is_file() for name in (HTML, PDF, "about.json")):
         return None
-    return read_record(folder / "about.json", About)
+    try:
+        return read_record(folder / "about.json", About)
+    except DamagedFile:
+        return None  # it is made anew by a click

@@ -62,7 +62,9 @@ element.addEventListener('click', (event) => {
   if (!player) return;
   const side = event.target.closest('.vw-side');
   if (side) {
-    player.pick(LETTERS.indexOf(side.dataset.side));
+    const wish = LETTERS.indexOf(side.dataset.side);
+    if (player.playing && player.picked === wish) return player.pause();
+    player.pick(wish);
     if (!player.playing) player.play().catch(() => {});
     return;
   }

@@ -87,7 +87,7 @@ def _after(t: Translator, names: Reveal) -> str:
     told = f'<p class="vw-told">{html.e(t(f"listen.check_{names.check}"))}</p>' if names.check else ""
     return (
         f'{told}<div class="vw-row vw-answers" aria-live="polite">'
-        + html.action(t("listen.next"), "next", style="primary", keys="n N Enter", elem_id="next-pair")
+        + html.action(t("listen.next"), "next", style="primary", keys="n N", elem_id="next-pair")
         + html.action(t("listen.undo"), "undo", keys="u U", elem_id="undo-vote")
         + "</div>"
     )

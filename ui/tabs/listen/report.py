@@ -7,6 +7,7 @@ import time
 from core.dataset.freeze import dataset
 from core.engines.registry import bases, info
 from core.errors import UserError
+from core.evaluation.scorecard import scorecard
 from core.jobs.args import ReportArgs
 from core.jobs.job import Job
 from core.listening.candidates import sentences_of
@@ -22,6 +23,7 @@ from ui.http.audio_routes import report_url
 from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.tabs.listen.ranking import listener_name, percent, verdict_text
+from ui.tabs.listen.scorecard import main_numbers, run_verdict
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name, voice_name
 
@@ -71,6 +73,7 @@ def document(t: Translator, project: Project, run: Run) -> Document:
     sections = [
         _material(t, project, run, view),
         _course(t, project, view),
+        *_numbers(t, project, run),
         _ears(t, project, ranking),
         _spoken(t, run, view),
         _settings(t, view),
@@ -122,6 +125,17 @@ def _course(t: Translator, project: Project, view: RunView) -> Section:
     ]
     words = [t("train.curve_about"), *said] if curves else [t("listen.report_no_curve")]
     return Section(title=t("train.curve"), paragraphs=words, figure=figure if curves else None)
+
+
+def _numbers(t: Translator, project: Project, run: Run) -> list[Section]:
+    """The scorecard, where there is one."""
+    card = scorecard(project, run)
+    if not card.rows:
+        return []
+    head, rows = main_numbers(t, card)
+    return [
+        Section(title=t("scores.title"), paragraphs=[run_verdict(t, project, run)], table=Table(head=head, rows=rows))
+    ]
 
 
 def _ears(t: Translator, project: Project, ranking: Ranking) -> Section:

@@ -85,6 +85,30 @@ def _verdict(t: Translator, card: Scorecard) -> str:
     return html.notice(verdict_text(t, card.verdict), tone)
 
 
+def run_verdict(t: Translator, project: Project, run: Run) -> str:
+    """The verdict on a run's checkpoints in words; empty where none is scored."""
+    card = scorecard(project, run)
+    return verdict_text(t, card.verdict) if card.rows else ""
+
+
+def main_numbers(t: Translator, card: Scorecard) -> tuple[list[str], list[list[str]]]:
+    """The table of the main measures in plain text: its head and its rows."""
+    rows = [*card.rows, *([card.real] if card.real else [])]
+    shown = [column for column in _MAIN if any(column.measure in row.estimates for row in rows)]
+    head = [t("listen.col_voice"), *(t(f"scores.col_{column.measure}") for column in shown)]
+    lines = [
+        [
+            t("scores.real") if row.step is None else step_name(t, row.step),
+            *(
+                column.write(t, row.estimates[column.measure].mean) if column.measure in row.estimates else "–"
+                for column in shown
+            ),
+        ]
+        for row in rows
+    ]
+    return head, lines
+
+
 def verdict_text(t: Translator, verdict: Verdict) -> str:
     """The verdict as one sentence with its reasons, and another with what came later or what usually helps."""
     name = step_name(t, verdict.step)

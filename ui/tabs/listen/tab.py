@@ -35,7 +35,7 @@ from ui.tabs.listen.grid import grid_view
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
 from ui.tabs.listen.report import report_view, start_report
-from ui.tabs.listen.scorecard import scorecard_view
+from ui.tabs.listen.scorecard import run_verdict, scorecard_view
 from ui.tabs.listen.two_runs import two_runs_view
 from ui.tabs.train.view import NEW_SESSION, voice_name
 
@@ -127,7 +127,8 @@ def _above(page: Page, project: Project, query: str, pool: Sequence[Candidate], 
     elif begun.isdigit() and int(begun) <= own:
         done = own - int(begun)
         if done >= session.PAIRS and not judged:
-            return session.end_view(t, ranking) + below
+            scores = run_verdict(t, project, Run(project, pool[0].checkpoint.run_id))
+            return session.end_view(t, ranking, scores) + below
     progress = "" if done is None else session.progress_view(t, done - bool(judged))
     take_back = _undo(t) if own and not judged else ""
     return (
