@@ -8,6 +8,7 @@ the normal distribution around the most likely strengths (Laplace's approximatio
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,8 +81,14 @@ def strengths(count: int, comparisons: Sequence[Comparison]) -> Strengths:
     """Strengths of ``count`` candidates from what was preferred.
 
     Returns:
-        Without a comparison everybody is equal.
+        Without a comparison everybody is equal. The arrays must not be changed: they are kept for the next call.
     """
+    return _estimate(count, tuple(comparisons))
+
+
+@functools.lru_cache(maxsize=16)
+def _estimate(count: int, comparisons: tuple[Comparison, ...]) -> Strengths:
+    # The same votes are asked for by the ranking, the scorecard and the next pair, within one click.
     if not count:
         nothing = np.zeros(0)
         return Strengths(nothing, nothing, nothing, nothing, _TIE_RATE, np.zeros((0, 0)))
