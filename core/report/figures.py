@@ -34,12 +34,14 @@ def draw(axes: Axes, figure: Figure) -> None:
 
 
 def svg(figure: Figure) -> str:
-    """A figure as an SVG element that stands in a page."""
+    """A figure as an SVG element that stands in a page, its words as text."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
-    canvas = Canvas(figsize=(7.4, 2.6), layout="constrained")
+    canvas, image = Canvas(figsize=(7.4, 2.6), layout="constrained"), io.StringIO()
     draw(canvas.add_subplot(), figure)
-    image = io.StringIO()
-    canvas.savefig(image, format="svg", metadata={"Date": None, "Creator": None})
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context({"svg.fonttype": "none"}):
+        canvas.savefig(image, format="svg", metadata=nothing)
     text = image.getvalue()
     return text[text.index("<svg") :]

@@ -17,12 +17,14 @@ pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
 # How long it takes until the other side alone is heard; milliseconds.
 SWITCH = """async () => {
-  const ab = window.vw.ab, begun = performance.now(), other = 1 - ab.picked;
+  const ab = window.vw.ab, other = 1 - ab.picked, gain = (side) => ab.playing ? ab.playing.gains[side].value : 0;
+  await ab.play(0);
+  const begun = performance.now(), at = ab.position;
   document.body.dispatchEvent(new KeyboardEvent('keydown', { key: String(other + 1), bubbles: true }));
-  const at = ab.position;
-  while (ab.playing.gains[other].value < 0.99 || ab.playing.gains[1 - other].value > 0.01) await new Promise((go) => setTimeout(go, 1));
-  return [performance.now() - begun, ab.position - at];
-}"""  # noqa: E501
+  const moved = ab.position - at;
+  while (gain(other) < 0.99 || gain(1 - other) > 0.01) await new Promise((go) => setTimeout(go, 1));
+  return [performance.now() - begun, moved];
+}"""
 
 
 def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
@@ -36,9 +38,8 @@ def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, pa
         heard.append(pair)
         listen_to_both(page)
         if not number:
-            page.keyboard.press("1")
             took_ms, moved_s = page.evaluate(SWITCH)
-            assert took_ms < 1000 and 0 <= moved_s < 1  # it goes on where it was; the time is benchmarked
+            assert took_ms < 1000 and 0 <= moved_s < 0.1  # at the same place; on a quiet machine within 50 ms
         page.keyboard.press(("ArrowLeft", "ArrowRight", "=")[number % 3])
         page.wait_for_selector("#next-pair")
         assert page.locator(".vw-name").count() == 2
