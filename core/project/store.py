@@ -25,6 +25,8 @@ _EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
 _LONGEST_S = 120.0
 _VOTE = "pair, left_name, right_name, choice, at, sentence, listener"  # the fields of a `Vote`, in order
+# Of a revision; asked row by row, where a list of all ids would be made first.
+_CLIP_EXISTS = "EXISTS (SELECT 1 FROM clips WHERE id = revisions.clip_id)"
 _REACHING_INTO = "source_id=? AND start_s > ? AND start_s < ? AND end_s > ?"
 
 
@@ -395,7 +397,6 @@ class Store:
         Raises:
             UserError: ``clip.changed``: another change came since.
         """
-        clip_exists = "clip_id IN (SELECT id FROM clips)"
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             last = _last_change(db)
@@ -404,11 +405,11 @@ class Store:
             if last is None:
                 return []
             rows = db.execute(
-                f"SELECT * FROM revisions WHERE at=? AND {clip_exists} ORDER BY number", (last.at,)
+                f"SELECT * FROM revisions WHERE at=? AND {_CLIP_EXISTS} ORDER BY number", (last.at,)
             ).fetchall()
             changes = [record(Revision, row) for row in rows]
             _set_fields(db, [(change.clip_id, change.field, change.old) for change in changes])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {clip_exists}", (last.at,))
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {_CLIP_EXISTS}", (last.at,))
             _push_undone(db, changes)
         return list(dict.fromkeys(change.clip_id for change in changes))
 
@@ -637,8 +638,7 @@ def _next_time(db: sqlite3.Connection) -> float:
 
 
 def _last_change(db: sqlite3.Connection) -> RevisionGroup | None:
-    clip_exists = "clip_id IN (SELECT id FROM clips)"
-    row = db.execute(f"SELECT * FROM revisions WHERE {clip_exists} ORDER BY number DESC LIMIT 1").fetchone()
+    row = db.execute(f"SELECT * FROM revisions WHERE {_CLIP_EXISTS} ORDER BY number DESC LIMIT 1").fetchone()
     if row is None:
         return None
     return RevisionGroup(conflicts.digest(row["number"], row["at"], row["clip_id"]), row["at"], row["clip_id"])
