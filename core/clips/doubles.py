@@ -25,6 +25,7 @@ AT_ONCE = 2_000  # clips whose sound is compared while a page is made; of more a
 RESULT = "doubles.json"  # in the job's folder
 
 Progress = Callable[[str, int, int], None]  # what is done of a stage, and of how much; may raise to stop
+_APPROVED = ClipFilter("approved")
 _CURVES = 4  # recordings' levels in memory at once
 
 
@@ -52,16 +53,19 @@ def doubles(project: Project) -> list[Double]:
     Of no more than `AT_ONCE` clips they are found now, and kept until the project changes. Of more they are those the
     last finished job found, as long as both clips are still approved.
     """
-    approved = ClipFilter("approved")
-    count = project.figures.count(approved)
-    if count <= AT_ONCE:
+    if not needs_search(project):
         return project.figures.kept_while_unchanged("doubles", lambda: find(project))
     job = last_search(project)
     if job is None:
         return []
     results = _results(job)
-    ids = project.store.ids_among(approved, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
+    ids = project.store.ids_among(_APPROVED, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
     return [double for double in results if {double.clip_id, double.first_id} <= ids]
+
+
+def needs_search(project: Project) -> bool:
+    """Whether there are too many clips to look for them while a page is made."""
+    return project.figures.count(_APPROVED) > AT_ONCE
 
 
 def _results(job: Job) -> list[Double]:
@@ -79,7 +83,7 @@ def start_search(project: Project) -> Job:
         UserError: ``doubles.no_clips``: fewer than two clips are approved.
         Busy: it is running already.
     """
-    if project.figures.count(ClipFilter("approved")) < 2:
+    if project.figures.count(_APPROVED) < 2:
         raise UserError("doubles.no_clips", "There are no two approved clips to compare.", "Approve clips first.")
     return project.start_job(FindDoublesArgs())
 
@@ -105,7 +109,7 @@ def find(project: Project, progress: Progress = lambda stage, done, total: None)
     """
     pieces: list[_Piece] = []
     outlines: list[npt.NDArray[np.float32]] = []
-    total = project.figures.count(ClipFilter("approved"))
+    total = project.figures.count(_APPROVED)
     done = 0
     for source in project.store.sources():
         clips = project.store.clips(ClipFilter("approved", source.id))

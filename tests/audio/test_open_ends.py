@@ -14,13 +14,15 @@ from core.clips import edit, ends, history
 from core.clips.cut import cut_clip
 from core.clips.doubles import doubles, search
 from core.errors import Cancelled, UserError
+from core.jobs.args import FindDoublesArgs
 from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
 from core.sources.upload import add_file
+from core.tasks import find_doubles
 from tests.conftest import Prompts
 from ui.i18n import Translator
-from ui.tabs.dataset import checks as checks_module
 from ui.tabs.dataset.checks import act_on_check, checks
 
 EN = Translator("en")
@@ -118,7 +120,6 @@ def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_
     _add(project, prompts, tmp_path, "Copy", gain=0.4)
     found = doubles(project)
     monkeypatch.setattr(doubles_module, "AT_ONCE", 2)
-    monkeypatch.setattr(checks_module, "AT_ONCE", 2)
     assert doubles(project) == [] and 'data-do="find_doubles"' in checks(EN, project, 3, {})  # not while a page is made
     stages: list[tuple[str, int, int]] = []
     (tmp_path / "job").mkdir()
@@ -130,10 +131,7 @@ def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_
     assert all(done <= total for _, done, total in stages)
     project.store.edit_clip(found[0].clip_id, status="rejected")
     assert doubles(project) == found[1:]  # what is decided since is not told again
-
-    def stop(stage: str, done: int, total: int) -> None:
-        if stage == "doubles_near":
-            raise Cancelled
-
+    assert find_doubles.run(job, project, FindDoublesArgs(), Reporter(job)) == {"doubles": len(found) - 1}
+    (job.path / "stop").touch()
     with pytest.raises(Cancelled):
-        search(project, job, stop)
+        find_doubles.run(job, project, FindDoublesArgs(), Reporter(job))

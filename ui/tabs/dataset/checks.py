@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clips import ends, history
-from core.clips.doubles import AT_ONCE, REASON, Double, doubles, last_search, start_search
+from core.clips.doubles import AT_ONCE, REASON, Double, doubles, last_search, needs_search, start_search
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
 from core.measures.flags import SHORT_S
 from core.measures.voices import OTHER_VOICE
@@ -30,7 +30,7 @@ def checks(t: Translator, project: Project, count: int, view: dict[str, str]) ->
         body += _cut_words(t, project)
     else:
         body += f'<p class="vw-row">{html.place(t("dataset.look", count=t.number(count)), "checks=yes")}</p>'
-    if count > AT_ONCE:
+    if needs_search(project):
         body += _search(t, project, count)
     body += _doubles(t, project)
     body += _strangers(t, project)
