@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,17 +15,14 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.project import conflicts, filters
+from core.project import change_log, conflicts, filters
 from core.project.records import MEASURES, Clip, ClipFilter, Edit, Revision, RevisionGroup, Source, Vote, Word
 from core.project.schema import connect, insert, record
 from core.text import clean_text
 
-_EDITABLE = {"text", "status", "reason", "start_s", "end_s", "language"}
 # Clips are shorter than this, so that the index on where they begin also finds those that reach into a stretch.
 _LONGEST_S = 120.0
 _VOTE = "pair, left_name, right_name, choice, at, sentence, listener"  # the fields of a `Vote`, in order
-# Of a revision; asked row by row, where a list of all ids would be made first.
-_CLIP_EXISTS = "EXISTS (SELECT 1 FROM clips WHERE id = revisions.clip_id)"
 _REACHING_INTO = "source_id=? AND start_s > ? AND start_s < ? AND end_s > ?"
 
 
@@ -41,14 +37,14 @@ class Store:
     def add_source(self, source: Source, words: Iterable[Word] = (), clips: Iterable[Clip] = ()) -> None:
         """Add a recording with the words and clips that come with it, all of it or nothing."""
         word_rows = _word_rows(source.id, words)
-        clip_rows = _clip_rows(clips)
+        clip_rows = change_log.clip_rows(clips)
         with connect(self.path) as db:
             insert(db, "sources", [asdict(replace(source, added_at=source.added_at or time.time()))])
             insert(db, "words", word_rows)
             if clip_rows:
-                last = _last_number(db, source.id, [clip["id"] for clip in clip_rows])
+                last = change_log.last_number(db, source.id, [clip["id"] for clip in clip_rows])
                 insert(db, "clips", clip_rows)
-                _note_change(db, source.id, last, has_changed=True)
+                change_log.note_change(db, source.id, last, has_changed=True)
 
     def sources(self) -> list[Source]:
         """All recordings in the order they came."""
@@ -165,7 +161,7 @@ class Store:
             UserError: ``clip.missing``.
         """
         with connect(self.path) as db:
-            return _clip_row(db, clip_id)
+            return change_log.clip_row(db, clip_id)
 
     def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
         """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""
@@ -209,26 +205,28 @@ class Store:
         new_clips = {clip.id: clip for clip in clips}
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            last = _last_number(db, source_id, new_clips)
+            last = change_log.last_number(db, source_id, new_clips)
             rows = db.execute("SELECT * FROM clips WHERE source_id=? ORDER BY start_s, id", (source_id,)).fetchall()
             old_ids = {row["id"] for row in rows}
             old_clips = [record(Clip, row) for row in rows if row["id"] not in new_clips]
             edited_clips = [clip for clip in old_clips if clip.status != "new" or clip.edited_at is not None]
             if edited_clips and keep:
-                keep(edited_clips, [revision for clip in edited_clips for revision in _revisions(db, clip.id)])
+                keep(
+                    edited_clips, [revision for clip in edited_clips for revision in change_log.revisions(db, clip.id)]
+                )
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
-            insert(db, "clips", _clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
+            insert(db, "clips", change_log.clip_rows(clip for clip in new_clips.values() if clip.id not in old_ids))
             has_changed = bool(old_clips) or new_clips.keys() != old_ids
             if has_changed:
                 db.execute("DELETE FROM undone")  # it was a change of what was cut before
-                _forget_edits(db, source_id, {clip.id for clip in old_clips})
-            _note_change(db, source_id, last, has_changed=has_changed)
+                change_log.forget_edits(db, source_id, {clip.id for clip in old_clips})
+            change_log.note_change(db, source_id, last, has_changed=has_changed)
         return [clip.id for clip in old_clips]
 
     def last_number(self, source_id: str) -> int:
         """The highest number a clip of this source ever had, 0 if it had none: what a clip was called stays its own."""
         with connect(self.path) as db:
-            return _last_number(db, source_id)
+            return change_log.last_number(db, source_id)
 
     def swap_clips(
         self, source_id: str, action: str, old_ids: Sequence[str], fresh: Sequence[Clip], stamps: Sequence[str] = ()
@@ -243,12 +241,12 @@ class Store:
         """
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            before = [_clip_row(db, clip_id) for clip_id in old_ids]
+            before = [change_log.clip_row(db, clip_id) for clip_id in old_ids]
             for clip, stamp in zip(before, stamps, strict=False):
                 conflicts.check(clip, stamp)
-            _swap(db, source_id, before, fresh)
+            change_log.swap(db, source_id, before, fresh)
             db.execute("DELETE FROM undone")
-            return _add_edit(db, source_id, action, before, fresh)
+            return change_log.add_edit(db, source_id, action, before, fresh)
 
     def undo_edit(
         self, source_id: str, keep: Callable[[list[Clip], list[Revision]], object] | None = None
@@ -263,19 +261,19 @@ class Store:
         """
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            edit = _last_edit(db, source_id)
+            edit = change_log.last_edit(db, source_id)
             if edit is None:
                 return None
-            now = [(_clip_row(db, clip.id), _revisions(db, clip.id)) for clip in edit.after]
+            now = [(change_log.clip_row(db, clip.id), change_log.revisions(db, clip.id)) for clip in edit.after]
             edited_clips = [(clip, changes) for clip, changes in now if clip.status != "new" or changes]
             if edited_clips and keep:
                 keep(
                     [clip for clip, _ in edited_clips],
                     [revision for _, changes in edited_clips for revision in changes],
                 )
-            _swap(db, source_id, edit.after, edit.before)
+            change_log.swap(db, source_id, edit.after, edit.before)
             db.execute("DELETE FROM edits WHERE number=?", (edit.number,))
-            _push_undone(db, edit=edit)
+            change_log.push_undone(db, edit=edit)
         return edit
 
     def last_edited(self, action: str) -> dict[str, str]:
@@ -290,7 +288,7 @@ class Store:
     def last_edit(self, source_id: str = "") -> Edit | None:
         """What `undo_edit` would take back; without a recording, the last edit of any."""
         with connect(self.path) as db:
-            return _last_edit(db, source_id)
+            return change_log.last_edit(db, source_id)
 
     # What a person changes in a clip
 
@@ -307,14 +305,16 @@ class Store:
         Raises:
             UserError: ``clip.missing``, ``clip.changed``.
         """
-        if unknown := changes.keys() - _EDITABLE:
-            raise ValueError(f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(_EDITABLE))}")
+        if unknown := changes.keys() - change_log.EDITABLE:
+            raise ValueError(
+                f"not editable: {', '.join(sorted(unknown))}; editable: {', '.join(sorted(change_log.EDITABLE))}"
+            )
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
             status = str(changes.get("status", ""))
-            conflicts.check(_clip_row(db, clip_id), stamp, draft=draft, status=status, new_text=new_text)
+            conflicts.check(change_log.clip_row(db, clip_id), stamp, draft=draft, status=status, new_text=new_text)
             row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
-            _apply(db, [(row, changes)])
+            change_log.apply(db, [(row, changes)])
         return self.clip(clip_id)
 
     def edit_clips(
@@ -339,7 +339,7 @@ class Store:
         Raises:
             UserError: ``clips.changed``.
         """
-        if unknown := changes.keys() - _EDITABLE:
+        if unknown := changes.keys() - change_log.EDITABLE:
             raise ValueError(f"not editable: {', '.join(sorted(unknown))}")
         if isinstance(selection, ClipFilter):
             source_sql, values = filters.from_clause(selection)
@@ -350,7 +350,7 @@ class Store:
             if stamp is not None and isinstance(selection, ClipFilter) and stamp != filters.stamp_of(db, selection):
                 raise conflicts.stale_errors()
             rows = [row for row in db.execute(f"SELECT * FROM {source_sql}", values) if row["id"] not in without]
-            _apply(db, [(row, changes) for row in rows])
+            change_log.apply(db, [(row, changes) for row in rows])
         return len(rows)
 
     def replace_texts(self, texts: Mapping[str, tuple[str, str]]) -> int:
@@ -368,13 +368,13 @@ class Store:
             rows = db.execute("SELECT * FROM clips WHERE id IN (SELECT value FROM json_each(?))", (ids,)).fetchall()
             if len(rows) < len(texts) or any(row["text"] != texts[row["id"]][0] for row in rows):
                 raise conflicts.stale_errors()
-            _apply(db, [(row, {"text": texts[row["id"]][1]}) for row in rows])
+            change_log.apply(db, [(row, {"text": texts[row["id"]][1]}) for row in rows])
         return len(rows)
 
     def revisions(self, clip_id: str) -> list[Revision]:
         """All changes of a clip, oldest first."""
         with connect(self.path) as db:
-            return _revisions(db, clip_id)
+            return change_log.revisions(db, clip_id)
 
     def ids_with_edited_text(self) -> set[str]:
         """Ids of the clips whose text a person changed."""
@@ -384,7 +384,7 @@ class Store:
     def last_change(self) -> RevisionGroup | None:
         """What `undo_last` would take back; None if there is nothing."""
         with connect(self.path) as db:
-            return _last_change(db)
+            return change_log.last_change(db)
 
     def undo_last(self, stamp: str | None = None) -> list[str]:
         """Take the last change of clips' fields back, be it of one clip or of many at once; returns their ids.
@@ -399,30 +399,30 @@ class Store:
         """
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            last = _last_change(db)
+            last = change_log.last_change(db)
             if stamp is not None and stamp != (last.stamp if last else ""):
                 raise conflicts.stale_error()
             if last is None:
                 return []
             rows = db.execute(
-                f"SELECT * FROM revisions WHERE at=? AND {_CLIP_EXISTS} ORDER BY number", (last.at,)
+                f"SELECT * FROM revisions WHERE at=? AND {change_log.CLIP_EXISTS} ORDER BY number", (last.at,)
             ).fetchall()
             changes = [record(Revision, row) for row in rows]
-            _set_fields(db, [(change.clip_id, change.field, change.old) for change in changes])
-            db.execute(f"DELETE FROM revisions WHERE at=? AND {_CLIP_EXISTS}", (last.at,))
-            _push_undone(db, changes)
+            change_log.set_fields(db, [(change.clip_id, change.field, change.old) for change in changes])
+            db.execute(f"DELETE FROM revisions WHERE at=? AND {change_log.CLIP_EXISTS}", (last.at,))
+            change_log.push_undone(db, changes)
         return list(dict.fromkeys(change.clip_id for change in changes))
 
     def last_undone(self) -> tuple[str, list[Revision] | Edit] | None:
         """What `redo_last` would make again, and its stamp: changes of fields, or an edit of a recording's clips."""
         with connect(self.path) as db:
-            return _last_undone(db)
+            return change_log.last_undone(db)
 
     def undone_stamp(self) -> str:
         """The stamp of what `redo_last` would make again; "" if there is nothing."""
         with connect(self.path) as db:
             row = db.execute("SELECT number, at FROM undone ORDER BY number DESC LIMIT 1").fetchone()
-        return _undone_stamp(row) if row else ""
+        return change_log.undone_stamp(row) if row else ""
 
     def redo_last(self, stamp: str | None = None) -> list[Revision] | Edit | None:
         """Make the change again that was taken back last; None if there is none.
@@ -434,23 +434,25 @@ class Store:
         """
         with connect(self.path) as db:
             db.execute("BEGIN IMMEDIATE")
-            undone = _last_undone(db)
+            undone = change_log.last_undone(db)
             if stamp is not None and stamp != (undone[0] if undone else ""):
                 raise conflicts.stale_error()
             if undone is None:
                 return None
             content = undone[1]
             if isinstance(content, Edit):
-                if any(_clip_row(db, clip.id).text != clip.text for clip in content.before):
+                if any(change_log.clip_row(db, clip.id).text != clip.text for clip in content.before):
                     raise conflicts.stale_error()
-                _swap(db, content.source_id, content.before, content.after)
-                _add_edit(db, content.source_id, content.what, content.before, content.after)
+                change_log.swap(db, content.source_id, content.before, content.after)
+                change_log.add_edit(db, content.source_id, content.what, content.before, content.after)
             else:
                 for change in content:
-                    if str(getattr(_clip_row(db, change.clip_id), change.field)) != change.old:
+                    if str(getattr(change_log.clip_row(db, change.clip_id), change.field)) != change.old:
                         raise conflicts.stale_error()
-                _set_fields(db, [(change.clip_id, change.field, change.new) for change in content])
-                _add_revisions(db, [(r.clip_id, r.field, r.old, r.new) for r in content], _next_time(db))
+                change_log.set_fields(db, [(change.clip_id, change.field, change.new) for change in content])
+                change_log.add_revisions(
+                    db, [(r.clip_id, r.field, r.old, r.new) for r in content], change_log.next_time(db)
+                )
             db.execute("DELETE FROM undone WHERE number = (SELECT max(number) FROM undone)")
         return content
 
@@ -577,158 +579,6 @@ class Store:
             ]
 
 
-def _clip_rows(clips: Iterable[Clip]) -> list[dict[str, Any]]:
-    texts = ("text", "raw_text", "second_text")
-    return [{**asdict(clip), **{name: clean_text(getattr(clip, name)) for name in texts}} for clip in clips]
-
-
 def _word_rows(source_id: str, words: Iterable[Word]) -> list[dict[str, Any]]:
     word_rows = ({"source_id": source_id, **asdict(word), "text": clean_text(word.text)} for word in words)
     return [word for word in word_rows if word["text"]]
-
-
-def _clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
-    row = db.execute("SELECT * FROM clips WHERE id=?", (clip_id,)).fetchone()
-    if row is None:
-        raise UserError(
-            "clip.missing",
-            "The clip {id} is no longer there: it was cut anew or removed, perhaps in another window.",
-            "Nothing was done. Look at the clips there are now.",
-            id=clip_id,
-        )
-    return record(Clip, row)
-
-
-def _apply(db: sqlite3.Connection, changes_of_rows: Sequence[tuple[sqlite3.Row, Mapping[str, Any]]]) -> None:
-    """Change clips' fields, as one change; where all have these values already, nothing is noted."""
-    now = _next_time(db)
-    revisions: list[tuple[str, str, str, str]] = []
-    for row, changes in changes_of_rows:
-        for name, new_value in changes.items():
-            value = clean_text(new_value) if name == "text" else new_value
-            if row[name] != value:
-                revisions.append((row["id"], name, str(row[name]), str(value)))
-                db.execute(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", (value, now, row["id"]))
-    if revisions:
-        _add_revisions(db, revisions, now)
-        db.execute("DELETE FROM undone")
-
-
-def _add_revisions(db: sqlite3.Connection, revisions: Iterable[tuple[str, str, str, str]], at: float) -> None:
-    sql = "INSERT INTO revisions (clip_id, field, old, new, at) VALUES (?, ?, ?, ?, ?)"
-    db.executemany(sql, [(*revision, at) for revision in revisions])
-
-
-def _set_fields(db: sqlite3.Connection, values: Sequence[tuple[str, str, str]]) -> None:
-    """Set fields of clips, ``(id, field, value)``. A dataset frozen before is out of date then."""
-    now = time.time()
-    for name in _EDITABLE:
-        # Bounds are kept as text in a revision; the column's type makes them numbers again.
-        rows = [(value, now, clip_id) for clip_id, field, value in values if field == name]
-        db.executemany(f"UPDATE clips SET {name}=?, edited_at=? WHERE id=?", rows)
-
-
-def _next_time(db: sqlite3.Connection) -> float:
-    """Now, but later than every change before: changes are told apart, and put in order, by their time."""
-    sql = (
-        "SELECT max(coalesce((SELECT at FROM revisions ORDER BY number DESC LIMIT 1), 0), "
-        "coalesce((SELECT at FROM edits ORDER BY number DESC LIMIT 1), 0))"
-    )
-    return max(time.time(), float(db.execute(sql).fetchone()[0]) + 1e-6)
-
-
-def _last_change(db: sqlite3.Connection) -> RevisionGroup | None:
-    row = db.execute(f"SELECT * FROM revisions WHERE {_CLIP_EXISTS} ORDER BY number DESC LIMIT 1").fetchone()
-    if row is None:
-        return None
-    return RevisionGroup(conflicts.digest(row["number"], row["at"], row["clip_id"]), row["at"], row["clip_id"])
-
-
-def _push_undone(db: sqlite3.Connection, revisions: Sequence[Revision] = (), edit: Edit | None = None) -> None:
-    changes = json.dumps([asdict(revision) for revision in revisions], ensure_ascii=False) if revisions else ""
-    content = json.dumps(asdict(edit), ensure_ascii=False) if edit else ""
-    db.execute("INSERT INTO undone (at, revisions, edit) VALUES (?, ?, ?)", (time.time(), changes, content))
-
-
-def _undone_stamp(row: sqlite3.Row) -> str:
-    return conflicts.digest(row["number"], row["at"])
-
-
-def _last_undone(db: sqlite3.Connection) -> tuple[str, list[Revision] | Edit] | None:
-    row = db.execute("SELECT * FROM undone ORDER BY number DESC LIMIT 1").fetchone()
-    if row is None:
-        return None
-    stamp = _undone_stamp(row)
-    if row["edit"]:
-        values = json.loads(row["edit"])
-        clips = {name: tuple(Clip(**fields) for fields in values[name]) for name in ("before", "after")}
-        return stamp, Edit(**{**values, **clips})
-    return stamp, [Revision(**values) for values in json.loads(row["revisions"])]
-
-
-def _revisions(db: sqlite3.Connection, clip_id: str) -> list[Revision]:
-    rows = db.execute("SELECT * FROM revisions WHERE clip_id=? ORDER BY number", (clip_id,))
-    return [record(Revision, row) for row in rows]
-
-
-def _swap(db: sqlite3.Connection, source_id: str, old_clips: Iterable[Clip], fresh: Sequence[Clip]) -> None:
-    last = _last_number(db, source_id, [clip.id for clip in fresh])
-    db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in old_clips])
-    insert(db, "clips", _clip_rows(fresh))
-    _note_change(db, source_id, last, has_changed=True)
-
-
-def _last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
-    where, values = ("WHERE source_id=?", [source_id]) if source_id else ("", [])
-    row = db.execute(f"SELECT * FROM edits {where} ORDER BY number DESC LIMIT 1", values).fetchone()
-    if row is None:
-        return None
-    before, after = (tuple(Clip(**fields) for fields in json.loads(row[name])) for name in ("before", "after"))
-    ids = json.dumps([clip.id for clip in (*before, *after)])
-    sql = "SELECT id FROM clips WHERE id IN (SELECT value FROM json_each(?))"
-    if {clip_id for (clip_id,) in db.execute(sql, (ids,))} != {clip.id for clip in after}:
-        return None  # cut anew since
-    return Edit(row["number"], row["source_id"], row["what"], before, after, row["at"] or 0.0)
-
-
-def _forget_edits(db: sqlite3.Connection, source_id: str, gone: set[str]) -> None:
-    """Edits that made clips that are gone can't be undone any more, nor can what came before them."""
-    rows = db.execute("SELECT number, after FROM edits WHERE source_id=? ORDER BY number DESC", (source_id,))
-    last = next((number for number, after in rows if any(clip["id"] in gone for clip in json.loads(after))), None)
-    db.execute("DELETE FROM edits WHERE source_id=? AND number <= ?", (source_id, last))
-
-
-def _add_edit(
-    db: sqlite3.Connection, source_id: str, action: str, before: Sequence[Clip], after: Sequence[Clip]
-) -> Edit:
-    at = _next_time(db)
-    values = (source_id, action, _to_json(before), _to_json(after), at)
-    sql = "INSERT INTO edits (source_id, what, before, after, at) VALUES (?, ?, ?, ?, ?)"
-    return Edit(db.execute(sql, values).lastrowid or 0, source_id, action, tuple(before), tuple(after), at)
-
-
-def _to_json(clips: Sequence[Clip]) -> str:
-    return json.dumps([asdict(clip) for clip in clips], ensure_ascii=False)
-
-
-def _last_number(db: sqlite3.Connection, source_id: str, new_ids: Iterable[str] = ()) -> int:
-    """The highest of ``new_ids`` and what is noted or, before there was a note, what clips and revisions show."""
-    note = db.execute("SELECT last FROM clip_numbers WHERE source_id=?", (source_id,)).fetchone()
-    begin = f"{source_id}-"
-    if note:
-        return max([int(note[0]), *(int(end) for id_ in new_ids if (end := id_.removeprefix(begin)).isdecimal())])
-    # Compared as a range, so that the indexes are used: "." comes after "-".
-    between = (begin, f"{source_id}.")
-    rows = db.execute("SELECT id FROM clips WHERE source_id=?", (source_id,)).fetchall()
-    rows += db.execute("SELECT DISTINCT clip_id FROM revisions WHERE clip_id > ? AND clip_id < ?", between).fetchall()
-    ends = [clip_id.removeprefix(begin) for clip_id in (*new_ids, *(row[0] for row in rows))]
-    return max([0, *(int(end) for end in ends if end.isdecimal())])
-
-
-def _note_change(db: sqlite3.Connection, source_id: str, last: int, has_changed: bool) -> None:
-    """Note the highest number a clip of this source ever had and, if clips came or went, when."""
-    sql = (
-        "INSERT INTO clip_numbers (source_id, last, changed_at) VALUES (:id, :last, :at) "
-        "ON CONFLICT (source_id) DO UPDATE SET last=:last, changed_at=coalesce(:at, changed_at)"
-    )
-    db.execute(sql, {"id": source_id, "last": last, "at": time.time() if has_changed else None})
