@@ -46,21 +46,34 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 << 30
 TESTS = Path(__file__).resolve().parent
 DEMO = TESTS.parent / "presets" / "demo"
-# Files that take more than fifteen seconds, longest first.
+# Files that take more than ten seconds of processor, about the longest first; before all the one whose jobs use several
+# threads, since jobs after it need a fork server of their own.
 LONGEST = (
-    *("training/test_multi_process.py", "test_road.py", "transcription/test_recognizers.py", "test_speech.py"),
-    *("browser/test_clip_editor.py", "browser/test_demo.py", "browser/test_server_dies.py", "audio/test_decode.py"),
-    *("audio/test_container_clock.py", "training/test_runs.py", "training/test_exact_resume.py"),
-    *("training/test_mishaps.py", "training/test_memory.py", "transcription/test_transcribe_job.py"),
-    *("engines/test_xtts_export.py", "engines/test_xtts_voice.py", "training/test_xtts_loss.py", "ui/test_damage.py"),
-    *("browser/test_links.py", "browser/test_live.py", "browser/test_training.py", "measures/test_likeness.py"),
-    *("training/test_xtts_trainables.py", "training/test_xtts_ranks.py", "training/test_xtts_lowered.py"),
-    *("training/test_xtts_compiled.py", "audio/test_clips.py", "server/test_serve.py", "measures/test_measure_job.py"),
+    *("training/test_exact_resume.py", "training/test_multi_process.py", "browser/test_demo.py", "test_road.py"),
+    *("browser/test_clip_editor.py", "browser/test_accessibility.py", "transcription/test_recognizers.py"),
+    *("audio/test_container_clock.py", "browser/test_live.py", "test_speech.py", "audio/test_decode.py"),
+    *("browser/test_links.py", "ui/test_damage.py", "engines/test_xtts_voice.py", "browser/test_training.py"),
+    *("transcription/test_transcribe_job.py", "browser/test_bringing.py", "engines/test_xtts_export.py"),
+    *(
+        "training/test_xtts_loss.py",
+        "training/test_memory.py",
+        "browser/test_server_dies.py",
+        "training/test_mishaps.py",
+    ),
+    *("training/test_runs.py", "training/test_xtts_ranks.py", "server/test_sessions.py", "sources/test_links.py"),
+    *(
+        "sources/test_import.py",
+        "measures/test_measure_job.py",
+        "training/test_xtts_trainables.py",
+        "jobs/test_queue.py",
+    ),
+    *("server/test_proxy.py", "test_process.py", "audio/test_clips.py", "training/test_xtts_lowered.py"),
+    *("training/test_xtts_compiled.py", "server/test_serve.py", "sources/test_lists.py"),
 )
 # What light jobs import, most of a short one's time.
 LIGHT_JOBS = [
     *("core.jobs.worker", "core.tasks.import_sources", "core.tasks.scan_collection", "core.tasks.list_link"),
-    *("core.tasks.segment", "onnxruntime"),
+    *("core.tasks.segment", "core.sources.links.ytdlp"),
 ]
 PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 

@@ -21,6 +21,8 @@ from core.sources.upload import add_file
 from tests.audio.sounds import silence, tone, write
 from tests.conftest import Prompts
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture
 def noisy(project: Project, prompts: Prompts, tmp_path: Path) -> Source:

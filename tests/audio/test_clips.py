@@ -24,6 +24,8 @@ from core.tasks import segment as task
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 CLIP_RATE_HZ = registry.info(registry.DEFAULT).clip_rate
 
 

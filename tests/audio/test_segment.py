@@ -25,6 +25,8 @@ from core.tasks import segment
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.conftest import Prompts
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture
 def speech(project: Project, prompts: Prompts) -> Source:

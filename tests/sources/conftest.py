@@ -15,6 +15,11 @@ from tests.sources.video_site import TEST_SITE, VideoSite
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _forked(forked: None) -> None:
+    """Every file here starts jobs."""
+
+
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoSite]:
     """Every request of yt-dlp, in this process and in jobs it starts, goes there."""
