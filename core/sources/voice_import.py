@@ -102,8 +102,22 @@ def _look(path: Path, name: str) -> str:
     if is_zip(path):
         with opened(path, name) as content:
             return _engine_of(content.names(), name)
-    # Not `Folder.names`: of a whole disk, typed by mistake, it would read every name.
-    return _engine_of([file.name for file in path.iterdir() if file.is_file()][:MOST_MEMBERS], name)
+    try:
+        # Not `Folder.names`: of a whole disk, typed by mistake, it would read every name.
+        names = [file.name for file in path.iterdir() if file.is_file()][:MOST_MEMBERS]
+    except OSError as error:
+        raise unreadable(error) from error
+    return _engine_of(names, name)
+
+
+def unreadable(error: OSError) -> UserError:
+    """What is told of files that the account may not read, or that are damaged."""
+    return UserError(
+        "voice.unreadable",
+        "The files of the voice could not be read ({what}).",
+        "Copy it again, or make the zip again.",
+        what=(error.strerror or str(error))[:200],
+    )
 
 
 def _engine_of(names: Sequence[str], source: str) -> str:

@@ -17,7 +17,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.sources.collections.archive import Folder, Zip
-from core.sources.voice_import import opened
+from core.sources.voice_import import opened, unreadable
 from core.training.sentences import held_out
 
 _STAGES = ("check_voice", "verify")
@@ -90,12 +90,7 @@ def _files(
     except OSError as error:
         if is_full(error):
             raise
-        raise UserError(
-            "voice.unreadable",
-            "The files of the voice could not be read ({what}).",
-            "Copy it again, or make the zip again.",
-            what=str(error)[:200],
-        ) from error
+        raise unreadable(error) from error
 
 
 def _forget_upload(project: Project, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.engines.registry import info
+from core.engines.registry import engines
 from core.project.workspace import Project, Workspace
 from core.sources.voice_import import Arrival, bring_in_folder
 from core.synthesis.exports import Export, discard_imported, imported_voices, rename_imported
@@ -16,6 +16,7 @@ from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.page import Page
 from ui.tabs.speak.takes import download
+from ui.tabs.train.base_model import license_note
 
 
 def arrival(page: Page, project: Project | None) -> Arrival:
@@ -77,10 +78,10 @@ def arrive_at(project: Project | None, slug: str) -> str:
 
 def _card(t: Translator, voice: Export) -> str:
     noise = "" if voice.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
-    engine = info(str(voice.manifest.get("engine", "")))
     license_ = str(voice.manifest.get("license", ""))
-    if license_ == engine.license_note:
-        license_ = t.get(f"engines.{engine.name}.license", license_)
+    for engine in engines():  # in the page's words, where it is that of an engine's model
+        if license_ == engine.license_note:
+            license_ = license_note(t, engine)
     delete = html.action(
         t("speak.delete"), "delete-voice", voice.id, style="quiet", title=f"{t('speak.delete')}: {voice.name}",
         confirm=t("speak.imported_delete_sure", name=voice.name),
