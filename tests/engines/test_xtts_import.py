@@ -191,6 +191,19 @@ def test_of_a_configuration_only_known_numbers_come_in(exported: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"trained": True}, {"trained": True}),
+        ({"trained": False}, {"trained": False, "max_seconds": 4.0}),
+        ({"trained": "yes", "max_seconds": 1e9, "run": "rm"}, {"trained": False, "max_seconds": 4.0}),
+    ],
+)
+def test_a_small_base_that_has_learnt_to_speak_is_not_cut_short(told: Any, kept: Any, tmp_path: Path) -> None:
+    write_json(tmp_path / "starter.json", told)
+    assert importing._plain_starter(tmp_path / "starter.json") == kept
+
+
+@pytest.mark.parametrize(
     ("members", "code"),
     [
         ({"notes.txt": b"hello"}, "voice.none"),

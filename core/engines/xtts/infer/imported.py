@@ -44,6 +44,7 @@ _SPEAKING = {
     "gpt_cond_len": (1, 60), "gpt_cond_chunk_len": (1, 60), "max_ref_len": (1, 60),
 }  # fmt: skip
 _RATES = (8_000, 48_000)
+_UNTRAINED_S = 4.0  # the longest that untrained weights may babble
 _SPEAKER = ("gpt_cond_latent", "speaker_embedding")
 _FAULTS = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
@@ -186,8 +187,10 @@ def _plain_starter(path: Path) -> dict[str, Any]:
     """What a small base says of itself: untrained weights never end a sentence by themselves."""
     try:
         raw = read_json(path, 1 << 20)
-        longest = float(raw.get("max_seconds") or 4.0)
-        return {"trained": raw.get("trained") is True, "max_seconds": longest if 0 < longest <= 30 else 4.0}
+        is_trained, longest = raw.get("trained") is True, float(raw.get("max_seconds") or 0.0)
+        if is_trained and not longest:
+            return {"trained": True}
+        return {"trained": is_trained, "max_seconds": longest if 0 < longest <= 30 else _UNTRAINED_S}
     except (*_FAULTS, RecursionError) as error:
         raise _broken("starter.json", error) from error
 
