@@ -10,7 +10,11 @@ from core.errors import Busy, DiskFull, UserError, described_bug
 from core.files import disk_full, is_full
 
 log = logging.getLogger("voicewright.api")
-_MISSING = ("missing", "gone", "no_run", "no_checkpoint", "no_clip", "unknown_voice", "unknown_model", "not_in_trash")
+# How codes end of what is not there.
+_MISSING = (
+    *("missing", "gone", "no_run", "no_checkpoint", "no_clip", "no_pair", "no_sound", "unknown_voice"),
+    *("unknown_model", "not_in_trash"),
+)
 
 
 def problem_of(error: Exception) -> tuple[int, dict[str, Any]]:
@@ -29,7 +33,6 @@ def problem_of(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def status_of(error: UserError) -> int:
     """The HTTP status of an error."""
-    last = error.code.rpartition(".")[2]
     if error.code == "speak.too_many":
         return 503
     if isinstance(error, Busy):
@@ -42,7 +45,7 @@ def status_of(error: UserError) -> int:
         "speak.process_bug",
     ):
         return 500
-    return 404 if last in _MISSING else 422
+    return 404 if error.code.endswith(_MISSING) else 422
 
 
 def _body(status: int, code: str, text: str, hint: str, values: dict[str, Any]) -> dict[str, Any]:
