@@ -88,6 +88,7 @@ def main() -> None:
     settled = memory[round(SETTLED * len(memory)) :]
     result = {
         "machine": machine("torch", "coqui-tts"),
+        "cold_first_sound_s": statistics.median(first for first, _ in cold),
         "cold_s": statistics.median(last for _, last in cold),
         "warm_s": whole_s,
         "warm_times_sooner": statistics.median(last for _, last in cold) / whole_s,

@@ -13,8 +13,8 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from core.audio.samples import Samples
 
 FIRST_CODES = 16  # before the first sound; the last seven of them are only looked ahead at
-_MOST_CODES = 64  # between two pieces: a longer one costs less beside its own sound
-_GROWTH = 1.5
+_MOST_CODES = 128  # between two pieces: of a longer one less is decoded twice, as the surroundings of its neighbours
+_GROWTH = 2
 
 
 class SoundStream:
@@ -31,16 +31,16 @@ class SoundStream:
         self._reach = reach(vocoder)
         self._latents: list[Tensor] = []
         self._done = 0  # frames that are said
-        self._wanted = FIRST_CODES
-        self._step = float(FIRST_CODES)
+        self._next = FIRST_CODES
+        self._step = FIRST_CODES
 
     def push(self, latent: Tensor) -> Samples | None:
         """Add the latent of one code, (channels); returns the sound that is sure by now, if it is time for some."""
         self._latents.append(latent)
-        if len(self._latents) < self._wanted:
+        if len(self._latents) < self._next:
             return None
         self._step = min(self._step * _GROWTH, _MOST_CODES)
-        self._wanted = len(self._latents) + round(self._step)
+        self._next = len(self._latents) + self._step
         frames = self._frames()
         # Interpolation looks at a neighbour, three times: what the last ones will be is not known yet.
         rate = frames.shape[-1] / len(self._latents)
