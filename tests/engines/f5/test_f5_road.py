@@ -174,6 +174,7 @@ def test_a_folder_is_asked_about_in_the_page(walked: Walked, tiny: Path, tmp_pat
     for language in ("en", "pt-BR"):
         form = ready_view(Translator(language), walked.project, "odd", "folder", str(folder))
         assert 'data-do="answer-base"' in form and form.count("<select") == 2 and 'value="v0"' in form
+    assert ready_view(Translator("en"), walked.project, "odd", "folder", None) == ""
     assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path))
 
 

@@ -15,13 +15,14 @@ from ui.i18n import Translator
 _MOST_NAMED = 30
 
 
-def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str) -> str:
+def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str | None) -> str:
     """The questions about a folder whose path was typed, and every letter of the dataset that its base lacks."""
     if base_id != "folder":
         return _letters(t, missing_letters(project, dataset_id, base_id))
-    if not path.strip():
+    typed = (path or "").strip()  # a field that nobody has touched holds nothing
+    if not typed:
         return ""
-    folder = Path(path.strip()).expanduser().absolute()
+    folder = Path(typed).expanduser().absolute()
     return _questions(t, project, folder) + _letters(t, missing_letters(project, dataset_id, str(folder)))
 
 
@@ -33,8 +34,8 @@ def _letters(t: Translator, missing: tuple[MissingLetter, ...] | None) -> str:
     is_lost = any(not letter.read_as and not letter.is_learnt for letter in missing)
     names = " ".join(letter.character for letter in missing[:_MOST_NAMED])
     text = t("ready.letters_poor" if is_lost else "ready.letters_fair", letters=names)
-    rows = "".join(f"<li>{html.e(_letter(t, letter))}</li>" for letter in missing)
-    return html.light("bad" if is_lost else "fair", text) + html.details(t("ready.each_letter"), f"<ul>{rows}</ul>")
+    rows = "".join(f"<p>{html.e(_letter(t, letter))}</p>" for letter in missing)
+    return html.light("bad" if is_lost else "fair", text) + html.details(t("ready.each_letter"), rows)
 
 
 def _letter(t: Translator, letter: MissingLetter) -> str:

@@ -133,7 +133,7 @@ def build(page: Page) -> Tab:
         fields = set(form.inputs)
         return form, [value for field, value in zip(inputs, all_values, strict=True) if field in fields]
 
-    def refresh(project: Project | None, query: str, last_key: str, path: str, *all_values: Any) -> Updates:
+    def refresh(project: Project | None, query: str, last_key: str, path: str | None, *all_values: Any) -> Updates:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
@@ -235,7 +235,7 @@ def build(page: Page) -> Tab:
         keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
         return filling | show_changes(project, selection, form, values)
 
-    def look(project: Project | None, query: str, path: str) -> Updates:
+    def look(project: Project | None, query: str, path: str | None) -> Updates:
         if project is None or not datasets(project):
             return {}
         selection = Selection.read(project, query)
