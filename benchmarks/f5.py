@@ -1,10 +1,10 @@
 """F5-TTS against its own trainer, fed the same clips in one process each: ``python -m benchmarks.f5``.
 
 A small DiT with random weights on the processor. Measured are an update end to end (reading included) and reading
-alone, in seconds and in seconds of a core, which a busy machine changes less, and what a checkpoint takes. The package's side
-is its own ``CustomDataset``, ``collate_fn`` and ``CFM.forward`` with AdamW, as ``Trainer.train`` runs them, without its
-mean of the weights and its logging, which would slow it more. Ours learns an adapter, theirs the whole model: each what
-it does by default.
+alone, in seconds and in seconds of a core, which a busy machine changes less, and what a checkpoint takes. The
+package's side is its own ``CustomDataset``, ``collate_fn`` and ``CFM.forward`` with AdamW, as ``Trainer.train`` runs
+them, without its mean of the weights and its logging, which would slow it more. Ours learns an adapter, theirs the
+whole model: each what it does by default. Our reading includes the noise, which theirs draws in the update.
 """
 
 from __future__ import annotations
