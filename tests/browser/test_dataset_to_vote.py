@@ -75,7 +75,7 @@ def test_freeze_look_at_a_run_and_vote_blindly(ana: Project, server: Any, page: 
     assert page.locator("#page-train svg.vw-plot").count() >= 1
     page.click("#page-train [data-go=listen]")
     page.wait_for_selector("#vote-left")
-    blind = page.locator("#page-listen section.vw-card").inner_html()
+    blind = page.locator("#page-listen [data-ab]").inner_html()
     assert SENTENCE in blind
     assert "calm" not in blind.lower()
     assert page.locator("#vote-left").is_disabled()  # nothing was heard yet
