@@ -28,7 +28,7 @@ SWITCH = """async () => {
 
 
 def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
-    project = make_project(Workspace(server.workspace), "Ana", seconds=0.8)
+    project = make_project(Workspace(server.workspace), "Ana", seconds=0.6)
     page.goto(f"{server.url}/pt-BR/?project=ana&tab=listen&session=new&by=Zoë")
     page.wait_for_selector("#listen-session")
     heard: list[str] = []

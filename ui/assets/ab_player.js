@@ -67,7 +67,7 @@ window.vw.AbPlayer = class {
     this.playing = { sources, gains, begun, from };
     this.last = from;
     this.round = round;
-    this.timer = setInterval(() => this.count(), 25);
+    this.timer = setInterval(() => this.count(), 50);
     this.changed(this);
   }
   // What was heard since it was last looked. At the end of the side that is heard it begins anew, or stops.
