@@ -15,6 +15,7 @@ _VOICED = 0.5  # of the autocorrelation at the period, against that at no delay
 _BELOW_LOUDEST_DB = 35.0
 _OCTAVE_COST = 0.02  # a period twice as long fits as well: the shorter is taken unless the longer fits better
 _LEAST_FRAMES = 10
+_FARTHEST_OCTAVES = 0.8
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ def pitch(samples: Samples, rate: int) -> Pitch | None:
     voiced = voiced_hz(samples, rate)
     if len(voiced) < _LEAST_FRAMES:
         return None
-    low, median, high = np.percentile(voiced, (10, 50, 90))
+    median = np.median(voiced)
+    # What is nearly an octave off is the creak at the end of a sentence, or an error.
+    low, high = np.percentile(voiced[np.abs(np.log2(voiced / median)) < _FARTHEST_OCTAVES], (10, 90))
     return Pitch(float(median), float(12 * np.log2(high / low)))
 
 

@@ -112,6 +112,7 @@ def main_numbers(t: Translator, card: Scorecard) -> tuple[list[str], list[list[s
 def verdict_text(t: Translator, verdict: Verdict) -> str:
     """The verdict as one sentence with its reasons, and another with what came later or what usually helps."""
     name = step_name(t, verdict.step)
+    name = name[:1].lower() + name[1:]  # it stands within the sentence
     main = [reason for reason in verdict.reasons if not reason.key.startswith("later_")]
     later = [reason for reason in verdict.reasons if reason.key.startswith("later_")]
     parts = [t(f"scores.{verdict.kind}", name=name, reasons=_list(t, [_reason(t, reason) for reason in main]))]
@@ -179,7 +180,7 @@ def _table(t: Translator, card: Scorecard, columns: Sequence[_Column]) -> str:
 
 def _best(column: _Column, rows: Sequence[Row]) -> float | None:
     values = [row.estimates[column.measure].mean for row in rows if column.measure in row.estimates]
-    return column.best(values) if column.best and len(values) > 1 else None
+    return column.best(values) if column.best and len(set(values)) > 1 else None
 
 
 def _row(t: Translator, card: Scorecard, row: Row, columns: Sequence[_Column], best: dict[str, float | None]) -> str:
@@ -242,7 +243,7 @@ def _curves(t: Translator, card: Scorecard) -> str:
                 series.append(Series(t(f"scores.{key}"), [(first, level), (last, level)], style))
         label = t(f"scores.axis_{column.measure}")
         pictures += plots.lines(series, t("train.axis_updates"), label, description=label, write=t.plain)
-    return html.details(t("scores.curves"), pictures) if pictures else ""
+    return html.details(t("scores.curves"), f'<div class="vw-halves">{pictures}</div>') if pictures else ""
 
 
 def _more(t: Translator, card: Scorecard) -> str:

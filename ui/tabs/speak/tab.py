@@ -7,8 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
+from core.evaluation.scorecard import recommended
 from core.jobs.args import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
@@ -182,7 +184,10 @@ def _lead(t: Translator, project: Project | None) -> str:
 
 
 def _current_voice(project: Project, query: str) -> VoiceChoice | None:
-    return voice(project, view_of(query).get("voice", ""))
+    wish = view_of(query).get("voice", "")
+    if not wish and (checkpoint := recommended(project)):
+        wish = checkpoint.name
+    return voice(project, wish)
 
 
 def _language(project: Project, query: str) -> str:
@@ -195,7 +200,8 @@ def _language(project: Project, query: str) -> str:
 
 def _setup(t: Translator, project: Project, query: str) -> str:
     current = _current_voice(project, query)
-    names = [(choice.id, _name(t, choice)) for choice in voices(project)]
+    best = recommended(project)
+    names = [(choice.id, _name(t, choice, best)) for choice in voices(project)]
     languages = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
     return (
         '<div class="vw-halves vw-tight">'
@@ -205,10 +211,12 @@ def _setup(t: Translator, project: Project, query: str) -> str:
     )
 
 
-def _name(t: Translator, choice: VoiceChoice) -> str:
+def _name(t: Translator, choice: VoiceChoice, best: CheckpointRef | None = None) -> str:
+    """A voice as a person calls it; the one that is ``best`` is marked as recommended."""
     if choice.imported:
         return f"{choice.title} · {t('speak.imported')}"
-    return f"{choice.title} · {step_name(t, choice.checkpoint.step if choice.checkpoint else 0)}"
+    name = f"{choice.title} · {step_name(t, choice.checkpoint.step if choice.checkpoint else 0)}"
+    return f"{name} ({t('scores.recommended')})" if best and choice.checkpoint == best else name
 
 
 def _about_export(t: Translator, package: str) -> str:

@@ -1,0 +1,93 @@
+"""The scorecard as the page shows it, in both languages, and where its recommendation leads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.checkpoint_ref import CheckpointRef
+from core.engines.base import ADAPTER
+from core.engines.xtts.options import XttsTrainConfig
+from core.errors import UserError
+from core.evaluation.scorecard import recommended
+from core.evaluation.scores import ScoreFile, fingerprint
+from core.evaluation.start import start_evaluate
+from core.files import write_json
+from core.jobs import events
+from core.jobs.args import TrainArgs
+from core.jobs.job import Job
+from core.project.records import Vote
+from core.project.workspace import Project
+from core.tasks.train import _required_steps
+from core.training.checkpoints import HASHES
+from core.training.config import config_text
+from core.training.run import Run
+from tests.evaluation.test_verdict import voice
+from ui.i18n import Translator
+from ui.tabs.listen.scorecard import scorecard_view
+
+
+@pytest.fixture
+def run(project: Project) -> Run:
+    """A run with three checkpoints, of which the second is best, all scored."""
+    job = Job.create(project.runs, TrainArgs(dataset="d1", base="starter"), title="Evening", name="evening")
+    (job.path / "config.yaml").write_text(config_text(XttsTrainConfig(), dataset="d1", base="starter", language="en"))
+    scored = Run(project, job.id)
+    for step, likeness, faults in ((0, 0.7, 0.0), (300, 0.72, 0.0), (600, 0.83, 0.0), (900, 0.83, 0.6)):
+        folder = scored.checkpoints.folder(step)
+        write_json(folder / ADAPTER, {"step": step})
+        if step:
+            write_json(folder / HASHES, {"adapter.safetensors": str(step)})
+        file = ScoreFile.open(job.path, step, fingerprint("starter", folder if step else None))
+        file.put(voice(step, likeness=likeness, faults=faults))
+    ScoreFile.open(job.path, None).put(voice(7, likeness=0.95))
+    return scored
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "real"),
+    [
+        (
+            "en",
+            "Keep update 600: as clear as the base, clearly more like the speaker (0.70 → 0.83) and",
+            "The real voice",
+        ),
+        ("pt-BR", "Fique com a atualização 600: tão claro quanto o modelo base, claramente mais", "A voz real"),
+    ],
+)
+def test_the_verdict_is_a_sentence_and_each_voice_a_line(
+    project: Project, run: Run, language: str, sentence: str, real: str
+) -> None:
+    page = scorecard_view(Translator(language), project, "")
+    assert sentence in page and real in page
+    assert page.count("<tr data-key") == 2 * 5 and page.count('class="vw-chip good"') == 2  # two tables
+    assert page.count("<svg") == 3 and "interval" in page  # naturalness was not measured
+
+
+def test_what_is_recommended_is_kept_and_votes_outweigh_it(project: Project, run: Run) -> None:
+    assert recommended(project) == CheckpointRef(run.id, 600)
+    assert 600 in _required_steps(run, run.read())
+    chance = np.random.default_rng(0)
+    assert "votes" not in scorecard_view(Translator("en"), project, "")
+    samples = run.path / "samples"
+    for step in (300, 600, 900):
+        path = samples / str(step) / "0.wav"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        said = events.Sample(step=step, sentence=0, text="One.", path=str(path.relative_to(run.path)))
+        events.append(run.job.events_path, said)
+    for number in range(40):
+        other = CheckpointRef(run.id, int(chance.choice([600, 900])))
+        vote = Vote(f"{number:016x}", CheckpointRef(run.id, 300), other, "left", float(number), "One.")
+        project.store.add_vote(vote)
+    assert recommended(project) == CheckpointRef(run.id, 300)
+    assert "your votes have decided for it" in scorecard_view(Translator("en"), project, "")
+
+
+def test_a_run_without_checkpoints_has_no_scorecard_and_is_refused(project: Project) -> None:
+    job = Job.create(project.runs, TrainArgs(dataset="d1", base="starter"), title="Evening", name="evening")
+    (job.path / "config.yaml").write_text(config_text(XttsTrainConfig(), dataset="d1", base="starter", language="en"))
+    assert scorecard_view(Translator("en"), project, "") == ""
+    with pytest.raises(UserError) as refusal:
+        start_evaluate(project, job.id)
+    assert refusal.value.code == "evaluate.no_checkpoint"
