@@ -32,6 +32,7 @@ _SILENT_DBFS = -60.0
 _BELOW_SPEECH_DB = 28.0  # of what is loud enough to be a sound of the speaker
 _ROOM_DB = 6.0  # above the quietest frames: below it is the room
 _TIMES_ARE_OFF_S = 0.1  # a recogniser's words end sooner than their sound
+_LATEST_END_S = 0.36  # in one of 184 prompts, noisy or not, a word ended so long after its recognised time
 _LEAST_AFTER_S = 0.12  # a click or a breath is shorter, or softer
 _CLIFF_DB, _CLIFF_FRAMES = 33.0, 2  # natural ends fall by less within 20 ms
 _SILENCE_S = 1.0  # before or after; a pause within may be half as long again
@@ -216,7 +217,7 @@ class _Sound:
     def goes_on_after(self, word: Word) -> bool:
         """Whether there is more sound after the last word than can belong to it."""
         letters = sum(map(str.isalnum, word.text))
-        if self.end_s - word.start_s > _WORD_S + _LETTER_S / 2 * letters:
+        if self.end_s - word.start_s > _WORD_S + _LETTER_S / 2 * letters or self.end_s - word.end_s > _LATEST_END_S:
             return True
         first = round((word.end_s + _TIMES_ARE_OFF_S) / FRAME_S)
         rest = self.loud[first:]
