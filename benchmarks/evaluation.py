@@ -155,7 +155,7 @@ WHOLE_ENDS: dict[str, Spoil] = {
 }
 WORSE: dict[str, tuple[Spoil, str]] = {
     "noise": (noisy, "naturalness"),
-    "8_khz": (narrow, "naturalness"),
+    "8_khz": (narrow, "bandwidth_hz"),
     "another_speaker": (deeper, "likeness"),
     "another_speaker_pitch": (deeper, "pitch_hz"),
     "words_swapped": (swapped, "cer"),

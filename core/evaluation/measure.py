@@ -18,6 +18,7 @@ from core.evaluation.scores import Score, measured_by
 from core.jobs.parallel import map_in_threads
 from core.measures import likeness, naturalness
 from core.measures.pitch import pitch
+from core.measures.sound import bandwidth_hz
 from core.measures.spoken import faults_of
 from core.transcription.base import DecodeOptions, Recognizer, Transcript, no_speech
 from core.transcription.batches import batches
@@ -121,6 +122,7 @@ class Listener:
             letters_per_s=round(letters / spoken.speech_s, 2) if letters else None,
             pitch_hz=round(voice.median_hz, 1) if voice else None,
             pitch_spread=round(voice.spread_semitones, 2) if voice else None,
+            bandwidth_hz=round(bandwidth_hz(sound, RATE_HZ)),
         )
 
 

@@ -48,6 +48,7 @@ class Score:
     letters_per_s: Finite | None = None
     pitch_hz: Finite | None = None
     pitch_spread: Finite | None = None
+    bandwidth_hz: Finite | None = None
     faults: tuple[str, ...] = ()
 
     @property

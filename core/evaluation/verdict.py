@@ -23,6 +23,7 @@ MEASURES: dict[str, Callable[[Score], float | None]] = {
     "letters_per_s": lambda score: score.letters_per_s,
     "pitch_hz": lambda score: score.pitch_hz,
     "pitch_spread": lambda score: score.pitch_spread,
+    "bandwidth_hz": lambda score: score.bandwidth_hz,
     "real_time": lambda score: score.took_s / score.seconds if score.took_s and score.seconds else None,
 }
 _LEAST_SENTENCES = 5

@@ -54,6 +54,7 @@ _MORE = (
     _Column("letters_per_s", _digits(1)),
     _Column("pitch_hz", _digits(0)),
     _Column("pitch_spread", _digits(1)),
+    _Column("bandwidth_hz", _digits(0)),
     _Column("failed", _percent, min),
     _Column("real_time", _digits(1)),
 )
