@@ -52,7 +52,11 @@ def run(project: Project) -> Run:
             "Keep update 600: as clear as the base, clearly more like the speaker (0.70 → 0.83) and",
             "The real voice",
         ),
-        ("pt-BR", "Fique com a atualização 600: fala tão claro quanto o modelo base, soa claramente mais como", "A voz real"),
+        (
+            "pt-BR",
+            "Fique com a atualização 600: fala tão claro quanto o modelo base, soa claramente mais",
+            "A voz real",
+        ),
     ],
 )
 def test_the_verdict_is_a_sentence_and_each_voice_a_line(
