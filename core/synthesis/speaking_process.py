@@ -61,6 +61,7 @@ class SpeakingProcess:
         self.voice = WarmVoice(workspace)
         self._turns: queue.Queue[_Turn] = queue.Queue(MOST_WAITING)
         self._leaves = threading.Event()
+        self._ends = threading.Event()  # no turn that comes from now on is taken
         self._is_broken = False  # after an error on a card, of which a process may never recover
         self._said: list[_Turn] = []
 
@@ -70,6 +71,7 @@ class SpeakingProcess:
         try:
             self._serve_turns(socket_path)
         finally:
+            self._ends.set()
             socket_path.unlink(missing_ok=True)
             listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts
             with contextlib.suppress(queue.Empty):
@@ -144,6 +146,8 @@ class SpeakingProcess:
             try:
                 turn = _Turn(wire.SpeechRequest.model_validate(header.get("request")))
                 self._turns.put_nowait(turn)
+                if self._ends.is_set():  # perhaps after the last look at those who wait
+                    turn.tell("again")
             except ValidationError as error:
                 wire.send(connection, {"event": "bug", "what": f"not a request: {error.error_count()} errors"})
                 return
