@@ -22,7 +22,7 @@ from core.engines.f5.text import reading
 from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.reading import sort_letters, text_ids, text_problem
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
-from core.engines.frozen_clips import Row, exclude, rows
+from core.engines.frozen_clips import TITLE_LETTERS, Row, exclude, rows
 from core.engines.registry import language_code
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
@@ -198,7 +198,9 @@ def _compute(
                 mels.append((keys[clip.id], (mel.numpy(),)))
             cache.append_arrays(mels)
             eta_s = (time.monotonic() - began) / (start + len(batch)) * (len(missing) - start - len(batch))
-            reporter.progress("features", done_count + start + len(batch), len(clips), batch[-1].id, eta_s=eta_s)
+            reporter.progress(
+                "features", done_count + start + len(batch), len(clips), batch[-1].text[:TITLE_LETTERS], eta_s=eta_s
+            )
 
 
 def _clips(entries: list[dict[str, Any]]) -> list[ClipFeatures]:
