@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from core.audio.samples import Samples, read
 from core.audio.vad import RATE_HZ
@@ -62,7 +63,7 @@ def plan(project: Project, run: Run) -> Plan:
             *(Line("held_out", clip.text) for clip in kept_back),
         ]
     )
-    real = kept_back or of_training(run.dataset, references)
+    real = [clip for clip in kept_back or of_training(run.dataset, references) if _is_sound(clip.path)]
     return Plan(tuple(lines), language, references, tuple(real), bool(kept_back))
 
 
@@ -199,7 +200,7 @@ class Evaluation:
         lines = {sound_key(scores.voice, self.plan.language, shown, line): line for line in self.plan.lines}
         scores.keep(lines)
         have = {key: scores.scores[key] for key in lines if key in scores.scores}
-        spoken = {key for key, score in have.items() if score.sound and (self.run.path / score.sound).is_file()}
+        spoken = {key for key, score in have.items() if score.sound and _is_sound(self.run.path / score.sound)}
         measured = {key for key in spoken if have[key].measured == self.listener.name}
         self.done += 2 * len(measured)
         todo = [(key, line) for key, line in lines.items() if key not in measured]
@@ -231,7 +232,7 @@ class Evaluation:
         found = {}
         for key, line in lines:
             path = Path("samples") / step_folder(scores.step or 0) / f"{samples.get(line, -1)}.wav"
-            if line in samples and (self.run.path / path).is_file():
+            if line in samples and _is_sound(self.run.path / path):
                 found[key] = Score(key, line.kind, line.text, line.seed, sound=str(path))
         return found
 
@@ -283,6 +284,14 @@ def _sample_lines(run: Run) -> list[Line]:
     except (OSError, ValueError, LookupError, TypeError):
         return []
     return [Line("sample", text, sentences.seed_of(number)) for number, text in enumerate(sentences.texts)]
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a file is there and can be read; one that cannot is spoken anew."""
+    try:
+        return bool(soundfile.info(path).frames > 0)
+    except (OSError, soundfile.LibsndfileError):
+        return False
 
 
 def _sounds(paths: Sequence[Path]) -> list[Samples]:

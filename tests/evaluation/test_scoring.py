@@ -60,13 +60,16 @@ def test_what_is_scored_is_not_spoken_again_and_what_is_new_is(make_run: MakeSco
     save_checkpoint(scored.run, 20, "later")
     score(scored)
     assert len(scored.engine.said) == 9
+    next(iter((scored.run.path / "scores" / "step-000020").glob("*.wav"))).write_bytes(b"RIFF")  # a broken disk
+    score(scored)
+    assert len(scored.engine.said) == 10
     save_checkpoint(scored.run, 20, "trained anew")  # the same number, other weights
     assert [row.step for row in scorecard(scored.project, scored.run).rows] == [0, 10]
     score(scored)
-    assert len(scored.engine.said) == 12
+    assert len(scored.engine.said) == 13
     set_own_sentences(scored.project, [next(text for text in scored.engine.sounds if text not in first), "", first[0]])
     score(scored)
-    assert len(scored.engine.said) == 15  # one sentence by three voices
+    assert len(scored.engine.said) == 16  # one sentence by three voices
 
 
 def test_a_stopped_job_goes_on_where_it_was(
