@@ -28,9 +28,9 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
 from benchmarks import RESULTS, machine, training_parts
+from core.engines import precision
 from core.engines.xtts.model import transformer
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train import precision
 from core.engines.xtts.train import session as sessions
 from core.engines.xtts.train.collate import Item, SpecialTokens, collate
 from core.engines.xtts.train.conditioning import ReferenceSlice

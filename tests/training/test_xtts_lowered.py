@@ -11,8 +11,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.memory import fake_session, longest, update
+from core.engines import precision
 from core.engines.xtts.options import XttsTrainConfig
-from core.engines.xtts.train import precision
 from core.engines.xtts.train.session import XttsSession, start
 
 BFLOAT16 = {"batch_size": 1, "precision": "bfloat16"}
