@@ -80,7 +80,10 @@ def table(project: Project, pool: Sequence[Candidate] | None = None, votes: Sequ
 
 def run_votes(project: Project) -> dict[str, RunVotes]:
     """What was preferred, by run; counted anew only when something has changed. Cheap beside a `table`."""
-    return project.figures.kept_while_unchanged("run_votes", lambda: _run_votes(project.store.votes()))
+    trusted = tuple(trusted_names(project))
+    return project.figures.kept_while_unchanged(
+        "run_votes", lambda: _run_votes(counted(project.store.votes(), trusted)), trusted
+    )
 
 
 def _run_votes(votes: Sequence[Vote]) -> dict[str, RunVotes]:

@@ -10,10 +10,11 @@ import pytest
 
 from core.checkpoint_ref import CheckpointRef
 from core.listening import strength
-from core.listening.candidates import Candidate, Sentence
-from core.listening.ranking import RunVotes, _run_votes, ranking, suggest
+from core.listening.candidates import REAL, Candidate, Sentence
+from core.listening.ranking import RunVotes, _run_votes, ranking, run_votes, suggest
 from core.listening.strength import MOST_VOTES, Comparison, gain, strengths, votes_to_decide
 from core.project.records import Vote
+from core.project.workspace import Project
 
 SENTENCES = {Sentence(0, "One."): Path("0.wav"), Sentence(1, "Two."): Path("1.wav")}
 
@@ -35,6 +36,13 @@ def test_a_run_is_judged_by_votes_against_the_base_and_other_runs_each_counted_o
     votes = [Vote(str(n), left, right, choice, float(n)) for n, (left, right, choice) in enumerate(pairs)]
     counts = _run_votes(votes)
     assert (counts["a"], counts["b"]) == (RunVotes(1, 3), RunVotes(1, 2))
+
+
+def test_a_hidden_check_against_the_real_recording_is_no_vote_on_a_run(project: Project) -> None:
+    for number, (left, right) in enumerate(((("a", 20), ("b", 20)), (("a", 20), (REAL.run_id, 0)))):
+        vote = Vote(str(number), CheckpointRef(*left), CheckpointRef(*right), "right", float(number))
+        project.store.add_vote(vote)
+    assert run_votes(project) == {"a": RunVotes(0, 1), "b": RunVotes(1, 1)}
 
 
 def test_wins_losses_and_ties_are_counted_and_the_surest_comes_first() -> None:
