@@ -54,9 +54,12 @@ def scorecard(project: Project, run: Run) -> Scorecard:
 
     Votes outweigh numbers once they have decided for one of its checkpoints.
     """
+    return _outweighed(run, _winner(project))
+
+
+def _outweighed(run: Run, winner: CheckpointRef | None) -> Scorecard:
     steps = tuple(run.checkpoints.steps())
     card = _by_numbers(run.path, run.base_id, steps, _stamp(run, steps))
-    winner = _winner(project)
     if winner is not None and winner.run_id == run.id and winner.step in (0, *steps):
         verdict = Verdict("votes", winner.step, card.verdict.reasons if card.verdict.step == winner.step else ())
         return Scorecard(card.rows, card.real, verdict, card.recogniser)
@@ -65,8 +68,7 @@ def scorecard(project: Project, run: Run) -> Scorecard:
 
 def recommended_step(project: Project, run: Run) -> int | None:
     """The checkpoint of a run to keep: by votes or by numbers; None where neither tells, or the base is as good."""
-    verdict = scorecard(project, run).verdict
-    return verdict.step if verdict.kind in ("keep", "votes") and verdict.step > 0 else None
+    return _step_to_keep(scorecard(project, run).verdict)
 
 
 def recommended(project: Project) -> CheckpointRef | None:
@@ -75,10 +77,14 @@ def recommended(project: Project) -> CheckpointRef | None:
     if winner is not None and winner.step > 0:
         return winner
     for run in runs(project):
-        step = recommended_step(project, run)
+        step = _step_to_keep(_outweighed(run, winner).verdict)
         if step is not None:
             return CheckpointRef(run.id, step)
     return None
+
+
+def _step_to_keep(verdict: Verdict) -> int | None:
+    return verdict.step if verdict.kind in ("keep", "votes") and verdict.step > 0 else None
 
 
 def _winner(project: Project) -> CheckpointRef | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.engines.base import ADAPTER
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
+from core.evaluation import scorecard
 from core.evaluation.scorecard import recommended
 from core.evaluation.scores import ScoreFile, fingerprint
 from core.evaluation.start import start_evaluate
@@ -16,6 +19,7 @@ from core.files import write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
+from core.listening.ranking import ranking
 from core.project.records import Vote
 from core.project.workspace import Project
 from core.tasks.train import _required_steps
@@ -86,6 +90,18 @@ def test_what_is_recommended_is_kept_and_votes_outweigh_it(project: Project, run
         project.store.add_vote(vote)
     assert recommended(project) == CheckpointRef(run.id, 300)
     assert "your votes have decided for it" in scorecard_view(Translator("en"), project, "")
+
+
+def test_what_is_recommended_ranks_the_votes_once_whatever_number_of_runs_there_is(
+    project: Project, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("later", "last"):  # newer, and never scored
+        shutil.copytree(run.path, project.runs / name, ignore=shutil.ignore_patterns("scores"))
+    project.store.add_vote(Vote("0", CheckpointRef(run.id, 300), CheckpointRef(run.id, 600), "left", 0.0))
+    asked: list[Project] = []
+    monkeypatch.setattr(scorecard, "table", lambda of: asked.append(of) or ranking([], []))
+    assert recommended(project) == CheckpointRef(run.id, 600)
+    assert len(asked) == 1
 
 
 def test_a_run_without_checkpoints_has_no_scorecard_and_is_refused(project: Project) -> None:
