@@ -53,10 +53,11 @@ function cancelEnds() {
   moving = null;
   if (ends()) drawEnds();
 }
+// True if an end was moved, and sent.
 function commitEnds() {
   clearTimeout(moveTimer);
   const { side, start, end } = moving || {}, of = ends() && facts();
-  if (!moving || !of || (start === of.start && end === of.end)) return cancelEnds();
+  if (!moving || !of || (start === of.start && end === of.end)) { cancelEnds(); return false; }
   moving = null;
   movedSide = side;
   acted = true;
@@ -67,6 +68,7 @@ function commitEnds() {
     do: 'move', id: card().dataset.clip, value: JSON.stringify({ start, end }), view: location.search,
     seen: card().dataset.seen, window: windowId,
   });
+  return true;
 }
 // Keys of a grip; true if it was one.
 function gripKey(event, key) {

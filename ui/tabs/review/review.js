@@ -156,6 +156,8 @@ settle();
 // ---- Keys and clicks
 
 element.addEventListener('click', (event) => {
+  // A clip with a moved end is another one, to be decided on anew: what is pressed before it is shown is not meant for it.
+  if (event.target.closest('[data-do], [data-view]') && (movedSide || commitEnds())) return event.stopImmediatePropagation();
   const split = event.target.closest('[data-do=split]');
   if (split) $('#review-at').value = player()?.currentTime || 0;
   if (event.target.closest('[data-do], #review-card [data-view], .vw-next [data-view]')) acted = true;
