@@ -74,6 +74,20 @@ def test_a_run_and_its_checkpoint_come_back_as_they_were(workspace: Workspace, p
     assert trash.contents(workspace) == []
 
 
+def test_what_a_run_spoke_for_others_and_its_report_go_and_come_back_with_it(
+    workspace: Workspace, project: Project, run: Run
+) -> None:
+    beside = [project.spoken / "0123" / run.id / "step-000020" / "0.wav", project.reports / run.id / "report.pdf"]
+    for path in beside:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    discard_run(project, run.id)
+    assert not any(path.exists() for path in beside)
+    [entry] = trash.contents(workspace)
+    trash.restore(workspace, entry.id)
+    assert all(path.exists() for path in beside) and [back.id for back in runs(project)] == [run.id]
+
+
 def test_what_is_at_work_is_not_deleted(project: Project, run: Run) -> None:
     info = _dataset(project)
     job = Job.create(project.runs, TrainArgs(base="starter", dataset=info.id), title="Now")

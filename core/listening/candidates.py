@@ -99,7 +99,7 @@ def short_name(condition: tuple[str, ...]) -> str:
 
 def comparison_folder(project: Project, spoken_with: str) -> Path:
     """Where sentences of one run lie that checkpoints of others have spoken: ``<run>/<step>/<number>.wav``."""
-    return inside(project.path / "listening" / "spoken", spoken_with)
+    return inside(project.spoken, spoken_with)
 
 
 def sentences_of(run: Run) -> Sentences | None:
@@ -160,7 +160,7 @@ def _read_validation(path: Path, _version: tuple[int, int, int]) -> dict[str, Pa
 def _spoken_for_comparison(project: Project) -> dict[CheckpointRef, dict[Sentence, Path]]:
     """What checkpoints have spoken of other runs' sentences."""
     spoken: dict[CheckpointRef, dict[Sentence, Path]] = {}
-    for folder in subfolders(project.path / "listening" / "spoken"):
+    for folder in subfolders(project.spoken):
         try:
             texts = read_once(_read_texts, folder / FILE)
         except DamagedFile:

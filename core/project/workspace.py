@@ -138,6 +138,16 @@ class Project:
         return self.path / "runs"
 
     @property
+    def reports(self) -> Path:
+        """Reports, a folder for each run."""
+        return self.path / "reports"
+
+    @property
+    def spoken(self) -> Path:
+        """Sentences of runs that checkpoints of others have spoken: ``<whose>/<run>/<step>/<number>.wav``."""
+        return self.path / "listening" / "spoken"
+
+    @property
     def jobs(self) -> Path:
         """All other jobs."""
         return self.path / "jobs"

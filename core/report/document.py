@@ -63,7 +63,7 @@ class About(BaseModel):
 
 def report_folder(project: Project, run_id: str) -> Path:
     """Where a run's newest report lies."""
-    return project.path / "reports" / run_id
+    return project.reports / run_id
 
 
 def about_report(project: Project, run_id: str) -> About | None:

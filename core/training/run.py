@@ -13,7 +13,7 @@ from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.engines.registry import bases
 from core.errors import UserError
-from core.files import free_name, slug
+from core.files import free_name, slug, subfolders
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job, JobView, busy, jobs_in
@@ -350,7 +350,7 @@ def resume(project: Project, run_id: str, *, wait: bool = False) -> Job:
 
 
 def discard_run(project: Project, run_id: str) -> None:
-    """Move a run with its checkpoints and samples to the trash.
+    """Move a run to the trash with its checkpoints, its samples, what it spoke to be compared, and its report.
 
     Raises:
         Busy: it is at work, or waits.
@@ -359,7 +359,9 @@ def discard_run(project: Project, run_id: str) -> None:
     run = Run(project, run_id)
     if run.job.alive():
         raise busy(run.job.holder())
-    discard(project, "run", run.title, [run.path])
+    # Left behind, it would be taken for what a later run of the same name has spoken.
+    spoken = [folder / run_id for folder in subfolders(project.spoken)]
+    discard(project, "run", run.title, [run.path, *spoken, project.reports / run_id])
 
 
 def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -> None:

@@ -187,7 +187,7 @@ def routes(workspace: Workspace) -> APIRouter:
         project = _project(workspace, slug)
         if file not in _REPORT_TYPES:
             raise _missing()
-        path = _file(project.path / "reports", run, file)
+        path = _file(project.reports, run, file)
         # A page is looked at, a PDF saved; the page runs nothing and asks for nothing.
         headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": _REPORT_POLICY}
         name = None if file == HTML else f"{slug}-{run}.pdf"
