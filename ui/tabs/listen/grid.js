@@ -68,7 +68,8 @@ function mark() {
     cell.classList.toggle('chosen', chosen.includes(cell.dataset.cell));
     const plays = Boolean(player?.playing) && cell.dataset.cell === heard;
     cell.classList.toggle('plays', plays);
-    cell.textContent = plays ? '❚❚' : '▶';
+    const sign = plays ? '❚❚' : '▶';
+    if (cell.textContent !== sign) cell.textContent = sign;
   }
   const part = compare();
   if (!part) return;

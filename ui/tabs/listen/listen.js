@@ -75,7 +75,7 @@ element.addEventListener('click', (event) => {
   setTimeout(() => answer.classList.remove('busy'), 600);
   window.vw.act();
   player.pause();
-  const value = JSON.stringify({ heard: heard(), listener: new URLSearchParams(location.search).get('by') || '' });
+  const value = JSON.stringify({ heard: heard() });
   trigger('act', { do: answer.dataset.vote, id: pairId, value, view: location.search, seen: '', window: windowId });
 });
 window.addEventListener('popstate', sync);

@@ -124,7 +124,7 @@ def _above(page: Page, project: Project, query: str, pool: Sequence[Candidate], 
     begun, done = view.get("session", ""), None
     if begun == NEW_SESSION:
         done = 0
-    elif begun.isdigit() and int(begun) <= own:
+    elif begun.isdecimal() and int(begun) <= own:
         done = own - int(begun)
         if done >= session.PAIRS and not judged:
             scores = run_verdict(t, project, Run(project, pool[0].checkpoint.run_id))
@@ -168,7 +168,7 @@ def _heard(value: str) -> Heard:
 def _wish(query: str) -> tuple[CheckpointRef | None, CheckpointRef | None, int | None]:
     view = view_of(query)
     number = view.get("sentence", "")
-    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), int(number) if number.isdigit() else None
+    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), int(number) if number.isdecimal() else None
 
 
 def _pair_for(project: Project, query: str, *, fresh: bool = False) -> Pair:

@@ -56,7 +56,7 @@ def _list(t: Translator, spot: Spot, view: dict[str, str]) -> str:
 def turn_of(view: dict[str, str]) -> int:
     """How many pages the list is turned away from the clip, as the address says it."""
     turn = view.get("turn", "")
-    return int(turn) if turn.lstrip("-").isdigit() and len(turn) < 6 else 0
+    return int(turn) if turn.removeprefix("-").isdecimal() and len(turn) < 6 else 0
 
 
 def _turn(label: str, sign: str, turn: int, *, is_off: bool) -> str:

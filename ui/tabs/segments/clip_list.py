@@ -21,7 +21,7 @@ def clip_list(t: Translator, project: Project, source: Source, title: str, page:
     total = project.store.count(clip_filter)
     if not total:
         return ""
-    number = max(1, min(int(page) if page.isdigit() else 1, -(-total // PER_PAGE)))
+    number = max(1, min(int(page) if page.isdecimal() else 1, -(-total // PER_PAGE)))
     clips = project.store.clips(clip_filter, (number - 1) * PER_PAGE, PER_PAGE)
     limits = info(project.info.engine).clip_seconds
     rows = "".join(_row(t, project, clip, marks_of(clip, limits)) for clip in clips)

@@ -63,7 +63,7 @@ def act_on_run(project: Project, evt: Any) -> bool:
 
 def _step_field(fields: str) -> int:
     text = str(json.loads(fields).get("steps", "")).strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UserError(
             "train.no_number", "“{given}” is not a number of updates.", "Type a whole number.", given=text or " "
         )
