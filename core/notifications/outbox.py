@@ -24,7 +24,7 @@ log = logging.getLogger("voicewright")
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent once to each address; ``at`` is Unix time, ``sent`` the `address_label`\\ s that have it."""
+    """What is sent once to each address; ``at`` is Unix time, ``sent`` the `address_id`\\ s that have it."""
 
     text: str
     at: float
@@ -53,7 +53,11 @@ def post(workspace: Workspace, event: str, text: str, *, urgent: bool = False) -
     except FileExistsError:
         return
     message = Message(text, time.time(), urgent)
-    write_private(folder(workspace) / "outbox" / f"{name}.json", json.dumps(asdict(message), ensure_ascii=False))
+    try:
+        write_private(folder(workspace) / "outbox" / f"{name}.json", json.dumps(asdict(message), ensure_ascii=False))
+    except BaseException:
+        mark.unlink(missing_ok=True)  # no room for it now: it is to be told of when there is
+        raise
     launch_delivery(workspace)
 
 
@@ -88,9 +92,12 @@ def deliver(workspace: Workspace, now: float | None = None) -> None:
     try:
         config = load(workspace)
         failed: set[str] = set()
-        attempts = 0
-        for path in sorted((folder(workspace) / "outbox").glob("*.json"), key=lambda path: path.stat().st_mtime):
-            attempts += _deliver(path, config, now, failed)
+        attempts, seen = 0, set[Path]()
+        # Services may take a minute; whoever posts meanwhile finds the lock held, and leaves its message to this loop.
+        while fresh := set((folder(workspace) / "outbox").glob("*.json")) - seen:
+            for path in sorted(fresh, key=lambda path: path.stat().st_mtime):
+                attempts += _deliver(path, config, now, failed)
+            seen |= fresh
         if attempts:
             state = Delivery(now, tuple(sorted(failed)))
             write_private(folder(workspace) / "delivery.json", json.dumps(asdict(state)))

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from core.errors import UserError
 from core.jobs.events import Finished
 from core.jobs.job import Job
 from core.notifications.config import NotificationConfig, load
@@ -59,11 +60,18 @@ def catch_up(workspace: Workspace) -> None:
         return
     for project in workspace.projects():
         for job in project.all_jobs():
-            view = job.read()
-            is_news = time.time() - job.events_path.stat().st_mtime < FORGOTTEN_S
-            if view.status == "interrupted" and is_news:
-                _post(project, config, f"{job.path}#{view.launched_at}#cut", "cut", _tab(view.kind), title=view.title)
+            try:
+                _tell_if_cut(project, config, job)
+            except (UserError, OSError):  # of a damaged one, or one deleted this moment; the others count all the same
+                log.exception("%s was not looked at for a notification", job.id)
     launch_delivery(workspace)
+
+
+def _tell_if_cut(project: Project, config: NotificationConfig, job: Job) -> None:
+    view = job.read()
+    if view.status != "interrupted" or time.time() - job.events_path.stat().st_mtime > FORGOTTEN_S:
+        return
+    _post(project, config, f"{job.path}#{view.launched_at}#cut", "cut", _tab(view.kind), title=view.title)
 
 
 def send_test(workspace: Workspace) -> list[str]:

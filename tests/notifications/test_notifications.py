@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -181,6 +182,54 @@ def test_a_run_that_was_broken_off_is_told_of_when_the_server_looks_again(projec
     assert "broken off" in text
 
 
+def test_a_job_that_cannot_be_read_keeps_no_other_from_being_told_of(project: Project, service: Service) -> None:
+    notify.add_address(project.workspace, service.address)
+    jobs = [a_run(project, 90, events.Started(pid=1)) for _ in range(3)]
+    whole_read = Job.read
+
+    def read(job: Job) -> Any:
+        if job.id == jobs[1].id:
+            raise FileNotFoundError(job.path)
+        return whole_read(job)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Job, "read", read)
+        start.catch_up(project.workspace)
+    outbox.deliver(project.workspace)
+    assert len(service.received) == 2
+
+
+def test_what_is_posted_while_a_slow_service_takes_another_message_is_sent_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+
+    def send(address: str, text: str) -> bool:
+        texts.append(text)
+        if text == "first":
+            outbox.post(workspace, "second", "second")
+        return True
+
+    monkeypatch.setattr(outbox, "send", send)
+    notify.save(workspace, NotificationConfig(addresses=("ntfy://topic",)))
+    outbox.post(workspace, "first", "first")
+    outbox.deliver(workspace)
+    assert texts == ["first", "second"]
+
+
+def test_a_message_for_which_the_disk_had_no_room_is_posted_when_there_is(
+    workspace: Workspace,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(outbox, "write_private", full)
+        outbox.post(workspace, "event", "the word")
+    outbox.post(workspace, "event", "the word")
+    assert len(list((notify.folder(workspace) / "outbox").iterdir())) == 1
+
+
 def test_the_process_that_delivers_sends_what_lies_there(
     project: Project, service: Service, launches: list[list[str]]
 ) -> None:
@@ -218,7 +267,9 @@ def test_the_card_shows_no_password_and_its_file_is_readable_by_the_account_alon
     for wrong in ({"quiet_to": "24"}, {"quiet_from": "²"}, {"page": "javascript:alert(1)"}):
         with pytest.raises(UserError):
             act_on_notifications(page, SimpleNamespace(do="notify-times", value=json.dumps(times | wrong), id=""))
-    act_on_notifications(page, SimpleNamespace(do="notify-remove", id=notify.address_id(secret)))
+    button = re.search(r'data-do="notify-remove" data-id="([^"]+)"', card)
+    assert button is not None
+    act_on_notifications(page, SimpleNamespace(do="notify-remove", id=button[1]))
     assert not notify.load(workspace).addresses
 
 

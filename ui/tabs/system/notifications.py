@@ -24,11 +24,10 @@ def notifications_card(page: Page) -> str:
     """HTML of the card; `act_on_notifications` answers its buttons and forms."""
     t = page.t
     config = notify.load(page.workspace)
-    labels = [notify.address_label(address) for address in config.addresses]
     rows = "".join(
-        f'<li class="vw-spread"><code>{html.e(label)}</code>'
-        f"{html.action(t('notify.remove'), 'notify-remove', label, style='quiet')}</li>"
-        for label in labels
+        f'<li class="vw-spread"><code>{html.e(notify.address_label(address))}</code>'
+        f"{html.action(t('notify.remove'), 'notify-remove', notify.address_id(address), style='quiet')}</li>"
+        for address in config.addresses
     )
     add = (
         f'<form data-do="notify-add" data-key="notify{len(config.addresses)}">'
