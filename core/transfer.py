@@ -24,6 +24,7 @@ from core.jobs.args import UnpackProjectArgs
 from core.jobs.job import busy
 from core.jobs.reporter import Reporter
 from core.project.backups import copy_database
+from core.project.records import ClipFilter
 from core.project.schema import connect
 from core.project.workspace import Project, Workspace
 from core.sources.collections.archive import Zip
@@ -136,9 +137,17 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
         ``files`` and the numbers of ``sources``, ``clips`` and ``votes``.
 
     Raises:
-        UserError: ``archive.*`` or ``transfer.*``: it is no such zip, is damaged, not whole, or does not fit.
+        UserError: ``archive.*`` or ``transfer.*``: it is no such zip, is damaged, not whole, does not fit, or somebody
+            works in the project already.
         Cancelled: Stop was pressed; the zip is kept for another try.
     """
+    if project.store.sources() or project.store.clips(ClipFilter(), limit=1):
+        raise UserError(
+            "transfer.filled",
+            "The project has recordings or clips already, so nothing of “{name}” took their place.",
+            "If something is missing here, bring the file in once more: it becomes a project of its own.",
+            name=name,
+        )
     room = shutil.disk_usage(project.path).free - _ROOM_LEFT_BYTES
     draft = project.path / f"{TEMP_PREFIX}home"
     shutil.rmtree(draft, ignore_errors=True)
@@ -170,12 +179,14 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
         reporter.check_stop()
         with connect(draft / _RECORDS) as came:
             _check_ids(came, name)
-        counts = _take_records(project, draft / _RECORDS)
-        for folder in sorted(draft.iterdir()):
-            if folder.is_dir() and folder.name in _FOLDERS:
-                shutil.rmtree(project.path / folder.name, ignore_errors=True)
-                folder.rename(project.path / folder.name)
-        project.change(name=manifest.name, language=manifest.language, engine=manifest.engine, rights=manifest.rights)
+        with _records_taken(project, draft / _RECORDS) as counts:
+            project.change(
+                name=manifest.name, language=manifest.language, engine=manifest.engine, rights=manifest.rights
+            )
+            for folder in sorted(draft.iterdir()):
+                if folder.is_dir() and folder.name in _FOLDERS:
+                    shutil.rmtree(project.path / folder.name, ignore_errors=True)
+                    folder.rename(project.path / folder.name)
     finally:
         archive.close()
         shutil.rmtree(draft, ignore_errors=True)
@@ -249,8 +260,13 @@ def _check_ids(came: sqlite3.Connection, name: str) -> None:
             )
 
 
-def _take_records(project: Project, came: Path) -> dict[str, int]:
-    """Copy rows of a database of this version; triggers and other tables that it may hold stay behind."""
+@contextlib.contextmanager
+def _records_taken(project: Project, came: Path) -> Iterator[dict[str, int]]:
+    """Copy rows of a database of this version; triggers and other tables that it may hold stay behind.
+
+    They are in their place when the block has ended: until then a project that was broken off counts as empty, and can
+    be filled once more.
+    """
     with connect(project.database) as db:
         db.execute("ATTACH ? AS came", (str(came),))
         for table in reversed(_TABLES):
@@ -260,4 +276,4 @@ def _take_records(project: Project, came: Path) -> dict[str, int]:
             columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
             db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM came.{table}")
             counts[table] = db.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0]
-    return {table: counts[table] for table in ("sources", "clips", "votes")}
+        yield {table: counts[table] for table in ("sources", "clips", "votes")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable
@@ -229,3 +230,32 @@ def test_a_stop_leaves_the_file_and_an_empty_project_to_go_on_with(
         "clips": 3,
         "votes": 1,
     }
+
+
+def test_broken_off_amid_the_swap_it_is_filled_anew_and_what_somebody_works_on_is_left_alone(
+    filled: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = pack(filled, tmp_path / "ana.voicewright")
+    there = Workspace(tmp_path / "elsewhere")
+
+    rename = Path.rename
+
+    def rename_and_end(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        if target.name == "clips":
+            raise SystemExit
+        return moved
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Path, "rename", rename_and_end)
+        unpack(there, file, tmp_path)
+    (project,) = there.projects()
+    assert content(project) and not project.store.sources() and file.exists()
+    reporter = Reporter(Job.create(tmp_path / "jobs", UnpackProjectArgs(file="x", name=file.name)))
+    again = Path(shutil.copy(file, tmp_path / "again.voicewright"))
+    transfer.unpack(project, file, file.name, reporter)
+    project.store.edit_clip("s1-0000", text="corrected by hand")
+    with pytest.raises(UserError) as caught:  # Resume of a job that was killed after all of it was in its place
+        transfer.unpack(project, again, again.name, reporter)
+    assert caught.value.code == "transfer.filled" and again.exists()
+    assert project.store.clip("s1-0000").text == "corrected by hand" and len(project.store.clips()) == 3
