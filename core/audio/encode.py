@@ -15,6 +15,7 @@ import soxr
 
 from core.audio.ffmpeg import no_ffmpeg
 from core.audio.samples import Samples
+from core.errors import UserError
 
 PCM_HZ = 24_000  # what programs take raw samples to have, for nothing in them says it
 TYPES = {
@@ -44,7 +45,8 @@ def encode(pieces: Iterator[tuple[Samples, int]], format: str) -> Iterator[bytes
         format: one of `TYPES`. ``pcm`` is 16 bit at `PCM_HZ`; a WAV says that its length is not known yet.
 
     Raises:
-        UserError: ``audio.no_ffmpeg``. What ``pieces`` raises is raised here, after what was encoded before it.
+        UserError: ``audio.no_ffmpeg``, ``audio.no_encoder``. What ``pieces`` raises is raised here, after
+            what was encoded before it.
     """
     first, rate = next(pieces)
     sound = itertools.chain([first], (samples for samples, _ in pieces))
@@ -54,7 +56,7 @@ def encode(pieces: Iterator[tuple[Samples, int]], format: str) -> Iterator[bytes
         yield _wav_header(rate)
         yield from map(_as_16_bit, sound)
     else:
-        yield from _by_ffmpeg(map(_as_16_bit, sound), rate, _ENCODERS[format])
+        yield from _by_ffmpeg(map(_as_16_bit, sound), rate, format)
 
 
 def _as_16_bit(samples: Samples) -> bytes:
@@ -78,11 +80,11 @@ def _wav_header(rate: int) -> bytes:
     )
 
 
-def _by_ffmpeg(raw: Iterator[bytes], rate: int, encoder: tuple[str, ...]) -> Iterator[bytes]:
+def _by_ffmpeg(raw: Iterator[bytes], rate: int, format: str) -> Iterator[bytes]:
     command = ["ffmpeg", "-v", "error", "-f", "s16le", "-ar", str(rate), "-ac", "1", "-probesize", "32", "-i", "pipe:0"]
     try:
         process = subprocess.Popen(
-            [*command, *encoder, "-flush_packets", "1", "pipe:1"],
+            [*command, *_ENCODERS[format], "-flush_packets", "1", "pipe:1"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
         )  # fmt: skip
     except FileNotFoundError:
@@ -108,6 +110,13 @@ def _by_ffmpeg(raw: Iterator[bytes], rate: int, encoder: tuple[str, ...]) -> Ite
         feeder.join()
         if errors:
             raise errors[0]
+        if process.wait():
+            raise UserError(
+                "audio.no_encoder",
+                "FFmpeg could not write {format}: it was probably built without that.",
+                "Ask for wav, or install an FFmpeg that can (such as by: sudo apt install ffmpeg).",
+                format=format,
+            )
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
