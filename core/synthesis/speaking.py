@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -134,7 +133,7 @@ def _ask(
         try:
             wire.send(connection, {"request": request.model_dump(mode="json")})
             while True:
-                while not select.select([connection], [], [], _LOOK_S)[0]:
+                while not wire.can_receive(connection, _LOOK_S):
                     if should_stop():
                         raise Cancelled
                 yield wire.receive(connection)

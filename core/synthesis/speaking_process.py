@@ -12,7 +12,6 @@ import faulthandler
 import fcntl
 import os
 import queue
-import select
 import socket
 import struct
 import sys
@@ -166,7 +165,7 @@ class SpeakingProcess:
                 header, content = turn.messages.get(timeout=_LOOK_S)
             except queue.Empty:
                 # Nobody asks twice over one connection: what can be read is its end.
-                if select.select([connection], [], [], 0)[0]:
+                if wire.can_receive(connection, 0):
                     return
                 continue
             wire.send(connection, header, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from core.checkpoint_ref import CheckpointRef
@@ -13,6 +14,7 @@ from core.project.workspace import Project, Workspace
 from core.synthesis.exports import Export, imported_voices
 from core.training.run import runs
 
+log = logging.getLogger("voicewright")
 BASE = "base"
 IMPORTED = "voice"
 DEFAULT = "default"  # what a program asks for that does not care
@@ -74,8 +76,12 @@ def named_voices(workspace: Workspace) -> list[NamedVoice]:
     """Every voice of every project that can speak, the newest project first."""
     names = []
     for project in workspace.projects():
-        has_clips = project.store.count(ClipFilter("usable"))
-        choices = [choice for choice in voices(project) if choice.imported or has_clips]
+        try:
+            has_clips = project.store.count(ClipFilter("usable"))
+            choices = [choice for choice in voices(project) if choice.imported or has_clips]
+        except UserError as error:  # damaged, or of an engine that is gone; the others speak all the same
+            log.warning("The voices of “%s” are left out: %s", project.slug, error)
+            continue
         if choices:
             names.append(NamedVoice(project.slug, project, choices[0]))
             names += [NamedVoice(f"{project.slug}/{choice.id}", project, choice) for choice in choices]

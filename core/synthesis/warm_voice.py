@@ -85,7 +85,9 @@ class WarmVoice:
         )
 
     def _loaded(self, request: SpeechRequest, device: str, on_stage: OnStage) -> Voice[object]:
-        key = (request.engine, request.base, request.voice, request.checkpoint, _stamp(request.checkpoint), device)
+        imported = _stamp(request.voice / "manifest.json") if request.voice else None
+        checkpoint = (request.checkpoint, _stamp(request.checkpoint))
+        key = (request.engine, request.base, request.voice, imported, checkpoint, device)
         if self._voice is None or key != self._key:
             on_stage("load_voice", 0, 1)
             # Let go first: there is never room for two.

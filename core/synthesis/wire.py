@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -67,6 +68,13 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
     if not isinstance(header, dict):
         raise ConnectionError("no object")
     return header, _exactly(connection, length)
+
+
+def can_receive(connection: socket.socket, wait_s: float) -> bool:
+    """Whether something has come, or the other side is gone, waiting so long for it at most."""
+    poll = select.poll()  # not `select`, which takes no descriptor from 1024 on: a busy server has thousands
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(1000 * wait_s))
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:

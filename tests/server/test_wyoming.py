@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -30,7 +31,7 @@ from core.settings import Settings
 from tests.server.test_speech_api import expected
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
-from ui.http.api.wyoming_server import serving
+from ui.http.api.wyoming_server import serving, whole_sentences
 
 Talk = Callable[[AsyncTcpClient], Coroutine[Any, Any, Any]]
 
@@ -82,6 +83,16 @@ def test_a_client_learns_the_voices_and_hears_one(humming: Project) -> None:
     assert [voice.name for voice in program.voices] == ["hum", "hum/base:tuning-fork"] and text == "there?"
     assert AudioStart.from_event(events[0]).rate == 16_000 and len(events) > 5
     np.testing.assert_allclose(sound(events), expected(humming), atol=1e-4)
+
+
+def test_sentences_are_found_at_once_in_whatever_is_sent() -> None:
+    assert whole_sentences("One. “Two!” Three") == (["One.", "“Two!”"], " Three")
+    assert whole_sentences("3.5 is more... \nthan 3.") == (["3.5 is more..."], " \nthan 3.")
+    assert whole_sentences("! Hum. ") == (["! Hum."], " ")
+    began = time.process_time()
+    for hostile in ("!" * 50_000 + "a", "." * 50_000 + ")" * 50_000, "a. " * 10_000, "! " * 50_000):
+        whole_sentences(hostile)
+    assert time.process_time() - began < 2
 
 
 def test_a_text_in_pieces_is_said_sentence_by_sentence_as_they_come(humming: Project) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -28,6 +30,7 @@ from core.project.workspace import Project, Workspace
 from core.synthesis import speaking, warm_voice, wire
 from core.synthesis.speaking_process import SpeakingProcess, _Turn, lock_path, socket_path
 from core.synthesis.start import complete, speech_request, start_speak, takes
+from core.synthesis.voices import DEFAULT, named_voice
 from core.synthesis.wire import SpeechRequest
 from core.system.hardware import Card
 from tests.conftest import Mount
@@ -213,6 +216,44 @@ def test_what_is_no_request_is_answered_and_does_no_harm(humming: Project) -> No
             connection.sendall(noise)
     speaking.say(humming.workspace, request(humming))
     assert process_id(humming) == before
+
+
+def test_a_voice_that_takes_the_place_of_another_is_the_one_that_speaks(humming: Project, tmp_path: Path) -> None:
+    folder, warm = tmp_path / "voice", warm_voice.WarmVoice(humming.workspace)
+
+    def bring_in() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(_tone(humming), folder)
+        write_json(folder / "manifest.json", {"name": "Ana"})
+
+    bring_in()
+    asked = request(humming).model_copy(update={"voice": folder})
+    first = warm._loaded(asked, "cpu", lambda *_: None)
+    assert warm._loaded(asked, "cpu", lambda *_: None) is first
+    bring_in()
+    assert warm._loaded(asked, "cpu", lambda *_: None) is not first
+
+
+def test_it_is_asked_over_any_descriptor() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2000:
+        pytest.skip("this computer allows no more than 2000 open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    near, far = socket.socketpair()
+    with near, far, socket.socket(fileno=fcntl.fcntl(near, fcntl.F_DUPFD_CLOEXEC, 1500)) as high:
+        assert not wire.can_receive(high, 0)
+        wire.send(far, {"event": "done"})
+        assert wire.can_receive(high, 1)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_damaged_project_keeps_no_other_voice_from_being_listed(humming: Project) -> None:
+    damaged = humming.workspace.create("Damaged", "en", "toy")
+    damaged.database.write_bytes(b"no database" * 1000)
+    try:
+        assert named_voice(humming.workspace, DEFAULT).project.slug == humming.slug
+    finally:
+        shutil.rmtree(damaged.path)
 
 
 # ---- a guest on the card ---------------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ log = logging.getLogger("voicewright.wyoming")
 _MOST_CONNECTIONS = 32
 _MOST_BYTES = 1 << 20  # of a message
 _ATTRIBUTION = Attribution(name="Voicewright", url="")
-_SENTENCE = re.compile(r"\s*(.+?[.!?…。！？]+[\"'”’)»]*)(?=\s|$)", re.S)
+# Found in one pass, whatever is sent: a run of signs is looked at once, from where it begins.
+_SENTENCE_END = re.compile(r"(?<![.!?…。！？])[.!?…。！？]++[\"'”’)»]*+(?=\s)")
 
 
 class _BoundedReader:
@@ -92,9 +93,9 @@ class _Client:
     async def _add(self, text: str) -> None:
         """Say the sentences that are whole by now."""
         self.text += text
-        while (match := _SENTENCE.match(self.text)) and match.end() < len(self.text):
-            self.text = self.text[match.end() :]
-            await self._say(match[1], self.voice)
+        sentences, self.text = whole_sentences(self.text)
+        for sentence in sentences:
+            await self._say(sentence, self.voice)
         if len(self.text) > MOST_CHARACTERS:
             await self._say(self.text, self.voice)
             self.text = ""
@@ -122,6 +123,18 @@ class _Client:
 
     async def _write(self, event: Event) -> None:
         await async_write_event(event, self.writer)
+
+
+def whole_sentences(text: str) -> tuple[list[str], str]:
+    """The sentences of a text that goes on, without those that may go on themselves, which are the rest."""
+    sentences, begin, looked_at, has_letters = [], 0, 0, False
+    for match in _SENTENCE_END.finditer(text):
+        has_letters = has_letters or any(map(str.isalnum, text[looked_at : match.start()]))
+        looked_at = match.end()
+        if has_letters:
+            sentences.append(text[begin:looked_at].strip())
+            begin, has_letters = looked_at, False
+    return sentences, text[begin:]
 
 
 @contextlib.asynccontextmanager
