@@ -32,7 +32,7 @@ from core.sources.collections.archive import Zip
 SUFFIX = ".voicewright"
 OPTIONS = {"recordings": ("sources",), "runs": ("runs",), "voices": ("exports", "takes")}
 """What may be left out of the file, by the folders it lies in."""
-_ALWAYS = ("clips", "datasets", "listening")
+_ALWAYS = ("clips", "datasets", "listening", "evaluation")
 _FOLDERS = frozenset(_ALWAYS).union(*OPTIONS.values())
 _MANIFEST, _RECORDS = "voicewright.json", "project.db"
 _FORMAT = 1

@@ -36,6 +36,7 @@ def filled(workspace: Workspace) -> Project:
         "sources/s1.flac": b"f" * 5000,
         **{f"clips/s1-000{n}.wav": bytes([n]) * 3_000_000 for n in range(3)},
         "datasets/abc/metadata.csv": "a|água|água\n".encode(),
+        "evaluation/sentences.json": b'{"texts": ["Oi"]}',
         "exports/voice/model.pth": b"weights",
         "clips/.tmp-half.wav": b"half",
         "private.txt": b"stays",
@@ -95,7 +96,7 @@ def test_what_is_taken_away_comes_in_as_it_was_without_what_belongs_to_one_compu
 def test_what_a_person_leaves_out_is_not_in_the_file(filled: Project, tmp_path: Path) -> None:
     with zipfile.ZipFile(pack(filled, tmp_path / "small.zip")) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
-    assert tops == {"voicewright.json", "project.db", "clips", "datasets"}
+    assert tops == {"voicewright.json", "project.db", "clips", "datasets", "evaluation"}
 
 
 def rewrite(change: Callable[[dict[str, bytes]], object]) -> Callable[[Path], None]:
@@ -225,7 +226,7 @@ def test_a_stop_leaves_the_file_and_an_empty_project_to_go_on_with(
     assert file.exists() and not content(project)
     job = Job.create(tmp_path / "jobs", UnpackProjectArgs(file="x", name=file.name))
     assert transfer.unpack(project, file, file.name, Reporter(job)) == {
-        "files": 5,
+        "files": 6,
         "sources": 1,
         "clips": 3,
         "votes": 1,
