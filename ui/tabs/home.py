@@ -29,7 +29,8 @@ def build(page: Page) -> Tab:
     panel = Panel()
     with gr.Accordion(t("transfer.title"), open=False):
         gr.HTML(f'<p class="vw-dim">{html.e(t("transfer.help"))}</p>')
-        file = gr.File(label=t("transfer.file"), height=120)
+        with gr.Row(elem_classes=["vw-drop"]):
+            file = gr.File(label=t("transfer.file"), height=120)
     trash = Panel()
 
     def arrive(_: Project | None, path: str | None) -> Updates:

@@ -49,7 +49,7 @@ def _row(t: Translator, row: WayRow) -> str:
         )
     cells = (
         "–" if row.likeness is None else t.number(row.likeness, 2),
-        "–" if row.errors is None else f"{t.number(100 * row.errors)} %",
+        "–" if row.errors is None else f"{t.number(100 * row.errors)}%",
         "–" if row.mel_distance is None else t.number(row.mel_distance, 1),
     )
     return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{html.e(cell)}</td>" for cell in cells)}</tr>'
