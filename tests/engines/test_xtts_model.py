@@ -14,7 +14,6 @@ from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 from core.engines.base import ReferenceClip
 from core.engines.xtts.model import load as model
 from core.engines.xtts.model import lora, tiny
-from core.engines.xtts.model import starter as packing
 from core.engines.xtts.model.starter import corners, make_starter
 from core.engines.xtts.model.tiny import make_untrained
 from core.errors import UserError
@@ -79,9 +78,7 @@ def test_the_starter_says_that_it_is_untrained_and_is_small(starter: Path) -> No
     assert sum(path.stat().st_size for path in starter.iterdir()) < 70e6
 
 
-def test_the_packed_starter_is_expanded_to_the_very_weights_it_was_made_of(
-    starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_packed_starter_is_expanded_to_the_very_weights_it_was_made_of(starter: Path, tmp_path: Path) -> None:
     state = {name: value.clone() for name, value in model.base_state(starter).items()}
     layer = "hifigan_decoder.waveform_decoder.ups.0.parametrizations.weight.original"
     state[f"{layer}0"][7:], state[f"{layer}1"][7:] = 0, 1  # as in a decoder that is narrower than the full one
@@ -90,14 +87,12 @@ def test_the_packed_starter_is_expanded_to_the_very_weights_it_was_made_of(
     packed |= {f"dvae/{name}": value for name, value in model.load_dvae(starter).state_dict().items()}
     spoken = model.load_speakers(starter)["Noise One"]
     packed |= {f"speakers/Anna/{name}": value for name, value in spoken.items()}
-    monkeypatch.setattr(packing, "PACKED", tmp_path / "weights.safetensors")
-    monkeypatch.setattr(packing, "FACTS", tmp_path / "starter.json")
-    save_file({name: value.contiguous().clone() for name, value in packed.items()}, packing.PACKED)
+    save_file({name: value.contiguous().clone() for name, value in packed.items()}, tmp_path / "weights.safetensors")
     assert packed[f"model/{layer}1"].shape[0] == 7
     sizes = {"layers": tiny.LAYERS, "channels": tiny.CHANNELS, "heads": tiny.HEADS, "codes": tiny.CODES}
     facts = {"trained": True, "rate_hz": 16_000, "sizes": sizes, "speaking": {"temperature": 0.4}}
-    write_json(packing.FACTS, facts)
-    folder = make_starter(tmp_path / "base")
+    write_json(tmp_path / "starter.json", facts)
+    folder = make_starter(tmp_path / "base", tmp_path / "weights.safetensors")
     loaded = model.load_base(folder)
     assert (loaded.args.output_sample_rate, loaded.config.temperature, loaded.untrained_max_s) == (16_000, 0.4, None)
     for name, value in loaded.state_dict().items():

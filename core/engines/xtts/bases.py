@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from core import REPOSITORY
 from core.engines.bases import Base, BaseModels
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsTrainConfig
@@ -14,6 +15,7 @@ from core.files import read_json
 _MOST_BYTES = 1 << 20  # of starter.json
 FILES = ("config.json", "vocab.json", "mel_stats.pth", "speakers_xtts.pth", "dvae.pth", "model.pth")
 STARTER = "starter"
+PACKED = REPOSITORY / "presets" / "starter" / "weights.safetensors"  # of the starter; without it, it has random ones
 XTTS_V2 = "xtts-v2"
 
 
@@ -70,7 +72,9 @@ class XttsBases(BaseModels):
 
     def is_trained(self, base: Base, folder: Path) -> bool:
         """As of `BaseModels`."""
-        return bool(starter_facts(folder).get("trained")) if is_starter(folder) else not base.is_made
+        if is_starter(folder):
+            return bool(starter_facts(folder).get("trained"))
+        return not base.is_made or PACKED.is_file()
 
     def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
         """As of `BaseModels`: nearly all of a base is its GPT, and its heads learn with the last layers."""

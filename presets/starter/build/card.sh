@@ -16,5 +16,5 @@ run listen perceiver "${5:-20}"
 run listen encoder "${6:-20}"
 run judge codec
 run judge gpt
-run pack
+run pack "$STARTER_WORK"
 run state save

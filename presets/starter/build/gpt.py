@@ -278,7 +278,7 @@ def train(seconds: float) -> None:
     saved = torch.load(FILE, weights_only=True) if FILE.exists() else None
     step, spent = 0, 0.0
     if saved:
-        trainee.load_state_dict(saved["trainee"])
+        trainee.load_state_dict(saved["trainee"], strict=False)  # a restored state lacks what did not learn
         step, spent = saved["step"], saved["seconds"]
     trainee.to(device)
     resting = ("gpt.conditioning_", "gpt.text_head")
@@ -340,7 +340,7 @@ def save(trainee: Trainee, optimizer: torch.optim.Optimizer, step: int, used: fl
 def trained() -> Trainee:
     """The GPT as last saved."""
     trainee = Trainee()
-    trainee.load_state_dict(torch.load(FILE, weights_only=True, map_location="cpu")["trainee"])
+    trainee.load_state_dict(torch.load(FILE, weights_only=True, map_location="cpu")["trainee"], strict=False)
     return trainee.eval().requires_grad_(False)
 
 

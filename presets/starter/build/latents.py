@@ -38,14 +38,15 @@ def latents_of(trainee: Trainee, row: Row) -> Tensor:
 
 
 class Source:
-    """Clips with their latents, which are made when a clip is first drawn."""
+    """Utterances with their latents, which are made when one is first drawn; their sentences hold no other sound."""
 
     def __init__(self, trainee: Trainee) -> None:
         self.trainee = trainee.to(machine()[0])
-        self.rows = [row for row in rows_of_corpus() if not is_validation(row.number)]
-        clips = [*load(), *load(whole=True)]
-        self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in clips}
-        self.speakers = vectors([clip for clip in clips if clip.voice in VOICES], FACTORS)
+        self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in load(whole=True)}
+        self.rows = [
+            row for row in rows_of_corpus() if not is_validation(row.number) and (row.number, row.said) in self.clips
+        ]
+        self.speakers = vectors([clip for clip in self.clips.values() if clip.voice in VOICES], FACTORS)
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
 
     def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:

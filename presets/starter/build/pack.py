@@ -1,6 +1,9 @@
-"""Pack what is trained into ``presets/starter``: ``pack``. The app expands it (`core.engines.xtts.model.starter`)."""
+"""Pack what is trained: ``pack FOLDER``. `core.engines.xtts.model.starter` unpacks it, from ``presets/starter``."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -50,8 +53,9 @@ def model() -> Xtts:
     return xtts
 
 
-def pack() -> None:
+def pack(folder: Path) -> None:
     """Write ``weights.safetensors`` (half precision, zeros left out) and ``starter.json``."""
+    packed = folder / PACKED.name
     trainee = trained_gpt()
     tensors: dict[str, Tensor] = {}
     tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
@@ -64,9 +68,9 @@ def pack() -> None:
     for name, value in trained_codec().dvae.state_dict().items():
         if not name.startswith("discrete_loss."):
             tensors[f"dvae/{name}"] = value
-    save_file({name: _half(value).contiguous().clone() for name, value in tensors.items()}, PACKED)
-    write_json(FACTS, {"trained": True, "rate_hz": RATE_HZ, "sizes": SIZES, "speaking": SPEAKING})
-    print(f"{PACKED}: {PACKED.stat().st_size / 1e6:.1f} MB")
+    save_file({name: _half(value).contiguous().clone() for name, value in tensors.items()}, packed)
+    write_json(folder / FACTS, {"trained": True, "rate_hz": RATE_HZ, "sizes": SIZES, "speaking": SPEAKING})
+    print(f"{packed}: {packed.stat().st_size / 1e6:.1f} MB")
 
 
 def _half(value: Tensor) -> Tensor:
@@ -74,4 +78,4 @@ def _half(value: Tensor) -> Tensor:
 
 
 if __name__ == "__main__":
-    pack()
+    pack(Path(sys.argv[1]))

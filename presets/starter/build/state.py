@@ -19,7 +19,8 @@ from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 
 STATE = Path(__file__).resolve().parents[1] / "state"
 BITS_PER_SECOND = 24_000
-WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt", "perceiver.pt", "encoder.pt")
+WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt")  # what listens to a speaker is learnt in a minute
+UNLEARNT = ("gpt.conditioning_", "gpt.text_head")  # of the GPT, so far
 
 
 def save() -> None:
@@ -36,6 +37,8 @@ def save() -> None:
         if (TRAINED / name).exists():
             state = torch.load(TRAINED / name, weights_only=True, map_location="cpu")
             state.pop("optimizer", None)
+            if "trainee" in state:
+                state["trainee"] = {k: v for k, v in state["trainee"].items() if not k.startswith(UNLEARNT)}
             torch.save(_half(state), STATE / name)
     for name in ("corpus.npz", "corpus.json"):
         if (TRAINED / name).exists():

@@ -9,30 +9,32 @@ from safetensors.torch import load_file
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
-from core import REPOSITORY
 from core.engines.made_base import place_made
+from core.engines.xtts.bases import PACKED
 from core.engines.xtts.model.load import no_initialization
 from core.engines.xtts.model.tiny import make_untrained, save, small_config
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.files import read_json, write_json
 
-PACKED = REPOSITORY / "presets" / "starter" / "weights.safetensors"
-FACTS = PACKED.with_name("starter.json")
+FACTS = "starter.json"
 
 
-def make_starter(folder: Path) -> Path:
-    """Expand the packed small base into ``folder`` (about 70 MB); returns ``folder``. One already there is kept.
+def make_starter(folder: Path, packed: Path = PACKED) -> Path:
+    """Expand a packed small base into ``folder`` (about 70 MB); returns ``folder``. One already there is kept.
 
-    Where no trained weights are packed it has random ones, and says so.
+    ``packed`` holds the weights, ``starter.json`` beside it the sizes. Where there is none the base has random weights,
+    and says so.
 
     Raises:
         UserError: ``base.folder_taken``: the folder holds something else.
     """
-    return place_made(folder, "starter.json", _expand) if PACKED.is_file() else make_untrained(folder)
+    if not packed.is_file():
+        return make_untrained(folder)
+    return place_made(folder, "starter.json", lambda new: _expand(new, packed))
 
 
-def _expand(folder: Path) -> None:
-    facts = read_json(FACTS)
+def _expand(folder: Path, packed: Path) -> None:
+    facts = read_json(packed.with_name(FACTS))
     config = small_config(**facts["sizes"])
     config.model_args.output_sample_rate = facts["rate_hz"]
     for name, value in facts["speaking"].items():
@@ -40,7 +42,7 @@ def _expand(folder: Path) -> None:
     starter_vocabulary().save(str(folder / "vocab.json"))
     config.save_json(str(folder / "config.json"))
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "dvae": {}, "speakers": {}}
-    for name, value in load_file(PACKED).items():
+    for name, value in load_file(packed).items():
         part, _, rest = name.partition("/")
         parts[part][rest] = value
     config.model_args.gpt_number_text_tokens = starter_vocabulary().get_vocab_size()
