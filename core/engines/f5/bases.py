@@ -26,6 +26,7 @@ _MANIFEST = "manifest.json"
 
 _V1_SHA256 = "670900fd14e6c458b95da6e9ed317cdb20dbaf7a1c02ac06a05475a9d32b6a38"
 _V0_SHA256 = "4180310f91d592cee4bc14998cd37c781f779cf105e8ca8744d9bd48ca7046ae"
+_PUBLISHED = {_V1_SHA256: "v1", _V0_SHA256: "v0"}
 _VOCOS_SHA256 = "97ec976ad1fd67a33ab2682d29c0ac7df85234fae875aefcc5fb215681a91b2a"
 
 
@@ -69,7 +70,7 @@ def read_facts(folder: Path) -> BaseFacts:
             return BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
         if (folder / _MANIFEST).is_file():
             files = {str(file["name"]): str(file["sha256"]) for file in read_json(folder / _MANIFEST)["files"]}
-            if published := {_V1_SHA256: "v1", _V0_SHA256: "v0"}.get(files.get(WEIGHTS, "")):
+            if published := _PUBLISHED.get(files.get(WEIGHTS, "")):
                 return BaseFacts(FLAGS[published], "pinyin", files[WEIGHTS])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -144,16 +145,22 @@ class F5Bases(BaseModels):
         return ()
 
     def answer(self, models: Path, folder: Path, answers: Mapping[str, str]) -> None:
-        """As of `BaseModels`; the weights' hash is written down with it, so that others are not taken for them."""
+        """As of `BaseModels`; the weights' hash is written down with it, so that others are not taken for them.
+
+        Of published weights it is known how they were built, whatever is answered.
+        """
         values: dict[str, Any] = {}
         for question in _QUESTIONS:
             values[question.key] = question.pick(answers)
         own = all((folder / name).is_file() for name in VOCODER)
         ready = [models / base_id for base_id in (V1, V0) if all((models / base_id / n).is_file() for n in VOCODER)]
+        sha256 = sha256_file(folder / WEIGHTS)
+        if published := _PUBLISHED.get(sha256):
+            values = {"flags": published, "conversion": "pinyin"}
         facts = BaseFacts(
             FLAGS[values["flags"]],
             values["conversion"],
-            sha256_file(folder / WEIGHTS),
+            sha256,
             vocoder="" if own or not ready else str(ready[0]),
         )
         write_facts(folder, facts)

@@ -13,9 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from core.engines.bases import Base, HubFile
 from core.engines.download import _plan
+from core.engines.f5 import bases
 from core.engines.f5.bases import FACTS, FLAGS, V0, V1, WEIGHTS, F5Bases, read_facts, write_facts
 from core.engines.f5.model.load import load_base
 from core.engines.f5.model.tiny import make_starter
+from core.engines.f5.model.vocoder import load_vocoder
 from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
 from core.errors import UserError
 from core.files import sha256_file, write_json
@@ -59,6 +61,21 @@ def test_a_local_folder_is_refused_until_a_person_has_said_how_it_was_built(tiny
     assert facts.flags == FLAGS["v0"] and facts.conversion == "characters"
     assert facts.sha256 == sha256_file(folder / WEIGHTS)
     assert MODELS.questions(folder) == () and MODELS.local(folder) == str(folder)
+
+
+def test_a_wrong_answer_about_published_weights_is_not_believed(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_of(tiny, tmp_path / "downloaded-by-hand", without=FACTS)
+    monkeypatch.setitem(bases._PUBLISHED, sha256_file(folder / WEIGHTS), "v1")
+    MODELS.answer(tmp_path, folder, {"flags": "v0", "conversion": "characters"})
+    assert read_facts(folder).flags == FLAGS["v1"] and read_facts(folder).conversion == "pinyin"
+
+
+def test_a_vocoder_that_is_gone_is_told_and_not_replaced(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refusal:
+        load_vocoder(tiny, replace(read_facts(tiny), vocoder=str(tmp_path / "deleted")))
+    assert code_of(refusal) == "base.missing_file"
 
 
 def test_the_same_weights_speak_otherwise_under_the_other_flags(tiny: Path, tiny_v0: Path) -> None:

@@ -127,6 +127,12 @@ def test_going_back_to_a_snapshot_leaves_no_trace(mels: Features, tiny: Path) ->
     assert [trained.step()["loss"] for _ in range(2)] == expected
 
 
+def test_an_adapters_dropout_is_its_own(mels: Features, tiny: Path) -> None:
+    modules = session(mels, tiny, dropout=0.2, lora_dropout=0.3).model.transformer.named_modules()
+    shares = {("lora_dropout" in name, module.p) for name, module in modules if isinstance(module, torch.nn.Dropout)}
+    assert shares == {(False, 0.2), (True, 0.3)}
+
+
 def test_an_adapter_is_small_and_says_all_that_has_to_fit(mels: Features, tiny: Path, tmp_path: Path) -> None:
     trained = session(mels, tiny)
     trained.step()

@@ -221,6 +221,9 @@ def test_texts_are_cut_at_sentences_then_clauses_then_words() -> None:
         assert " ".join(parts) == text and all(len(part) <= limit for part in parts)
     assert split_text(text, 20)[0] == "One two three."
     assert "".join(split_text("今天天气很好我们去公园", 9)) == "今天天气很好我们去公园"
+    accented = "Você já tomou café aqui amanhã à tardinha, não é"
+    for limit in range(10, 60):
+        assert " ".join(split_text(accented, limit)) == accented
 
 
 def test_the_wrong_flags_are_heard_in_another_voice_and_no_checkpoint_crosses_over(
@@ -254,7 +257,16 @@ def test_a_base_of_plain_characters_is_spoken_to_in_characters(
     voice = load_voice(base, None, device="cpu")
     heard = voice.condition([speaker])
     assert len(voice.parts("térreo", heard, 0)[0].ids) == len(heard.text) + len("térreo")
-    assert (
-        export(base, None, tmp_path / "out", name="A", references=[speaker], text="Olá.", language="pt")["engine"]
-        == "f5"
-    )
+    text = "Olá, térreo e ônibus."
+    export(base, None, tmp_path / "out", name="A", references=[speaker], text=text, language="pt", device="cpu")
+    assert "list(text) for text in texts" in (tmp_path / "out" / "README.txt").read_text()
+    as_pinyin, _ = plain_mel(plain_model(tmp_path / "out"), tmp_path / "out", text, 0, 2)
+    as_characters, _ = plain_mel(plain_model(tmp_path / "out"), tmp_path / "out", text, 0, 2, "characters")
+    assert not torch.equal(as_pinyin, as_characters)  # so the export was proved by the right one
+
+
+def test_no_steps_at_all_are_one(tiny: Path, speaker: ReferenceClip) -> None:
+    voice = load_voice(tiny, None, device="cpu")
+    heard = voice.condition([speaker])
+    none, one = (voice.speak("Hi.", "en", heard, 0, steps=steps)[0] for steps in (-3, 1))
+    assert np.array_equal(none, one)

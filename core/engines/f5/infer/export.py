@@ -28,6 +28,7 @@ from core.engines.f5.model.load import PREFIX
 from core.engines.f5.model.lora import merged_state
 from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_tokenizer
 from core.engines.f5.model.vocoder import vocoder_place
+from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import sha256_file, write_atomic, write_json
@@ -50,7 +51,7 @@ A voice made with Voicewright {version} from F5-TTS's architecture. Any f5-tts i
     arch = yaml.safe_load(open("model.yaml"))["model"]["arch"]
     model = load_model(DiT, arch, "model.safetensors", vocab_file="vocab.txt", device="cpu")
     vocoder = load_vocoder({vocoder})
-    torch.manual_seed({seed})
+{characters}    torch.manual_seed({seed})
     spoken, rate, _ = infer_process(
         "reference.wav", open("reference.txt").read(), {text!r},
         model, vocoder, nfe_step={steps}, device="cpu",
@@ -64,6 +65,10 @@ says how the voice was made, with the SHA-256 of every file.
 
 Licence: {license}
 Speak with a person's voice only if that person agreed.
+"""
+_CHARACTERS = """    # This voice has learnt single characters; f5-tts alone would make other tokens of them.
+    import f5_tts.infer.utils_infer as inference
+    inference.convert_char_to_pinyin = lambda texts: [list(text) for text in texts]
 """
 _REAL = "The lines above give sample.wav."
 _LABELLED = """The base has no vocoder, so Griffin-Lim made sample.wav audible, which sounds tinny.
@@ -158,7 +163,9 @@ def plain_model(folder: Path) -> CFM:
     return model.eval()
 
 
-def plain_mel(model: CFM, folder: Path, text: str, seed: int, steps: int) -> tuple[Tensor, float]:
+def plain_mel(
+    model: CFM, folder: Path, text: str, seed: int, steps: int, conversion: Conversion = "pinyin"
+) -> tuple[Tensor, float]:
     """The mel that plain f5-tts makes (``infer_batch_process``), (1, 100, frames), and what it multiplies by."""
     audio, rate = torchaudio.load(folder / "reference.wav")
     audio = audio.mean(dim=0, keepdim=True)
@@ -177,7 +184,7 @@ def plain_mel(model: CFM, folder: Path, text: str, seed: int, steps: int) -> tup
         torch.manual_seed(seed)
         mel, _ = model.sample(
             cond=audio.to(device),
-            text=convert_char_to_pinyin([said + text]),
+            text=convert_char_to_pinyin([said + text]) if conversion == "pinyin" else [list(said + text)],
             duration=frames,
             steps=steps,
             cfg_strength=GUIDANCE,
@@ -199,11 +206,9 @@ def _verify(folder: Path, voice: F5Voice, text: str, seed: int, should_stop: Sho
         ) from error
     said = (folder / "reference.txt").read_text(encoding="utf-8")
     reference = voice.condition([ReferenceClip(folder / "reference.wav", said)])
-    if voice.model.facts.conversion != "pinyin":
-        # f5-tts itself knows no other way, so its own functions cannot say the same.
-        return voice.speak(text, "", reference, seed, should_stop=should_stop)[0]
     ours = voice.spoken_mel(text, reference, seed, should_stop)
-    mel, gain = plain_mel(plain.to(voice.model.device), folder, text, seed, voice.model.facts.steps)
+    facts = voice.model.facts
+    mel, gain = plain_mel(plain.to(voice.model.device), folder, text, seed, facts.steps, facts.conversion)
     if should_stop():
         raise Cancelled
     theirs = mel[0].T
@@ -232,6 +237,7 @@ def _describe(
         line="=" * len(name),
         version=core.__version__,
         vocoder='is_local=True, local_path=".", device="cpu"' if has_vocoder else 'device="cpu"',
+        characters="" if model.facts.conversion == "pinyin" else _CHARACTERS,
         what=_REAL if has_vocoder else _LABELLED,
         seed=seed,
         text=text,

@@ -47,6 +47,7 @@ MOST_REFERENCE_S, LEAST_REFERENCE_S = 12.0, 0.5
 _TARGET_RMS = 0.1  # quieter references are lifted to it, and what is spoken lowered again
 _HURRIED_BYTES, _HURRIED_SPEED = 10, 0.3  # so short a text is given three times the time
 _BATCH_FRAMES = 12_000  # computed at once on a card
+_MOST_STEPS = 256  # more of them, or less than one, are not taken at their word
 _USUAL: Mapping[str, float] = {}
 _PART_SEEDS = 1_000_003  # between the random streams of a text's parts
 
@@ -238,7 +239,8 @@ class F5Voice(Voice[Heard]):
             # Told everything, and told nothing: what makes the difference is what the text asks for.
             text = torch.cat([text, embed_texts(transformer, texts, frames, [True] * len(parts))])
             heard, mask = torch.cat([known, torch.zeros_like(known)]), None if mask is None else torch.cat([mask, mask])
-        times = _times(int(settings.get("steps", self.model.facts.steps)), float(settings.get("sway", SWAY)), device)
+        steps = min(max(int(settings.get("steps", self.model.facts.steps)), 1), _MOST_STEPS)
+        times = _times(steps, float(settings.get("sway", SWAY)), device)
         for now, later in zip(times[:-1], times[1:], strict=True):
             if should_stop():
                 raise Cancelled
@@ -297,26 +299,29 @@ def split_text(text: str, most_bytes: int) -> list[str]:
 
     The package never cuts between words, and lets a long clause become as long as it may.
     """
-    pieces: list[str] = []
-    for clause in re.split(r"(?<=[;:,.!?])\s+|(?<=[；：，。！？])", text):
+    pieces = [""]
+    # Every part keeps the space after it, so that parts are put together again as they were.
+    for clause in re.split(r"(?<=[;:,.!?]\s)|(?<=[；：，。！？])", text):
         for words in _fitting(clause, most_bytes):
-            joined = f"{pieces[-1]} {words}" if pieces and pieces[-1][-1].isascii() else "".join([*pieces[-1:], words])
-            if pieces and len(joined.encode()) <= most_bytes:
-                pieces[-1] = joined
+            if _size(pieces[-1] + words) <= most_bytes:
+                pieces[-1] += words
             else:
                 pieces.append(words)
-    return pieces
+    return [piece.strip() for piece in pieces if piece.strip()]
 
 
 def _fitting(clause: str, most_bytes: int) -> list[str]:
-    if len(clause.encode()) <= most_bytes:
-        return [clause] if clause else []
-    words = clause.split(" ") if " " in clause else list(clause)
+    if _size(clause) <= most_bytes or len(clause.rstrip()) < 2:
+        return [clause]
+    words = re.findall(r"\S+\s*", clause)
     if len(words) == 1:
-        return words
+        words = list(clause)
     middle = len(words) // 2
-    glue = " " if " " in clause else ""
-    return _fitting(glue.join(words[:middle]), most_bytes) + _fitting(glue.join(words[middle:]), most_bytes)
+    return _fitting("".join(words[:middle]), most_bytes) + _fitting("".join(words[middle:]), most_bytes)
+
+
+def _size(text: str) -> int:
+    return len(text.rstrip().encode())
 
 
 def cross_fade(waves: Sequence[Samples]) -> Samples:

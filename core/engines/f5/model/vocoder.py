@@ -62,9 +62,17 @@ def load_vocoder(folder: Path, facts: BaseFacts) -> Vocos | GriffinLim:
     """The vocoder of a base, on the CPU: in its folder, or where its facts say.
 
     Raises:
-        UserError: ``base.broken``.
+        UserError: ``base.broken``; ``base.missing_file`` where its facts name a folder that no longer has one.
     """
     place = vocoder_place(folder, facts)
+    if place is None and facts.vocoder:
+        raise UserError(
+            "base.missing_file",
+            "The base model in {folder} has no {name}.",
+            "Download the base again, or choose another folder.",
+            folder=facts.vocoder,
+            name=VOCODER[1],
+        )
     if place is None:
         return GriffinLim().eval()
     try:

@@ -47,8 +47,8 @@ class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
             {"params": [p for p in learns.values() if p.ndim > 1], "weight_decay": config.weight_decay},
             {"params": [p for p in learns.values() if p.ndim < 2], "weight_decay": 0.0},
         ]
-        for module in model.transformer.modules():
-            if isinstance(module, nn.Dropout):
+        for name, module in model.transformer.named_modules():
+            if isinstance(module, nn.Dropout) and "lora_dropout" not in name:  # an adapter has its own
                 module.p = config.dropout
         if config.compile:
             for block in model.transformer.transformer_blocks:
