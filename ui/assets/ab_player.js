@@ -47,9 +47,11 @@ window.vw.AbPlayer = class {
     return Math.min(most, this.heard[side].size * this.constructor.BIN_S);
   }
   async play(from = this.position, round = 1) {
+    const wish = this.wish = {};
     await this.ready;
     const context = this.constructor.context();
     await context.resume();
+    if (this.wish !== wish) return;  // paused while it was loading (another pair is there), or asked to play anew
     this.stop();
     document.querySelectorAll('audio').forEach((other) => other.pause());
     window.vw.AbPlayer.playing?.pause();
@@ -99,7 +101,7 @@ window.vw.AbPlayer = class {
     this.picked = side;
     this.changed(this);
   }
-  pause() { if (this.playing) { this.at = this.position; this.stop(); this.changed(this); } }
+  pause() { this.wish = null; if (this.playing) { this.at = this.position; this.stop(); this.changed(this); } }
   toggle() { return this.playing ? this.pause() : this.play(); }
   stop() {
     if (!this.playing) return;
