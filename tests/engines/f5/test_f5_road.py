@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from core.checkpoint_ref import CheckpointRef
 from core.engines.base import ReferenceClip
 from core.engines.f5.bases import FACTS
+from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
 from core.engines.registry import engines, get_engine
 from core.errors import UserError
@@ -132,6 +134,26 @@ def test_an_export_that_says_something_else_is_refused_and_told(
     ways = list(engine.self_test(tiny, checkpoint, clip, "Hello.", "en", 0, scratch=tmp_path, device="cpu"))
     assert ways[-1].key == "export" and ways[-1].samples is None and "does not sound like" in ways[-1].problem
     assert not list(tmp_path.iterdir())
+
+
+def test_a_base_that_cannot_say_what_the_voice_has_learnt_ends_no_self_test(
+    walked: Walked, tiny: Path, frozen_f5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(base: Path, checkpoint: Path | None, *, device: str) -> F5Voice:
+        voice = load_voice(base, checkpoint, device=device)
+        if checkpoint is None:
+            monkeypatch.setattr(voice, "condition", refuse)
+        return voice
+
+    def refuse(_: object) -> None:
+        raise UserError("speak.unknown_characters", "The model has no sound for: ď", "Leave it out.")
+
+    monkeypatch.setattr("core.engines.f5.infer.self_test.load_voice", load)
+    clip, checkpoint = ReferenceClip(frozen_f5 / "wavs" / "clip-3.wav", "Hello there."), walked.run.checkpoint(STEPS)
+    tests = get_engine("f5").self_test(tiny, checkpoint, clip, "Hello.", "en", 0, scratch=tmp_path, device="cpu")
+    ways = list(islice(tests, 4))
+    assert ways[2].key == "base" and ways[2].samples is None and "ď" in ways[2].problem
+    assert ways[3].key == "checkpoint" and ways[3].samples is not None
 
 
 @pytest.mark.parametrize(

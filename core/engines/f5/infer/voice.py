@@ -208,8 +208,9 @@ class F5Voice(Voice[Heard]):
     def pieces(self, text: str, reference: Heard, speed: float = 1.0) -> list[str]:
         """The parts of a text in words, as the model reads them."""
         text = readable(speakable(text), self.model.vocabulary, self.model.facts.conversion)
-        reference_bytes = len(reference.text.encode())
-        most_bytes = int(reference_bytes / reference.seconds * (MOST_TOGETHER_S - reference.seconds) * speed)
+        # Never more than the package takes at once: it would cut an export's sample text, and say it otherwise.
+        reference_bytes, seconds = len(reference.text.rstrip().encode()), reference.seconds + HOP / RATE
+        most_bytes = int(reference_bytes / seconds * (MOST_TOGETHER_S - seconds) * speed)
         return split_text(text, max(1, most_bytes))
 
     def mels(
