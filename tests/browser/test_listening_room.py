@@ -25,6 +25,15 @@ SWITCH = """async () => {
   while (gain(other) < 0.99 || gain(1 - other) > 0.01) await new Promise((go) => setTimeout(go, 1));
   return [performance.now() - begun, moved];
 }"""
+# Whether a player that was paused while it was loading stays silent.
+LEFT_WHILE_LOADING = """async () => {
+  const { urls, constructor: Player } = window.vw.ab, left = new Player(urls);
+  left.play();
+  left.pause();
+  await left.ready;
+  await new Promise((go) => setTimeout(go, 50));
+  return left.playing === null;
+}"""
 
 
 def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
@@ -40,6 +49,7 @@ def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, pa
         if not number:
             took_ms, moved_s = page.evaluate(SWITCH)
             assert took_ms < 1000 and 0 <= moved_s < 0.1  # at the same place; on a quiet machine within 50 ms
+            assert page.evaluate(LEFT_WHILE_LOADING)
         page.keyboard.press(("ArrowLeft", "ArrowRight", "=")[number % 3])
         page.wait_for_selector("#next-pair")
         assert page.locator(".vw-name").count() == 2
