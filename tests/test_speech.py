@@ -21,6 +21,7 @@ from core.project import trash
 from core.project.records import Clip, Source
 from core.project.workspace import Project
 from core.synthesis import start as speech
+from core.synthesis.exports import exports
 
 TEXT = "Good evening, and welcome."
 
@@ -102,7 +103,7 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
 
     wish = ExportArgs(checkpoint=CheckpointRef(run.id, 20), name="Evening voice", text=TEXT, seed=3, device="cpu")
     result = done(speech.start_export(project, wish))
-    [export] = speech.exports(project)
+    [export] = exports(project)
     assert (export.id, export.name, str(export.folder)) == ("evening-voice", "Evening voice", result["folder"])
     assert export.manifest["run"] == "Evening" and export.manifest["step"] == 20
     sample, _ = soundfile.read(export.sample)
@@ -197,7 +198,7 @@ def test_an_unfinished_export_is_not_listed(project: Project) -> None:
     (project.exports / ".tmp-abc").mkdir(parents=True)
     write_json(project.exports / ".tmp-abc" / "manifest.json", {"name": "half", "exported_at": 1.0})
     (project.exports / "nothing").mkdir()
-    assert speech.exports(project) == []
+    assert exports(project) == []
 
 
 def test_takes_of_an_earlier_version_are_listed_with_their_checkpoint(project: Project) -> None:

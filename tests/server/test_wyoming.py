@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -46,7 +47,9 @@ def talk(project: Project, conversation: Talk) -> Any:
         async with serving(project.workspace, settings), AsyncTcpClient("127.0.0.1", port) as client:
             return await asyncio.wait_for(conversation(client), 30)
 
-    return asyncio.run(run())
+    # In a thread of its own: a browser test of the same process leaves a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, run()).result()
 
 
 async def heard(client: AsyncTcpClient, until: Callable[[str], bool]) -> list[Event]:
