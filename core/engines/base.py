@@ -139,7 +139,8 @@ class LightEngine:
     ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
     ``voice_files`` knows its voices by their files, where it can bring any in.
     ``missing_letters`` names what of a dataset's texts a base lacks, and what becomes of it; None where
-    every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there.
+    every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there. ``speaking_limits``
+    are the least and most of each setting of `Voice.speak`; what is not named is none.
     """
 
     bases: BaseModels
@@ -149,6 +150,7 @@ class LightEngine:
     voice_files: VoiceFiles | None = None
     missing_letters: MissingLetters | None = None
     has_self_test: bool = False
+    speaking_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

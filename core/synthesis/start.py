@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from core.checkpoint_ref import CheckpointName, CheckpointRef, with_checkpoint
 from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record
 from core.dataset.freeze import frozen_texts
 from core.engines.base import ReferenceClip
-from core.engines.registry import bases, info, language_code
+from core.engines.registry import bases, info, language_code, light
 from core.errors import UserError
 from core.files import free_name, inside, slug
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
@@ -79,8 +79,10 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
     """The same with a clean text, and what was left empty.
 
     Raises:
-        UserError: ``speak.empty``; see `complete_voice`.
+        UserError: ``speak.empty``, ``speak.too_long``, ``speak.setting``, ``speak.setting_range``;
+            see `complete_voice`.
     """
+    _check_settings(project.info.engine, args.settings)
     text = clean_text(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
@@ -93,6 +95,30 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
             limit=MOST_CHARACTERS,
         )
     return complete_voice(project, args.having(text=text))
+
+
+def _check_settings(engine: str, settings: Mapping[str, float]) -> None:
+    limits = light(engine).speaking_limits
+    for name, value in settings.items():
+        if name not in limits:
+            raise UserError(
+                "speak.setting",
+                "“{name}” is no setting of speaking.",
+                "There are: {known}.",
+                name=name[:40],
+                known=", ".join(limits) or "–",
+            )
+        least, most = limits[name]
+        if not least <= value <= most:
+            raise UserError(
+                "speak.setting_range",
+                "“{name}” is {value}; it has to lie between {least} and {most}.",
+                "Change it, or leave it out.",
+                name=name,
+                value=value,
+                least=least,
+                most=most,
+            )
 
 
 def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:

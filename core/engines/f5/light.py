@@ -15,4 +15,5 @@ LIGHT = LightEngine(
     presets=REPOSITORY / "presets" / "f5",
     missing_letters=missing_letters,
     has_self_test=True,
+    speaking_limits={"steps": (1, 256), "guidance": (0.0, 20.0), "sway": (-1.0, 2.0), "speed": (0.25, 4.0)},
 )

@@ -15,4 +15,12 @@ LIGHT = LightEngine(
     options=XttsTrainConfig,
     presets=REPOSITORY / "presets" / "xtts",
     voice_files=voice_files,
+    speaking_limits={
+        "temperature": (0.01, 2.0),
+        "length_penalty": (-10.0, 10.0),
+        "repetition_penalty": (0.1, 50.0),
+        "top_k": (1, 1000),
+        "top_p": (0.01, 1.0),
+        "speed": (0.25, 4.0),
+    },
 )

@@ -48,5 +48,9 @@ class ToyTexts:
 
 
 LIGHT = LightEngine(
-    bases=ToyBases(), texts=ToyTexts(), options=ToyTrainConfig, presets=Path(__file__).parent / "presets"
+    bases=ToyBases(),
+    texts=ToyTexts(),
+    options=ToyTrainConfig,
+    presets=Path(__file__).parent / "presets",
+    speaking_limits={"pace_s": (0.0, 1.0), "speed": (0.25, 4.0)},
 )

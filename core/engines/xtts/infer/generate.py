@@ -49,7 +49,7 @@ class Sampling:
             if self.temperature != 1.0:
                 processors.append(TemperatureLogitsWarper(self.temperature))
             if self.top_k:
-                processors.append(TopKLogitsWarper(top_k=self.top_k))
+                processors.append(TopKLogitsWarper(top_k=int(self.top_k)))
             if self.top_p < 1.0:
                 processors.append(TopPLogitsWarper(top_p=self.top_p))
         return processors
