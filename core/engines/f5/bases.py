@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from core.engines.bases import Base, BaseModels, Choice, HubFile, Question
 from core.engines.f5.options import F5TrainConfig
@@ -67,7 +67,10 @@ def read_facts(folder: Path) -> BaseFacts:
     try:
         if (folder / FACTS).is_file():
             raw = read_json(folder / FACTS, _MOST_BYTES)
-            return BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
+            facts = BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
+            if facts.flags not in FLAGS.values() or facts.conversion not in get_args(Conversion):
+                raise ValueError("flags or conversion")
+            return facts
         if (folder / _MANIFEST).is_file():
             files = {str(file["name"]): str(file["sha256"]) for file in read_json(folder / _MANIFEST)["files"]}
             if published := _PUBLISHED.get(files.get(WEIGHTS, "")):

@@ -20,7 +20,7 @@ from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.model.vocoder import load_vocoder
 from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
 from core.errors import UserError
-from core.files import sha256_file, write_json
+from core.files import read_json, sha256_file, write_json
 
 MODELS = F5Bases()
 
@@ -70,6 +70,14 @@ def test_a_wrong_answer_about_published_weights_is_not_believed(
     monkeypatch.setitem(bases._PUBLISHED, sha256_file(folder / WEIGHTS), "v1")
     MODELS.answer(tmp_path, folder, {"flags": "v0", "conversion": "characters"})
     assert read_facts(folder).flags == FLAGS["v1"] and read_facts(folder).conversion == "pinyin"
+
+
+@pytest.mark.parametrize("wrong", [{"conversion": "phonemes"}, {"flags": {"text_mask_padding": 1, "pe_attn_head": 3}}])
+def test_facts_that_nobody_can_have_said_are_refused(tiny: Path, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    write_json(tmp_path / FACTS, {**read_json(tiny / FACTS), **wrong})
+    with pytest.raises(UserError) as refusal:
+        read_facts(tmp_path)
+    assert code_of(refusal) == "base.broken"
 
 
 def test_a_vocoder_that_is_gone_is_told_and_not_replaced(tiny: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchaudio
 import yaml
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -22,7 +21,7 @@ import core
 from core.audio.samples import Samples, write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
-from core.engines.f5.features.mel import RATE, SETTINGS, read_wave
+from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
 from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
 from core.engines.f5.model.load import PREFIX
 from core.engines.f5.model.lora import merged_state
@@ -167,16 +166,14 @@ def plain_mel(
     model: CFM, folder: Path, text: str, seed: int, steps: int, conversion: Conversion = "pinyin"
 ) -> tuple[Tensor, float]:
     """The mel that plain f5-tts makes (``infer_batch_process``), (1, 100, frames), and what it multiplies by."""
-    audio, rate = torchaudio.load(folder / "reference.wav")
-    audio = audio.mean(dim=0, keepdim=True)
+    audio = read_wave(folder / "reference.wav")[None]  # the same samples as torchaudio's, without FFmpeg's libraries
     rms = torch.sqrt(torch.mean(torch.square(audio)))
     if rms < 0.1:
         audio = audio * 0.1 / rms
-    assert rate == RATE
     said = (folder / "reference.txt").read_text(encoding="utf-8")
     if len(said[-1].encode()) == 1:
         said += " "
-    known = audio.shape[-1] // SETTINGS["hop_length"]
+    known = audio.shape[-1] // HOP
     pace = 0.3 if len(text.encode()) < 10 else 1.0
     frames = known + int(known / len(said.encode()) * len(text.encode()) / pace)
     device = next(model.parameters()).device
