@@ -81,6 +81,18 @@ class Server:
             self.process.wait()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Any:
+    """Where a browser test fails, its report holds what the page showed."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and page is not None:
+        with contextlib.suppress(Exception):
+            shown = page.inner_text("body", timeout=5_000)
+            report.sections.append(("what the page showed", f"{page.url}\n{shown[:3_000]}"))
+    return report
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The toy's package is among the installed ones, here and in what is started from here."""
