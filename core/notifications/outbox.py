@@ -12,6 +12,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from core import REPOSITORY
 from core.damage import DamagedFile, read_record
 from core.files import write_private
 from core.jobs import locks
@@ -66,7 +67,7 @@ def launch_delivery(workspace: Workspace) -> None:
     if any((folder(workspace) / "outbox").glob("*.json")):
         subprocess.Popen(
             [sys.executable, "-m", "core.notifications.outbox", str(workspace.path)],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

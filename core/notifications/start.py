@@ -16,7 +16,7 @@ from core.jobs.events import Finished
 from core.jobs.job import Job
 from core.notifications.config import NotificationConfig, load
 from core.notifications.outbox import FORGOTTEN_S, launch_delivery, post, send
-from core.project.workspace import Project, Workspace
+from core.project.workspace import Project, Workspace, project_of
 
 # Which tab tells of a job; what is not named here tells of itself where it was asked for.
 _TABS = {"train": "train", "demo": "home", "evaluate": "listen", "export": "speak", "synthesize": "speak"}
@@ -29,7 +29,7 @@ def on_end(job: Job, end: Finished) -> None:
     Never raises: a job's end is none the worse for a word that nobody could send.
     """
     try:
-        project = _project(job)
+        project = project_of(job)
         config = load(project.workspace)
         if not config.addresses:
             return
@@ -46,7 +46,7 @@ def on_end(job: Job, end: Finished) -> None:
 def on_full_disk(job: Job, step: int) -> None:
     """Tell, also in quiet hours, that a run has paused because the disk is nearly full. Never raises."""
     try:
-        project = _project(job)
+        project = project_of(job)
         config = load(project.workspace)
         _post(project, config, f"{job.path}#room#{step}", "room", "system", urgent=True, title=job.read().title)
     except Exception:
@@ -118,8 +118,3 @@ def _words(config: NotificationConfig) -> dict[str, str]:
 
 def _tab(kind: str) -> str:
     return _TABS.get(kind, "home")
-
-
-def _project(job: Job) -> Project:
-    folder = job.path.parents[1]
-    return Workspace(folder.parents[1]).project(folder.name)

@@ -398,3 +398,13 @@ class Workspace:
         target = free_name(self.projects_folder, name)
         source.rename(self.projects_folder / target)
         return Project(self, target)
+
+
+def project_of(job: Job) -> Project:
+    """A job's project by where the job lies now: it may have moved, or come back from the trash under another name.
+
+    Raises:
+        UserError: see `Workspace.project`.
+    """
+    folder = job.path.parents[1]
+    return Workspace(folder.parents[1]).project(folder.name)

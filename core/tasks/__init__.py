@@ -7,21 +7,15 @@ from typing import Any
 from core.jobs import guest, locks
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.project.workspace import Project, Workspace
+from core.project.workspace import project_of
 from core.system.process import import_heavy
 
 
 def run(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Do what ``job.json`` says; returns the result."""
     spec = job.spec()
-    task, project = import_heavy(f"core.tasks.{spec.kind}"), _project(job)
+    task, project = import_heavy(f"core.tasks.{spec.kind}"), project_of(job)
     if spec.kind not in guest.HOSTS and locks.holder(project.workspace.gpu_lock).get("path") == str(job.path):
         guest.wait_until_gone(project.workspace.gpu_lock)
     result: dict[str, Any] | None = task.run(job, project, spec.args, reporter)
     return result or {}
-
-
-def _project(job: Job) -> Project:
-    """The project by where the job lies now: it may have moved, or come back from the trash under another name."""
-    folder = job.path.parents[1]
-    return Workspace(folder.parents[1]).project(folder.name)
