@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -13,6 +13,45 @@ MOST_STEPS = 100_000
 def form(group: str, unit: str = "", **extra: str | float | bool) -> JsonDict:
     """What the form on the Train page is told of a field; ``after`` names the shared field that it stands behind."""
     return {"group": group, "unit": unit, **extra}
+
+
+# Fields of an adapter, the same in every engine that learns by one; each engine's options place them among its own.
+LORA_RANK: Any = Field(
+    16,
+    ge=1,
+    le=256,
+    description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
+    json_schema_extra=form("adapter"),
+)
+LORA_ALPHA: Any = Field(
+    32.0,
+    gt=0,
+    le=1024,
+    description="How strongly the adapter acts; usually twice its rank.",
+    json_schema_extra=form("adapter"),
+)
+LORA_RSLORA: Any = Field(
+    False,
+    description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
+    json_schema_extra=form("adapter"),
+)
+LORA_DORA: Any = Field(
+    False,
+    description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
+    "clearly slower.",
+    json_schema_extra=form("adapter"),
+)
+
+
+def lora_dropout(share: float) -> Any:
+    """The field of an adapter's dropout, with an engine's own default."""
+    return Field(
+        share,
+        ge=0,
+        lt=1,
+        description="Share of the adapter that is left out at random while learning, against learning by heart.",
+        json_schema_extra=form("adapter", step=0.01),
+    )
 
 
 class TrainConfig(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import TrainConfig, form
+from core.engines.options import LORA_ALPHA, LORA_DORA, LORA_RANK, LORA_RSLORA, TrainConfig, form, lora_dropout
 
 
 class F5TrainConfig(TrainConfig):
@@ -71,38 +71,11 @@ class F5TrainConfig(TrainConfig):
         "not speak.",
         json_schema_extra=form("adapter"),
     )
-    lora_rank: int = Field(
-        16,
-        ge=1,
-        le=256,
-        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_alpha: float = Field(
-        32.0,
-        gt=0,
-        le=1024,
-        description="How strongly the adapter acts; usually twice its rank.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of the adapter that is left out at random while learning, against learning by heart.",
-        json_schema_extra=form("adapter", step=0.01),
-    )
-    lora_rslora: bool = Field(
-        False,
-        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_dora: bool = Field(
-        False,
-        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
-        "clearly slower.",
-        json_schema_extra=form("adapter"),
-    )
+    lora_rank: int = LORA_RANK
+    lora_alpha: float = LORA_ALPHA
+    lora_dropout: float = lora_dropout(0.0)
+    lora_rslora: bool = LORA_RSLORA
+    lora_dora: bool = LORA_DORA
 
     @model_validator(mode="after")
     def _span_in_order(self) -> F5TrainConfig:

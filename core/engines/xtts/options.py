@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import TrainConfig, form
+from core.engines.options import LORA_ALPHA, LORA_DORA, LORA_RANK, LORA_RSLORA, TrainConfig, form, lora_dropout
 
 
 class XttsTrainConfig(TrainConfig):
@@ -40,38 +40,11 @@ class XttsTrainConfig(TrainConfig):
         description="How many layers learn, counted from the last, if only the last layers do.",
         json_schema_extra=form("adapter", "layers"),
     )
-    lora_rank: int = Field(
-        16,
-        ge=1,
-        le=256,
-        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_alpha: float = Field(
-        32.0,
-        gt=0,
-        le=1024,
-        description="How strongly the adapter acts; usually twice its rank.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_dropout: float = Field(
-        0.05,
-        ge=0,
-        lt=1,
-        description="Share of the adapter that is left out at random while learning, against learning by heart.",
-        json_schema_extra=form("adapter", step=0.01),
-    )
-    lora_rslora: bool = Field(
-        False,
-        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
-        json_schema_extra=form("adapter"),
-    )
-    lora_dora: bool = Field(
-        False,
-        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
-        "clearly slower.",
-        json_schema_extra=form("adapter"),
-    )
+    lora_rank: int = LORA_RANK
+    lora_alpha: float = LORA_ALPHA
+    lora_dropout: float = lora_dropout(0.05)
+    lora_rslora: bool = LORA_RSLORA
+    lora_dora: bool = LORA_DORA
     conditioning: Literal["other", "masked"] = Field(
         "other",
         description="What a clip is copied from while learning: another clip, as when speaking, or a piece of "

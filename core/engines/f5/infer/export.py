@@ -20,6 +20,7 @@ from torch import Tensor
 import core
 from core.audio.samples import Samples, write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.export_room import check_export_room
 from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
 from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
@@ -29,7 +30,7 @@ from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_
 from core.engines.f5.model.vocoder import vocoder_place
 from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
-from core.errors import Cancelled, DiskFull, UserError
+from core.errors import Cancelled, UserError
 from core.files import sha256_file, write_atomic, write_json
 
 # Between our log mels and the package's, a hundredth of a decibel; float32 and merged weights leave about 3e-6 with a
@@ -103,7 +104,7 @@ def export(
         DiskFull: ``export.no_room``.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _check_room(base, folder.parent)
+    check_export_room(base / WEIGHTS, folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
         on_stage("load_base")
@@ -260,16 +261,3 @@ def _describe(
     }
     write_json(folder / "manifest.json", manifest)
     return manifest
-
-
-def _check_room(base: Path, parent: Path) -> None:
-    size = 2 * (base / WEIGHTS).stat().st_size + 100_000_000
-    free = shutil.disk_usage(parent).free
-    if free < size:
-        raise DiskFull(
-            "export.no_room",
-            "The export needs {needed_mb} MB, but only {free_mb} MB are free.",
-            "Free some space, then export again.",
-            needed_mb=size // 1_000_000,
-            free_mb=free // 1_000_000,
-        )

@@ -20,12 +20,13 @@ from TTS.tts.models.xtts import Xtts
 import core
 from core.audio.samples import Samples, read, write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.export_room import check_export_room
 from core.engines.registry import info
 from core.engines.xtts.bases import is_starter
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
 from core.engines.xtts.model.lora import merged_weights
-from core.errors import Cancelled, DiskFull, UserError
+from core.errors import Cancelled, UserError
 from core.files import sha256_file, write_json
 
 TOLERANCE = 1e-4  # between our samples and coqui's; float32 and merged weights leave about 1e-6
@@ -95,7 +96,7 @@ def export(
         DiskFull: ``export.no_room``.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _check_room(base, folder.parent)
+    check_export_room(base / "model.pth", folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
         on_stage("load_base")
@@ -234,16 +235,3 @@ def save(value: object, path: Path) -> None:
         torch.save(value, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _check_room(base: Path, parent: Path) -> None:
-    size = 2 * (base / "model.pth").stat().st_size + 100_000_000
-    free = shutil.disk_usage(parent).free
-    if free < size:
-        raise DiskFull(
-            "export.no_room",
-            "The export needs {needed_mb} MB, but only {free_mb} MB are free.",
-            "Free some space, then export again.",
-            needed_mb=size // 1_000_000,
-            free_mb=free // 1_000_000,
-        )
