@@ -11,21 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.samples import Samples
-from core.audio.vad import RATE_HZ, speech_probability
+from core.audio.vad import RATE_HZ
 from core.engines.base import ShouldStop
 from core.errors import Cancelled
 from core.evaluation.scores import Score, measured_by
 from core.jobs.parallel import map_in_threads
 from core.measures import likeness, naturalness
 from core.measures.pitch import pitch
+from core.measures.proofreading import check, transcribe
 from core.measures.sound import bandwidth_hz
-from core.measures.spoken import faults_of
-from core.transcription.base import DecodeOptions, Recognizer, Transcript, no_speech
-from core.transcription.batches import batches
-from core.transcription.flags import is_silent
-from core.transcription.wer import cer, wer
+from core.transcription.base import Recognizer, Transcript
 
-_SHORTEST_S = 0.1
 _LEAST_VOICE_S = 0.4  # less tells nothing of whose voice it is, or how natural it is
 _MOST_AT_ONCE = 8
 
@@ -56,36 +52,23 @@ class Listener:
         Raises:
             Cancelled: ``should_stop`` said so.
         """
-        transcripts = self.transcribe(sounds, should_stop)
+        transcripts: Sequence[Transcript | None] = [None] * len(sounds)
+        if self.recognizer is not None:
+            transcripts = transcribe(self.recognizer, sounds, self.language, should_stop)
 
-        def check() -> None:
+        def check_stop() -> None:
             if should_stop():
                 raise Cancelled
 
         measured = list(scores)
         work = partial(self._measure, scores, sounds, transcripts)
-        for index, result in map_in_threads(range(len(scores)), work, min(_MOST_AT_ONCE, os.cpu_count() or 1), check):
+        for index, result in map_in_threads(
+            range(len(scores)), work, min(_MOST_AT_ONCE, os.cpu_count() or 1), check_stop
+        ):
             if isinstance(result, Exception):
                 raise result
             measured[index] = result
         return measured
-
-    def transcribe(self, sounds: Sequence[Samples], should_stop: ShouldStop) -> list[Transcript | None]:
-        """What is heard in each sound; None without a recogniser."""
-        if self.recognizer is None:
-            return [None] * len(sounds)
-        options = DecodeOptions(self.language, words=True)
-        transcripts: list[Transcript | None] = [no_speech(self.language)] * len(sounds)
-        audible = [index for index, sound in enumerate(sounds) if not _is_empty(sound)]
-        seconds = [len(sounds[index]) / RATE_HZ for index in audible]
-        for batch in batches(seconds, self.recognizer.batch_size):
-            if should_stop():
-                raise Cancelled
-            indices = [audible[place] for place in batch]
-            clips = [np.ascontiguousarray(sounds[index]) for index in indices]
-            for index, transcript in zip(indices, self.recognizer.transcribe(clips, options), strict=True):
-                transcripts[index] = transcript
-        return transcripts
 
     def _measure(
         self,
@@ -96,30 +79,25 @@ class Listener:
     ) -> Score:
         score, sound, transcript = scores[index], sounds[index], transcripts[index]
         seconds = round(len(sound) / RATE_HZ, 3)
-        score = replace(score, measured=self.name, seconds=seconds)
-        text = self.read(score.text)
-        if transcript is not None:
-            heard = self.read(transcript.text) if transcript.text else ""
-            score = replace(
-                score,
-                heard=transcript.text,
-                cer=round(cer(text, heard, self.language), 4),
-                wer=round(wer(text, heard, self.language), 4),
-            )
-        if _is_empty(sound):
-            return replace(score, faults=("nothing",))
-        words = transcript.words if transcript is not None else None
-        spoken = faults_of(sound, RATE_HZ, text, words, self.language, speech_probability(sound))
-        score = replace(score, faults=spoken.faults)
-        if "nothing" in spoken.faults or spoken.speech_s < _LEAST_VOICE_S:
+        proof = check(sound, RATE_HZ, score.text, self.language, transcript, self.read)
+        score = replace(
+            score,
+            measured=self.name,
+            seconds=seconds,
+            heard=proof.heard or "",
+            cer=proof.cer,
+            wer=proof.wer,
+            faults=proof.faults,
+        )
+        if "nothing" in proof.faults or proof.speech_s < _LEAST_VOICE_S:
             return score
         voice = pitch(sound, RATE_HZ)
-        letters = sum(map(str.isalnum, text))
+        letters = sum(map(str.isalnum, self.read(score.text)))
         return replace(
             score,
             likeness=None if self.centre is None else round(float(likeness.embed(sound) @ self.centre), 4),
             naturalness=round(naturalness.score(sound), 3) if naturalness.available() else None,
-            letters_per_s=round(letters / spoken.speech_s, 2) if letters else None,
+            letters_per_s=round(letters / proof.speech_s, 2) if letters else None,
             pitch_hz=round(voice.median_hz, 1) if voice else None,
             pitch_spread=round(voice.spread_semitones, 2) if voice else None,
             bandwidth_hz=round(bandwidth_hz(sound, RATE_HZ)),
@@ -136,7 +114,3 @@ def voices_of(sounds: Sequence[Samples]) -> list[Vector]:
     if not likeness.available():
         return []
     return [likeness.embed(sound) for sound in sounds if len(sound) >= _LEAST_VOICE_S * RATE_HZ]
-
-
-def _is_empty(sound: Samples) -> bool:
-    return len(sound) < _SHORTEST_S * RATE_HZ or is_silent(sound)
