@@ -18,7 +18,7 @@ from core.evaluation.measure import Listener, unit, voices_of
 from core.evaluation.scores import Score, ScoreFile, fingerprint, sound_key
 from core.evaluation.speaker import Speaker
 from core.evaluation.test_set import HeldOut, Line, bundled, held_out, of_training, own_sentences, unique
-from core.jobs.args import EvaluateArgs, TranscribeArgs
+from core.jobs.args import EvaluateArgs
 from core.jobs.reporter import Reporter
 from core.measures.run import missing_packages
 from core.project.workspace import Project
@@ -27,7 +27,7 @@ from core.training.run import Run
 from core.training.samples import Sentences
 from core.transcription.base import Recognizer
 from core.transcription.load import Choice, open_model
-from core.transcription.registry import choose, models
+from core.transcription.start import usual_recogniser
 
 _AT_ONCE = 8  # sentences spoken in one go
 
@@ -264,17 +264,6 @@ class Evaluation:
     def _progress(self, text: str) -> None:
         self.reporter.progress("evaluate", self.done, self.total, item=text)
         self.reporter.check_stop()
-
-
-def usual_recogniser(project: Project, language: str) -> str:
-    """The model that listens: the built-in one for English, else the one the project was transcribed with if it is
-    there, else the built-in one of all languages."""
-    fast = choose("fast", language)
-    if language.split("-")[0] == "en":
-        return fast
-    local = {model.id for model in models(project.workspace) if model.is_downloaded and not model.languages}
-    used = next((args.model for _, args in project.jobs_of(TranscribeArgs)), "")
-    return used if used in local else fast
 
 
 def _sample_lines(run: Run) -> list[Line]:

@@ -13,7 +13,7 @@ import numpy as np
 from core.audio.samples import Samples, resample
 from core.audio.vad import RATE_HZ, speech_probability
 from core.errors import Cancelled
-from core.measures.spoken import Fault, faults_of
+from core.measures.spoken import faults_of
 from core.transcription.base import DecodeOptions, Recognizer, Transcript, no_speech
 from core.transcription.batches import batches
 from core.transcription.flags import is_silent
@@ -27,12 +27,12 @@ _MISHEARD = 0.25  # a share of characters: the built-in recognisers mishear fewe
 class Proof:
     """What was found in a spoken text.
 
-    ``faults`` are those of its starts and ends; ``heard`` is what the recogniser understood, ``cer`` and ``wer`` the
-    shares of characters and words that differ from the text: None where none was asked. ``speech_s`` is how long it
-    lasts from the first sound to the last.
+    ``faults`` are those of its starts and ends (`core.measures.spoken.FAULTS`); ``heard`` is what the recogniser
+    understood, ``cer`` and ``wer`` the shares of characters and words that differ from the text: None where none was
+    asked. ``speech_s`` is how long it lasts from the first sound to the last.
     """
 
-    faults: tuple[Fault, ...]
+    faults: tuple[str, ...] = ()
     speech_s: float = 0.0
     heard: str | None = None
     cer: float | None = None

@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.files import free_name, inside, slug
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job, busy
+from core.measures.proofreading import Proof
 from core.project.engine import usual_base
 from core.project.records import Clip, ClipFilter
 from core.project.trash import discard
@@ -32,7 +33,11 @@ V = TypeVar("V", bound=VoiceArgs)
 
 @dataclass(frozen=True)
 class Take:
-    """Something that was spoken. ``voice`` is the run's title, or the base's label; times are Unix seconds."""
+    """Something that was spoken. ``voice`` is the run's title, or the base's label; times are Unix seconds.
+
+    ``faults`` are of its starts and ends, ``heard`` and ``cer`` what a recogniser understood
+    (`core.measures.proofreading`); None where nobody listened.
+    """
 
     id: str
     path: Path
@@ -45,6 +50,14 @@ class Take:
     seconds: Finite
     took_s: Finite
     at: UnixTime
+    faults: tuple[str, ...] = ()
+    heard: str | None = None
+    cer: Finite | None = None
+
+    @property
+    def proof(self) -> Proof:
+        """What is doubtful about it."""
+        return Proof(self.faults, heard=self.heard, cer=self.cer)
 
 
 def best_references(project: Project, count: int = 0) -> list[str]:

@@ -8,7 +8,7 @@ from core.jobs.job import Job, busy
 from core.project.records import ClipFilter
 from core.project.workspace import Project
 from core.transcription import store as opinions
-from core.transcription.registry import has_card, locate, same_weights
+from core.transcription.registry import choose, has_card, locate, models, same_weights
 
 
 def missing(project: Project) -> list[str]:
@@ -47,6 +47,17 @@ def start_transcribe(project: Project, args: TranscribeArgs) -> Job:
     if (job := project.latest(args.kind)) and job.alive():
         raise busy(job.holder())  # what is left to transcribe is known when that one is done
     return project.start_job(args, gpu=True, wait=True)
+
+
+def usual_recogniser(project: Project, language: str) -> str:
+    """The model that listens to what voices have spoken: the built-in one for English, else the one the project was
+    transcribed with if it is there, else the built-in one of all languages."""
+    fast = choose("fast", language)
+    if language.split("-")[0] == "en":
+        return fast
+    local = {model.id for model in models(project.workspace) if model.is_downloaded and not model.languages}
+    used = next((args.model for _, args in project.jobs_of(TranscribeArgs)), "")
+    return used if used in local else fast
 
 
 def _check_second(model: str, second: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from core.files import write_json
+from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
+from core.measures.proofreading import Proof
 from core.project.workspace import Project
+from core.synthesis.start import takes
 from ui.i18n import Translator
+from ui.parts.proof import proof_line
 from ui.tabs.speak.tab import _speaking
+from ui.tabs.speak.takes import take_cards
 
 T = Translator("en")
 
@@ -37,3 +41,20 @@ def test_only_the_newest_job_is_told(project: Project) -> None:
     _spoken(project)
     Job.create(project.jobs, ExportArgs(), title="Ana")
     assert "vw-job" not in _speaking(T, project)
+
+
+def test_a_take_says_what_is_doubtful_about_it_and_nothing_where_nobody_listened(project: Project) -> None:
+    job = _spoken(project)
+    assert "vw-notice" not in take_cards(T, project, takes(project))
+    path = project.takes / f"{job.id}.json"
+    write_json(path, {**read_json(path), "faults": ["last_cut"], "heard": "Good <mor", "cer": 0.4})
+    card = take_cards(T, project, takes(project))
+    assert "Listen to this: the last word is cut off, other words were understood." in card
+    assert "Understood was: “Good &lt;mor”" in card
+
+
+def test_what_was_understood_right_is_not_repeated() -> None:
+    assert proof_line(T, Proof(heard="Good morning.", cer=0.0)) == ""
+    assert "Good morning" not in proof_line(T, Proof(("silence",), heard="Good morning.", cer=0.0))
+    said = proof_line(Translator("pt-BR"), Proof(("nothing",), heard="", cer=1.0))
+    assert "não se diz nada" in said and "outras palavras" not in said

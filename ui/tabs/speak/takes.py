@@ -12,6 +12,7 @@ from core.synthesis.voices import how_to_load
 from ui import html
 from ui.http.audio_routes import audio_url, download_url
 from ui.i18n import Translator
+from ui.parts.proof import proof_line
 from ui.tabs.train.view import voice_name
 
 
@@ -34,7 +35,8 @@ def _take(t: Translator, project: Project, take: Take) -> str:
     drop = html.action(t("speak.delete"), "delete-take", take.id, style="quiet", confirm=t("speak.delete_sure"))
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(take.id)}"><p>“{html.e(take.text)}”</p>'
-        f'{html.player(url, take.text)}<div class="vw-spread"><span class="vw-dim">{html.e(" · ".join(facts))}</span>'
+        f"{html.player(url, take.text)}{proof_line(t, take.proof)}"
+        f'<div class="vw-spread"><span class="vw-dim">{html.e(" · ".join(facts))}</span>'
         f'<span class="vw-row">{save}{drop}</span></div></article>'
     )
 
