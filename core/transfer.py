@@ -24,19 +24,15 @@ from core.jobs.args import UnpackProjectArgs
 from core.jobs.job import busy
 from core.jobs.reporter import Reporter
 from core.project.backups import copy_database
+from core.project.contents import ALWAYS, FOLDERS, OPTIONS, plain_files
 from core.project.records import ClipFilter
 from core.project.schema import connect
 from core.project.workspace import Project, Workspace
 from core.sources.collections.archive import Zip
 
 SUFFIX = ".voicewright"
-OPTIONS = {"recordings": ("sources",), "runs": ("runs",), "voices": ("exports", "takes")}
-"""What may be left out of the file, by the folders it lies in."""
-_ALWAYS = ("clips", "datasets", "listening", "evaluation")
-_FOLDERS = frozenset(_ALWAYS).union(*OPTIONS.values())
 _MANIFEST, _RECORDS = "voicewright.json", "project.db"
 _FORMAT = 1
-_LEFT_OUT = ("lock", "worker.log", "reserve")  # of this computer and this moment
 # Undo of cuts by hand is not among them: the sounds it would bring back lie in the trash, which stays.
 _TABLES = ("sources", "clips", "revisions", "clip_numbers", "words", "votes")
 _ID_COLUMNS = (("sources", "id"), ("clips", "id"), ("clips", "source_id"), ("words", "source_id"))
@@ -66,16 +62,18 @@ def packed(project: Project, options: Collection[str]) -> Iterator[list[tuple[st
 
     Args:
         project: none of its jobs may run, as files would grow while they are sent.
-        options: of `OPTIONS`, what comes along beside clips, texts, votes and datasets.
+        options: of `core.project.contents.OPTIONS`, what comes along beside clips, texts, votes and datasets.
 
     Raises:
         Busy: a job of it runs.
     """
     if running := project.running():
         raise busy(running.holder())
-    chosen = (*_ALWAYS, *(folder for option in options for folder in OPTIONS[option]))
+    chosen = (*ALWAYS, *(folder for option in options for folder in OPTIONS[option]))
     entries: list[tuple[str, Path | bytes]] = [
-        (path.relative_to(project.path).as_posix(), path) for folder in chosen for path in _files(project.path / folder)
+        (path.relative_to(project.path).as_posix(), path)
+        for folder in chosen
+        for path in plain_files(project.path / folder)
     ]
     handle, name = tempfile.mkstemp(prefix=TEMP_PREFIX, suffix=".db", dir=project.path)
     os.close(handle)
@@ -98,14 +96,6 @@ def packed(project: Project, options: Collection[str]) -> Iterator[list[tuple[st
         yield [(_MANIFEST, manifest.model_dump_json(indent=2).encode()), *entries]
     finally:
         records.unlink(missing_ok=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Plain files below a folder, in order; hidden ones and links are none of it."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not path.is_symlink() and not hidden and path.name not in _LEFT_OUT:
-            yield path
 
 
 def bring(workspace: Workspace, path: Path, name: str) -> Project:
@@ -184,7 +174,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
                 name=manifest.name, language=manifest.language, engine=manifest.engine, rights=manifest.rights
             )
             for folder in sorted(draft.iterdir()):
-                if folder.is_dir() and folder.name in _FOLDERS:
+                if folder.is_dir() and folder.name in FOLDERS:
                     shutil.rmtree(project.path / folder.name, ignore_errors=True)
                     folder.rename(project.path / folder.name)
     finally:
@@ -227,7 +217,7 @@ def _manifest(archive: Zip, name: str) -> Manifest:
 
 def _place(draft: Path, entry: str, name: str) -> Path:
     parts = PurePosixPath(entry).parts
-    if entry != _RECORDS and (parts[0] not in _FOLDERS or len(parts) < 2):
+    if entry != _RECORDS and (parts[0] not in FOLDERS or len(parts) < 2):
         raise UserError(
             "transfer.foreign",
             "“{name}” holds “{entry}”, which belongs in no project.",

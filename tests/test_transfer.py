@@ -18,6 +18,7 @@ from core.errors import Cancelled, UserError
 from core.jobs.args import TrainArgs, UnpackProjectArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project.contents import OPTIONS
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
 from ui.http.audio_routes import zip_files
@@ -79,7 +80,7 @@ def content(project: Project) -> dict[str, bytes]:
 def test_what_is_taken_away_comes_in_as_it_was_without_what_belongs_to_one_computer(
     filled: Project, tmp_path: Path
 ) -> None:
-    file = pack(filled, tmp_path / "ana.voicewright", *transfer.OPTIONS)
+    file = pack(filled, tmp_path / "ana.voicewright", *OPTIONS)
     there = Workspace(tmp_path / "elsewhere")
     came = unpack(there, file, tmp_path)
     assert (came.info.name, came.info.language, came.info.rights) == ("Ana “the voice”", "pt", "Ana said so.")

@@ -20,9 +20,10 @@ from core.errors import Busy, UserError
 from core.files import inside
 from core.listening import grid, pairs
 from core.listening.export import votes_csv
+from core.project.contents import OPTIONS
 from core.project.workspace import Project, Workspace
 from core.report.document import HTML, PDF
-from core.transfer import OPTIONS, SUFFIX, packed
+from core.transfer import SUFFIX, packed
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
@@ -67,7 +68,7 @@ def cell_url(project: str, kind: str, run: str, step: int, spoken_with: str, num
 
 
 def project_url(project: str) -> str:
-    """Where a page gets a whole project from, as one file; what of `core.transfer.OPTIONS` comes along as ``with``."""
+    """Where a page gets a whole project from, as one file; what of `core.project.contents` is optional as ``with``."""
     return f"../download/{quote(project, safe='')}/project"
 
 

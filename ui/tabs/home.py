@@ -12,8 +12,9 @@ from core.damage import DamagedFile
 from core.engines import registry
 from core.jobs.job import Job
 from core.pipeline import ProjectCard
+from core.project.contents import OPTIONS
 from core.project.workspace import Project
-from core.transfer import OPTIONS, bring
+from core.transfer import bring
 from ui import html
 from ui.http.audio_routes import project_url
 from ui.i18n import Translator

@@ -1,0 +1,362 @@
+"""Mirror: a project's files on a drive, of which each appears whole; the newest checkpoint comes first."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from core.checkpoint_ref import step_of
+from core.engines.base import STATE
+from core.errors import Cancelled, DiskFull, UserError
+from core.files import TEMP_PREFIX, open_regular, subfolders
+from core.project.backups import copy_database, parts
+from core.project.contents import FOLDERS, plain_files
+from core.project.schema import connect
+from core.project.workspace import Project, Workspace
+from core.sync.ledger import (
+    Ledger,
+    Stamp,
+    SyncState,
+    erase,
+    flush,
+    notes_folder,
+    owner_of,
+    stamp_of,
+    write_owner,
+)
+
+ShouldStop = Callable[[], bool]
+_RESCAN_S = 10.0  # of copying, after which something newer may be more urgent
+_BLOCK_BYTES = 1 << 20
+_RESERVE_BYTES = 32 << 20  # of a disk that are never filled
+_RECORDS, _ABOUT = "project.db", "project.json"
+# Of a run: what it is, without which its checkpoints say nothing.
+_FIRST_OF_RUN = ("job.json", "config.yaml", "fits.json", "check.json", "sentences.json")
+
+
+@dataclass(frozen=True)
+class Item:
+    """What appears in one moment: a file, or a folder of files. A queue is sorted by ``rank``."""
+
+    name: str
+    rank: tuple[int, float]
+    files: dict[str, Stamp]
+    is_folder: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """How much there is to copy."""
+        return sum(size for size, _ in self.files.values())
+
+
+class NoRoom(Exception):
+    """The drive, or what the mirror may take of it, has no room for an item."""
+
+
+class Changed(Exception):
+    """A local file changed while it was copied; its turn comes again."""
+
+
+class Mirror:
+    """One project on a drive.
+
+    Args:
+        project: the local one.
+        drive: a folder there, laid out like a workspace.
+        bytes_per_s: the most that is written a second; 0 is as fast as it goes.
+        most_bytes: the most that the mirror takes; 0 is as much as there is.
+    """
+
+    def __init__(self, project: Project, drive: Path, *, bytes_per_s: float = 0.0, most_bytes: int = 0) -> None:
+        self.project, self.drive = project, drive
+        self.path = drive / "projects" / project.slug
+        self.bytes_per_s, self.most_bytes = bytes_per_s, most_bytes
+        self.ledger = Ledger.of(project.workspace, project.slug)
+        self.left_out: tuple[str, ...] = ()
+
+    def begin(self) -> None:
+        """Make the mirror, or find it again.
+
+        Raises:
+            UserError: ``sync.foreign``: a project of that name lies there that is not this one's mirror;
+                ``sync.taken``: another computer goes on with it; ``sync.away``: the drive cannot be reached.
+        """
+        if not self.drive.is_dir():
+            raise away(self.drive)
+        owner = owner_of(self.path)
+        if owner and self.ledger.owner:
+            if owner != self.ledger.owner:
+                raise _taken(self.project)
+            return
+        if owner or (self.path / _ABOUT).exists():
+            raise UserError(
+                "sync.foreign",
+                "On the drive lies another project “{name}”, so nothing was copied over it.",
+                "Give this project another name, or bring the one on the drive here first.",
+                name=self.project.slug,
+            )
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.mkdir(exist_ok=True)
+        self.ledger.owner, self.ledger.files = secrets.token_hex(8), {}
+        write_owner(self.path, self.ledger.owner)
+        self.ledger.save()
+
+    def push(
+        self, should_stop: ShouldStop = lambda: False, on_state: Callable[[SyncState], object] = lambda state: None
+    ) -> None:
+        """Bring over what is new, and take away there what is no longer here. What found no room is ``left_out``.
+
+        Raises:
+            UserError: ``sync.taken``, ``sync.away``. Cancelled: ``should_stop`` said so; what is there is whole.
+            OSError: the drive's own.
+        """
+        self._check_owner()
+        self.left_out = ()
+        self._remove_gone()
+        while queue := [item for item in self.pending() if item.name not in self.left_out]:
+            began = time.monotonic()
+            for number, item in enumerate(queue):
+                rest = queue[number:]
+                on_state(SyncState("copying", len(rest), sum(entry.bytes for entry in rest), left_out=self.left_out))
+                try:
+                    self._bring(item, should_stop)
+                except NoRoom:
+                    self.left_out = (*self.left_out, item.name)
+                except Changed:
+                    continue
+                if time.monotonic() - began > _RESCAN_S:
+                    break
+            else:
+                break  # what has changed meanwhile is for the next time
+        self._remove_gone()
+
+    def pending(self) -> list[Item]:
+        """What is to be brought over, the most urgent first."""
+        items: dict[str, Item] = {}
+        for name, stamp in self._local().items():
+            unit, rank, is_folder = _unit(name)
+            items.setdefault(unit, Item(unit, rank, {}, is_folder)).files[name] = stamp
+        changed = [item for item in items.values() if not item.files.items() <= self.ledger.files.items()]
+        return sorted(changed, key=lambda item: (item.rank, item.name))
+
+    def _local(self) -> dict[str, Stamp]:
+        root, stamps = self.project.path, {}
+        for path in (path for folder in sorted(FOLDERS) for path in plain_files(root / folder)):
+            with contextlib.suppress(FileNotFoundError):
+                stamps[path.relative_to(root).as_posix()] = stamp_of(path)
+        stamps[_ABOUT] = stamp_of(root / _ABOUT)
+        records = [stamp_of(path) for path in parts(self.project.database) if not path.name.endswith("-shm")]
+        stamps[_RECORDS] = sum(size for size, _ in records), max((at for _, at in records), default=0)
+        return stamps
+
+    def _bring(self, item: Item, should_stop: ShouldStop) -> None:
+        files, ledger = self.project.path, self.ledger.files
+        self._check_room(item)
+        if item.name == _RECORDS:
+            self._bring_records(should_stop)
+        elif item.is_folder and (item.name.startswith("runs/") or ledger.keys().isdisjoint(item.files)):
+            self._bring_folder(item, should_stop)
+        else:  # of a folder that is there already, such as a dataset's new title, file by file
+            for name, stamp in item.files.items():
+                if ledger.get(name) != stamp:
+                    self._copy(files / name, self.path / name, stamp[0], should_stop)
+        ledger.update(item.files)
+        self.ledger.save()
+
+    def _bring_folder(self, item: Item, should_stop: ShouldStop) -> None:
+        """All of it under a hidden name first; one that is replaced stays until the new one is in its place."""
+        target = self.path / item.name
+        draft = target.with_name(f"{TEMP_PREFIX}{target.name}")
+        old = target.with_name(f".old-{target.name}")  # `Checkpoints.mend` knows what to do with it
+        erase(draft)
+        for name, (size, _) in item.files.items():
+            inner = PurePosixPath(name).relative_to(item.name)
+            self._copy(self.project.path / name, draft / inner, size, should_stop)
+        if target.exists():
+            erase(old)
+            target.rename(old)
+        draft.rename(target)
+        erase(old)
+        for name in [name for name in self.ledger.files if name.startswith(f"{item.name}/")]:
+            del self.ledger.files[name]
+
+    def _bring_records(self, should_stop: ShouldStop) -> None:
+        snapshot = notes_folder(self.project.workspace) / f"{self.project.slug}.db"
+        try:
+            with connect(self.project.database) as db:
+                copy_database(db, snapshot)
+            self._copy(snapshot, self.path / _RECORDS, snapshot.stat().st_size, should_stop)
+        finally:
+            snapshot.unlink(missing_ok=True)
+
+    def _copy(self, source: Path, target: Path, size: int, should_stop: ShouldStop) -> None:
+        """Exactly as many bytes as were seen: a log that grows meanwhile is copied as far as it was then."""
+        self._make_folder(target.parent)
+        temporary = target.with_name(f"{TEMP_PREFIX}{target.name}")
+        began, done = time.monotonic(), 0
+        with contextlib.ExitStack() as opened:
+            try:
+                file = opened.enter_context(open_regular(source))
+            except FileNotFoundError:
+                raise Changed from None
+            copy = opened.enter_context(open(temporary, "wb"))
+            while done < size:
+                if should_stop():
+                    raise Cancelled
+                block = file.read(min(_BLOCK_BYTES, size - done))
+                if not block:
+                    raise Changed
+                copy.write(block)
+                done += len(block)
+                if self.bytes_per_s:
+                    time.sleep(max(0.0, done / self.bytes_per_s - (time.monotonic() - began)))
+            copy.flush()
+            flush(copy.fileno())
+        if temporary.stat().st_size != size:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(target))
+        os.replace(temporary, target)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Below the mirror alone: where the drive has gone, nothing takes its place on the local disk."""
+        for part in reversed([folder, *folder.parents][: len(folder.relative_to(self.path).parts)]):
+            part.mkdir(exist_ok=True)
+
+    def _check_room(self, item: Item) -> None:
+        new_bytes = item.bytes - sum(self.ledger.files.get(name, (0, 0))[0] for name in item.files)
+        used_bytes = sum(size for size, _ in self.ledger.files.values())
+        if self.most_bytes and used_bytes + new_bytes > self.most_bytes:
+            raise NoRoom
+        if item.bytes > shutil.disk_usage(self.path).free - _RESERVE_BYTES:
+            raise NoRoom
+
+    def _remove_gone(self) -> None:
+        """Take away what is gone here, but never the last checkpoint of a run to go on from."""
+        local = self._local()
+        gone = [name for name in self.ledger.files if name not in local and not self._is_last_state(name)]
+        for name in gone:
+            unit, _, is_folder = _unit(name)
+            path = self.path / name
+            if is_folder and not any(other.startswith(f"{unit}/") for other in local):
+                path = (self.path / unit).with_name(f"{TEMP_PREFIX}gone-{PurePosixPath(unit).name}")
+                with contextlib.suppress(FileNotFoundError):
+                    (self.path / unit).rename(path)  # out of sight whole
+            erase(path)
+            del self.ledger.files[name]
+        if gone:
+            self.ledger.save()
+
+    def _is_last_state(self, name: str) -> bool:
+        """Whether a file belongs to the only checkpoint there that its run, which is still here, can go on from."""
+        unit, _, is_folder = _unit(name)
+        run = PurePosixPath(name).parts[1] if is_folder and name.startswith("runs/") else ""
+        if not run or not (self.project.runs / run).exists():
+            return False
+        states = [other for other in self.ledger.files if other.startswith(f"runs/{run}/") and other.endswith(STATE)]
+        return states == [f"{unit}/{STATE}"]
+
+    def _check_owner(self) -> None:
+        try:
+            owner = owner_of(self.path) if self.path.is_dir() else ""
+        except OSError as error:
+            raise away(self.drive) from error
+        if not owner:
+            raise away(self.drive)
+        if owner != self.ledger.owner:
+            raise _taken(self.project)
+
+
+def fetch(
+    workspace: Workspace, drive: Path, slug: str, on_progress: Callable[[int, int], object] = lambda done, total: None
+) -> Project | None:
+    """Bring a mirrored project here and go on with it: from now on its mirror is this computer's.
+
+    Args:
+        workspace: where to.
+        drive: the folder that holds its mirror.
+        slug: the project's folder.
+        on_progress: told bytes that are here, of how many.
+
+    Returns:
+        None where no such project lies on the drive, or it is here already.
+
+    Raises:
+        DiskFull: ``sync.no_room``.
+    """
+    source = drive / "projects" / slug
+    if (workspace.projects_folder / slug).exists() or not (source / _ABOUT).exists():
+        return None
+    files = [source / _RECORDS, *(path for folder in sorted(FOLDERS) for path in plain_files(source / folder))]
+    files.append(source / _ABOUT)
+    total = sum(path.stat().st_size for path in files)
+    workspace.projects_folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(workspace.projects_folder).free - _RESERVE_BYTES
+    if total > free:
+        raise DiskFull(
+            "sync.no_room",
+            "“{name}” needs {needed_mb} MB here, and {free_mb} MB are free.",
+            "Free some space, or choose a machine with a larger disk.",
+            name=slug,
+            needed_mb=total >> 20,
+            free_mb=max(0, free) >> 20,
+        )
+    draft = workspace.projects_folder / f"{TEMP_PREFIX}{slug}"
+    shutil.rmtree(draft, ignore_errors=True)
+    ledger, done = Ledger.of(workspace, slug), 0
+    ledger.owner, ledger.files = secrets.token_hex(8), {}
+    for path in files:
+        name = path.relative_to(source).as_posix()
+        target = draft / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        ledger.files[name] = stamp_of(target)
+        done += ledger.files[name][0]
+        on_progress(done, total)
+    draft.rename(workspace.projects_folder / slug)
+    write_owner(source, ledger.owner)
+    ledger.save()
+    return workspace.project(slug)
+
+
+def projects_on(drive: Path) -> list[str]:
+    """Folder names of the projects that lie on a drive."""
+    return [folder.name for folder in subfolders(drive / "projects") if (folder / _ABOUT).exists()]
+
+
+def _unit(name: str) -> tuple[str, tuple[int, float], bool]:
+    """What a file appears together with, how urgent that is, and whether it is a folder."""
+    parts_ = name.split("/")
+    if len(parts_) == 1:
+        return name, (0, float(name == _ABOUT)), False  # a project is there as soon as that is
+    if parts_[0] in ("datasets", "exports") and len(parts_) > 2:
+        return "/".join(parts_[:2]), (1 if parts_[0] == "datasets" else 5, 0.0), True
+    if parts_[0] == "runs" and len(parts_) > 4 and parts_[2] == "checkpoints":
+        return "/".join(parts_[:4]), (3, -float(step_of(parts_[3]) or 0)), True
+    if parts_[0] == "runs":
+        return name, (2 if parts_[-1] in _FIRST_OF_RUN else 4, 0.0), False
+    return name, (7 if parts_[0] == "sources" else 6, 0.0), False
+
+
+def _taken(project: Project) -> UserError:
+    return UserError(
+        "sync.taken",
+        "Another computer goes on with “{name}” on the drive, so nothing more is copied from here.",
+        "Go on there, or take what is here home as a file.",
+        name=project.slug,
+    )
+
+
+def away(drive: Path) -> UserError:
+    """The drive is not there."""
+    return UserError(
+        "sync.away",
+        "The drive {folder} cannot be reached.",
+        "Training goes on; what is new is copied as soon as the drive is back. If it stays away, mount it once more.",
+        folder=str(drive),
+    )

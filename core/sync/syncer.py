@@ -1,0 +1,119 @@
+"""Syncer: keeps a project's mirror up to date as long as the project is at work. ``python -m core.sync``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from core.errors import Cancelled, UserError
+from core.files import is_full
+from core.jobs import locks
+from core.project.workspace import Project, Workspace
+from core.settings import Settings
+from core.sync.ledger import SyncState, lock_path, write_state
+from core.sync.mirror import Mirror, ShouldStop
+from core.system.process import make_new_files_private
+
+EVERY_S = 5.0  # between two looks at what is new
+_SLOWEST_S = 300.0  # between two tries while the drive is away
+_IDLE_S = 20.0  # with nothing to do and nobody at work it ends
+
+
+def is_running(project: Project) -> bool:
+    """Whether a syncer is at work on a project."""
+    return locks.is_locked(lock_path(project))
+
+
+def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, every_s: float = EVERY_S) -> SyncState:
+    """Keep a mirror up to date until nothing of the project is at work and everything is over there.
+
+    A drive that is away, or without room, is tried again, each time a little later.
+
+    Returns:
+        what was said last.
+    """
+    project, state, pause_s = mirror.project, SyncState("copying"), every_s
+    idle_since = time.monotonic()
+
+    def tell(new: SyncState) -> None:
+        nonlocal state
+        state = replace(new, at=new.at or state.at)
+        write_state(project, state)
+
+    while True:
+        is_at_work = project.running() is not None  # asked first: what it writes last is seen by the next look
+        began = time.time()
+        try:
+            mirror.begin()
+            mirror.push(should_stop, tell)
+            if mirror.left_out:
+                tell(SyncState("no_room", files=len(mirror.left_out), left_out=mirror.left_out))
+            else:
+                tell(SyncState("done", at=began))
+            pause_s = every_s
+        except Cancelled:
+            tell(SyncState("stopped"))
+        except (UserError, OSError) as error:
+            tell(_failure(error))
+            pause_s = min(2 * pause_s, _SLOWEST_S)
+        if once or should_stop() or state.state == "taken":
+            return state
+        if is_at_work or state.state != "done":
+            idle_since = time.monotonic()
+        if time.monotonic() - idle_since > _IDLE_S:
+            return state
+        _wait(pause_s, should_stop)
+
+
+def _failure(error: UserError | OSError) -> SyncState:
+    if isinstance(error, UserError):
+        lost = error.code in ("sync.taken", "sync.foreign")
+        return SyncState("taken" if lost else "away", code=error.code, reason=str(error))
+    return SyncState("no_room" if is_full(error) else "away", reason=error.strerror or str(error))
+
+
+def _wait(seconds: float, should_stop: ShouldStop) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not should_stop():
+        time.sleep(0.2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; 0 when everything is over there or another syncer is at it, 1 when not, 2 if it cannot begin."""
+    parser = argparse.ArgumentParser(prog="python -m core.sync", description=(__doc__ or "").partition("``")[0])
+    parser.add_argument("project", help="folder name of the project")
+    parser.add_argument("--drive", type=Path, required=True, help="folder on the drive, laid out like a workspace")
+    parser.add_argument("--workspace", type=Path, help="folder that holds projects and models (~/voicewright)")
+    parser.add_argument("--mb-per-s", type=float, default=0.0, help="the most that is written a second; 0: no limit")
+    parser.add_argument("--most-gb", type=float, default=0.0, help="the most that the mirror takes; 0: no limit")
+    parser.add_argument("--once", action="store_true", help="end after one look")
+    options = parser.parse_args(argv)
+    make_new_files_private()
+    settings = Settings(**({"workspace": options.workspace} if options.workspace else {}))
+    limits = {"bytes_per_s": options.mb_per_s * 2**20, "most_bytes": int(options.most_gb * 2**30)}
+    try:
+        project = Workspace(settings.workspace_folder()).project(options.project)
+        mirror = Mirror(project, options.drive.expanduser().resolve(), **limits)
+        handle = locks.try_lock(lock_path(project), {"kind": "sync", "title": project.slug})
+        if handle is None:
+            return 0
+        mirror.begin()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        state = keep_up(mirror, stop.is_set, once=options.once)
+    finally:
+        os.close(handle)
+    print(json.dumps(asdict(state)))
+    return 0 if state.state == "done" else 1

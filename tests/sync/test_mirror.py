@@ -1,0 +1,260 @@
+"""A project's mirror on a drive: whole at any moment, bounded, gone on with elsewhere; what stops it is told."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.engines.base import ADAPTER, STATE
+from core.errors import Cancelled, UserError
+from core.files import write_json
+from core.jobs.args import TrainArgs
+from core.jobs.job import Job
+from core.project.records import Clip, Source
+from core.project.workspace import Project, Workspace
+from core.sync import mirror as mirrors
+from core.sync import syncer
+from core.sync.ledger import SyncState, read_state
+from core.sync.mirror import Mirror, fetch, projects_on
+from core.training.checkpoints import Checkpoints, damaged_file
+from tests.conftest import Mount
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    """A folder in the place of a drive."""
+    (tmp_path / "drive").mkdir()
+    return tmp_path / "drive"
+
+
+@pytest.fixture
+def trained(project: Project) -> Project:
+    """A project with a clip, a dataset and a run of two checkpoints that can be resumed."""
+    project.store.add_source(Source("s1", "Talk", "upload", "", 9.0, 22050, "0" * 64, 1.0))
+    project.store.replace_clips("s1", [Clip("s1-0001", "s1", 0.0, 1.0, text="água")])
+    for name in ("clips/s1-0001.wav", "datasets/abc/wavs/a.wav", "datasets/abc/metadata.csv", "sources/s1.flac"):
+        (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / name).write_bytes(name.encode())
+    Job.create(project.runs, TrainArgs(base="b", dataset="abc"), title="Run", name="run")
+    for step in (20, 40):
+        save(project, step)
+    return project
+
+
+def save(project: Project, step: int, size: int = 1000) -> None:
+    """A checkpoint as training saves it."""
+
+    def write(folder: Path) -> None:
+        write_json(folder / ADAPTER, {"step": step})
+        (folder / STATE).write_bytes(bytes([step]) * size)
+
+    Checkpoints(project.runs / "run").save(step, write)
+
+
+def names(folder: Path) -> set[str]:
+    """Visible files below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix() for path in files if not path.name.startswith(".")}
+
+
+def begun(project: Project, drive: Path, **limits: float) -> Mirror:
+    """A mirror that was begun."""
+    mirror = Mirror(project, drive, **limits)  # type: ignore[arg-type]
+    mirror.begin()
+    return mirror
+
+
+def test_what_lies_on_the_drive_is_a_workspace_with_the_project_in_it(trained: Project, drive: Path) -> None:
+    begun(trained, drive).push()
+    (there,) = Workspace(drive).projects()
+    assert there.info == trained.info and there.store.clips() == trained.store.clips()
+    at_home = ("lock", "project.db-wal", "project.db-shm")
+    own = {name for name in names(trained.path) if not name.endswith(at_home) and not name.startswith("backups/")}
+    assert names(there.path) == own
+    assert Checkpoints(there.runs / "run").resumable() == [20, 40]
+    assert begun(trained, drive).pending() == [], "nothing is copied twice, also after a restart"
+
+
+def test_the_newest_checkpoint_comes_before_all_that_can_wait(trained: Project, drive: Path) -> None:
+    order = [item.name for item in begun(trained, drive).pending()]
+    assert order[:3] == ["project.db", "project.json", "datasets/abc"]
+    newest, older = (order.index(f"runs/run/checkpoints/step-0000{step}") for step in (40, 20))
+    assert order.index("runs/run/job.json") < newest < older < order.index("clips/s1-0001.wav") < len(order) - 1
+    assert order[-1] == "sources/s1.flac"
+
+
+def test_broken_off_at_any_moment_every_checkpoint_there_is_whole(trained: Project, drive: Path) -> None:
+    mirror, moments = begun(trained, drive), 0
+    for moment in range(100):
+        looks = iter(range(moment + 1))
+        try:
+            mirror.push(lambda looks=looks: next(looks, None) is None)
+            break
+        except Cancelled:
+            moments += 1
+            run = mirror.path / "runs" / "run"
+            assert not [step for step in Checkpoints(run).steps() if damaged_file(Checkpoints(run).folder(step))]
+            assert all((file.parent / "metadata.csv").exists() for file in mirror.path.glob("datasets/*/wavs"))
+        mirror = begun(trained, drive)
+    assert moments > 3 and not mirror.pending() and not list(drive.rglob(".tmp-*"))
+
+
+def test_checkpoints_go_as_they_go_here_and_one_to_go_on_from_always_stays(trained: Project, drive: Path) -> None:
+    mirror = begun(trained, drive)
+    mirror.push()
+    save(trained, 60)  # 20 gives its state up
+    Checkpoints(trained.runs / "run").remove(40)
+    mirror.push()
+    there = Checkpoints(mirror.path / "runs" / "run")
+    assert there.steps() == [20, 60] and there.resumable() == [60]
+    Checkpoints(trained.runs / "run").remove(60)
+    mirror.push()
+    assert there.resumable() == [60], "nothing else could be resumed there"
+    save(trained, 80)
+    mirror.push()
+    assert there.steps() == [20, 80] and there.resumable() == [80]
+    shutil.rmtree(trained.runs / "run")
+    mirror.push()
+    assert there.steps() == []
+
+
+def test_a_checkpoint_that_was_saved_anew_replaces_the_other_whole(trained: Project, drive: Path) -> None:
+    mirror = begun(trained, drive)
+    mirror.push()
+    save(trained, 40, size=2000)
+    mirror.push()
+    there = Checkpoints(mirror.path / "runs" / "run")
+    assert (there.folder(40) / STATE).stat().st_size == 2000 and not damaged_file(there.folder(40))
+    assert not list(there.path.glob(".*"))
+
+
+def test_a_log_that_grows_meanwhile_is_copied_as_far_as_it_was(trained: Project, drive: Path) -> None:
+    log = trained.runs / "run" / "events.jsonl"
+    log.write_bytes(b"a" * 100)
+    mirror = begun(trained, drive)
+
+    def grow(state: SyncState) -> None:
+        with log.open("ab") as file:
+            file.write(b"b" * 10)
+
+    mirror.push(on_state=grow)
+    first = (mirror.path / "runs/run/events.jsonl").read_bytes()
+    assert first.startswith(b"a" * 100) and set(first[100:]) <= {ord("b")}
+    mirror.push()
+    assert (mirror.path / "runs/run/events.jsonl").read_bytes() == log.read_bytes()
+
+
+def test_what_finds_no_room_is_named_and_the_rest_comes_over(trained: Project, drive: Path) -> None:
+    save(trained, 60, size=3 * MB)
+    mirror = begun(trained, drive, most_bytes=2 * MB)
+    state = syncer.keep_up(mirror, lambda: False, once=True)
+    assert (state.state, state.left_out) == ("no_room", ("runs/run/checkpoints/step-000060",))
+    assert (mirror.path / "sources/s1.flac").exists() and read_state(trained) == state
+    assert Checkpoints(mirror.path / "runs" / "run").resumable() == [40], "the newest whole one that fits stays"
+    wider = begun(trained, drive, most_bytes=20 * MB)
+    assert syncer.keep_up(wider, lambda: False, once=True).state == "done"
+    assert Checkpoints(mirror.path / "runs" / "run").resumable() == [40, 60]
+
+
+def test_a_full_drive_is_told_and_nothing_there_is_torn(trained: Project, tmp_path: Path, mount: Mount) -> None:
+    small = mount(tmp_path / "small", 34 * MB)
+    save(trained, 60, size=3 * MB)
+    state = syncer.keep_up(begun(trained, small), lambda: False, once=True)
+    assert state.state == "no_room" and "runs/run/checkpoints/step-000060" in state.left_out
+    assert Checkpoints(small / "projects" / trained.slug / "runs" / "run").resumable() == [40]
+
+
+def test_a_drive_that_is_away_is_told_and_nothing_is_written_in_its_place(trained: Project, drive: Path) -> None:
+    mirror = begun(trained, drive)
+    elsewhere = drive.rename(drive.with_name("unmounted"))
+    state = syncer.keep_up(mirror, lambda: False, once=True)
+    assert (state.state, state.code) == ("away", "sync.away") and not drive.exists()
+    elsewhere.rename(drive)
+    assert syncer.keep_up(mirror, lambda: False, once=True).state == "done"
+
+
+def test_an_empty_mount_point_is_no_drive(trained: Project, drive: Path) -> None:
+    mirror = begun(trained, drive)
+    shutil.rmtree(drive)
+    drive.mkdir()
+    with pytest.raises(UserError) as caught:
+        mirror.push()
+    assert caught.value.code == "sync.away" and not any(drive.iterdir())
+
+
+def test_a_rate_is_kept(trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(mirrors.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(mirrors.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    save(trained, 60, size=4 * MB)
+    begun(trained, drive, bytes_per_s=MB).push()
+    assert 4.0 < now[0] < 5.0
+
+
+def test_another_computer_goes_on_and_the_first_one_leaves_its_mirror_alone(
+    trained: Project, drive: Path, tmp_path: Path
+) -> None:
+    first = begun(trained, drive)
+    first.push()
+    assert projects_on(drive) == [trained.slug]
+    steps: list[tuple[int, int]] = []
+    other = Workspace(tmp_path / "other")
+    project = fetch(other, drive, trained.slug, lambda done, total: steps.append((done, total)))
+    assert project and project.store.clips() == trained.store.clips() and steps[-1][0] == steps[-1][1]
+    assert fetch(other, drive, trained.slug) is None, "what is here is not fetched again"
+    second = begun(project, drive)
+    assert second.pending() == [], "what came from there need not go back"
+    save(project, 60)
+    second.push()
+    save(trained, 80)
+    assert syncer.keep_up(first, lambda: False, once=True).code == "sync.taken"
+    assert Checkpoints(second.path / "runs" / "run").resumable() == [40, 60]
+
+
+def test_a_project_of_the_same_name_is_not_copied_over_the_one_on_the_drive(
+    trained: Project, drive: Path, tmp_path: Path
+) -> None:
+    begun(trained, drive).push()
+    namesake = Workspace(tmp_path / "other").create(trained.info.name)
+    with pytest.raises(UserError) as caught:
+        Mirror(namesake, drive).begin()
+    assert caught.value.code == "sync.foreign"
+
+
+def test_a_fetch_that_was_broken_off_leaves_no_half_project(
+    trained: Project, drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(trained, drive).push()
+    other, copy = Workspace(tmp_path / "other"), shutil.copyfile
+
+    def break_off(source: Path, target: Path) -> None:
+        if source.name == STATE:
+            raise OSError("Transport endpoint is not connected")
+        copy(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(shutil, "copyfile", break_off)
+        fetch(other, drive, trained.slug)
+    assert other.projects() == []
+    assert fetch(other, drive, trained.slug)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--mb-per-s", "500", "--most-gb", "1")])
+def test_the_command_brings_everything_over_once(
+    trained: Project, drive: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--workspace", str(trained.workspace.path), "--drive", str(drive), "--once"]
+    assert syncer.main([trained.slug, *place, *arguments]) == 0
+    assert '"state": "done"' in capsys.readouterr().out
+    assert syncer.main(["nobody", *place]) == 2
+
+
+def test_the_syncer_ends_when_nobody_is_at_work_any_more(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncer, "_IDLE_S", 0.0)
+    assert syncer.keep_up(begun(trained, drive), lambda: False, every_s=0.01).state == "done"
