@@ -169,6 +169,7 @@ def test_impossible_wishes_are_refused_before_a_job_starts(project: Project, pro
     assert refused(language="xx") == "engine.language"
     assert refused(settings={"loudness": 1.0}) == "speak.setting"
     assert refused(settings={"temperature": 0.0}) == refused(settings={"speed": float("nan")}) == "speak.setting_range"
+    assert refused(settings={"top_k": 2.5}) == "speak.setting_whole"
     assert refused(checkpoint="no-such-run:0") == "job.missing"
     assert refused(reference_clip_ids=["s1-9999"]) == "speak.no_clip"
     run = Job.create(project.runs, TrainArgs(base="starter", dataset="d"), name="r")

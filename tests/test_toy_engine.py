@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from core.training.run import Run, resume, start_training
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.jobs.conftest import until
 from ui.i18n import Translator
+from ui.parts.engine_forms import EngineForms
 from ui.tabs import home
 from ui.tabs.train import tab as train
 from ui.tabs.train.base_model import base_panel
@@ -176,7 +178,8 @@ def test_the_page_shows_it_in_its_forms(walked: Walked, language: str) -> None:
     assert chosen.base == "tuning-fork" and base_panel(t, walked.project, chosen.base)
     assert read_text(walked.project, "Hum 7").unknown == "7"
     with gr.Blocks():
-        columns, forms = train._forms(t)
+        all_forms = EngineForms(t, registry.train_config, "training", functools.partial(train._grouped, t))
+    columns, forms = all_forms.columns, all_forms.forms
     names = forms["toy"].names
     assert "vibrato_hz" in names and "lora_rank" not in names and "lora_rank" in forms["xtts"].names
     field = forms["toy"].inputs[names.index("vibrato_hz")]

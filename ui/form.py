@@ -61,7 +61,7 @@ class Form:
                 else ""
             )
             common["info"] = " · ".join(part for part in (common["info"], span) if part) or None
-            return gr.Number(value=value, **common)
+            return gr.Number(value=value, step=float(extra.get("step", 1)), **common)
         if get_origin(field.annotation) is Literal:
             choices = [(self.value_name(name, option), option) for option in get_args(field.annotation)]
             return gr.Dropdown(choices, value=value, **common)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.audio.samples import Samples
 from core.engines.bases import BaseModels
-from core.engines.options import TrainConfig
+from core.engines.options import SpeakingOptions, TrainConfig
 from core.jobs.reporter import Reporter
 
 ADAPTER = "adapter.json"
@@ -139,8 +139,8 @@ class LightEngine:
     ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
     ``voice_files`` knows its voices by their files, where it can bring any in.
     ``missing_letters`` names what of a dataset's texts a base lacks, and what becomes of it; None where
-    every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there. ``speaking_limits``
-    are the least and most of each setting of `Voice.speak`; what is not named is none.
+    every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there. ``speaking`` has the
+    settings of `Voice.speak` with their ranges; what is no field of it is none.
     """
 
     bases: BaseModels
@@ -150,7 +150,7 @@ class LightEngine:
     voice_files: VoiceFiles | None = None
     missing_letters: MissingLetters | None = None
     has_self_test: bool = False
-    speaking_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    speaking: type[SpeakingOptions] = SpeakingOptions
 
 
 @dataclass(frozen=True)

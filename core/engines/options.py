@@ -1,4 +1,4 @@
-"""The training settings that every engine shares: one field each, with its range, unit and one sentence of help."""
+"""The settings that engines share, of training and of speaking: one field each, with range, unit and one sentence."""
 
 from __future__ import annotations
 
@@ -221,3 +221,21 @@ class TrainConfig(BaseModel):
             names.insert(place, name)
             place += 1
         return names
+
+
+class SpeakingOptions(BaseModel):
+    """How a voice of any engine may be asked to speak; each engine has a subclass with its own settings.
+
+    What is left at its default is not handed on: the model then goes by what lies in its own folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SPEED: Any = Field(
+    1.0,
+    ge=0.25,
+    le=4,
+    description="How fast it speaks; 1 is its own pace.",
+    json_schema_extra=form("speaking", step=0.05),
+)

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.engines.base import Engine, EngineInfo, Features, LightEngine, TextFrontend
 from core.engines.bases import BaseModels
-from core.engines.options import TrainConfig
+from core.engines.options import SpeakingOptions, TrainConfig
 from core.errors import UserError
 from core.jobs import fork_server
 from core.jobs.job import worker_environment
@@ -137,6 +137,11 @@ def texts(name: str) -> TextFrontend:
 def train_config(name: str) -> type[TrainConfig]:
     """The model of an engine's training settings."""
     return light(name).options
+
+
+def speaking_options(name: str) -> type[SpeakingOptions]:
+    """The model of what an engine's voices may be asked when they speak."""
+    return light(name).speaking
 
 
 def get_engine(name: str) -> Engine[TrainConfig, Features, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from core.checkpoint_ref import CheckpointName, CheckpointRef, with_checkpoint
 from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record
 from core.dataset.freeze import frozen_texts
 from core.engines.base import ReferenceClip
-from core.engines.registry import bases, info, language_code, light
+from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug
 from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
@@ -23,6 +23,7 @@ from core.project.trash import discard
 from core.project.workspace import Project
 from core.synthesis import speaking
 from core.synthesis.exports import imported_voice
+from core.synthesis.settings import check_settings
 from core.synthesis.wire import SpeechRequest
 from core.text import as_title, clean_text
 from core.training.run import Run
@@ -92,10 +93,9 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
     """The same with a clean text, and what was left empty.
 
     Raises:
-        UserError: ``speak.empty``, ``speak.too_long``, ``speak.setting``, ``speak.setting_range``;
-            see `complete_voice`.
+        UserError: ``speak.empty``, ``speak.too_long``; see `check_settings` and `complete_voice`.
     """
-    _check_settings(project.info.engine, args.settings)
+    check_settings(project.info.engine, args.settings)
     text = clean_text(args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
@@ -108,30 +108,6 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
             limit=MOST_CHARACTERS,
         )
     return complete_voice(project, args.having(text=text))
-
-
-def _check_settings(engine: str, settings: Mapping[str, float]) -> None:
-    limits = light(engine).speaking_limits
-    for name, value in settings.items():
-        if name not in limits:
-            raise UserError(
-                "speak.setting",
-                "“{name}” is no setting of speaking.",
-                "There are: {known}.",
-                name=name[:40],
-                known=", ".join(limits) or "–",
-            )
-        least, most = limits[name]
-        if not least <= value <= most:
-            raise UserError(
-                "speak.setting_range",
-                "“{name}” is {value}; it has to lie between {least} and {most}.",
-                "Change it, or leave it out.",
-                name=name,
-                value=value,
-                least=least,
-                most=most,
-            )
 
 
 def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:

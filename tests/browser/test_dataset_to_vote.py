@@ -106,6 +106,6 @@ def test_the_licence_comes_before_the_download_and_changed_numbers_are_marked(
     box.fill("45")
     page.wait_for_selector(".vw-changes li")
     assert "45" in page.locator(".vw-changes").inner_text()
-    page.click("#reset-settings")
+    page.click("#reset-training")
     page.wait_for_selector(".vw-changes", state="detached")
     assert box.input_value() != "45"

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.options import F5SpeakingOptions, F5TrainConfig
 from core.engines.options import TrainConfig
-from core.engines.xtts.options import XttsTrainConfig
+from core.engines.xtts.options import XttsSpeakingOptions, XttsTrainConfig
 from core.errors import UserError
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
@@ -120,6 +120,8 @@ def test_every_setting_and_preset_is_labelled(language: str) -> None:
     texts = merged(language)
     for name in (*XttsTrainConfig.model_fields, *F5TrainConfig.model_fields):
         assert texts["training"][name] and texts["training"][f"{name}_help"], name
+    for name in (*XttsSpeakingOptions.model_fields, *F5SpeakingOptions.model_fields):
+        assert texts["speaking"][name] and texts["speaking"][f"{name}_help"], name
     for one in (*presets("xtts"), *presets("f5")):
         assert texts["presets"][f"{one.id}.label"] and texts["presets"][f"{one.id}.description"], one.id
 

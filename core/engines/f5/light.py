@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import REPOSITORY
 from core.engines.base import LightEngine
 from core.engines.f5.bases import F5Bases
-from core.engines.f5.options import F5TrainConfig
+from core.engines.f5.options import F5SpeakingOptions, F5TrainConfig
 from core.engines.f5.text.reading import F5Texts, missing_letters
 
 LIGHT = LightEngine(
@@ -15,5 +15,5 @@ LIGHT = LightEngine(
     presets=REPOSITORY / "presets" / "f5",
     missing_letters=missing_letters,
     has_self_test=True,
-    speaking_limits={"steps": (1, 256), "guidance": (0.0, 20.0), "sway": (-1.0, 2.0), "speed": (0.25, 4.0)},
+    speaking=F5SpeakingOptions,
 )

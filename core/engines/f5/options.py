@@ -1,4 +1,4 @@
-"""The settings that only F5-TTS has: what learns, its adapter, and what is left out at random while learning. Light."""
+"""The settings that only F5-TTS has: what learns, its adapter, what is left out at random, how it speaks. Light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import LORA_ALPHA, LORA_DORA, LORA_RANK, LORA_RSLORA, TrainConfig, form, lora_dropout
+from core.engines.options import (
+    LORA_ALPHA,
+    LORA_DORA,
+    LORA_RANK,
+    LORA_RSLORA,
+    SPEED,
+    SpeakingOptions,
+    TrainConfig,
+    form,
+    lora_dropout,
+)
 
 
 class F5TrainConfig(TrainConfig):
@@ -82,3 +92,30 @@ class F5TrainConfig(TrainConfig):
         if self.span_min > self.span_max:
             raise ValueError("span_min must not be more than span_max")
         return self
+
+
+class F5SpeakingOptions(SpeakingOptions):
+    """How F5-TTS may be asked to speak; the defaults are the package's."""
+
+    speed: float = SPEED
+    steps: int = Field(
+        32,
+        ge=1,
+        le=256,
+        description="In how many steps noise becomes speech. 16 take half the time and sound nearly as good.",
+        json_schema_extra=form("speaking", step=1),
+    )
+    guidance: float = Field(
+        2.0,
+        ge=0,
+        le=20,
+        description="Closeness to the text: too little mumbles, too much sounds harsh. 0 takes half the time.",
+        json_schema_extra=form("speaking", step=0.1),
+    )
+    sway: float = Field(
+        -1.0,
+        ge=-1,
+        le=2,
+        description="Below 0 more of the steps are spent on the words, above 0 on the sound of the voice.",
+        json_schema_extra=form("speaking", step=0.1),
+    )

@@ -1,4 +1,4 @@
-"""The settings that only XTTS has: its losses, its adapter, and what it is conditioned on while learning. Light."""
+"""The settings that only XTTS has: its losses, its adapter, what it is conditioned on, and how it speaks. Light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import LORA_ALPHA, LORA_DORA, LORA_RANK, LORA_RSLORA, TrainConfig, form, lora_dropout
+from core.engines.options import (
+    LORA_ALPHA,
+    LORA_DORA,
+    LORA_RANK,
+    LORA_RSLORA,
+    SPEED,
+    SpeakingOptions,
+    TrainConfig,
+    form,
+    lora_dropout,
+)
 
 
 class XttsTrainConfig(TrainConfig):
@@ -78,3 +88,44 @@ class XttsTrainConfig(TrainConfig):
         if self.reference_min_s > self.reference_max_s:
             raise ValueError("reference_min_s must not be longer than reference_max_s")
         return self
+
+
+class XttsSpeakingOptions(SpeakingOptions):
+    """How XTTS may be asked to speak; the defaults are the published model's."""
+
+    speed: float = SPEED
+    temperature: float = Field(
+        0.75,
+        ge=0.01,
+        le=2,
+        description="How freely it speaks: higher is livelier and less sure, lower is calmer and may sound flat.",
+        json_schema_extra=form("speaking", step=0.05),
+    )
+    top_p: float = Field(
+        0.85,
+        ge=0.01,
+        le=1,
+        description="Of all sounds that could come next only the likeliest are considered, up to this share.",
+        json_schema_extra=form("speaking", step=0.05),
+    )
+    top_k: int = Field(
+        50,
+        ge=1,
+        le=1000,
+        description="Of all sounds that could come next at most so many are considered.",
+        json_schema_extra=form("speaking", step=1),
+    )
+    repetition_penalty: float = Field(
+        10.0,
+        ge=0.1,
+        le=50,
+        description="How strongly it avoids sounds that it has just made. Raise it where it stutters or drags.",
+        json_schema_extra=form("speaking", step=0.5),
+    )
+    length_penalty: float = Field(
+        1.0,
+        ge=-10,
+        le=10,
+        description="Above 1 longer readings are preferred where several are followed at once.",
+        json_schema_extra=form("speaking", step=0.1),
+    )

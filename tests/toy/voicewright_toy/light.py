@@ -7,7 +7,7 @@ from pathlib import Path
 from core.engines.base import LightEngine, Reading, TextCheck, TextProblem
 from core.engines.bases import Base, BaseModels
 from core.engines.options import TrainConfig
-from voicewright_toy.options import ToyTrainConfig
+from voicewright_toy.options import ToySpeakingOptions, ToyTrainConfig
 
 TONE = "tone.json"
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz .,!?'")
@@ -52,5 +52,5 @@ LIGHT = LightEngine(
     texts=ToyTexts(),
     options=ToyTrainConfig,
     presets=Path(__file__).parent / "presets",
-    speaking_limits={"pace_s": (0.0, 1.0), "speed": (0.25, 4.0)},
+    speaking=ToySpeakingOptions,
 )

@@ -27,6 +27,7 @@ from ui.parts import Panel
 from ui.parts.model_reads import model_reads
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
+from ui.parts.speaking_form import SpeakingForm
 from ui.tabs.speak.imported import act_on_imported, arrival, arrive_at, import_below, import_head
 from ui.tabs.speak.self_test import self_test_panel
 from ui.tabs.speak.takes import download_link, export_cards, take_cards
@@ -58,6 +59,7 @@ def build(page: Page) -> Tab:
                     info=t("speak.references_help"),
                 )  # fmt: skip
                 seed = gr.Number(value=0, precision=0, label=t("speak.seed"), info=t("speak.seed_help"))
+                manner = SpeakingForm(page)
             actions = Panel()
             audios = Panel()
         with gr.Column(scale=2, min_width=320):
@@ -77,7 +79,9 @@ def build(page: Page) -> Tab:
         files = gr.File(label=t("speak.import_files"), file_count="multiple", height=150, elem_id="voice-files")
     imported = Panel()
 
-    def refresh(project: Project | None, query: str, chosen_clips: list[str] | None, words: str) -> Updates:
+    def refresh(
+        project: Project | None, query: str, chosen_clips: list[str] | None, words: str, *settings: Any
+    ) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
         lead = _lead(t, project)
         if project is None or lead:
@@ -92,6 +96,7 @@ def build(page: Page) -> Tab:
             **read(project, words, query),
             setup: _setup(t, project, query),
             references: gr.update(choices=choices, value=selection),
+            **manner.shown(project, settings),
             about_export: _about_export(t, info(project.info.engine).export_package),
             packages: export_cards(t, project, exports(project)),
             audios: take_cards(t, project, takes(project)),
@@ -119,7 +124,14 @@ def build(page: Page) -> Tab:
         return _jobs(project, query) | lists | _imported(project)
 
     def act(
-        project: Project | None, evt: Any, query: str, words: str, clips: list[str] | None, chance: float, title: str
+        project: Project | None,
+        evt: Any,
+        query: str,
+        words: str,
+        clips: list[str] | None,
+        chance: float,
+        title: str,
+        *settings: Any,
     ) -> Updates | None:
         move = act_on_imported(page, project, evt)
         if move is not None:
@@ -136,7 +148,8 @@ def build(page: Page) -> Tab:
         )
         if evt.do == "speak":
             language, number = _language(project, query), int(chance or 0)
-            args = SynthesizeArgs(**{**dict(voice), "text": words, "language": language, "seed": number})
+            said = {"text": words, "language": language, "seed": number, "settings": manner.settings(project, settings)}
+            args = SynthesizeArgs(**{**dict(voice), **said})
             say_place(page, start_speak(project, args))
         elif evt.do == "export":
             say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
@@ -165,14 +178,13 @@ def build(page: Page) -> Tab:
 
     page.on(files.upload, upload, [files], [files, imported])
     for panel in (actions, exporting, audios, packages, tested, imported):
-        page.on(panel.act, act, [page.view, text, references, seed, name], [name, imported])
+        page.on(panel.act, act, [page.view, text, references, seed, name, *manner.inputs], [name, imported])
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
     outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages, tested]
-    outputs += [about_import, imported]
-    return Tab(
-        "speak", outputs, refresh, tick, [page.view, references, text], lambda project: str(bool(_lead(t, project)))
-    )
+    outputs += [about_import, imported, *manner.outputs]
+    inputs = [page.view, references, text, *manner.inputs]
+    return Tab("speak", outputs, refresh, tick, inputs, lambda project: str(bool(_lead(t, project))))
 
 
 def _lead(t: Translator, project: Project | None) -> str:

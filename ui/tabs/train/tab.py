@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from pydantic import BaseModel
 
 from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
-from core.engines.registry import DEFAULT, bases, engines, preload, train_config
+from core.engines.registry import bases, preload, train_config
 from core.errors import UserError
 from core.jobs.args import MeasurePaceArgs
 from core.listening.ranking import run_votes
@@ -31,6 +32,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job, in_line, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.engine_forms import EngineForms, changes_list
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
@@ -118,20 +120,14 @@ def build(page: Page) -> Tab:
             cost = Panel()
             marks = Panel()
             with gr.Accordion(t("common.more_settings"), open=False):
-                columns, forms = _forms(t)
+                forms = EngineForms(t, train_config, "training", functools.partial(_grouped, t))
             source = gr.Textbox(visible=False)
             actions = Panel(elem_id="train-actions")
         with gr.Column(scale=3, min_width=320):
             chooser = Panel()
             live = Panel()
     table = Panel()
-    inputs = [field for form in forms.values() for field in form.inputs]
-
-    def own(project: Project, all_values: Sequence[Any]) -> tuple[Form, Sequence[Any]]:
-        """The form of the project's engine, and what stands in it."""
-        form = forms[project.info.engine]
-        fields = set(form.inputs)
-        return form, [value for field, value in zip(inputs, all_values, strict=True) if field in fields]
+    inputs = forms.inputs
 
     def refresh(project: Project | None, query: str, last_key: str, path: str | None, *all_values: Any) -> Updates:
         heading = html.heading(t("tabs.train"), t("train.purpose"))
@@ -142,12 +138,12 @@ def build(page: Page) -> Tab:
         selection = Selection.read(project, query)
         updates: Updates = {top: heading, body: gr.update(visible=True)}
         key = f"{project.slug}/{selection.preset.id}"
-        form, values = own(project, all_values)
+        form, values = forms.own(project.info.engine, all_values)
         if last_key != key:
             draft = changed_settings(project, selection.preset.id)
             filling = form.fill({**selection.preset.values, **draft})
             updates |= form.differing(filling, values) | {source: key}
-            updates |= {column: gr.update(visible=name == project.info.engine) for name, column in columns.items()}
+            updates |= forms.shown(project.info.engine)
             values = [filling[field] for field in form.inputs]
         return updates | {
             setup: _setup(t, project, selection),
@@ -163,7 +159,7 @@ def build(page: Page) -> Tab:
         changes = form.changes(values, selection.preset.values)
         return {
             cost: _cost(t, project, selection, changes),
-            marks: _marks(t, form, selection.preset, changes),
+            marks: changes_list(t, form, selection.preset.config().model_dump(), changes),
         }
 
     def _live(project: Project, selection: Selection) -> Updates:
@@ -189,7 +185,7 @@ def build(page: Page) -> Tab:
         if project is None:
             return {}
         selection = Selection.read(project, query)
-        form, values = own(project, all_values)
+        form, values = forms.own(project.info.engine, all_values)
         keep_changed_settings(project, selection.preset.id, form.changes(values, selection.preset.values))
         return show_changes(project, selection, form, values)
 
@@ -204,7 +200,7 @@ def build(page: Page) -> Tab:
         selection = Selection.read(project, query)
         if evt.do in ("start", "measure-pace"):
             base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
-            form, values = own(project, all_values)
+            form, values = forms.own(project.info.engine, all_values)
             form.parse(values)  # names a bad number by its label
             changes = form.changes(values, selection.preset.values)
             device = page.settings.device
@@ -226,7 +222,7 @@ def build(page: Page) -> Tab:
         if project is None:
             return None
         selection = Selection.read(project, query)
-        form, values = own(project, all_values)
+        form, values = forms.own(project.info.engine, all_values)
         filling = form.fill(selection.preset.values)
         if evt.id:
             field = form.inputs[form.names.index(evt.id)]
@@ -248,31 +244,19 @@ def build(page: Page) -> Tab:
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
     outputs = [top, body, setup, folder, base, ready, cost, marks, source, actions, chooser, live, table]
-    outputs += [*columns.values(), *inputs]
+    outputs += forms.outputs
     return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
 
 
-def _forms(t: Translator) -> tuple[dict[str, gr.Column], dict[str, Form]]:
-    """The settings of each engine, one of them seen at a time."""
-    columns, forms = {}, {}
-    for engine in engines():
-        with gr.Column(visible=engine.name == DEFAULT) as columns[engine.name]:
-            model = train_config(engine.name)
-            groups = _grouped(model)
-            forms[engine.name] = Form(
-                t, model, "training", numeric=True, groups={t(f"train.group_{key}"): groups[key] for key in groups}
-            )
-    return columns, forms
-
-
-def _grouped(model: type[TrainConfig]) -> dict[str, list[str]]:
+def _grouped(t: Translator, model: type[BaseModel]) -> dict[str, list[str]]:
     """The settings by the part of the form they stand in: what everybody may turn, and what an expert does."""
+    assert issubclass(model, TrainConfig)
     groups: dict[str, list[str]] = {"length": [], "learning": [], "memory": [], "expert": []}
     for name in model.form_fields():
         extra = model.model_fields[name].json_schema_extra
         group = str(extra.get("group", "")) if isinstance(extra, dict) else ""
         groups.get(group, groups["expert"]).append(name)
-    return groups
+    return {t(f"train.group_{key}"): names for key, names in groups.items()}
 
 
 def _lead(t: Translator, project: Project | None) -> str:
@@ -352,24 +336,6 @@ def _probe(t: Translator, project: Project, selection: Selection) -> str:
         return ""
     button = html.action(t("train.measure_pace"), "measure-pace", title=t("train.measure_pace_help"))
     return f'<div class="vw-row">{button}<span class="vw-dim">{html.e(t("train.measure_pace_help"))}</span></div>'
-
-
-def _marks(t: Translator, form: Form, origin: Preset, changes: dict[str, Any]) -> str:
-    if not changes:
-        return ""
-    defaults = origin.config().model_dump()
-
-    def instead_of(name: str) -> str:
-        return t("train.instead_of", value=form.value_name(name, defaults[name]))
-
-    lines = "".join(
-        f'<li class="vw-spread"><span><b>{html.e(form.label(name))}</b>: {html.e(form.value_name(name, value))} '
-        f'<span class="vw-dim">{html.e(instead_of(name))}</span></span>'
-        f"{html.action(t('train.reset_one'), 'reset', name)}</li>"
-        for name, value in changes.items()
-    )
-    reset_all = html.action(t("train.reset_all"), "reset", elem_id="reset-settings")
-    return f'<ul class="vw-changes" aria-label="{html.e(t("train.changed"))}">{lines}</ul>{reset_all}'
 
 
 def _actions(t: Translator, project: Project, selection: Selection) -> str:
