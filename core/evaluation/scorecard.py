@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
-from core.evaluation.scores import FOLDER, Score, fingerprint, read_scores, recogniser_of
+from core.evaluation.scores import Score, read_scores, recogniser_of
 from core.evaluation.statistics import Estimate, estimate
 from core.evaluation.verdict import MEASURES, Verdict, decide, overall, values_by_text
 from core.listening.ranking import table
 from core.project.workspace import Project
-from core.training.checkpoints import HASHES, Checkpoints
+from core.training.checkpoints import HASHES, SCORES, Checkpoints, fingerprint
 from core.training.run import Run, runs
 
 
@@ -94,7 +94,7 @@ def _winner(project: Project) -> CheckpointRef | None:
 def _stamp(run: Run, steps: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:
     """Changes with any score of the run, and with the weights of any checkpoint."""
     files = [run.checkpoints.folder(step) / HASHES for step in steps]
-    return tuple(_version(path) for path in (*sorted((run.path / FOLDER).glob("*.json")), *files))
+    return tuple(_version(path) for path in (*sorted((run.path / SCORES).glob("*.json")), *files))
 
 
 def _version(path: Path) -> tuple[str, int, int]:

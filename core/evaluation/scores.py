@@ -10,12 +10,10 @@ from pathlib import Path
 
 from core.checkpoint_ref import step_folder
 from core.damage import Count, DamagedFile, Finite, read_record
-from core.engines.base import STATE
 from core.evaluation.test_set import Line
-from core.files import read_json, sha256_file, write_json
-from core.training.checkpoints import HASHES
+from core.files import write_json
+from core.training.checkpoints import SCORES
 
-FOLDER = "scores"
 REAL = "real"  # in place of a checkpoint's folder: the recordings that are held out
 _VERSION = 1  # of what is measured and how: another one measures anew what is spoken
 
@@ -72,7 +70,8 @@ class _File:
 class ScoreFile:
     """The scores of one checkpoint, of the base (step 0) or of the real voice (None); written as a whole.
 
-    ``voice`` is the `fingerprint` of what spoke: scores of other weights that bore this step's number do not count.
+    ``voice`` is the `core.training.checkpoints.fingerprint` of what spoke: scores of other weights that bore this
+    step's number do not count.
     """
 
     run: Path
@@ -88,7 +87,7 @@ class ScoreFile:
     @property
     def folder(self) -> Path:
         """Where its sounds lie."""
-        return self.run / FOLDER / _name(self.step)
+        return self.run / SCORES / _name(self.step)
 
     def put(self, scores: Iterable[Score]) -> None:
         """Add these, or put them in the place of those with the same key, and write them down."""
@@ -97,23 +96,21 @@ class ScoreFile:
 
     def keep(self, keys: Collection[str]) -> None:
         """Forget all others, and their sounds: sentences that are in the test set no longer, other references."""
-        gone = [score for key, score in self.scores.items() if key not in keys]
-        if not gone:
-            return
-        self.scores = {key: score for key, score in self.scores.items() if key in keys}
-        self._write()
-        for score in gone:
-            if score.sound.startswith(FOLDER):
-                (self.run / score.sound).unlink(missing_ok=True)
+        if any(key not in keys for key in self.scores):
+            self.scores = {key: score for key, score in self.scores.items() if key in keys}
+            self._write()
+        for path in self.folder.glob("*.wav"):  # those of weights that bore this step's number before, too
+            if path.stem not in self.scores:
+                path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         scores = [asdict(score) for score in self.scores.values()]
-        write_json(self.run / FOLDER / f"{_name(self.step)}.json", {"voice": self.voice, "scores": scores})
+        write_json(self.run / SCORES / f"{_name(self.step)}.json", {"voice": self.voice, "scores": scores})
 
 
 def read_scores(run: Path, step: int | None, voice: str = "") -> tuple[Score, ...]:
     """The scores of a checkpoint, of the base (0) or of the real voice (None); empty if it has none by this voice."""
-    path = run / FOLDER / f"{_name(step)}.json"
+    path = run / SCORES / f"{_name(step)}.json"
     if not path.is_file():
         return ()
     try:
@@ -126,19 +123,6 @@ def read_scores(run: Path, step: int | None, voice: str = "") -> tuple[Score, ..
 def sound_key(voice: str, language: str, references: Sequence[str], line: Line) -> str:
     """Names a sound by all that decides it: weights, language, references, text and seed."""
     facts = json.dumps([voice, language, list(references), line.text, line.seed], ensure_ascii=False)
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
-
-
-def fingerprint(base_id: str, checkpoint: Path | None) -> str:
-    """Names a voice by its base and what was learnt; the hashes noted when it was saved are believed."""
-    if checkpoint is None:
-        return base_id
-    try:
-        hashes = {name: digest for name, digest in dict(read_json(checkpoint / HASHES)).items() if name != STATE}
-    except (OSError, ValueError, TypeError):  # saved without
-        weights = sorted(checkpoint.glob("*.safetensors"))
-        hashes = {path.name: sha256_file(path) for path in weights}
-    facts = json.dumps([base_id, sorted(hashes.items())])
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 

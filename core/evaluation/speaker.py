@@ -18,8 +18,8 @@ from core.evaluation.test_set import Line
 from core.jobs.reporter import Reporter
 from core.system import cuda_errors
 
-# What one sentence may fail for while the others go on.
-_FAULTS = (UserError, RuntimeError, ValueError, LookupError)
+# What one sentence, or one checkpoint, may fail for while the others go on.
+FAULTS = (UserError, RuntimeError, ValueError, LookupError)
 
 
 class Speaker:
@@ -72,8 +72,8 @@ class Speaker:
         stop = self.reporter.stop_requested
         try:
             sounds = self.voice.speak_many(texts, self.language, self.reference, seeds, should_stop=stop)
-        except _FAULTS as error:
-            _raise_lost_card(error)
+        except FAULTS as error:
+            raise_lost_card(error)
             return None
         took_s, length = time.monotonic() - began, max(1, sum(len(samples) for samples, _ in sounds))
         return {
@@ -85,10 +85,9 @@ class Speaker:
         began, stop = time.monotonic(), self.reporter.stop_requested
         try:
             samples, rate = self.voice.speak(line.text, self.language, self.reference, line.seed, should_stop=stop)
-        except _FAULTS as error:
-            _raise_lost_card(error)
-            message = error.text if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
-            return Score(key, line.kind, line.text, line.seed, failure=message[:200])
+        except FAULTS as error:
+            raise_lost_card(error)
+            return Score(key, line.kind, line.text, line.seed, failure=message_of(error))
         return self._keep(scores, key, line, samples, rate, time.monotonic() - began)
 
     def _keep(self, scores: ScoreFile, key: str, line: Line, samples: Samples, rate: int, took_s: float) -> Score:
@@ -106,7 +105,13 @@ class Speaker:
         )
 
 
-def _raise_lost_card(error: Exception) -> None:
-    """Without a card nothing goes on."""
+def message_of(error: Exception) -> str:
+    """An error in one line."""
+    message = error.text if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
+    return message[:200]
+
+
+def raise_lost_card(error: Exception) -> None:
+    """Raise an error that says the graphics card is lost: without it nothing goes on."""
     if cuda_errors.translate(error) is not None:
         raise error

@@ -13,11 +13,13 @@ from core.checkpoint_ref import CheckpointRef, step_of
 from core.damage import DamagedFile, read_once, read_record
 from core.files import inside, read_json, read_text, subfolders
 from core.project.workspace import Project
+from core.training.checkpoints import HASHES, fingerprint
 from core.training.run import Run, RunView, runs
 from core.training.samples import FILE, Sentences
 
 # Stands for the speaker's own recording of a sentence; a run's folder is never called so.
 REAL = CheckpointRef("~real", 0)
+VOICE = "voice.json"  # beside sounds spoken to be compared: by which weights
 _MOST_BYTES = 64 << 20  # of a dataset's texts
 
 
@@ -124,8 +126,27 @@ def _of_run(run: Run, elsewhere: dict[CheckpointRef, dict[Sentence, Path]]) -> l
                 spoken = by_step.setdefault(sample.step, {})
                 spoken[Sentence(sample.sentence, sample.text, spoken_with)] = sample.path
     for step in by_step:
-        by_step[step] |= elsewhere.get(CheckpointRef(run.id, step), {})
+        spoken_for_others = elsewhere.get(CheckpointRef(run.id, step), {})
+        by_step[step] |= {key: path for key, path in spoken_for_others.items() if _is_by(run, step, path.parent)}
     return [Candidate(CheckpointRef(run.id, step), run.title, condition, by_step[step]) for step in sorted(by_step)]
+
+
+def _is_by(run: Run, step: int, folder: Path) -> bool:
+    """Whether the weights of a step spoke the sounds in a folder, and not others that bore its number before."""
+    checkpoint = run.checkpoints.folder(step)
+    try:
+        noted = read_once(_read_voice, folder / VOICE)
+        return noted == read_once(_fingerprint, checkpoint / HASHES, run.base_id)
+    except DamagedFile:  # spoken, or saved, by a version that noted no weights
+        return not (folder / VOICE).exists() or not (checkpoint / HASHES).exists()
+
+
+def _read_voice(path: Path, _version: tuple[int, int, int]) -> str:
+    return str(read_json(path)["voice"])
+
+
+def _fingerprint(hashes: Path, base_id: str, _version: tuple[int, int, int]) -> str:
+    return fingerprint(base_id, hashes.parent)
 
 
 def _reference_sounds(run: Run) -> str:

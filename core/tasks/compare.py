@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from core.audio.samples import write_wav
@@ -11,10 +12,11 @@ from core.files import write_json
 from core.jobs.args import CompareArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.listening.candidates import candidates, comparison_folder, condition_of, sentences_of, short_name
+from core.listening.candidates import VOICE, candidates, comparison_folder, condition_of, sentences_of, short_name
 from core.listening.comparison import reference_checkpoint, unspoken
 from core.project.workspace import Project
 from core.synthesis.start import checkpoint_folder, reference_files
+from core.training.checkpoints import fingerprint
 from core.training.run import Run
 from core.training.samples import FILE
 
@@ -34,7 +36,12 @@ def run(job: Job, project: Project, args: CompareArgs, reporter: Reporter) -> di
     references = reference_files(project, reference_checkpoint(other), frozen.references)
     for step, sentences in missing.items():
         reporter.check_stop()
-        voice = engine.load_voice(base, checkpoint_folder(project, CheckpointRef(speaker.id, step)), device=args.device)
+        checkpoint = checkpoint_folder(project, CheckpointRef(speaker.id, step))
+        spoken = folder / speaker.id / step_folder(step)
+        if len(sentences) == len(frozen.texts):  # what lies there is by weights that bore this number before
+            shutil.rmtree(spoken, ignore_errors=True)
+        write_json(spoken / VOICE, {"voice": fingerprint(speaker.base_id, checkpoint)})
+        voice = engine.load_voice(base, checkpoint, device=args.device)
         conditioning = voice.condition(references)
         for sentence in sentences:
             reporter.check_stop()
@@ -43,8 +50,6 @@ def run(job: Job, project: Project, args: CompareArgs, reporter: Reporter) -> di
             samples, rate = voice.speak(
                 sentence.text, frozen.language, conditioning, seed, should_stop=reporter.stop_requested
             )
-            target = folder / speaker.id / step_folder(step) / f"{sentence.number}.wav"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_wav(target, samples, rate)
+            write_wav(spoken / f"{sentence.number}.wav", samples, rate)
             done += 1
     return {"sentences": done, "checkpoints": len(missing)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import frozen_texts
 from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
@@ -33,7 +35,7 @@ from core.training.config import read_config
 from core.training.diagnosis import best_checkpoint
 from core.training.loop import Loop
 from core.training.requests import pinned_steps
-from core.training.run import CONFIG, FITS, Run, RunView, as_trained
+from core.training.run import CONFIG, FITS, Run, RunView, as_trained, spoken_to_compare
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.training.trackers import trackers_of
@@ -212,6 +214,8 @@ def prune(run: Run, job: JobView | None = None) -> list[int]:
     surplus_steps = surplus(run.checkpoints.steps(), view.config.keep_checkpoints, _required_steps(run, view))
     for step in surplus_steps:
         run.checkpoints.remove(step)
+        for folder in spoken_to_compare(run.project, CheckpointRef(run.id, step)):
+            shutil.rmtree(folder, ignore_errors=True)
     return surplus_steps
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from core.files import fsync, is_full, read_json, sha256_file, write_json
 from core.training.finite import check_finite
 
 HASHES = "hashes.json"
+SCORES = "scores"  # beside the checkpoints: what they spoke to be measured (`core.evaluation.scores`)
 _STATES = 2  # kept: should the newest be damaged, the one before it is taken
 _TEMPORARY = ".tmp-"
 _REPLACED_PREFIX = ".old-"
@@ -34,6 +37,11 @@ class Checkpoints:
     def folder(self, step: int) -> Path:
         """Where the checkpoint of ``step`` lies or will lie."""
         return self.path / step_folder(step)
+
+    def scores(self, step: int) -> tuple[Path, Path]:
+        """Where the sounds lie by which the checkpoint was scored, and the numbers: they go with it."""
+        folder = self.path.parent / SCORES / step_folder(step)
+        return folder, folder.with_name(f"{folder.name}.json")
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, ascending."""
@@ -138,6 +146,9 @@ class Checkpoints:
         shutil.rmtree(hidden_folder, ignore_errors=True)
         self.folder(step).rename(hidden_folder)
         shutil.rmtree(hidden_folder)
+        sounds, numbers = self.scores(step)
+        numbers.unlink(missing_ok=True)
+        shutil.rmtree(sounds, ignore_errors=True)
 
     @contextlib.contextmanager
     def rolling_back(self, step: int) -> Iterator[None]:
@@ -224,3 +235,16 @@ def damaged_file(folder: Path) -> str:
         except OSError:
             return str(name)
     return ""
+
+
+def fingerprint(base_id: str, checkpoint: Path | None) -> str:
+    """Names a voice by its base and what was learnt; the hashes noted when it was saved are believed."""
+    if checkpoint is None:
+        return base_id
+    try:
+        hashes = {name: digest for name, digest in dict(read_json(checkpoint / HASHES)).items() if name != STATE}
+    except (OSError, ValueError, TypeError):  # saved without
+        weights = sorted(checkpoint.glob("*.safetensors"))
+        hashes = {path.name: sha256_file(path) for path in weights}
+    facts = json.dumps([base_id, sorted(hashes.items())])
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.checkpoint_ref import CheckpointRef
+from core.checkpoint_ref import CheckpointRef, step_folder
 from core.damage import Count, DamagedFile, check_file, read_all, read_once, read_record, reading
 from core.engines.base import STATE
 from core.engines.options import MOST_STEPS, TrainConfig
@@ -380,8 +380,15 @@ def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -
     folder = run.checkpoint(checkpoint.step)
     if run.job.alive():
         raise busy(run.job.holder())
-    discard(project, "checkpoint", name, [folder])
+    spoken = [*run.checkpoints.scores(checkpoint.step), *spoken_to_compare(project, checkpoint)]
+    discard(project, "checkpoint", name, [folder, *spoken])
     events.append(run.job.events_path, events.Pruned(step=checkpoint.step))
+
+
+def spoken_to_compare(project: Project, checkpoint: CheckpointRef) -> list[Path]:
+    """Folders of the sentences of other runs that a checkpoint has spoken."""
+    places = (folder / checkpoint.run_id / step_folder(checkpoint.step) for folder in subfolders(project.spoken))
+    return [place for place in places if place.is_dir()]
 
 
 def as_trained(config: TrainConfig, run: Path) -> TrainConfig:

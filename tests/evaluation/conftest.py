@@ -15,7 +15,8 @@ from core.checkpoint_ref import step_folder
 from core.engines import registry
 from core.engines.base import ADAPTER, ReferenceClip, Voice
 from core.engines.xtts.options import XttsTrainConfig
-from core.evaluation import run as evaluation_run
+from core.errors import UserError
+from core.evaluation import plan
 from core.files import write_json
 from core.jobs.args import EvaluateArgs, TrainArgs
 from core.jobs.job import Job
@@ -38,28 +39,34 @@ class Parrot(Voice[None]):
     sounds: dict[str, Samples]
     spoil: Spoil
     said: list[str] = field(default_factory=list)
+    stumbles: tuple[str, ...] = ()
 
     def condition(self, references: Sequence[ReferenceClip]) -> None:
         assert references
+        if {reference.text for reference in references} & {*self.stumbles}:
+            raise UserError("speak.cannot_read", "The model has no sound for {characters}.", characters="ß")
 
     def speak(self, text: str, language: str, reference: None, seed: int, **_: Any) -> tuple[Samples, int]:
         self.said.append(text)
+        if text in self.stumbles:
+            raise UserError("speak.cannot_read", "The model has no sound for {characters}.", characters="ß")
         return self.spoil(self.sounds[text]), RATE
 
 
 class ParrotEngine:
-    """Loads parrots; ``spoils`` is how each step speaks, 0 being the base."""
+    """Loads parrots; ``spoils`` is how each step speaks, 0 being the base, ``stumbles`` which texts it cannot read."""
 
     def __init__(self, sounds: dict[str, Samples], spoils: dict[int, Spoil]) -> None:
         self.sounds, self.spoils = sounds, spoils
         self.said: list[str] = []
+        self.stumbles: dict[int, tuple[str, ...]] = {}
 
     def base_folder(self, models: Path, base_id: str) -> Path:
         return models / base_id
 
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> Parrot:
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-        return Parrot(self.sounds, self.spoils[step], self.said)
+        return Parrot(self.sounds, self.spoils[step], self.said, self.stumbles.get(step, ()))
 
 
 @dataclass
@@ -96,7 +103,7 @@ def make_run(project: Project, prompts: Prompts, monkeypatch: pytest.MonkeyPatch
     sounds = {
         texts[number]: read(prompts.recording, *prompts.spoken[number][:2], sample_rate=RATE)[0] for number in texts
     }
-    monkeypatch.setattr(evaluation_run, "bundled", lambda language: [])
+    monkeypatch.setattr(plan, "bundled", lambda language: [])
 
     def make(spoils: dict[int, Spoil], held_out: Sequence[int] = HELD_OUT) -> Scored:
         dataset = project.datasets / "d1"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import languages
 from core.errors import Cancelled, UserError
 from core.evaluation import run as evaluation_run
@@ -17,6 +18,8 @@ from core.evaluation.scores import read_scores
 from core.evaluation.test_set import bundled, set_own_sentences
 from core.jobs.args import EvaluateArgs
 from core.measures import likeness, naturalness
+from core.project.trash import bring_back, contents
+from core.training.run import discard_checkpoint
 from tests.evaluation.conftest import MakeScored, Scored, cut, save_checkpoint, whole
 
 
@@ -135,6 +138,71 @@ def test_silence_is_a_failure_and_so_is_a_sentence_that_cannot_be_said(
     failures = [entry.failure for entry in read_scores(scored.run.path, 0, "starter") if entry.failure]
     assert len(failures) == 1 and "KeyError" in failures[0]
     assert recommended_step(scored.project, scored.run) is None
+
+
+def test_a_base_that_cannot_read_one_sentence_says_the_others(make_run: MakeScored, only_sound: None) -> None:
+    scored = make_run({0: whole, 10: whole})
+    scored.engine.stumbles = {0: ("You are about to enter an echo test.",)}
+    assert score(scored) == 2
+    base, tuned = scorecard(scored.project, scored.run).rows
+    assert base.estimates["failed"].mean == pytest.approx(1 / 3) and tuned.estimates["failed"].mean == 0
+
+
+def test_where_the_base_cannot_read_the_reference_that_is_told_and_the_checkpoints_are_scored(
+    make_run: MakeScored, only_sound: None
+) -> None:
+    scored = make_run({0: whole, 10: whole, 20: whole})
+    reference = next(iter(scored.engine.sounds))
+    scored.engine.stumbles = {0: (reference,)}
+    assert score(scored) == 2
+    told = next(warning for warning in scored.reporter.view.warnings if warning.code == "evaluate.base_failed")
+    assert "no sound for ß" in told.text
+    card = scorecard(scored.project, scored.run)
+    assert [row.step for row in card.rows] == [10, 20] and card.verdict.kind == "few"
+    assert all(row.gain is None and "pitch_hz" in row.estimates for row in card.rows)
+
+
+def test_a_checkpoint_that_cannot_speak_is_named_and_where_none_can_the_job_fails_with_the_reason(
+    make_run: MakeScored, only_sound: None
+) -> None:
+    scored = make_run({0: whole, 10: whole})
+    reference = (next(iter(scored.engine.sounds)),)
+    scored.engine.stumbles = {10: reference}
+    assert score(scored) == 1 and scored.warnings()[-1] == "evaluate.checkpoint_failed"
+    shutil.rmtree(scored.run.path / "scores")
+    scored.engine.stumbles |= {0: reference}
+    with pytest.raises(UserError) as failure:
+        score(scored)
+    assert failure.value.code == "speak.cannot_read"
+
+
+def test_without_the_dataset_and_any_clip_there_is_no_voice_to_speak_with(
+    make_run: MakeScored, only_sound: None
+) -> None:
+    scored = make_run({0: whole, 10: whole})
+    shutil.rmtree(scored.run.dataset)
+    with pytest.raises(UserError) as failure:
+        score(scored)
+    assert failure.value.code == "evaluate.no_reference"
+
+
+def test_sounds_go_with_the_weights_that_spoke_them(make_run: MakeScored, only_sound: None) -> None:
+    scored = make_run({0: whole, 10: whole, 20: whole})
+    score(scored)
+    sounds = scored.run.path / "scores" / "step-000010"
+    before = {path.name for path in sounds.glob("*.wav")}
+    save_checkpoint(scored.run, 10, "trained anew")
+    score(scored)
+    after = {path.name for path in sounds.glob("*.wav")}
+    assert len(after) == len(before) == 3 and not before & after
+    scored.run.checkpoints.remove(10)
+    assert not sounds.exists() and not sounds.with_name("step-000010.json").exists()
+    discard_checkpoint(scored.project, CheckpointRef(scored.run.id, 20), "20")
+    assert {path.name for path in (scored.run.path / "scores").glob("step*")} == {"step-000000", "step-000000.json"}
+    bring_back(scored.project, contents(scored.project)[0])
+    said = len(scored.engine.said)
+    score(scored)
+    assert len(scored.engine.said) == said
 
 
 def test_every_language_has_a_test_set_of_the_same_kinds() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
+from core.files import write_json
 from core.jobs.args import CompareArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -21,6 +22,7 @@ from core.listening.grid import grid
 from core.listening.pairs import next_pair
 from core.project.workspace import Project
 from core.tasks import compare
+from core.training.checkpoints import HASHES
 from core.training.run import Run
 from tests.listening.made_up import add_run, make_project, speech
 from ui.i18n import Translator
@@ -71,6 +73,27 @@ def test_one_run_speaks_the_sentences_of_the_other_and_they_are_comparable(two: 
     assert table and ten in [voice.checkpoint for voice in table.voices]
     # Done again, nothing is left to say.
     assert unspoken(two, Run(two, "other-seed"), candidates(two), "calm-voice") == {}
+
+
+def test_what_a_step_spoke_before_it_was_trained_anew_is_not_compared_and_is_spoken_again(two: Project) -> None:
+    args = CompareArgs(run="other-seed", speaker="calm-voice")
+
+    def compare_again() -> dict[str, Any]:
+        job = Job.create(two.jobs, args)
+        return compare.run(job, two, args, Reporter(job))
+
+    run = Run(two, "calm-voice")
+    for step in (10, 20):
+        write_json(run.checkpoints.folder(step) / HASHES, {"adapter.safetensors": f"weights of {step}"})
+    compare_again()
+    ten, other = CheckpointRef("calm-voice", 10), CheckpointRef("other-seed", 10)
+    write_json(run.checkpoints.folder(10) / HASHES, {"adapter.safetensors": "trained anew"})
+    with pytest.raises(UserError) as refused:
+        next_pair(two, left=ten, right=other)
+    assert refused.value.code == "listening.not_comparable"
+    assert next_pair(two, left=CheckpointRef("calm-voice", 20), right=other)
+    assert compare_again() == {"sentences": 2, "checkpoints": 1}
+    assert next_pair(two, left=ten, right=other)
 
 
 def test_a_run_whose_sentences_are_not_known_is_refused(two: Project) -> None:
