@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
 import unicodedata
@@ -252,6 +253,19 @@ def free_name(folder: Path, base: str, reserved: Collection[str] = ()) -> str:
     while name in reserved or os.path.lexists(folder / name):
         name, number = f"{base}-{number}", number + 1
     return name
+
+
+@contextlib.contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside it, which becomes ``folder`` when the block has ended; on an error nothing is left."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=folder.parent))
+    try:
+        yield draft
+        os.rename(draft, folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def rename_to_free(path: Path, name: str) -> Path:

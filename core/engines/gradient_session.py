@@ -19,6 +19,7 @@ from core.engines.ema import ExponentialMovingAverage
 from core.engines.metrics import DeferredMetrics
 from core.engines.options import TrainConfig
 from core.engines.precision import autocast_dtype
+from core.engines.sampler import LengthBucketSampler
 from core.engines.schedule import learning_rate
 from core.engines.state import (
     UNREADABLE,
@@ -43,6 +44,8 @@ class GradientSession(TrainSession[Reference], Generic[Reference, Config, Part])
 
     loss_names: Sequence[str] = ("loss",)
     """Of the values that `_backward` returns, in their order."""
+    sampler: LengthBucketSampler
+    """Which clips make a batch; an engine sets it."""
 
     def __init__(self, config: Config, device: str) -> None:
         self.config, self.device = config, device
@@ -64,9 +67,9 @@ class GradientSession(TrainSession[Reference], Generic[Reference, Config, Part])
         self.metrics = DeferredMetrics(self.scaler.is_enabled(), self.loss_names)
 
     @property
-    @abstractmethod
     def micro_batch(self) -> int:
         """Clips computed at once."""
+        return -(-max(self.config.batch_size, self.sampler.largest) // self.division)
 
     @abstractmethod
     def set_checkpointing(self, on: bool) -> None:

@@ -6,8 +6,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -35,7 +33,7 @@ from core.engines.base import (
 )
 from core.engines.registry import info
 from core.errors import Cancelled, UserError
-from core.files import read_json, write_json
+from core.files import filling, read_json, write_json
 from core.jobs.reporter import Reporter
 from voicewright_toy.light import LIGHT, TONE
 from voicewright_toy.options import ToyTrainConfig
@@ -274,25 +272,19 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
         should_stop: ShouldStop = never,
     ) -> Mapping[str, object]:
         """A number, a sample, and what they are."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-        try:
+        with filling(folder) as draft:
             on_stage("load_base")
             voice = self.load_voice(base, checkpoint)
             speaker = voice.condition(references)
             on_stage("merge")
-            write_json(temporary / TONE, {"pitch_hz": voice.pitch(), "speaker_hz": speaker})
+            write_json(draft / TONE, {"pitch_hz": voice.pitch(), "speaker_hz": speaker})
             on_stage("verify")
             samples, rate = voice.speak(text, language, speaker, seed, should_stop=should_stop)
-            write_wav(temporary / "sample.wav", samples, rate)
-            (temporary / "README.txt").write_text(f"{name}: hum at {voice.pitch():.0f} Hz.\n")
+            write_wav(draft / "sample.wav", samples, rate)
+            (draft / "README.txt").write_text(f"{name}: hum at {voice.pitch():.0f} Hz.\n")
             manifest = {**(facts or {}), "name": name, "engine": "toy", "exported_at": time.time(), "sample_rate": rate}
-            write_json(temporary / "manifest.json", manifest)
-            temporary.rename(folder)
+            write_json(draft / "manifest.json", manifest)
             return manifest
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
 
 
 def _rows(dataset: Path, name: str) -> list[tuple[str, str]]:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +15,7 @@ from torch import Tensor
 import core
 from core.audio.samples import Samples, write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
-from core.engines.export_room import check_export_room
+from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
 from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
@@ -30,8 +25,7 @@ from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_
 from core.engines.f5.model.vocoder import vocoder_place
 from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
-from core.errors import Cancelled, UserError
-from core.files import sha256_file, write_atomic, write_json
+from core.files import sha256_file, write_atomic
 
 # Between our log mels and the package's, a hundredth of a decibel; float32 and merged weights leave about 3e-6 with a
 # small model. Both go through the same vocoder, so mels tell more exactly what differs than samples would.
@@ -103,27 +97,17 @@ def export(
         UserError: ``export.differs``, ``export.unloadable``, and all of `F5Voice` and `load_voice`.
         DiskFull: ``export.no_room``.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    check_export_room(base / WEIGHTS, folder.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-    try:
+    with exporting(folder, base / WEIGHTS, should_stop) as draft:
         on_stage("load_base")
         voice = load_voice(base, checkpoint, device=device)
         reference = voice.condition(references)
         text = voice.pieces(text, reference)[0]
         on_stage("merge")
-        _write_voice(base, voice, references[0], reference, temporary)
+        _write_voice(base, voice, references[0], reference, draft)
         on_stage("verify")
-        samples = _verify(temporary, voice, text, seed, should_stop)
-        write_wav(temporary / "sample.wav", samples, RATE)
-        manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
-        if should_stop():
-            raise Cancelled
-        os.rename(temporary, folder)
-        return manifest
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        samples = _verify(draft, voice, text, seed, should_stop)
+        write_wav(draft / "sample.wav", samples, RATE)
+        return _describe(draft, voice, name, text, language, seed, facts or {})
 
 
 def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Heard, folder: Path) -> None:
@@ -196,28 +180,17 @@ def _verify(folder: Path, voice: F5Voice, text: str, seed: int, should_stop: Sho
     try:
         plain = plain_model(folder)
     except (RuntimeError, KeyError, OSError, ValueError, TypeError) as error:
-        raise UserError(
-            "export.unloadable",
-            "The exported voice could not be loaded ({what}); nothing was kept.",
-            "Export again; if it fails again, choose another checkpoint.",
-            what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
-        ) from error
+        raise unloadable(error) from error
     said = (folder / "reference.txt").read_text(encoding="utf-8")
     reference = voice.condition([ReferenceClip(folder / "reference.wav", said)])
     ours = voice.spoken_mel(text, reference, seed, should_stop)
     facts = voice.model.facts
     mel, gain = plain_mel(plain.to(voice.model.device), folder, text, seed, facts.steps, facts.conversion)
-    if should_stop():
-        raise Cancelled
+    check_stop(should_stop)
     theirs = mel[0].T
     difference = float((ours - theirs).abs().max()) if ours.shape == theirs.shape else float("inf")
     if difference > TOLERANCE:
-        raise UserError(
-            "export.differs",
-            "The exported voice does not sound like the checkpoint (difference {difference}); nothing was kept.",
-            "Export again; if it fails again, choose another checkpoint.",
-            difference=difference,
-        )
+        raise differs(difference)
     with torch.inference_mode():
         wave: Samples = (voice.model.vocoder(mel)[0] * gain).cpu().numpy()
     return wave
@@ -243,21 +216,14 @@ def _describe(
         license=facts.get("license", "that of the base model"),
     )
     write_atomic(folder / "README.txt", readme)
-    manifest = {
-        **facts,
-        "name": name,
-        "engine": "f5",
-        "exported_at": time.time(),
-        "sample_rate": RATE,
-        "sample": {"text": text, "language": language, "seed": seed, "settings": {"steps": steps}},
-        "trained": model.facts.trained,
-        "vocoder": model.vocoder.label,
-        "versions": {
-            "voicewright": core.__version__,
-            "python": sys.version.split()[0],
-            **{package: version(package) for package in ("f5-tts", "vocos", "torch", "peft")},
-        },
-        "files": {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
-    }
-    write_json(folder / "manifest.json", manifest)
-    return manifest
+    return describe(
+        folder,
+        name=name,
+        engine="f5",
+        rate=RATE,
+        sample={"text": text, "language": language, "seed": seed, "settings": {"steps": steps}},
+        trained=model.facts.trained,
+        packages=("f5-tts", "vocos", "torch", "peft"),
+        facts=facts,
+        vocoder=model.vocoder.label,
+    )

@@ -55,11 +55,7 @@ class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
                 block.compile(dynamic=True)
         self.optimize(learns.values(), [group for group in groups if group["params"]])
         self.loader = BatchLoader(config, features, device)
-
-    @property
-    def micro_batch(self) -> int:
-        """Clips computed at once."""
-        return -(-max(self.config.batch_size, self.loader.sampler.largest) // self.division)
+        self.sampler = self.loader.sampler
 
     def set_checkpointing(self, on: bool) -> None:
         """Keep only what goes into each block: less memory for more time."""

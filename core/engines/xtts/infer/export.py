@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +16,13 @@ from TTS.tts.models.xtts import Xtts
 import core
 from core.audio.samples import Samples, read, write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
-from core.engines.export_room import check_export_room
+from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.registry import info
 from core.engines.xtts.bases import is_starter
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
 from core.engines.xtts.model.lora import merged_weights
-from core.errors import Cancelled, UserError
-from core.files import sha256_file, write_json
+from core.errors import UserError
 
 TOLERANCE = 1e-4  # between our samples and coqui's; float32 and merged weights leave about 1e-6
 SEEDS = 3  # tried before two voices are called different: a coin may land on its edge
@@ -95,10 +90,7 @@ def export(
             `load_voice`.
         DiskFull: ``export.no_room``.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    check_export_room(base / "model.pth", folder.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-    try:
+    with exporting(folder, base / "model.pth", should_stop) as draft:
         on_stage("load_base")
         voice = load_voice(base, checkpoint, device)
         parts, language = voice.parts(text, language)
@@ -112,20 +104,14 @@ def export(
         # Coqui says a text at once, we say a long one in parts with pauses: only a part can be compared.
         speaker, text = voice.condition(references), parts[0]
         on_stage("merge")
-        _write_weights(base, voice.xtts, temporary)
+        _write_weights(base, voice.xtts, draft)
         speakers = {**load_speakers(base), name: dict(vars(speaker))}
-        save(speakers, temporary / "speakers_xtts.pth")
-        _write_reference(references, temporary / "reference.wav")
+        save(speakers, draft / "speakers_xtts.pth")
+        _write_reference(references, draft / "reference.wav")
         on_stage("verify")
-        samples, seed = _verify(temporary, voice, name, text, language, seed, should_stop)
-        write_wav(temporary / "sample.wav", samples, voice.sample_rate)
-        manifest = _describe(temporary, voice, name, text, language, seed, facts or {})
-        _check_stop(should_stop)
-        os.rename(temporary, folder)
-        return manifest
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        samples, seed = _verify(draft, voice, name, text, language, seed, should_stop)
+        write_wav(draft / "sample.wav", samples, voice.sample_rate)
+        return _describe(draft, voice, name, text, language, seed, facts or {})
 
 
 def load_plain(folder: Path) -> Xtts:
@@ -166,13 +152,8 @@ def _verify(
     try:
         plain = load_plain(folder)
     except (RuntimeError, KeyError, OSError, ValueError) as error:
-        raise UserError(
-            "export.unloadable",
-            "The exported voice could not be loaded ({what}); nothing was kept.",
-            "Export again; if it fails again, choose another checkpoint.",
-            what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
-        ) from error
-    _check_stop(should_stop)
+        raise unloadable(error) from error
+    check_stop(should_stop)
     plain.to(voice.xtts.device)
     speaker = plain.speaker_manager.speakers[name]
     worst = 0.0
@@ -185,21 +166,11 @@ def _verify(
                     text, language, speaker["gpt_cond_latent"], speaker["speaker_embedding"], **voice.settings()
                 )["wav"]
             )
-        _check_stop(should_stop)
+        check_stop(should_stop)
         worst = float(np.abs(samples - coqui_samples).max()) if samples.shape == coqui_samples.shape else float("inf")
         if worst <= TOLERANCE:
             return coqui_samples, attempt_seed
-    raise UserError(
-        "export.differs",
-        "The exported voice does not sound like the checkpoint (difference {difference}); nothing was kept.",
-        "Export again; if it fails again, choose another checkpoint.",
-        difference=worst,
-    )
-
-
-def _check_stop(should_stop: ShouldStop) -> None:
-    if should_stop():
-        raise Cancelled
+    raise differs(worst)
 
 
 def _describe(
@@ -210,23 +181,16 @@ def _describe(
     values = {**speaking, "name": name, "line": "=" * len(name), "version": core.__version__, "rate": voice.sample_rate}
     readme = _README.format(license=facts.get("license", "that of the base model"), **values)
     (folder / "README.txt").write_text(readme, encoding="utf-8")
-    manifest = {
-        **facts,
-        "name": name,
-        "engine": "xtts",
-        "exported_at": time.time(),
-        "sample_rate": voice.sample_rate,
-        "sample": speaking,
-        "trained": voice.xtts.untrained_max_s is None,
-        "versions": {
-            "voicewright": core.__version__,
-            "python": sys.version.split()[0],
-            **{package: version(package) for package in ("coqui-tts", "torch", "transformers", "peft")},
-        },
-        "files": {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
-    }
-    write_json(folder / "manifest.json", manifest)
-    return manifest
+    return describe(
+        folder,
+        name=name,
+        engine="xtts",
+        rate=voice.sample_rate,
+        sample=speaking,
+        trained=voice.xtts.untrained_max_s is None,
+        packages=("coqui-tts", "torch", "transformers", "peft"),
+        facts=facts,
+    )
 
 
 def save(value: object, path: Path) -> None:

@@ -7,9 +7,7 @@ written anew, and the voice has spoken before anyone is offered it.
 from __future__ import annotations
 
 import math
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,13 +20,14 @@ from TTS.tts.configs.xtts_config import XttsConfig
 import core
 from core.audio.samples import write_wav
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.exporting import check_stop
 from core.engines.registry import info
 from core.engines.xtts.bases import STARTER, XttsBases, is_starter
 from core.engines.xtts.infer.export import save
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
-from core.errors import Cancelled, UserError
-from core.files import MOST_BYTES, read_json, write_json
+from core.errors import UserError
+from core.files import MOST_BYTES, filling, read_json, write_json
 
 _WIDEST, _MOST_LAYERS, _MOST_TOKENS, _LARGEST = 8192, 100, 100_000, 1_000_000
 _LIMITS = {
@@ -62,21 +61,19 @@ def import_voice(
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """See `core.engines.base.Engine.import_voice`."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-    try:
+    with filling(folder) as draft:
         on_stage("check_voice")
         own = _own_words(files)
         name = own or name
-        _write_model(files, temporary)
-        _check_stop(should_stop)
-        voice = _loaded(temporary, device)
-        speaker = _speaker(files, temporary, voice, own)
-        save({name: dict(vars(speaker))}, temporary / "speakers_xtts.pth")
+        _write_model(files, draft)
+        check_stop(should_stop)
+        voice = _loaded(draft, device)
+        speaker = _speaker(files, draft, voice, own)
+        save({name: dict(vars(speaker))}, draft / "speakers_xtts.pth")
         on_stage("verify")
         text, language = _sayable(voice, text, language)
         samples, rate = voice.speak(text, language, speaker, should_stop=should_stop)
-        write_wav(temporary / "sample.wav", samples, rate)
+        write_wav(draft / "sample.wav", samples, rate)
         manifest = {
             **(facts or {}),
             "name": name,
@@ -86,16 +83,12 @@ def import_voice(
             "sample": {"text": text, "language": language, "seed": 0},
             "trained": voice.xtts.untrained_max_s is None,
             "languages": list(voice.xtts.config.languages),
-            "license": _license(temporary),
+            "license": _license(draft),
             "versions": {"voicewright": core.__version__},
         }
-        write_json(temporary / "manifest.json", manifest)
-        _check_stop(should_stop)
-        os.rename(temporary, folder)
+        write_json(draft / "manifest.json", manifest)
+        check_stop(should_stop)
         return manifest
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def only_speaker(folder: Path) -> Conditioning:
@@ -263,11 +256,6 @@ def _sayable(voice: XttsVoice, text: str, language: str) -> tuple[str, str]:
     except UserError:
         parts, language = voice.parts("1, 2, 3.", next(iter(voice.xtts.config.languages), "en"))
     return parts[0], language
-
-
-def _check_stop(should_stop: ShouldStop) -> None:
-    if should_stop():
-        raise Cancelled
 
 
 def _license(folder: Path) -> str:

@@ -45,12 +45,8 @@ class XttsSession(GradientSession[Conditioning, XttsTrainConfig, MicroBatch]):
             compile_blocks(xtts.gpt.gpt)
         self.optimize(lora_parameters(xtts), param_groups(xtts, config.weight_decay))
         self.loader = BatchLoader(config, features, SpecialTokens.of(xtts.gpt), device)
+        self.sampler = self.loader.sampler
         self.latents = Latents(xtts.gpt, features, device)
-
-    @property
-    def micro_batch(self) -> int:
-        """Clips computed at once."""
-        return -(-max(self.config.batch_size, self.loader.sampler.largest) // self.division)
 
     def set_checkpointing(self, on: bool) -> None:
         """Keep only what goes into each block, and no converted weights: less memory for more time."""
