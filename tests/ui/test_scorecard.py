@@ -13,7 +13,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.evaluation import scorecard
 from core.evaluation.scorecard import recommended
-from core.evaluation.scores import ScoreFile, fingerprint
+from core.evaluation.scores import ScoreFile
 from core.evaluation.start import start_evaluate
 from core.files import write_json
 from core.jobs import events
@@ -23,7 +23,7 @@ from core.listening.ranking import ranking
 from core.project.records import Vote
 from core.project.workspace import Project
 from core.tasks.train import _required_steps
-from core.training.checkpoints import HASHES
+from core.training.checkpoints import HASHES, fingerprint
 from core.training.config import config_text
 from core.training.run import Run
 from tests.evaluation.test_verdict import voice
