@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 
 from core.audio.ffmpeg import no_ffmpeg
-from core.audio.samples import Samples
+from core.audio.samples import Samples, as_16_bit
 from core.errors import UserError
 
 PCM_HZ = 24_000  # what programs take raw samples to have, for nothing in them says it
@@ -41,26 +41,25 @@ def encode(pieces: Iterator[tuple[Samples, int]], format: str) -> Iterator[bytes
     """Bytes of a file, as the samples come.
 
     Args:
-        pieces: float32 mono samples in [-1, 1] and their rate in Hz, the same throughout; at least one.
+        pieces: float32 mono samples in [-1, 1] and their rate in Hz, the same throughout; of none nothing is made.
         format: one of `TYPES`. ``pcm`` is 16 bit at `PCM_HZ`; a WAV says that its length is not known yet.
 
     Raises:
         UserError: ``audio.no_ffmpeg``, ``audio.no_encoder``. What ``pieces`` raises is raised here, after
             what was encoded before it.
     """
-    first, rate = next(pieces)
+    begin = next(pieces, None)
+    if begin is None:
+        return
+    first, rate = begin
     sound = itertools.chain([first], (samples for samples, _ in pieces))
     if format == "pcm":
-        yield from map(_as_16_bit, _resampled(sound, rate))
+        yield from map(as_16_bit, _resampled(sound, rate))
     elif format == "wav":
         yield _wav_header(rate)
-        yield from map(_as_16_bit, sound)
+        yield from map(as_16_bit, sound)
     else:
-        yield from _by_ffmpeg(map(_as_16_bit, sound), rate, format)
-
-
-def _as_16_bit(samples: Samples) -> bytes:
-    return np.rint(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+        yield from _by_ffmpeg(map(as_16_bit, sound), rate, format)
 
 
 def _resampled(sound: Iterator[Samples], rate: int) -> Iterator[Samples]:

@@ -67,5 +67,10 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
     write_atomic(path, buffer.getbuffer())
 
 
+def as_16_bit(samples: Samples) -> bytes:
+    """Samples in [-1, 1] as 16 bit little-endian; those outside are clipped."""
+    return np.rint(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+
+
 def _mono(block: npt.NDArray[np.float32]) -> Samples:
     return block[:, 0] if block.shape[1] == 1 else np.asarray(block.mean(axis=1), dtype=np.float32)

@@ -102,10 +102,14 @@ def say(
     *,
     should_stop: ShouldStop = never,
     on_stage: Callable[[str, int, int], object] = ignore,
+    on_samples: Callable[[Samples, int], object] = ignore,
 ) -> tuple[Samples, int]:
-    """All of a request's sound and its rate; arguments and errors as of `stream`."""
-    pieces = list(stream(workspace, request, should_stop=should_stop, on_stage=on_stage))
-    return np.concatenate([samples for samples, _ in pieces]), pieces[0][1]
+    """All of a request's sound and its rate; arguments and errors as of `stream`, whose pieces ``on_samples`` hears."""
+    pieces, rate = list[Samples](), 0
+    for samples, rate in stream(workspace, request, should_stop=should_stop, on_stage=on_stage):
+        on_samples(samples, rate)
+        pieces.append(samples)
+    return np.concatenate(pieces), rate
 
 
 def wake(workspace: Workspace) -> None:

@@ -18,6 +18,7 @@ from core.measures.proofreading import Proof, check, transcribe
 from core.project.engine import read_text
 from core.project.workspace import Project
 from core.synthesis import speaking
+from core.synthesis.live import LiveSound
 from core.synthesis.start import speech_request
 from core.transcription.base import Transcript
 from core.transcription.load import Choice, open_model
@@ -38,12 +39,14 @@ def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) ->
             began = time.monotonic()
         reporter.progress(stage, done, total)
 
-    samples, rate = speaking.say(
-        project.workspace,
-        speech_request(project, args),
-        should_stop=reporter.stop_requested,
-        on_stage=on_stage,
-    )
+    with LiveSound(job) as live:
+        samples, rate = speaking.say(
+            project.workspace,
+            speech_request(project, args),
+            should_stop=reporter.stop_requested,
+            on_stage=on_stage,
+            on_samples=live.add,
+        )
     facts: dict[str, Any] = {
         **args.model_dump(mode="json", exclude={"device"}),
         "sample_rate": rate,

@@ -97,16 +97,14 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         return {"voices": [_described(voice) for voice in named_voices(workspace)]}
 
     @router.post("/audio/speech")
-    async def speech(body: SpeechBody) -> Response:
-        request = await in_threads.run(lambda: _request(workspace, settings, body))
+    async def speech(request: Request, body: SpeechBody) -> Response:
+        wish = await in_threads.run(lambda: _request(workspace, settings, body))
         stop = threading.Event()
-        sound = encode(speaking.stream(workspace, request, should_stop=stop.is_set), body.response_format)
-        try:
-            first = await in_threads.run(lambda: next(sound))
-        except BaseException:
-            stop.set()
-            raise
-        content = in_threads.iterate(_chained(first, sound), stop.set)
+        sound = _until_stopped(
+            encode(speaking.stream(workspace, wish, should_stop=stop.is_set), body.response_format), stop
+        )
+        first = await in_threads.first(request, sound, stop)
+        content = in_threads.iterate(sound, stop.set, first=first)
         if body.stream_format == "sse":
             return StreamingResponse(
                 _events(content, len(body.input)), media_type="text/event-stream", headers=_NO_STORE
@@ -148,12 +146,12 @@ def _described(voice: NamedVoice) -> dict[str, Any]:
     return {"id": voice.id, "name": name, "object": "voice", "language": info.language, "model": info.engine}
 
 
-def _chained(first: bytes, sound: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
+def _until_stopped(sound: Iterator[bytes], stop: threading.Event) -> Iterator[bytes]:
     try:
         yield from sound
-    except Cancelled:  # nobody listens any more
-        return
+    except Cancelled:
+        if not stop.is_set():
+            raise
 
 
 async def _events(content: AsyncIterator[bytes], characters: int) -> AsyncIterator[str]:

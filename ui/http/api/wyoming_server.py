@@ -9,7 +9,6 @@ import re
 import threading
 from collections.abc import AsyncIterator
 
-import numpy as np
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, async_read_event, async_write_event
@@ -25,6 +24,7 @@ from wyoming.tts import (
 )
 
 import core
+from core.audio.samples import as_16_bit
 from core.jobs.args import SynthesizeArgs
 from core.project.workspace import Workspace
 from core.settings import Settings
@@ -109,8 +109,7 @@ class _Client:
                 if not rate:
                     rate = rate_hz
                     await self._write(AudioStart(rate=rate, width=2, channels=1).event())
-                audio = np.rint(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
-                await self._write(AudioChunk(rate=rate, width=2, channels=1, audio=audio).event())
+                await self._write(AudioChunk(rate=rate, width=2, channels=1, audio=as_16_bit(samples)).event())
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
