@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     speaking_idle_minutes: float = Field(
         10.0, ge=0, le=10_000, description="How long a voice stays loaded after it last spoke, in minutes."
     )
+    speaking_patience_s: float = Field(
+        120.0, gt=0, le=100_000, description="A voice that shows no sign of life for so long is ended and asked anew."
+    )
     wyoming_port: int = Field(
         0, ge=0, le=65535, description="Port for home assistants, by the Wyoming protocol; 0: off."
     )

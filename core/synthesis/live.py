@@ -58,9 +58,9 @@ def is_live(job: Job) -> bool:
 
 
 def follow(job: Job, should_stop: ShouldStop = never) -> Iterator[tuple[Samples, int]]:
-    """What the job has said, and what it says until it is done with that; float32 mono and the rate in Hz. Waits for its beginning.
+    """What the job has said, and what it says until it is done with that; float32 mono and the rate in Hz.
 
-    Nothing comes of a job that has ended.
+    Waits for its beginning; nothing comes of a job that has ended.
     """
     file = _opened(job, should_stop)
     if file is None:

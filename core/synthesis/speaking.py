@@ -22,12 +22,15 @@ from core.files import disk_full, is_full
 from core.jobs import fork_server, locks
 from core.jobs.job import worker_environment
 from core.project.workspace import Workspace
+from core.settings import Settings
 from core.synthesis import wire
 from core.synthesis.speaking_process import lock_path, log_path, socket_path
 from core.synthesis.wire import SpeechRequest
 
 _MODULE = "core.synthesis.speaking_process"
 _TRIES = 3  # of one text; a voice that kills its process will do so again
+_HANG = 2  # tries that a text counts which has hung its process: it was waited for long enough
+_MOST_DEATHS = 20  # of processes that others' texts have killed
 _LOOK_S = 0.2
 _START_S = 60.0
 _STARTS = 3
@@ -36,6 +39,37 @@ _DEATH_S = 5.0  # within which a process that has just been started may still ha
 
 class _Died(Exception):
     """The speaking process ended before it had said everything."""
+
+
+class _Tries:
+    """How often a text may still be taken again."""
+
+    def __init__(self) -> None:
+        self.count = self.deaths = 0
+        self._began = False
+        self._heard_at = 0.0
+
+    def ask(self) -> None:
+        """It is asked for once more."""
+        self._began = False
+
+    def hear(self) -> None:
+        """Something was told of it, so it is its turn."""
+        self._began, self._heard_at = True, time.monotonic()
+
+    def die(self) -> None:
+        """The process is gone; a text that still waited has had no part in that.
+
+        Raises:
+            UserError: ``speak.process_died``, ``speak.process_hung``.
+        """
+        self.deaths += 1
+        silence_s, patience_s = time.monotonic() - self._heard_at, Settings(**{}).speaking_patience_s
+        hung = self._began and silence_s > 0.8 * patience_s
+        if self._began:
+            self.count += _HANG if hung else 1
+        if self.count >= _TRIES or self.deaths >= _MOST_DEATHS:
+            raise _hung(silence_s) if hung else _died()
 
 
 def stream(
@@ -59,15 +93,18 @@ def stream(
     Raises:
         Cancelled: ``should_stop`` said so.
         Busy: ``speak.too_many``: too many wait already.
-        UserError: ``speak.process_died``, ``speak.process_start``, ``speak.process_bug``, and those of the engine.
+        UserError: ``speak.process_died``, ``speak.process_hung``, ``speak.process_start``, ``speak.process_bug``, and
+            those of the engine.
     """
-    tries, yielded, former_device = 0, 0, ""
+    tries, yielded, former_device = _Tries(), 0, ""
     while True:
         passed_over = 0
+        tries.ask()
         try:
             with contextlib.closing(_ask(workspace, request, should_stop)) as messages:
                 for header, content in messages:
                     event = header["event"]
+                    tries.hear()
                     if event == "begin":
                         if yielded and header["device"] != former_device:
                             raise _died()
@@ -83,7 +120,7 @@ def stream(
                             yield fresh.astype(np.float32, copy=False), int(header["rate"])
                     elif event == "rest":
                         request = request.model_copy(update={"text": str(header["text"])})
-                        tries, yielded, former_device = 0, 0, ""
+                        tries, yielded, former_device = _Tries(), 0, ""
                         break
                     elif event == "again":  # it ends before its turn
                         break
@@ -91,9 +128,7 @@ def stream(
                         _end(event, header)
                         return
         except _Died:
-            tries += 1
-            if tries >= _TRIES:
-                raise _died() from None
+            tries.die()
 
 
 def say(
@@ -192,6 +227,9 @@ def _start(workspace: Workspace) -> None:
     log = log_path(workspace)
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log.parent.chmod(0o700)
+    with contextlib.suppress(OSError):
+        if log.stat().st_size:  # why the last one ended
+            log.replace(log.with_suffix(".previous.log"))
     environment, arguments = worker_environment(), [str(workspace.path)]
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -239,6 +277,15 @@ def _end(event: str, header: dict[str, Any]) -> None:
         error.text, error.hint = str(header["text"]), str(header["hint"])
         error.args = (f"{error.text} {error.hint}".strip(),)
         raise error
+
+
+def _hung(silence_s: float) -> UserError:
+    return UserError(
+        "speak.process_hung",
+        "The process that speaks hung twice over this text: nothing came of it for {seconds} seconds.",
+        "Try again, or say another text. On a slow computer allow more with VOICEWRIGHT_SPEAKING_PATIENCE_S.",
+        seconds=round(silence_s),
+    )
 
 
 def _died() -> UserError:

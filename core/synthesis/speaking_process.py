@@ -1,8 +1,8 @@
 """Speaking process: keeps a voice loaded and says what it is asked for, one text after the other, over a socket.
 
 ``python -m core.synthesis.speaking_process WORKSPACE``. Started at the first need by `core.synthesis.speaking`, it ends
-by itself: when nothing was asked for a while, when a job takes the card that it is a guest on, when it is told to, and
-when its workspace is gone. Whoever it owes something then asks the next one.
+by itself: when nothing was asked for a while, when a job takes the card that it is a guest on, when it is told to, when
+its workspace is gone, and when it hangs. Whoever it owes something then asks the next one.
 """
 
 from __future__ import annotations
@@ -36,6 +36,29 @@ MOST_WAITING = 64
 _LOOK_S = 0.25
 _SLOWEST_S = 120.0  # a reader that takes nothing for so long is gone
 _FLUSH_S = 30.0
+_HEARTBEAT_S = 1.0
+_LOADING = 4  # times as long as speaking may take between two signs of life
+
+
+class _Watchdog:
+    """Ends the process, with its stack in the log, where it shows no sign of life; also within a library's own code."""
+
+    def __init__(self, patience_s: float) -> None:
+        self.patience_s = patience_s
+        self._began = 0.0
+        self._times = 0
+
+    def beat(self, times: int = 1) -> None:
+        """A sign of life; the next one has to come within ``times`` the patience."""
+        now = time.monotonic()
+        if times != self._times or now - self._began > min(_HEARTBEAT_S, 0.2 * self.patience_s):
+            self._began, self._times = now, times
+            faulthandler.dump_traceback_later(times * self.patience_s, exit=True)
+
+    def rest(self) -> None:
+        """Nothing is to be done."""
+        self._times = 0
+        faulthandler.cancel_dump_traceback_later()
 
 
 class _Turn:
@@ -55,8 +78,9 @@ class _Turn:
 class SpeakingProcess:
     """Takes requests by threads of their own, and says them one after the other in the thread that calls `run`."""
 
-    def __init__(self, workspace: Workspace, idle_s: float) -> None:
+    def __init__(self, workspace: Workspace, idle_s: float, patience_s: float = 3600.0) -> None:
         self.workspace, self.idle_s = workspace, idle_s
+        self._watchdog = _Watchdog(patience_s)
         self.voice = WarmVoice(workspace)
         self._turns: queue.Queue[_Turn] = queue.Queue(MOST_WAITING)
         self._leaves = threading.Event()
@@ -89,7 +113,10 @@ class SpeakingProcess:
                 if self._leaves.is_set() or time.monotonic() - last_spoke > self.idle_s:
                     return
                 continue
-            self._say(turn)
+            try:
+                self._say(turn)
+            finally:
+                self._watchdog.rest()
             self._said = [*(said for said in self._said if not said.is_sent.is_set()), turn]
             last_spoke = time.monotonic()
 
@@ -98,14 +125,21 @@ class SpeakingProcess:
         if turn.is_cancelled.is_set():
             return
         device = "cpu"
+        self._watchdog.beat(_LOADING)
         try:
             device = self.voice.device(turn.request)
             turn.tell("begin", device=device)
 
             def on_stage(stage: str, done: int, total: int) -> None:
+                self._watchdog.beat(1 if stage == "speak" else _LOADING)
                 turn.tell("stage", stage=stage, done=done, total=total)
 
-            for samples, rate in self.voice.say(turn.request, device, turn.is_cancelled.is_set, on_stage):
+            def should_stop() -> bool:  # asked at each code of the sound
+                self._watchdog.beat()
+                return turn.is_cancelled.is_set()
+
+            for samples, rate in self.voice.say(turn.request, device, should_stop, on_stage):
+                self._watchdog.beat()
                 turn.tell("samples", samples.astype("<f4").tobytes(), rate=rate)
             turn.tell("done")
         except Cancelled:
@@ -223,7 +257,10 @@ def main() -> None:
             listener.bind(address)
         listener.listen(128)
         try:
-            SpeakingProcess(workspace, 60 * Settings(**{}).speaking_idle_minutes).run(listener, path)
+            settings = Settings(**{})
+            SpeakingProcess(workspace, 60 * settings.speaking_idle_minutes, settings.speaking_patience_s).run(
+                listener, path
+            )
         except Exception:
             traceback.print_exc()
         finally:

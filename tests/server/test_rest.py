@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.errors import Busy, UserError
+from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking
@@ -42,6 +46,7 @@ def api(settings: Settings, toy: None) -> Iterator[TestClient]:
     from tests.server.stand_in import build
 
     with TestClient(create_app(settings, build), base_url=f"{HERE}/api/v1/", follow_redirects=False) as client:
+        client.workspace = settings.workspace_folder()  # type: ignore[attr-defined]
         client.headers["X-API-Key"] = ApiKeys(settings).create("Tests")
         yield client
 
@@ -160,6 +165,55 @@ def test_of_two_at_once_with_one_key_one_is_told_to_wait_and_all_hold_across_a_r
     answers.begin("failed", "w")
     answers.end("failed", 0, b"")
     assert answers.begin("failed", "w") is None
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 500, b"", "another table"])
+def test_answers_that_are_damaged_are_forgotten_and_the_next_ones_kept(tmp_path: Path, content: bytes | str) -> None:
+    path = tmp_path / "answers.db"
+    if isinstance(content, str):
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE answers (key TEXT, said TEXT)")
+    else:
+        path.write_bytes(content)
+    answers = Answers(path)
+    assert answers.begin("k", "w") is None
+    answers.end("k", 201, b"{}")
+    assert answers.begin("k", "w") == (201, b"{}")
+    path.write_bytes(path.read_bytes()[:5000] + b"\xff" * 5000)  # amid the day
+    assert answers.begin("k", "w") is None
+
+
+def test_of_two_servers_one_waits_for_the_other_and_brings_no_revoked_key_back(tmp_path: Path) -> None:
+    keys = ApiKeys(Settings(_env_file=None, workspace=tmp_path))  # type: ignore[call-arg]
+    token, used = keys.create("Kitchen"), keys.create("Cellar")
+    with open(tmp_path / "private" / "api_keys.lock", "r+b") as other_server:
+        fcntl.flock(other_server, fcntl.LOCK_EX)
+        noting = threading.Thread(target=keys.find, args=[used])
+        noting.start()
+        noting.join(0.3)
+        assert noting.is_alive()
+        keys._save([key for key in keys.all() if key.name != "Kitchen"])  # what the other revokes meanwhile
+    noting.join(10)
+    assert [(key.name, key.used > 0) for key in keys.all()] == [("Cellar", True)] and keys.find(token) is None
+
+
+@pytest.mark.parametrize("name", ["../a\x00b.\x00wav", "\x00"])
+def test_no_name_of_an_upload_fails_the_server(api: TestClient, name: str) -> None:
+    if not any(project["id"] == "names" for project in api.get("projects").json()["items"]):
+        api.post("projects", json={"name": "Names", "engine": "toy"})
+    answer = api.post("projects/names/sources", params={"name": name}, content=b"no sound")
+    assert answer.status_code == 202, answer.json()
+    Job(Workspace(api.workspace).project("names").path / "jobs" / answer.json()["id"]).wait(30)  # type: ignore
+
+
+@pytest.mark.parametrize(
+    "path", ["projects/{}", "projects/here/jobs/{}", "projects/here/clips/{}", "projects/here/datasets/{}",
+             "projects/here/runs/{}", "projects/here/runs/{}/metrics", "projects/here/takes/{}/audio",
+             "projects/here/pairs/sounds/{}", "projects/here/clips/{}/audio"],
+)  # fmt: skip
+def test_ids_that_no_file_can_have_are_not_there(api: TestClient, path: str) -> None:
+    for id in ("%00", "a%00b", "a" * 300, "..%00"):
+        assert api.get(path.format(id)).status_code in (404, 422)
 
 
 def test_a_broken_off_or_too_large_upload_leaves_nothing(api: TestClient, settings: Settings) -> None:

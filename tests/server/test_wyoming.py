@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -27,8 +28,10 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
+from core.errors import Cancelled
 from core.project.workspace import Project
 from core.settings import Settings
+from core.synthesis import speaking
 from tests.server.test_speech_api import expected
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
@@ -144,5 +147,28 @@ def test_noise_ends_its_connection_alone(humming: Project, noise: bytes) -> None
         huge.write(b'{"type": "synthesize", "payload_length": 99999999999}\n')
         await client.write_event(Synthesize("Hum.").event())
         return len(sound(await heard(client, AudioStop.is_type)))
+
+    assert talk(humming, conversation)
+
+
+def test_who_goes_away_before_the_first_sound_has_its_turn_ended(
+    humming: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def wait(*_: object, should_stop: Callable[[], bool], **__: object) -> Iterator[object]:
+        while not should_stop():
+            time.sleep(0.01)
+        ended.set()
+        raise Cancelled
+        yield
+
+    monkeypatch.setattr(speaking, "stream", wait)
+
+    async def conversation(client: AsyncTcpClient) -> bool:
+        await client.write_event(Synthesize("Hum.").event())
+        await asyncio.sleep(0.1)
+        await client.disconnect()
+        return await asyncio.to_thread(ended.wait, 10)
 
     assert talk(humming, conversation)

@@ -28,7 +28,7 @@ from core.jobs import guest, locks
 from core.jobs.args import SynthesizeArgs
 from core.project.workspace import Project, Workspace
 from core.synthesis import speaking, warm_voice, wire
-from core.synthesis.speaking_process import SpeakingProcess, _Turn, lock_path, socket_path
+from core.synthesis.speaking_process import SpeakingProcess, _Turn, lock_path, log_path, socket_path
 from core.synthesis.start import complete, speech_request, start_speak, takes
 from core.synthesis.voices import DEFAULT, named_voice
 from core.synthesis.wire import SpeechRequest
@@ -103,6 +103,40 @@ def test_killed_again_and_again_it_fails_with_words_and_the_next_text_is_said(hu
         speaking.say(humming.workspace, request(humming, settings=SLOW), on_stage=on_stage)
     assert caught.value.code == "speak.process_died"
     assert len(speaking.say(humming.workspace, request(humming))[0])
+
+
+def test_hung_it_is_ended_and_asked_once_more_and_the_next_text_is_said(
+    humming: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaking.dismiss(humming.workspace)
+    until(lambda: not locks.is_locked(lock_path(humming.workspace)))
+    monkeypatch.setenv("VOICEWRIGHT_SPEAKING_PATIENCE_S", "1.5")
+    stuck, begins = request(humming, settings={"pace_s": 60}), []
+    with pytest.raises(UserError) as caught:
+        speaking.say(humming.workspace, stuck, on_stage=lambda stage, *_: begins.append(stage))
+    assert caught.value.code == "speak.process_hung" and begins.count("speak") == 2
+    assert "voicewright_toy" in log_path(humming.workspace).read_text(), "where it hung stands in the log"
+    assert len(speaking.say(humming.workspace, request(humming))[0])
+
+
+def test_a_text_that_waits_has_no_part_in_what_kills_the_process(
+    humming: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [
+        ({"event": "begin", "device": "cpu"}, b""),
+        ({"event": "samples", "rate": 1}, bytes(4)),
+        ({"event": "done"}, b""),
+    ]
+    asked: list[int] = []
+
+    def ask(*_: object) -> Iterator[tuple[dict[str, object], bytes]]:
+        asked.append(1)
+        if len(asked) <= 10:
+            raise speaking._Died
+        yield from said
+
+    monkeypatch.setattr(speaking, "_ask", ask)
+    assert len(speaking.say(humming.workspace, request(humming))[0]) == 1 and len(asked) == 11
 
 
 def test_many_at_once_are_answered_in_order_and_none_is_lost(humming: Project) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import logging
+import os
 import secrets
-import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from starlette.datastructures import Headers
@@ -22,7 +25,6 @@ log = logging.getLogger("voicewright")
 MOST_KEYS = 100
 PREFIX = "vw-"
 _NOTE_EVERY_S = 3600  # how far "last used" may lag behind
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ class _File:
 
 
 class ApiKeys:
-    """The keys of a workspace, in one small private file that is read again when it has changed."""
+    """The keys of a workspace, in one small private file.
+
+    It is changed under a lock, also of other servers: else one that notes a use would bring back what another revoked.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.workspace_folder() / "private" / "api_keys.json"
@@ -65,7 +70,7 @@ class ApiKeys:
             raise UserError("keys.no_name", "The key has no name.", "Type what will use it, such as Kitchen.")
         token = PREFIX + secrets.token_urlsafe(32)
         digest = _hash(token)
-        with _lock:
+        with self._locked():
             keys = self.all()
             if len(keys) >= MOST_KEYS:
                 raise UserError(
@@ -76,7 +81,7 @@ class ApiKeys:
 
     def revoke(self, id: str) -> None:
         """From now on nobody comes in by this key."""
-        with _lock:
+        with self._locked():
             self._save([key for key in self.all() if key.id != id])
 
     def find(self, token: str) -> ApiKey | None:
@@ -95,11 +100,21 @@ class ApiKeys:
 
     def _note(self, used: ApiKey) -> None:
         now = time.time()
-        with _lock:
-            try:
+        try:
+            with self._locked():
                 self._save([ApiKey(**{**asdict(key), "used": now}) if key.id == used.id else key for key in self.all()])
-            except OSError as error:
-                log.warning("It cannot be noted that an API key was used: %s", error.strerror)
+        except (OSError, DamagedFile) as error:
+            log.warning("It cannot be noted that an API key was used: %s", error)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _save(self, keys: list[ApiKey]) -> None:
         write_private(self._path, json.dumps({"keys": [asdict(key) for key in keys]}, indent=1) + "\n")

@@ -20,5 +20,5 @@ class ToySpeakingOptions(SpeakingOptions):
 
     speed: float = SPEED
     pace_s: float = Field(
-        0.0, ge=0, le=1, description="How long it takes over a letter.", json_schema_extra=form("speaking", "s")
+        0.0, ge=0, le=60, description="How long it takes over a letter.", json_schema_extra=form("speaking", "s")
     )

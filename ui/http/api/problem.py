@@ -41,6 +41,7 @@ def status_of(error: UserError) -> int:
         return 507
     if isinstance(error, DamagedFile) or error.code in (
         "speak.process_died",
+        "speak.process_hung",
         "speak.process_start",
         "speak.process_bug",
     ):

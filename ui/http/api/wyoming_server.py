@@ -25,6 +25,7 @@ from wyoming.tts import (
 
 import core
 from core.audio.samples import as_16_bit
+from core.errors import Cancelled
 from core.jobs.args import SynthesizeArgs
 from core.project.workspace import Workspace
 from core.settings import Settings
@@ -37,6 +38,7 @@ from ui.http.api.problem import problem_of
 
 log = logging.getLogger("voicewright.wyoming")
 _MOST_CONNECTIONS = 32
+_LOOK_S = 0.25
 _MOST_BYTES = 1 << 20  # of a message
 _ATTRIBUTION = Attribution(name="Voicewright", url="")
 # Found in one pass, whatever is sent: a run of signs is looked at once, from where it begins.
@@ -63,8 +65,10 @@ class _BoundedReader:
 class _Client:
     """One connection."""
 
-    def __init__(self, workspace: Workspace, device: str, writer: asyncio.StreamWriter) -> None:
-        self.workspace, self.device, self.writer = workspace, device, writer
+    def __init__(
+        self, workspace: Workspace, device: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.workspace, self.device, self.reader, self.writer = workspace, device, reader, writer
         self.voice: SynthesizeVoice | None = None
         self.is_streaming = False  # between the start and the stop of a text that comes in pieces
         self.text = ""  # of it, what is not said yet
@@ -102,6 +106,7 @@ class _Client:
 
     async def _say(self, text: str, wish: SynthesizeVoice | None) -> None:
         stop, rate = threading.Event(), 0
+        watch = asyncio.create_task(self._watch(stop))
         try:
             request = await in_threads.run(lambda: _request(self.workspace, self.device, text, wish))
             pieces = speaking.stream(self.workspace, request, should_stop=stop.is_set)
@@ -112,13 +117,22 @@ class _Client:
                 await self._write(AudioChunk(rate=rate, width=2, channels=1, audio=as_16_bit(samples)).event())
         except (ConnectionError, asyncio.CancelledError):
             raise
+        except Cancelled:
+            raise ConnectionResetError("the other side is gone") from None
         except Exception as error:
             _, problem = problem_of(error)
             await self._write(Error(text=problem["detail"], code=problem["code"]).event())
         finally:
+            watch.cancel()
             stop.set()
         if rate:
             await self._write(AudioStop().event())
+
+    async def _watch(self, stop: threading.Event) -> None:
+        """Give up what is being said once the other side is gone, be it before the first sound."""
+        while not self.reader.at_eof():
+            await asyncio.sleep(_LOOK_S)
+        stop.set()
 
     async def _write(self, event: Event) -> None:
         await async_write_event(event, self.writer)
@@ -152,7 +166,7 @@ async def serving(workspace: Workspace, settings: Settings) -> AsyncIterator[Non
                 return
             connections.add(task)
             try:
-                await _serve(_Client(workspace, settings.device, writer), reader)
+                await _serve(_Client(workspace, settings.device, reader, writer))
             finally:
                 connections.discard(task)
 
@@ -170,8 +184,8 @@ async def serving(workspace: Workspace, settings: Settings) -> AsyncIterator[Non
             task.cancel()
 
 
-async def _serve(client: _Client, reader: asyncio.StreamReader) -> None:
-    bounded = _BoundedReader(reader)
+async def _serve(client: _Client) -> None:
+    bounded = _BoundedReader(client.reader)
     try:
         while (event := await async_read_event(bounded)) is not None:  # type: ignore[arg-type]
             await client.handle(event)

@@ -21,6 +21,7 @@ from core.project.workspace import Workspace
 from core.settings import Settings
 from core.sources import recordings
 from core.sources.links.start import follow
+from core.text import clean_text
 from core.transcription.start import start_transcribe
 from ui.http.api import in_threads
 from ui.http.api.rest.route import Route
@@ -82,12 +83,13 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     ) -> Fact:
         """Add a recording: the file is the body of the request, `name` what it is called. Gives the job."""
         project = await in_threads.run(lambda: workspace.project(slug))
+        name = Path(clean_text(name)).name or "recording"
         handle, path = tempfile.mkstemp(suffix=Path(name).suffix[:8], dir=workspace.path / "tmp")
         try:
             with open(handle, "wb") as file:
                 async for block in request.stream():
                     await in_threads.run(lambda block=block: file.write(block))  # type: ignore[misc]
-            wish = limits.having(files=((Path(path), Path(name).name),), rights=rights)
+            wish = limits.having(files=((Path(path), name),), rights=rights)
             return await in_threads.run(lambda: job_fact(project, recordings.add(project, wish)))
         finally:
             if os.path.exists(path):
