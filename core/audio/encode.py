@@ -1,4 +1,4 @@
-"""Encoding sound while it is being made: samples in, bytes of a format that programs ask for out."""
+"""Encoding speech while it is being made: samples in, bytes of a format that programs ask for out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import soxr
 
 from core.audio.ffmpeg import no_ffmpeg
 from core.audio.samples import Samples, as_16_bit
+from core.audio.synthetic import FFMPEG_OPTIONS, info_chunk
 from core.errors import UserError
 
 PCM_HZ = 24_000  # what programs take raw samples to have, for nothing in them says it
@@ -30,7 +31,7 @@ _ENCODERS = {
     "mp3": ("-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"),
     # A page of Ogg would otherwise wait for a second of sound.
     "opus": ("-c:a", "libopus", "-b:a", "64k", "-page_duration", "100000", "-f", "ogg"),
-    "aac": ("-c:a", "aac", "-b:a", "96k", "-f", "adts"),
+    "aac": ("-c:a", "aac", "-b:a", "96k", "-write_id3v2", "1", "-f", "adts"),
     "flac": ("-c:a", "flac", "-f", "flac"),
 }
 _UNKNOWN_LENGTH = 0xFFFFFFFF
@@ -38,7 +39,7 @@ _BLOCK = 1 << 16
 
 
 def encode(pieces: Iterator[tuple[Samples, int]], format: str) -> Iterator[bytes]:
-    """Bytes of a file, as the samples come.
+    """Bytes of a file, as the samples come; its metadata says that the speech is synthetic.
 
     Args:
         pieces: float32 mono samples in [-1, 1] and their rate in Hz, the same throughout; of none nothing is made.
@@ -74,16 +75,15 @@ def _resampled(sound: Iterator[Samples], rate: int) -> Iterator[Samples]:
 
 def _wav_header(rate: int) -> bytes:
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
-    return (
-        struct.pack("<4sI4s", b"RIFF", _UNKNOWN_LENGTH, b"WAVE") + fmt + struct.pack("<4sI", b"data", _UNKNOWN_LENGTH)
-    )
+    head, data = struct.pack("<4sI4s", b"RIFF", _UNKNOWN_LENGTH, b"WAVE"), struct.pack("<4sI", b"data", _UNKNOWN_LENGTH)
+    return head + fmt + info_chunk() + data
 
 
 def _by_ffmpeg(raw: Iterator[bytes], rate: int, format: str) -> Iterator[bytes]:
     command = ["ffmpeg", "-v", "error", "-f", "s16le", "-ar", str(rate), "-ac", "1", "-probesize", "32", "-i", "pipe:0"]
     try:
         process = subprocess.Popen(
-            [*command, *_ENCODERS[format], "-flush_packets", "1", "pipe:1"],
+            [*command, *FFMPEG_OPTIONS, *_ENCODERS[format], "-flush_packets", "1", "pipe:1"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
         )  # fmt: skip
     except FileNotFoundError:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.audio.samples import Samples, write_wav
+from core.audio.samples import Samples
+from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
 from core.engines.base import Voice
 from core.errors import UserError
@@ -93,7 +94,7 @@ class Speaker:
     def _keep(self, scores: ScoreFile, key: str, line: Line, samples: Samples, rate: int, took_s: float) -> Score:
         path = scores.folder / f"{key}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_wav(path, samples, rate)
+        write_speech(path, samples, rate)
         return Score(
             key,
             line.kind,

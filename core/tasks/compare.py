@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from core.audio.samples import write_wav
+from core.audio.synthetic import write_speech
 from core.checkpoint_ref import CheckpointRef, step_folder
 from core.engines.registry import get_engine
 from core.files import write_json
@@ -50,6 +50,6 @@ def run(job: Job, project: Project, args: CompareArgs, reporter: Reporter) -> di
             samples, rate = voice.speak(
                 sentence.text, frozen.language, conditioning, seed, should_stop=reporter.stop_requested
             )
-            write_wav(spoken / f"{sentence.number}.wav", samples, rate)
+            write_speech(spoken / f"{sentence.number}.wav", samples, rate)
             done += 1
     return {"sentences": done, "checkpoints": len(missing)}

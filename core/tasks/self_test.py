@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.audio.samples import Samples, resample, write_wav
+from core.audio.synthetic import write_speech
 from core.engines.base import SpokenWay
 from core.engines.registry import get_engine
 from core.errors import UserError
@@ -69,7 +70,8 @@ def _measure(
     row: dict[str, Any] = {"way": way.key, "equals": way.equals, "is_equal": way.is_equal, "problem": way.problem}
     if way.samples is None or recording is None:
         return row
-    write_wav(job.path / f"{way.key}.wav", way.samples, way.rate)
+    write = write_wav if way.key == "recording" else write_speech
+    write(job.path / f"{way.key}.wav", way.samples, way.rate)
     heard = resample(way.samples, way.rate, _RECOGNITION_HZ)
     if likeness.available() and way.key != "recording":
         known = resample(recording, way.rate, likeness.RATE_HZ)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from core.audio.samples import Samples, resample, write_wav
+from core.audio.samples import Samples, resample
+from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
 from core.errors import Cancelled, UserError
 from core.files import write_json
@@ -54,7 +55,7 @@ def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) ->
         "took_s": round(time.monotonic() - began, 3),
         "at": time.time(),
     }
-    write_wav(project.takes / f"{job.id}.wav", samples, rate)
+    write_speech(project.takes / f"{job.id}.wav", samples, rate)
     write_json(project.takes / f"{job.id}.json", facts)
     proof = proofread(project, args, samples, rate, reporter)
     write_json(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.audio.samples import Samples, write_wav
+from core.audio.samples import Samples
+from core.audio.synthetic import write_speech
 from core.checkpoint_ref import step_folder
 from core.engines.base import EngineInfo, ShouldStop, Voice
 from core.errors import Cancelled, UserError
@@ -151,7 +152,7 @@ class SampleSpeaker:
         self._said_s += len(samples) / rate
         target = self.run / "samples" / step_folder(step) / f"{number}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_wav(target, samples, rate)
+        write_speech(target, samples, rate)
         self.reporter.emit(
             events.Sample(
                 step=step,

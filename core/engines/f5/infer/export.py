@@ -14,6 +14,7 @@ from torch import Tensor
 
 import core
 from core.audio.samples import Samples, write_wav
+from core.audio.synthetic import write_speech
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
@@ -106,7 +107,7 @@ def export(
         _write_voice(base, voice, references[0], reference, draft)
         on_stage("verify")
         samples = _verify(draft, voice, text, seed, should_stop)
-        write_wav(draft / "sample.wav", samples, RATE)
+        write_speech(draft / "sample.wav", samples, RATE)
         return _describe(draft, voice, name, text, language, seed, facts or {})
 
 

@@ -15,6 +15,7 @@ from TTS.tts.models.xtts import Xtts
 
 import core
 from core.audio.samples import Samples, read, write_wav
+from core.audio.synthetic import write_speech
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.registry import info
@@ -110,7 +111,7 @@ def export(
         _write_reference(references, draft / "reference.wav")
         on_stage("verify")
         samples, seed = _verify(draft, voice, name, text, language, seed, should_stop)
-        write_wav(draft / "sample.wav", samples, voice.sample_rate)
+        write_speech(draft / "sample.wav", samples, voice.sample_rate)
         return _describe(draft, voice, name, text, language, seed, facts or {})
 
 

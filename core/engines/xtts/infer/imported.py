@@ -18,7 +18,7 @@ from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsConfig
 
 import core
-from core.audio.samples import write_wav
+from core.audio.synthetic import write_speech
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.exporting import check_stop
 from core.engines.registry import info
@@ -73,7 +73,7 @@ def import_voice(
         on_stage("verify")
         text, language = _sayable(voice, text, language)
         samples, rate = voice.speak(text, language, speaker, should_stop=should_stop)
-        write_wav(draft / "sample.wav", samples, rate)
+        write_speech(draft / "sample.wav", samples, rate)
         manifest = {
             **(facts or {}),
             "name": name,
