@@ -20,6 +20,8 @@ from core.sources import recordings
 from core.sources.collections import pending
 from core.sources.links import playlist
 from core.sources.links.cookies import MOST_LETTERS, cookies_file
+from core.studio.document import documents
+from core.studio.pronunciation import pronunciations
 from core.synthesis import exports
 from core.synthesis.start import takes
 from core.training.presets import presets
@@ -48,6 +50,8 @@ def of_project(project: Project) -> list[DamagedFile]:
     datasets(project, damage)
     takes(project, damage)
     exports.exports(project, damage)
+    documents(project, damage)
+    pronunciations(project, damage)
     pending.pending_datasets(project, damage)
     pairs.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)

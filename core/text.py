@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _JOINERS = "\u200c\u200d"
 # Scripts whose letters change their form at a joiner, by how Unicode's names of them begin.
@@ -20,6 +21,12 @@ _UNSEEN = {
     *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
 }
 _BLANK = {0x2800}  # an empty pattern of Braille: takes room, shows nothing
+# Where a text is cut, the best places first: after sentences, after clauses, between words.
+_CUTS = (
+    re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？।؟])\s*"),
+    re.compile(r"(?<=[,;:،、，；：—–])\s*"),
+    re.compile(r"\s+"),
+)
 
 
 def as_title(text: str) -> str:
@@ -41,6 +48,31 @@ def clean_text(text: str) -> str:
     if any(joiner in visible for joiner in _JOINERS):
         visible = _without_stray_joiners(visible)
     return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def as_cell(text: str) -> str:
+    """A cell of a CSV file that no spreadsheet takes for a formula: it then begins with an apostrophe."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def cut_to_fit(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """``[text]`` if it ``fits``, else parts that do: cut after sentences, else clauses, else words, else anywhere."""
+
+    def cut(part: str, level: int) -> list[str]:
+        if fits(part) or len(part) < 2:
+            return [part]
+        if level == len(_CUTS):
+            middle = len(part) // 2
+            return [*cut(part[:middle], level), *cut(part[middle:], level)]
+        joint: list[str] = []
+        for small in filter(None, (piece.strip() for piece in _CUTS[level].split(part))):
+            if joint and fits(f"{joint[-1]} {small}"):
+                joint[-1] = f"{joint[-1]} {small}"
+            else:
+                joint.extend(cut(small, level + 1))
+        return joint
+
+    return cut(text, 0)
 
 
 def describe_characters(characters: Iterable[str]) -> str:

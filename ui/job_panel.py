@@ -31,6 +31,7 @@ JOB_TABS = {
     "download_base": "train",
     "evaluate": "listen",
     "synthesize": "speak",
+    "speak_document": "speak",
     "export": "speak",
     "import_voice": "speak",
     "self_test": "speak",

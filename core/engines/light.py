@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -118,7 +118,8 @@ class LightEngine:
     ``voice_files`` knows its voices by their files, where it can bring any in.
     ``missing_letters`` names what of a dataset's texts a base lacks, and what becomes of it; None where
     every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there. ``speaking`` has the
-    settings of `Voice.speak` with their ranges; what is no field of it is none.
+    settings of `Voice.speak` with their ranges; what is no field of it is none. ``line_characters`` says by
+    language how long a text is best said in one go, "" of every other language.
     """
 
     bases: BaseModels
@@ -129,3 +130,4 @@ class LightEngine:
     missing_letters: MissingLetters | None = None
     has_self_test: bool = False
     speaking: type[SpeakingOptions] = SpeakingOptions
+    line_characters: Mapping[str, int] = field(default_factory=lambda: {"": 200})

@@ -296,6 +296,23 @@ class SynthesizeArgs(VoiceArgs):
     settings: dict[str, float] = {}
 
 
+class SpeakDocumentArgs(JobArgs):
+    """Lines of a long text to be spoken.
+
+    Args:
+        document: its id.
+        lines: ids of the lines; without any all of them.
+        again: say them once more with another seed, also where there is a take already.
+        device: ``auto``, ``cuda`` or ``cpu``.
+    """
+
+    kind = "speak_document"
+    document: str
+    lines: tuple[int, ...] = ()
+    again: bool = False
+    device: str = "auto"
+
+
 class ExportArgs(VoiceArgs):
     """A voice to be written as ``exports/<folder>`` with a sample that says ``text``; ``name`` is the project's by
     default."""
@@ -354,7 +371,8 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
-        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, ExportArgs),
+        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
+        ExportArgs,
         *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, DemoArgs),
     )
 }

@@ -13,9 +13,12 @@ import time
 from pathlib import Path
 
 from core.jobs import locks, queue
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args import SpeakDocumentArgs, SynthesizeArgs
 
-HOSTS = (SynthesizeArgs.kind,)  # jobs that have the guest work for them, instead of sending it away
+HOSTS = (
+    SynthesizeArgs.kind,
+    SpeakDocumentArgs.kind,
+)  # jobs that have the guest work for them, instead of sending it away
 WAIT_S = 60.0
 _LOOK_S = 0.1
 

@@ -10,6 +10,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import REAL
 from core.listening.listeners import check_of, counted, trusted_names
 from core.project.workspace import Project
+from core.text import as_cell
 
 COLUMNS = ("time", "listener", "sentence", "left", "right", "choice", "check", "counted")
 
@@ -28,13 +29,9 @@ def votes_csv(project: Project) -> str:
         time = datetime.fromtimestamp(vote.at, timezone.utc).isoformat(timespec="seconds")
         sides = _name(vote.left), _name(vote.right)
         row = (time, vote.listener, vote.sentence, *sides, vote.choice, check_of(vote), int(vote.pair in pairs))
-        writer.writerow([_harmless(str(cell)) for cell in row])
+        writer.writerow([as_cell(str(cell)) for cell in row])
     return table.getvalue()
 
 
 def _name(ref: CheckpointRef) -> str:
     return "real recording" if ref == REAL else ref.name
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

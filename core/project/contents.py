@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ALWAYS = ("clips", "datasets", "listening", "evaluation")
-OPTIONS = {"recordings": ("sources",), "runs": ("runs",), "voices": ("exports", "takes")}
+OPTIONS = {"recordings": ("sources",), "runs": ("runs",), "voices": ("exports", "takes", "documents")}
 """What may be left out, by the folders it lies in."""
 FOLDERS = frozenset(ALWAYS).union(*OPTIONS.values())
 _LEFT_OUT = ("lock", "worker.log", "reserve")  # of this computer and this moment

@@ -20,6 +20,7 @@ _FOLDERS = {
     "runs": ("runs",),
     "exports": ("exports",),
     "takes": ("takes",),
+    "documents": ("documents",),
     "trash": ("trash",),
 }
 
@@ -51,7 +52,7 @@ def disk_bytes(paths: Iterable[Path], counted: set[tuple[int, int]] | None = Non
 
 
 def project_usage(project: Project) -> dict[str, int]:
-    """Bytes by kind: recordings, clips, datasets, features, runs, exports, takes, trash, records.
+    """Bytes by kind: recordings, clips, datasets, features, runs, exports, takes, documents, trash, records.
 
     Clips that a dataset shares with the project count as clips.
     """

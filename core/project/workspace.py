@@ -158,6 +158,11 @@ class Project:
         return self.path / "takes"
 
     @property
+    def documents(self) -> Path:
+        """Long texts of the studio, each a folder, and the list of pronunciations."""
+        return self.path / "documents"
+
+    @property
     def exports(self) -> Path:
         """Exported voices."""
         return self.path / "exports"

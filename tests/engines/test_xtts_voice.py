@@ -12,6 +12,7 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.base import ReferenceClip
+from core.engines.registry import light
 from core.engines.xtts.infer import generate as decode
 from core.engines.xtts.infer.stream import FIRST_CODES
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
@@ -391,3 +392,8 @@ def test_codes_are_drawn_as_torch_draws_them() -> None:
         rows = zip(scores.softmax(dim=-1), torchs, strict=True)
         assert drawn.tolist() == [torch.multinomial(row, 1, generator=one).item() for row, one in rows]
     assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(ours, torchs, strict=True))
+
+
+def test_lines_of_a_long_text_are_no_longer_than_what_coqui_says_at_once(voice: XttsVoice) -> None:
+    limits = light("xtts").line_characters
+    assert {code: most for code, most in limits.items() if code} == voice.xtts.tokenizer.char_limits

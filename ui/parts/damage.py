@@ -19,6 +19,8 @@ _TABS = {
     "preset": ("train",),
     "take": ("speak",),
     "export": ("speak",),
+    "document": ("speak",),
+    "pronunciation": ("speak",),
     "upload": ("sources",),
     "reading": ("sources",),
     "removed": ("sources",),

@@ -16,4 +16,9 @@ LIGHT = LightEngine(
     presets=REPOSITORY / "presets" / "xtts",
     voice_files=voice_files,
     speaking=XttsSpeakingOptions,
+    # Coqui's own limits (`VoiceBpeTokenizer.char_limits`), beyond which it warns of cut-off speech.
+    line_characters={
+        **{"en": 250, "de": 253, "fr": 273, "es": 239, "it": 213, "pt": 203, "pl": 224, "zh": 82, "ar": 166},
+        **{"cs": 186, "ru": 182, "nl": 251, "tr": 226, "ja": 71, "hu": 224, "ko": 95, "hi": 150, "": 200},
+    },
 )

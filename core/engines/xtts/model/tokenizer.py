@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from core.engines.base import TextProblem
 from core.engines.registry import info
 from core.engines.xtts.text import reading
 from core.errors import UserError
+from core.text import cut_to_fit
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？।؟])\s*")
 _MOST_CHARACTERS = 250  # of a language that coqui has no limit for
-_PAUSE = re.compile(r"(?<=[,;:،、，；：—–])\s*")
 
 
 class Tokenizer(VoiceBpeTokenizer):  # type: ignore[misc]
@@ -97,19 +94,4 @@ def pieces(tokenizer: VoiceBpeTokenizer, text: str, language: str) -> list[str]:
     def fits(part: str) -> bool:
         return len(part) <= most_characters and len(tokens(tokenizer, part, language)) <= reading.MAX_TOKENS
 
-    def cut(part: str, level: int) -> list[str]:
-        if fits(part):
-            return [part]
-        if level == 3:
-            middle = len(part) // 2
-            return [*cut(part[:middle], 3), *cut(part[middle:], 3)]
-        parts = (_SENTENCE_END, _PAUSE, re.compile(r"\s+"))[level].split(part)
-        joint: list[str] = []
-        for small in filter(None, (piece.strip() for piece in parts)):
-            if joint and fits(f"{joint[-1]} {small}"):
-                joint[-1] = f"{joint[-1]} {small}"
-            else:
-                joint.extend(cut(small, level + 1))
-        return joint
-
-    return cut(text, 0)
+    return cut_to_fit(text, fits)

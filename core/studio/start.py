@@ -1,0 +1,254 @@
+"""What a person does with long texts: new ones, changes of text, lines and settings, and having them spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.errors import UserError
+from core.jobs.args import SpeakDocumentArgs
+from core.jobs.job import Job, busy
+from core.project.conflicts import digest
+from core.project.workspace import Project
+from core.studio import document as documents
+from core.studio.cast import cast_of, find_voice, fits, language_of
+from core.studio.document import Document, What
+from core.studio.line import Line
+from core.studio.marks import line_text, lines_from, lines_instead, text_of
+from core.studio.takes import read_takes
+from core.synthesis import speaking
+from core.synthesis.settings import check_settings
+from core.text import as_title
+
+MOST_CHARACTERS = 1_000_000  # of a text: some eighteen hours of speech
+
+
+def create(project: Project, text: str, name: str = "", **fields: Any) -> Document:
+    """Make a document of a text with marks.
+
+    Args:
+        project: whose.
+        text: what is to be said.
+        name: what a person calls it; the beginning of the text if empty.
+        fields: of `Document`, such as its voice and language.
+
+    Raises:
+        UserError: ``studio.empty``, ``studio.too_long``, ``studio.too_many_lines``, ``engine.language``.
+    """
+    _check_length(text)
+    language = language_of(project)
+    if fields.get("language"):
+        language = fields["language"]
+    lines = lines_from(text, language, fits(project, language))
+    if not any(line.has_words for line in lines):
+        raise UserError("studio.empty", "There is nothing to say in this text.", "Type or paste some sentences.")
+    return documents.create(project, name, lines, **fields)
+
+
+def text(document: Document) -> str:
+    """A document's text with its marks."""
+    return text_of(document.lines)
+
+
+def set_text(project: Project, id: str, text: str, *, seen: str = "") -> Document:
+    """Change the whole text; lines of paragraphs that did not change stay as they are, with their takes.
+
+    Args:
+        project: whose.
+        id: the document's.
+        text: what is to be said.
+        seen: `stamp` of the text that the window showed.
+
+    Raises:
+        UserError: ``studio.changed``, ``studio.too_long``, ``studio.too_many_lines``, ``studio.no_document``.
+    """
+    _check_length(text)
+
+    def make(document: Document) -> Document:
+        if seen and seen != stamp(document):
+            raise _changed()
+        language = language_of(project, document)
+        lines = lines_from(text, language, fits(project, language), document.lines)
+        return document.model_copy(update={"lines": tuple(lines)})
+
+    return documents.change(project, id, "text", make)
+
+
+def set_line_text(project: Project, id: str, line_id: int, text: str, *, seen: str = "") -> Document:
+    """Change one line; several sentences make several lines of it, nothing takes it out.
+
+    Args:
+        project: whose.
+        id: the document's.
+        line_id: the line's.
+        text: what it is to say; a mark may pause after it, or give it to another voice.
+        seen: `line_stamp` of the line that the window showed.
+
+    Raises:
+        UserError: ``studio.changed``, ``studio.no_line``, ``studio.too_long``.
+    """
+    _check_length(text)
+
+    def make(document: Document) -> Document:
+        language = language_of(project, document)
+        line = document.line(line_id)
+        if seen and seen != line_stamp(line):
+            raise _changed()
+        if " ".join(text.split()) == line_text(line):
+            return document
+        return _with(document, line, lines_instead(line, text, language, fits(project, language)))
+
+    return documents.change(project, id, "line", make)
+
+
+def set_line(project: Project, id: str, line_id: int, what: What = "line", **fields: Any) -> Document:
+    """Change fields of a line: its voice, settings, seed, or the take that stands for it.
+
+    Raises:
+        UserError: ``studio.no_line``, ``studio.unknown_voice``, ``studio.no_take``, ``speak.setting``,
+            ``speak.setting_range``.
+    """
+    if fields.get("settings"):
+        check_settings(project.info.engine, fields["settings"])
+
+    def make(document: Document) -> Document:
+        line = document.line(line_id)
+        if fields.get("voice"):
+            find_voice(project, document, fields["voice"])
+        for name in ("take", "approved"):
+            if fields.get(name) and fields[name] not in _take_ids(project, id):
+                raise UserError("studio.no_take", "This take is no longer there.", "Choose another one.")
+        return _with(document, line, [line.having(**fields)])
+
+    return documents.change(project, id, what, make)
+
+
+def set_settings(project: Project, id: str, **fields: Any) -> Document:
+    """Change what holds of all lines: voice, language, seed, settings, references, pauses, proofreading.
+
+    Raises:
+        UserError: ``studio.no_document``, ``speak.setting``, ``speak.setting_range``, ``engine.language``.
+        ValidationError: a value is none of its kind.
+    """
+    if fields.get("settings"):
+        check_settings(project.info.engine, fields["settings"])
+
+    def make(document: Document) -> Document:
+        changed = Document(**{**dict(document), **fields})
+        language_of(project, changed)
+        return changed
+
+    return documents.change(project, id, "settings", make)
+
+
+def rename(project: Project, id: str, name: str) -> Document:
+    """Call a document otherwise; an empty name changes nothing."""
+    title = as_title(name)
+
+    def make(document: Document) -> Document:
+        return document.model_copy(update={"name": title}) if title else document
+
+    return documents.change(project, id, "name", make)
+
+
+def remove(project: Project, id: str) -> None:
+    """Move a document to the trash; nothing if it is there already.
+
+    Raises:
+        Busy: it is being spoken, or written as a file.
+    """
+    if job := at_work(project, id):
+        raise busy(job.holder())
+    documents.remove(project, id)
+
+
+def start_speaking(
+    project: Project, id: str, *, lines: Sequence[int] = (), again: bool = False, device: str = "auto"
+) -> Job:
+    """Have what was not said yet spoken, in a job that may wait; at most one of a project's texts at a time.
+
+    Args:
+        project: whose.
+        id: the document's.
+        lines: ids of the lines; without any all.
+        again: say them with another seed, also where there is a take already.
+        device: ``auto``, ``cuda`` or ``cpu``.
+
+    Raises:
+        Busy: another text of the project is being spoken.
+        UserError: ``studio.empty``, ``studio.no_document``; where no voice of it can speak, why.
+    """
+    document = documents.document(project, id)
+    chosen = [line for line in document.lines if line.has_words and (not lines or line.id in lines)]
+    if not chosen:
+        raise UserError("studio.empty", "There is nothing to say in this text.", "Type or paste some sentences.")
+    cast, errors = cast_of(project, document)
+    if not any(line.voice in cast for line in chosen):
+        raise errors[chosen[0].voice]
+    if (job := project.latest(SpeakDocumentArgs.kind)) and job.alive():
+        raise busy(job.holder())
+    documents.recast(project, id, {**document.cast, **cast})
+    args = SpeakDocumentArgs(document=id, lines=tuple(lines), again=again, device=device)
+    job = project.start_job(args, title=document.name, gpu=True, wait=True)
+    speaking.wake(project.workspace)
+    return job
+
+
+def resume_speaking(project: Project, job: Job) -> None:
+    """Go on with a text whose speaking has ended before it was done.
+
+    Raises:
+        Busy: another text of the project is being spoken.
+    """
+    project.launch(job, gpu=True, wait=True)
+    speaking.wake(project.workspace)
+
+
+def at_work(project: Project, id: str) -> Job | None:
+    """The job that speaks or writes this document now, or waits to."""
+    for job in project.all_jobs():
+        if getattr(job.spec().args, "document", None) == id and job.alive():
+            return job
+    return None
+
+
+def stamp(document: Document) -> str:
+    """A document's text as a window shows it."""
+    return digest([line_stamp(line) for line in document.lines])
+
+
+def line_stamp(line: Line) -> str:
+    """A line's text as a window shows it."""
+    return digest(line_text(line), line.voice)
+
+
+def _with(document: Document, line: Line, instead: Sequence[Line]) -> Document:
+    place = document.lines.index(line)
+    lines = [*document.lines[:place], *instead, *document.lines[place + 1 :]]
+    if not instead and line.ends_paragraph and place and not document.lines[place - 1].ends_paragraph:
+        lines[place - 1] = lines[place - 1].having(ends_paragraph=True)
+    return document.model_copy(update={"lines": tuple(lines)})
+
+
+def _take_ids(project: Project, id: str) -> set[str]:
+    takes = read_takes(documents.folder(project, id))
+    return {take.id for entries in takes.by_key.values() for take in entries}
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(
+            "studio.too_long",
+            "The text has {count} characters; at most {limit} are kept in one.",
+            "Split it into several texts, such as a chapter each.",
+            count=len(text),
+            limit=MOST_CHARACTERS,
+        )
+
+
+def _changed() -> UserError:
+    return UserError(
+        "studio.changed",
+        "This text was changed in another window; here is how it is now.",
+        "Nothing was done. Look at it and change it again.",
+    )

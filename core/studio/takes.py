@@ -1,0 +1,130 @@
+"""Takes of a document: what was spoken, each known by all that decides its sound; a log that is only added to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.damage import UnixTime, read_once
+from core.files import append_line, read_bounded
+from core.studio.line import Line, Seed
+
+LOG = "takes.jsonl"
+_FOLDER = "takes"
+_MOST_BYTES = 256 << 20
+
+
+class LineTake(BaseModel):
+    """A line as it was spoken once.
+
+    Args:
+        key: what decides the sound beside the seed (`core.studio.keys`).
+        seed: of the random choices.
+        seconds: how long it is.
+        rate: of its samples, in Hz.
+        took_s: how long speaking took.
+        at: Unix time in seconds.
+        checked: by whom it was proofread: a recogniser's name, ``sound`` where none listened, empty: not at all.
+        heard: the words that were heard.
+        cer: the share of characters that were heard otherwise than meant; None: not measured.
+        faults: of its start and end (`core.measures.spoken`).
+        badness: of several takes the one with the least is the best.
+        doubtful: whether a person should listen to it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key: str = Field(pattern=r"^[0-9a-f]{16}$")
+    seed: Seed
+    seconds: float = Field(ge=0, allow_inf_nan=False)
+    rate: int = Field(gt=0)
+    took_s: float = 0.0
+    at: UnixTime = 0.0
+    checked: str = ""
+    heard: str = ""
+    cer: float | None = None
+    faults: tuple[str, ...] = ()
+    badness: float = 0.0
+    doubtful: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its file's name."""
+        return f"{self.key}-{self.seed}"
+
+
+class Failure(BaseModel):
+    """Why a line could not be spoken, as the error says it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key: str
+    code: str
+    text: str = ""
+    hint: str = ""
+    values: dict[str, Any] = {}
+    at: UnixTime = 0.0
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a document's log says: takes by key, the oldest first, and the last failure of what was never spoken."""
+
+    by_key: dict[str, tuple[LineTake, ...]] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def of(self, key: str) -> tuple[LineTake, ...]:
+        """The takes of a line with this key."""
+        return self.by_key.get(key, ())
+
+    def chosen(self, line: Line, key: str) -> LineTake | None:
+        """The take that stands for a line: a person's choice, else the best by the check, of equals the newest."""
+        takes = self.of(key)
+        for take in takes:
+            if take.id == line.take:
+                return take
+        return min(reversed(takes), key=lambda take: (take.doubtful, take.badness)) if takes else None
+
+
+def read_takes(folder: Path) -> Takes:
+    """The takes of a document's folder; lines of the log that are torn or strange are passed over."""
+    path = folder / LOG
+    return read_once(_read, path, kind="document", thing=folder) if path.exists() else Takes()
+
+
+def take_file(folder: Path, take_id: str) -> Path:
+    """Where a take's sound lies."""
+    return folder / _FOLDER / f"{take_id}.wav"
+
+
+def add_take(folder: Path, take: LineTake) -> None:
+    """Note a take whose sound is in its place."""
+    append_line(folder / LOG, json.dumps({"take": take.model_dump(mode="json", exclude_defaults=True)}))
+
+
+def add_failure(folder: Path, failure: Failure) -> None:
+    """Note that a line could not be spoken."""
+    append_line(folder / LOG, json.dumps({"failure": failure.model_dump(mode="json", exclude_defaults=True)}))
+
+
+def _read(path: Path, _version: tuple[int, int, int]) -> Takes:
+    takes: dict[str, dict[int, LineTake]] = {}
+    failures: dict[str, Failure] = {}
+    for row in read_bounded(path, _MOST_BYTES).split(b"\n"):
+        try:
+            entry = json.loads(row) if row.strip() else {}
+            if "take" in entry:
+                take = LineTake.model_validate(entry["take"])
+                # Spoken once more after its file was lost: the newest word counts.
+                takes.setdefault(take.key, {})[take.seed] = take
+                failures.pop(take.key, None)
+            elif "failure" in entry:
+                failure = Failure.model_validate(entry["failure"])
+                failures[failure.key] = failure
+        except (ValueError, TypeError, ValidationError):
+            continue
+    return Takes({key: tuple(by_seed.values()) for key, by_seed in takes.items()}, failures)

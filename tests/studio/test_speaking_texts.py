@@ -1,0 +1,383 @@
+"""A long text is spoken line by line: nothing twice, nothing lost, a bad line costs one line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors.numpy import save_file
+
+from core.audio.samples import Samples
+from core.checkpoint_ref import step_folder
+from core.engines import registry
+from core.errors import Cancelled, DiskFull, UserError
+from core.files import write_json
+from core.jobs.args import SpeakDocumentArgs, TrainArgs
+from core.jobs.job import Job
+from core.measures.proofreading import Proof
+from core.project.workspace import Project
+from core.studio import document as documents
+from core.studio import pronunciation, start
+from core.studio import speaking as studio_speaking
+from core.studio.cast import Keys
+from core.studio.document import Document
+from core.studio.proofreading import Proofreader
+from core.studio.takes import read_takes, take_file
+from core.synthesis import speaking
+from core.training.config import config_text
+from tests.jobs.conftest import until
+from tests.studio.conftest import Speak
+from tests.synthesis.conftest import process_id
+
+TEXT = "Hum a line. Hum another.\n\nAnd la."
+Warm = list[str]
+
+
+def fresh(project: Project, document: Document) -> Document:
+    return documents.document(project, document.id)
+
+
+def chosen(project: Project, document: Document) -> list[str]:
+    """The take that stands for each line, "" where there is none."""
+    document = fresh(project, document)
+    takes, keys = read_takes(documents.folder(project, document.id)), Keys(project, document)
+    picks = [takes.chosen(line, keys.key(line)) for line in document.lines]
+    return [take.id if take else "" for take in picks]
+
+
+def test_what_is_said_is_what_the_voice_says_and_is_never_said_again(
+    humming: Project, warm: Warm, speak: Speak
+) -> None:
+    text = start.create(humming, TEXT)
+    speech = speak(text)
+    assert warm == ["Hum a line.", "Hum another.", "And la."] and (speech.spoken, speech.failed) == (3, 0)
+    samples, rate = soundfile.read(take_file(documents.folder(humming, text.id), chosen(humming, text)[0]))
+    assert rate == 16_000 and len(samples) / rate == pytest.approx(0.06 * 11, abs=0.3) and np.abs(samples).max() > 0.1
+    speak(text)
+    assert len(warm) == 3
+
+
+def test_only_what_has_changed_is_said_and_what_is_taken_back_is_known_again(
+    humming: Project, warm: Warm, speak: Speak
+) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    before = chosen(humming, text)
+
+    def said_after(change: Callable[[], object]) -> list[str]:
+        warm.clear()
+        change()
+        speak(text)
+        return list(warm)
+
+    second = text.lines[1].id
+    assert said_after(lambda: start.set_line_text(humming, text.id, second, "Hum low.")) == ["Hum low."]
+    assert said_after(lambda: documents.undo(humming, text.id)) == []
+    assert said_after(lambda: start.set_text(humming, text.id, "New. " + TEXT)) == ["New."]
+    # The engine hums in lower case: what it reads is the same.
+    assert said_after(lambda: start.set_line_text(humming, text.id, text.lines[2].id, "AND La.")) == []
+    assert said_after(lambda: start.set_settings(humming, text.id, pauses=documents.Pauses(clause_s=1.0))) == []
+    assert said_after(lambda: start.rename(humming, text.id, "B")) == []
+    entry = lambda: pronunciation.set_pronunciation(humming, "another", "the other")  # noqa: E731
+    assert said_after(entry) == ["Hum the other."]
+    pronunciation.remove_pronunciation(humming, "another||")
+    warm.clear()
+    line = fresh(humming, text).lines[2].id
+    assert said_after(lambda: start.set_line(humming, text.id, line, settings={"speed": 1.5})) == ["Hum another."]
+    assert said_after(lambda: start.set_settings(humming, text.id, seed=5)) == [
+        "New.",
+        *["Hum a line.", "Hum another.", "AND La."],
+    ]
+    start.set_settings(humming, text.id, seed=0)
+    start.set_line(humming, text.id, line, settings={})
+    assert {*before} <= {*chosen(humming, text)}
+
+
+def test_another_voice_says_it_anew_and_the_first_is_known_again(
+    humming: Project, warm: Warm, speak: Speak, tmp_path: Path
+) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    before = chosen(humming, text)
+    clip = humming.clip_file("s1-0000")
+    shutil.copy(clip, tmp_path / "kept.wav")
+    samples, rate = soundfile.read(clip, dtype="float32")
+    soundfile.write(clip, samples[: rate // 2], rate)  # cut anew: the reference is another sound
+    warm.clear()
+    speak(text)
+    assert len(warm) == 3 and not {*before} & {*chosen(humming, text)}
+    shutil.copy(tmp_path / "kept.wav", clip)
+    warm.clear()
+    speak(text)
+    assert not warm and chosen(humming, text) == before
+
+
+def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
+    humming: Project, warm: Warm, speak: Speak
+) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    line = text.lines[0]
+    speak(text, lines=(line.id,), again=True)
+    assert warm[3:] == ["Hum a line."]
+    first, second = read_takes(documents.folder(humming, text.id)).of(Keys(humming, fresh(humming, text)).key(line))
+    assert (first.seed, second.seed) == (0, 1) and chosen(humming, text)[0] == second.id
+    start.set_line(humming, text.id, line.id, "take", take=first.id)
+    assert chosen(humming, text)[0] == first.id
+    with pytest.raises(UserError) as caught:
+        start.set_line(humming, text.id, line.id, "take", take="nothing-0")
+    assert caught.value.code == "studio.no_take"
+    documents.undo(humming, text.id)
+    assert chosen(humming, text)[0] == second.id
+
+
+def test_a_lost_sound_is_said_anew(humming: Project, warm: Warm, speak: Speak) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    take_file(documents.folder(humming, text.id), chosen(humming, text)[1]).unlink()
+    speak(text)
+    assert warm[3:] == ["Hum another."]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Hum. 🎵 La.", ["Hum.", "La."]),
+        ("<speak>Hum <break time='1s'/> la.</speak>", ["Hum", "la."]),
+        ("שלום עולם. Hum.", ["שלום עולם.", "Hum."]),
+        ("Hum a\x00b\u202e.", ["Hum a b."]),
+    ],
+)
+def test_strange_texts_are_said_as_far_as_they_have_words(
+    humming: Project, warm: Warm, speak: Speak, text: str, said: list[str]
+) -> None:
+    assert speak(start.create(humming, text)).failed == 0
+    assert warm == said
+
+
+def test_a_bad_line_costs_one_line(humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = speaking.say
+
+    def refuse(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if "another" in request.text:
+            raise UserError("speak.unknown_characters", "No sound for: {characters}", "", characters="x")
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", refuse)
+    text = start.create(humming, TEXT)
+    speech = speak(text)
+    assert (speech.spoken, speech.failed) == (2, 1)
+    [warning] = speech.reporter.job.read().warnings
+    assert warning.code == "studio.line_failed" and warning.values["number"] == 2
+    keys = Keys(humming, fresh(humming, text))
+    failure = read_takes(documents.folder(humming, text.id)).failures[keys.key(text.lines[1])]
+    assert (failure.code, failure.values) == ("speak.unknown_characters", {"characters": "x"})
+    monkeypatch.setattr(speaking, "say", say)
+    speak(text)  # tried again, and then it is no failure any more
+    assert not read_takes(documents.folder(humming, text.id)).failures and all(chosen(humming, text))
+
+
+def test_an_unknown_voice_in_a_mark_is_named_and_the_rest_is_said(humming: Project, warm: Warm, speak: Speak) -> None:
+    text = start.create(humming, "Hum. [voice Nobody] La la. [voice Tuning fork] Hum low. [voice] Hum high.")
+    speech = speak(text)
+    assert warm == ["Hum.", "Hum low.", "Hum high."] and speech.failed == 1
+    [warning] = speech.reporter.job.read().warnings
+    assert "Nobody" in warning.text and "Tuning fork" in warning.hint
+    alone = start.create(humming, "[voice Nobody] La la.")
+    with pytest.raises(UserError) as caught:
+        speak(alone)
+    assert caught.value.code == "studio.unknown_voice"
+    with pytest.raises(UserError) as caught:
+        start.start_speaking(humming, alone.id)
+    assert caught.value.code == "studio.unknown_voice"
+
+
+def test_a_checkpoint_removed_while_it_speaks_ends_it_with_words_and_the_other_voice_goes_on(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = _checkpoint(humming, "first")
+    say = speaking.say
+
+    def vanish(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if request.checkpoint and len(warm) >= 1:
+            shutil.rmtree(checkpoint.parents[1], ignore_errors=True)
+            raise UserError("speak.checkpoint_gone", "{name} was deleted.", "Choose another.", name="x")
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", vanish)
+    text = start.create(humming, "Hum. La la. Hum low. La. [voice Tuning fork] Hum high.", voice="first:10")
+    with pytest.raises(UserError) as caught:
+        speak(text)
+    assert caught.value.code == "speak.checkpoint_gone"
+    assert warm == ["Hum.", "Hum high."] and [bool(take) for take in chosen(humming, text)] == [1, 0, 0, 0, 1]
+
+
+def _checkpoint(project: Project, run: str) -> Path:
+    config = config_text(registry.train_config("toy")(), dataset="none", base="tuning-fork", language="en")
+    args, files = TrainArgs(dataset="none", base="tuning-fork"), {"config.yaml": config}
+    job = Job.create(project.runs, args, title=run, name=run, files=files)
+    folder = job.path / "checkpoints" / step_folder(10)
+    folder.mkdir(parents=True)
+    save_file({"log_pitch": np.array([5.5])}, folder / "adapter.safetensors")
+    write_json(folder / "adapter.json", {"step": 10, "vibrato_hz": 3})
+    return folder
+
+
+def test_a_process_that_dies_at_one_line_costs_that_line_and_dying_at_all_ends_it(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say, deadly = speaking.say, ["another"]
+
+    def die(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if any(word in request.text for word in deadly):
+            raise UserError("speak.process_died", "It ended.", "Try again.")
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", die)
+    text = start.create(humming, TEXT + " La. La la. Hum hum.")
+    assert speak(text).failed == 1
+    deadly[:] = ["."]
+    with pytest.raises(UserError) as caught:
+        speak(start.create(humming, "Hum la. La hum. Hum.", "Deadly"))
+    assert caught.value.code == "speak.process_died"
+
+
+def test_stopped_it_keeps_what_was_said_and_goes_on_there(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT)
+    say = speaking.say
+
+    def stop(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if len(warm) == 1:
+            raise Cancelled
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", stop)
+    with pytest.raises(Cancelled):
+        speak(text)
+    monkeypatch.setattr(speaking, "say", say)
+    speak(text)
+    assert warm == ["Hum a line.", "Hum another.", "And la."] and all(chosen(humming, text))
+
+
+def test_a_line_that_is_changed_meanwhile_is_said_as_it_is_then(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT)
+    say = speaking.say
+
+    def change(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if not warm:
+            start.set_line_text(humming, text.id, text.lines[1].id, "Hum low. Hum high.")
+            start.set_line_text(humming, text.id, text.lines[2].id, "")
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", change)
+    speak(text)
+    assert warm == ["Hum a line.", "Hum low.", "Hum high."]
+
+
+def test_a_full_disk_ends_it_and_what_was_said_before_stays(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = studio_speaking.write_wav
+
+    def full(path: Path, samples: Samples, rate: int) -> None:
+        if len(warm) == 2:
+            raise DiskFull("disk.full", "The disk is full.")
+        write(path, samples, rate)
+
+    monkeypatch.setattr(studio_speaking, "write_wav", full)
+    text = start.create(humming, TEXT)
+    with pytest.raises(DiskFull):
+        speak(text)
+    monkeypatch.setattr(studio_speaking, "write_wav", write)
+    speak(text)
+    assert warm == ["Hum a line.", "Hum another.", "Hum another.", "And la."]
+
+
+def test_a_torn_note_of_a_take_swallows_no_other(humming: Project, warm: Warm, speak: Speak) -> None:
+    text = start.create(humming, TEXT)
+    folder = documents.folder(humming, text.id)
+    (folder / "takes.jsonl").write_bytes(b'{"take": {"key": "00')
+    speak(text)
+    assert all(chosen(humming, text)) and len(warm) == 3
+
+
+# ---- proofreading ----------------------------------------------------------------------------------------------------
+
+
+class Reader(Proofreader):
+    """Finds a line bad while its seed is among those it is told, and worse the higher that is."""
+
+    name = "ears"
+
+    def check(self, samples, rate, text, read, should_stop):  # type: ignore[no-untyped-def]
+        return self.verdict(text, samples)
+
+
+@pytest.fixture
+def proofread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Takes of texts with “bad” in them are doubtful until their third one; the list holds what was checked."""
+    checked: list[str] = []
+
+    def verdict(text: str, _: Samples) -> Proof:
+        checked.append(text)
+        count = checked.count(text)
+        if "worst" in text:
+            return Proof(("silence",) if count == 2 else ("silence", "endless"), 1.0, "x", 1.0, 1.0)
+        return Proof(("last_cut",) if "bad" in text and count < 3 else (), 1.0, text, 0.0, 0.0)
+
+    reader = Reader(object(), "en")  # type: ignore[arg-type]
+    object.__setattr__(reader, "verdict", verdict)
+    monkeypatch.setattr(studio_speaking, "open_proofreader", lambda project, language, reporter: reader)
+    return checked
+
+
+def test_a_bad_line_is_said_again_with_another_seed_until_it_is_good(
+    humming: Project, warm: Warm, speak: Speak, proofread: list[str]
+) -> None:
+    text = start.create(humming, "Hum well. Hum bad. Hum the worst.")
+    speech = speak(text)
+    assert warm == ["Hum well.", *["Hum bad."] * 3, *["Hum the worst."] * 4] and speech.doubtful == 1
+    takes, keys = read_takes(documents.folder(humming, text.id)), Keys(humming, fresh(humming, text))
+    picks = [takes.chosen(line, keys.key(line)) for line in text.lines]
+    assert [pick.seed for pick in picks if pick] == [0, 2, 1], "the best of those there are"
+    assert [pick.doubtful for pick in picks if pick] == [False, False, True]
+    assert picks[2] and (picks[2].faults, picks[2].heard, picks[2].checked) == (("silence",), "x", "ears")
+
+
+def test_nobody_listens_where_that_was_switched_off_and_no_more_often_than_asked(
+    humming: Project, warm: Warm, speak: Speak, proofread: list[str]
+) -> None:
+    off = start.create(humming, "Hum bad.", proofread=False)
+    assert speak(off).doubtful == 0 and not proofread
+    once = start.create(humming, "Hum the worst.", tries=1)
+    assert speak(once).doubtful == 1 and len(proofread) == 2
+
+
+# ---- as a job, by the process that speaks ----------------------------------------------------------------------------
+
+
+def test_the_job_speaks_by_the_process_which_may_be_killed_meanwhile(humming: Project) -> None:
+    text = start.create(humming, "Hum a line. " * 3 + "And la.", settings={"pace_s": 0.02})
+    job = start.start_speaking(humming, text.id, device="cpu")
+    with pytest.raises(UserError) as caught:
+        start.start_speaking(humming, text.id)
+    assert caught.value.code == "job.busy"
+    with pytest.raises(UserError) as caught:
+        start.remove(humming, text.id)
+    assert caught.value.code == "job.busy"
+    until(lambda: job.read().stage == "speak_lines" and process_id(humming))
+    os.kill(process_id(humming), signal.SIGKILL)
+    view = job.wait(60)
+    assert view.status == "done", view.text
+    assert view.result["spoken"] == 2 and view.result["failed"] == 0  # the same line is said once
+    assert all(chosen(humming, text)) and isinstance(job.spec().args, SpeakDocumentArgs)
