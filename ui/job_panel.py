@@ -37,6 +37,7 @@ JOB_TABS = {
     "self_test": "speak",
     "compare": "listen",
     "report": "listen",
+    "explain": "train",
     "demo": "home",
     "unpack_project": "sources",
 }

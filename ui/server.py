@@ -92,9 +92,11 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
         if settings.resume_runs:
             threading.Thread(target=resume_interrupted, args=[workspace], daemon=True).start()
         sweeping = asyncio.create_task(_sweep_now_and_then(workspace))
+        explaining = asyncio.create_task(_explain_now_and_then(workspace))
         async with wyoming_server.serving(workspace, settings):
             yield
         sweeping.cancel()
+        explaining.cancel()
         await asyncio.to_thread(speaking.dismiss, workspace)
         for page in pages.values():
             await page.close()
@@ -140,6 +142,17 @@ async def _sweep_now_and_then(workspace: Workspace) -> None:
         await asyncio.to_thread(sweep.sweep, workspace)
         await asyncio.to_thread(_catch_up, workspace)
         await asyncio.sleep(sweep.EVERY_S)
+
+
+async def _explain_now_and_then(workspace: Workspace) -> None:
+    from ui.explain_due import EVERY_S, explain_due
+
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            await asyncio.to_thread(explain_due, workspace)
+        except (UserError, OSError):
+            log.exception("runs were not looked through for what is to be explained")
 
 
 def _catch_up(workspace: Workspace) -> None:

@@ -359,6 +359,18 @@ class ReportArgs(JobArgs):
     run: str
 
 
+class ExplainArgs(JobArgs):
+    """What a language model is asked about a run; the facts stand beside, in ``facts.json`` (`core.coach.explanation`).
+
+    ``language`` is the answer's; without a ``question`` it explains the findings.
+    """
+
+    kind = "explain"
+    run: str
+    language: str = "en"
+    question: str = ""
+
+
 class DemoArgs(JobArgs):
     """The demo; ``device`` is what it trains on."""
 
@@ -373,7 +385,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
         *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         ExportArgs,
-        *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, DemoArgs),
+        *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
     )
 }
 

@@ -40,9 +40,14 @@ def test_every_finding_about_the_way_a_request_came(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_remark_on_a_curve(language: str) -> None:
-    keys = _found("training/diagnosis.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart"}
-    assert not [key for key in keys if not Translator(language).has(f"comment.{key}")]
+def test_every_finding_of_the_coach_says_what_is_seen_what_it_means_and_what_to_do(language: str) -> None:
+    t = Translator(language)
+    keys = _found("training/diagnosis.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart", "skipped", "smaller"}
+    keys |= _found("coach/rules.py", r'Finding\("(\w+)"')
+    lights = {f"light_{key}" for key in _found("dataset/grades.py", r'Grade\("(\w+)"')}
+    assert len(keys) > 25
+    wanted = {*keys, *(f"{key}_{part}" for key in keys | lights for part in ("means", "do"))}
+    assert not [key for key in wanted if not t.has(f"finding.{key}")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

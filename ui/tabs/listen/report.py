@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from core.coach.findings import findings
 from core.dataset.freeze import dataset
 from core.engines.registry import bases, info
 from core.errors import UserError
@@ -15,7 +16,6 @@ from core.listening.listeners import listeners, trusted_names
 from core.listening.ranking import Ranking, table
 from core.project.workspace import Project
 from core.report.document import HTML, PDF, WORDS, Curve, Document, Figure, Section, Table, about_report
-from core.training.diagnosis import remarks
 from core.training.run import Run, RunView
 from ui import html, plots
 from ui.form import value_name
@@ -25,6 +25,7 @@ from ui.job_panel import job_panel
 from ui.tabs.listen.ranking import listener_name, percent, verdict_text
 from ui.tabs.listen.scorecard import main_numbers, run_verdict
 from ui.tabs.train.base_model import license_note
+from ui.tabs.train.coach import texts
 from ui.tabs.train.view import step_name, voice_name
 
 
@@ -72,7 +73,7 @@ def document(t: Translator, project: Project, run: Run) -> Document:
     ranking = table(project)
     sections = [
         _material(t, project, run, view),
-        _course(t, project, view),
+        _course(t, project, run, view),
         *_numbers(t, project, run),
         _ears(t, project, ranking),
         _spoken(t, run, view),
@@ -108,7 +109,7 @@ def _material(t: Translator, project: Project, run: Run, view: RunView) -> Secti
     return Section(title=t("listen.report_material"), paragraphs=words, facts=facts)
 
 
-def _course(t: Translator, project: Project, view: RunView) -> Section:
+def _course(t: Translator, project: Project, run: Run, view: RunView) -> Section:
     unit = info(project.info.engine).loss_unit
     curves = [
         Curve(label=label, points=[(float(x), float(y)) for x, y in plots.thin(points)])
@@ -120,9 +121,7 @@ def _course(t: Translator, project: Project, view: RunView) -> Section:
         y_label=t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
         curves=curves,
     )
-    said = [
-        t(f"comment.{one.key}", **{key: t.number(value) for key, value in one.values.items()}) for one in remarks(view)
-    ]
+    said = [" ".join(texts(t, finding)) for finding in findings(project, run, view) if finding.about == "course"]
     words = [t("train.curve_about"), *said] if curves else [t("listen.report_no_curve")]
     return Section(title=t("train.curve"), paragraphs=words, figure=figure if curves else None)
 

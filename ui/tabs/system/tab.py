@@ -22,6 +22,7 @@ from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.trash_list import act_on_trash, trash_list
+from ui.tabs.system.explanations import act_on_explanations, explanations_card
 from ui.tabs.system.notifications import act_on_notifications, notifications_card
 from ui.tabs.train.base_model import license_note
 
@@ -49,6 +50,7 @@ def build(page: Page) -> Tab:
             _models(page),
             _usage(page),
             notifications_card(page),
+            explanations_card(page),
             _settings(page),
             _logins(t),
             _about(t),
@@ -73,7 +75,7 @@ def build(page: Page) -> Tab:
             sessions.end(evt.id)
         elif evt.do == "discard-features":
             discard_features(page.workspace.project(evt.id))
-        elif not act_on_notifications(page, evt):
+        elif not act_on_notifications(page, evt) and not act_on_explanations(page, evt):
             act_on_trash(page.workspace, evt)
 
     for area in (panel, bin_):

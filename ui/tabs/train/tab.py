@@ -36,6 +36,7 @@ from ui.parts.engine_forms import EngineForms, changes_list
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
+from ui.tabs.train.coach import act_on_coach
 from ui.tabs.train.control import act_on_run
 from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
@@ -193,6 +194,8 @@ def build(page: Page) -> Tab:
         if project is None or act_on_job(project, evt.do, evt.id) or act_on_base(project, evt.do, evt.id):
             return None
         if act_on_run(project, evt) or act_on_runs(t, project, evt):
+            return None
+        if act_on_coach(t, project, evt, page.settings.device):
             return None
         if evt.do == "answer-base":
             bases(project.info.engine).answer(project.workspace.models, Path(evt.id), json.loads(evt.value))

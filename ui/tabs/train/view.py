@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.checkpoint_ref import CheckpointRef
+from core.coach.findings import findings
 from core.dataset.freeze import datasets
 from core.engines.registry import info
 from core.project.workspace import Project
-from core.training.diagnosis import best_checkpoint, remarks
+from core.training.diagnosis import best_checkpoint
 from core.training.run import Run, RunView, SampleView
 from core.training.trackers import FOLDER
 from ui import html, plots
@@ -19,7 +20,8 @@ from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.parts.select import select
 from ui.plots import Series
-from ui.tabs.train.control import controls, offer
+from ui.tabs.train.coach import course, explained, others
+from ui.tabs.train.control import controls
 
 NEW_SESSION = "new"  # in the address of the Listen page: a short session begins
 _LABEL_LETTERS = 14  # of a run's name beside its curve
@@ -57,26 +59,11 @@ def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence
         fraction=view.step / view.total if view.step and view.total else None,
     )
     panel += controls(t, view)
-    others = [(other.title, other.read()) for other in overlay if other.id != run.id]
-    curves = _curves(t, project, run, view, others)
-    return panel + _remarks(t, view) + _numbers(t, view) + curves + _samples(t, project, run, view)
-
-
-def _remarks(t: Translator, view: RunView) -> str:
-    if view.job.status == "waiting" or (not view.job.active and not view.train):
-        return ""
-    return "".join(
-        html.notice(
-            t(f"comment.{remark.key}", **_values_text(t, remark.values)),
-            remark.tone,
-            offer(t, view, remark.values["step"]) if remark.offer == "keep" else "",
-        )
-        for remark in remarks(view)
-    )
-
-
-def _values_text(t: Translator, values: dict[str, float]) -> dict[str, str]:
-    return {key: t.number(value) for key, value in values.items()}
+    overlaid = [(other.title, other.read()) for other in overlay if other.id != run.id]
+    curves = _curves(t, project, run, view, overlaid)
+    told = findings(project, run, view)
+    coach = others(t, run, told) + explained(t, project, run)
+    return panel + course(t, view, told) + _numbers(t, view) + curves + coach + _samples(t, project, run, view)
 
 
 def _numbers(t: Translator, view: RunView) -> str:
