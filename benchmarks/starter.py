@@ -33,8 +33,9 @@ from core.engines.xtts.model.starter import make_starter
 from core.project.records import ClipFilter
 from core.project.workspace import Project, Workspace
 from core.training.run import runs
+from presets.starter.build.flite import Flite
 from presets.starter.build.judge import Judge
-from presets.starter.build.plan import held_out
+from presets.starter.build.plan import FLITE, NAMES, held_out
 
 STATE = Path(__file__).resolve().parent.parent / "presets" / "starter" / "state"
 RATE_HZ = 16_000
@@ -108,8 +109,14 @@ def _demo(judge: Judge, folder: Path, texts: list[str], keep: Path | None) -> di
 
 
 def _kept_speech(name: str) -> Samples | None:
-    """Real speech of a voice at 16 kHz: the first clips that are kept in the build's state; None: there are none."""
+    """Speech that a voice was learnt from, at 16 kHz: Flite's or that in the state; None: there is none."""
     pieces: list[Samples] = []
+    if voice := next((voice for voice, label in NAMES.items() if label == name and voice in FLITE), None):
+        try:
+            flite = Flite(voice)  # Debian's FFmpeg brings it along
+        except OSError:
+            return None
+        return np.concatenate([flite.speak(text)[0] for text in held_out()[:REAL]]).astype(np.float32) / 32767
     for packed in sorted(STATE.glob("speech-*.jsonl.xz")):
         rows = [json.loads(line) for line in lzma.decompress(packed.read_bytes()).splitlines()]
         sound = packed.with_name(packed.name.replace(".jsonl.xz", ".opus"))

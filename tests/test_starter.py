@@ -12,8 +12,21 @@ import torch
 from TTS.tts.layers.xtts.dvae import Quantize
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build import decoder, dvae, grammar
-from presets.starter.build.plan import UNHEARD, VOICES, frames_of, held_out, utterances, word_spans, word_times
+from presets.starter.build import decoder, dvae, grammar, speech
+from presets.starter.build.flite import Flite
+from presets.starter.build.plan import (
+    FLITE,
+    NAMES,
+    UNHEARD,
+    VOICES,
+    Utterance,
+    flite_utterances,
+    frames_of,
+    held_out,
+    utterances,
+    word_spans,
+    word_times,
+)
 from presets.starter.build.state import STATE
 
 
@@ -55,6 +68,28 @@ def test_held_out_sentences_and_voices_stay_out_of_what_is_spoken_for_training()
     assert len(spoken) > 10_000 and not spoken & set(held_out())
     assert {utterance.voice for utterance in plan} == {*VOICES, *UNHEARD}
     assert not set(VOICES) & set(UNHEARD)
+
+
+def test_flite_speaks_other_sentences_than_the_held_out_ones_in_voices_that_have_names() -> None:
+    plan = flite_utterances()
+    assert len({utterance.number for utterance in plan}) == len(plan) > 2_000
+    assert not {text for utterance in plan for text in utterance.texts} & set(held_out())
+    assert {utterance.voice for utterance in plan} == set(FLITE) >= set(NAMES)
+
+
+def test_flite_tells_when_each_word_and_each_phoneme_is_said() -> None:
+    try:
+        flite = Flite("slt")
+    except OSError:
+        pytest.skip("no Flite on this computer")
+    sound, found = speech.speak_flite(flite, Utterance(0, "slt", 1.0, ("The train is late.", "Please wait.")))
+    first, second = found["sentences"]
+    assert [len(first["words"]), len(second["words"])] == [4, 2]
+    times = [time for sentence in (first, second) for span in sentence["words"] for time in span]
+    assert times == sorted(times) and 0 < times[0] and times[-1] < len(sound) / 16_000
+    assert second["begin"] > first["words"][-1][1] * 16_000  # a pause stands between them
+    begin, end = (round(time * 40) for time in first["words"][1])
+    assert set("tɹn") <= set(found["phonemes"][begin:end])
 
 
 def test_each_word_gets_its_place_among_the_phonemes_also_where_two_are_joined() -> None:

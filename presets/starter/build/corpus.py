@@ -65,9 +65,12 @@ def load(whole: bool = False) -> list[Clip]:
 
 
 def _cut(row: dict[str, Any], sound: np.ndarray, alone: dict[str, str], whole: bool) -> list[Clip]:
-    phonemes = frames_of(row["ipa"], row["frames"])
     sentences = row["sentences"]
-    times = word_times([sentence["text"] for sentence in sentences], row["ipa"], row["frames"], alone)
+    if "phonemes" in row:  # Flite's
+        phonemes, times = row["phonemes"], [sentence["words"] for sentence in sentences]
+    else:
+        phonemes = frames_of(row["ipa"], row["frames"])
+        times = word_times([sentence["text"] for sentence in sentences], row["ipa"], row["frames"], alone)
     every = list(zip(sentences, times, strict=True))
     clips = []
     for part in [every] if whole else [[one] for one in every]:

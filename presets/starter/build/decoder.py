@@ -21,11 +21,11 @@ import torchaudio
 from torch import Tensor, nn
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, load, log_mel
+from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, log_mel
 from presets.starter.build.dvae import FILE as DVAE_FILE
-from presets.starter.build.dvae import SPEAKERS, Codec
+from presets.starter.build.dvae import SPEAKERS, Codec, heard
 from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.plan import VOICES, is_validation
+from presets.starter.build.plan import UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
 from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, background, machine
 
@@ -88,7 +88,7 @@ class Pool:
     """Clips with their variants: sound at 16 kHz, mel and, once there is a codec, the mel that its codes give."""
 
     def __init__(self, clips: list[Clip], codec: Codec | None) -> None:
-        self.clips = [clip for clip in clips if clip.voice in VOICES and not is_validation(clip.number)]
+        self.clips = [clip for clip in clips if clip.voice not in UNHEARD and not is_validation(clip.number)]
         self.codec, self.speakers = codec, vectors(self.clips, FACTORS)
         self.made: dict[tuple[int, float], tuple[Tensor, Tensor, Tensor]] = {}
 
@@ -131,7 +131,7 @@ class Source(Protocol):
 def train(seconds: float) -> None:
     """Use up ``seconds`` in all, then rest."""
     codec = trained_codec() if DVAE_FILE.exists() else None
-    fit(Generator(), Pool(load(whole=True), codec), FILE, seconds)
+    fit(Generator(), Pool(heard(), codec), FILE, seconds)
 
 
 def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_up: float = 0.0) -> None:

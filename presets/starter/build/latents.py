@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +17,16 @@ from torch import Tensor
 from presets.starter.build.corpus import FACTORS, Clip, load
 from presets.starter.build.decoder import FRAMES, HOP, Generator, fit, resized
 from presets.starter.build.decoder import trained as trained_decoder
-from presets.starter.build.dvae import SPEAKERS
+from presets.starter.build.dvae import SPEAKERS, TOKENS
 from presets.starter.build.gpt import CHANNELS, Row, Trainee, rows_of_corpus
 from presets.starter.build.gpt import trained as trained_gpt
-from presets.starter.build.plan import VOICES, is_validation
+from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import vectors
 from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
 FILE = TRAINED / "latents.pt"
+CHOSEN, TEMPERATURE = 0.5, 0.5
+FLITE_SHARE = 0.5  # of the crops
 
 
 def upsampled(latents: Tensor) -> Tensor:
@@ -32,9 +35,18 @@ def upsampled(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def latents_of(trainee: Trainee, row: Row) -> Tensor:
-    """The latents (1, codes, channels) that predict a clip's real codes."""
-    return trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0][:, : len(row.codes)]
+def latents_of(trainee: Trainee, row: Row, chosen: float = 0.0) -> Tensor:
+    """The latents (1, codes, channels) that predict a clip's real codes.
+
+    ``chosen``: the share of codes before them that the model chooses itself, as it does where it speaks.
+    """
+    latents = trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0][:, : len(row.codes)]
+    if not chosen:
+        return latents
+    likely = (trainee.gpt.mel_head(latents[0])[:, :TOKENS].float() / TEMPERATURE).softmax(-1)
+    own = torch.multinomial(likely, 1)[:, 0].cpu()
+    codes = torch.where(torch.rand(len(own)) < chosen, own, row.codes)
+    return latents_of(trainee, replace(row, codes=codes))
 
 
 class Source:
@@ -46,18 +58,20 @@ class Source:
         self.rows = [
             row for row in rows_of_corpus() if not is_validation(row.number) and (row.number, row.said) in self.clips
         ]
-        self.speakers = vectors([clip for clip in self.clips.values() if clip.voice in VOICES], FACTORS)
+        is_flite = [SPEAKERS[row.speaker][0] in FLITE for row in self.rows]
+        self.groups = [[index for index, one in enumerate(is_flite) if one == wanted] for wanted in (True, False)]
+        self.speakers = vectors([clip for clip in self.clips.values() if clip.voice not in UNHEARD], FACTORS)
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
 
     def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
         """As of `decoder.Source`."""
         while True:
-            index = draw.randrange(len(self.rows))
+            index = draw.choice(self.groups[draw.random() > FLITE_SHARE])
             row = self.rows[index]
             voice, factor = SPEAKERS[row.speaker]
             if index not in self.made:
                 wave = self.clips[row.number, row.said].wave(RATE_HZ, factor)
-                self.made[index] = wave.half(), latents_of(self.trainee, row).half().cpu()
+                self.made[index] = wave.half(), latents_of(self.trainee, row, CHOSEN).half().cpu()
             wave, latents = self.made[index]
             frames = upsampled(latents.float())[0]
             last = min(frames.shape[1], len(wave) // HOP) - FRAMES

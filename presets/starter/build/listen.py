@@ -22,7 +22,7 @@ from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, 
 from presets.starter.build.dvae import SPEAKERS
 from presets.starter.build.gpt import FILE as GPT_FILE
 from presets.starter.build.gpt import trained as trained_gpt
-from presets.starter.build.plan import VOICES, is_validation
+from presets.starter.build.plan import UNHEARD, is_validation
 from presets.starter.build.speakers import vectors
 from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
@@ -85,7 +85,7 @@ def encoder(seconds: float) -> None:
             if value.ndim > 1 and value.shape[1] > 1:
                 value.data[:, value.shape[1] // 2 :] = 0
     draw = random.Random(0)
-    clips = [clip for clip in load(whole=True) if clip.voice in VOICES and not is_validation(clip.number)]
+    clips = [clip for clip in load(whole=True) if clip.voice not in UNHEARD and not is_validation(clip.number)]
     known = vectors(clips, FACTORS)
     features: list[Tensor] = []
     targets: list[Tensor] = []
@@ -112,7 +112,7 @@ def encoder(seconds: float) -> None:
         net.fc.weight.copy_(weight)
         net.fc.bias.copy_(mean - weight @ middle)
     net.eval().cpu()
-    held = [clip for clip in load(whole=True) if clip.voice in VOICES and is_validation(clip.number)]
+    held = [clip for clip in load(whole=True) if clip.voice not in UNHEARD and is_validation(clip.number)]
     with torch.no_grad():
         waves, speakers = crops(held, draw, RATE_HZ, 3.0)
         alike = F.cosine_similarity(net(torch.stack(waves)), torch.stack([known[SPEAKERS[one]] for one in speakers]))
@@ -121,12 +121,16 @@ def encoder(seconds: float) -> None:
 
 
 def crops(clips: list[Clip], draw: random.Random, rate_hz: int, most_s: float = 3.0) -> tuple[list[Tensor], list[int]]:
-    """A batch of pieces of one length, a second to ``most_s``, and who speaks in each."""
+    """A batch of pieces of one length, a second to ``most_s``, and who speaks in each: all voices alike often."""
+    by_voice: dict[str, list[Clip]] = {}
+    for clip in clips:
+        by_voice.setdefault(clip.voice, []).append(clip)
+    voices = list(by_voice.values())
     size = int(rate_hz * draw.uniform(1.0, most_s))
     waves: list[Tensor] = []
     speakers = []
     while len(waves) < BATCH:
-        clip, factor = draw.choice(clips), draw.choice(FACTORS)
+        clip, factor = draw.choice(draw.choice(voices)), draw.choice(FACTORS)
         wave = clip.wave(rate_hz, factor)
         if len(wave) > size:
             at = draw.randrange(len(wave) - size)
@@ -144,7 +148,7 @@ def _train(
 ) -> None:
     device, clock = machine()
     draw = random.Random(time.time())
-    clips = [clip for clip in load(whole=True) if clip.voice in VOICES and not is_validation(clip.number)]
+    clips = [clip for clip in load(whole=True) if clip.voice not in UNHEARD and not is_validation(clip.number)]
     step, spent = 0, 0.0
     if file.exists():
         saved = torch.load(file, weights_only=True, map_location="cpu")

@@ -23,7 +23,7 @@ from presets.starter.build.gpt import CHANNELS, HEADS, LAYERS
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.latents import FILE as LATENTS_FILE
 from presets.starter.build.listen import ENCODER_FILE, PERCEIVER_FILE
-from presets.starter.build.plan import VOICES
+from presets.starter.build.plan import NAMES
 from presets.starter.build.speakers import vectors
 from presets.starter.build.text import tokenizer
 from presets.starter.build.work import RATE_HZ, TRAINED
@@ -59,10 +59,9 @@ def pack(folder: Path) -> None:
     trainee = trained_gpt()
     tensors: dict[str, Tensor] = {}
     tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
-    known = vectors([clip for clip in load(whole=True) if clip.voice in VOICES], (1.0,))
-    for voice in VOICES:
+    known = vectors([clip for clip in load(whole=True) if clip.voice in NAMES], (1.0,))
+    for voice, name in NAMES.items():
         latents = trainee.speakers[SPEAKERS.index((voice, 1.0))][None]
-        name = voice.partition("_")[2].title()
         tensors[f"speakers/{name}/gpt_cond_latent"] = latents
         tensors[f"speakers/{name}/speaker_embedding"] = known[voice, 1.0][None, :, None]
     for name, value in trained_codec().dvae.state_dict().items():

@@ -18,6 +18,10 @@ HELD_OUT = 40  # the first sentences are never spoken for training: they judge t
 VOICES = ("af_heart", "am_michael", "af_bella", "am_fenrir", "af_kore", "am_puck", "af_sarah", "am_adam")
 UNHEARD = ("af_nova", "am_eric", "bf_emma", "bm_george")  # one utterance in 32: they judge the decoder
 SPEEDS = (0.9, 1.0, 1.0, 1.1)
+FLITE = ("slt", "rms", "awb")  # Flite's statistical voices: regular, and quickly spoken
+NAMES = {"slt": "Flite SLT", "rms": "Flite RMS"}  # of the voices that the starter comes with
+FLITE_FROM = 100_000  # the number of their first utterance
+FLITE_COUNT = 3_000
 MAIN = VOICES[:2]
 MAIN_FROM = 416  # utterances from here on are spoken by these two alone, at one pace: words come sooner so
 _MARKS = "ˈˌ"  # stress: lasts with the phoneme that follows
@@ -46,6 +50,18 @@ def utterances() -> list[Utterance]:
         if number >= MAIN_FROM:
             voice, speed = MAIN[number // SHARDS % len(MAIN)], 1.0
         plan.append(Utterance(number, voice, speed, group))
+    return plan
+
+
+def flite_utterances() -> list[Utterance]:
+    """What Flite's voices speak: the first two by turns, the third one utterance in sixteen."""
+    draw = random.Random(SEED + 1)
+    texts = itertools.islice(sentences(SEED), HELD_OUT, 12_000)
+    plan: list[Utterance] = []
+    while len(plan) < FLITE_COUNT and (group := tuple(itertools.islice(texts, draw.choice((1, 2, 2, 3))))):
+        place = len(plan)
+        voice = FLITE[2] if place % 16 == 15 else FLITE[place // 8 % 2]
+        plan.append(Utterance(FLITE_FROM + place, voice, 1.0, group))
     return plan
 
 

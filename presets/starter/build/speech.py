@@ -13,9 +13,10 @@ import time
 import numpy as np
 import soxr
 
+from presets.starter.build.flite import Flite
 from presets.starter.build.kokoro import RATE_HZ as KOKORO_HZ
 from presets.starter.build.kokoro import Kokoro, phonemes
-from presets.starter.build.plan import FRAME_S, SHARDS, Utterance, bare, utterances
+from presets.starter.build.plan import FLITE, FRAME_S, SHARDS, Utterance, bare, flite_utterances, utterances
 from presets.starter.build.work import RATE_HZ, SPEECH, background
 
 ACTIVE_RMS = 0.07
@@ -44,6 +45,50 @@ def speak(kokoro: Kokoro, utterance: Utterance) -> tuple[np.ndarray, dict[str, o
         parts.append({"text": text, "begin": begin, "end": min(len(sound), first + int(inside[-1]) + 1 + 2 * margin)})
         start += len(ipa) + 1
     return sound, {"ipa": " ".join(ipas), "frames": lasting.tolist(), "sentences": parts}
+
+
+def speak_flite(flite: Flite, utterance: Utterance) -> tuple[np.ndarray, dict[str, object]] | None:
+    """The same of Flite, which knows each word's time itself; None where it reads other words than are written.
+
+    ``phonemes``: one sign each 1/40 s. ``words`` of a sentence: begin and end in seconds.
+    """
+    samples, signs, words = flite.speak(" ".join(utterance.texts))
+    if len(words) != sum(len(text.split()) for text in utterance.texts):
+        return None
+    sound = samples.astype(np.float32) / 32767
+    loud = np.sqrt(np.convolve(sound**2, np.ones(160) / 160, "same"))
+    active = loud > 0.1 * np.percentile(loud, 95)
+    sound *= min(ACTIVE_RMS / np.sqrt(np.mean(sound[active] ** 2)), 0.95 / np.abs(sound).max())
+    parts, start = [], 0
+    for text in utterance.texts:
+        count = len(text.split())
+        spans = [(begin, end) for _, begin, end in words[start : start + count]]
+        start += count
+        first, last = max(0.0, spans[0][0] - MARGIN_S), min(len(sound) / RATE_HZ, spans[-1][1] + 2 * MARGIN_S)
+        parts.append({"text": text, "begin": int(first * RATE_HZ), "end": int(last * RATE_HZ), "words": spans})
+    ends = np.array([end for _, end in signs])
+    places = np.searchsorted(ends, (np.arange(int(len(sound) / RATE_HZ / FRAME_S)) + 0.5) * FRAME_S)
+    phonemes = "".join(signs[min(place, len(signs) - 1)][0][0] for place in places)
+    return sound, {"phonemes": phonemes, "sentences": parts}
+
+
+def flite() -> None:
+    """Speak what Flite's voices are to speak: minutes."""
+    background("speech flite")
+    SPEECH.mkdir(parents=True, exist_ok=True)
+    voices = {voice: Flite(voice) for voice in FLITE}
+    size = skipped = 0
+    with (SPEECH / "flite.i16").open("wb") as raw, (SPEECH / "flite.jsonl").open("w", encoding="utf-8") as listed:
+        for one in flite_utterances():
+            if (spoken := speak_flite(voices[one.voice], one)) is None:
+                skipped += 1
+                continue
+            sound, found = spoken
+            raw.write((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+            row = {"number": one.number, "voice": one.voice, "at": size, "samples": len(sound), **found}
+            listed.write(json.dumps(row, ensure_ascii=False) + "\n")
+            size += len(sound)
+    print(f"{size / RATE_HZ / 60:.1f} min, {skipped} utterances skipped, {time.process_time():.0f} CPU s", flush=True)
 
 
 def write_alone() -> None:
@@ -85,4 +130,4 @@ def main(shard: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    flite() if sys.argv[1] == "flite" else main(int(sys.argv[1]))

@@ -1,7 +1,8 @@
-"""The unfinished starter as small files: ``state save`` writes ``presets/starter/state``, ``state restore`` reads it.
+"""The work on the starter as small files: ``state save`` writes ``presets/starter/state``, ``state restore`` reads it.
 
-Speech goes into Opus, its list into a compressed text, weights into half precision without what only their optimizers
-need. Restored, every script goes on from there.
+Kokoro's speech goes into Opus, its list into a compressed text, weights into half precision without what only their
+optimizers need. What stands in the packed starter beside it is not kept twice. Flite's speech and the codes are made
+anew in minutes (``speech flite``, ``codes``). Restored, every script goes on from there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
+from core.engines.xtts.bases import PACKED
+from core.engines.xtts.model.starter import padded
+from presets.starter.build.gpt import Trainee
 from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 
 STATE = Path(__file__).resolve().parents[1] / "state"
@@ -26,7 +31,9 @@ UNLEARNT = ("gpt.conditioning_", "gpt.text_head")  # of the GPT, so far
 def save() -> None:
     """Write what there is; says how large it is."""
     STATE.mkdir(exist_ok=True)
-    for listed in sorted(SPEECH.glob("*.jsonl")):
+    for listed in sorted(SPEECH.glob("[0-9].jsonl")):
+        if (STATE / f"speech-{listed.stem}.jsonl.xz").exists():
+            continue  # each new version would stay in the repository for ever
         lines = listed.read_bytes()
         whole = lines[: lines.rfind(b"\n") + 1]  # the last line may be half written
         (STATE / f"speech-{listed.stem}.jsonl.xz").write_bytes(lzma.compress(whole, preset=9))
@@ -38,11 +45,9 @@ def save() -> None:
             state = torch.load(TRAINED / name, weights_only=True, map_location="cpu")
             state.pop("optimizer", None)
             if "trainee" in state:
-                state["trainee"] = {k: v for k, v in state["trainee"].items() if not k.startswith(UNLEARNT)}
+                left_out = ("gpt.",) if PACKED.exists() else UNLEARNT
+                state["trainee"] = {k: v for k, v in state["trainee"].items() if not k.startswith(left_out)}
             torch.save(_half(state), STATE / name)
-    for name in ("corpus.npz", "corpus.json"):
-        if (TRAINED / name).exists():
-            shutil.copyfile(TRAINED / name, STATE / name)
     for file in sorted(STATE.iterdir()):
         print(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB")
 
@@ -59,11 +64,19 @@ def restore() -> None:
             _ffmpeg("-i", STATE / f"speech-{shard}.opus", "-f", "s16le", "-ar", RATE_HZ, "-ac", 1, raw)
             (SPEECH / f"{shard}.jsonl").write_bytes(lzma.decompress(packed.read_bytes()))
     for file in STATE.iterdir():
-        if file.name in (*WEIGHTS, "corpus.npz", "corpus.json") and not (TRAINED / file.name).exists():
-            if file.suffix == ".pt":
-                torch.save(_float(torch.load(file, weights_only=True)), TRAINED / file.name)
-            else:
-                shutil.copyfile(file, TRAINED / file.name)
+        if file.name in WEIGHTS and not (TRAINED / file.name).exists():
+            state = _float(torch.load(file, weights_only=True))
+            if "trainee" in state and PACKED.exists():
+                state["trainee"] |= _packed_gpt()
+            torch.save(state, TRAINED / file.name)
+
+
+def _packed_gpt() -> dict[str, torch.Tensor]:
+    """The GPT that is packed, as the training names it."""
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in Trainee().state_dict().items() if name.startswith("gpt.")}
+    kept = load_file(PACKED)
+    return {name: padded(name, kept.get(f"model/{name}"), shape).float() for name, shape in shapes.items()}
 
 
 def _ffmpeg(*words: object) -> None:
