@@ -86,7 +86,7 @@ def test_flite_tells_when_each_word_and_each_phoneme_is_said() -> None:
     first, second = found["sentences"]
     assert [len(first["words"]), len(second["words"])] == [4, 2]
     times = [time for sentence in (first, second) for span in sentence["words"] for time in span]
-    assert times == sorted(times) and 0 < times[0] and times[-1] < len(sound) / 16_000
+    assert times == sorted(times) and times[0] > 0 and times[-1] < len(sound) / 16_000
     assert second["begin"] > first["words"][-1][1] * 16_000  # a pause stands between them
     begin, end = (round(time * 40) for time in first["words"][1])
     assert set("tɹn") <= set(found["phonemes"][begin:end])
