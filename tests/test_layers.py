@@ -113,7 +113,19 @@ def test_what_opens_a_base_makes_none() -> None:
 # From the lowest room to the highest: each uses those before it only.
 ROOMS = (
     *("audio", "system", "jobs", "engines", "project", "notifications", "transcription", "measures", "dataset"),
-    *("training", "clips", "listening", "synthesis", "evaluation", "coach", "sources", "studio", "report", "sync", "tasks"),
+    *(
+        "training",
+        "clips",
+        "listening",
+        "synthesis",
+        "evaluation",
+        "coach",
+        "sources",
+        "studio",
+        "report",
+        "sync",
+        "tasks",
+    ),
 )
 # At core's root: what all use, and what looks at all of it.
 BELOW = {"errors", "files", "settings", "damage", "text", "folding", "checkpoint_ref"}
