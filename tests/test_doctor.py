@@ -68,3 +68,20 @@ def test_the_password_is_never_told() -> None:
     assert "sesame" not in repr(lines)
     assert next(line for line in lines if line.name == "password").variable == "VOICEWRIGHT_PASSWORD"
     assert {line.name for line in lines} == set(Settings.model_fields)
+
+
+def test_how_busy_a_card_is_takes_more_than_one_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(
+        "#!/bin/sh\necho 'NVIDIA L4, 23034, 20000, 8.9, 20'\necho 'NVIDIA A100 MIG, 9856, 9000, 8.0, [N/A]'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(hardware, "_KEPT_S", 0.0)
+    monkeypatch.setattr(hardware, "_last", None)
+    monkeypatch.setattr(hardware, "_looks", type(hardware._looks)(maxlen=hardware._LOOKS))
+    for _ in range(hardware._LOOKS):
+        assert hardware.busy_share() is None
+        first, second = hardware.cards()
+    assert (first.name, first.busy, second.busy) == ("L4", 0.2, None)
+    assert hardware.busy_share() == pytest.approx(0.2)

@@ -63,6 +63,7 @@ def _facts(project: Project, run: Run, view: RunView) -> Facts:
         card=scorecard(project, run),
         memory_gb=view.memory_mb / 1024 if view.memory_mb else None,
         card_gb=cards[0].total_gb if cards else None,
+        card_busy=hardware.busy_share() if view.job.status == "running" and view.train else None,
         on_processor=isinstance(args, TrainArgs) and args.device == "cpu",
         free_bytes=shutil.disk_usage(project.path).free,
         required_bytes=_required_bytes(project, view.config, run.base_id),

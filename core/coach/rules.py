@@ -20,6 +20,7 @@ _FEW_HELD_OUT = 3  # clips
 _OFTEN_FAULTY = 0.2  # share of sentences with a start or an end that is not clean
 _LESS_LIKE = -0.05  # a loss of likeness that is heard
 _ROOMY = 0.45  # of the card's memory
+_IDLE = 0.3  # of the time that a card is busy
 _TIGHT_DISK = 3  # times what a run takes
 _ORDER = ("warn", "good", "info")
 
@@ -76,6 +77,7 @@ class Facts:
     card: Scorecard
     memory_gb: float | None
     card_gb: float | None
+    card_busy: float | None
     on_processor: bool
     free_bytes: int
     required_bytes: int
@@ -165,6 +167,8 @@ def _of_machine(facts: Facts) -> Iterator[Finding]:
         yield Finding("disk_tight", "warn", values, "machine", "system")
     if facts.on_processor and facts.card_gb:
         yield Finding("card_unused", "warn", {"card": facts.card_gb}, "machine")
+    if facts.is_active and not facts.on_processor and facts.card_busy is not None and facts.card_busy < _IDLE:
+        yield Finding("card_idle", "info", {"percent": 100 * facts.card_busy}, "machine")
     roomy = facts.memory_gb and facts.card_gb and facts.memory_gb < _ROOMY * facts.card_gb
     if roomy and not facts.on_processor and (facts.config.accumulation > 1 or facts.config.gradient_checkpointing):
         values = {"used": facts.memory_gb or 0.0, "card": facts.card_gb or 0.0, "clips": 2 * facts.config.batch_size}

@@ -32,6 +32,7 @@ SOUND = Facts(
     card=NO_SCORES,
     memory_gb=None,
     card_gb=None,
+    card_busy=None,
     on_processor=False,
     free_bytes=100 << 30,
     required_bytes=1 << 30,
@@ -72,6 +73,7 @@ CASES: list[tuple[dict[str, Any], str, str, dict[str, float]]] = [
     (_scored(Verdict("few"), likeness=(0.7, 0.6)), "less_like", "warn", {"step": 300, "now": 0.6, "before": 0.7}),
     ({"free_bytes": 2 << 30}, "disk_tight", "warn", {"free": 2.0, "wanted": 1.0}),
     ({"on_processor": True, "card_gb": 24.0}, "card_unused", "warn", {"card": 24.0}),
+    ({"card_busy": 0.12, "card_gb": 24.0}, "card_idle", "info", {"percent": 12.0}),
     ({"memory_gb": 6.0, "card_gb": 24.0}, "card_roomy", "info", {"used": 6.0, "card": 24.0, "clips": 8}),
 ]
 
