@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import gradio as gr
 import numpy as np
 
 from benchmarks import RESULTS, machine
@@ -25,7 +27,11 @@ from core.checkpoint_ref import CheckpointRef
 from core.listening.pairs import next_pair
 from core.project.records import Vote
 from core.project.workspace import Project, Workspace
+from core.settings import Settings
 from tests.listening.made_up import make_project
+from ui import page as shell
+from ui.i18n import Translator
+from ui.tabs.listen import tab as listen
 
 CHECKPOINTS, VOTES, SENTENCES = 30, 1_000, 4
 
@@ -46,6 +52,24 @@ def fill(folder: Path) -> Project:
     return project
 
 
+def while_it_trains(project: Project, times: int) -> dict[str, float]:
+    """Milliseconds of processor time of what an open page asks each second: nothing new, and made anew."""
+    with gr.Blocks():
+        hidden = [gr.Textbox(value, visible=False) for value in ("", "listen", "")]
+        settings = Settings(_env_file=None, workspace=project.workspace.path)  # type: ignore[call-arg]
+        tab = listen.build(shell.Page(settings, project.workspace, Translator("en"), *hidden))
+    figures = {}
+    with mock.patch.object(Project, "running", lambda _project: True):
+        for name, ask in (("tick_ms", tab.tick), ("made_anew_ms", tab.refresh)):
+            assert ask is not None
+            ask(project, "")
+            began = time.process_time()
+            for _ in range(times):
+                ask(project, "")
+            figures[name] = round(1000 * (time.process_time() - began) / times, 1)
+    return figures
+
+
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -54,7 +78,7 @@ def main() -> None:
     where: dict[str, Any] = machine("gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory() as folder:
-        fill(Path(folder))
+        project = fill(Path(folder))
         page = Page(Path(folder))
         try:
             page.refresh("listen", "first")  # what is read once has been read
@@ -67,6 +91,7 @@ def main() -> None:
         finally:
             page.process.terminate()
             page.process.wait(20)
+        ticks = while_it_trains(project, given.times)
     figures = {
         "checkpoints": CHECKPOINTS,
         "votes": VOTES,
@@ -74,6 +99,7 @@ def main() -> None:
         "opened_ms_median": round(statistics.median(took), 1),
         "opened_ms_p95": round(float(np.percentile(took, 95)), 1),
         "processor_ms": round(cpu_ms, 1),
+        "while_it_trains": ticks,
     }
     (RESULTS / "listening.json").write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
     print(json.dumps(figures, indent=2))

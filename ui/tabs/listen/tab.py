@@ -31,6 +31,7 @@ from ui.parts import Panel, script
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.tabs.listen import session
+from ui.tabs.listen.changes import files_mark
 from ui.tabs.listen.grid import grid_view
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
@@ -100,9 +101,15 @@ def build(page: Page) -> Tab:
 
     def tick(project: Project | None, query: str) -> Updates:
         # While a voice is learning or being scored, what there is to compare grows; how a job ended is shown as well.
-        if project is None or not (project.running() or any(map(is_live, _jobs(project)))):
+        if project is None:
             return {}
-        return refresh(project, query)
+        jobs = _jobs(project)
+        if any(map(is_live, jobs)):
+            return refresh(project, query)
+        if not project.running():
+            return {}
+        name, mark = f"listen {id(page)} {listener(query)} {query}", files_mark(project, jobs)
+        return project.figures.kept_while_unchanged(name, lambda: refresh(project, query), also=mark)
 
     for part in (panel, grid_panel):
         page.on(part.act, act, [page.view], [mover])

@@ -1,0 +1,40 @@
+"""Change detection: a mark of all that the Listen page is made of, besides the database."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+from core.evaluation.scores import FOLDER as SCORES
+from core.files import subfolders
+from core.jobs.job import Job
+from core.project.workspace import Project
+from core.training.run import runs
+
+
+def files_mark(project: Project, jobs: Iterable[Job | None]) -> Hashable:
+    """Differs whenever a run, a sample, a score, a report, a pair or whose votes are trusted has changed.
+
+    Files are replaced, never written over, so that the time of their folder tells. How far a run is that trains is not
+    part of it. ``jobs`` are those that the page shows, which a person may dismiss.
+    """
+    listening = project.path / "listening"
+    folders = [project.datasets, project.runs, project.reports, project.path / "evaluation", listening]
+    folders += [listening / "pairs", project.spoken]
+    for condition in subfolders(project.spoken):
+        folders += [folder for run in subfolders(condition) for folder in (run, *subfolders(run))]
+    spoken = []
+    for run in runs(project):
+        view = run.read()
+        sample_count = sum(map(len, view.samples.values()))
+        spoken.append((run.id, run.title, sample_count, len(view.job.pruned), len(view.checkpoints)))
+        folders += [run.path, run.path / "checkpoints", run.path / SCORES, *subfolders(run.path / "samples")]
+    shown = tuple((job.id, job.dismissed) for job in jobs if job)
+    return tuple(spoken), shown, tuple(map(_changed_at, folders))
+
+
+def _changed_at(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
