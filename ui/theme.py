@@ -64,9 +64,14 @@ def head() -> str:
 
 
 def first_script(language: str) -> str:
-    """What must run before Gradio's own script: its few words follow the browser's language, here the page's."""
+    """What must run before Gradio's own script.
+
+    Its few words follow the browser's language, here the page's. When the page is left it breaks its connections off,
+    which the console calls errors; they end with the page anyway.
+    """
     touch = Translator(language)("sources.touch")
     return (
+        "window.addEventListener('beforeunload',(event)=>event.stopImmediatePropagation(),true);"
         f"document.documentElement.lang='{language}';"
         f"document.documentElement.style.setProperty('--vw-touch-upload', {json.dumps(json.dumps(touch))});"
         f"Object.defineProperty(navigator,'language',{{get:()=>'{language}'}});"

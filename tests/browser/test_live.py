@@ -88,3 +88,21 @@ def test_a_page_without_https_says_why_it_has_no_microphone_and_what_helps(page:
     page.goto(f"{server.url}/en/?project=ana&tab=sources")
     page.locator("#add-files .record-button").wait_for(state="visible")
     assert not page.locator("#add-files .vw-why-no-mic").first.is_visible()
+
+
+def test_a_page_that_is_left_breaks_nothing_off_with_an_error(page: Any, server: Server) -> None:
+    """Gradio closes its connections then, and its console calls that errors: its listener is never reached."""
+    page.add_init_script("""
+        const add = window.addEventListener.bind(window);
+        const isOurs = (listener) => String(listener).includes('stopImmediatePropagation');
+        window.addEventListener = (type, listener, ...rest) => {
+          if (type !== 'beforeunload' || isOurs(listener)) return add(type, listener, ...rest);
+          localStorage.setItem('listens', 'yes');
+          add(type, () => localStorage.setItem('closed', 'yes'), ...rest);
+        };
+    """)
+    page.goto(f"{server.url}/en/")
+    page.wait_for_selector("#page-home h1:visible")
+    page.reload()
+    page.wait_for_selector("#page-home h1:visible")
+    assert page.evaluate("[localStorage.getItem('listens'), localStorage.getItem('closed')]") == ["yes", None]

@@ -93,8 +93,6 @@ window.fetch = async (...request) => {
   return answer;
 };
 document.addEventListener('scroll', (event) => { if (event.target.classList?.contains('vw-steps')) window.vw.hint(event.target); }, true);
-// Gradio breaks its connections off when the page is left, which its console calls errors; they end with the page anyway.
-window.addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), true);
 window.addEventListener('resize', () => window.vw.hint(document.querySelector('.vw-steps')));
 document.addEventListener('DOMContentLoaded', () => window.vw.show(window.vw.tab()));
 window.addEventListener('pagehide', () => window.vw.drafts());
