@@ -56,3 +56,14 @@ def test_lights_follow_what_was_measured_and_say_nothing_of_what_was_not() -> No
     good = [_clip(n, snr_db=40.0, bandwidth_hz=9000, loudness_lufs=-30.0 + n, gain_db=7.0 - n) for n in range(30)]
     levels = {grade.key: grade.level for grade in grades(good)}
     assert levels | {"noise": "good", "bandwidth": "good", "loudness": "good", "rate": "good"} == levels
+
+
+def test_only_texts_that_were_recognised_are_said_to_be_recognised_with_doubt() -> None:
+    def sure(clips: list[Clip]) -> dict[str, object]:
+        return {grade.key: grade.values for grade in grades(clips)}.get("sure", {})
+
+    heard = [_clip(n, raw_text=_clip(n).text, confidence=0.3) for n in range(4)]
+    typed = [_clip(n, raw_text="misheard", confidence=0.3) for n in range(4, 10)]
+    brought = [_clip(n, raw_text=_clip(n).text, confidence=0.3, given=1) for n in range(10, 20)]
+    assert sure([*heard, *typed, *brought]) == {"unsure": 4, "count": 4}
+    assert sure([*typed, *brought]) == {}
