@@ -159,7 +159,7 @@ def act(project: Project, draw: random.Random, seen: Clip, seen_stamp: str) -> N
 
 
 def random_changes(project: Project, count: int) -> tuple[int, int]:
-    """Make random changes by two windows, then undo all of them; returns how many were made and how many refused.
+    """Make so many random changes by two windows, then undo them; returns how many were made and how many refused.
 
     `benchmarks.review` makes a thousand.
     """
@@ -168,7 +168,7 @@ def random_changes(project: Project, count: int) -> tuple[int, int]:
     windows: list[tuple[Clip, str]] = []
     done, refused = 0, 0
     before: Any = first
-    while done + refused < count:
+    while done < count:
         if len(windows) < 2 or draw.random() < 0.7:  # a window looks anew, or acts on what it saw before
             clip = draw.choice(before)
             windows = [*windows[-1:], (clip, stamp(clip))]
@@ -194,5 +194,5 @@ def random_changes(project: Project, count: int) -> tuple[int, int]:
 def test_random_changes_by_two_windows_lose_nothing_and_are_undone_to_the_first_state(
     project: Project, clips: list[str]
 ) -> None:
-    done, refused = random_changes(project, 150)
-    assert done > 50 and refused > 15
+    done, refused = random_changes(project, 90)
+    assert done == 90 and refused > 15

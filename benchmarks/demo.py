@@ -1,0 +1,50 @@
+"""What the demo takes, from its start to the first pair of voices: ``python -m benchmarks.demo``.
+
+Its job and the jobs it starts are children of this process; their processor time is read while they run. On a machine
+that does other work as well it tells more than the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks import RESULTS, machine
+from core.demo import start_demo
+from core.project.workspace import Workspace
+
+RESULT = RESULTS / "demo.json"
+_LOOK_S = 0.1
+
+
+def main() -> None:
+    """Measure and write the figures."""
+    where = machine("torch")
+    spent: dict[tuple[int, float], float] = {}  # seconds by process, as last seen
+    this = psutil.Process()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        project, job = start_demo(Workspace(Path(folder) / "workspace"))
+        while job.alive():
+            for process in this.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    spent[process.pid, process.create_time()] = times.user + times.system
+            time.sleep(_LOOK_S)
+        seconds = time.perf_counter() - began
+        view = job.read()
+        if view.status != "done":
+            raise SystemExit(f"the demo ended as {view.status}: {view.text}")
+        clips = project.figures.totals().clips
+    figures = {"clips": clips, "seconds": round(seconds, 1), "processor_s": round(sum(spent.values()), 1)}
+    RESULT.write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
