@@ -85,6 +85,14 @@ def onward(states: list[StepState]) -> str:
     return states[min(furthest + 1, len(states) - 1)].key
 
 
+def onward_from(key: str, states: list[StepState]) -> str:
+    """Where the page of a step leads on to: to the one after it until that is done, then as `onward` says."""
+    following = min(KEYS.index(key) + 1, len(KEYS) - 1)
+    if states[following].state != "done":
+        return KEYS[following]
+    return KEYS[max(following, KEYS.index(onward(states)))]
+
+
 def project_cards(workspace: Workspace) -> list[ProjectCard]:
     """A card for each project, newest first."""
     return read_all(workspace.projects(), _card)

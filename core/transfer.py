@@ -194,7 +194,7 @@ def _manifest(archive: Zip, name: str) -> Manifest:
             "transfer.no_project",
             "“{name}” is no project of Voicewright.",
             "Take the project away on its card (“Rename, take away or delete”) and bring that file. Recordings and "
-            "data sets are added on the Recordings page of a project.",
+            "datasets are added on the Recordings page of a project.",
             name=name,
         ) from None
     if manifest.format > _FORMAT:

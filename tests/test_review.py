@@ -71,6 +71,28 @@ def test_going_back_among_new_clips_shows_the_one_just_decided(project: Project,
     assert (back.clip.id, back.place, back.next_id) == (clips[0], 0, clips[1])
 
 
+def test_how_far_one_has_come_advances_with_each_decision_and_each_skip(project: Project, clips: list[str]) -> None:
+    def position(clip_id: str = "", state: str = "new") -> tuple[int, int]:
+        spot = review.spot(project, state, clip_id)
+        assert spot is not None
+        return spot.decided + spot.place, spot.decided + spot.count
+
+    assert position() == (1, 5)
+    assert position(review.decide(project, clips[0], "approved", "said")) == (2, 5)
+    assert position(clips[2]) == (3, 5)
+    assert position(review.decide(project, clips[2], "rejected", "")) == (4, 5)
+    assert position(clips[2], "rejected") == (1, 1)  # a list that keeps what is decided counts it once
+
+
+def test_the_last_clip_without_speech_leaves_its_list_empty(project: Project) -> None:
+    project.store.add_source(Source("s", "Silence", seconds=60))
+    project.store.replace_clips("s", [Clip("s-1", "s", 0, 5, confidence=0.0), Clip("s-2", "s", 5, 10, confidence=0.0)])
+    assert review.decide(project, "s-1", "rejected", "", "silent") == "s-2"
+    spot = review.spot(project, "silent")
+    assert spot is not None and (spot.decided + spot.place, spot.decided + spot.count) == (2, 2)
+    assert review.decide(project, "s-2", "rejected", "", "silent") == ""
+
+
 def test_a_clip_that_is_gone_leads_to_the_first(project: Project, clips: list[str]) -> None:
     spot = review.spot(project, "all", "cut-anew")
     assert spot is not None

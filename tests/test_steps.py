@@ -12,7 +12,7 @@ from core.dataset.freeze import freeze
 from core.files import write_json
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.pipeline import KEYS, StepState, onward, project_cards, steps
+from core.pipeline import KEYS, StepState, onward, onward_from, project_cards, steps
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
 
@@ -94,3 +94,16 @@ def test_who_has_trained_is_led_on_not_back_to_what_is_open_behind_them() -> Non
     assert onward(states(**behind, dataset="partial", train="partial")) == "train"
     assert onward(states(**behind, dataset="partial", train="done")) == "listen"
     assert onward(states(**behind, train="done", listen="done", speak="done")) == "speak"
+
+
+def test_each_page_leads_to_the_next_step_or_past_those_that_are_done() -> None:
+    road = dict.fromkeys(("sources", "segments", "transcripts", "review", "dataset", "train"), "done")
+
+    def lead(key: str, **reached: str) -> str:
+        return onward_from(key, [StepState(step, reached.get(step, "empty")) for step in KEYS])
+
+    assert [lead(key, sources="done") for key in ("sources", "transcripts")] == ["segments", "review"]
+    assert [lead(key, **road) for key in ("sources", "segments", "transcripts", "review")] == ["listen"] * 4
+    assert lead("sources", **road | {"segments": "partial"}) == "segments"  # a recording that came later
+    assert lead("review", **road | {"dataset": "partial"}) == "dataset"  # corrected since it was frozen
+    assert lead("speak", **road) == "speak"

@@ -46,7 +46,9 @@ class Form:
     def _input(self, name: str, field: FieldInfo) -> Any:
         extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         unit = str(extra.get("unit", ""))
-        label = self.label(name) + (f" ({self.t.get(f'units.{unit}', unit)})" if unit else "")
+        unit, label = self.t.get(f"units.{unit}", unit), self.label(name)
+        if unit and unit.lower() not in label.lower():
+            label += f" ({unit})"
         common: dict[str, Any] = {
             "label": label,
             "info": self.t.get(f"{self.section}.{name}_help", field.description or "") or None,

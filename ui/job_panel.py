@@ -26,6 +26,7 @@ JOB_TABS = {
     "transcribe": "transcripts",
     "measure": "review",
     "find_doubles": "dataset",
+    "find_cut_words": "dataset",
     "train": "train",
     "measure_pace": "train",
     "download_base": "train",

@@ -152,6 +152,8 @@ def _axes(
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{write(tick)}</text>')
     for tick in _ticks(x_low, x_high, 5):
+        if tick != round(tick) and x_low == round(x_low) and x_high == round(x_high):
+            continue  # no update lies between two
         x, _ = place(tick, y_low)
         parts.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{write(tick)}</text>')
     return "".join(parts) + _captions(x_label, y_label)

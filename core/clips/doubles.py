@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.silence import LevelCurve
+from core.clips import searches
 from core.clips.ends import level_curve
-from core.errors import UserError
-from core.files import read_json, write_json
+from core.clips.searches import APPROVED, Progress, no_progress
 from core.jobs.args import FindDoublesArgs
 from core.jobs.job import Job
 from core.measures.duplicates import SHORTEST_S, is_same_sound, near_pairs, outline
@@ -21,11 +21,6 @@ from core.project.records import ClipFilter
 from core.project.workspace import Project
 
 REASON = "duplicate"  # why such a clip is rejected
-AT_ONCE = 2_000  # clips whose sound is compared while a page is made; of more a job does it
-RESULT = "doubles.json"  # in the job's folder
-
-Progress = Callable[[str, int, int], None]  # what is done of a stage, and of how much; may raise to stop
-_APPROVED = ClipFilter("approved")
 _CURVES = 4  # recordings' levels in memory at once
 
 
@@ -50,58 +45,24 @@ class _Piece:
 def doubles(project: Project) -> list[Double]:
     """The approved clips whose sound an earlier one of them has already, as far as it is known.
 
-    Of no more than `AT_ONCE` clips they are found now, and kept until the project changes. Of more they are those the
-    last finished job found, as long as both clips are still approved.
+    Of no more than `searches.AT_ONCE` clips they are found now, and kept until the project changes. Of more they are
+    those the last finished job found, as long as both clips are still approved.
     """
-    if not needs_search(project):
+    if not searches.needs_job(project):
         return project.figures.kept_while_unchanged("doubles", lambda: find(project))
-    job = last_search(project)
-    if job is None:
-        return []
-    results = _results(job)
-    ids = project.store.ids_among(_APPROVED, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
+    results = [Double(*map(str, ids)) for ids in searches.findings(project, FindDoublesArgs)]
+    ids = project.store.ids_among(APPROVED, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
     return [double for double in results if {double.clip_id, double.first_id} <= ids]
-
-
-def needs_search(project: Project) -> bool:
-    """Whether there are too many clips to look for them while a page is made."""
-    return project.figures.count(_APPROVED) > AT_ONCE
-
-
-def _results(job: Job) -> list[Double]:
-    """What a job found; nothing where that cannot be read any more: it can be looked for anew."""
-    try:
-        return [Double(str(clip_id), str(first_id)) for clip_id, first_id in read_json(job.path / RESULT)]
-    except (OSError, ValueError, TypeError):
-        return []
-
-
-def start_search(project: Project) -> Job:
-    """Start the job that looks for them.
-
-    Raises:
-        UserError: ``doubles.no_clips``: fewer than two clips are approved.
-        Busy: it is running already.
-    """
-    if project.figures.count(_APPROVED) < 2:
-        raise UserError("doubles.no_clips", "There are no two approved clips to compare.", "Approve clips first.")
-    return project.start_job(FindDoublesArgs())
-
-
-def last_search(project: Project) -> Job | None:
-    """The last job that came to its end."""
-    jobs = (job for job, _ in project.jobs_of(FindDoublesArgs))
-    return next((job for job in jobs if job.read().status == "done" and (job.path / RESULT).exists()), None)
 
 
 def search(project: Project, job: Job, progress: Progress) -> int:
     """Look for them and keep what was found with the job; returns how many."""
     results = find(project, progress)
-    write_json(job.path / RESULT, [(double.clip_id, double.first_id) for double in results])
+    searches.keep(job, [(double.clip_id, double.first_id) for double in results])
     return len(results)
 
 
-def find(project: Project, progress: Progress = lambda stage, done, total: None) -> list[Double]:
+def find(project: Project, progress: Progress = no_progress) -> list[Double]:
     """Look through the levels of all approved clips, a recording at a time.
 
     Of each clip 33 numbers are kept (`core.measures.duplicates.outline`); a tree of them tells which lie near each
@@ -109,7 +70,7 @@ def find(project: Project, progress: Progress = lambda stage, done, total: None)
     """
     pieces: list[_Piece] = []
     outlines: list[npt.NDArray[np.float32]] = []
-    total = project.figures.count(_APPROVED)
+    total = project.figures.count(APPROVED)
     done = 0
     for source in project.store.sources():
         clips = project.store.clips(ClipFilter("approved", source.id))

@@ -288,7 +288,7 @@ def _bounds(project: Project, source: Source, start_s: float, end_s: float, old:
         if neighbour.id not in old_ids:
             raise UserError(
                 "edit.overlap",
-                "This piece would reach into the clip {id}.",
+                "This piece would reach into the clip beside it.",
                 "End it before the other begins, or join the two.",
                 id=neighbour.id,
             )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from core.audio.silence import LevelCurve, levels
-from core.clips import edit
+from core.clips import edit, searches
+from core.clips.searches import Progress, no_progress
 from core.engines.registry import info
 from core.errors import UserError
+from core.jobs.args import FindCutWordsArgs
+from core.jobs.job import Job
 from core.measures.endings import Ends, cut_words, nearest_quiet
 from core.project.records import Clip, ClipFilter, Word
 from core.project.workspace import Project
@@ -41,19 +44,70 @@ class OpenClip:
     moves: dict[_End, float]
 
 
-def open_clips(project: Project, state: str = "approved") -> list[OpenClip]:
-    """The clips of a state that begin or end inside a word, in order; kept until something of the project changes."""
-    return project.figures.kept_while_unchanged(f"open_clips-{state}", lambda: list(_find(project, state)))
+def open_clips(project: Project) -> list[OpenClip]:
+    """The approved clips that begin or end inside a word, as far as they are known, in order.
+
+    Of no more than `searches.AT_ONCE` clips they are found now, and kept until something of the project changes. Of
+    more they are those the last finished job found, as long as they and the clips beside them lie as they did.
+    """
+    if not searches.needs_job(project):
+        return project.figures.kept_while_unchanged("open_clips", lambda: list(_find(project)))
+    job = searches.last(project, FindCutWordsArgs)
+    return project.figures.kept_while_unchanged("open_clips", lambda: _known(project), also=job.id if job else "")
 
 
-def extend(project: Project, clip_ids: Collection[str], state: str = "approved") -> int:
+def search(project: Project, job: Job, progress: Progress) -> int:
+    """Look for them and keep what was found with the job; returns how many."""
+    results = list(_find(project, progress))
+    searches.keep(job, [_finding(project, entry) for entry in results])
+    return len(results)
+
+
+def _finding(project: Project, entry: OpenClip) -> dict[str, Any]:
+    """What is written down of an open clip: where all clips lie that it would move, and where to."""
+    clips = project.store.clips_by_id([entry.clip.id, *(clip_id for clip_id, _ in entry.moves)]).values()
+    return {
+        "clip": entry.clip.id,
+        "bounds": {clip.id: [clip.start_s, clip.end_s] for clip in clips},
+        "cut": asdict(entry.cut),
+        "start_s": entry.start_s,
+        "end_s": entry.end_s,
+        "moves": [[*end, at_s] for end, at_s in entry.moves.items()],
+    }
+
+
+def _known(project: Project) -> list[OpenClip]:
+    """What the last job wrote down, without clips that are no longer what they were, or beside which another is not."""
+    findings = searches.findings(project, FindCutWordsArgs)
+    try:
+        clips = project.store.clips_by_id({clip_id for finding in findings for clip_id in finding["bounds"]})
+        return [
+            OpenClip(
+                clips[finding["clip"]],
+                Ends(**finding["cut"]),
+                float(finding["start_s"]),
+                float(finding["end_s"]),
+                {(clip_id, side): float(at_s) for clip_id, side, at_s in finding["moves"]},
+            )
+            for finding in findings
+            if all(
+                clip_id in clips and [clips[clip_id].start_s, clips[clip_id].end_s] == bounds
+                for clip_id, bounds in finding["bounds"].items()
+            )
+            and clips[finding["clip"]].status == "approved"
+        ]
+    except (KeyError, TypeError, ValueError):  # another version's
+        return []
+
+
+def extend(project: Project, clip_ids: Collection[str]) -> int:
     """Extend these open clips to the nearest quiet, as one change that `undo` takes back; returns how many.
 
     Raises:
         UserError: ``ends.gone``: none of them is open, or no quiet is near. As of `edit.recut`.
         Busy: the project's recordings are being cut.
     """
-    matches = [entry for entry in open_clips(project, state) if entry.clip.id in clip_ids and entry.moves]
+    matches = [entry for entry in open_clips(project) if entry.clip.id in clip_ids and entry.moves]
     if not matches:
         raise UserError(
             "ends.gone", "These clips end in quiet by now, or there is none near.", "Look at the clips there are now."
@@ -112,19 +166,18 @@ def level_curve(project: Project, source_id: str) -> LevelCurve | None:
     return replace(curve, dbfs=np.asarray(curve.dbfs, np.float32))  # once: half precision is slow to work with
 
 
-def _find(project: Project, state: str) -> Iterable[OpenClip]:
+def _find(project: Project, progress: Progress = no_progress) -> Iterable[OpenClip]:
     longest = info(project.info.engine).clip_seconds[1]
-    ids = {clip.id for clip in project.store.clips(ClipFilter(state))}
-    # Clips of other states are neighbours as well.
-    for source_id, group in groupby(project.store.clips(), key=lambda clip: clip.source_id):
-        clips = list(group)
-        if not any(clip.id in ids for clip in clips):
-            continue
-        curve = level_curve(project, source_id)
-        if curve is None:
-            continue
-        words = [word for word in project.store.words(source_id) if word.probability is not None]
-        yield from _of_recording(curve, clips, words, ids, longest)
+    done, total = 0, project.figures.count(ClipFilter())
+    for source in project.store.sources():
+        clips = project.store.clips(ClipFilter(source_id=source.id))  # of all states: each may be a neighbour
+        ids = {clip.id for clip in clips if clip.status == "approved"}
+        curve = level_curve(project, source.id) if ids else None
+        if curve is not None:
+            words = [word for word in project.store.words(source.id) if word.probability is not None]
+            yield from _of_recording(curve, clips, words, ids, longest)
+        done += len(clips)
+        progress("cut_words", min(done, total), total)
 
 
 def _of_recording(

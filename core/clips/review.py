@@ -23,6 +23,8 @@ THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as off
 LOOKS_RIGHT = 0.85  # the one that is offered first
 AGREEMENTS = (0.0, 0.02, 0.05, 0.1)  # by how much two models may differ, as offered for approving many at once
 PER_PAGE = 10  # clips listed at once
+# Lists that a decision takes clips off, and where they go.
+_DECIDED = {"new": "decided", "flagged": "decided_flagged", "silent": "decided_silent"}
 _BEFORE = 2  # of them, before the one that is shown
 _NUMBER = re.compile(r"-?[0-9]{1,6}")
 _PAUSE_S = 120.0  # a longer time between two decisions was no listening
@@ -33,6 +35,7 @@ class Spot:
     """Where the review stands: the clip, its place in the filtered list (1 is the first), and its neighbours.
 
     ``place`` is 0 if the clip is shown though the filter does not hold it (it was just decided, or one went back).
+    ``decided`` are those that a decision has taken off the list: with them, place and count tell how far one has come.
     ``words`` are those known of its stretch of the recording; ``neighbour_id`` is the clip after it there.
     ``listing`` are the clips of the list from the place ``list_start`` on (0 is the first).
     """
@@ -41,6 +44,7 @@ class Spot:
     source: Source
     place: int
     count: int
+    decided: int
     previous_id: str
     next_id: str
     words: tuple[Word, ...] = ()
@@ -85,6 +89,7 @@ def spot(
         source=store.source(clip.source_id),
         place=before + 1 if store.holds(clip_filter, clip.id) else 0,
         count=count,
+        decided=store.count(replace(clip_filter, state=_DECIDED[clip_filter.state])) if _leaves(clip_filter) else 0,
         previous_id=_first_id(store.walk(back, clip, forward=False)),
         next_id=_first_id(store.walk(clip_filter, clip)),
         words=tuple(store.words(clip.source_id, clip.start_s, clip.end_s)),
@@ -134,12 +139,11 @@ def decide(
     clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason=reason)
     clip_filter = list_filter(state, search, flag, sort, source, voice)
     following = project.store.walk(clip_filter, before)  # from where it stood, whatever it is sorted by
-    leaves_list = clip_filter.state in ("new", "flagged")  # a clip that is decided leaves the list
-    if not following and leaves_list:  # passed over before
+    if not following and _leaves(clip_filter):  # passed over before
         following = project.store.clips(clip_filter, limit=1)
     if following:
         return following[0].id
-    return "" if leaves_list else clip.id
+    return "" if _leaves(clip_filter) else clip.id
 
 
 def split(project: Project, clip_id: str, at_s: float, *, stamp: str | None = None) -> str:
@@ -324,6 +328,11 @@ def list_filter(
     if voice.startswith("!"):
         return replace(clip_filter, besides_voice=int(number))
     return replace(clip_filter, voice=int(number))
+
+
+def _leaves(clip_filter: ClipFilter) -> bool:
+    """Whether a clip that is decided leaves the list."""
+    return clip_filter.state in _DECIDED
 
 
 def _first_id(clips: Sequence[Clip]) -> str:

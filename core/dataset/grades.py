@@ -83,8 +83,8 @@ def _of_texts(clips: Sequence[Clip], present: Coverage | None) -> list[Grade]:
     numbers = sum(bool(re.search(r"\d", clip.text)) for clip in clips)
     result = []
     if heard:
-        values = {"unsure": unsure, "count": len(heard)}
-        result.append(Grade("sure", _level(-unsure / len(heard), -0.15, -0.03), values))
+        level = _level(-unsure / len(heard), -0.15, -0.03)
+        result.append(Grade("sure", level, {"unsure": unsure, "count": len(heard)}))
     result.append(Grade("endings", _level(-unended / count, -0.5, -0.1), {"unended": unended, "count": count}))
     result.append(Grade("questions", _level(questions / count, 0.01, 0.04), {"questions": questions, "count": count}))
     result.append(Grade("numbers", _level(numbers, 1, 5), {"numbers": numbers, "count": count}))

@@ -205,6 +205,12 @@ class FindDoublesArgs(JobArgs):
     kind = "find_doubles"
 
 
+class FindCutWordsArgs(JobArgs):
+    """All approved clips."""
+
+    kind = "find_cut_words"
+
+
 class EvaluateArgs(JobArgs):
     """A run whose checkpoints are to be scored.
 
@@ -382,7 +388,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
-        *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs),
+        *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         ExportArgs,
         *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),

@@ -66,6 +66,11 @@ class Reporter:
             eta_s = (now - self._stage_began) / advance * (total - done)
         self.emit(events.Progress(stage=stage, done=done, total=total, item=item, eta_s=eta_s))
 
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """`progress`, after `check_stop`."""
+        self.check_stop()
+        self.progress(stage, done, total)
+
     def warning(self, code: str, text: str, hint: str = "", **values: Any) -> None:
         """Name something that was set aside; ``text`` and ``hint`` are templates over ``values``."""
         self.emit(

@@ -39,7 +39,7 @@ def clip_row(db: sqlite3.Connection, clip_id: str) -> Clip:
     if row is None:
         raise UserError(
             "clip.missing",
-            "The clip {id} is no longer there: it was cut anew or removed, perhaps in another window.",
+            "This clip is no longer there: it was cut anew or removed, perhaps in another window.",
             "Nothing was done. Look at the clips there are now.",
             id=clip_id,
         )

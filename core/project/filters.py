@@ -13,10 +13,12 @@ from core.text import clean_text
 
 _FLAGGED_CLIPS = "clips INDEXED BY clips_flagged"  # left to itself, SQLite would go through all new clips
 # Recognition found no words, or the sound says that nobody speaks; a clip that is decided is a person's affair.
-_SILENT = (
-    "status = 'new' AND ((text = '' AND confidence IS NOT NULL) OR coalesce(peak_dbfs, 0) < -50 "
+_NO_SPEECH = (
+    "((text = '' AND confidence IS NOT NULL) OR coalesce(peak_dbfs, 0) < -50 "
     "OR ' ' || text_flags || ' ' LIKE '% silence %')"
 )
+_SILENT = f"status = 'new' AND {_NO_SPEECH}"
+_DECIDED = "status IN ('approved', 'rejected')"
 SPOKEN = f"status != 'rejected' AND NOT ({_SILENT})"
 _STATES = {
     "new": "status = 'new'",
@@ -29,6 +31,9 @@ _STATES = {
     "unmeasured": "snr_db IS NULL AND status != 'rejected'",
     "flagged": IS_FLAGGED,
     "silent": _SILENT,
+    "decided": _DECIDED,
+    "decided_flagged": f"{_DECIDED} AND (text_flags != '' OR sound_flags != '')",
+    "decided_silent": f"{_DECIDED} AND {_NO_SPEECH}",
 }
 # Words are what stands between spaces; of a writing without any, the length of the text decides.
 _WORDS = "length(text) - length(replace(text, ' ', ''))"

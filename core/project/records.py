@@ -186,7 +186,8 @@ class Vote:
 class ClipFilter:
     """Which clips are meant. ``state`` is all, new, approved, rejected, usable (not rejected), low (confidence),
     untranscribed, unheard (by recognition), unmeasured (their sound), flagged (new ones whose text or sound is worth a
-    second look) or silent (new ones without speech)."""
+    second look), silent (new ones without speech), decided (approved or rejected), decided_flagged or
+    decided_silent."""
 
     state: str = "all"
     source_id: str = ""

@@ -60,9 +60,7 @@ class Store:
         with connect(self.path) as db:
             row = db.execute("SELECT * FROM sources WHERE id=?", (source_id,)).fetchone()
         if row is None:
-            raise UserError(
-                "source.missing", "The recording {id} is no longer there.", "Reload the page.", id=source_id
-            )
+            raise UserError("source.missing", "This recording is no longer there.", "Reload the page.", id=source_id)
         return record(Source, row)
 
     def change_source(
@@ -162,6 +160,12 @@ class Store:
         """
         with connect(self.path) as db:
             return change_log.clip_row(db, clip_id)
+
+    def clips_by_id(self, ids: Collection[str]) -> dict[str, Clip]:
+        """The clips of these ids; those that are gone are left out."""
+        sql = "SELECT * FROM clips WHERE id IN (SELECT value FROM json_each(?))"
+        with connect(self.path) as db:
+            return {row["id"]: record(Clip, row) for row in db.execute(sql, (json.dumps(list(ids)),))}
 
     def clips_between(self, source_id: str, start_s: float, end_s: float, limit: int = -1) -> list[Clip]:
         """The clips of a recording that reach into a stretch of it, in order; a negative limit means all."""

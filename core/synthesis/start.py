@@ -191,7 +191,7 @@ def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids
             path, text = project.clip_file(clip_id), texts.get(clip_id, "")
         if not path.is_file():
             raise UserError(
-                "speak.no_clip", "The reference clip {id} is no longer there.", "Choose another one.", id=clip_id
+                "speak.no_clip", "A chosen reference clip is no longer there.", "Choose another one.", id=clip_id
             )
         references.append(ReferenceClip(path, text))
     return references

@@ -20,9 +20,4 @@ def run(job: Job, project: Project, args: FindDoublesArgs, reporter: Reporter) -
     Raises:
         Cancelled: Stop was pressed.
     """
-
-    def progress(stage: str, done: int, total: int) -> None:
-        reporter.check_stop()
-        reporter.progress(stage, done, total)
-
-    return {"doubles": doubles.search(project, job, progress)}
+    return {"doubles": doubles.search(project, job, reporter.advance)}

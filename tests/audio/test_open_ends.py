@@ -9,18 +9,17 @@ import soundfile
 
 from core.audio.options import SegmentOptions
 from core.audio.samples import read
-from core.clips import doubles as doubles_module
-from core.clips import edit, ends, history
+from core.clips import edit, ends, history, searches
 from core.clips.cut import cut_clip
 from core.clips.doubles import doubles, search
 from core.errors import Cancelled, UserError
-from core.jobs.args import FindDoublesArgs
+from core.jobs.args import FindCutWordsArgs, FindDoublesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
 from core.sources.upload import add_file
-from core.tasks import find_doubles
+from core.tasks import find_cut_words, find_doubles
 from tests.conftest import Prompts
 from ui.i18n import Translator
 from ui.tabs.dataset.checks import act_on_check, checks
@@ -101,7 +100,7 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     found = doubles(project)
     assert all(project.store.clip(one.first_id).text == project.store.clip(one.clip_id).text for one in found)
     assert len(found) == sum(end_s - start_s >= 1 for start_s, end_s, _ in prompts.spoken[:_SPOKEN])
-    page = checks(Translator("en"), project, 4, {})
+    page = checks(Translator("en"), project, 4)
     assert 'data-do="reject_doubles"' in page and found[0].clip_id in page
     with pytest.raises(UserError) as stale:  # a window that shows others than there are now
         act_on_check(project, "reject_doubles", "", "what it showed")
@@ -109,9 +108,9 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert act_on_check(project, "reject_doubles", "")
     assert doubles(project) == []
     stamp = history.last_stamp(project)
-    assert f'data-do="undo_rejection" data-id="{stamp}"' in checks(Translator("pt-BR"), project, 4, {})
+    assert f'data-do="undo_rejection" data-id="{stamp}"' in checks(Translator("pt-BR"), project, 4)
     history.undo(project)
-    assert len(doubles(project)) == len(found) and "undo_rejection" not in checks(Translator("en"), project, 4, {})
+    assert len(doubles(project)) == len(found) and "undo_rejection" not in checks(Translator("en"), project, 4)
 
 
 def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_is_and_can_be_stopped(
@@ -119,14 +118,14 @@ def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_
 ) -> None:
     _add(project, prompts, tmp_path, "Copy", gain=0.4)
     found = doubles(project)
-    monkeypatch.setattr(doubles_module, "AT_ONCE", 2)
-    assert doubles(project) == [] and 'data-do="find_doubles"' in checks(EN, project, 3, {})  # not while a page is made
+    monkeypatch.setattr(searches, "AT_ONCE", 2)
+    assert doubles(project) == [] and 'data-do="find_doubles"' in checks(EN, project, 3)  # not while a page is made
     stages: list[tuple[str, int, int]] = []
     (tmp_path / "job").mkdir()
     job = Job(tmp_path / "job")
-    monkeypatch.setattr(doubles_module, "last_search", lambda _project: job)
+    monkeypatch.setattr(searches, "last", lambda _project, args: job if args is FindDoublesArgs else None)
     assert search(project, job, lambda *stage: stages.append(stage)) == len(found)
-    assert doubles(project) == found and "reject_doubles" in checks(EN, project, 3, {})
+    assert doubles(project) == found and "reject_doubles" in checks(EN, project, 3)
     assert list(dict.fromkeys(name for name, _, _ in stages)) == ["doubles_read", "doubles_near", "doubles_compare"]
     assert all(done <= total for _, done, total in stages)
     project.store.edit_clip(found[0].clip_id, status="rejected")
@@ -135,3 +134,27 @@ def test_doubles_among_very_many_clips_are_found_by_a_job_that_tells_how_far_it_
     (job.path / "stop").touch()
     with pytest.raises(Cancelled):
         find_doubles.run(job, project, FindDoublesArgs(), Reporter(job))
+
+
+def test_cut_words_among_very_many_clips_are_found_by_a_job_that_can_be_stopped(
+    project: Project, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for clip in project.store.clips()[:2]:
+        moved = edit.move_border(project, clip.id, clip.start_s, clip.end_s - 0.15)
+        project.store.edit_clip(moved.id, status="approved")
+    found = ends.open_clips(project)
+    monkeypatch.setattr(searches, "AT_ONCE", 2)
+    assert ends.open_clips(project) == [] and 'data-do="find_cut_words"' in checks(EN, project, 3)
+    (tmp_path / "job").mkdir()
+    job = Job(tmp_path / "job")
+    monkeypatch.setattr(searches, "last", lambda _project, args: job if args is FindCutWordsArgs else None)
+    assert find_cut_words.run(job, project, FindCutWordsArgs(), Reporter(job)) == {"cut_words": len(found)}
+    assert ends.open_clips(project) == found and len(found) == 2
+    assert "extend_all" in checks(EN, project, 3)
+    assert ends.extend(project, [found[0].clip.id]) == 1
+    assert ends.open_clips(project) == found[1:]  # what was extended since is not told again
+    project.store.edit_clip(found[1].clip.id, status="rejected")
+    assert ends.open_clips(project) == []
+    (job.path / "stop").touch()
+    with pytest.raises(Cancelled):
+        find_cut_words.run(job, project, FindCutWordsArgs(), Reporter(job))

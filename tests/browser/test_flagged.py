@@ -45,7 +45,7 @@ def test_a_flagged_clip_is_put_right_with_what_the_second_model_heard_and_approv
     page.get_by_role("button", name=f"{T('review.filter_flagged')} 3", exact=True).click()
     page.get_by_role("button", name=f"{T('flags.mismatch')} 2", exact=True).click()
     page.wait_for_selector(".vw-flags")
-    page.select_option(".vw-sort select", "mismatch")
+    page.select_option(".vw-narrow select", "mismatch")
     shows(page, "s1-0002")  # the one that differs most
     assert T("flags.mismatch_about") in page.inner_text(".vw-flags")
 

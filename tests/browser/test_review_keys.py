@@ -68,7 +68,7 @@ def test_a_clip_right_as_it_is_takes_one_key_and_one_to_correct_two_and_typing(
     keys = Keyboard(page)
 
     keys.press("a")
-    keys.said(f"{T('review.said_approved')} 1 of 4: Then a sekond one., 1 word doubtful")
+    keys.said(f"{T('review.said_approved')} 2 of 5: Then a sekond one., 1 word doubtful")
     page.wait_for_function("() => !document.querySelector('#review-card audio[controls]').paused")  # by itself
     assert page.locator("audio[hidden][preload=auto]").count() == 1  # the next one is loading already
 
@@ -77,13 +77,13 @@ def test_a_clip_right_as_it_is_takes_one_key_and_one_to_correct_two_and_typing(
     page.keyboard.type("second")
     page.wait_for_function("() => document.querySelector('#review-reads bdi').textContent === 'then a second one.'")
     keys.press("Control+Enter")
-    keys.said(f"{T('review.said_approved')} 1 of 3: Third.")
+    keys.said(f"{T('review.said_approved')} 3 of 5: Third.")
     assert keys.count == 3
     clip = project.store.clip("s1-0002")
     assert (clip.text, clip.status) == ("Then a second one.", "approved")
 
     keys.press("Shift+R", "2")  # with a reason
-    keys.said(f"{T('review.said_rejected')} 1 of 2: Fourth.")
+    keys.said(f"{T('review.said_rejected')} 4 of 5: Fourth.")
     assert (project.store.clip("s1-0003").status, project.store.clip("s1-0003").reason) == ("rejected", "cut_word")
 
     keys.press("z")
@@ -102,6 +102,17 @@ def test_a_clip_right_as_it_is_takes_one_key_and_one_to_correct_two_and_typing(
     assert [clip.status for clip in project.store.clips()] == before
     page.reload()
     page.wait_for_function("() => document.querySelector('#review-rate')?.textContent === '1.25×'")  # remembered
+
+
+def test_on_a_zoomed_window_the_next_clip_comes_into_sight(page: Any, server: Server, project: Project) -> None:
+    page.set_viewport_size({"width": 640, "height": 400})  # 1280 x 800 at 200 %
+    page.goto(f"{server.url}/en/?project=ana&tab=review")
+    page.wait_for_selector("#review-card")
+    top = "document.querySelector('#review-card').getBoundingClientRect().top"
+    assert page.evaluate(f"{top} > innerHeight / 2")
+    page.keyboard.press("a")
+    Keyboard(page).said(T("review.said_approved"))
+    page.wait_for_function(f"() => {top} >= 0 && {top} < innerHeight / 2")
 
 
 def test_what_was_typed_outlives_a_reload_and_escape_saves_it(page: Any, server: Server, project: Project) -> None:

@@ -125,7 +125,7 @@ def test_a_correction_outlives_all_that_a_stale_window_asks_for(page: Any, serve
     # And the clip that is shown may be gone.
     store.replace_clips("s1", [clip for clip in store.clips() if clip.id != "s1-0003"])
     stale.keyboard.press("a")
-    told(stale, "The clip s1-0003 is no longer there")
+    told(stale, "This clip is no longer there")
     stale.wait_for_selector('.vw-review[data-clip="s1-0000"]')
 
 

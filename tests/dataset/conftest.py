@@ -28,6 +28,7 @@ def make_clips(project: Project) -> MakeClips:
                 start_s=number * 6.0,
                 end_s=number * 6.0 + seconds,
                 text=f"Sentence {number} of {source_id}.",
+                raw_text=f"Sentence {number} of {source_id}.",
                 status=status,
                 confidence=0.9,
             )

@@ -31,7 +31,10 @@ def test_nothing_to_draw_gives_no_picture() -> None:
 
 
 def test_a_single_point_is_visible() -> None:
-    assert "<circle" in plots.lines([Series("training", [(5, 2.5)])], "step", "loss")
+    picture = plots.lines([Series("training", [(5, 2.5)])], "step", "loss")
+    assert "<circle" in picture
+    marks = [text.text for text in _parse(picture).findall("text")]
+    assert {"5", "6"} <= set(marks) and "5.2" not in marks  # there is no update between two
 
 
 def test_a_long_series_is_thinned_to_what_can_be_seen_and_keeps_its_ends_and_extremes() -> None:

@@ -88,7 +88,9 @@ class Translator:
         return plain.translate(str.maketrans(",.", ".,")) if self.language == "pt-BR" else plain
 
     def plain(self, value: float) -> str:
-        """As few digits as it takes: ``0.5`` or ``0,5``."""
+        """As few digits as it takes: ``0.5`` or ``0,5``, ``10,000`` or ``10.000``."""
+        if abs(value) >= 1000 and value == round(value):
+            return self.number(value)
         short = f"{value:g}"
         return short.replace(".", ",") if self.language == "pt-BR" else short
 

@@ -63,7 +63,13 @@ function reveal() {
   for (const part of root.querySelectorAll('[data-reveal]')) {
     const isNew = !revealed.has(part.dataset.reveal);
     revealed.add(part.dataset.reveal);
-    if (isNew && window.vw.hasActed()) part.scrollIntoView({ block: 'nearest' });
+    if (!isNew || !window.vw.hasActed()) continue;
+    part.scrollIntoView({ block: 'nearest' });
+    // Other parts of the page follow (a form that opens again), unless somebody scrolls on meanwhile.
+    const place = window.scrollY;
+    setTimeout(() => {
+      if (part.isConnected && Math.abs(window.scrollY - place) < 2) part.scrollIntoView({ block: 'nearest' });
+    }, 500);
   }
 }
 

@@ -10,6 +10,7 @@ from core.clips import review
 from core.engines.registry import languages
 from core.jobs.args import TranscribeArgs
 from core.jobs.job import Job, JobView
+from core.pipeline import steps
 from core.project.records import ClipFilter, Totals
 from core.project.workspace import Project
 from core.transcription import builtin, registry
@@ -21,6 +22,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job, in_line, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.lead import lead_on
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 
@@ -204,7 +206,7 @@ def _buttons(page: Page, project: Project, totals: Totals, argument: str, check:
         label = t("transcripts.start_verify", count=t.number(todo))
     style = "primary" if todo and not has_texts else ""
     start = html.action(label, "transcribe", argument, style=style, off_reason=busy, elem_id="start-transcribe")
-    lead = html.go(t("transcripts.to_review"), "review", style="" if style else "primary") if totals.transcribed else ""
+    lead = lead_on(t, steps(project), "transcripts", style="" if style else "primary") if totals.transcribed else ""
     return f'<div><div class="vw-row">{start}{lead}</div>{html.reason(busy or in_line(t, project))}</div>'
 
 

@@ -138,7 +138,7 @@ def tell_list(report: ListReport, name: str, reporter: Reporter) -> None:
         reporter.warning(
             "collection.list_not_used",
             "The list “{list}” of “{name}” was not used.",
-            "If its texts are missing, add the data set again and look at what is said of that list.",
+            "If its texts are missing, add the dataset again and look at what is said of that list.",
             list=report.name,
             name=name,
         )

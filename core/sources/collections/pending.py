@@ -295,13 +295,13 @@ def _dataset(project: Project, id_: str) -> PendingDataset:
 
 
 def _missing() -> UserError:
-    return UserError("collection.gone", "That data set is no longer there.", "Reload the page and add it again.")
+    return UserError("collection.gone", "That dataset is no longer there.", "Reload the page and add it again.")
 
 
 def _too_much(name: str) -> UserError:
     return UserError(
         "collection.too_much",
-        "“{name}” needs more memory to be looked through than any data set should.",
+        "“{name}” needs more memory to be looked through than any dataset should.",
         "Split it into smaller parts.",
         name=name,
     )

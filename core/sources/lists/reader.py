@@ -254,7 +254,7 @@ def too_many_rows(name: str) -> UserError:
     return UserError(
         "list.too_many_rows",
         "“{list}” has more than {rows} lines.",
-        "Split the data set into parts of fewer sounds.",
+        "Split the dataset into parts of fewer sounds.",
         list=name[-120:],
         rows=MOST_ROWS,
     )
@@ -264,7 +264,7 @@ def _too_large(name: str, max_bytes: int) -> UserError:
     return UserError(
         "list.too_large",
         "“{list}” is too large for a list of texts: more than {megabytes} MB.",
-        "Split the data set, or write the list anew with one short line for each sound.",
+        "Split the dataset, or write the list anew with one short line for each sound.",
         list=name[-120:],
         megabytes=max_bytes // 1_000_000,
     )

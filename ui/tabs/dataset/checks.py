@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core.clips import ends, history
-from core.clips.doubles import AT_ONCE, REASON, Double, doubles, last_search, needs_search, start_search
+from core.clips import ends, history, searches
+from core.clips.doubles import REASON, Double, doubles
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
+from core.jobs.args import FindCutWordsArgs, FindDoublesArgs, JobArgs
 from core.measures.flags import SHORT_S
 from core.measures.voices import OTHER_VOICE
 from core.project import conflicts
@@ -18,20 +19,19 @@ from ui.i18n import Translator
 _SHOWN = 12
 _BEFORE_S = 1.5  # of a clip's end that is enough to hear whether a word is whole
 _REASONS = (REASON, OTHER_VOICE)
+_SEARCHES: dict[str, type[JobArgs]] = {args.kind: args for args in (FindCutWordsArgs, FindDoublesArgs)}
 
 
-def checks(t: Translator, project: Project, count: int, view: dict[str, str]) -> str:
+def checks(t: Translator, project: Project, count: int) -> str:
     """HTML for a `Panel`; its buttons send what `act_on_check` takes.
 
-    Of very many clips (``count``) sound is looked at when it is asked for: ``checks`` in ``view``.
+    Very many clips (``count``) are looked through by a job for each search, when it is asked for.
     """
     body = _undo_rejection(t, project)
-    if count <= AT_ONCE or view.get("checks"):
-        body += _cut_words(t, project)
-    else:
-        body += f'<p class="vw-row">{html.place(t("dataset.look", count=t.number(count)), "checks=yes")}</p>'
-    if needs_search(project):
-        body += _search(t, project, count)
+    if searches.needs_job(project):
+        body += _search(t, project, FindCutWordsArgs.kind, count, bool(open_clips(project)))
+        body += _search(t, project, FindDoublesArgs.kind, count, bool(doubles(project)))
+    body += _cut_words(t, project)
     body += _doubles(t, project)
     body += _strangers(t, project)
     if not body:
@@ -53,8 +53,8 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
         ends.extend(project, _as_seen([found.clip.id for found in open_clips(project)], seen))
     elif do == "undo_ends":
         ends.undo(project, id_)
-    elif do == "find_doubles":
-        start_search(project)
+    elif do in _SEARCHES:
+        searches.start(project, _SEARCHES[do]())
     elif do == "reject_double":
         _reject(project, [_still_approved(project, id_)], REASON)
     elif do == "reject_doubles":
@@ -142,15 +142,15 @@ def _player(
     return f'<div><span class="vw-dim">{html.e(label)}</span>{sound}</div>'
 
 
-def _search(t: Translator, project: Project, count: int) -> str:
-    """Looking for doubles among very many clips is a job's; what the last one found."""
-    job = project.latest("find_doubles")
-    busy = t("dataset.doubles_busy") if job and job.alive() else ""
-    button = html.action(t("dataset.find_doubles", count=t.number(count)), "find_doubles", off_reason=busy)
+def _search(t: Translator, project: Project, kind: str, count: int, has_findings: bool) -> str:
+    """The button that starts a search's job, and that the last one found nothing."""
+    job = project.latest(kind)
+    busy = t(f"dataset.{kind}_busy") if job and job.alive() else ""
+    button = html.action(t(f"dataset.{kind}", count=t.number(count)), kind, off_reason=busy)
     none = ""
-    if not busy and last_search(project) and not doubles(project):
-        none = html.notice(t("dataset.doubles_none"), "good")
-    return f'{none}<div class="vw-row" data-key="find-doubles">{button}{html.reason(busy)}</div>'
+    if not busy and not has_findings and searches.last(project, _SEARCHES[kind]):
+        none = html.notice(t(f"dataset.{kind}_none"), "good")
+    return f'{none}<div class="vw-row" data-key="{kind}">{button}{html.reason(busy)}</div>'
 
 
 def _doubles(t: Translator, project: Project) -> str:

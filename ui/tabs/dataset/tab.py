@@ -74,7 +74,7 @@ def _is_measuring(project: Project) -> bool:
 
 
 def _head(t: Translator, project: Project | None) -> str:
-    """What the tab is for, and the jobs that measure or look for doubles, while they run."""
+    """What the tab is for, and the jobs that measure, look for doubles or for cut words, while they run."""
     heading = html.heading(t("tabs.dataset"), t("dataset.purpose"))
     jobs = _jobs(project) if project else []
     return heading + "".join(job_panel(t, job) for job in jobs if job.alive())
@@ -82,7 +82,7 @@ def _head(t: Translator, project: Project | None) -> str:
 
 def _jobs(project: Project) -> list[Job]:
     """The newest of each kind that is shown here."""
-    return [job for kind in ("measure", "find_doubles") if (job := project.latest(kind))]
+    return [job for kind in ("measure", "find_doubles", "find_cut_words") if (job := project.latest(kind))]
 
 
 def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
@@ -96,7 +96,7 @@ def _page(t: Translator, project: Project, view: dict[str, str]) -> str:
     return (
         card(t, now, frozen, fresh)
         + _exclusions(t, project, now.exclusions)
-        + checks(t, project, len(now.clips), view)
+        + checks(t, project, len(now.clips))
         + quality(t, now, unmeasured)
         + gaps(t, project, now)
         + frozen_table(t, project, frozen, fresh, view)

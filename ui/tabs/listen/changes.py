@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-from core.evaluation.scores import FOLDER as SCORES
 from core.files import subfolders
 from core.jobs.job import Job
 from core.project.workspace import Project
+from core.training.checkpoints import SCORES
 from core.training.run import runs
 
 

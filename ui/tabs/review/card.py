@@ -53,14 +53,20 @@ def said_line(t: Translator, spot: Spot) -> str:
     text = clip.text or t("review.no_text")
     if len(text) > _SAID_LETTERS:
         text = text[:_SAID_LETTERS].rsplit(" ", 1)[0] + " …"
-    line = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) + ": " if spot.place else ""
+    line = _position(t, spot) + ": " if spot.place else ""
     doubts = t("review.doubt_one") if doubt_count == 1 else t("review.doubts", count=t.number(doubt_count))
     return f"{line}{text}{', ' + doubts if doubt_count else ''}"
 
 
+def _position(t: Translator, spot: Spot) -> str:
+    """How far one has come: what was decided of the list counts as well."""
+    if not spot.place:
+        return ""
+    return t("review.place", place=t.number(spot.decided + spot.place), count=t.number(spot.decided + spot.count))
+
+
 def _head(t: Translator, spot: Spot) -> str:
     clip = spot.clip
-    position = t("review.place", place=t.number(spot.place), count=t.number(spot.count)) if spot.place else ""
     facts = f"{spot.source.title} · {t.clock(clip.start_s)} · {t.number(clip.seconds, 1)} s"
     if clip.confidence is not None and not clip.given and clip.text == clip.raw_text:
         facts += " · " + t("review.sure", percent=f"{clip.confidence:.0%}")
@@ -71,7 +77,7 @@ def _head(t: Translator, spot: Spot) -> str:
     status = f'<span class="vw-chip {tone}">{html.e(status_text)}</span>'
     return (
         f'<div class="vw-spread"><span class="vw-dim">{html.e(facts)}</span>'
-        f'<span class="vw-row">{html.e(position)} {status}</span></div>'
+        f'<span class="vw-row">{html.e(_position(t, spot))} {status}</span></div>'
         f'<p class="vw-dim vw-touch">{html.e(t("review.swipe_hint"))}</p>{_untranscribed(t, clip)}'
     )
 

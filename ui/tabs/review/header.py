@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from core.clips import review
 from core.measures.voices import voice_counts
+from core.pipeline import steps
 from core.project.records import NO_VOICE, ClipFilter, Totals
 from core.project.workspace import Project
 from core.sources import recordings
 from ui import html
 from ui.i18n import Translator
+from ui.parts.lead import lead_on
 from ui.parts.measures import voice_name
 
 WITH_FLAGS = ("flagged", "approved")  # the lists that can be narrowed to a kind of flag
@@ -37,7 +39,7 @@ def progress(t: Translator, project: Project, totals: Totals, counts: dict[str, 
         speed, left = t.number(pace.per_minute, 0 if pace.per_minute >= 10 else 1), t.length(pace.rest_s)
         facts.append(t("review.pace", speed=speed, left=t.number(counts["new"]), time=left))
     facts.append(_goal(t, totals))
-    lead = html.go(t("review.to_dataset"), "dataset", style="" if counts["new"] else "primary") if decisions else ""
+    lead = lead_on(t, steps(project), "review", style="" if counts["new"] else "primary") if decisions else ""
     sentences = "".join(f"<span>{html.e(fact)}</span>" for fact in facts if fact)
     return (
         f'<div class="vw-spread vw-progress"><div class="vw-row">{sentences}</div>{lead}</div>'
@@ -72,13 +74,14 @@ def filters(t: Translator, project: Project, counts: dict[str, int], state: str,
     label = html.e(t("review.filters"))
     return (
         f'<div class="vw-row vw-filters"><div class="vw-row vw-swipe" role="group" aria-label="{label}">{buttons}</div>'
-        f"{search}{_order(t, view)}{_sources(t, project, view)}{_voices(t, project, view)}</div>"
+        f'<div class="vw-row vw-narrow">{search}{_order(t, view)}'
+        f"{_sources(t, project, view)}{_voices(t, project, view)}</div></div>"
     )
 
 
 def _order(t: Translator, view: dict[str, str]) -> str:
     choices = [(order, t("review.sort_" + order)) for order in review.ORDERS]
-    return f'<div class="vw-sort">{_small_select(t("review.sort"), "sort", choices, view.get("sort", "time"))}</div>'
+    return _small_select(t("review.sort"), "sort", choices, view.get("sort", "time"))
 
 
 def _sources(t: Translator, project: Project, view: dict[str, str]) -> str:

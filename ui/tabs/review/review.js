@@ -126,6 +126,11 @@ element.addEventListener('change', (event) => { if (event.target === field()) ke
 
 // ---- What is shown anew
 
+// On a small or zoomed window a new clip below the fold would be decided unseen.
+function bring(now) {
+  const { top, bottom } = now.getBoundingClientRect();
+  if (top > innerHeight / 2 || bottom < innerHeight / 4) now.scrollIntoView({ block: 'start' });
+}
 function settle() {
   const now = card();
   if (!now) { if (acted && isOpen()) $('.vw-empty button')?.focus({ preventScroll: true }); acted = false; shown = ''; return; }
@@ -146,7 +151,10 @@ function settle() {
   const inPanel = acted && root.contains(active) && !/TEXTAREA|INPUT|SELECT/.test(active.nodeName);
   const lost = !active || active === document.body;
   const kept = movedSide && grip(movedSide);
-  if (isOpen() && (inPanel || (lost && (acted || turned)))) (kept || now).focus({ preventScroll: true });
+  if (isOpen() && (inPanel || (lost && (acted || turned)))) {
+    (kept || now).focus({ preventScroll: true });
+    if (acted) bring(now);
+  }
   movedSide = '';
   acted = false;
 }

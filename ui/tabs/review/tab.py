@@ -12,12 +12,14 @@ from core.clips.history import Change
 from core.errors import UserError
 from core.measures.start import start_measure
 from core.measures.voices import keep_voice
+from core.pipeline import steps
 from core.project.workspace import Project
 from core.text import clean_text
 from ui import html
 from ui.job_panel import act_on_job, is_live
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel, script
+from ui.parts.lead import lead_on
 from ui.parts.measures import sound_of_clips
 from ui.tabs.review.bulk import bulk_section, replacement_of, replacement_preview, tidying_preview
 from ui.tabs.review.card import redo_button, review_card, said_line, undo_button
@@ -290,5 +292,5 @@ def _empty(page: Page, project: Project, counts: dict[str, int], state: str) -> 
     t = page.t
     sentence = _none(page, counts, state)
     if state == "new" and not counts["new"]:
-        return html.empty(sentence, html.go(t("review.to_dataset"), "dataset") + undo_button(t, project))
+        return html.empty(sentence, lead_on(t, steps(project), "review") + undo_button(t, project))
     return html.empty(sentence, html.place(t("review.show_all"), "filter=all&clip=&search=&flag=&source=&voice=&turn="))

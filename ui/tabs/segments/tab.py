@@ -16,6 +16,7 @@ from core.clips.timeline import Summary, summary
 from core.clips.trash import restore_trashed_clips
 from core.errors import UserError
 from core.jobs.job import Job
+from core.pipeline import steps
 from core.project.records import Source
 from core.project.workspace import Project
 from ui import html, plots
@@ -23,6 +24,7 @@ from ui.form import Form
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
+from ui.parts.lead import lead_on
 from ui.parts.select import select
 from ui.tabs.segments.clip_editor import ClipEditor, editor_state
 from ui.tabs.segments.clip_list import clip_list
@@ -258,7 +260,7 @@ def _button(page: Page, project: Project, preview: bool = False) -> str:
     style = "primary" if preview and not fresh else ""
     label = t("segments.cut_again")
     recut = count and html.action(label, "cut", style=style, off_reason=busy, confirm=question, elem_id="start-segment")
-    lead = html.go(t("segments.to_transcripts"), "transcripts", style="" if fresh or preview else "primary")
+    lead = lead_on(t, steps(project), "segments", style="" if fresh or preview else "primary")
     return f'<div><div class="vw-row">{new}{recut or ""}{lead}</div>{html.reason(busy)}</div>'
 
 

@@ -61,7 +61,12 @@ def _card(t: Translator, waiting: PendingDataset, busy: str) -> str:
         reason = _why_off(t, waiting, waiting.facts, busy)
         label = "bring_without" if waiting.facts.kind == "sounds" and _idle_lists(waiting.facts) else "bring"
         bring = html.action(
-            t(f"collection.{label}"), "bring-in", waiting.id, off_reason=reason, elem_id=f"bring-{waiting.id}"
+            t(f"collection.{label}"),
+            "bring-in",
+            waiting.id,
+            style="primary",
+            off_reason=reason,
+            elem_id=f"bring-{waiting.id}",
         )
         buttons = bring + discard
     heading = html.e(t("collection.heading", name=waiting.name))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.pipeline import onward, steps
+from core.pipeline import steps
 from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.collections import pending
@@ -19,6 +19,7 @@ from ui.i18n import Translator
 from ui.job_panel import act_on_job, is_live, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.lead import lead_on
 from ui.parts.microphone import Microphone
 from ui.tabs.segments.denoised import act_on_denoise, denoise_job
 from ui.tabs.sources.collection_card import act_on_collection, collection_cards
@@ -158,8 +159,9 @@ def _link(page: Page, project: Project | None) -> str:
         return ""
     # With recordings there already, the next click leads on to the clips; with a list open, on in the list.
     job = project.latest("import_sources")
-    onward = project.figures.totals().sources or open_list(project) or (job and recordings.is_resumable(job))
-    style = "" if onward else "primary"
+    is_resumable = job is not None and recordings.is_resumable(job)
+    ways_on = (project.figures.totals().sources, open_list(project), is_resumable, pending.pending_datasets(project))
+    style = "" if any(ways_on) else "primary"
     return link_bar(page, project, style=style, busy=_busy(project))
 
 
@@ -177,22 +179,13 @@ def _below(page: Page, project: Project | None) -> str:
     if sources:
         total_s = sum(source.seconds for source in sources)
         style = "wide" if open_list(project) else "primary wide"
-        lead = _lead(t, project, style)
+        lead = lead_on(t, steps(project), "sources", style=style)
         table = f'<div class="vw-grow">{source_table(page, project, sources)}</div>'
         parts.append(f'<div class="vw-split">{table}<aside>{meter(page, total_s)}{lead}</aside></div>')
     elif not _busy(project):
         parts.append(html.empty(t("sources.empty")))
     parts.append(_trash(page, project))
     return "".join(parts)
-
-
-def _lead(t: Translator, project: Project, style: str) -> str:
-    """The way on: to the clips, or past what came with a data set already."""
-    road = steps(project)
-    step = onward(road)
-    if step == "sources" or road[1].state != "done":
-        return html.go(t("sources.to_clips"), "segments", style=style)
-    return html.go(t("sources.onward", tab=t(f"tabs.{step}")), step, style=style)
 
 
 def _job(page: Page, project: Project, count: int) -> str:

@@ -120,7 +120,8 @@ def _models(page: Page) -> str:
     lines = []
     for engine in engines():
         models = bases(engine.name)
-        lines += [f"<li>{_model(t, models.state(page.workspace.models, id_))}</li>" for id_ in models.catalog]
+        states = [models.state(page.workspace.models, id_) for id_ in models.catalog]
+        lines += [f"<li>{_model(t, engine.label, state)}</li>" for state in states]
     lead = html.go(t("system.to_train"), "train", style="")
     return (
         f'<section class="vw-card"><h3>{html.e(t("system.models"))}</h3>'
@@ -128,8 +129,8 @@ def _models(page: Page) -> str:
     )
 
 
-def _model(t: Translator, state: BaseState) -> str:
-    label = state.base.label
+def _model(t: Translator, engine: str, state: BaseState) -> str:
+    label = f"{state.base.label} ({engine})" if state.base.is_made else state.base.label  # each engine has a starter
     size, total = t.megabytes(state.done_bytes), t.megabytes(state.total_bytes)
     if state.status == "ready":
         return html.light("good", t("system.model_ready", label=label, size=total))
@@ -153,7 +154,8 @@ def _usage(page: Page) -> str:
         for name, usage in rows
     )
     table = (
-        f'<div class="vw-scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="vw-scroll vw-usage" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
     models = f"<p>{html.e(t('usage.models'))}: {html.e(t.megabytes(models_usage(page.workspace)))}</p>"
     about = f'<p class="vw-dim">{html.e(t("usage.help"))}</p>'
