@@ -1,6 +1,7 @@
 """How much sooner a warm voice speaks than a cold one, when its first sound comes, and what many texts leave behind.
 
     python -m benchmarks.speaking [--requests 100] [--rounds 3]
+    python -m benchmarks.speaking --chapter 2000    # words, spoken as a long text: memory, and a line that fails
 
 The small base on the processor, by the speaking process as the page and programs ask it. Cold: no process is there, so
 it is started, imports, loads the voice and hears the reference. Warm: the same sentence once more. All ratios are of
@@ -10,6 +11,7 @@ one run; processor times of a busy machine stretch both sides.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -21,15 +23,23 @@ import psutil
 
 from benchmarks import RESULTS, machine
 from core import REPOSITORY
+from core.audio.samples import read, write_wav
+from core.engines.registry import bases
 from core.engines.xtts.model.tiny import make_untrained
 from core.files import read_json, write_json
 from core.jobs import locks
+from core.jobs.args import SpeakDocumentArgs
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.project.records import Clip, Source
 from core.project.workspace import Workspace
+from core.studio import start
+from core.studio.speaking import Speech
 from core.synthesis import speaking
 from core.synthesis.speaking_process import lock_path
 from core.synthesis.wire import SpeechRequest
 
-RESULT = RESULTS / "speaking.json"
+RESULT, CHAPTER_RESULT = RESULTS / "speaking.json", RESULTS / "speaking_chapter.json"
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
 REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
 SPOKEN_S = 4.0
@@ -57,13 +67,76 @@ def end(workspace: Workspace) -> None:
         time.sleep(0.05)
 
 
+def sentences_of(words: int) -> list[str]:
+    """Sentences of so many words, no two alike: pairs of those of the demo's recording."""
+    with open(REFERENCE.with_name("transcripts.tsv"), newline="", encoding="utf-8") as file:
+        texts = [row["text"].rstrip(".") for row in csv.DictReader(file, delimiter="\t")]
+    sentences, count = list[str](), 0
+    for distance in range(1, len(texts)):
+        for place, text in enumerate(texts):
+            sentence = f"{text}, and {texts[(place + distance) % len(texts)]}."
+            sentences.append(sentence)
+            count += len(sentence.split())
+            if count >= words:
+                return sentences
+    raise ValueError(f"there are no {words} words")
+
+
+def chapter(workspace: Workspace, words: int) -> dict[str, object]:
+    """A long text spoken line by line, each proofread: memory of both processes after each line, and what failed."""
+    project = workspace.create("Chapter", "en")
+    project.store.add_source(Source("a", "Recording", seconds=10.0))
+    project.clips.mkdir(parents=True)
+    write_wav(project.clip_file("a-0001"), *read(REFERENCE, 3.487, 10.637))
+    clip = Clip("a-0001", "a", 0.0, 7.15, text="In this mode", status="approved")
+    project.store.replace_clips("a", [clip])
+    models = bases("xtts")
+    base = make_untrained(models.place(workspace.models, models.small))
+    write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": 1.0})
+    sentences = sentences_of(words)
+    sentences.insert(len(sentences) // 2, "Этой строки эта модель не прочтёт.")
+    text = start.create(project, " ".join(sentences), voice=f"base:{models.small}", proofread=True, tries=0)
+    args = SpeakDocumentArgs(document=text.id, device="cpu")
+    memory: list[tuple[float, float]] = []
+
+    class Watch(Reporter):
+        def progress(self, stage: str, done: float, total: float, item: str = "", eta_s: float | None = None) -> None:
+            if stage == "speak_lines" and done > 1:
+                memory.append((psutil.Process().memory_info().rss / 1e6, process(workspace).memory_info().rss / 1e6))
+
+    began = time.perf_counter()
+    speech = Speech(project, args, Watch(Job.create(project.jobs, args)))
+    speech.speak()
+    settled = memory[round(SETTLED * len(memory)) :]
+    return {
+        "machine": machine("torch", "coqui-tts"),
+        "words": sum(len(line.text.split()) for line in text.lines),
+        "lines": len(text.lines),
+        "spoken": speech.spoken,
+        "failed": speech.failed,
+        "seconds": time.perf_counter() - began,
+        "job_mb": statistics.median(job for job, _ in settled),
+        "job_spread_mb": max(job for job, _ in settled) - min(job for job, _ in settled),
+        "process_mb": statistics.median(speaker for _, speaker in settled),
+        "process_spread_mb": max(speaker for _, speaker in settled) - min(speaker for _, speaker in settled),
+    }
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--chapter", type=int, default=0, help="words of a text that is spoken instead")
     options = parser.parse_args()
     os.environ["VOICEWRIGHT_SPEAKING_IDLE_MINUTES"] = "10"
+    if options.chapter:
+        with tempfile.TemporaryDirectory() as folder:
+            result = chapter(Workspace(Path(folder)), options.chapter)
+            end(Workspace(Path(folder)))
+        print(json.dumps(result, indent=2))
+        CHAPTER_RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        return
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         base = make_untrained(workspace.models / "small")

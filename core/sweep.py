@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import TEMP_PREFIX
 from core.jobs import locks
-from core.jobs.args import ImportArgs, ImportVoiceArgs, ScanCollectionArgs
+from core.jobs.args import ImportArgs, ImportTextArgs, ImportVoiceArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources.recordings import is_resumable
@@ -170,6 +170,8 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
             names = {job.id, *(path.name for path, _ in args.files)}
         elif isinstance(args, ScanCollectionArgs):
             names = {job.id, args.held}
+        elif isinstance(args, ImportTextArgs):
+            names = {job.id, args.file}
         elif isinstance(args, ImportVoiceArgs):
             names = {job.id, args.path.name}
         else:

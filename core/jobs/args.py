@@ -302,6 +302,17 @@ class SynthesizeArgs(VoiceArgs):
     settings: dict[str, float] = {}
 
 
+class ImportTextArgs(JobArgs):
+    """A file of text that becomes a long text: its name among the project's uploads, what the person calls it, and the
+    voice and language it gets."""
+
+    kind = "import_text"
+    file: str = Field(pattern=r"^[^/]+$")
+    name: str
+    voice: str = ""
+    language: str = ""
+
+
 class SpeakDocumentArgs(JobArgs):
     """Lines of a long text to be spoken.
 
@@ -317,6 +328,21 @@ class SpeakDocumentArgs(JobArgs):
     lines: tuple[int, ...] = ()
     again: bool = False
     device: str = "auto"
+
+
+class WriteDocumentArgs(JobArgs):
+    """A spoken text to be written as files.
+
+    Args:
+        document: its id.
+        formats: of `core.studio.files.FORMATS`.
+        incomplete: write it also where lines have no sound, which are left out and named.
+    """
+
+    kind = "write_document"
+    document: str
+    formats: tuple[str, ...]
+    incomplete: bool = False
 
 
 class ExportArgs(VoiceArgs):
@@ -390,7 +416,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
-        ExportArgs,
+        *(ImportTextArgs, WriteDocumentArgs, ExportArgs),
         *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
     )
 }

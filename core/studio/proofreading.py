@@ -11,25 +11,20 @@ from core.engines.base import ShouldStop
 from core.errors import UserError
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof, check, transcribe
-from core.project.workspace import Project, Workspace
+from core.project.workspace import Project
 from core.transcription.base import Recognizer
 from core.transcription.load import Choice, open_model
-from core.transcription.registry import choose, models
+from core.transcription.registry import models
+from core.transcription.start import usual_recogniser
 
 WITHOUT_WORDS = "sound"  # in place of a recogniser's name: nobody listened to the words
 
 
-def recogniser_for(workspace: Workspace, language: str) -> str:
-    """The recognition model that listens: the best that is on this computer; empty if there is none for the language.
-
-    A model for all languages is taken for those that Whisper knows; none is downloaded for this.
-    """
-    usual = choose("fast", language)
-    local = {model.id: model for model in models(workspace) if model.is_downloaded}
-    wanted = [name for name in ("turbo", "small.en", "small", usual) if name in local]
-    short = language.split("-")[0]
-    suiting = [name for name in wanted if not local[name].languages or short in local[name].languages]
-    return suiting[0] if suiting else ""
+def recogniser_for(project: Project, language: str) -> str:
+    """The recognition model that listens; empty where it is not on this computer: none is downloaded for this."""
+    model = usual_recogniser(project, language)
+    is_there = any(entry.id == model and entry.is_downloaded for entry in models(project.workspace))
+    return model if is_there else ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ def open_proofreader(project: Project, language: str, reporter: Reporter) -> Pro
     Raises:
         Cancelled: Stop was pressed.
     """
-    model = recogniser_for(project.workspace, language)
+    model = recogniser_for(project, language)
     if not model:
         return Proofreader(None, language)
     try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.audio.samples import Samples, write_wav
+from core.audio.samples import Samples
+from core.audio.synthetic import write_speech
 from core.errors import DiskFull, UserError
 from core.jobs import events
 from core.jobs.args import SpeakDocumentArgs
@@ -118,7 +119,7 @@ class Speech:
             request = self._request(document, line)
             for _ in range(tries):
                 takes.append(self._take(document, line, key, request, next(seeds) % 2**31))
-                if not takes[-1].doubtful:
+                if not takes[-1].proof.is_doubtful:
                     break
         except UserError as error:
             if isinstance(error, DiskFull):
@@ -134,7 +135,7 @@ class Speech:
                 return
         self._failures_in_a_row.clear()
         self.spoken += 1
-        self.doubtful += all(take.doubtful for take in takes)
+        self.doubtful += all(take.proof.is_doubtful for take in takes)
 
     def _take(self, document: Document, line: Line, key: str, request: SpeechRequest, seed: int) -> LineTake:
         began = time.monotonic()
@@ -153,7 +154,7 @@ class Speech:
         )
         if self._is_proofread(document):
             take = take.model_copy(update=self._proof(line, samples, rate))
-        write_wav(take_file(self.folder, take.id), np.asarray(samples, np.float32), rate)
+        write_speech(take_file(self.folder, take.id), np.asarray(samples, np.float32), rate)
         add_take(self.folder, take)
         return take
 
@@ -167,14 +168,7 @@ class Speech:
             lambda text: keys.reading(line.having(text=text)).text,
             self.reporter.stop_requested,
         )
-        return {
-            "checked": self._proofreader.name,
-            "heard": proof.heard or "",
-            "cer": proof.cer,
-            "faults": tuple(proof.faults),
-            "badness": round(proof.badness, 4),
-            "doubtful": proof.is_doubtful,
-        }
+        return {"checked": self._proofreader.name, "faults": proof.faults, "heard": proof.heard, "cer": proof.cer}
 
     def _is_proofread(self, document: Document) -> bool:
         if document.proofread is False:

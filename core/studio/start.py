@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.errors import UserError
-from core.jobs.args import SpeakDocumentArgs
+from core.jobs.args import ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job, busy
 from core.project.conflicts import digest
 from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio.cast import cast_of, find_voice, fits, language_of
 from core.studio.document import Document, What
+from core.studio.files import FORMATS, unspoken
 from core.studio.line import Line
 from core.studio.marks import line_text, lines_from, lines_instead, text_of
+from core.studio.state import LineState, overview, states
 from core.studio.takes import read_takes
 from core.synthesis import speaking
 from core.synthesis.settings import check_settings
 from core.text import as_title
 
+_PLAYED_AHEAD = 20  # lines a page is told at once
 MOST_CHARACTERS = 1_000_000  # of a text: some eighteen hours of speech
 
 
@@ -48,6 +56,30 @@ def create(project: Project, text: str, name: str = "", **fields: Any) -> Docume
 def text(document: Document) -> str:
     """A document's text with its marks."""
     return text_of(document.lines)
+
+
+def start_import(project: Project, path: Path, name: str, voice: str = "", language: str = "") -> Job:
+    """Make a document of a file of text, in a job: a stranger's file is read in a process of its own.
+
+    Args:
+        project: whose.
+        path: an upload, which is moved away from there.
+        name: what the person calls it; its ending says what it is.
+        voice, language: of the document.
+
+    Raises:
+        Busy: another file is being read.
+    """
+    project.uploads.mkdir(parents=True, exist_ok=True)
+    file = f"text-{secrets.token_hex(8)}"
+    shutil.move(path, project.uploads / file)
+    try:
+        return project.start_job(
+            ImportTextArgs(file=file, name=name, voice=voice, language=language), title=as_title(name)
+        )
+    except BaseException:
+        (project.uploads / file).unlink(missing_ok=True)
+        raise
 
 
 def set_text(project: Project, id: str, text: str, *, seen: str = "") -> Document:
@@ -127,14 +159,24 @@ def set_settings(project: Project, id: str, **fields: Any) -> Document:
     """Change what holds of all lines: voice, language, seed, settings, references, pauses, proofreading.
 
     Raises:
-        UserError: ``studio.no_document``, ``speak.setting``, ``speak.setting_range``, ``engine.language``.
-        ValidationError: a value is none of its kind.
+        UserError: ``studio.no_document``, ``speak.setting``, ``speak.setting_range``, ``studio.setting_range``,
+            ``engine.language``.
     """
     if fields.get("settings"):
         check_settings(project.info.engine, fields["settings"])
 
     def make(document: Document) -> Document:
-        changed = Document(**{**dict(document), **fields})
+        try:
+            changed = Document(**{**dict(document), **fields})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise UserError(
+                "studio.setting_range",
+                "“{value}” is not possible for {name}.",
+                "Choose a value within the range of the field.",
+                value=str(first["input"])[:40],
+                name=".".join(map(str, first["loc"])),
+            ) from None
         language_of(project, changed)
         return changed
 
@@ -202,6 +244,52 @@ def resume_speaking(project: Project, job: Job) -> None:
     """
     project.launch(job, gpu=True, wait=True)
     speaking.wake(project.workspace)
+
+
+def start_writing(project: Project, id: str, formats: Sequence[str], *, incomplete: bool = False) -> Job:
+    """Write a spoken text as files, in a job.
+
+    Args:
+        project: whose.
+        id: the document's.
+        formats: of `core.studio.files.FORMATS`.
+        incomplete: also where lines have no sound, which are then left out.
+
+    Raises:
+        Busy: files of another text are being written.
+        UserError: ``studio.no_document``, ``studio.no_format``, ``studio.unspoken``.
+    """
+    document = documents.document(project, id)
+    chosen = tuple(dict.fromkeys(format for format in formats if format in FORMATS))
+    if not chosen or len(chosen) < len({*formats}):
+        raise UserError(
+            "studio.no_format", "No kind of file was chosen.", "Choose one of: {known}.", known=", ".join(FORMATS)
+        )
+    left = overview(states(project, document)).to_speak
+    if left and not incomplete:
+        raise unspoken(left)
+    return project.start_job(WriteDocumentArgs(document=id, formats=chosen, incomplete=incomplete), title=document.name)
+
+
+def next_spoken(project: Project, id: str, after: int) -> tuple[list[LineState], bool]:
+    """The lines to be played after the line of that number, and whether more are on their way.
+
+    While the text is being spoken it goes as far as the first line that is not; else what has no sound is left out.
+
+    Raises:
+        UserError: ``studio.no_document``.
+    """
+    rows = states(project, documents.document(project, id))
+    is_coming = at_work(project, id) is not None
+    spoken: list[LineState] = []
+    for row in rows[max(0, after) :]:
+        if row.chosen is not None:
+            spoken.append(row)
+        elif is_coming and row.state == "unspoken":
+            return spoken, True
+        if len(spoken) == _PLAYED_AHEAD:
+            break
+    return spoken, False
 
 
 def at_work(project: Project, id: str) -> Job | None:

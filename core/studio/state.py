@@ -107,7 +107,7 @@ def _state(document: Document, place: int, keys: Keys, takes: Takes, nobody: fro
     key = keys.key(line)
     own, chosen = takes.of(key), takes.chosen(line, key)
     if chosen is not None:
-        is_doubtful = chosen.doubtful and line.approved != chosen.id
+        is_doubtful = chosen.proof.is_doubtful and line.approved != chosen.id
         return LineState(line, number, "doubtful" if is_doubtful else "spoken", pause_s, own, chosen)
     if line.voice in nobody:
         return LineState(line, number, "no_voice", pause_s)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.damage import UnixTime, read_once
 from core.files import append_line, read_bounded
+from core.measures.proofreading import Proof
 from core.studio.line import Line, Seed
 
 LOG = "takes.jsonl"
@@ -29,11 +30,7 @@ class LineTake(BaseModel):
         took_s: how long speaking took.
         at: Unix time in seconds.
         checked: by whom it was proofread: a recogniser's name, ``sound`` where none listened, empty: not at all.
-        heard: the words that were heard.
-        cer: the share of characters that were heard otherwise than meant; None: not measured.
-        faults: of its start and end (`core.measures.spoken`).
-        badness: of several takes the one with the least is the best.
-        doubtful: whether a person should listen to it.
+        faults, heard, cer: what was found (`core.measures.proofreading.Proof`).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,11 +42,14 @@ class LineTake(BaseModel):
     took_s: float = 0.0
     at: UnixTime = 0.0
     checked: str = ""
-    heard: str = ""
-    cer: float | None = None
     faults: tuple[str, ...] = ()
-    badness: float = 0.0
-    doubtful: bool = False
+    heard: str | None = None
+    cer: float | None = None
+
+    @property
+    def proof(self) -> Proof:
+        """What is doubtful about it."""
+        return Proof(self.faults, heard=self.heard, cer=self.cer)
 
     @property
     def id(self) -> str:
@@ -87,7 +87,7 @@ class Takes:
         for take in takes:
             if take.id == line.take:
                 return take
-        return min(reversed(takes), key=lambda take: (take.doubtful, take.badness)) if takes else None
+        return min(reversed(takes), key=lambda take: (take.proof.is_doubtful, take.proof.badness)) if takes else None
 
 
 def read_takes(folder: Path) -> Takes:

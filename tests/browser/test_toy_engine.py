@@ -1,26 +1,30 @@
-"""An engine that came as a package, in the page: a project of it is made, its settings are seen, it trains."""
+"""An engine that came as a package, in the page: a project of it is made, it trains, its voice reads a long text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.engines import registry
 from core.project.workspace import Workspace
+from core.studio.document import documents
+from core.studio.state import states
+from core.synthesis import speaking
 from core.training.run import runs
 from tests.browser.conftest import Server, freeze_tones
 from tests.jobs.conftest import until
+from tests.synthesis.conftest import toy as toy
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
 
 
-@pytest.fixture
-def with_toy(toy: None, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def with_toy(toy: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that finds the toy's package."""
-    server = Server(tmp_path / "workspace")
+    server = Server(tmp_path_factory.mktemp("toy") / "workspace")
     yield server
     server.stop()
 
@@ -50,3 +54,58 @@ def test_a_voice_of_another_engine_is_made_set_and_trained_in_the_page(with_toy:
     until(lambda: runs(project) and runs(project)[0].read().job.status == "done", 60)
     assert runs(project)[0].read().config.model_dump()["vibrato_hz"] == 9
     page.wait_for_selector("#page-train .vw-samples audio")
+
+
+def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy: Server, page: Any) -> None:
+    project = Workspace(with_toy.workspace).create("Reader", "en", "toy")
+    freeze_tones(project)
+    engine = registry.get_engine("toy")
+    engine.make_base("tuning-fork", engine.bases.place(project.workspace.models, "tuning-fork"))
+    page.goto(f"{with_toy.url}/en/?project={project.slug}&tab=speak")
+    page.locator(".vw-modes button", has_text="Long texts").click()
+    form = page.locator('form[data-do="new-text"]')
+    form.locator("textarea").fill("# One\n\nHum a line. Hum another.")
+    form.locator('input[name="name"]').fill("A song")
+    form.locator('button[type="submit"]').click()
+    lines = page.locator(".vw-said textarea")
+    lines.nth(2).wait_for()
+    assert [field.input_value() for field in lines.all()] == ["One", "Hum a line.", "Hum another."]
+
+    page.locator("summary", has_text="How it is spoken").click()
+    manner = page.locator('form[data-do="text-manner"]')
+    manner.locator('input[name="proofread"]').uncheck()  # a tone has no words
+    manner.locator("button").click()
+    until(lambda: documents(project)[0].proofread is False)
+    page.click("#studio-speak")
+    page.wait_for_selector(".vw-said.spoken >> nth=2")
+    page.locator("[data-play-text]").click()  # plays on by itself, line after line
+    page.wait_for_selector('.vw-said.playing[data-number="1"]')
+    page.wait_for_selector('.vw-said.playing[data-number="2"]')
+
+    lines.nth(1).fill("Hum low.")
+    lines.nth(1).press("Enter")
+    page.wait_for_selector('.vw-said.unspoken[data-number="2"]')
+    page.reload()
+    page.wait_for_selector('.vw-said.unspoken[data-number="2"]')
+    assert lines.nth(1).input_value() == "Hum low."
+    page.locator('.vw-said[data-number="2"] [data-do="again"]').click()
+    page.wait_for_selector('.vw-said.spoken[data-number="2"]')
+    page.locator('.vw-said[data-number="2"] [data-do="again"]').click()
+    page.locator('.vw-said[data-number="2"] .vw-chips button').first.click()
+    page.wait_for_selector('.vw-said[data-number="2"] .vw-chips button[aria-pressed="true"] >> text="1"')
+    for _ in range(2):  # the choice of the take, and the text
+        page.locator('[data-do="undo-text"]').click()
+        page.wait_for_timeout(800)  # a button is not pressed twice by one hand that shakes
+    page.wait_for_function("document.querySelectorAll('.vw-said textarea')[1].value === 'Hum a line.'")
+    [text] = documents(project)
+    assert {row.state for row in states(project, text)} == {"spoken"} and text.name == "A song"
+
+    page.locator("summary", has_text="Write files").click()
+    page.locator('form[data-do="write-files"] input[name="srt"]').check()
+    page.locator('form[data-do="write-files"] button').click()
+    link = page.locator('a[download="a-song.srt"]')
+    link.wait_for()
+    with page.expect_download() as download:
+        link.click()
+    assert "Hum a line." in download.value.path().read_text()
+    speaking.dismiss(project.workspace)

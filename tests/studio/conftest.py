@@ -52,4 +52,4 @@ def speak(humming: Project) -> Speak:
 @pytest.fixture(autouse=True)
 def _nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """No recogniser listens unless a test says who."""
-    monkeypatch.setattr("core.studio.proofreading.recogniser_for", lambda workspace, language: "")
+    monkeypatch.setattr("core.studio.proofreading.recogniser_for", lambda project, language: "")

@@ -287,18 +287,18 @@ def test_a_line_that_is_changed_meanwhile_is_said_as_it_is_then(
 def test_a_full_disk_ends_it_and_what_was_said_before_stays(
     humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = studio_speaking.write_wav
+    write = studio_speaking.write_speech
 
     def full(path: Path, samples: Samples, rate: int) -> None:
         if len(warm) == 2:
             raise DiskFull("disk.full", "The disk is full.")
         write(path, samples, rate)
 
-    monkeypatch.setattr(studio_speaking, "write_wav", full)
+    monkeypatch.setattr(studio_speaking, "write_speech", full)
     text = start.create(humming, TEXT)
     with pytest.raises(DiskFull):
         speak(text)
-    monkeypatch.setattr(studio_speaking, "write_wav", write)
+    monkeypatch.setattr(studio_speaking, "write_speech", write)
     speak(text)
     assert warm == ["Hum a line.", "Hum another.", "Hum another.", "And la."]
 
@@ -350,7 +350,7 @@ def test_a_bad_line_is_said_again_with_another_seed_until_it_is_good(
     takes, keys = read_takes(documents.folder(humming, text.id)), Keys(humming, fresh(humming, text))
     picks = [takes.chosen(line, keys.key(line)) for line in text.lines]
     assert [pick.seed for pick in picks if pick] == [0, 2, 1], "the best of those there are"
-    assert [pick.doubtful for pick in picks if pick] == [False, False, True]
+    assert [pick.proof.is_doubtful for pick in picks if pick] == [False, False, True]
     assert picks[2] and (picks[2].faults, picks[2].heard, picks[2].checked) == (("silence",), "x", "ears")
 
 
@@ -367,7 +367,7 @@ def test_nobody_listens_where_that_was_switched_off_and_no_more_often_than_asked
 
 
 def test_the_job_speaks_by_the_process_which_may_be_killed_meanwhile(humming: Project) -> None:
-    text = start.create(humming, "Hum a line. " * 3 + "And la.", settings={"pace_s": 0.02})
+    text = start.create(humming, "Hum a line. " * 3 + "And la.", settings={"pace_s": 0.02}, proofread=False)
     job = start.start_speaking(humming, text.id, device="cpu")
     with pytest.raises(UserError) as caught:
         start.start_speaking(humming, text.id)

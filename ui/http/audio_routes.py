@@ -23,6 +23,8 @@ from core.listening.export import votes_csv
 from core.project.contents import OPTIONS
 from core.project.workspace import Project, Workspace
 from core.report.document import HTML, PDF
+from core.studio.files import FORMATS
+from core.studio.start import next_spoken
 from core.transfer import SUFFIX, packed
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -45,6 +47,21 @@ def audio_url(project: str, kind: str, *ids: str | int) -> str:
         An address relative to a page (``/en/``), so that it holds behind any prefix.
     """
     return "../audio/" + "/".join(quote(str(part), safe="") for part in (project, kind, *ids))
+
+
+def line_url(project: str, text: str, take: str) -> str:
+    """Where a page gets a take of a line from."""
+    return audio_url(project, "text", text, "take", take)
+
+
+def playlist_url(project: str, text: str) -> str:
+    """Where a page gets the spoken lines of a text from that follow the line ``?after=``, as JSON."""
+    return audio_url(project, "text", text, "after")
+
+
+def text_file_url(project: str, text: str, name: str) -> str:
+    """Where a page gets a file of a spoken text from."""
+    return "../download/" + "/".join(quote(part, safe="") for part in (project, "text", text, name))
 
 
 def download_url(project: str, export: str) -> str:
@@ -107,6 +124,26 @@ def routes(workspace: Workspace) -> APIRouter:
     def take(request: Request, slug: str, id: str) -> Response:
         return give(request, slug, "takes", f"{id}.wav")
 
+    @router.get("/audio/{slug}/text/{id}/take/{take}")
+    def line_take(request: Request, slug: str, id: str, take: str) -> Response:
+        return give(request, slug, "documents", id, "takes", f"{take}.wav")
+
+    @router.get("/audio/{slug}/text/{id}/after")
+    def playlist(slug: str, id: str, after: int = 0) -> Response:
+        project = _project(workspace, slug)
+        if not _ID.fullmatch(id):
+            raise _missing()
+        try:
+            spoken, is_coming = next_spoken(project, id, after)
+        except UserError:
+            raise _missing() from None
+        items = [
+            {"number": row.number, "url": line_url(slug, id, row.chosen.id), "pause_s": row.pause_s}
+            for row in spoken
+            if row.chosen
+        ]
+        return JSONResponse({"items": items, "waits": is_coming}, headers={"Cache-Control": "private, no-store"})
+
     @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
     def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:
         return give(request, slug, "runs", run, "samples", step_folder(step), f"{n}.wav")
@@ -150,6 +187,14 @@ def routes(workspace: Workspace) -> APIRouter:
             return _audio(request, inside(project.path, str(file.relative_to(project.path))))
         except (UserError, ValueError, OSError):
             raise _missing() from None
+
+    @router.get("/download/{slug}/text/{id}/{name}")
+    def download_text(slug: str, id: str, name: str) -> Response:
+        path = _file(_project(workspace, slug).documents, id, "files", name)
+        if path.suffix.lstrip(".") not in FORMATS:
+            raise _missing()
+        headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+        return FileResponse(path, media_type="application/octet-stream", headers=headers, filename=name)
 
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:

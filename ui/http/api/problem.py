@@ -13,7 +13,7 @@ log = logging.getLogger("voicewright.api")
 # How codes end of what is not there.
 _MISSING = (
     *("missing", "gone", "no_run", "no_checkpoint", "no_clip", "no_pair", "no_sound", "unknown_voice"),
-    *("unknown_model", "not_in_trash"),
+    *("unknown_model", "not_in_trash", "no_document", "no_line", "no_take"),
 )
 
 

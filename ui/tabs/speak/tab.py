@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from ui.parts.select import select
 from ui.parts.speaking_form import SpeakingForm
 from ui.tabs.speak.imported import act_on_imported, arrival, arrive_at, import_below, import_head
 from ui.tabs.speak.self_test import self_test_panel
+from ui.tabs.speak.studio.actions import new_text
+from ui.tabs.speak.studio.layout import Studio
+from ui.tabs.speak.studio.place import Place, mode_switch
 from ui.tabs.speak.takes import download_link, export_cards, take_cards
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name
@@ -41,6 +45,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     top = Panel()
+    studio = Studio(page, functools.partial(_setup, t), _voice_and_language, functools.partial(_name, t))
     with gr.Row(visible=False, elem_classes=["vw-columns"]) as body:
         with gr.Column(scale=3, min_width=320):
             text = gr.Textbox(
@@ -75,7 +80,7 @@ def build(page: Page) -> Tab:
             packages = Panel()
             tested = Panel()
     about_import = Panel()
-    with gr.Row(elem_classes=["vw-drop"]):
+    with gr.Row(elem_classes=["vw-drop"]) as drop:
         files = gr.File(label=t("speak.import_files"), file_count="multiple", height=150, elem_id="voice-files")
     imported = Panel()
 
@@ -84,14 +89,22 @@ def build(page: Page) -> Tab:
     ) -> Updates:
         heading = html.heading(t("tabs.speak"), t("speak.purpose"))
         lead = _lead(t, project)
-        if project is None or lead:
-            return {top: heading + lead, body: gr.update(visible=False), **_imported(project)}
+        place = Place.of(query)
+        if project is None or lead or place.is_studio:
+            switch = mode_switch(t, True) if project and not lead else ""
+            return {
+                top: heading + lead + switch,
+                body: gr.update(visible=False),
+                **studio.shown(None if lead else project, query),
+                **_imported(project, place),
+            }
         preload(project.info.engine)
         clips = reference_clips(project, best_references(project, REFERENCES_OFFERED))
         choices = [(f"{t.number(clip.seconds, 1)} s · {clip.text}", clip.id) for clip in clips]
         selection = [clip_id for clip_id in chosen_clips or [] if any(clip_id == choice for _, choice in choices)]
         return {
-            top: heading,
+            top: heading + mode_switch(t, False),
+            **studio.shown(project, query),
             body: gr.update(visible=True),
             **read(project, words, query),
             setup: _setup(t, project, query),
@@ -101,7 +114,7 @@ def build(page: Page) -> Tab:
             packages: export_cards(t, project, exports(project)),
             audios: take_cards(t, project, takes(project)),
             **_jobs(project, query),
-            **_imported(project),
+            **_imported(project, place),
         }
 
     def read(project: Project | None, words: str, query: str) -> Updates:
@@ -114,14 +127,24 @@ def build(page: Page) -> Tab:
             tested: self_test_panel(t, project),
         }
 
-    def _imported(project: Project | None) -> Updates:
-        return {about_import: import_head(t), imported: import_below(t, page.workspace, project)}
+    def _imported(project: Project | None, place: Place) -> Updates:
+        """Voices are brought in below single texts, not below the studio's."""
+        is_shown = project is None or not place.is_studio
+        return {
+            about_import: import_head(t) if is_shown else "",
+            drop: gr.update(visible=is_shown),
+            imported: import_below(t, page.workspace, project) if is_shown else "",
+        }
 
     def tick(project: Project | None, query: str) -> Updates:
+        place = Place.of(query)
+        imports = {panel: value for panel, value in _imported(project, place).items() if panel is not drop}
         if project is None or _lead(t, project):
-            return _imported(project)
+            return imports
+        if place.is_studio:
+            return studio.ticked(project, query)
         lists = {audios: take_cards(t, project, takes(project)), packages: export_cards(t, project, exports(project))}
-        return _jobs(project, query) | lists | _imported(project)
+        return _jobs(project, query) | lists | imports
 
     def act(
         project: Project | None,
@@ -151,6 +174,8 @@ def build(page: Page) -> Tab:
             said = {"text": words, "language": language, "seed": number, "settings": manner.settings(project, settings)}
             args = SynthesizeArgs(**{**dict(voice), **said})
             say_place(page, start_speak(project, args))
+        elif evt.do == "to-studio":
+            return {studio.head: new_text(project, words, "", *_voice_and_language(project, query))}
         elif evt.do == "export":
             say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
             return {name: ""}
@@ -178,11 +203,13 @@ def build(page: Page) -> Tab:
 
     page.on(files.upload, upload, [files], [files, imported])
     for panel in (actions, exporting, audios, packages, tested, imported):
-        page.on(panel.act, act, [page.view, text, references, seed, name, *manner.inputs], [name, imported])
+        page.on(
+            panel.act, act, [page.view, text, references, seed, name, *manner.inputs], [name, imported, studio.head]
+        )
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
     outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages, tested]
-    outputs += [about_import, imported, *manner.outputs]
+    outputs += [about_import, drop, imported, *manner.outputs, *studio.outputs]
     inputs = [page.view, references, text, *manner.inputs]
     return Tab("speak", outputs, refresh, tick, inputs, lambda project: str(bool(_lead(t, project))))
 
@@ -208,6 +235,11 @@ def _language(project: Project, query: str) -> str:
         return language if language in languages else language_code(project.info.language, project.info.engine)
     except UserError:  # one that this engine does not speak
         return languages[0]
+
+
+def _voice_and_language(project: Project, query: str) -> tuple[str, str]:
+    choice = _current_voice(project, query)
+    return choice.id if choice else "", _language(project, query)
 
 
 def _setup(t: Translator, project: Project, query: str) -> str:
@@ -239,6 +271,7 @@ def _about_export(t: Translator, package: str) -> str:
 def _speaking(t: Translator, project: Project) -> str:
     job = project.latest("synthesize")
     button = html.action(t("speak.speak"), "speak", style="primary wide", elem_id="speak")
+    button += html.action(t("studio.from_one"), "to-studio", style="quiet", title=t("studio.from_one_help"))
     panel = _panel(t, project, job, _result(t, project, job))
     return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}'
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 import core
 from core.project.workspace import Workspace
 from core.settings import Settings
-from ui.http.api.rest import materials, projects, training, voices
+from ui.http.api.rest import materials, projects, texts, training, voices
 from ui.http.api.rest.idempotency import Answers
 from ui.http.api.rest.route import problem
 
@@ -30,7 +30,7 @@ def create(workspace: Workspace, settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.answers = Answers(workspace.path / "private" / "answers.db")
-    for module in (projects, materials, training, voices):
+    for module in (projects, materials, training, voices, texts):
         app.include_router(module.routes(workspace, settings))
 
     @app.exception_handler(HTTPException)

@@ -1,0 +1,1 @@
+"""The studio on the Speak page: long texts, their lines and takes."""
