@@ -27,7 +27,7 @@ def speakable(text: str) -> str:
         raise UserError(
             "speak.too_long",
             "The text has {count} characters; at most {limit} are said at once.",
-            "Split it into several texts.",
+            "Split it into several texts, or open it as a long text on the Speak page.",
             count=len(text),
             limit=MAX_CHARACTERS,
         )

@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.damage import DamagedFile, UnixTime, read_all, read_record
+from core.damage import DamagedFile, UnixTime, read_all
 from core.errors import Busy, UserError
-from core.files import TEMP_PREFIX, inside, rename_to_free, slug, subfolders, write_atomic
+from core.files import TEMP_PREFIX, inside, parse_json, read_bounded, rename_to_free, slug, subfolders, write_atomic
 from core.project.trash import discard
 from core.project.workspace import Project
+from core.studio.latest import Latest
 from core.studio.line import Line, Number, Seed
 from core.text import as_title
 
@@ -330,11 +331,17 @@ def _write(path: Path, document: Document) -> None:
 
 
 def _read(path: Path) -> Document:
-    return read_record(path, Document, "document", path.parent, most_bytes=_MOST_BYTES, complete=_with_id)
+    return _latest.read(path, "document", path.parent)
 
 
-def _with_id(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
-    return {**raw, "id": path.parent.name}
+def _parse(path: Path, _: object) -> tuple[int, Document]:
+    raw = parse_json(read_bounded(path, _MOST_BYTES))
+    if not isinstance(raw, dict):
+        raise TypeError(f"{type(raw).__name__} instead of an object")
+    return 0, Document.model_validate({**raw, "id": path.parent.name})
+
+
+_latest = Latest(_parse)
 
 
 @contextlib.contextmanager

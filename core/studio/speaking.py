@@ -20,7 +20,7 @@ from core.studio.cast import Keys, cast_of, language_of, request_for
 from core.studio.document import CastVoice, Document
 from core.studio.line import Line
 from core.studio.proofreading import Proofreader, open_proofreader
-from core.studio.takes import LOG, Failure, LineTake, add_failure, add_take, read_takes, take_file
+from core.studio.takes import LOG, Failure, LineTake, add_failure, add_take, asked_again, read_takes, take_file
 from core.synthesis import speaking
 from core.synthesis.wire import SpeechRequest
 
@@ -49,6 +49,7 @@ class Speech:
     doubtful: int = 0
     _document: Document | None = None  # as it was when `_pending` was made
     _pending: list[Line] = field(default_factory=list)
+    _again: list[Line] = field(default_factory=list)  # what a person has asked for meanwhile, however often it was said
     _said: set[str] = field(default_factory=set)  # keys that were had a go at: the same line again needs no other
     _requests: dict[tuple[str, CastVoice], SpeechRequest] = field(default_factory=dict)
     _mute: dict[str, UserError] = field(default_factory=dict)  # voices that cannot speak, by their name in the text
@@ -83,7 +84,16 @@ class Speech:
         # Read again only after a change: the same object is the same file.
         if document is not self._document or self._keys.is_outdated():
             self._look_through(document)
+        assert self._document is not None
+        for wish in asked_again(self.folder):
+            self._again += [line for line in self._document.lines if line.id == wish and self._can_say(line)]
+        if self._again:
+            return self._again.pop(0)
         return self._pending.pop(0) if self._pending else None
+
+    def _can_say(self, line: Line) -> bool:
+        assert self._document is not None
+        return line.has_words and line.voice in self._document.cast and line.voice not in self._mute
 
     def _look_through(self, document: Document) -> None:
         cast, errors = cast_of(self.project, document)
@@ -111,7 +121,8 @@ class Speech:
         """Say one line, again while it is bad, and keep every take; whatever goes wrong costs this line alone."""
         key, first = self._keys.key(line), self._keys.seed(line)
         self._said.add(key)
-        taken = {take.seed for take in read_takes(self.folder).of(key)} if self.args.again else set[int]()
+        # A seed whose sound is lost is said again; what is there is said with another.
+        taken = {take.seed for take in read_takes(self.folder).of(key) if take_file(self.folder, take.id).exists()}
         seeds = (seed for seed in range(first, first + 2**31) if seed not in taken)
         tries = 1 + (document.tries if self._is_proofread(document) else 0)
         takes: list[LineTake] = []

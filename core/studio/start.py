@@ -22,7 +22,7 @@ from core.studio.files import FORMATS, unspoken
 from core.studio.line import Line
 from core.studio.marks import line_text, lines_from, lines_instead, text_of
 from core.studio.state import LineState, overview, states
-from core.studio.takes import read_takes
+from core.studio.takes import ask_again, forget_take, read_takes, take_file
 from core.synthesis import speaking
 from core.synthesis.settings import check_settings
 from core.text import as_title
@@ -207,7 +207,7 @@ def remove(project: Project, id: str) -> None:
 def start_speaking(
     project: Project, id: str, *, lines: Sequence[int] = (), again: bool = False, device: str = "auto"
 ) -> Job:
-    """Have what was not said yet spoken, in a job that may wait; at most one of a project's texts at a time.
+    """Have what was not said yet spoken, in a job that may wait.
 
     Args:
         project: whose.
@@ -217,7 +217,7 @@ def start_speaking(
         device: ``auto``, ``cuda`` or ``cpu``.
 
     Raises:
-        Busy: another text of the project is being spoken.
+        Busy: this text is being spoken, or written.
         UserError: ``studio.empty``, ``studio.no_document``; where no voice of it can speak, why.
     """
     document = documents.document(project, id)
@@ -227,13 +227,31 @@ def start_speaking(
     cast, errors = cast_of(project, document)
     if not any(line.voice in cast for line in chosen):
         raise errors[chosen[0].voice]
-    if (job := project.latest(SpeakDocumentArgs.kind)) and job.alive():
+    if job := at_work(project, id):
         raise busy(job.holder())
     documents.recast(project, id, {**document.cast, **cast})
     args = SpeakDocumentArgs(document=id, lines=tuple(lines), again=again, device=device)
     job = project.start_job(args, title=document.name, gpu=True, wait=True)
     speaking.wake(project.workspace)
     return job
+
+
+def speak_again(project: Project, id: str, line_id: int, *, device: str = "auto") -> Job:
+    """Say a line once more with another seed, or for the first time; a job that speaks the text already does it next.
+
+    Raises:
+        Busy, UserError: as of `start_speaking`.
+    """
+    document = documents.document(project, id)
+    line = document.line(line_id)
+    if line.take:
+        set_line(project, id, line_id, "take", take="")  # else the new one would not stand for it
+    job = at_work(project, id)
+    if job and job.spec().kind == SpeakDocumentArgs.kind:
+        ask_again(documents.folder(project, id), line_id)
+        return job
+    has_take = any(row.line.id == line_id and row.takes for row in states(project, document))
+    return start_speaking(project, id, lines=[line_id], again=has_take, device=device)
 
 
 def resume_speaking(project: Project, job: Job) -> None:
@@ -298,6 +316,29 @@ def at_work(project: Project, id: str) -> Job | None:
         if getattr(job.spec().args, "document", None) == id and job.alive():
             return job
     return None
+
+
+def unused_takes(project: Project, id: str) -> list[Path]:
+    """Sounds that no line stands for as the text is now: of what it said before, and takes that were not chosen."""
+    rows = states(project, documents.document(project, id))
+    used = {row.chosen.id for row in rows if row.chosen}
+    folder = take_file(documents.folder(project, id), "x").parent
+    return sorted(path for path in folder.glob("[!.]*.wav") if path.stem not in used)
+
+
+def remove_unused_takes(project: Project, id: str) -> int:
+    """Delete the `unused_takes`; what undo brings back is then spoken again. Returns the bytes that are free now.
+
+    Raises:
+        Busy: it is being spoken, or written as a file.
+    """
+    if job := at_work(project, id):
+        raise busy(job.holder())
+    size, folder = 0, documents.folder(project, id)
+    for path in unused_takes(project, id):
+        size += path.stat().st_size
+        forget_take(folder, path.stem)
+    return size
 
 
 def stamp(document: Document) -> str:

@@ -22,7 +22,7 @@ from core.studio.takes import Failure, LineTake, Takes, read_takes
 State = Literal["spoken", "doubtful", "failed", "unspoken", "no_voice", "silent"]
 STATES: tuple[State, ...] = ("spoken", "doubtful", "failed", "unspoken", "no_voice", "silent")
 FILTERS = ("doubtful", "unspoken")  # what a person looks for: those to listen to, and those that have no sound
-_MOST_KEPT = 8
+_MOST_KEPT = 24
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,18 @@ class Overview:
         return self.counts["spoken"] + self.counts["doubtful"]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    document: Document
+    entries: tuple[Pronunciation, ...]
+    keys: list[str]
+    nobody: frozenset[str]
+    takes: Takes
+    rows: list[LineState]
+
+
 # A cache of what follows from files alone: dropping it costs one more look.
-_kept: OrderedDict[Path, tuple[Document, Takes, tuple[Pronunciation, ...], list[LineState]]] = OrderedDict()
+_kept: OrderedDict[Path, _Kept] = OrderedDict()
 _kept_lock = threading.Lock()
 
 
@@ -78,12 +88,15 @@ def states(project: Project, document: Document) -> list[LineState]:
     takes, keys = read_takes(folder), Keys(project, document)
     with _kept_lock:
         kept = _kept.get(folder)
-    if kept and kept[0] is document and kept[1] is takes and kept[2] == keys.entries:
-        return kept[3]
-    nobody = _unknown_names(project, document)
-    rows = [_state(document, place, keys, takes, nobody) for place in range(len(document.lines))]
+    if kept is None or kept.document is not document or kept.entries != keys.entries:
+        nobody, line_keys = _unknown_names(project, document), [keys.key(line) for line in document.lines]
+    elif kept.takes is takes:
+        return kept.rows
+    else:
+        nobody, line_keys = kept.nobody, kept.keys
+    rows = [_state(document, place, key, takes, nobody) for place, key in enumerate(line_keys)]
     with _kept_lock:
-        _kept[folder] = document, takes, keys.entries, rows
+        _kept[folder] = _Kept(document, keys.entries, line_keys, nobody, takes, rows)
         _kept.move_to_end(folder)
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
@@ -100,11 +113,10 @@ def overview(rows: Sequence[LineState]) -> Overview:
     return Overview(counts, seconds)
 
 
-def _state(document: Document, place: int, keys: Keys, takes: Takes, nobody: frozenset[str]) -> LineState:
+def _state(document: Document, place: int, key: str, takes: Takes, nobody: frozenset[str]) -> LineState:
     line, number, pause_s = document.lines[place], place + 1, pause_after(document, place)
     if not line.has_words:
         return LineState(line, number, "silent", pause_s)
-    key = keys.key(line)
     own, chosen = takes.of(key), takes.chosen(line, key)
     if chosen is not None:
         is_doubtful = chosen.proof.is_doubtful and line.approved != chosen.id

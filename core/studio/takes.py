@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.damage import UnixTime, read_once
-from core.files import append_line, read_bounded
+from core.damage import UnixTime
+from core.files import TEMP_PREFIX, TooLarge, append_line, open_regular
 from core.measures.proofreading import Proof
+from core.studio.latest import Latest
 from core.studio.line import Line, Seed
 
 LOG = "takes.jsonl"
+_AGAIN = "again"
 _FOLDER = "takes"
 _MOST_BYTES = 256 << 20
 
@@ -90,10 +95,30 @@ class Takes:
         return min(reversed(takes), key=lambda take: (take.proof.is_doubtful, take.proof.badness)) if takes else None
 
 
+_NONE = Takes()
+
+
 def read_takes(folder: Path) -> Takes:
     """The takes of a document's folder; lines of the log that are torn or strange are passed over."""
     path = folder / LOG
-    return read_once(_read, path, kind="document", thing=folder) if path.exists() else Takes()
+    return _latest.read(path, "document", folder) if path.exists() else _NONE
+
+
+def ask_again(folder: Path, line_id: int) -> None:
+    """Have the job that speaks this document say a line once more, with another seed."""
+    append_line(folder / _AGAIN, str(line_id))
+
+
+def asked_again(folder: Path) -> list[int]:
+    """The lines that were asked for since the last call, in their order."""
+    path = folder / _AGAIN
+    if not path.exists():
+        return []
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder, prefix=TEMP_PREFIX) as aside:
+        # Moved first: what is asked for from now on stands in a file of its own.
+        rows = path.rename(Path(aside) / "again").read_text(encoding="ascii", errors="ignore").split()
+        return [int(row) for row in rows if row.isdecimal() and len(row) < 10]
+    return []
 
 
 def take_file(folder: Path, take_id: str) -> Path:
@@ -106,25 +131,45 @@ def add_take(folder: Path, take: LineTake) -> None:
     append_line(folder / LOG, json.dumps({"take": take.model_dump(mode="json", exclude_defaults=True)}))
 
 
+def forget_take(folder: Path, take_id: str) -> None:
+    """Delete a take's sound for good, and note that it is gone."""
+    append_line(folder / LOG, json.dumps({"gone": take_id}))
+    take_file(folder, take_id).unlink(missing_ok=True)
+
+
 def add_failure(folder: Path, failure: Failure) -> None:
     """Note that a line could not be spoken."""
     append_line(folder / LOG, json.dumps({"failure": failure.model_dump(mode="json", exclude_defaults=True)}))
 
 
-def _read(path: Path, _version: tuple[int, int, int]) -> Takes:
-    takes: dict[str, dict[int, LineTake]] = {}
-    failures: dict[str, Failure] = {}
-    for row in read_bounded(path, _MOST_BYTES).split(b"\n"):
+def _fold(path: Path, former: tuple[int, Takes] | None) -> tuple[int, Takes]:
+    """The log from where it was read to, added to what it said up to there."""
+    start, takes = former or (0, Takes())
+    by_key, failures = dict(takes.by_key), dict(takes.failures)
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+            raise TooLarge(_MOST_BYTES)
+        file.seek(start)
+        content = file.read()
+    whole = content.rfind(b"\n") + 1  # a line that is being written is read once it is whole
+    for row in content[:whole].split(b"\n"):
         try:
             entry = json.loads(row) if row.strip() else {}
             if "take" in entry:
                 take = LineTake.model_validate(entry["take"])
                 # Spoken once more after its file was lost: the newest word counts.
-                takes.setdefault(take.key, {})[take.seed] = take
+                others = (other for other in by_key.get(take.key, ()) if other.seed != take.seed)
+                by_key[take.key] = (*others, take)
                 failures.pop(take.key, None)
+            elif "gone" in entry:
+                key, _, seed = str(entry["gone"]).partition("-")
+                by_key[key] = tuple(other for other in by_key.get(key, ()) if str(other.seed) != seed)
             elif "failure" in entry:
                 failure = Failure.model_validate(entry["failure"])
                 failures[failure.key] = failure
         except (ValueError, TypeError, ValidationError):
             continue
-    return Takes({key: tuple(by_seed.values()) for key, by_seed in takes.items()}, failures)
+    return start + whole, Takes(by_key, failures)
+
+
+_latest = Latest(_fold, grows=True)

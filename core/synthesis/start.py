@@ -103,7 +103,7 @@ def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
         raise UserError(
             "speak.too_long",
             "The text has {count} characters; at most {limit} are said at once.",
-            "Split it into several texts.",
+            "Split it into several texts, or open it as a long text on the Speak page.",
             count=len(text),
             limit=MOST_CHARACTERS,
         )

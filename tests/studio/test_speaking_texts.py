@@ -28,7 +28,7 @@ from core.studio import speaking as studio_speaking
 from core.studio.cast import Keys
 from core.studio.document import Document
 from core.studio.proofreading import Proofreader
-from core.studio.takes import read_takes, take_file
+from core.studio.takes import ask_again, asked_again, read_takes, take_file
 from core.synthesis import speaking
 from core.training.config import config_text
 from tests.jobs.conftest import until
@@ -135,6 +135,21 @@ def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
     assert caught.value.code == "studio.no_take"
     documents.undo(humming, text.id)
     assert chosen(humming, text)[0] == second.id
+
+
+def test_takes_that_no_line_stands_for_can_be_deleted(humming: Project, warm: Warm, speak: Speak) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    speak(text, lines=(text.lines[0].id,), again=True)
+    start.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
+    before = chosen(humming, text)
+    assert len(start.unused_takes(humming, text.id)) == 2 and start.remove_unused_takes(humming, text.id) > 0
+    assert not start.unused_takes(humming, text.id) and chosen(humming, text) == before
+    documents.undo(humming, text.id)
+    assert chosen(humming, text)[1] == ""
+    warm.clear()
+    speak(text)
+    assert warm == ["Hum another."] and all(chosen(humming, text))
 
 
 def test_a_lost_sound_is_said_anew(humming: Project, warm: Warm, speak: Speak) -> None:
@@ -282,6 +297,42 @@ def test_a_line_that_is_changed_meanwhile_is_said_as_it_is_then(
     monkeypatch.setattr(speaking, "say", change)
     speak(text)
     assert warm == ["Hum a line.", "Hum low.", "Hum high."]
+
+
+def test_a_line_that_is_asked_for_again_meanwhile_is_said_next(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT)
+    say = speaking.say
+
+    def ask(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if len(warm) == 1:
+            for line in (text.lines[0].id, 999):
+                ask_again(documents.folder(humming, text.id), line)
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", ask)
+    speak(text)
+    assert warm == ["Hum a line.", "Hum another.", "Hum a line.", "And la."]
+    assert chosen(humming, text)[0].endswith("-1") and asked_again(documents.folder(humming, text.id)) == []
+
+
+def test_a_log_of_takes_is_read_on_from_where_it_was_read_to(humming: Project, warm: Warm, speak: Speak) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    folder = documents.folder(humming, text.id)
+    takes = read_takes(folder)
+    assert read_takes(folder) is takes
+    log = folder / "takes.jsonl"
+    whole = log.read_bytes()
+    with open(log, "ab") as file:
+        file.write(b'{"failure": {"key": "k", "code": "c.d"}}\n{"failure": {"key"')
+    assert read_takes(folder).failures.keys() == {"k"} and read_takes(folder).by_key == takes.by_key
+    with open(log, "ab") as file:
+        file.write(b': "l", "code": "c.d"}}\n')
+    assert read_takes(folder).failures.keys() == {"k", "l"} and not takes.failures
+    log.write_bytes(whole[: whole.index(b"\n") + 1])  # another file in its place
+    assert len(read_takes(folder).by_key) == 1
 
 
 def test_a_full_disk_ends_it_and_what_was_said_before_stays(

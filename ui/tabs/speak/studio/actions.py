@@ -53,13 +53,7 @@ def _speak(page: Page, project: Project, document: Document, evt: Any) -> None:
 
 
 def _again(page: Page, project: Project, document: Document, evt: Any) -> None:
-    line_id = int(evt.id)
-    state = next((row for row in states(project, document) if row.line.id == line_id), None)
-    if state is not None and state.line.take:
-        start.set_line(project, document.id, line_id, "take", take="")  # else the new one would not be heard
-    has_take = state is not None and state.chosen is not None
-    job = start.start_speaking(project, document.id, lines=[line_id], again=has_take, device=page.settings.device)
-    say_place(page, job)
+    say_place(page, start.speak_again(project, document.id, int(evt.id), device=page.settings.device))
 
 
 def _choose(page: Page, project: Project, document: Document, evt: Any) -> None:
@@ -164,6 +158,7 @@ _ACTS: dict[str, Act] = {
     "add-pronunciation": _add_word,
     "drop-pronunciation": lambda page, project, document, evt: remove_pronunciation(project, evt.id),
     "write-files": _write,
+    "tidy-text": lambda page, project, document, evt: start.remove_unused_takes(project, document.id),
     "delete-file": lambda page, project, document, evt: remove_file(project, document.id, evt.id),
     "resume": _resume,
 }

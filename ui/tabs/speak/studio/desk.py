@@ -11,7 +11,7 @@ from core.project.workspace import Project
 from core.studio.document import MOST_TRIES, Document
 from core.studio.pronunciation import Pronunciation, entry_name, pronunciations
 from core.studio.proofreading import recogniser_for
-from core.studio.start import stamp, text
+from core.studio.start import stamp, text, unused_takes
 from core.studio.state import Overview
 from core.synthesis.voices import VoiceChoice
 from ui import html
@@ -193,6 +193,18 @@ def _entry(t: Translator, entry: Pronunciation) -> str:
         f'<li class="vw-spread" data-key="{html.e(entry_name(entry))}"><span><b>{html.e(entry.written)}</b> → '
         f"{html.e(entry.spoken)}{note}</span>{drop}</li>"
     )
+
+
+def tidying(t: Translator, project: Project, document: Document) -> str:
+    """Takes that no line stands for any more, and how to be rid of them; nothing if there are none."""
+    count = len(unused_takes(project, document.id))
+    if not count:
+        return ""
+    button = html.action(
+        t("studio.tidy"), "tidy-text", style="quiet", confirm=t("studio.tidy_sure", count=t.number(count))
+    )
+    about = html.e(t("studio.unused", count=t.number(count)))
+    return f'<div class="vw-spread"><span class="vw-dim">{about}</span>{button}</div>'
 
 
 def names_in_marks(choices: list[VoiceChoice]) -> list[str]:

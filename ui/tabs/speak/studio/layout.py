@@ -88,7 +88,8 @@ class Studio:
             self.rows: desk.whole_text(t, document) if place.is_whole else lines,
             self.tools: desk.settings(t, project, document, named)
             + desk.pronunciation_list(t, project, document)
-            + outputs(t, project, document, total),
+            + outputs(t, project, document, total)
+            + desk.tidying(t, project, document),
         }
 
     def ticked(self, project: Project, query: str) -> Updates:
