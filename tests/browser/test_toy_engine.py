@@ -76,11 +76,10 @@ def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy
     manner.locator('input[name="proofread"]').uncheck()  # a tone has no words
     manner.locator("button").click()
     until(lambda: documents(project)[0].proofread is False)
-    page.click("#studio-speak")
+    page.click("#studio-speak")  # which plays along, line after line
+    page.wait_for_selector('.vw-now:text-is("Line 1")')
     page.wait_for_selector(".vw-said.spoken >> nth=2")
-    page.locator("[data-play-text]").click()  # plays on by itself, line after line
-    page.wait_for_selector('.vw-said.playing[data-number="1"]')
-    page.wait_for_selector('.vw-said.playing[data-number="2"]')
+    page.wait_for_selector('.vw-now:text-is("Line 2")')
 
     lines.nth(1).fill("Hum low.")
     lines.nth(1).press("Enter")

@@ -61,7 +61,7 @@ def test_what_was_typed_is_shown_as_text(humming: Project, text: Document, langu
         line_rows(t, humming, text, rows, place, [NASTY]),
         desk.head(t, text, place),
         desk.whole_text(t, text.model_copy(update={"lines": (text.lines[0].having(text=NASTY),)})),
-        desk.work(t, humming, text, overview(rows)),
+        desk.work(t, humming, text, rows),
         desk.player(t, humming, text, overview(rows)),
         desk.settings(t, humming, text, [(NASTY, NASTY)]),
         shelf.shelf(t, humming),

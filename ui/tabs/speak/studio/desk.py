@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.engines.registry import info, speaking_options
@@ -12,7 +13,7 @@ from core.studio.document import MOST_TRIES, Document
 from core.studio.pronunciation import Pronunciation, entry_name, pronunciations
 from core.studio.proofreading import recogniser_for
 from core.studio.start import stamp, text, unused_takes
-from core.studio.state import Overview
+from core.studio.state import LineState, Overview, overview
 from core.synthesis.voices import VoiceChoice
 from ui import html
 from ui.http.audio_routes import playlist_url
@@ -55,8 +56,10 @@ def whole_text(t: Translator, document: Document) -> str:
     )
 
 
-def work(t: Translator, project: Project, document: Document, total: Overview) -> str:
+def work(t: Translator, project: Project, document: Document, rows: Sequence[LineState]) -> str:
     """Speak, and the job."""
+    total = overview(rows)
+    first = next((row.number for row in rows if row.chosen is None and row.line.has_words), 1)
     job = speaking_job(project, document)
     other = project.latest(SpeakDocumentArgs.kind)
     reason = ""
@@ -73,7 +76,11 @@ def work(t: Translator, project: Project, document: Document, total: Overview) -
         html.number(t.length(total.seconds), t("studio.number_length")),
     )
     why = html.reason(in_line(t, project) if not reason else "")
-    return f'{numbers}<div class="vw-row">{button}</div>{why}{_panel(t, job)}'
+    along = (
+        f'<label class="vw-tick"><input type="checkbox" data-play-along="{first}" checked>'
+        f"<span>{html.e(t('studio.along'))}</span></label>"
+    )
+    return f'{numbers}<div class="vw-row">{button}{along}</div>{why}{_panel(t, job)}'
 
 
 def _panel(t: Translator, job: Job | None) -> str:

@@ -83,7 +83,7 @@ class Studio:
         return {
             self.drop: gr.update(visible=False),
             self.head: desk.head(t, document, place),
-            self.work: desk.work(t, project, document, total),
+            self.work: desk.work(t, project, document, rows),
             self.player: desk.player(t, project, document, total),
             self.rows: desk.whole_text(t, document) if place.is_whole else lines,
             self.tools: desk.settings(t, project, document, named)

@@ -3,10 +3,12 @@ const PAUSE_LOOK_MS = 1000;
 let queue = [], current = null, timer = 0, course = 0;
 const box = () => root.querySelector('.vw-player'), sound = () => root.querySelector('.vw-player audio');
 
+// A rule, no class: lines are made anew all the time.
+const rule = document.head.appendChild(document.createElement('style'));
+let marked = 0;
 function mark(number) {
-  document.querySelectorAll('.vw-said.playing').forEach((line) => line.classList.remove('playing'));
-  const line = number && document.querySelector(`.vw-said[data-number="${number}"]`);
-  if (line) line.classList.add('playing');
+  marked = Number(number) || marked;
+  rule.textContent = number ? `.vw-said[data-number="${number}"] { background: var(--vw-accent-soft); border-radius: 10px; }` : '';
   const now = root.querySelector('.vw-now');
   if (now) now.textContent = number ? `${now.dataset.lineWord} ${number}` : '';
 }
@@ -39,14 +41,40 @@ async function next(after) {
   current = queue.shift();
   play(current.url, current.number);
 }
+// Whoever has the text spoken hears it from its first new line on, as soon as that is there.
+const ALONG = 'vw-play-along', LOOK_MS = 500;
+let along = 0, looks = 0;
+function begin(number) {
+  clearInterval(looks);
+  along = number;
+  looks = setInterval(() => {
+    if (!along) return clearInterval(looks);
+    if (!box() || current) return;
+    const from = along;
+    along = 0;
+    stop();
+    next(from - 1);
+  }, LOOK_MS);
+}
+document.addEventListener('click', (event) => {
+  if (!event.target.closest('#studio-speak')) return;
+  const tick = document.querySelector('[data-play-along]');
+  if (tick?.checked) begin(Number(tick.dataset.playAlong));
+});
+document.addEventListener('change', (event) => {
+  const tick = event.target.closest('[data-play-along]');
+  if (!tick) return;
+  if (!tick.checked) along = 0;
+  try { localStorage.setItem(ALONG, tick.checked ? '' : 'off'); } catch { /* a browser that keeps nothing */ }
+});
 function stop() { course += 1; clearTimeout(timer); queue = []; current = null; }
 
 element.addEventListener('click', (event) => {
   if (!event.target.closest('[data-play-text]')) return;
   // From the line that a person is at, else from the first.
-  const line = document.querySelector('.vw-said.playing')?.dataset.number || 1;
+  const line = marked || 1;
   stop();
-  next(Number(line) - 1);
+  next(line - 1);
 });
 document.addEventListener('vw-play', (event) => {
   if (!sound()) return;
@@ -58,3 +86,11 @@ element.addEventListener('ended', () => {
   const from = current;
   timer = setTimeout(() => next(from.number), 1000 * from.pause_s);
 }, true);
+// What was chosen in this browser before.
+const remembered = new MutationObserver(() => {
+  const tick = document.querySelector('[data-play-along]');
+  if (!tick || tick.vwRemembered) return;
+  tick.vwRemembered = true;
+  try { tick.checked = localStorage.getItem(ALONG) !== 'off'; } catch { /* as above */ }
+});
+remembered.observe(document.querySelector('#page-speak') || document.body, { childList: true, subtree: true });
