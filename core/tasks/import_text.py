@@ -11,7 +11,8 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.studio import start
-from core.studio.texts.reader import read_text_file, too_large
+from core.studio.texts.file import too_large
+from core.studio.texts.reader import read_text_file
 from core.tasks.scan_collection import limit_memory
 
 _MEMORY_BYTES = 1_500_000_000  # beyond what the process has when it begins

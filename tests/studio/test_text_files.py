@@ -16,7 +16,8 @@ from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio import start
-from core.studio.texts.reader import TextFile, read_text_file
+from core.studio.texts.file import TextFile
+from core.studio.texts.reader import read_text_file
 from core.tasks import import_text
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'

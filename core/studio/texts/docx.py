@@ -10,7 +10,7 @@ from typing import Any
 
 from core.sources.collections.archive import Zip
 from core.studio.start import MOST_CHARACTERS
-from core.studio.texts.reader import TextFile, broken, too_large, unsafe
+from core.studio.texts.file import TextFile, broken, too_large, unsafe
 from core.text import clean_text
 
 _MOST_BYTES = 200_000_000  # of all, unpacked: the library opens every part, pictures too

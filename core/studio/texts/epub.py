@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from core.errors import UserError
 from core.sources.collections.archive import Zip
 from core.studio.start import MOST_CHARACTERS
-from core.studio.texts.reader import TextFile, broken, too_large, unsafe
+from core.studio.texts.file import TextFile, broken, too_large, unsafe
 from core.text import clean_text
 
 _MOST_BYTES = 500_000_000  # of all, unpacked: pictures are never read

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
 from core.files import TooLarge, read_bounded
 from core.sources.encodings import decode_text
 from core.studio.start import MOST_CHARACTERS
+from core.studio.texts.file import KINDS, TextFile, too_large
 
-KINDS = (".txt", ".md", ".markdown", ".epub", ".docx")
 _MOST_BYTES = 4 * MOST_CHARACTERS  # of a plain file: no character takes more
-
-
-@dataclass(frozen=True)
-class TextFile:
-    """What a file holds: its own title, empty if it tells none, and its text with ``# headings``."""
-
-    title: str
-    text: str
 
 
 def read_text_file(path: Path, name: str, language: str) -> TextFile:
@@ -64,36 +55,3 @@ def _bytes(path: Path, name: str) -> bytes:
         return read_bounded(path, _MOST_BYTES)
     except TooLarge:
         raise too_large(name) from None
-
-
-def too_large(name: str) -> UserError:
-    """A file holds more than a text may."""
-    return UserError(
-        "text.too_large",
-        "“{name}” holds more text than is kept in one ({limit} characters).",
-        "Split it, such as into a file for each chapter.",
-        name=name[:120],
-        limit=MOST_CHARACTERS,
-    )
-
-
-def broken(name: str, what: str) -> UserError:
-    """A file is not what its ending says."""
-    return UserError(
-        "text.broken",
-        "“{name}” cannot be read as what its ending says ({what}).",
-        "Open it in the program it was made with, save it anew, and try again.",
-        name=name[:120],
-        what=what[:120],
-    )
-
-
-def unsafe(name: str, what: str) -> UserError:
-    """A file asks for what no text needs."""
-    return UserError(
-        "text.unsafe",
-        "“{name}” holds what a text has no reason to hold ({what}).",
-        "Nothing of it was read. Save the text anew with another program, or paste it.",
-        name=name[:120],
-        what=what[:120],
-    )

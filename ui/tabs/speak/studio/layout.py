@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.project.workspace import Project
 from core.studio import start
 from core.studio.state import overview, states
-from core.studio.texts.reader import KINDS
+from core.studio.texts.file import KINDS
 from core.synthesis.voices import VoiceChoice, voices
 from ui import html
 from ui.job_panel import act_on_job
