@@ -43,6 +43,7 @@ class ProjectCard:
     slug: str
     name: str
     language: str
+    engine: str
     demo: bool
     created: float
     seconds: float
@@ -105,6 +106,7 @@ def _card(project: Project) -> ProjectCard:
         slug=project.slug,
         name=info.name,
         language=info.language,
+        engine=info.engine,
         demo=info.demo,
         created=info.created,
         seconds=states[0].seconds,

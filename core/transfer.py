@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,7 +34,7 @@ SUFFIX = ".voicewright"
 _MANIFEST, _RECORDS = "voicewright.json", "project.db"
 _FORMAT = 1
 # Undo of cuts by hand is not among them: the sounds it would bring back lie in the trash, which stays.
-_TABLES = ("sources", "clips", "revisions", "clip_numbers", "words", "votes")
+TABLES = ("sources", "clips", "revisions", "clip_numbers", "words", "votes")
 _ID_COLUMNS = (("sources", "id"), ("clips", "id"), ("clips", "source_id"), ("words", "source_id"))
 _MOST_MANIFEST_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 20
@@ -131,13 +131,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
             works in the project already.
         Cancelled: Stop was pressed; the zip is kept for another try.
     """
-    if project.store.sources() or project.store.clips(ClipFilter(), limit=1):
-        raise UserError(
-            "transfer.filled",
-            "The project has recordings or clips already, so nothing of “{name}” took their place.",
-            "If something is missing here, bring the file in once more: it becomes a project of its own.",
-            name=name,
-        )
+    check_empty(project, name)
     room = shutil.disk_usage(project.path).free - _ROOM_LEFT_BYTES
     draft = project.path / f"{TEMP_PREFIX}home"
     shutil.rmtree(draft, ignore_errors=True)
@@ -169,7 +163,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
         reporter.check_stop()
         with connect(draft / _RECORDS) as came:
             _check_ids(came, name)
-        with _records_taken(project, draft / _RECORDS) as counts:
+        with records_taken(project, draft / _RECORDS) as counts:
             project.change(
                 name=manifest.name, language=manifest.language, engine=manifest.engine, rights=manifest.rights
             )
@@ -184,6 +178,21 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
     return {"files": manifest.files, **counts}
 
 
+def check_empty(project: Project, name: str) -> None:
+    """Refuse to fill a project with what is called ``name`` where somebody works in it already.
+
+    Raises:
+        UserError: ``transfer.filled``.
+    """
+    if project.store.sources() or project.store.clips(ClipFilter(), limit=1):
+        raise UserError(
+            "transfer.filled",
+            "The project has recordings or clips already, so nothing of “{name}” took their place.",
+            "If something is missing here, bring the file in once more: it becomes a project of its own.",
+            name=name,
+        )
+
+
 def _manifest(archive: Zip, name: str) -> Manifest:
     try:
         if _MANIFEST not in archive.names() or archive.bytes_of(_MANIFEST) > _MOST_MANIFEST_BYTES:
@@ -193,8 +202,8 @@ def _manifest(archive: Zip, name: str) -> Manifest:
         raise UserError(
             "transfer.no_project",
             "“{name}” is no project of Voicewright.",
-            "Take the project away on its card (“Rename, take away or delete”) and bring that file. Recordings and "
-            "datasets are added on the Recordings page of a project.",
+            "Take the project away on its card (“Rename, copy, take away or delete”) and bring that file. Recordings "
+            "and datasets are added on the Recordings page of a project.",
             name=name,
         ) from None
     if manifest.format > _FORMAT:
@@ -251,7 +260,7 @@ def _check_ids(came: sqlite3.Connection, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _records_taken(project: Project, came: Path) -> Iterator[dict[str, int]]:
+def records_taken(project: Project, came: Path, tables: Sequence[str] = TABLES) -> Iterator[dict[str, int]]:
     """Copy rows of a database of this version; triggers and other tables that it may hold stay behind.
 
     They are in their place when the block has ended: until then a project that was broken off counts as empty, and can
@@ -259,11 +268,11 @@ def _records_taken(project: Project, came: Path) -> Iterator[dict[str, int]]:
     """
     with connect(project.database) as db:
         db.execute("ATTACH ? AS came", (str(came),))
-        for table in reversed(_TABLES):
+        for table in reversed(tables):
             db.execute(f"DELETE FROM main.{table}")
         counts = {}
-        for table in _TABLES:
+        for table in tables:
             columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
             db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM came.{table}")
             counts[table] = db.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0]
-        yield {table: counts[table] for table in ("sources", "clips", "votes")}
+        yield {table: counts[table] for table in ("sources", "clips", "votes") if table in counts}

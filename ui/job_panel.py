@@ -43,6 +43,7 @@ JOB_TABS = {
     "explain": "train",
     "demo": "home",
     "unpack_project": "sources",
+    "copy_project": "sources",
 }
 
 

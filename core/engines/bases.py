@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.engines.options import TrainConfig
 from core.errors import UserError
-from core.files import read_json, write_json
+from core.files import read_json, sha256_file, write_json
 
 HUB = "https://huggingface.co"
 _MOST_BYTES = 1 << 20  # of what is noted beside a model
-_PLAN = "plan.json"
+_PLAN, _MANIFEST = "plan.json", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,34 @@ class BaseModels(ABC):
                     name=name,
                 )
 
+    def sha256(self, folder: Path) -> str:
+        """Of its weights, as was noted when they came; empty where nobody has noted it."""
+        return max(_noted(folder), key=lambda file: file.size, default=_NOTHING).digest
+
+    def changed_files(self, folder: Path) -> list[str]:
+        """Names of files that are no longer as long as when they came, or are gone. Quick: nothing is read."""
+        return [file.name for file in _noted(folder) if _size(folder / file.name) != file.size]
+
+    def verify(self, folder: Path, on_block: Callable[[], object] = lambda: None) -> None:
+        """Make sure that files which were written after they had come are still what came, by their hashes.
+
+        Raises:
+            UserError: ``base.changed``.
+        """
+        manifest = folder / _MANIFEST
+        for file in _noted(folder):
+            path = folder / file.name
+            if path.is_file() and path.stat().st_mtime_ns <= manifest.stat().st_mtime_ns:
+                continue
+            if not path.is_file() or sha256_file(path, on_block) != file.digest:
+                raise UserError(
+                    "base.changed",
+                    "{name} in {folder} is not the file any more that was downloaded.",
+                    "Download the base again; a voice that was trained on it needs just that file.",
+                    name=file.name,
+                    folder=str(folder),
+                )
+
     def questions(self, folder: Path) -> Sequence[Question]:
         """What a person has to be asked of a local folder before it can be used; nothing once it is answered.
 
@@ -250,6 +278,22 @@ class BaseModels(ABC):
             )
 
 
+def _noted(folder: Path) -> list[PlannedFile]:
+    """What a download noted of the files it brought; none where a folder came otherwise."""
+    try:
+        files = read_json(folder / _MANIFEST, _MOST_BYTES)["files"]
+        return [
+            PlannedFile(str(file["name"]), int(file["size"]), str(file["sha256"]), str(file["revision"]))
+            for file in files
+        ]
+    except (OSError, ValueError, TypeError, LookupError):
+        return []
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
 def _license_file(models: Path, base_id: str) -> Path:
     return models / "licenses" / f"{base_id}.json"
 
@@ -267,6 +311,9 @@ class PlannedFile:
     size: int
     digest: str
     revision: str
+
+
+_NOTHING = PlannedFile("", 0, "", "")
 
 
 def read_plan(partial: Path, base: Base) -> list[PlannedFile] | None:

@@ -86,7 +86,7 @@ class Voice(ABC, Generic[Reference]):
             UserError: the text cannot be said.
         """
 
-    def sentences(self, text: str, language: str) -> list[str]:
+    def sentences(self, text: str, language: str, reference: Reference, **settings: float) -> list[str]:
         """The parts of a text that are said one after the other, as `speak` tells its progress; args as of that."""
         return [text]
 

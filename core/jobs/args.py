@@ -131,6 +131,13 @@ class UnpackProjectArgs(JobArgs):
     name: str
 
 
+class CopyProjectArgs(JobArgs):
+    """A project to be copied into this one, which is of another engine: its folder's name."""
+
+    kind = "copy_project"
+    project: str
+
+
 class DenoiseArgs(JobArgs):
     """A recording to be cleaned of its steady noise."""
 
@@ -413,7 +420,7 @@ class DemoArgs(JobArgs):
 _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
-        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, DenoiseArgs),
+        *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, CopyProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         *(ImportTextArgs, WriteDocumentArgs, ExportArgs),

@@ -67,7 +67,7 @@ class WarmVoice:
         """
         voice = self._loaded(request, device, on_stage)
         speaker = self._speaker(voice, request, on_stage)
-        parts = voice.sentences(request.text, request.language)
+        parts = voice.sentences(request.text, request.language, speaker, **request.settings)
 
         def on_progress(number: int, total: int) -> None:
             on_stage("speak", number, total)

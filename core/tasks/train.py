@@ -64,6 +64,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
         reporter.progress("load_engine", 0, 1)
         engine = get_engine(engine_name)
         base = engine.base_folder(project.workspace.models, args.base)
+        engine.bases.verify(base, reporter.check_stop)
         device = args.device
         _check(job, engine, dataset, base, reporter)
         try:

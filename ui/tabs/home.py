@@ -10,10 +10,12 @@ import gradio as gr
 from core import pipeline
 from core.damage import DamagedFile
 from core.engines import registry
+from core.errors import UserError
 from core.jobs.job import Job
 from core.pipeline import ProjectCard
 from core.project.contents import OPTIONS
 from core.project.workspace import Project
+from core.project_copy import start_copy
 from core.transfer import bring
 from ui import html
 from ui.http.audio_routes import project_url
@@ -64,6 +66,9 @@ def _act(page: Page, evt: gr.EventData) -> str:
     if evt.do == "create":
         fields = json.loads(evt.value)
         project = workspace.create(fields["name"], fields["language"], fields.get("engine", registry.DEFAULT))
+        return html.arrive(f"project={project.slug}&tab=sources", str(project.info.created))
+    if evt.do == "copy-project":
+        project = start_copy(workspace.project(evt.id), json.loads(evt.value)["engine"])
         return html.arrive(f"project={project.slug}&tab=sources", str(project.info.created))
     if evt.do == "demo":
         from core import demo
@@ -227,7 +232,29 @@ def _settings(page: Page, card: ProjectCard) -> str:
     )
     title = f"{t('home.delete')}: {card.name}"
     delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question, title=title)
-    return html.details(t("home.more"), f"{field}{_take_away(t, card)}{delete}")
+    return html.details(t("home.more"), f"{field}{_copy(t, card)}{_take_away(t, card)}{delete}")
+
+
+def _copy(t: Translator, card: ProjectCard) -> str:
+    """The form that copies a project for another model, where there is one that speaks its language."""
+    others = [engine for engine in registry.engines() if engine.name != card.engine and _speaks(engine.name, card)]
+    if not others or card.problem:
+        return ""
+    names = "".join(f'<option value="{html.e(engine.name)}">{html.e(engine.label)}</option>' for engine in others)
+    return (
+        f'<form data-do="copy-project" data-id="{html.e(card.slug)}" class="vw-take"><p class="vw-dim">'
+        f'{html.e(t("copy.help"))}</p><label class="vw-field"><span>{html.e(t("copy.engine"))}</span>'
+        f'<select name="engine">{names}</select></label>'
+        f'<button type="submit" class="vw-btn">{html.e(t("copy.copy"))}</button></form>'
+    )
+
+
+def _speaks(engine: str, card: ProjectCard) -> bool:
+    try:
+        registry.language_code(card.language, engine)
+    except UserError:
+        return False
+    return True
 
 
 def _take_away(t: Translator, card: ProjectCard) -> str:

@@ -168,6 +168,13 @@ class F5Bases(BaseModels):
         )
         write_facts(folder, facts)
 
+    def sha256(self, folder: Path) -> str:
+        """As of `BaseModels`; of a folder that was answered for, the weights it was answered for."""
+        try:
+            return read_facts(folder).sha256
+        except UserError:
+            return ""
+
     def is_trained(self, base: Base, folder: Path) -> bool:
         """As of `BaseModels`."""
         return not base.is_made

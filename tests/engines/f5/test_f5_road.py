@@ -185,7 +185,7 @@ def test_letters_that_the_base_lacks_are_named_before_start(walked: Walked, tiny
     assert missing["Ô"].read_as == "ô" and missing["Ô"].texts == 2
     assert missing["ď"].is_learnt and not missing["^"].is_learnt and not missing["^"].read_as
     for language, words in (("en", "is read as ô"), ("pt-BR", "é lido como ô")):
-        assert words in ready_view(Translator(language), project, "odd", "folder", str(tiny))
+        assert words in ready_view(Translator(language), project, "odd", "folder", str(tiny), preset("f5-cpu"))
     assert missing_letters(project, frozen_f5.name, str(tiny)) == ()
 
 
@@ -194,10 +194,11 @@ def test_a_folder_is_asked_about_in_the_page(walked: Walked, tiny: Path, tmp_pat
     shutil.copytree(tiny, folder)
     (folder / FACTS).unlink()
     for language in ("en", "pt-BR"):
-        form = ready_view(Translator(language), walked.project, "odd", "folder", str(folder))
+        form = ready_view(Translator(language), walked.project, "odd", "folder", str(folder), preset("f5-cpu"))
         assert 'data-do="answer-base"' in form and form.count("<select") == 2 and 'value="v0"' in form
-    assert ready_view(Translator("en"), walked.project, "odd", "folder", None) == ""
-    assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path))
+    empty = ready_view(Translator("en"), walked.project, "odd", "folder", None, preset("f5-cpu"))
+    assert "<form" not in empty and Translator("en")("prerequisites.base_unnamed") in empty
+    assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path), preset("f5-cpu"))
 
 
 def test_a_project_chooses_its_engine_in_words() -> None:

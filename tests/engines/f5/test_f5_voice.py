@@ -152,6 +152,37 @@ def test_the_same_seed_says_the_same_also_in_parts_and_leaves_the_process_random
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 
+def test_a_long_text_comes_part_by_part_with_the_samples_of_the_whole(
+    voice: F5Voice, speaker: ReferenceClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, seen = voice.condition([speaker]), []
+    long = "This is a rather long text. " * 3
+    monkeypatch.setattr(voices, "MOST_TOGETHER_S", 3.5)
+    whole, rate = voice.speak(long, "en", heard, 5, steps=2)
+    pieces = []
+    for samples, _ in voice.stream(long, "en", heard, 5, steps=2, on_progress=lambda *how_far: seen.append(how_far)):
+        pieces.append(samples)
+        if len(pieces) == 1:
+            assert [number for number, _ in seen] == [0], "the first is heard before the second is begun"
+    count = len(voice.sentences(long, "en", heard))
+    assert 2 < count == len(pieces) - 1 and seen[-1] == (count, count)
+    assert np.array_equal(np.concatenate(pieces), whole)
+
+    class Leave(Exception):
+        pass
+
+    def leave(number: int, total: int) -> None:
+        if number == 1:
+            raise Leave
+
+    said = []
+    with pytest.raises(Leave):
+        for samples, _ in voice.stream(long, "en", heard, 5, steps=2, on_progress=leave):
+            said.append(samples)
+    first = voice.speak(voice.sentences(long, "en", heard)[0], "en", heard, 5, steps=2)[0]
+    assert np.array_equal(np.concatenate(said), first), "who leaves in between has said all of what was said"
+
+
 def test_several_sentences_at_once_say_what_each_says_alone(
     voice: F5Voice, speaker: ReferenceClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

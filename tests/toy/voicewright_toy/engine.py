@@ -95,7 +95,7 @@ class ToyVoice(Voice[float]):
         pieces = self.stream(text, language, reference, seed, should_stop=should_stop, on_progress=on_progress)
         return np.concatenate([samples for samples, _ in pieces]), info("toy").sample_rate
 
-    def sentences(self, text: str, language: str) -> list[str]:
+    def sentences(self, text: str, language: str, reference: float, **settings: float) -> list[str]:
         """What ends with a full stop, with which it is hummed."""
         return [f"{sentence.strip()}." for sentence in text.split(".") if sentence.strip()] or [text]
 
@@ -116,7 +116,7 @@ class ToyVoice(Voice[float]):
         rate = info("toy").sample_rate
         middle = math.sqrt(self.pitch() * reference)
         chance = np.random.default_rng(seed)
-        sentences = self.sentences(text, language)
+        sentences = self.sentences(text, language, reference)
         for number, sentence in enumerate(sentences):
             on_progress(number, len(sentences))
             for letter in sentence:

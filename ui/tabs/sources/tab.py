@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.engines.registry import info
 from core.pipeline import steps
 from core.project.workspace import Project
 from core.sources import recordings
@@ -28,6 +29,8 @@ from ui.tabs.sources.link_bar import LinkBar, act_on_link, link_bar, list_offer
 from ui.tabs.sources.playlist import LinkList, act_on_list, link_list, list_moves
 from ui.tabs.sources.reader import Reader
 from ui.tabs.sources.source_table import meter, source_table
+
+_ARRIVALS = ("unpack_project", "copy_project")  # jobs by which a whole project comes in
 
 
 def build(page: Page) -> Tab:
@@ -73,7 +76,7 @@ def build(page: Page) -> Tab:
         return updates
 
     def tick(project: Project | None, _query: str) -> Updates:
-        kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",), ("unpack_project",))
+        kinds = (("import_sources", "list_link"), ("clean",), ("scan_collection",), _ARRIVALS)
         jobs = [project.latest(*names) for names in kinds] if project else []
         if project is None or not any(map(is_live, jobs)):
             return {}
@@ -115,7 +118,7 @@ def build(page: Page) -> Tab:
             recordings.restore(project, evt.id)
         elif evt.do == "resume":
             job = project.job(evt.id)
-            if job.spec().kind == "unpack_project":
+            if job.spec().kind in _ARRIVALS:
                 project.launch(job, gpu=False)
             else:
                 recordings.resume(project, evt.id)
@@ -134,7 +137,7 @@ def build(page: Page) -> Tab:
 
 
 def _busy(project: Project) -> bool:
-    return any(job and job.alive() for job in map(project.latest, ("import_sources", "unpack_project")))
+    return any(job and job.alive() for job in map(project.latest, ("import_sources", *_ARRIVALS)))
 
 
 def _form_is_open(project: Project) -> bool:
@@ -203,14 +206,19 @@ def _job(page: Page, project: Project, count: int) -> str:
 
 
 def _arrival(t: Translator, project: Project) -> str:
-    """How a project comes in that was taken away as one file."""
-    job = project.latest("unpack_project")
+    """How a project comes in, as one file that was taken away or as a copy of one of another engine."""
+    job = project.latest(*_ARRIVALS)
     if job is None:
         return ""
     view = job.read()
-    counts = {name: t.number(view.count(name)) for name in ("sources", "clips", "votes")}
-    done = t("transfer.done", **counts) if view.status == "done" else ""
-    return job_panel(t, job, done_text=done, resume=view.status != "done")
+    counts = {name: t.number(view.count(name)) for name in ("sources", "clips", "votes", "unfit")}
+    if view.status != "done":
+        return job_panel(t, job, resume=True)
+    if job.spec().kind == "unpack_project":
+        return job_panel(t, job, done_text=t("transfer.done", **counts))
+    key = "copy.done_unfit" if view.count("unfit") else "copy.done"
+    next_step = html.go(t("common.go_to", tab=t("tabs.dataset")), "dataset")
+    return job_panel(t, job, done_text=t(key, engine=info(project.info.engine).label, **counts), next_step=next_step)
 
 
 def _trash(page: Page, project: Project) -> str:

@@ -1,4 +1,4 @@
-"""What has to be known before Start: letters that the base lacks, and questions that no file of a folder answers."""
+"""What has to be known before Start: a list of all a run needs, and questions that no file of a folder answers."""
 
 from __future__ import annotations
 
@@ -8,34 +8,54 @@ from core.engines.base import MissingLetter
 from core.engines.registry import bases
 from core.errors import UserError
 from core.project.workspace import Project
+from core.training.draft import changed_settings
 from core.training.letters import missing_letters
+from core.training.prerequisites import Prerequisite, prerequisites
+from core.training.presets import Preset
 from ui import html
 from ui.i18n import Translator
 
-_MOST_NAMED = 30
+
+def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str | None, preset: Preset) -> str:
+    """The list of what a run needs, the questions about a folder, and what becomes of each letter its base lacks.
+
+    ``base_id`` is ``folder`` where the path of one is typed.
+    """
+    base, questions = base_id, ""
+    if base_id == "folder":
+        typed = (path or "").strip()  # a field that nobody has touched holds nothing
+        base = str(Path(typed).expanduser().absolute()) if typed else ""
+        questions = _questions(t, project, Path(base)) if base else ""
+    config = preset.config(changed_settings(project, preset.id))
+    return (
+        _list(t, prerequisites(project, dataset_id, base, preset, config))
+        + questions
+        + _letters(t, project, dataset_id, base)
+    )
 
 
-def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str | None) -> str:
-    """The questions about a folder whose path was typed, and every letter of the dataset that its base lacks."""
-    if base_id != "folder":
-        return _letters(t, missing_letters(project, dataset_id, base_id))
-    typed = (path or "").strip()  # a field that nobody has touched holds nothing
-    if not typed:
-        return ""
-    folder = Path(typed).expanduser().absolute()
-    return _questions(t, project, folder) + _letters(t, missing_letters(project, dataset_id, str(folder)))
+def _list(t: Translator, needed: list[Prerequisite]) -> str:
+    rows = "".join(f"<li>{html.light(one.level, _sentence(t, one))}</li>" for one in needed)
+    return f'<h3>{html.e(t("prerequisites.title"))}</h3><ul class="vw-needed" id="prerequisites">{rows}</ul>'
 
 
-def _letters(t: Translator, missing: tuple[MissingLetter, ...] | None) -> str:
-    if missing is None:
-        return ""
+def _sentence(t: Translator, one: Prerequisite) -> str:
+    values = {
+        name: value if isinstance(value, str) else t.number(value, 1 if isinstance(value, float) and value < 10 else 0)
+        for name, value in one.values.items()
+    }
+    if "seconds" in one.values:
+        values["minutes"] = t.minutes(float(one.values["seconds"]))
+    return t(f"prerequisites.{one.key}_{one.verdict}", **values)
+
+
+def _letters(t: Translator, project: Project, dataset_id: str, base_id: str) -> str:
+    """Each letter that the base lacks, with what becomes of it; empty where it has all, or is not there yet."""
+    missing = missing_letters(project, dataset_id, base_id) if base_id else None
     if not missing:
-        return html.light("good", t("ready.letters_good"))
-    is_lost = any(not letter.read_as and not letter.is_learnt for letter in missing)
-    names = " ".join(letter.character for letter in missing[:_MOST_NAMED])
-    text = t("ready.letters_poor" if is_lost else "ready.letters_fair", letters=names)
+        return ""
     rows = "".join(f"<p>{html.e(_letter(t, letter))}</p>" for letter in missing)
-    return html.light("bad" if is_lost else "fair", text) + html.details(t("ready.each_letter"), rows)
+    return html.details(t("ready.each_letter"), rows)
 
 
 def _letter(t: Translator, letter: MissingLetter) -> str:

@@ -150,7 +150,7 @@ def build(page: Page) -> Tab:
             setup: _setup(t, project, selection),
             folder: gr.update(visible=selection.base == "folder", info=t("train.folder_help", files=_files(project))),
             base: base_panel(t, project, selection.base),
-            ready: ready_view(t, project, selection.dataset, selection.base, path),
+            ready: ready_view(t, project, selection.dataset, selection.base, path, selection.preset),
             **show_changes(project, selection, form, values),
             **_live(project, selection),
             table: runs_table(t, selection.all_runs, selection.run, selection.overlay, run_votes(project)),
@@ -177,6 +177,8 @@ def build(page: Page) -> Tab:
             return {}
         selection = Selection.read(project, query)
         panels = _live(project, selection) | {base: base_panel(t, project, selection.base)}
+        if selection.base != "folder" and is_live(project.latest("download_base")):
+            panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
             panels[cost] = _cost(t, project, selection, draft)
@@ -238,7 +240,7 @@ def build(page: Page) -> Tab:
         if project is None or not datasets(project):
             return {}
         selection = Selection.read(project, query)
-        return {ready: ready_view(t, project, selection.dataset, selection.base, path)}
+        return {ready: ready_view(t, project, selection.dataset, selection.base, path, selection.preset)}
 
     page.on(folder.change, look, [page.view, folder], [ready], refresh=False)
     for panel in (actions, live, base, cost, ready, table):

@@ -8,7 +8,7 @@ to the next, and every part has its own random stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,13 +155,40 @@ class F5Voice(Voice[Heard]):
             UserError: ``speak.empty``, ``speak.too_long``, ``speak.unknown_characters``, ``speak.not_finite``,
                 ``speak.out_of_memory``.
         """
+        pieces = self.stream(
+            text, language, reference, seed, should_stop=should_stop, on_progress=on_progress, **settings
+        )
+        return np.concatenate([samples for samples, _ in pieces]), RATE
+
+    def stream(
+        self,
+        text: str,
+        language: str,
+        reference: Heard,
+        seed: int,
+        *,
+        should_stop: ShouldStop = never,
+        on_progress: Callable[[int, int], object] = ignore,
+        **settings: float,
+    ) -> Iterator[tuple[Samples, int]]:
+        """Say ``text`` part by part as they are done: the very samples of `speak`, which are these together.
+
+        The end of a part is held back until the next is faded into it. Args and errors: as of `speak`.
+        """
         parts = self.parts(text, reference, seed, settings.get("speed", 1.0))
-        waves = []
-        for number, part in enumerate(parts):
-            on_progress(number, len(parts))
-            waves += self._say([part], reference, should_stop, settings)
+
+        def waves() -> Iterator[Samples]:
+            for number, part in enumerate(parts):
+                on_progress(number, len(parts))
+                yield self._say([part], reference, should_stop, settings)[0]
+
+        for samples in faded(waves()):
+            yield np.clip(samples, -1.0, 1.0), RATE
         on_progress(len(parts), len(parts))
-        return np.clip(cross_fade(waves), -1.0, 1.0), RATE
+
+    def sentences(self, text: str, language: str, reference: Heard, **settings: float) -> list[str]:
+        """See `pieces`."""
+        return self.pieces(text, reference, settings.get("speed", 1.0))
 
     def speak_many(
         self,
@@ -182,7 +209,7 @@ class F5Voice(Voice[Heard]):
             waves += self._say(group, reference, should_stop, settings)
         sounds, at = [], 0
         for row in rows:
-            sounds.append((np.clip(cross_fade(waves[at : at + len(row)]), -1.0, 1.0), RATE))
+            sounds.append((np.clip(np.concatenate([*faded(waves[at : at + len(row)])]), -1.0, 1.0), RATE))
             at += len(row)
         return sounds
 
@@ -325,15 +352,30 @@ def _size(text: str) -> int:
     return len(text.rstrip().encode())
 
 
-def cross_fade(waves: Sequence[Samples]) -> Samples:
-    """Parts one after another, each faded into the next."""
-    whole = waves[0]
-    for wave in waves[1:]:
-        count = min(int(CROSS_FADE_S * RATE), len(whole), len(wave))
+def faded(waves: Iterable[Samples]) -> Iterator[Samples]:
+    """Parts one after another, each faded into the next, as far as nothing more is faded into them.
+
+    Where no next one can be had for an error, what was held back comes before the error does.
+    """
+    parts, end = iter(waves), np.zeros(0, dtype=np.float32)
+    while True:
+        try:
+            wave = next(parts)
+        except StopIteration:
+            break
+        except Exception:
+            if len(end):
+                yield end
+            raise
+        count = min(len(end), len(wave))
         fade = np.linspace(0, 1, count, dtype=np.float32)
-        overlap = whole[len(whole) - count :] * (1 - fade) + wave[:count] * fade
-        whole = np.concatenate([whole[: len(whole) - count], overlap, wave[count:]])
-    return whole
+        overlap = end[len(end) - count :] * (1 - fade) + wave[:count] * fade
+        joined = np.concatenate([end[: len(end) - count], overlap, wave[count:]])
+        sure = max(0, len(joined) - int(CROSS_FADE_S * RATE))
+        if sure:
+            yield joined[:sure]
+        end = joined[sure:]
+    yield end
 
 
 def load_voice(base: Path, checkpoint: Path | None, *, device: str = "auto") -> F5Voice:

@@ -280,7 +280,7 @@ class XttsVoice(Voice[Conditioning]):
         # Where only capitals differ the person's own text is said: coqui lowers it the same way.
         return pieces(self.xtts.tokenizer, text if text.lower() == words else words, code), code
 
-    def sentences(self, text: str, language: str) -> list[str]:
+    def sentences(self, text: str, language: str, reference: Conditioning, **settings: float) -> list[str]:
         """See `parts`."""
         return self.parts(text, language)[0]
 
