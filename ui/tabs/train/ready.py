@@ -36,7 +36,7 @@ def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, p
 
 def _list(t: Translator, needed: list[Prerequisite]) -> str:
     rows = "".join(f"<li>{html.light(one.level, _sentence(t, one))}</li>" for one in needed)
-    return f'<h3>{html.e(t("prerequisites.title"))}</h3><ul class="vw-needed" id="prerequisites">{rows}</ul>'
+    return f'<h3>{html.e(t("prerequisites.title"))}</h3><ul class="vw-lights" id="prerequisites">{rows}</ul>'
 
 
 def _sentence(t: Translator, one: Prerequisite) -> str:
