@@ -38,6 +38,7 @@ JOB_TABS = {
     "export": "speak",
     "import_voice": "speak",
     "self_test": "speak",
+    "try_base": "train",
     "compare": "listen",
     "report": "listen",
     "explain": "train",

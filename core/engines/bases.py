@@ -115,8 +115,8 @@ class BaseModels(ABC):
     required_files: tuple[str, ...]
 
     @abstractmethod
-    def is_trained(self, base: Base, folder: Path) -> bool:
-        """Whether its weights have learnt to speak; random ones only show that all steps work."""
+    def is_trained(self, base: Base | None, folder: Path) -> bool:
+        """Whether its weights have learnt to speak; random ones only show that all steps work. None: a local folder."""
 
     @abstractmethod
     def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
@@ -136,6 +136,10 @@ class BaseModels(ABC):
         raise UserError(
             "base.unknown", "There is no base model “{id}”.", "Choose one of: {known}.", id=base_id, known=ids
         )
+
+    def has_learnt(self, models: Path, base_id: str) -> bool:
+        """`is_trained` by a base's id."""
+        return self.is_trained(self.catalog.get(base_id), self.place(models, base_id))
 
     def label(self, base_id: str) -> str:
         """What a person calls a base: its name, or that of its folder."""

@@ -33,7 +33,7 @@ class SpokenWay:
     ``equals`` names the way that must sound the same, ``is_equal`` whether it does.
     """
 
-    key: Literal["recording", "vocoder", "base", "checkpoint", "export"]
+    key: Literal["recording", "vocoder", "base", "live", "checkpoint", "export"]
     text: str
     samples: Samples | None
     rate: int

@@ -382,6 +382,25 @@ class SelfTestArgs(VoiceArgs):
     kind = "self_test"
 
 
+class TryBaseArgs(JobArgs):
+    """A local folder about which nobody has said yet how it was built: a sentence is spoken with every set of answers.
+
+    Args:
+        folder: of the base.
+        text: what is said.
+        language: of the text.
+        reference_clip_ids: clips that show the voice.
+        device: ``auto``, ``cuda`` or ``cpu``.
+    """
+
+    kind = "try_base"
+    folder: Path
+    text: str
+    language: str
+    reference_clip_ids: tuple[str, ...]
+    device: str = "auto"
+
+
 class CompareArgs(JobArgs):
     """Checkpoints of the run ``speaker`` that speak the sentences of ``run``, with its references."""
 
@@ -424,7 +443,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         *(ImportTextArgs, WriteDocumentArgs, ExportArgs),
-        *(ImportVoiceArgs, SelfTestArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
+        *(ImportVoiceArgs, SelfTestArgs, TryBaseArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
     )
 }
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from core.engines.registry import light
+from core.checkpoint_ref import step_folder
+from core.engines.registry import bases, light
 from core.files import read_json
-from core.jobs.args import SelfTestArgs
+from core.jobs.args import ExportArgs, SelfTestArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.synthesis.start import complete_voice, sample_text
+from core.synthesis.start import complete_voice, run_sentences, sample_text
 from core.text import clean_text
+from core.training.run import Run
 
 TABLE = "self_test.json"
 _MOST_BYTES = 1 << 20
 _MOST_ERRORS = 0.5  # a share of characters from which on nobody would understand it
 _MORE_ERRORS = 0.3  # than the way before
+MUST_AGREE = ("live_differs", "export_failed", "export_differs")
+"""Verdicts with which a voice is not exported: its last ways say something else."""
 _LEAST_LIKENESS = 0.6  # of a voice to its own recording; other people's are mostly below
 
 
@@ -45,9 +50,59 @@ def start_self_test(project: Project, args: SelfTestArgs) -> Job:
     Raises:
         Busy: another one is at work or waits. UserError: as of `core.synthesis.start.start_speak`.
     """
+    args = complete(project, args)
+    return project.start_job(args, title=args.voice, gpu=True, wait=True)
+
+
+def complete(project: Project, args: SelfTestArgs) -> SelfTestArgs:
+    """Arguments with what was left empty: the first sentence of the run with its seed, which its samples say too.
+
+    Raises:
+        UserError: as of `core.synthesis.start.complete_voice`.
+    """
     args = complete_voice(project, args)
-    text = clean_text(args.text) or sample_text(project, args.checkpoint, args.language)
-    return project.start_job(args.having(text=text), title=args.voice, gpu=True, wait=True)
+    if args.text:
+        return args.having(text=clean_text(args.text))
+    text = sample_text(project, args.checkpoint, args.language)
+    seed = run_sentences(Run(project, args.checkpoint.run_id)).seed if args.checkpoint else args.seed
+    return args.having(text=text, seed=seed)
+
+
+def live_sample(project: Project, args: SelfTestArgs) -> Path | None:
+    """What the run's live weights said of the very same when the checkpoint was saved; None where they did not."""
+    if args.checkpoint is None:
+        return None
+    run = Run(project, args.checkpoint.run_id)
+    said = run_sentences(run)
+    path = run.path / "samples" / step_folder(args.checkpoint.step) / "0.wav"
+    is_same = said.texts[:1] == [args.text] and said.language == args.language and said.seed == args.seed
+    is_same = is_same and tuple(said.references) == args.reference_clip_ids
+    return path if is_same and path.is_file() else None
+
+
+def is_tested(project: Project, voice: VoiceArgs) -> bool:
+    """Whether a self test of this voice has come to its end, or there can be none of it.
+
+    Weights that never learnt to speak have nothing to be tested by.
+    """
+    engine = project.info.engine
+    if voice.imported or not has_self_test(engine):
+        return True
+    if not bases(engine).has_learnt(project.workspace.models, voice.base):
+        return True
+    ways = ((job, args) for kind in (SelfTestArgs, ExportArgs) for job, args in project.jobs_of(kind))
+    return any(
+        (args.checkpoint, args.base) == (voice.checkpoint, voice.base) and bool(job.read().result.get("verdict"))
+        for job, args in ways
+    )
+
+
+def is_base_tested(project: Project, base_id: str) -> bool:
+    """Whether any voice of a base has been tested in this project, or there is nothing to be tested."""
+    engine = project.info.engine
+    if not has_self_test(engine) or not bases(engine).has_learnt(project.workspace.models, base_id):
+        return True
+    return any(args.base == base_id for _, args in project.jobs_of(SelfTestArgs))
 
 
 def read_table(job: Job) -> list[WayRow]:
@@ -59,6 +114,15 @@ def read_table(job: Job) -> list[WayRow]:
         return []
 
 
+def newest_table(project: Project) -> tuple[Job, list[WayRow]] | None:
+    """The newest job that tested a voice, by itself or before an export, and its rows; None where there is none."""
+    for job in project.all_jobs():
+        kind = job.spec().kind
+        if kind == SelfTestArgs.kind or (kind == ExportArgs.kind and (job.path / TABLE).is_file()):
+            return job, read_table(job)
+    return None
+
+
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """The key of the sentence that says what is wrong, the first thing on the way from recording to export; or good."""
     table = {str(row["way"]): row for row in rows}
@@ -68,10 +132,14 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
     if errors("vocoder") > errors("recording") + _MORE_ERRORS:
         return "vocoder"
+    if table.get("vocabulary", {}).get("problem"):
+        return "vocabulary"
     if errors("base") > _MOST_ERRORS:
         return "base"
     if errors("checkpoint") > max(errors("base") + _MORE_ERRORS, _MOST_ERRORS):
         return "checkpoint"
+    if not table.get("live", {}).get("is_equal", True):
+        return "live_differs"
     if table.get("export", {}).get("problem"):
         return "export_failed"
     if not table.get("export", {}).get("is_equal", True):

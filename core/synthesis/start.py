@@ -199,7 +199,7 @@ def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids
 
 def run_references(run: Run) -> list[str]:
     """Clips that a run's samples were spoken with, so that a checkpoint sounds here as it did there; none if gone."""
-    clip_ids = _run_sentences(run).references
+    clip_ids = run_sentences(run).references
     return clip_ids if all((run.dataset / "wavs" / f"{clip_id}.wav").is_file() for clip_id in clip_ids) else []
 
 
@@ -232,22 +232,26 @@ def complete_voice(project: Project, args: V) -> V:
 
 
 @dataclass(frozen=True)
-class _Sentences:
+class RunSentences:
+    """What a run's checkpoints speak, as its first process wrote it down; empty before that."""
+
     texts: list[str] = field(default_factory=list)
     language: str = ""
     references: list[str] = field(default_factory=list)
+    seed: int = 0
 
 
-def _run_sentences(run: Run) -> _Sentences:
+def run_sentences(run: Run) -> RunSentences:
+    """Those of a run."""
     path = run.path / "samples" / "sentences.json"
-    return read_record(path, _Sentences, "run", run.path) if path.is_file() else _Sentences()
+    return read_record(path, RunSentences, "run", run.path) if path.is_file() else RunSentences()
 
 
 def sample_text(project: Project, checkpoint: CheckpointRef | None, language: str) -> str:
     if checkpoint:
-        run_sentences = _run_sentences(Run(project, checkpoint.run_id))
-        if run_sentences.texts and run_sentences.language == language:
-            return run_sentences.texts[0]
+        said = run_sentences(Run(project, checkpoint.run_id))
+        if said.texts and said.language == language:
+            return said.texts[0]
     from core.training.sentences import held_out
 
     # A language without bundled sentences: what the speaker has said is at least in it.

@@ -6,12 +6,15 @@ import shutil
 from typing import Any
 
 from core.engines.registry import bases, get_engine, info
+from core.errors import UserError
 from core.files import inside
-from core.jobs.args import ExportArgs
+from core.jobs.args import ExportArgs, SelfTestArgs, VoiceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
+from core.synthesis.self_test import MUST_AGREE, complete, is_tested, verdict
 from core.synthesis.start import checkpoint_folder, reference_files
+from core.tasks.self_test import test_voice
 from core.training.run import Run
 
 _STAGES = ("load_base", "merge", "verify")
@@ -29,6 +32,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         # What a killed export left behind; only one runs at a time.
         shutil.rmtree(leftover)
     target = inside(project.exports, args.folder)
+    found = _test(job, project, args, reporter)
 
     def on_stage(stage: str) -> None:
         reporter.check_stop()
@@ -60,7 +64,28 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         should_stop=reporter.stop_requested,
     )
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
-    return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes}
+    return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes, **found}
+
+
+def _test(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dict[str, str]:
+    """Test a voice that has not been tested yet, before it is offered as an export; its ways have to agree.
+
+    Raises:
+        UserError: ``export.self_test``.
+    """
+    if is_tested(project, args):
+        return {}
+    voice = {name: getattr(args, name) for name in VoiceArgs.model_fields}
+    rows = test_voice(job, project, complete(project, SelfTestArgs(**{**voice, "text": ""})), reporter)
+    key = verdict(rows)
+    if key in MUST_AGREE:
+        raise UserError(
+            "export.self_test",
+            "The self test found that this voice does not say everywhere the same ({what}); nothing was exported.",
+            "The table under “Self test” shows which way differs. Export another checkpoint, or train anew.",
+            what=", ".join(str(row["way"]) for row in rows if row.get("problem") or not row.get("is_equal", True)),
+        )
+    return {"verdict": key}
 
 
 def _license(engine: str, base_id: str) -> str:

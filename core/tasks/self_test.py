@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.audio.samples import Samples, resample, write_wav
+from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.synthetic import write_speech
+from core.dataset.freeze import frozen_texts
 from core.engines.base import SpokenWay
-from core.engines.registry import get_engine
+from core.engines.registry import get_engine, light
 from core.errors import UserError
 from core.files import write_json
 from core.jobs.args import SelfTestArgs
@@ -18,14 +20,17 @@ from core.jobs.reporter import Reporter
 from core.measures import likeness
 from core.measures.mel_distance import mel_distance
 from core.project.workspace import Project
-from core.synthesis.self_test import TABLE, verdict
+from core.synthesis.self_test import TABLE, live_sample, verdict
 from core.synthesis.start import checkpoint_folder, reference_files
+from core.training.run import Run
 from core.transcription import registry as recognition
 from core.transcription.base import DecodeOptions, Recognizer
 from core.transcription.load import Choice, open_model
 from core.transcription.wer import cer
 
 _RECOGNITION_HZ = 16_000
+_WAYS = 7
+_SAME_MEL = 0.5  # a second reading by the same voice is some 5 apart
 
 
 def run(job: Job, project: Project, args: SelfTestArgs, reporter: Reporter) -> dict[str, Any]:
@@ -34,12 +39,18 @@ def run(job: Job, project: Project, args: SelfTestArgs, reporter: Reporter) -> d
     Returns:
         ``verdict``: the key of the sentence that says what the table means.
     """
+    rows = test_voice(job, project, args, reporter)
+    return {"verdict": verdict(rows), "voice": args.voice}
+
+
+def test_voice(job: Job, project: Project, args: SelfTestArgs, reporter: Reporter) -> list[dict[str, Any]]:
+    """Say the sentence by every way and measure each; the rows lie in the job's folder as far as they are there."""
     reporter.progress("load_engine", 0, 1)
     engine = get_engine(project.info.engine)
     base = engine.base_folder(project.workspace.models, args.base)
     reference = reference_files(project, args.checkpoint, args.reference_clip_ids)[0]
     checkpoint = checkpoint_folder(project, args.checkpoint)
-    recognizer = _recognizer(project, args, reporter)
+    recognizer = open_recognizer(project, args.language, args.device, reporter)
     rows: list[dict[str, Any]] = []
     recording: Samples | None = None
     ways = engine.self_test(
@@ -55,12 +66,40 @@ def run(job: Job, project: Project, args: SelfTestArgs, reporter: Reporter) -> d
     )
     for way in ways:
         reporter.check_stop()
-        reporter.progress("self_test", len(rows), 5)
+        reporter.progress("self_test", len(rows), _WAYS)
         if way.key == "recording":
             recording = way.samples
+        if way.key == "checkpoint" and (live := _live(project, args, way)):
+            rows.append(_measure(job, live, recording, recognizer, args.language))
         rows.append(_measure(job, way, recording, recognizer, args.language))
+        if way.key == "vocoder" and (letters := _letters(project, args, base)) is not None:
+            rows.append({"way": "vocabulary", "problem": letters})
         write_json(job.path / TABLE, {"rows": rows})
-    return {"verdict": verdict(rows), "voice": args.voice}
+    return rows
+
+
+def _live(project: Project, args: SelfTestArgs, spoken: SpokenWay) -> SpokenWay | None:
+    """What the live weights said of the same when the checkpoint was saved, and whether it is what that says now.
+
+    Kernels of another device or batch round otherwise; by ear and by mel that is nothing.
+    """
+    path = live_sample(project, args)
+    if path is None or spoken.samples is None or spoken.text != args.text:
+        return None
+    samples, rate = read(path)
+    is_same = len(samples) == len(spoken.samples) and mel_distance(samples, spoken.samples, rate) < _SAME_MEL
+    return SpokenWay("live", args.text, samples, rate, equals="checkpoint", is_equal=is_same)
+
+
+def _letters(project: Project, args: SelfTestArgs, base: Path) -> str | None:
+    """Letters of the sentence and the dataset that the base has no token for; None where that is no question."""
+    missing_letters = light(project.info.engine).missing_letters
+    if missing_letters is None:
+        return None
+    dataset = Run(project, args.checkpoint.run_id).dataset if args.checkpoint else None
+    texts = [args.text, *(frozen_texts(dataset).values() if dataset and dataset.is_dir() else ())]
+    missing = missing_letters(base, texts)
+    return " ".join(letter.character for letter in missing if not letter.read_as and not letter.is_learnt)
 
 
 def _measure(
@@ -72,23 +111,39 @@ def _measure(
         return row
     write = write_wav if way.key == "recording" else write_speech
     write(job.path / f"{way.key}.wav", way.samples, way.rate)
-    heard = resample(way.samples, way.rate, _RECOGNITION_HZ)
-    if likeness.available() and way.key != "recording":
-        known = resample(recording, way.rate, likeness.RATE_HZ)
-        row["likeness"] = round(float(np.dot(likeness.embed(heard), likeness.embed(known))), 3)
-    if recognizer is not None and way.text:
-        text = recognizer.transcribe([heard], DecodeOptions(language=language))[0].text
-        row["errors"] = round(cer(way.text, text, language), 3)
+    speaker = (recording, way.rate) if way.key != "recording" else None
+    row |= judged(way.samples, way.rate, way.text, language, recognizer, speaker)
     if way.key == "vocoder":
         row["mel_distance"] = round(mel_distance(way.samples, recording, way.rate), 2)
     return row
 
 
-def _recognizer(project: Project, args: SelfTestArgs, reporter: Reporter) -> Recognizer | None:
+def judged(
+    samples: Samples,
+    rate: int,
+    text: str,
+    language: str,
+    recognizer: Recognizer | None,
+    speaker: tuple[Samples, int] | None,
+) -> dict[str, float]:
+    """``likeness`` to a speaker's recording (samples and rate) and ``errors``, a share of characters, as far as there
+    is something to measure them by."""
+    facts: dict[str, float] = {}
+    heard = resample(samples, rate, _RECOGNITION_HZ)
+    if speaker is not None and likeness.available():
+        known = resample(*speaker, likeness.RATE_HZ)
+        facts["likeness"] = round(float(np.dot(likeness.embed(heard), likeness.embed(known))), 3)
+    if recognizer is not None and text:
+        said = recognizer.transcribe([heard], DecodeOptions(language=language))[0].text
+        facts["errors"] = round(cer(text, said, language), 3)
+    return facts
+
+
+def open_recognizer(project: Project, language: str, device: str, reporter: Reporter) -> Recognizer | None:
     """The built-in one; None where there is none: the other columns still tell."""
     try:
-        model = recognition.choose("fast", args.language)
-        return open_model(project.workspace, Choice(model, args.language, "", args.device, 1), reporter)
+        model = recognition.choose("fast", language)
+        return open_model(project.workspace, Choice(model, language, "", device, 1), reporter)
     except UserError as error:
         reporter.warning(
             "self_test.unheard",

@@ -20,13 +20,14 @@ from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import start_evaluate
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs, VoiceArgs
+from core.jobs.args import SelfTestArgs, TrainArgs, VoiceArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.notifications.start import on_full_disk
 from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis.exports import exports
+from core.synthesis.self_test import is_base_tested, start_self_test
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
 from core.training import multi_process
@@ -93,6 +94,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 tell = functools.partial(on_full_disk, job)
                 facts = Loop(session, config, checkpoints, speaker, reporter, clear, tell).run()
                 _score_afterwards(project, args, reporter)
+                _test_afterwards(project, args, session.step_number, reporter)
                 return facts
             finally:
                 trackers.close()
@@ -109,6 +111,18 @@ def _score_afterwards(project: Project, args: TrainArgs, reporter: Reporter) -> 
         return
     try:
         start_evaluate(project, reporter.job.id, device=args.device)
+    except UserError as error:
+        reporter.set_aside(error)
+
+
+def _test_afterwards(project: Project, args: TrainArgs, step: int, reporter: Reporter) -> None:
+    """After the first training on a base its voice is tested by every way: the job waits until this one has ended."""
+    if is_base_tested(project, args.base):
+        return
+    try:
+        start_self_test(
+            project, SelfTestArgs(checkpoint=CheckpointRef(reporter.job.id, step), base=args.base, device=args.device)
+        )
     except UserError as error:
         reporter.set_aside(error)
 

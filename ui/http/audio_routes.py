@@ -39,8 +39,8 @@ def audio_url(project: str, kind: str, *ids: str | int) -> str:
 
     Args:
         project: the project's folder name.
-        kind: source, cleaned (copy of one), clip, take, sample (run, step, n), pair (a side's sound id) or export
-            (name, file).
+        kind: source, cleaned (copy of one), clip, take, try (of a base: job, n), sample (run, step, n), pair (a side's
+            sound id) or export (name, file).
         ids: what the kind asks for.
 
     Returns:
@@ -143,6 +143,10 @@ def routes(workspace: Workspace) -> APIRouter:
             if row.chosen
         ]
         return JSONResponse({"items": items, "waits": is_coming}, headers={"Cache-Control": "private, no-store"})
+
+    @router.get("/audio/{slug}/try/{job}/{n}")
+    def base_try(request: Request, slug: str, job: str, n: int) -> Response:
+        return give(request, slug, "jobs", job, f"try-{n}.wav")
 
     @router.get("/audio/{slug}/sample/{run}/{step}/{n}")
     def sample(request: Request, slug: str, run: str, step: int, n: int) -> Response:

@@ -175,9 +175,12 @@ class F5Bases(BaseModels):
         except UserError:
             return ""
 
-    def is_trained(self, base: Base, folder: Path) -> bool:
+    def is_trained(self, base: Base | None, folder: Path) -> bool:
         """As of `BaseModels`."""
-        return not base.is_made
+        try:
+            return read_facts(folder).trained
+        except UserError:
+            return base is None or not base.is_made
 
     def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
         """As of `BaseModels`."""

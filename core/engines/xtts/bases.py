@@ -70,11 +70,11 @@ class XttsBases(BaseModels):
                 what="model is not xtts",
             )
 
-    def is_trained(self, base: Base, folder: Path) -> bool:
+    def is_trained(self, base: Base | None, folder: Path) -> bool:
         """As of `BaseModels`."""
         if is_starter(folder):
             return bool(starter_facts(folder).get("trained"))
-        return not base.is_made or PACKED.is_file()
+        return base is None or not base.is_made or PACKED.is_file()
 
     def weights_bytes(self, folder: Path, config: TrainConfig) -> int:
         """As of `BaseModels`: nearly all of a base is its GPT, and its heads learn with the last layers."""

@@ -6,28 +6,31 @@ import shutil
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 from torch import Tensor
 
+from core.audio.samples import write_wav
 from core.checkpoint_ref import CheckpointRef
 from core.engines.base import ReferenceClip
-from core.engines.f5.bases import FACTS
+from core.engines.f5.bases import FACTS, FLAGS, F5Bases, read_facts
 from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
 from core.engines.registry import engines, get_engine
 from core.errors import UserError
 from core.jobs import events
-from core.jobs.args import ExportArgs, JobArgs, SelfTestArgs, TrainArgs
+from core.jobs.args import ExportArgs, JobArgs, SelfTestArgs, TrainArgs, TryBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
+from core.synthesis import base_tries
 from core.synthesis.exports import exports
-from core.synthesis.self_test import WayRow, read_table, verdict
+from core.synthesis.self_test import WayRow, is_base_tested, is_tested, read_table, verdict
 from core.synthesis.start import complete_voice
-from core.tasks import export, self_test, train
+from core.tasks import export, self_test, train, try_base
 from core.training.config import config_text
 from core.training.letters import missing_letters
 from core.training.presets import preset
@@ -103,21 +106,80 @@ def test_an_export_says_what_the_runs_sample_said(walked: Walked) -> None:
 def test_a_self_test_goes_every_way_and_finds_voice_and_export_the_same(
     walked: Walked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(self_test, "_recognizer", lambda *_: None)  # a model is loaded in tests of recognition
+    monkeypatch.setattr(self_test, "open_recognizer", lambda *_: None)  # a model is loaded in tests of recognition
     args = complete_voice(walked.project, SelfTestArgs(**walked.voice, text="Hello there."))
     job, reporter = begun(walked.project, args)
     reporter.start(step=0)
     result = self_test.run(job, walked.project, args, reporter)
     reporter.emit(events.Finished(outcome="done", result=result))
     rows = read_table(job)
-    assert [row.way for row in rows] == ["recording", "vocoder", "base", "checkpoint", "export"]
-    assert rows[4].equals == "checkpoint" and rows[4].is_equal and not rows[4].problem
+    assert [row.way for row in rows] == ["recording", "vocoder", "vocabulary", "base", "checkpoint", "export"]
+    assert rows[5].equals == "checkpoint" and rows[5].is_equal and not rows[5].problem
     assert rows[1].mel_distance is not None and rows[1].mel_distance > 0
-    assert all(row.likeness is not None for row in rows[1:]) and (job.path / "export.wav").exists()
+    assert (
+        all(row.likeness is not None for row in rows[1:] if row.way != "vocabulary")
+        and (job.path / "export.wav").exists()
+    )
     assert not list(job.path.glob(".tmp-*"))
     for language in ("en", "pt-BR"):
         panel = self_test_panel(Translator(language), walked.project)
-        assert panel.count("<tr>") == 6 and 'id="self-test"' in panel
+        assert panel.count("<tr>") == 7 and 'id="self-test"' in panel
+
+
+def test_what_the_live_voice_said_is_a_way_of_its_own_and_an_untested_voice_is_tested_before_its_export(
+    walked: Walked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(self_test, "open_recognizer", lambda *_: None)
+    assert is_tested(walked.project, complete_voice(walked.project, ExportArgs(**walked.voice)))  # random weights
+    monkeypatch.setattr(F5Bases, "is_trained", lambda *_: True)
+    exporting = complete_voice(walked.project, ExportArgs(**walked.voice, text="Hi.", name="Bia", folder="bia"))
+    monkeypatch.setattr(export, "is_tested", lambda *_: False)
+    job, reporter = begun(walked.project, exporting)
+    reporter.start(step=0)
+    result = export.run(job, walked.project, exporting, reporter)
+    reporter.emit(events.Finished(outcome="done", result=result))
+    rows = {row.way: row for row in read_table(job)}
+    assert rows["live"].equals == "checkpoint" and rows["live"].is_equal and rows["export"].is_equal
+    assert result["verdict"] == verdict([vars(row) for row in rows.values()]) and is_tested(walked.project, exporting)
+    for language in ("en", "pt-BR"):
+        t = Translator(language)
+        panel = self_test_panel(t, walked.project)
+        assert t("self_test.way_live") in panel and t("self_test.of_export") in panel
+
+    sample = walked.run.path / "samples" / "step-000004" / "0.wav"
+    samples, rate = soundfile.read(sample, dtype="float32")
+    before = sample.read_bytes()
+    write_wav(sample, samples[::-1].copy(), rate)  # what was heard while it learnt, and is not what was saved
+    try:
+        other = exporting.having(folder="caio", name="Caio")
+        job, reporter = begun(walked.project, other)
+        with pytest.raises(UserError) as refusal:
+            export.run(job, walked.project, other, reporter)
+    finally:
+        sample.write_bytes(before)
+    assert refusal.value.code == "export.self_test" and "live" in refusal.value.values["what"]
+    assert not (walked.project.exports / "caio").exists()
+    t = Translator("en")
+    assert t("self_test.verdict_live_differs") in self_test_panel(t, walked.project)
+
+
+def test_after_the_first_training_on_a_base_its_voice_is_tested_by_itself(
+    walked: Walked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[SelfTestArgs] = []
+    monkeypatch.setattr(train, "start_self_test", lambda project, args: asked.append(args))
+    args = walked.run.job.spec().args
+    assert isinstance(args, TrainArgs)
+    reporter = Reporter(walked.run.job)
+    train._test_afterwards(walked.project, args, STEPS, reporter)
+    assert not asked  # random weights have nothing to be tested by
+    other = args.having(base=f"{args.base}/../other")
+    monkeypatch.setattr(F5Bases, "is_trained", lambda *_: True)
+    train._test_afterwards(walked.project, other, STEPS, reporter)
+    assert [one.checkpoint for one in asked] == [CheckpointRef(walked.run.id, STEPS)]
+    Job.create(walked.project.jobs, SelfTestArgs(base=other.base))
+    train._test_afterwards(walked.project, other, STEPS, reporter)
+    assert len(asked) == 1 and is_base_tested(walked.project, other.base)
 
 
 def test_an_export_that_says_something_else_is_refused_and_told(
@@ -163,13 +225,17 @@ def test_a_base_that_cannot_say_what_the_voice_has_learnt_ends_no_self_test(
         ({"vocoder": {"errors": 0.9}}, "vocoder"),
         ({"base": {"errors": 0.8}}, "base"),
         ({"checkpoint": {"errors": 0.8}}, "checkpoint"),
+        ({"vocabulary": {"problem": "^"}}, "vocabulary"),
+        ({"live": {"is_equal": False}}, "live_differs"),
         ({"export": {"problem": "no room"}}, "export_failed"),
         ({"export": {"is_equal": False}}, "export_differs"),
         ({"checkpoint": {"likeness": 0.4}}, "unlike"),
     ],
 )
 def test_the_first_way_that_turns_bad_is_named(changes: dict[str, dict[str, object]], expected: str) -> None:
-    rows = {way: {"way": way, "errors": 0.1, "likeness": 0.9} for way in ("vocoder", "base", "checkpoint", "export")}
+    ways = ("vocoder", "base", "live", "checkpoint", "export")
+    rows: dict[str, dict[str, object]] = {way: {"way": way, "errors": 0.1, "likeness": 0.9} for way in ways}
+    rows["vocabulary"] = {"way": "vocabulary", "problem": ""}
     rows["recording"] = {"way": "recording", "errors": 0.05}
     assert verdict([row | changes.get(way, {}) for way, row in rows.items()]) == expected
     for language in ("en", "pt-BR"):
@@ -199,6 +265,52 @@ def test_a_folder_is_asked_about_in_the_page(walked: Walked, tiny: Path, tmp_pat
     empty = ready_view(Translator("en"), walked.project, "odd", "folder", None, preset("f5-cpu"))
     assert "<form" not in empty and Translator("en")("prerequisites.base_unnamed") in empty
     assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path), preset("f5-cpu"))
+
+
+def test_a_base_nobody_knows_speaks_with_every_answer_and_a_person_chooses_by_ear(
+    walked: Walked, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wrong flags load without a word and speak gibberish: here a recogniser that hears what v0 says tells."""
+    project, folder = walked.project, tmp_path / "community"
+    shutil.copytree(tiny, folder)
+    (folder / FACTS).unlink()
+    heard = iter(["gibberish", "what is that", "Hello there.", "Hello dear."])
+
+    class Listener:
+        def transcribe(self, sounds: object, options: object) -> list[SimpleNamespace]:
+            return [SimpleNamespace(text=next(heard))]
+
+    monkeypatch.setattr(try_base, "open_recognizer", lambda *_: Listener())
+    clip = "clip-3"
+    monkeypatch.setattr(base_tries, "best_references", lambda _: [clip])
+    monkeypatch.setattr(
+        try_base,
+        "reference_files",
+        lambda *_: [ReferenceClip(project.datasets / "abc124" / "wavs" / "clip-3.wav", "Hello there.")],
+    )
+    args = TryBaseArgs(folder=folder, text="Hello there.", language="en", reference_clip_ids=(clip,), device="cpu")
+    job, reporter = begun(project, args)
+    result = try_base.run(job, project, args, reporter)
+    reporter.emit(events.Finished(outcome="done", result=result))
+    tries = base_tries.read_tries(job)
+    assert [one.answers for one in tries] == [
+        {"flags": flags, "conversion": conversion} for flags in ("v1", "v0") for conversion in ("pinyin", "characters")
+    ]
+    assert not (folder / FACTS).exists() and result == {"tries": 4, "proposal": 2}
+    sounds = [(job.path / f"try-{n}.wav").read_bytes() for n in range(4)]
+    assert sounds[0] != sounds[2] and all(len(sound) > 1000 for sound in sounds)
+    for language in ("en", "pt-BR"):
+        t = Translator(language)
+        view = ready_view(t, project, "odd", "folder", str(folder), preset("f5-cpu"))
+        assert (
+            view.count("<audio") == 4 and view.count(f"</i>{t('tries.proposed')}") == 1 and 'data-do="try-base"' in view
+        )
+    assert base_tries.use_try(project, job.id, 2) == folder
+    facts = read_facts(folder)
+    assert facts.flags == FLAGS["v0"] and facts.conversion == "pinyin"
+    with pytest.raises(UserError) as refusal:
+        base_tries.start_tries(project, folder)
+    assert refusal.value.code == "base.nothing_asked"
 
 
 def test_a_project_chooses_its_engine_in_words() -> None:

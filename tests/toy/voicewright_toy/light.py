@@ -20,7 +20,7 @@ class ToyBases(BaseModels):
     required_files = (TONE,)
     catalog = {"tuning-fork": Base("tuning-fork", "Tuning fork", (TONE,), "", "", 1, "Public domain", "")}
 
-    def is_trained(self, base: Base, folder: Path) -> bool:
+    def is_trained(self, base: Base | None, folder: Path) -> bool:
         """It hums as it should."""
         return True
 

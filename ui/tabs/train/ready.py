@@ -14,6 +14,7 @@ from core.training.prerequisites import Prerequisite, prerequisites
 from core.training.presets import Preset
 from ui import html
 from ui.i18n import Translator
+from ui.tabs.train.tries import answer_name, tries_view
 
 
 def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str | None, preset: Preset) -> str:
@@ -75,7 +76,7 @@ def _questions(t: Translator, project: Project, folder: Path) -> str:
     for question in questions:
         key = f"questions.{engine}_{question.key}"
         choices = "".join(
-            f'<option value="{html.e(choice.value)}">{html.e(t.get(f"{key}_{choice.value}", choice.label))}</option>'
+            f'<option value="{html.e(choice.value)}">{html.e(answer_name(t, engine, question, choice.value))}</option>'
             for choice in question.choices
         )
         fields.append(
@@ -88,5 +89,5 @@ def _questions(t: Translator, project: Project, folder: Path) -> str:
     button = f'<button type="submit" class="vw-btn" id="answer-base">{html.e(t("ready.answer"))}</button>'
     return (
         f'<form class="vw-card" data-do="answer-base" data-id="{html.e(str(folder))}">'
-        f"{note}{''.join(fields)}{button}</form>"
+        f"{note}{''.join(fields)}{button}</form>{tries_view(t, project, folder, list(questions))}"
     )

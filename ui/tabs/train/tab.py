@@ -17,7 +17,7 @@ from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
 from core.engines.registry import bases, preload, train_config
 from core.errors import UserError
-from core.jobs.args import MeasurePaceArgs
+from core.jobs.args import MeasurePaceArgs, TryBaseArgs
 from core.listening.ranking import run_votes
 from core.project.workspace import Project
 from core.system import hardware
@@ -40,6 +40,7 @@ from ui.tabs.train.coach import act_on_coach
 from ui.tabs.train.control import act_on_run
 from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
+from ui.tabs.train.tries import act_on_tries
 from ui.tabs.train.view import run_chooser, run_view
 
 
@@ -179,6 +180,10 @@ def build(page: Page) -> Tab:
         panels = _live(project, selection) | {base: base_panel(t, project, selection.base)}
         if selection.base != "folder" and is_live(project.latest("download_base")):
             panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
+        tried = next(project.jobs_of(TryBaseArgs), None)
+        if selection.base == "folder" and tried and is_live(tried[0]):
+            folder_path = str(tried[1].folder)
+            panels[ready] = ready_view(t, project, selection.dataset, "folder", folder_path, selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
             panels[cost] = _cost(t, project, selection, draft)
@@ -198,6 +203,8 @@ def build(page: Page) -> Tab:
         if act_on_run(project, evt) or act_on_runs(t, project, evt):
             return None
         if act_on_coach(t, project, evt, page.settings.device):
+            return None
+        if act_on_tries(page, project, evt):
             return None
         if evt.do == "answer-base":
             bases(project.info.engine).answer(project.workspace.models, Path(evt.id), json.loads(evt.value))
