@@ -39,6 +39,7 @@ JOB_TABS = {
     "import_voice": "speak",
     "self_test": "speak",
     "try_base": "train",
+    "fetch_base": "train",
     "compare": "listen",
     "report": "listen",
     "explain": "train",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from core.engines.options import TrainConfig
 from core.errors import UserError
-from core.files import read_json, sha256_file, write_json
+from core.files import read_json, sha256_file, slug, write_json
 
 HUB = "https://huggingface.co"
 _MOST_BYTES = 1 << 20  # of what is noted beside a model
@@ -210,6 +212,35 @@ class BaseModels(ABC):
                     folder=str(folder),
                 )
 
+    def on_hub(self, address: str, paths: Mapping[str, str]) -> Base:
+        """A base that somebody has put on the hub, of which nothing is known but where its files lie.
+
+        Args:
+            address: ``owner/name``, or the address of its page.
+            paths: of each of the `required_files`, its path in the repository, or ``owner/name:path`` in another one.
+
+        Raises:
+            UserError: ``base.hub_address``, ``base.hub_file``.
+        """
+        repository = _repository(address)
+        elsewhere = {name: _on_hub(repository, name, paths.get(name, name)) for name in self.required_files}
+        stamp = hashlib.sha256(repr(sorted(elsewhere.items())).encode()).hexdigest()[:8]
+        return Base(
+            id=f"hub-{slug(repository.replace('/', '-'))}-{stamp}",
+            label=repository,
+            files=self.required_files,
+            repository=repository,
+            revision="main",
+            size_mb=0,
+            license="",
+            license_url="",
+            elsewhere=elsewhere,
+        )
+
+    def hub_folder(self, models: Path, base: Base) -> Path:
+        """Where a base of `on_hub` lies or will lie."""
+        return models / base.id
+
     def questions(self, folder: Path) -> Sequence[Question]:
         """What a person has to be asked of a local folder before it can be used; nothing once it is answered.
 
@@ -280,6 +311,39 @@ class BaseModels(ABC):
                 license=base.license,
                 url=base.license_url,
             )
+
+
+def _repository(address: str) -> str:
+    """The repository of an address of the hub.
+
+    Raises:
+        UserError: ``base.hub_address``.
+    """
+    text = address.strip().removeprefix("https://").removeprefix("http://").removeprefix("huggingface.co/")
+    match = re.fullmatch(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(/(tree|blob)/.*)?/?", text)
+    if match is None or ".." in text:
+        raise UserError(
+            "base.hub_address",
+            "“{address}” is no address of a model on the hub.",
+            "It looks like owner/name, or is the address of its page on huggingface.co.",
+            address=address.strip()[:200],
+        )
+    return match[1]
+
+
+def _on_hub(repository: str, name: str, path: str) -> HubFile:
+    other, has_other, rest = path.strip().rpartition(":")
+    place = rest.strip().strip("/")
+    if not place or ".." in place or Path(place).suffix != Path(name).suffix:
+        raise UserError(
+            "base.hub_file",
+            "“{path}” cannot be the file {name} of the base.",
+            "Type its path as the page of the model shows it. It has to end in {suffix}: others may hold programs.",
+            path=path.strip()[:200],
+            name=name,
+            suffix=Path(name).suffix,
+        )
+    return HubFile(_repository(other) if has_other else repository, place)
 
 
 def _noted(folder: Path) -> list[PlannedFile]:

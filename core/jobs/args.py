@@ -241,6 +241,21 @@ class DownloadBaseArgs(JobArgs):
     hub: str
 
 
+class FetchBaseArgs(JobArgs):
+    """A base model that somebody has put on the hub, to be fetched as a local folder.
+
+    Args:
+        address: ``owner/name``, or the address of its page.
+        paths: where in the repository each file lies, by the name it has in a base's folder.
+        hub: the server it comes from.
+    """
+
+    kind = "fetch_base"
+    address: str
+    paths: dict[str, str]
+    hub: str
+
+
 class TrainArgs(JobArgs):
     """A run to be trained; its settings stand in ``config.yaml`` beside.
 
@@ -441,7 +456,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, CopyProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
-        *(DownloadBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
+        *(DownloadBaseArgs, FetchBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         *(ImportTextArgs, WriteDocumentArgs, ExportArgs),
         *(ImportVoiceArgs, SelfTestArgs, TryBaseArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
     )

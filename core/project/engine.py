@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.engines.base import Reading, TextCheck
 from core.engines.bases import HUB
 from core.engines.registry import bases, texts
 from core.errors import UserError
-from core.jobs.args import DownloadBaseArgs, TrainArgs
+from core.jobs.args import DownloadBaseArgs, FetchBaseArgs, TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 
@@ -44,6 +45,16 @@ def _vocabulary(project: Project) -> Path:
         return models.place(project.workspace.models, usual_base(project))
     except UserError:  # an earlier run's base that is known no longer
         return models.place(project.workspace.models, models.small)
+
+
+def start_fetch(project: Project, address: str, paths: Mapping[str, str], *, hub: str = HUB) -> Job:
+    """Fetch a base that somebody has put on the hub; goes on where an earlier download was broken off.
+
+    Raises:
+        UserError: ``base.hub_address``, ``base.hub_file``. Busy: one is being fetched.
+    """
+    base = bases(project.info.engine).on_hub(address, paths)
+    return project.start_job(FetchBaseArgs(address=address, paths=dict(paths), hub=hub), title=base.label)
 
 
 def start_download(project: Project, base_id: str, *, hub: str = HUB) -> Job:

@@ -20,11 +20,12 @@ from core.engines.download import download
 from core.engines.xtts.bases import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json
-from core.jobs.args import DownloadBaseArgs
+from core.jobs.args import DownloadBaseArgs, FetchBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.engine import start_download
 from core.project.workspace import Project, Workspace
+from core.tasks import fetch_base
 
 MODELS = XttsBases()
 SMALL = ("config.json", "vocab.json")
@@ -260,3 +261,16 @@ def test_what_a_page_asks_imports_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_base_that_somebody_has_published_is_fetched_as_a_local_folder(project: Project, hub: Hub) -> None:
+    address = "https://huggingface.co/coqui/XTTS-v2/tree/main"
+    args = FetchBaseArgs(address=address, paths={}, hub=hub.url)
+    job = Job.create(project.jobs, args)
+    facts = fetch_base.run(job, project, args, Reporter(job))
+    folder = Path(facts["folder"])
+    assert facts["base"] == "coqui/XTTS-v2" and MODELS.folder(project.workspace.models, MODELS.local(folder)) == folder
+    assert {path.name for path in folder.iterdir()} == {*MODELS.required_files, "manifest.json"}
+    asked = len(hub.asked)
+    assert fetch_base.run(job, project, args, Reporter(job)) == facts and len(hub.asked) == asked
+    assert MODELS.sha256(folder) in {hashlib.sha256(content).hexdigest() for content in hub.files.values()}

@@ -227,3 +227,20 @@ def test_a_hub_that_has_another_file_than_the_known_one_is_not_believed(tmp_path
     with pytest.raises(UserError) as refusal:
         _plan(hub, MODELS.catalog[V1], "http://hub", tmp_path)
     assert code_of(refusal) == "download.refused" and not (tmp_path / "plan.json").exists()
+
+
+def test_where_files_of_a_base_of_the_hub_lie_is_asked_and_never_guessed() -> None:
+    vocabulary = "SWivid/F5-TTS:F5TTS_Base/vocab.txt"
+    base = MODELS.on_hub("ana/F5-pt", {WEIGHTS: "model_last.safetensors", "vocab.txt": vocabulary})
+    assert base.origin(WEIGHTS) == HubFile("ana/F5-pt", "model_last.safetensors")
+    assert base.origin("vocab.txt") == HubFile("SWivid/F5-TTS", "F5TTS_Base/vocab.txt")
+    assert base.id != MODELS.on_hub("ana/F5-pt", {WEIGHTS: "other.safetensors", "vocab.txt": vocabulary}).id
+    assert not base.license_url and base.files == (WEIGHTS, "vocab.txt")
+    for address in ("", "ana", "ana/../F5", "https://example.org/ana/F5-pt", "ana/F5/x/y"):
+        with pytest.raises(UserError) as refusal:
+            MODELS.on_hub(address, {})
+        assert code_of(refusal) == "base.hub_address"
+    for path in ("model_200000.pt", "", "../model.safetensors", "folder/"):
+        with pytest.raises(UserError) as refusal:
+            MODELS.on_hub("ana/F5-pt", {WEIGHTS: path})
+        assert code_of(refusal) == "base.hub_file"

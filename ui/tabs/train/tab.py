@@ -38,6 +38,7 @@ from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.tabs.train.coach import act_on_coach
 from ui.tabs.train.control import act_on_run
+from ui.tabs.train.from_hub import act_on_hub
 from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
 from ui.tabs.train.tries import act_on_tries
@@ -181,8 +182,8 @@ def build(page: Page) -> Tab:
         if selection.base != "folder" and is_live(project.latest("download_base")):
             panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
         tried = next(project.jobs_of(TryBaseArgs), None)
-        if selection.base == "folder" and tried and is_live(tried[0]):
-            folder_path = str(tried[1].folder)
+        if selection.base == "folder" and (is_live(project.latest("fetch_base")) or (tried and is_live(tried[0]))):
+            folder_path = str(tried[1].folder) if tried and is_live(tried[0]) else ""
             panels[ready] = ready_view(t, project, selection.dataset, "folder", folder_path, selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
@@ -204,8 +205,10 @@ def build(page: Page) -> Tab:
             return None
         if act_on_coach(t, project, evt, page.settings.device):
             return None
-        if act_on_tries(page, project, evt):
+        if act_on_tries(page, project, evt) or act_on_hub(project, evt):
             return None
+        if evt.do == "use-fetched":
+            return {folder: evt.id}
         if evt.do == "answer-base":
             bases(project.info.engine).answer(project.workspace.models, Path(evt.id), json.loads(evt.value))
             return None
@@ -251,7 +254,7 @@ def build(page: Page) -> Tab:
 
     page.on(folder.change, look, [page.view, folder], [ready], refresh=False)
     for panel in (actions, live, base, cost, ready, table):
-        page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser])
+        page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser, folder])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
