@@ -54,6 +54,8 @@ class BaseFacts:
     trained: bool = True
     vocoder: str = ""
     """Folder with the vocoder's files, where they do not lie beside the weights."""
+    vocabulary: str = ""
+    """SHA-256 of its tokens in their order; another order of as many loads, and speaks gibberish. Empty: not noted."""
     steps: int = 32
     """In how many steps it speaks where nothing else is said; random weights need no more than a few."""
 
@@ -165,6 +167,7 @@ class F5Bases(BaseModels):
             values["conversion"],
             sha256,
             vocoder="" if own or not ready else str(ready[0]),
+            vocabulary=read_vocabulary(folder).sha256,
         )
         write_facts(folder, facts)
 

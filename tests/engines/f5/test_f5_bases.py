@@ -244,3 +244,18 @@ def test_where_files_of_a_base_of_the_hub_lie_is_asked_and_never_guessed() -> No
         with pytest.raises(UserError) as refusal:
             MODELS.on_hub("ana/F5-pt", {WEIGHTS: path})
         assert code_of(refusal) == "base.hub_file"
+
+
+def test_a_vocabulary_in_another_order_than_the_one_answered_for_is_refused(tiny: Path, tmp_path: Path) -> None:
+    """As many tokens load without a word, and f5-tts would speak gibberish."""
+    folder = tmp_path / "community"
+    shutil.copytree(tiny, folder)
+    (folder / FACTS).unlink()
+    MODELS.answer(tmp_path, folder, {"flags": "v1", "conversion": "pinyin"})
+    load_base(folder)
+    lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    lines[40], lines[50] = lines[50], lines[40]
+    (folder / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(UserError) as refusal:
+        load_base(folder)
+    assert code_of(refusal) == "base.changed_vocabulary"

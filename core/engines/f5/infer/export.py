@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from core.audio.samples import Samples, write_wav
 from core.audio.synthetic import write_speech
 from core.engines.base import ReferenceClip, ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
-from core.engines.f5.bases import VOCODER, WEIGHTS, BaseFacts, read_facts, write_facts
+from core.engines.f5.bases import VOCODER, WEIGHTS, read_facts, write_facts
 from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
 from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
 from core.engines.f5.model.load import PREFIX
@@ -129,7 +130,12 @@ def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Hea
     # The package adds the space after it.
     write_atomic(folder / "reference.txt", reference.text.removesuffix(" "))
     facts = model.facts
-    own = BaseFacts(facts.flags, facts.conversion, sha256_file(folder / WEIGHTS), facts.trained, steps=facts.steps)
+    own = replace(
+        facts,
+        sha256=sha256_file(folder / WEIGHTS),
+        vocabulary=model.vocabulary.sha256,
+        vocoder="",
+    )
     write_facts(folder, own)
 
 

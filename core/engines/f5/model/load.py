@@ -67,6 +67,13 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
     state = base_state(folder)
     if facts.sha256 != sha256_file(folder / WEIGHTS):
         raise _base_error(folder, ValueError("these are not the weights that its facts were written down for"))
+    if facts.vocabulary and facts.vocabulary != vocabulary.sha256:
+        raise UserError(
+            "base.changed_vocabulary",
+            "The vocabulary in {folder} is not the one that was there when its questions were answered.",
+            "Put the right vocab.txt back: in another order of letters the model speaks gibberish.",
+            folder=str(folder),
+        )
     try:
         arch = architecture(state, facts.flags)
         if len(vocabulary.tokens) + 1 != arch["text_num_embeds"] + 1:
