@@ -15,7 +15,8 @@ import numpy as np
 import soundfile
 from safetensors.numpy import load_file, save_file
 
-from core.audio.samples import Samples, write_wav
+from core.audio.samples import Samples
+from core.audio.synthetic import write_speech
 from core.engines.base import (
     ADAPTER,
     STATE,
@@ -280,7 +281,7 @@ class ToyEngine(Engine[ToyTrainConfig, ToyFeatures, float]):
             write_json(draft / TONE, {"pitch_hz": voice.pitch(), "speaker_hz": speaker})
             on_stage("verify")
             samples, rate = voice.speak(text, language, speaker, seed, should_stop=should_stop)
-            write_wav(draft / "sample.wav", samples, rate)
+            write_speech(draft / "sample.wav", samples, rate)
             (draft / "README.txt").write_text(f"{name}: hum at {voice.pitch():.0f} Hz.\n")
             manifest = {**(facts or {}), "name": name, "engine": "toy", "exported_at": time.time(), "sample_rate": rate}
             write_json(draft / "manifest.json", manifest)
