@@ -184,9 +184,9 @@ class Keys:
 
 
 def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
-    choice = find_voice(project, document, name)
-    checkpoint = choice.checkpoint.name if choice.checkpoint else ""
     earlier = document.cast.get(name)
+    choice = _pinned(project, document, name, earlier) or find_voice(project, document, name)
+    checkpoint = choice.checkpoint.name if choice.checkpoint else ""
     is_same = earlier and (earlier.checkpoint, earlier.imported) == (checkpoint, choice.imported)
     wish = document.references if not name and document.references else ()
     if not wish and earlier and is_same and _are_there(project, choice.checkpoint, earlier.references):
@@ -216,6 +216,19 @@ def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
         weights=weights,
         shown=hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16] if shown else "",
     )
+
+
+def _pinned(project: Project, document: Document, name: str, earlier: CastVoice | None) -> VoiceChoice | None:
+    """The voice that spoke before where the name alone would by now mean a later checkpoint; None if it is gone."""
+    if earlier is None or (not name and document.voice):
+        return None
+    for choice in voices(project):
+        checkpoint = choice.checkpoint.name if choice.checkpoint else ""
+        is_same = (checkpoint, choice.imported) == (earlier.checkpoint, earlier.imported)
+        if is_same and (checkpoint or choice.imported or choice.base_id == earlier.base):
+            names = (choice.id.casefold(), choice.title.casefold(), _with_step(choice).casefold())
+            return choice if not name or name.casefold() in names else None
+    return None
 
 
 def _are_there(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> bool:

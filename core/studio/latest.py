@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from core.damage import reading
 
 T = TypeVar("T")
-_MOST_KEPT = 24
+_MOST_BYTES = 64 << 20  # of all files together whose content is kept
 
 
 class Latest(Generic[T]):
@@ -49,6 +49,6 @@ class Latest(Generic[T]):
         with self._lock:
             self._kept[path] = version, length, value
             self._kept.move_to_end(path)
-            while len(self._kept) > _MOST_KEPT:
+            while len(self._kept) > 1 and sum(size for (_, _, size), *_ in self._kept.values()) > _MOST_BYTES:
                 self._kept.popitem(last=False)
         return value

@@ -22,7 +22,7 @@ from core.studio.takes import Failure, LineTake, Takes, read_takes
 State = Literal["spoken", "doubtful", "failed", "unspoken", "no_voice", "silent"]
 STATES: tuple[State, ...] = ("spoken", "doubtful", "failed", "unspoken", "no_voice", "silent")
 FILTERS = ("doubtful", "unspoken")  # what a person looks for: those to listen to, and those that have no sound
-_MOST_KEPT = 24
+_MOST_KEPT = 200_000  # lines of all texts whose state is kept
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def states(project: Project, document: Document) -> list[LineState]:
     with _kept_lock:
         _kept[folder] = _Kept(document, keys.entries, line_keys, nobody, takes, rows)
         _kept.move_to_end(folder)
-        while len(_kept) > _MOST_KEPT:
+        while len(_kept) > 1 and sum(len(kept.rows) for kept in _kept.values()) > _MOST_KEPT:
             _kept.popitem(last=False)
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,20 @@ from tests.synthesis.conftest import process_id
 
 TEXT = "Hum a line. Hum another.\n\nAnd la."
 Warm = list[str]
+
+
+@pytest.fixture
+def checkpoint(humming: Project) -> Iterator[Path]:
+    """A run called “First” with a checkpoint after ten steps, gone after the test."""
+    config = config_text(registry.train_config("toy")(), dataset="none", base="tuning-fork", language="en")
+    args, files = TrainArgs(dataset="none", base="tuning-fork"), {"config.yaml": config}
+    job = Job.create(humming.runs, args, title="First", name="first", files=files)
+    folder = job.path / "checkpoints" / step_folder(10)
+    folder.mkdir(parents=True)
+    save_file({"log_pitch": np.array([5.5])}, folder / "adapter.safetensors")
+    write_json(folder / "adapter.json", {"step": 10, "vibrato_hz": 3})
+    yield folder
+    shutil.rmtree(job.path, ignore_errors=True)
 
 
 def fresh(project: Project, document: Document) -> Document:
@@ -116,6 +130,22 @@ def test_another_voice_says_it_anew_and_the_first_is_known_again(
     warm.clear()
     speak(text)
     assert not warm and chosen(humming, text) == before
+
+
+def test_a_later_checkpoint_does_not_take_the_place_of_the_one_that_spoke(
+    humming: Project, warm: Warm, speak: Speak, checkpoint: Path
+) -> None:
+    text = start.create(humming, "Hum. [voice First] La la.")
+    speak(text)
+    before = chosen(humming, text)
+    later = shutil.copytree(checkpoint, checkpoint.with_name(step_folder(20)))
+    save_file({"log_pitch": np.array([5.8])}, later / "adapter.safetensors")
+    speak(text)
+    assert len(warm) == 2 and chosen(humming, text) == before
+    assert fresh(humming, text).cast["First"].checkpoint == "first:10"
+    start.set_line(humming, text.id, text.lines[1].id, voice="First 20")
+    speak(text)
+    assert len(warm) == 3 and fresh(humming, text).cast["First 20"].checkpoint == "first:20"
 
 
 def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
@@ -214,9 +244,8 @@ def test_an_unknown_voice_in_a_mark_is_named_and_the_rest_is_said(humming: Proje
 
 
 def test_a_checkpoint_removed_while_it_speaks_ends_it_with_words_and_the_other_voice_goes_on(
-    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch, checkpoint: Path
 ) -> None:
-    checkpoint = _checkpoint(humming, "first")
     say = speaking.say
 
     def vanish(workspace, request, **wish):  # type: ignore[no-untyped-def]
@@ -231,17 +260,6 @@ def test_a_checkpoint_removed_while_it_speaks_ends_it_with_words_and_the_other_v
         speak(text)
     assert caught.value.code == "speak.checkpoint_gone"
     assert warm == ["Hum.", "Hum high."] and [bool(take) for take in chosen(humming, text)] == [1, 0, 0, 0, 1]
-
-
-def _checkpoint(project: Project, run: str) -> Path:
-    config = config_text(registry.train_config("toy")(), dataset="none", base="tuning-fork", language="en")
-    args, files = TrainArgs(dataset="none", base="tuning-fork"), {"config.yaml": config}
-    job = Job.create(project.runs, args, title=run, name=run, files=files)
-    folder = job.path / "checkpoints" / step_folder(10)
-    folder.mkdir(parents=True)
-    save_file({"log_pitch": np.array([5.5])}, folder / "adapter.safetensors")
-    write_json(folder / "adapter.json", {"step": 10, "vibrato_hz": 3})
-    return folder
 
 
 def test_a_process_that_dies_at_one_line_costs_that_line_and_dying_at_all_ends_it(

@@ -14,8 +14,11 @@ from core.jobs.args import ImportTextArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
+from core.sources.collections import archive
 from core.studio import document as documents
 from core.studio import start
+from core.studio.texts import docx as docx_file
+from core.studio.texts import epub as epub_file
 from core.studio.texts.file import TextFile
 from core.studio.texts.reader import read_text_file
 from core.tasks import import_text
@@ -46,15 +49,23 @@ BOOK = {
 
 
 def zipped(path: Path, files: Mapping[str, str | bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
-            archive.writestr(name, content)
+            target.writestr(name, content)
     return path
 
 
 def epub(path: Path, **changes: str | bytes) -> Path:
     names = {"container": "META-INF/container.xml", "package": "OEBPS/book.opf", "page": "OEBPS/b.xhtml"}
     return zipped(path, {**BOOK, **{names.get(name, name): content for name, content in changes.items()}})
+
+
+@pytest.fixture
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits far below what they are, so that bombs are small."""
+    monkeypatch.setattr(archive, "_MOST_RATIO", 20)
+    monkeypatch.setattr(epub_file, "_MOST_PART_BYTES", epub_file._MOST_PART_BYTES // 100)
+    monkeypatch.setattr(docx_file, "_MOST_XML_BYTES", docx_file._MOST_XML_BYTES // 50)
 
 
 def refused(path: Path, name: str) -> UserError:
@@ -121,15 +132,17 @@ ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENT
         ({"package": "<package"}, "text.broken"),
         ({"package": "<package/>"}, "text.broken"),
         ({"container": CONTAINER.replace("OEBPS/book.opf", "../../etc/passwd")}, "text.broken"),
-        ({"page": b"<p>" + b"a " * 11_000_000}, "text.too_large"),
+        ({"page": b"<p>" + b"a " * 110_000}, "text.too_large"),
         ({"META-INF/encryption.xml": '<e><CipherReference URI="OEBPS/b.xhtml"/></e>'}, "text.locked"),
         ({"../out.txt": "x"}, "archive.unsafe"),
         ({"/etc/passwd": "x"}, "archive.unsafe"),
-        ({"OEBPS/bomb": bytes(150_000_000)}, "archive.too_large"),
+        ({"OEBPS/bomb": bytes(2_500_000)}, "archive.too_large"),
     ],
     ids=str,
 )
-def test_hostile_books_are_refused(tmp_path: Path, changes: dict[str, str | bytes], code: str) -> None:
+def test_hostile_books_are_refused(
+    tmp_path: Path, low_limits: None, changes: dict[str, str | bytes], code: str
+) -> None:
     assert refused(epub(tmp_path / "x", **changes), "x.epub").code == code
 
 
@@ -150,20 +163,22 @@ def test_fonts_alone_may_be_scrambled(tmp_path: Path) -> None:
         ("word/document.xml", ENTITIES + "<w:document/>", "text.unsafe"),
         ("word/document.xml", "<w:document", "text.broken"),
         ("[Content_Types].xml", "<x/>", "text.broken"),
-        ("word/document.xml", bytes(60_000_000), "text.too_large"),
-        ("word/media/bomb.png", bytes(250_000_000), "archive.too_large"),
+        ("word/document.xml", bytes(1_000_000), "text.too_large"),
+        ("word/media/bomb.png", bytes(5_000_000), "archive.too_large"),
         ("word/document.xml", None, "text.broken"),
     ],
 )
-def test_hostile_documents_are_refused(tmp_path: Path, part: str, content: str | bytes | None, code: str) -> None:
+def test_hostile_documents_are_refused(
+    tmp_path: Path, low_limits: None, part: str, content: str | bytes | None, code: str
+) -> None:
     from docx import Document
 
     whole = io.BytesIO()
     made = Document()
     made.add_paragraph("Hum.")
     made.save(whole)
-    with zipfile.ZipFile(whole) as archive:
-        files: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(whole) as source:
+        files: dict[str, str | bytes] = {name: source.read(name) for name in source.namelist()}
     if content is None:
         del files[part]
     else:
