@@ -45,7 +45,7 @@ def test_a_voice_of_another_engine_is_made_set_and_trained_in_the_page(with_toy:
     page.wait_for_selector("#start-training:not([disabled])")
     page.locator("#page-train button.label-wrap").first.click()
     page.locator("#page-train button.label-wrap", has_text="Expert").click()
-    vibrato = page.get_by_label("vibrato_hz (Hz)")
+    vibrato = page.get_by_label("vibrato_hz")
     vibrato.wait_for()
     assert vibrato.input_value() == "5" and not page.get_by_label("Adapter rank").is_visible()
     vibrato.fill("9")
