@@ -11,7 +11,7 @@ from core.engines.registry import engines
 from core.errors import UserError
 from core.files import read_text
 from core.jobs.job import Job, busy, jobs_in
-from core.listening import pairs
+from core.listening import notes
 from core.project import backups, schema, trash
 from core.project.backups import Copy
 from core.project.workspace import Project, Workspace
@@ -53,7 +53,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     documents(project, damage)
     pronunciations(project, damage)
     pending.pending_datasets(project, damage)
-    pairs.notes(project, damage)
+    notes.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)
     recordings.trash_entries(project, damage)
     trash.contents(project, damage)

@@ -20,10 +20,11 @@ from core.files import sha256_file, write_json
 from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
-from core.listening import pairs
+from core.listening import making, notes
 from core.listening.candidates import REAL, candidates, sentences
 from core.listening.listeners import listeners
-from core.listening.pairs import Heard, audio_file, following_pair, next_pair, reveal, undo, vote
+from core.listening.notes import audio_file
+from core.listening.pairs import Heard, following_pair, next_pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.listening.sounds import LEAD_S, aligned
 from core.project.workspace import Project
@@ -131,7 +132,7 @@ def test_a_double_click_counts_once_and_the_first_vote_stays(project: Project) -
 def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_twice(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "due_check", lambda *_: "")
+    monkeypatch.setattr(making, "due_check", lambda *_: "")
     _run(project, "run", (0, 10, 20))
     for _ in range(6):
         pair = next_pair(project, listener="ana")
@@ -172,7 +173,7 @@ def test_a_vote_counts_only_after_enough_of_both_was_heard(project: Project) -> 
 def test_the_same_sound_twice_is_a_check_that_does_not_count_in_the_ranking(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "due_check", lambda *_: "same")
+    monkeypatch.setattr(making, "due_check", lambda *_: "same")
     _run(project, "run", (0, 10))
     pair = next_pair(project, listener="ana")
     assert pair.left != pair.right
@@ -188,7 +189,7 @@ def test_the_real_recording_of_a_held_out_sentence_is_heard_as_a_check(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(pairs, "due_check", lambda kinds, _, has_real: seen.append(has_real) or "real")
+    monkeypatch.setattr(making, "due_check", lambda kinds, _, has_real: seen.append(has_real) or "real")
     _run(project, "run", (0, 10))
     real = project.datasets / "d1" / "wavs" / "a-1.wav"
     real.parent.mkdir(parents=True)
@@ -292,7 +293,7 @@ def test_skipping_makes_another_pair_and_leaves_nothing_of_the_one_before(projec
 def test_copies_of_sounds_that_were_voted_on_are_cleared_when_there_are_many(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_KEPT_SOUNDS", 4)
+    monkeypatch.setattr(notes, "_KEPT_SOUNDS", 4)
     _run(project, "run", (0, 10, 20))
     voted = [next_pair(project) for _ in range(1)]
     for _ in range(3):

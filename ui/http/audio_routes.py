@@ -18,7 +18,7 @@ from core.dataset.freeze import DatasetInfo, dataset
 from core.dataset.layouts import LAYOUTS, layout_files
 from core.errors import Busy, UserError
 from core.files import inside
-from core.listening import grid, pairs
+from core.listening import grid, notes
 from core.listening.export import votes_csv
 from core.project.contents import OPTIONS
 from core.project.workspace import Project, Workspace
@@ -306,7 +306,7 @@ def _file(folder: Path, *parts: str) -> Path:
 
 def _pair_file(project: Project, sound_id: str) -> Path:
     try:
-        file = pairs.audio_file(project, sound_id)
+        file = notes.audio_file(project, sound_id)
         return inside(project.path, str(file.resolve().relative_to(project.path)))
     except (UserError, ValueError, OSError):
         raise _missing() from None

@@ -13,7 +13,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
 from core.engines.registry import info
 from core.errors import UserError
-from core.listening import pairs
+from core.listening import notes, pairs
 from core.listening.ranking import table
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
@@ -144,7 +144,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.get("/projects/{slug}/pairs/sounds/{sound_id}", response_class=FileResponse)
     def pair_audio(slug: str, sound_id: str) -> FileResponse:
         """The sound of one side, WAV."""
-        return sound(pairs.audio_file(workspace.project(slug), sound_id))
+        return sound(notes.audio_file(workspace.project(slug), sound_id))
 
     @router.post("/projects/{slug}/pairs/{pair}/vote", status_code=201)
     def vote(slug: str, pair: str, body: Ballot) -> Fact:
