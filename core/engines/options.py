@@ -105,6 +105,12 @@ class TrainConfig(BaseModel):
         description="End the run by itself then, with everything saved.",
         json_schema_extra=form("length"),
     )
+    early_stop_by: Literal["loss", "samples"] = Field(
+        "loss",
+        description="What it waits for: a lower error on unseen sentences, or samples that sound better (clearer, more "
+        "like the speaker), counted by checkpoint.",
+        json_schema_extra=form("length"),
+    )
     hang_minutes: float = Field(
         5.0,
         ge=0,
@@ -205,6 +211,12 @@ class TrainConfig(BaseModel):
         le=12,
         description="How many test sentences every checkpoint speaks.",
         json_schema_extra=form("listening", "sentences"),
+    )
+    measure_samples: bool = Field(
+        True,
+        description="Measure while training how clear the samples are and how like the speaker, with at most 5 % of "
+        "the processor time that it takes itself.",
+        json_schema_extra=form("listening"),
     )
 
     @classmethod

@@ -66,6 +66,12 @@ def _outweighed(run: Run, winner: CheckpointRef | None) -> Scorecard:
     return card
 
 
+def real_voice(run: Run) -> Mapping[str, Estimate]:
+    """The measures of the real voice beside a run, those that could be taken; empty before it was measured."""
+    scores = _judged(read_scores(run.path, None))
+    return _row(None, scores, None).estimates if scores else {}
+
+
 def recommended_step(project: Project, run: Run) -> int | None:
     """The checkpoint of a run to keep: by votes or by numbers; None where neither tells, or the base is as good."""
     return _step_to_keep(scorecard(project, run).verdict)

@@ -9,9 +9,8 @@ from typing import Literal
 
 from core.evaluation.scores import Score
 from core.evaluation.statistics import Estimate, estimate
+from core.measures.noticed import ALIKE, NOTICED
 
-# A difference that a listener notices, of each measure: what makes them comparable.
-NOTICED = {"cer": -0.03, "likeness": 0.05, "naturalness": 0.3, "faulty": -0.2}
 MEASURES: dict[str, Callable[[Score], float | None]] = {
     "cer": lambda score: 1.0 if score.failed else score.cer,
     "wer": lambda score: 1.0 if score.failed else score.wer,
@@ -27,7 +26,6 @@ MEASURES: dict[str, Callable[[Score], float | None]] = {
     "real_time": lambda score: score.took_s / score.seconds if score.took_s and score.seconds else None,
 }
 _LEAST_SENTENCES = 5
-_ALIKE = 0.5  # of the unit of `NOTICED`: a smaller difference from the base is none
 
 Kind = Literal["keep", "base", "votes", "few"]
 
@@ -90,7 +88,7 @@ def decide(by_step: Mapping[int, Sequence[Score]]) -> Verdict:
         return Verdict("few")
     best = max(told, key=lambda step: told[step].mean)
     # The best of many is above nothing by chance alone: it has to stand out, and by something that is noticed.
-    better = [step for step in sorted(told) if told[step].stands_out(len(told)) and told[step].mean > _ALIKE]
+    better = [step for step in sorted(told) if told[step].stands_out(len(told)) and told[step].mean > ALIKE]
     if best not in better:
         return _none_better(best, by_step[best], base)
     step = next(step for step in better if _as_good(by_step[step], by_step[best]))
@@ -100,7 +98,7 @@ def decide(by_step: Mapping[int, Sequence[Score]]) -> Verdict:
 
 def _as_good(scores: Sequence[Score], best: Sequence[Score]) -> bool:
     lag = overall(scores, best)
-    return lag is not None and not lag.surely_below and lag.mean > -_ALIKE
+    return lag is not None and not lag.surely_below and lag.mean > -ALIKE
 
 
 def _paired(
@@ -152,7 +150,7 @@ def _course(change: Estimate, unit: float) -> str:
     """``more``, ``less`` or ``same``, more being better."""
     better = change.surely_above if unit > 0 else change.surely_below
     worse = change.surely_below if unit > 0 else change.surely_above
-    if abs(change.mean) < _ALIKE * abs(unit):
+    if abs(change.mean) < ALIKE * abs(unit):
         return "same"
     return "more" if better else "less" if worse else "same"
 

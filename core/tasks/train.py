@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from core.engines.base import Engine, Features, ReferenceClip, TrainSession
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
 from core.errors import UserError
+from core.evaluation.companion import Companion
 from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import start_evaluate
 from core.files import write_json
@@ -34,9 +36,11 @@ from core.training import multi_process
 from core.training.checkpoints import Checkpoints
 from core.training.config import read_config
 from core.training.diagnosis import best_checkpoint
+from core.training.early_stopping import best_sounding
 from core.training.loop import Loop
 from core.training.requests import pinned_steps
 from core.training.run import CONFIG, FITS, Run, RunView, as_trained, spoken_to_compare
+from core.training.sample_measures import SampleMeasures, Unmeasured
 from core.training.samples import SampleSpeaker, Sentences, references
 from core.training.sentences import held_out
 from core.training.trackers import trackers_of
@@ -92,7 +96,8 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
                 clear = functools.partial(_clear, project, job, reporter)
                 tell = functools.partial(on_full_disk, job)
-                facts = Loop(session, config, checkpoints, speaker, reporter, clear, tell).run()
+                with contextlib.closing(_measures(config, reporter)) as measures:
+                    facts = Loop(session, config, checkpoints, speaker, reporter, clear, tell, measures).run()
                 _score_afterwards(project, args, reporter)
                 _test_afterwards(project, args, session.step_number, reporter)
                 return facts
@@ -103,6 +108,11 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
             if card_error is None:
                 raise
             raise card_error from error
+
+
+def _measures(config: TrainConfig, reporter: Reporter) -> SampleMeasures:
+    """What measures the samples while the run trains."""
+    return Companion(reporter) if config.measure_samples and config.sample_sentences else Unmeasured()
 
 
 def _score_afterwards(project: Project, args: TrainArgs, reporter: Reporter) -> None:
@@ -216,8 +226,8 @@ def _required_steps(run: Run, view: RunView) -> set[int]:
     steps |= set(run.checkpoints.resumable())
     recommended = recommended_step(project, run)
     steps |= set() if recommended is None else {recommended}
-    best = best_checkpoint(view)
-    return steps | ({best} if best is not None else set())
+    best = {best_checkpoint(view), best_sounding(view.job.metrics)} - {None, 0}
+    return steps | {step for step in best if step is not None}
 
 
 def prune(run: Run, job: JobView | None = None) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.engines.base import TrainSession
@@ -15,17 +15,19 @@ from core.jobs import events
 from core.jobs.reporter import Reporter
 from core.system.hardware import out_of_memory
 from core.training.checkpoints import Checkpoints
-from core.training.early_stopping import out_of_patience
+from core.training.early_stopping import out_of_patience, samples_out_of_patience
 from core.training.finite import NotFinite
 from core.training.pace import Pace, memory_mb
 from core.training.recovery import Recovery
 from core.training.requests import Control, Request
 from core.training.room import DiskGuard
+from core.training.sample_measures import SampleMeasures, Unmeasured, unmeasured_steps
 from core.training.samples import SampleSpeaker
 from core.training.watchdog import Watchdog
 
 _LAST_WORDS_S = 15.0  # from Stop on; the page offers to kill what takes long, the demo does so after 20 s
 _PAUSE_LOOK_S = 1.0
+_WAIT_SHARE, _LONGEST_WAIT_S = 0.05, 60.0  # of the run's time, for the last samples to be measured
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Loop:
     """Clears away checkpoints that are too many; returns their steps."""
     on_full_disk: Callable[[int], None] = lambda step: None
     """Told of the step at which the run paused because the disk is nearly full."""
+    measures: SampleMeasures = field(default_factory=Unmeasured)
 
     def __post_init__(self) -> None:
         self.control = Control(self.reporter.job.path, self.reporter.view.launched_at)
@@ -59,6 +62,7 @@ class Loop:
             Cancelled: Stop was pressed; everything learnt is saved, its argument holds the facts.
             UserError: ``train.diverged``, ``train.out_of_memory``, where nothing else helped.
         """
+        began = time.monotonic()
         with self.watchdog:
             self._begin()
             while True:
@@ -67,11 +71,15 @@ class Loop:
                     self._answer()
                 if self.reporter.stop_requested():
                     raise self._stop()
+                self._on_measures(self.measures.poll())
                 if self._has_more():
                     if self._update():
                         self._due()
                 elif self._finish():
                     break
+            if not self.reporter.stop_requested():
+                with self.watchdog.watch("sample"):
+                    self.measures.wait(min(_LONGEST_WAIT_S, _WAIT_SHARE * (time.monotonic() - began)))
             if self.reporter.stop_requested():
                 raise self._stop()
         return self._facts()
@@ -93,6 +101,7 @@ class Loop:
                 self.evaluated_step = step
             elif step % self.config.eval_every == 0:
                 self._evaluate()
+        self._measure([spoken_step for spoken_step, _ in self.reporter.view.samples if spoken_step < step])
         # A run that was stopped while it spoke, or right after saving, has sentences left to say.
         self._sample()
         self.recovery.begin()
@@ -170,6 +179,7 @@ class Loop:
         self.saved_step = self.evaluated_step = self.judged_step = -1
         self.early = False
         step = self.session.step_number
+        self.measures.discard_later(keep_to=step)
         # Else a resume would take up the course that was abandoned.
         with self.checkpoints.rolling_back(step):
             if self._save(final=True) and step == self.session.step_number:
@@ -182,10 +192,16 @@ class Loop:
             return
         if step % self.config.eval_every == 0:
             self._evaluate()
-            self.early = self.config.early_stop and out_of_patience(self.reporter.view.metrics, self.config.patience)
+            if self.config.early_stop and self.config.early_stop_by == "loss":
+                self.early = out_of_patience(self.reporter.view.metrics, self.config.patience)
         # Weights amid bad updates may be what broke: the next good update's are saved when it is time again.
         if step % self.config.save_every == 0 and self._catch_up() and not self.recovery.bad and self._save():
             self._sample()
+
+    def _on_measures(self, is_new: bool) -> None:
+        """Look at what was measured of samples where that may end the run."""
+        if is_new and self.config.early_stop and self.config.early_stop_by == "samples":
+            self.early = samples_out_of_patience(self.reporter.view.metrics, self.config.patience)
 
     def _finish(self) -> bool:
         """Measure, save and speak at the end; False if the run had to go back and is not at its end after all."""
@@ -196,15 +212,27 @@ class Loop:
         if not self._save():
             return False
         if self.early:
+            self._tell_of_early_end()
+        self._sample()
+        return True
+
+    def _tell_of_early_end(self) -> None:
+        steps = {"step": self.session.step_number, "steps": self.config.max_steps}
+        hint = "Everything is saved. To train on all the same, start a new run that does not end by itself."
+        if self.config.early_stop_by == "samples":
+            self.reporter.warning(
+                "train.stopped_early_by_samples",
+                "The run ended at update {step} of {steps}: its samples got no clearer and no more like the speaker.",
+                hint,
+                **steps,
+            )
+        else:
             self.reporter.warning(
                 "train.stopped_early",
                 "The run ended at update {step} of {steps}: the error on unseen sentences had stopped falling.",
-                "Everything is saved. To train on all the same, start a new run that does not end by itself.",
-                step=self.session.step_number,
-                steps=self.config.max_steps,
+                hint,
+                **steps,
             )
-        self._sample()
-        return True
 
     def _stop(self) -> Cancelled:
         """Save, and let what was saved speak for as long as a person who pressed Stop will wait."""
@@ -323,6 +351,11 @@ class Loop:
         if not self.reporter.stop_requested():
             with self.watchdog.watch("sample"):
                 self.speaker.speak_missing(self.session.step_number, self._left_s())
+            self._measure([self.session.step_number])
+
+    def _measure(self, steps: Sequence[int]) -> None:
+        for step in unmeasured_steps(steps, self.reporter.view.metrics):
+            self.measures.add(step)
 
     def _left_s(self) -> float:
         return self.pace.left_s(self.config, self.session.step_number, self.speaker.cost_s)

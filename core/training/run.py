@@ -26,6 +26,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.config import config_text, read_config
 from core.training.presets import preset
 from core.training.room import check_room
+from core.training.sample_measures import CER, LIKENESS
 
 CONFIG = "config.yaml"
 FITS = "fits.json"  # what was tried before the run, if that was wished
@@ -60,6 +61,9 @@ class RunView:
     train: Points = field(default_factory=list)
     val: Points = field(default_factory=list)
     lr: Points = field(default_factory=list)
+    sample_cer: Points = field(default_factory=list)
+    """Shares of characters that were misheard in the samples of checkpoints, as measured while it trained."""
+    sample_likeness: Points = field(default_factory=list)
     checkpoints: list[tuple[int, Path]] = field(default_factory=list)
     samples: dict[int, list[SampleView]] = field(default_factory=dict)
     steps_per_s: float | None = None
@@ -237,6 +241,8 @@ class Run:
             train=_points(metrics, "loss"),
             val=_points(metrics, "val_loss"),
             lr=_points(metrics, "lr"),
+            sample_cer=_points(metrics, CER),
+            sample_likeness=_points(metrics, LIKENESS),
             checkpoints=[(step, self.path / path) for step, path in sorted(job.checkpoints.items())],
             samples=samples,
             steps_per_s=_last(metrics, "steps_per_s"),

@@ -18,8 +18,10 @@ from core.jobs import events
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.training.sample_measures import CER, LIKENESS
 
 FOLDER = "tensorboard"
+_SAMPLE_STEP = "sample_step"
 
 
 class Tracker(Protocol):
@@ -85,11 +87,16 @@ class WeightsAndBiases:
         self.live = wandb.init(
             project=project, name=run.name, id=_run_id(run), resume="allow", dir=str(run), config=config.model_dump()
         )
+        for name in (CER, LIKENESS):  # measured while later updates are told, which steps of its own do not allow
+            self.live.define_metric(name, step_metric=_SAMPLE_STEP)
 
     def log(self, event: events.Event) -> None:
         """One event, in order."""
         if isinstance(event, events.Metrics):
-            self.live.log(dict(event.values), step=event.step)
+            if event.values.keys() & {CER, LIKENESS}:
+                self.live.log({**event.values, _SAMPLE_STEP: event.step})
+            else:
+                self.live.log(dict(event.values), step=event.step)
 
     def close(self) -> None:
         """Write out what is left."""

@@ -99,13 +99,14 @@ def cut(sound: Samples) -> Samples:
 @pytest.fixture
 def make_run(project: Project, prompts: Prompts, monkeypatch: pytest.MonkeyPatch) -> MakeScored:
     """``make_run({0: cut, 10: whole})`` makes a run with these checkpoints."""
-    texts = {number: prompts.spoken[number][2] for number in (*TRAIN, *HELD_OUT)}
-    sounds = {
-        texts[number]: read(prompts.recording, *prompts.spoken[number][:2], sample_rate=RATE)[0] for number in texts
-    }
     monkeypatch.setattr(plan, "bundled", lambda language: [])
 
     def make(spoils: dict[int, Spoil], held_out: Sequence[int] = HELD_OUT) -> Scored:
+        texts = {number: prompts.spoken[number][2] for number in (*TRAIN, *(held_out or HELD_OUT))}
+        sounds = {
+            text: read(prompts.recording, *prompts.spoken[number][:2], sample_rate=RATE)[0]
+            for number, text in texts.items()
+        }
         dataset = project.datasets / "d1"
         parts = {"metadata_train.csv": TRAIN, "metadata_val.csv": held_out, "metadata.csv": (*TRAIN, *held_out)}
         for name, numbers in parts.items():

@@ -103,7 +103,8 @@ def init(**asked):
     return Live(pathlib.Path(asked["dir"], "told.jsonl"))
 class Live:
     def __init__(self, path): self.path = path
-    def log(self, values, step):
+    def define_metric(self, name, step_metric): pass
+    def log(self, values, step=None):
         with open(self.path, "a") as file: file.write(json.dumps([step, values]) + "\\n")
     def finish(self):
         with open(self.path, "a") as file: file.write("finished\\n")
@@ -123,7 +124,9 @@ def test_weights_and_biases_gets_the_numbers_where_a_project_is_named(
     trackers = trackers_of(job.path, TrainConfig(max_steps=7), "voices", reporter)
     reporter.on_event = trackers.log
     reporter.metrics(3, loss=1.5)
+    reporter.metrics(2, sample_cer=0.1)  # measured while it went on: steps never go back there
     trackers.close()
-    asked, told, end = (job.path / "told.jsonl").read_text().splitlines()
+    asked, told, sample, end = (job.path / "told.jsonl").read_text().splitlines()
     assert '"project": "voices"' in asked and '"max_steps": 7' in asked and '"resume": "allow"' in asked
     assert (told, end) == ('[3, {"loss": 1.5}]', "finished")
+    assert sample == '[null, {"sample_cer": 0.1, "sample_step": 2}]'

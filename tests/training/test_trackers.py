@@ -25,6 +25,7 @@ def test_runs_of_one_name_are_told_apart_and_each_is_found_again(
     def init(**asked: Any) -> Any:
         assert asked["name"] == "calm" and asked["resume"] == "allow"
         known.append(asked["id"])
+        return SimpleNamespace(define_metric=lambda *_, **__: None)
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
 

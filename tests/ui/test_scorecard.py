@@ -22,13 +22,14 @@ from core.jobs.job import Job
 from core.listening.ranking import ranking
 from core.project.records import Vote
 from core.project.workspace import Project
-from core.tasks.train import _required_steps
+from core.tasks.train import _required_steps, prune
 from core.training.checkpoints import HASHES, fingerprint
 from core.training.config import config_text
 from core.training.run import Run
 from tests.evaluation.test_verdict import voice
 from ui.i18n import Translator
 from ui.tabs.listen.scorecard import scorecard_view
+from ui.tabs.speak import tab as speak
 
 
 @pytest.fixture
@@ -90,6 +91,28 @@ def test_what_is_recommended_is_kept_and_votes_outweigh_it(project: Project, run
         project.store.add_vote(vote)
     assert recommended(project) == CheckpointRef(run.id, 300)
     assert "your votes have decided for it" in scorecard_view(Translator("en"), project, "")
+
+
+def test_what_is_recommended_is_never_cleared_away(project: Project, run: Run) -> None:
+    config = XttsTrainConfig(keep_checkpoints=2)
+    (run.path / "config.yaml").write_text(config_text(config, dataset="d1", base="starter", language="en"))
+    assert prune(run) == [] and run.checkpoints.steps() == [0, 300, 600, 900]
+    shutil.rmtree(run.path / "scores")
+    assert prune(run) == [600]  # of three the one between
+
+
+@pytest.mark.parametrize(("language", "mark"), [("en", "(recommended)"), ("pt-BR", "(recomendado)")])
+def test_what_is_recommended_is_chosen_to_speak_and_export_with_and_offered_to_be_heard(
+    project: Project, run: Run, language: str, mark: str
+) -> None:
+    t, best = Translator(language), CheckpointRef(run.id, 600)
+    choice = speak._current_voice(project, "")
+    assert choice is not None and choice.checkpoint == best
+    assert mark in speak._exporting(t, project, choice) or mark in speak._name(t, choice, best)
+    other = speak._current_voice(project, f"voice={run.id}/900")
+    assert other is not None and other.checkpoint == CheckpointRef(run.id, 900)
+    page = scorecard_view(t, project, "")
+    assert f"a={best.name}&amp;b={CheckpointRef(run.id, 0).name}" in page
 
 
 def test_what_is_recommended_ranks_the_votes_once_whatever_number_of_runs_there_is(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import REAL, Candidate, Sentence
 from core.listening.grid import Grid
 from ui import html
@@ -13,13 +14,28 @@ from ui.parts.select import select
 from ui.tabs.train.view import step_name, voice_name
 
 
-def grid_view(t: Translator, slug: str, table: Grid | None, runs: Sequence[tuple[str, str]]) -> str:
-    """The table and what two of its cells look like; ``runs`` are ``(id, title)`` to choose from."""
+def grid_view(
+    t: Translator, slug: str, table: Grid | None, runs: Sequence[tuple[str, str]], best: CheckpointRef | None = None
+) -> str:
+    """The table and what two of its cells look like.
+
+    Args:
+        t: of the page.
+        slug: of the project.
+        table: what is shown.
+        runs: ``(id, title)`` to choose from.
+        best: the checkpoint that is recommended: where the keys begin.
+    """
     if table is None:
         return ""
     chooser = select(t("listen.grid_run"), "grid", runs, table.run_id) if len(runs) > 1 else ""
-    head = "".join(f'<th scope="col">{html.e(_column(t, table, voice))}</th>' for voice in table.voices)
-    rows = "".join(_row(t, slug, table, sentence, line) for line, sentence in enumerate(table.sentences))
+    head = "".join(
+        f'<th scope="col">{html.e(_column(t, table, voice))}{_mark(t, voice, best)}</th>' for voice in table.voices
+    )
+    first = next((column for column, voice in enumerate(table.voices) if voice.checkpoint == best), 0)
+    if table.sentences and table.sentences[0] not in table.voices[first].samples:
+        first = 0
+    rows = "".join(_row(t, slug, table, sentence, line, first) for line, sentence in enumerate(table.sentences))
     return (
         f'<section class="vw-card vw-gap" aria-label="{html.e(t("listen.grid"))}"><h3>{html.e(t("listen.grid"))}</h3>'
         f'<p class="vw-dim">{html.e(t("listen.grid_about"))}</p>{chooser}'
@@ -29,6 +45,11 @@ def grid_view(t: Translator, slug: str, table: Grid | None, runs: Sequence[tuple
     )
 
 
+def _mark(t: Translator, voice: Candidate, best: CheckpointRef | None) -> str:
+    is_best = best is not None and voice.checkpoint == best
+    return f' <span class="vw-chip good">{html.e(t("scores.recommended"))}</span>' if is_best else ""
+
+
 def _column(t: Translator, table: Grid, voice: Candidate) -> str:
     if voice.checkpoint == REAL:
         return t("listen.real")
@@ -36,12 +57,25 @@ def _column(t: Translator, table: Grid, voice: Candidate) -> str:
     return step_name(t, voice.checkpoint.step) if own else voice_name(t, voice.run_title, voice.checkpoint)
 
 
-def _row(t: Translator, slug: str, table: Grid, sentence: Sentence, line: int) -> str:
-    cells = "".join(_cell(t, slug, table, voice, sentence, line, column) for column, voice in enumerate(table.voices))
+def _row(t: Translator, slug: str, table: Grid, sentence: Sentence, line: int, first: int) -> str:
+    cells = "".join(
+        _cell(t, slug, table, voice, sentence, line, column, is_first=(line, column) == (0, first))
+        for column, voice in enumerate(table.voices)
+    )
     return f'<tr><th scope="row"><span>{sentence.number + 1}. {html.e(sentence.text)}</span></th>{cells}</tr>'
 
 
-def _cell(t: Translator, slug: str, table: Grid, voice: Candidate, sentence: Sentence, line: int, column: int) -> str:
+def _cell(
+    t: Translator,
+    slug: str,
+    table: Grid,
+    voice: Candidate,
+    sentence: Sentence,
+    line: int,
+    column: int,
+    *,
+    is_first: bool,
+) -> str:
     name = f"{_column(t, table, voice)} · {sentence.number + 1}"
     if sentence not in voice.samples:
         return f'<td><span class="vw-dim" aria-label="{html.e(t("listen.grid_none", name=name))}">–</span></td>'
@@ -50,10 +84,9 @@ def _cell(t: Translator, slug: str, table: Grid, voice: Candidate, sentence: Sen
         cell_url(slug, kind, ref.run_id, ref.step, sentence.spoken_with, sentence.number)
         for kind in ("sound", "picture")
     )
-    first = 0 if (line, column) == (0, 0) else -1
     return (
         f'<td><button type="button" class="vw-cell" data-cell="{line} {column}" data-sound="{html.e(sound)}"'
-        f' data-picture="{html.e(drawing)}" data-name="{html.e(name)}" tabindex="{first}"'
+        f' data-picture="{html.e(drawing)}" data-name="{html.e(name)}" tabindex="{0 if is_first else -1}"'
         f' aria-label="{html.e(t("listen.grid_play", name=name))}">▶</button></td>'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.checkpoint_ref import CheckpointRef
 from core.evaluation.scorecard import Row, Scorecard, scorecard
 from core.evaluation.start import latest_evaluation
 from core.evaluation.statistics import Estimate
@@ -74,16 +75,21 @@ def scorecard_view(t: Translator, project: Project, query: str) -> str:
         chooser = select(t("train.run"), "scores", [(entry.id, entry.title) for entry in choices], run.id)
     return (
         f'<section class="vw-card vw-gap" id="scorecard"><h3>{html.e(t("scores.title"))}</h3>{chooser}'
-        f"{_verdict(t, card)}{_start(t, project, run, card)}{_table(t, card, _MAIN)}{_about(t, card)}"
+        f"{_verdict(t, run, card)}{_start(t, project, run, card)}{_table(t, card, _MAIN)}{_about(t, card)}"
         f"{_curves(t, card)}{_more(t, card)}{_own(t, project)}</section>"
     )
 
 
-def _verdict(t: Translator, card: Scorecard) -> str:
+def _verdict(t: Translator, run: Run, card: Scorecard) -> str:
+    """The verdict, and the way to hear what it recommends beside the base without knowing which is which."""
     if not card.rows:
         return f'<p class="vw-dim">{html.e(t("scores.purpose"))}</p>'
     tone = {"keep": "good", "votes": "good", "base": "warn", "few": "info"}[card.verdict.kind]
-    return html.notice(verdict_text(t, card.verdict), tone)
+    hear = ""
+    if card.verdict.kind in ("keep", "votes") and card.verdict.step > 0:
+        best, base = CheckpointRef(run.id, card.verdict.step), CheckpointRef(run.id, 0)
+        hear = html.place(t("scores.hear"), f"a={best.name}&b={base.name}&sentence=&judged=")
+    return html.notice(verdict_text(t, card.verdict), tone, hear)
 
 
 def run_verdict(t: Translator, project: Project, run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
+from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import latest_evaluation, start_evaluate
 from core.evaluation.test_set import set_own_sentences
 from core.jobs.args import CompareArgs, ReportArgs
@@ -154,7 +155,9 @@ def _below(t: Translator, project: Project, query: str, pool: Sequence[Candidate
         return ""
     wish = view_of(query).get("grid", "")
     run_id = wish if wish in titles else next(iter(titles))
-    cells = grid_view(t, project.slug, grid(project, run_id, pool), list(titles.items()))
+    step = recommended_step(project, Run(project, run_id))
+    best = None if step is None else CheckpointRef(run_id, step)
+    cells = grid_view(t, project.slug, grid(project, run_id, pool), list(titles.items()), best)
     return two_runs_view(t, project, pool) + cells + report_view(t, project, Run(project, run_id))
 
 

@@ -8,6 +8,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.coach.findings import findings
 from core.dataset.freeze import datasets
 from core.engines.registry import info
+from core.evaluation.scorecard import real_voice
 from core.project.workspace import Project
 from core.training.diagnosis import best_checkpoint
 from core.training.run import Run, RunView, SampleView
@@ -108,16 +109,46 @@ def _curves(
         for title, other in others
         for difference in [differences(t, view, other, names)]
     )
-    return f"<h3>{html.e(t('train.curve'))}</h3>{errors}{told}{details}{_board(t, project, run)}"
+    heading = f"<h3>{html.e(t('train.curve'))}</h3>"
+    return f"{heading}{errors}{told}{details}{_sound(t, run, view, others)}{_board(t, project, run)}"
+
+
+def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, RunView]]) -> str:
+    """How the samples sound over the updates: how clear, how like the speaker, with the base and the real voice."""
+    if not view.sample_cer and not view.sample_likeness:
+        return ""
+    real = real_voice(run)
+    pictures = ""
+    for name, measure, scale in (("sample_cer", "cer", 100.0), ("sample_likeness", "likeness", 1.0)):
+        points = [(step, scale * value) for step, value in getattr(view, name)]
+        later = [point for point in points if point[0] > 0]
+        if not later:
+            continue
+        ends = (0, max(later[-1][0], view.step))
+        series = [Series(t("scores.line_checkpoints"), later)]
+        if points[0][0] == 0:
+            series.append(Series(t("scores.line_base"), [(x, points[0][1]) for x in ends], "second"))
+        if measure in real:
+            series.append(Series(t("scores.line_real"), [(x, scale * real[measure].mean) for x in ends], "third"))
+        for (title, other), style in zip(others, ("fourth", "fifth"), strict=False):
+            theirs = [(step, scale * value) for step, value in getattr(other, name) if step > 0]
+            series.append(Series(_short(title), theirs, style))
+        label = t(f"scores.axis_{measure}")
+        pictures += plots.lines(series, t("train.axis_updates"), label, description=label, write=t.plain)
+    if not pictures:
+        return ""
+    about = f'<p class="vw-dim">{html.e(t("train.sound_about"))}</p>'
+    return f"<h3>{html.e(t('train.sound'))}</h3>{about}{pictures}"
 
 
 def _overlay(others: Sequence[tuple[str, RunView]]) -> list[Series]:
     """The errors of other runs on unseen sentences, each in a colour of its own."""
     styles = ("third", "fourth", "fifth")
-    return [
-        Series(title if len(title) <= _LABEL_LETTERS else f"{title[: _LABEL_LETTERS - 1]}…", other.val, style)
-        for (title, other), style in zip(others, styles, strict=False)
-    ]
+    return [Series(_short(title), other.val, style) for (title, other), style in zip(others, styles, strict=False)]
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _LABEL_LETTERS else f"{title[: _LABEL_LETTERS - 1]}…"
 
 
 def differences(t: Translator, view: RunView, other: RunView, names: Mapping[str, str]) -> str:
