@@ -22,6 +22,7 @@ from core.jobs.job import worker_environment
 from core.jobs.reporter import Reporter
 
 MODULE = "core.evaluation.companion_process"
+LOWEST_PRIORITY = 19
 SHARE = 0.05  # of the run's processor time
 _LOADING_S = 6.0  # of processor that it takes to load what listens and to measure the real voice
 _STEP_S = 2.0  # and to measure a checkpoint's samples, until one has been
@@ -158,10 +159,10 @@ class Companion:
 class Process:
     """The process of the run in a folder: light at first, since it loads all by itself."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, niceness: int = LOWEST_PRIORITY) -> None:
         environment = worker_environment() | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, str(run)],
+            [sys.executable, "-m", MODULE, str(run), str(niceness)],
             cwd=REPOSITORY,
             env=environment,
             stdin=subprocess.PIPE,

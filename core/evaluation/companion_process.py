@@ -1,6 +1,6 @@
 """The process of a `core.evaluation.companion`: reads steps, a line each, and writes their measures as lines of JSON.
 
-Run as ``python -m core.evaluation.companion_process RUN``.
+Run as ``python -m core.evaluation.companion_process RUN NICENESS``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from core.jobs.job import Job
 from core.project.workspace import project_of
 from core.training.run import Run
 
-_LOWEST_PRIORITY = 19
-
 
 def main() -> None:
     """Measure until standard input ends."""
-    os.nice(_LOWEST_PRIORITY)
+    os.nice(int(sys.argv[2]))
     with contextlib.suppress(OSError):  # where memory is short this goes, not the training
         Path("/proc/self/oom_score_adj").write_text("1000")
     # Libraries print where they like: only what is meant goes to the training.
