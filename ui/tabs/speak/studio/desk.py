@@ -19,7 +19,7 @@ from ui import html
 from ui.http.audio_routes import playlist_url
 from ui.i18n import Translator
 from ui.job_panel import in_line, job_panel
-from ui.tabs.speak.studio.place import MODE, Place
+from ui.tabs.speak.studio.place import MODE, MOST_BYTES, Place, too_long
 
 _ROWS = 16  # of the field for a whole text
 _PAUSES = ("clause_s", "sentence_s", "paragraph_s", "heading_s")
@@ -49,10 +49,11 @@ def head(t: Translator, document: Document, place: Place) -> str:
 def whole_text(t: Translator, document: Document) -> str:
     """The field in which all of the text is changed at once."""
     return (
-        f'<form data-key="whole" data-do="whole-text" data-seen="{html.e(stamp(document))}">'
+        f'<form data-key="whole" data-do="whole-text" data-seen="{html.e(stamp(document))}"'
+        f' data-most-bytes="{MOST_BYTES}">'
         f'<label class="vw-field"><span>{html.e(t("studio.whole_help"))}</span>'
         f'<textarea name="text" rows="{_ROWS}" dir="auto" id="studio-whole">{html.e(text(document))}</textarea></label>'
-        f'<button type="submit" class="vw-btn primary">{html.e(t("studio.whole_save"))}</button></form>'
+        f'{too_long(t)}<button type="submit" class="vw-btn primary">{html.e(t("studio.whole_save"))}</button></form>'
     )
 
 

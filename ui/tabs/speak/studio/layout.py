@@ -44,7 +44,8 @@ class Studio:
 
     def __init__(self, page: Page, setup: Callable[[Project, str], str], voice_of: VoiceOf, name_of: NameOf) -> None:
         self.page, self.setup, self.voice_of, self.name_of = page, setup, voice_of, name_of
-        self.head, self.work, self.tools = Panel(), Panel(), Panel()
+        size = script("text_size.js", __file__)
+        self.head, self.work, self.tools = Panel(more_script=size), Panel(), Panel()
         self.player = Panel(more_script=script("player.js", __file__), elem_classes=["vw-stick"])
         t = page.t
         with gr.Row(visible=False, elem_classes=["vw-drop"]) as self.drop:
@@ -52,7 +53,7 @@ class Studio:
                 label=t("studio.import_files"), file_count="single", height=120, elem_id="text-file",
                 file_types=list(KINDS),
             )  # fmt: skip
-        self.rows = Panel(more_script=script("lines.js", __file__))
+        self.rows = Panel(more_script=script("lines.js", __file__) + size)
         self.panels = [self.head, self.work, self.tools, self.player, self.rows]
         self.outputs: list[Any] = [*self.panels, self.drop]
         page.on(self.files.upload, self._upload, [self.files, page.view], [self.files, self.rows])

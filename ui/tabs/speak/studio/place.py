@@ -14,6 +14,7 @@ from ui.page import view_of
 
 MODE = "mode=studio"
 PER_PAGE = 25
+MOST_BYTES = 1_000_000  # of a text that is sent from a field; requests may have a little more (`ui.http.body_limit`)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Place:
             return document(project, self.doc)
         except UserError:
             return None
+
+
+def too_long(t: Translator) -> str:
+    """What a form with ``data-most-bytes`` shows where its text is longer than a page can send; hidden until then."""
+    return f'<div class="vw-notice warn vw-too-long" role="alert" hidden>{html.e(t("studio.too_long_to_send"))}</div>'
 
 
 def mode_switch(t: Translator, is_studio: bool) -> str:

@@ -9,7 +9,7 @@ from core.studio.state import overview, states
 from ui import html
 from ui.i18n import Translator
 from ui.job_panel import job_panel
-from ui.tabs.speak.studio.place import MODE
+from ui.tabs.speak.studio.place import MODE, MOST_BYTES, too_long
 
 EXAMPLE_LINES = 6
 
@@ -17,7 +17,7 @@ EXAMPLE_LINES = 6
 def new_text(t: Translator, setup: str) -> str:
     """The form for a new text; ``setup`` is HTML of the lists of voices and languages."""
     return (
-        f'<form data-key="new-text" data-do="new-text" class="vw-card">'
+        f'<form data-key="new-text" data-do="new-text" class="vw-card" data-most-bytes="{MOST_BYTES}">'
         f"<h3>{html.e(t('studio.new'))}</h3>"
         f'<label class="vw-field"><span>{html.e(t("studio.name"))}</span>'
         f'<span class="vw-draft" id="studio-new-name"><input type="text" name="name" maxlength="80" autocomplete="off"'
@@ -25,7 +25,7 @@ def new_text(t: Translator, setup: str) -> str:
         f'<label class="vw-field"><span>{html.e(t("studio.text"))}</span>'
         f'<span class="vw-draft" id="studio-new-text"><textarea name="text" rows="{EXAMPLE_LINES}" dir="auto"'
         f' placeholder="{html.e(t("studio.text_example"))}"></textarea></span></label>'
-        f"{setup}"
+        f"{too_long(t)}{setup}"
         f'<div class="vw-row"><button type="submit" class="vw-btn primary">{html.e(t("studio.make"))}</button></div>'
         f"{_marks_help(t)}</form>"
     )
