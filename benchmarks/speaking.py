@@ -57,7 +57,8 @@ def timed(workspace: Workspace, request: SpeechRequest) -> tuple[float, float]:
 def process(workspace: Workspace) -> psutil.Process:
     """The speaking process."""
     marks = ("core.synthesis.speaking_process", str(workspace.path))
-    return next(one for one in psutil.process_iter(["cmdline"]) if all(mark in one.info["cmdline"] for mark in marks))
+    commands = ((one, one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))  # none of one that ends
+    return next(one for one, command in commands if all(mark in command for mark in marks))
 
 
 def end(workspace: Workspace) -> None:
