@@ -23,6 +23,7 @@ from core.sources.links.cookies import MOST_LETTERS, cookies_file
 from core.studio.document import documents
 from core.studio.pronunciation import pronunciations
 from core.synthesis import exports
+from core.synthesis.saved_voices import saved_voices
 from core.synthesis.start import takes
 from core.training.presets import presets
 from core.training.run import runs
@@ -52,6 +53,7 @@ def of_project(project: Project) -> list[DamagedFile]:
     exports.exports(project, damage)
     documents(project, damage)
     pronunciations(project, damage)
+    saved_voices(project, damage)
     pending.pending_datasets(project, damage)
     notes.notes(project, damage)
     read_all([project], reading_aloud.stored_progress, damage)

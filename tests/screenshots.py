@@ -32,7 +32,19 @@ from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
 from tests.sources.video_site import TEST_SITE, Video, VideoSite
 from ui.i18n import LANGUAGES
 
-TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+TABS = (
+    "home",
+    "sources",
+    "segments",
+    "transcripts",
+    "review",
+    "dataset",
+    "train",
+    "listen",
+    "speak",
+    "voices",
+    "system",
+)
 WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 SETTLE_MS = 700

@@ -9,6 +9,7 @@ import gradio as gr
 from core import pipeline
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
+from core.synthesis.saved_voices import saved_voices
 from core.system import hardware
 from ui import html
 from ui.i18n import LANGUAGES, Translator
@@ -27,8 +28,9 @@ from ui.tabs.sources import tab as sources
 from ui.tabs.speak import tab as speak
 from ui.tabs.system import tab as system
 from ui.tabs.train import tab as train
+from ui.tabs.voices import tab as voices
 
-TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, system)
+TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, voices, system)
 _READ_ADDRESS = (
     "(project, tab, view, ...rest) =>"
     " { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab(), location.search, ...rest]; }"
@@ -167,6 +169,9 @@ def _steps(page: Page, project: Project | None, open_key: str, turn: str) -> str
     ]
     if not project:
         cells += [_step(key, t(f"tabs.{key}"), "", "apart", open_key) for key in ("home", "speak")]
+    else:
+        count = len(saved_voices(project))
+        cells.append(_step("voices", t("tabs.voices"), t.number(count) if count else "–", "apart", open_key))
     cells.append(_step("system", t("tabs.system"), "", "apart", open_key))
     return f'<nav class="vw-steps" data-turn="{html.e(turn)}">{"".join(cells)}</nav>'
 

@@ -28,7 +28,17 @@ from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training.auto_resume import resume_interrupted
 from ui import ASSETS, language
 from ui.gradio_import import import_gradio
-from ui.http import audio_routes, clip_routes, connections, health, live_sound, login, security, tensorboard
+from ui.http import (
+    audio_routes,
+    clip_routes,
+    connections,
+    health,
+    live_sound,
+    login,
+    security,
+    tensorboard,
+    voice_routes,
+)
 from ui.http.api import openai_speech, wyoming_server
 from ui.http.api.rest import app as rest
 from ui.http.api_keys import ApiKeys
@@ -116,6 +126,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.include_router(login.routes(settings, sessions))
     app.include_router(audio_routes.routes(workspace))
     app.include_router(live_sound.routes(workspace))
+    app.include_router(voice_routes.routes(workspace))
     app.include_router(tensorboard.routes(workspace))
     app.include_router(clip_routes.routes(workspace))
     app.include_router(openai_speech.routes(workspace, settings))

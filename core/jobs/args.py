@@ -369,9 +369,12 @@ class WriteDocumentArgs(JobArgs):
 
 class ExportArgs(VoiceArgs):
     """A voice to be written as ``exports/<folder>`` with a sample that says ``text``; ``name`` is the project's by
-    default."""
+    default. ``settings``, ``rights`` and ``colour`` of a saved voice are written down with it."""
 
     kind = "export"
+    settings: dict[str, float] = {}
+    rights: str = ""
+    colour: str = ""
     name: str = ""
     folder: str = ""
 

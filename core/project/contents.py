@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-ALWAYS = ("clips", "datasets", "listening", "evaluation")
+ALWAYS = ("clips", "datasets", "listening", "evaluation", "voices")
 OPTIONS = {"recordings": ("sources",), "runs": ("runs",), "voices": ("exports", "takes", "documents")}
 """What may be left out, by the folders it lies in."""
 FOLDERS = frozenset(ALWAYS).union(*OPTIONS.values())

@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.files import free_name, inside, subfolders, write_json
 from core.project.workspace import Project
 
-Kind = Literal["run", "checkpoint", "dataset", "export", "take", "document"]
+Kind = Literal["run", "checkpoint", "dataset", "export", "take", "document", "saved_voice"]
 _NOTE = "trashed.json"
 
 

@@ -163,6 +163,11 @@ class Project:
         return self.path / "documents"
 
     @property
+    def voices(self) -> Path:
+        """Voices that were saved under a name, ``<id>.json``."""
+        return self.path / "voices"
+
+    @property
     def exports(self) -> Path:
         """Exported voices."""
         return self.path / "exports"

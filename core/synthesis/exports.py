@@ -10,10 +10,13 @@ from typing import Any
 from core.checkpoint_ref import CheckpointRef
 from core.damage import Count, DamagedFile, UnixTime, read_all, read_record, reading
 from core.errors import UserError
-from core.files import free_name, subfolders, write_json
+from core.files import TooLarge, free_name, read_json, subfolders, write_json
 from core.project.trash import discard
 from core.project.workspace import Project, Workspace
+from core.synthesis.settings import check_settings
 from core.text import as_title
+
+_MOST_BYTES = 1 << 20  # of a manifest
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class Export:
     at: float
     checkpoint: CheckpointRef | None
     manifest: dict[str, Any]
+
+    @property
+    def manner(self) -> dict[str, Any]:
+        """Settings and seed that it is used to speak with; empty for the engine's own."""
+        speaking = self.manifest.get("speaking")
+        return dict(speaking) if isinstance(speaking, dict) else {}
 
 
 def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
@@ -47,6 +56,17 @@ def imported_voice(workspace: Workspace, voice_id: str) -> Export:
         UserError: ``voice.gone``.
     """
     return _by_id(imported_voices(workspace), voice_id)
+
+
+def manner_of(manifest: Path | None, engine: str) -> dict[str, Any]:
+    """How a voice that comes from anywhere is used to speak, as far as its ``manifest.json`` says so rightly."""
+    try:
+        speaking = read_json(manifest, _MOST_BYTES)["speaking"] if manifest else {}
+        settings, seed = dict(speaking.get("settings", {})), int(speaking.get("seed", 0))
+        check_settings(engine, settings)
+        return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1)}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, TooLarge, UserError):
+        return {}
 
 
 def discard_export(project: Project, export_id: str) -> None:

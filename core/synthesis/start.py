@@ -62,19 +62,31 @@ class Take:
 
 
 def best_references(project: Project, count: int = 0) -> list[str]:
-    """Ids of the clips that show the voice best: approved, of the length that suits the engine, surely understood, in
-    that order; as many as suit the engine if ``count`` is 0."""
+    """Ids of the clips that show the voice best: approved, of the length that suits the engine, alike and surely
+    understood (`reference_quality`), in that order; as many as suit the engine if ``count`` is 0."""
     engine = info(project.info.engine)
     shortest, best, longest = engine.reference_seconds
+    usable = project.store.clips(ClipFilter("usable"))
+    measured = [clip.speaker_similarity for clip in usable if clip.speaker_similarity is not None]
+    usual = sum(measured) / len(measured) if measured else 1.0
 
     def rank(clip: Clip) -> tuple[bool, bool, float, float, str]:
         unfit = not shortest <= clip.seconds <= longest
-        # In whole tenths, so that among equally sure ones the length decides.
-        doubt = -round(clip.confidence or 0.0, 1)
-        return clip.status != "approved", unfit, doubt, abs(clip.seconds - best), clip.id
+        # In whole tenths, so that among equally good ones the length decides.
+        quality = round(reference_quality(clip, usual), 1)
+        return clip.status != "approved", unfit, -quality, abs(clip.seconds - best), clip.id
 
-    usable = project.store.clips(ClipFilter("usable"))
     return [clip.id for clip in sorted(usable, key=rank)[: count or engine.reference_clips]]
+
+
+def reference_quality(clip: Clip, usual: float = 1.0) -> float:
+    """How well a clip shows the voice, 0 to 1: its likeness to the voice times how surely and alike it was understood.
+
+    ``usual`` stands for a likeness that was not measured.
+    """
+    likeness = usual if clip.speaker_similarity is None else clip.speaker_similarity
+    understood = (clip.confidence or 0.0) * (1.0 - min(1.0, clip.mismatch or 0.0))
+    return max(0.0, min(1.0, likeness)) * understood
 
 
 def start_speak(project: Project, args: SynthesizeArgs) -> Job:
@@ -212,7 +224,8 @@ def complete_voice(project: Project, args: V) -> V:
     language = language_code(args.language or project.info.language, project.info.engine)
     if args.imported:
         reference_files(project, None, args.reference_clip_ids)
-        return args.having(voice=imported_voice(project.workspace, args.imported).name, language=language)
+        voice = args.voice or imported_voice(project.workspace, args.imported).name
+        return args.having(voice=voice, language=language)
     run = Run(project, args.checkpoint.run_id) if args.checkpoint else None
     if run and args.checkpoint:
         run.checkpoint(args.checkpoint.step)
@@ -228,7 +241,7 @@ def complete_voice(project: Project, args: V) -> V:
             "Approve a few clips, or choose some as reference.",
         )
     reference_files(project, args.checkpoint, references)
-    return args.having(base=base, voice=voice, reference_clip_ids=references, language=language)
+    return args.having(base=base, voice=args.voice or voice, reference_clip_ids=references, language=language)
 
 
 @dataclass(frozen=True)

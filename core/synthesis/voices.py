@@ -1,31 +1,37 @@
-"""Voices to choose from: checkpoints of runs, newest first, voices that were brought in, the bases that are ready."""
+"""Voices to choose from: those saved under a name, checkpoints of runs, voices brought in, the bases that are ready."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import bases
 from core.errors import UserError
 from core.files import TooLarge, read_bounded
+from core.jobs.args import VoiceArgs
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project, Workspace
 from core.synthesis.exports import Export, imported_voices
+from core.synthesis.saved_voices import BASE as BASE
+from core.synthesis.saved_voices import IMPORTED as IMPORTED
+from core.synthesis.saved_voices import SavedVoice, saved_voices
 from core.training.run import runs
 
+V = TypeVar("V", bound=VoiceArgs)
 log = logging.getLogger("voicewright")
-BASE = "base"
-IMPORTED = "voice"
 DEFAULT = "default"  # what a program asks for that does not care
 _MOST_BYTES = 65_536  # of a README
 
 
 @dataclass(frozen=True)
 class VoiceChoice:
-    """One entry. ``id`` is ``<run>:<step>``, ``voice:<imported>`` or ``base:<base>``.
+    """One entry. ``id`` is that of a saved voice, ``<run>:<step>``, ``voice:<imported>`` or ``base:<base>``.
 
-    ``title`` is the run's name, the voice's or the base's label; ``imported`` the id of a voice that was brought in.
+    ``title`` is the voice's name, the run's or the base's label; ``imported`` the id of a voice that was brought in;
+    ``saved`` how a saved one speaks, ``manner`` how one that was brought in does.
     """
 
     id: str
@@ -33,11 +39,44 @@ class VoiceChoice:
     checkpoint: CheckpointRef | None
     base_id: str
     imported: str = ""
+    saved: SavedVoice | None = None
+    manner: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it decides of a job's arguments: what speaks, and what a saved voice brings along."""
+        speaker = {"checkpoint": self.checkpoint, "base": self.base_id, "imported": self.imported}
+        if self.saved is None:
+            return {**speaker, **self.manner}
+        names = ("settings", "seed", "language", "rights", "colour")
+        manner = {name: getattr(self.saved, name) for name in names}
+        references = self.saved.reference_clip_ids
+        return {**speaker, **manner, "reference_clip_ids": references, "voice": self.saved.name}
+
+    def wish(self, model: type[V], **fields: Any) -> V:
+        """Arguments of a job for this voice; ``fields`` that say something come before the voice's own."""
+        own = {name: value for name, value in self.arguments.items() if name in model.model_fields}
+        said = {name: value for name, value in fields.items() if value not in (None, "", (), {})}
+        if "settings" in own and "settings" in said:
+            said["settings"] = {**own["settings"], **said["settings"]}
+        return model(**{**own, **said})
 
 
 def voices(project: Project) -> list[VoiceChoice]:
-    """Every checkpoint that was saved, the newest run and its last step first, then voices that were brought in, then
-    the bases that are ready."""
+    """Voices that were saved, the newest first; every checkpoint, the newest run and its last step first; voices that
+    were brought in; the bases that are ready. A saved one whose checkpoint is gone is left out."""
+    choices = speakers(project)
+    by_id = {choice.id: choice for choice in choices}
+    saved = [
+        replace(by_id[voice.speaker], id=voice.id, title=voice.name, saved=voice)
+        for voice in saved_voices(project)
+        if voice.speaker in by_id
+    ]
+    return saved + choices
+
+
+def speakers(project: Project) -> list[VoiceChoice]:
+    """What a saved voice can be made of: `voices` without those."""
     choices = []
     for run in runs(project):
         for step in reversed(run.checkpoints.steps()):
@@ -46,7 +85,7 @@ def voices(project: Project) -> list[VoiceChoice]:
                 choices.append(VoiceChoice(checkpoint.name, run.title, checkpoint, run.base_id))
     engine = project.info.engine
     choices += [
-        VoiceChoice(f"{IMPORTED}:{voice.id}", voice.name, None, "", voice.id)
+        VoiceChoice(f"{IMPORTED}:{voice.id}", voice.name, None, "", voice.id, manner=voice.manner)
         for voice in imported_voices(project.workspace)
         if voice.manifest.get("engine") == engine
     ]
@@ -65,7 +104,7 @@ def voice(project: Project, voice_id: str) -> VoiceChoice | None:
 
 @dataclass(frozen=True)
 class NamedVoice:
-    """A voice as programs call it: ``<project>`` for the newest of a project, ``<project>/<run>:<step>`` for any."""
+    """A voice as programs call it: ``<project>`` for the first of a project, ``<project>/<voice>`` for any."""
 
     id: str
     project: Project
@@ -110,6 +149,12 @@ def named_voice(workspace: Workspace, id: str) -> NamedVoice:
         "Ask for one of those that /v1/audio/voices lists.",
         id=id[:80],
     )
+
+
+def language_of(voice: NamedVoice) -> str:
+    """What it speaks where nothing else is asked."""
+    saved = voice.choice.saved
+    return (saved.language if saved else "") or voice.project.info.language
 
 
 def reference_clips(project: Project, ids: list[str]) -> list[Clip]:

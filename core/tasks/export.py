@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from core.engines.registry import bases, get_engine, info
+from core.engines.registry import get_engine, info
 from core.errors import UserError
-from core.files import inside
+from core.files import inside, write_atomic
 from core.jobs.args import ExportArgs, SelfTestArgs, VoiceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
+from core.report.model_card import FILE, license_of, model_card
 from core.synthesis.self_test import MUST_AGREE, complete, is_tested, verdict
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.tasks.self_test import test_voice
@@ -40,14 +41,15 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
 
     facts = {
         "project": project.info.name,
-        "run": args.voice if ref else None,
+        "run": Run(project, ref.run_id).title if ref else None,
         "run_id": ref.run_id if ref else None,
         "step": ref.step if ref else 0,
         "base": args.base,
         "reference_clips": list(args.reference_clip_ids),
-        "rights": project.info.rights,
+        "rights": args.rights or project.info.rights,
+        "speaking": {"settings": args.settings, "seed": args.seed, "language": args.language, "colour": args.colour},
         "languages": list(info(project.info.engine).languages),
-        "license": _license(project.info.engine, args.base),
+        "license": license_of(project, args),
     }
     engine.export(
         base,
@@ -63,6 +65,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         on_stage=on_stage,
         should_stop=reporter.stop_requested,
     )
+    write_atomic(target / FILE, model_card(project, args.name, args, args.rights).encode())
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
     return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes, **found}
 
@@ -86,9 +89,3 @@ def _test(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> d
             what=", ".join(str(row["way"]) for row in rows if row.get("problem") or not row.get("is_equal", True)),
         )
     return {"verdict": key}
-
-
-def _license(engine: str, base_id: str) -> str:
-    """Weights that were made here are nobody's; everything else is taken to descend from the published model."""
-    models = bases(engine)
-    return models.catalog[base_id].license if models.is_made(base_id) else info(engine).license_note

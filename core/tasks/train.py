@@ -30,6 +30,7 @@ from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis.exports import exports
 from core.synthesis.self_test import is_base_tested, start_self_test
+from core.synthesis.saved_voices import saved_voices
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
 from core.training import multi_process
@@ -213,10 +214,12 @@ def surplus(steps: Sequence[int], limit: int, required_steps: Collection[int]) -
 
 
 def _required_steps(run: Run, view: RunView) -> set[int]:
-    """Steps that must stay: to resume from, best, recommended, voted on, exported, asked to keep, wanted by a job."""
+    """Steps that must stay: to resume from, best, recommended, voted on, saved voices', exported, asked to keep, wanted
+    by a job."""
     project = run.project
     refs = {checkpoint for vote in project.store.votes() for checkpoint in (vote.left, vote.right)}
     refs |= {export.checkpoint for export in exports(project) if export.checkpoint}
+    refs |= {voice.checkpoint for voice in saved_voices(project) if voice.checkpoint}
     for job in project.all_jobs():
         if job.id != run.id and job.alive():
             args = job.spec().args

@@ -16,7 +16,19 @@ from tests.browser.finished import with_finished_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE_MS = 60_000
-TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+TABS = (
+    "home",
+    "sources",
+    "segments",
+    "transcripts",
+    "review",
+    "dataset",
+    "train",
+    "listen",
+    "speak",
+    "voices",
+    "system",
+)
 _RUN = "() => axe.run(document, {resultTypes: ['violations']})"
 _CONTRAST = "() => axe.run(document, {runOnly: ['color-contrast'], resultTypes: ['violations']})"
 _OPEN = "tab => document.querySelectorAll(`#page-${tab} details`).forEach((part) => { part.open = true; })"

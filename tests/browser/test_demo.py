@@ -98,7 +98,18 @@ def test_every_tab_opens_on_an_empty_project_without_an_error_on_a_phone(chromiu
     Workspace(server.workspace).create("Ana", "en")
     page, errors = open_page(chromium, server, "en", viewport={"width": 390, "height": 780})
     page.click('[data-open="ana"]')
-    for key in ("sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system"):
+    for key in (
+        "sources",
+        "segments",
+        "transcripts",
+        "review",
+        "dataset",
+        "train",
+        "listen",
+        "speak",
+        "voices",
+        "system",
+    ):
         page.click(f'.vw-step[data-go="{key}"]')
         page.wait_for_selector(f"#page-{key} h1:visible")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

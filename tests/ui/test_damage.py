@@ -37,7 +37,19 @@ from ui.i18n import Translator
 from ui.page import Page, Tab
 from ui.parts.damage import DamagePanel, is_blocked
 
-TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+TABS = (
+    "home",
+    "sources",
+    "segments",
+    "transcripts",
+    "review",
+    "dataset",
+    "train",
+    "listen",
+    "speak",
+    "voices",
+    "system",
+)
 
 
 @dataclass

@@ -164,7 +164,7 @@ def routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/voices/{id}/download")
     def download_voice(id: str) -> Response:
-        return _zipped(zip_stream(_file(workspace.voices, id, "manifest.json").parent), id)
+        return zipped(zip_stream(_file(workspace.voices, id, "manifest.json").parent), id)
 
     @router.get("/audio/{slug}/pair/{id}")
     def pair(request: Request, slug: str, id: str) -> Response:
@@ -202,7 +202,7 @@ def routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/download/{slug}/export/{name}")
     def download(slug: str, name: str) -> Response:
-        return _zipped(zip_stream(_export_folder(_project(workspace, slug), name)), name)
+        return zipped(zip_stream(_export_folder(_project(workspace, slug), name)), name)
 
     @router.get("/download/{slug}/project")
     def download_project(request: Request, slug: str) -> Response:
@@ -217,7 +217,7 @@ def routes(workspace: Workspace) -> APIRouter:
         except BaseException:
             sending.close()
             raise
-        return _zipped(archive, project.slug, SUFFIX, sending)
+        return zipped(archive, project.slug, SUFFIX, sending)
 
     @router.get("/download/{slug}/votes.csv")
     def download_votes(slug: str) -> Response:
@@ -252,15 +252,15 @@ def routes(workspace: Workspace) -> APIRouter:
             archive = zip_dataset(dataset(project, id), layout, project.slug)
         except (UserError, OSError):
             raise _missing() from None
-        return _zipped(archive, f"{project.slug}-{id[:6]}-{layout}")
+        return zipped(archive, f"{project.slug}-{id[:6]}-{layout}")
 
     return router
 
 
-def _zipped(
+def zipped(
     archive: ZipStream, name: str, suffix: str = ".zip", sending: AbstractContextManager[object] | None = None
 ) -> Response:
-    """``sending`` is left when all is sent, or the line breaks."""
+    """An archive as it is made; ``sending`` is left when all is sent, or the line breaks."""
 
     def blocks() -> Iterator[bytes]:
         with sending or contextlib.nullcontext():

@@ -22,7 +22,7 @@ from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking
 from core.synthesis.start import complete, speech_request
-from core.synthesis.voices import NamedVoice, named_voice, named_voices
+from core.synthesis.voices import NamedVoice, language_of, named_voice, named_voices
 from core.synthesis.wire import SpeechRequest
 from ui.http.api import in_threads
 from ui.http.api.problem import problem_of
@@ -44,10 +44,10 @@ class SpeechBody(BaseModel):
     model: str = Field("tts-1", max_length=100)
     voice: Annotated[str, BeforeValidator(_id_of), Field(max_length=300)]
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: float = Field(1.0, ge=0.25, le=4.0)
+    speed: float | None = Field(None, ge=0.25, le=4.0)
     stream_format: Literal["audio", "sse"] = "audio"
     language: str = Field("", max_length=20)
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
 class _Route(APIRoute):
@@ -125,15 +125,13 @@ def _request(workspace: Workspace, settings: Settings, body: SpeechBody) -> Spee
             known=", ".join(known),
         )
     voice = named_voice(workspace, body.voice)
-    args = SynthesizeArgs(
-        checkpoint=voice.choice.checkpoint,
-        base=voice.choice.base_id,
-        imported=voice.choice.imported,
+    args = voice.choice.wish(
+        SynthesizeArgs,
         text=body.input,
         language=body.language,
         seed=body.seed,
         device=settings.device,
-        settings={} if body.speed == 1.0 else {"speed": body.speed},
+        settings={} if body.speed is None else {"speed": body.speed},
     )
     return speech_request(voice.project, complete(voice.project, args))
 
@@ -141,9 +139,9 @@ def _request(workspace: Workspace, settings: Settings, body: SpeechBody) -> Spee
 def _described(voice: NamedVoice) -> dict[str, Any]:
     info = voice.project.info
     checkpoint = voice.choice.checkpoint
-    step = f", {checkpoint.step}" if checkpoint else ""
+    step = f", {checkpoint.step}" if checkpoint and not voice.choice.saved else ""
     name = f"{info.name} ({voice.choice.title}{step})"
-    return {"id": voice.id, "name": name, "object": "voice", "language": info.language, "model": info.engine}
+    return {"id": voice.id, "name": name, "object": "voice", "language": language_of(voice), "model": info.engine}
 
 
 def _until_stopped(sound: Iterator[bytes], stop: threading.Event) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking
 from core.synthesis.start import MOST_CHARACTERS, complete, speech_request
-from core.synthesis.voices import DEFAULT, NamedVoice, named_voice, named_voices
+from core.synthesis.voices import DEFAULT, NamedVoice, language_of, named_voice, named_voices
 from core.synthesis.wire import SpeechRequest
 from ui.http.api import in_threads
 from ui.http.api.problem import problem_of
@@ -196,10 +196,7 @@ async def _serve(client: _Client) -> None:
 
 def _request(workspace: Workspace, device: str, text: str, wish: SynthesizeVoice | None) -> SpeechRequest:
     voice = _voice(workspace, wish)
-    choice = voice.choice
-    args = SynthesizeArgs(
-        checkpoint=choice.checkpoint, base=choice.base_id, imported=choice.imported, text=text, device=device
-    )
+    args = voice.choice.wish(SynthesizeArgs, text=text, device=device)
     return speech_request(voice.project, complete(voice.project, args))
 
 
@@ -213,7 +210,7 @@ def _voice(workspace: Workspace, wish: SynthesizeVoice | None) -> NamedVoice:
         return named_voice(workspace, str(wish.name))
     language = str(wish.language or "").lower() if wish else ""
     for voice in named_voices(workspace) if language else ():
-        if voice.project.info.language.lower().split("-")[0] == language.replace("_", "-").split("-")[0]:
+        if language_of(voice).lower().split("-")[0] == language.replace("_", "-").split("-")[0]:
             return voice
     return named_voice(workspace, DEFAULT)
 
@@ -226,7 +223,7 @@ def _info(voices: list[NamedVoice]) -> Info:
             attribution=_ATTRIBUTION,
             installed=True,
             version=core.__version__,
-            languages=[voice.project.info.language],
+            languages=[language_of(voice)],
         )
         for voice in voices
     ]

@@ -34,7 +34,7 @@ class Speech(BaseModel):
     text: str = Field(max_length=20_000)
     voice: str = Field("", max_length=300)
     language: str = Field("", max_length=20)
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
     settings: dict[str, float] = Field({}, description="The engine's own, such as temperature and speed.")
 
 
@@ -75,10 +75,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     def speak(slug: str, body: Speech) -> Fact:
         """Have a text spoken and kept, in its turn. Gives the job; the take has its id."""
         voice = voice_of(slug, body.voice)
-        args = SynthesizeArgs(
-            checkpoint=voice.choice.checkpoint,
-            base=voice.choice.base_id,
-            imported=voice.choice.imported,
+        args = voice.choice.wish(
+            SynthesizeArgs,
             text=body.text,
             language=body.language,
             seed=body.seed,
@@ -110,13 +108,9 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     def export(slug: str, body: NewExport) -> Fact:
         """Export a voice. Gives the job."""
         voice = voice_of(slug, body.voice)
-        args = ExportArgs(
-            checkpoint=voice.choice.checkpoint,
-            base=voice.choice.base_id,
-            imported=voice.choice.imported,
-            name=body.name,
-            device=settings.device,
-        )
+        saved = voice.choice.saved
+        name = body.name or (saved.name if saved else "")
+        args = voice.choice.wish(ExportArgs, name=name, device=settings.device)
         return job_fact(voice.project, start_export(voice.project, args))
 
     return router

@@ -1,0 +1,78 @@
+"""What a saved voice is made of, to be taken along: its model card, and its adapter alone as a zip."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from core.engines.base import ADAPTER
+from core.errors import UserError
+from core.jobs.args import VoiceArgs
+from core.project.workspace import Project, Workspace
+from core.report.model_card import FILE, model_card
+from core.synthesis.start import checkpoint_folder
+from core.synthesis.voices import VoiceChoice, voices
+from ui.http.audio_routes import zip_files, zipped
+
+
+def card_url(project: str, voice: str) -> str:
+    """Where a page gets a saved voice's model card from."""
+    return f"../download/{quote(project, safe='')}/voice/{quote(voice, safe='')}/card"
+
+
+def adapter_url(project: str, voice: str) -> str:
+    """Where a page gets the adapter of a saved voice from, with what it takes to use it, as one zip file."""
+    return f"../download/{quote(project, safe='')}/voice/{quote(voice, safe='')}/adapter"
+
+
+def routes(workspace: Workspace) -> APIRouter:
+    """``/download/{project}/voice/{voice}/…``."""
+    router = APIRouter()
+
+    def voice_of(slug: str, id: str) -> tuple[Project, VoiceChoice]:
+        try:
+            project = workspace.project(slug)
+            return project, next(choice for choice in voices(project) if choice.saved and choice.id == id)
+        except (UserError, StopIteration):
+            raise _missing() from None
+
+    @router.get("/download/{slug}/voice/{id}/card")
+    def download_card(slug: str, id: str) -> Response:
+        project, choice = voice_of(slug, id)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{choice.id}.md"',
+            "Cache-Control": "private, no-store",
+        }
+        return PlainTextResponse(_card(project, choice), media_type="text/markdown; charset=utf-8", headers=headers)
+
+    @router.get("/download/{slug}/voice/{id}/adapter")
+    def download_adapter(slug: str, id: str) -> Response:
+        project, choice = voice_of(slug, id)
+        try:
+            folder = checkpoint_folder(project, choice.checkpoint)
+        except UserError:
+            raise _missing() from None
+        if folder is None or choice.saved is None:
+            raise _missing()
+        files = [path for path in (folder / ADAPTER, *sorted(folder.glob("*.safetensors"))) if path.is_file()]
+        about = json.dumps(asdict(choice.saved), indent=2, ensure_ascii=False)
+        name = f"{choice.id}-adapter"
+        archive = zip_files(
+            [(f"{name}/{FILE}", _card(project, choice).encode()), (f"{name}/voice.json", about.encode())]
+            + [(f"{name}/{path.name}", path) for path in files]
+        )
+        return zipped(archive, name)
+
+    return router
+
+
+def _card(project: Project, choice: VoiceChoice) -> str:
+    return model_card(project, choice.title, choice.wish(VoiceArgs), choice.saved.rights if choice.saved else "")
+
+
+def _missing() -> HTTPException:
+    return HTTPException(404, "There is no such voice.")
