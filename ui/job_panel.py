@@ -44,6 +44,7 @@ JOB_TABS = {
     "report": "listen",
     "explain": "train",
     "demo": "home",
+    "finetune": "train",
     "unpack_project": "sources",
     "copy_project": "sources",
 }

@@ -39,7 +39,7 @@ from ui.http import (
     tensorboard,
     voice_routes,
 )
-from ui.http.api import openai_speech, wyoming_server
+from ui.http.api import openai_speech, openai_transcriptions, wyoming_server
 from ui.http.api.rest import app as rest
 from ui.http.api_keys import ApiKeys
 from ui.http.body_limit import BodyLimit
@@ -130,6 +130,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.include_router(tensorboard.routes(workspace))
     app.include_router(clip_routes.routes(workspace))
     app.include_router(openai_speech.routes(workspace, settings))
+    app.include_router(openai_transcriptions.routes(workspace))
     app.mount("/api/v1", rest.create(workspace, settings))
     for lang, page in pages.items():
         app.add_api_route(f"/{lang}", _slash(root, lang), methods=["GET"])

@@ -447,6 +447,27 @@ class ExplainArgs(JobArgs):
     question: str = ""
 
 
+class FineTuneArgs(JobArgs):
+    """Recordings that become a training, with nothing asked on the way.
+
+    Args:
+        recordings: what is brought in first.
+        model: the recogniser that writes down what is said; empty for the usual one of the language.
+        run: the run's folder, ``name`` its title.
+        preset, settings, base, device: of the training, as for `core.training.run.start_training`.
+    """
+
+    kind = "finetune"
+    recordings: ImportArgs
+    model: str = ""
+    run: str = ""
+    name: str = ""
+    preset: str = ""
+    settings: dict[str, Any] = {}
+    base: str = ""
+    device: str = "auto"
+
+
 class DemoArgs(JobArgs):
     """The demo; ``device`` is what it trains on."""
 
@@ -461,7 +482,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, FetchBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
         *(ImportTextArgs, WriteDocumentArgs, ExportArgs),
-        *(ImportVoiceArgs, SelfTestArgs, TryBaseArgs, CompareArgs, ReportArgs, ExplainArgs, DemoArgs),
+        *(ImportVoiceArgs, SelfTestArgs, TryBaseArgs, CompareArgs, ReportArgs, ExplainArgs, FineTuneArgs, DemoArgs),
     )
 }
 

@@ -143,7 +143,12 @@ def named_voice(workspace: Workspace, id: str) -> NamedVoice:
         for choice in voices(project):
             if not choice_id or choice.id == choice_id:
                 return NamedVoice(id, project, choice)
-    raise UserError(
+    raise unknown_voice(id)
+
+
+def unknown_voice(id: str) -> UserError:
+    """What is told of a name that no voice has."""
+    return UserError(
         "speak.unknown_voice",
         "There is no voice “{id}”.",
         "Ask for one of those that /v1/audio/voices lists.",

@@ -13,9 +13,9 @@ from core.clips.cut import start_segment
 from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
 from core.engines.registry import bases, preload
-from core.errors import Cancelled, UserError
 from core.files import replacing
 from core.jobs.args import DemoArgs, ImportArgs, TranscribeArgs
+from core.jobs.children import Children
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair
@@ -40,8 +40,6 @@ STAGES = {
 # The processor's preset with fewer checkpoints and short sentences: enough to hear that they differ.
 SETTINGS = {"max_steps": 30, "save_every": 15, "eval_every": 15, "sample_sentences": 2}
 _FASTEST, _SLOWEST = 0.5, 4.0  # machines, as times those seconds
-_POLL_S = 0.2
-_PATIENCE_S = 20.0  # for a child that was asked to stop; then it is killed
 
 
 def run(job: Job, project: Project, args: DemoArgs, reporter: Reporter) -> dict[str, Any]:
@@ -58,7 +56,7 @@ def run(job: Job, project: Project, args: DemoArgs, reporter: Reporter) -> dict[
     try:
         return walk.run()
     except BaseException:
-        walk.stop_children()
+        walk.children.stop()
         raise
 
 
@@ -73,7 +71,10 @@ class _Walk:
     stage_began: float = 0.0
     share: float = 0.0
     pace: float = 1.0
-    children: list[Job] = field(default_factory=list)
+    children: Children = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.children = Children(self.reporter)
 
     def run(self) -> dict[str, Any]:
         project, engine = self.project, self.project.info.engine
@@ -112,18 +113,6 @@ class _Walk:
             "seconds": round(time.monotonic() - self.began),
         }
 
-    def stop_children(self) -> None:
-        """End whatever part is still at work: kindly, and after a while by force."""
-        running = [child for child in self.children if child.alive()]
-        for child in running:
-            child.stop()
-        until = time.monotonic() + _PATIENCE_S
-        for child in running:
-            child.wait(max(0.0, until - time.monotonic()))
-            if child.alive():
-                child.force_stop()
-                child.wait(5)
-
     def _add_recording(self) -> Job:
         self.project.uploads.mkdir(parents=True, exist_ok=True)
         copy = self.project.uploads / f"demo{RECORDING.suffix}"
@@ -132,34 +121,11 @@ class _Walk:
         return recordings.add(self.project, ImportArgs(files=((copy, "Allison Smith"),), rights=RIGHTS))
 
     def _start(self, start: Callable[[], Job]) -> Job:
-        self.reporter.check_stop()
-        child = start()
-        self.children.append(child)
-        return child
+        return self.children.start(start)
 
     def _follow(self, child: Job) -> JobView:
         """Pass a part's progress on until it ends; its failure is the demo's failure."""
-        while child.alive():
-            self.reporter.check_stop()
-            view = child.read()
-            self._report(view.eta_s, view.item)
-            time.sleep(_POLL_S)
-        view = child.read()
-        if view.status == "done":
-            return view
-        if view.status == "cancelled":
-            raise Cancelled
-        if view.status == "failed":
-            raise _PartError(view)
-        raise UserError(
-            "demo.part_ended",
-            "“{job}” ended without a word.",
-            "Its log says more: {log}. Start the demo once more.",
-            job=view.title or view.kind.replace("_", " "),
-            kind=view.kind,
-            title=view.title,
-            log=str(child.log_path),
-        )
+        return self.children.follow(child, lambda view: self._report(view.eta_s, view.item))
 
     def _enter(self, stage: str) -> None:
         now = time.monotonic()
@@ -193,14 +159,6 @@ class _Walk:
                 "For a real voice make a project of your own and train on {base}.",
                 base=models.label(models.default),
             )
-
-
-class _PartError(UserError):
-    """A part's own error, told on as it was: its sentences are filled in already."""
-
-    def __init__(self, view: JobView) -> None:
-        Exception.__init__(self, view.text)
-        self.code, self.text, self.hint, self.values = view.code, view.text, view.hint, view.values
 
 
 def _transcribe(project: Project) -> Job:

@@ -29,8 +29,8 @@ from core.notifications.start import on_full_disk
 from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis.exports import exports
-from core.synthesis.self_test import is_base_tested, start_self_test
 from core.synthesis.saved_voices import saved_voices
+from core.synthesis.self_test import is_base_tested, start_self_test
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
 from core.training import multi_process

@@ -22,9 +22,11 @@ from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking
+from core.transcription.single_file import Heard
 from tests.audio.sounds import silence, tone, write
 from tests.server.conftest import HERE
 from tests.synthesis.conftest import toy as toy
+from ui.http.api import openai_transcriptions
 from ui.http.api.rest import app as rest
 from ui.http.api.rest.idempotency import Answers
 from ui.http.api_keys import ApiKeys
@@ -57,7 +59,7 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
     monkeypatch.chdir(tmp_path)
     sounds = [part for n in range(CLIPS) for part in (tone(1.0 + 0.1 * n, 44_100, 220.0), silence(1.0, 44_100))]
     write(tmp_path / "recording.wav", np.concatenate(sounds), 44_100)
-    speech, *rest_examples = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
+    speech, transcription, *rest_examples = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
     names: dict[str, Any] = {"httpx": SimpleNamespace(Client=lambda **_: api)}
     for example in rest_examples:
         # A voice of sine tones learns in moments; tones are no speech.
@@ -66,11 +68,18 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
         exec(example, names)
     assert len(names["clips"]["items"]) == CLIPS and names["run"]["id"] == "first"
     assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF" == names["sounds"][0][:4]
+    assert names["voice"]["name"] == "Ana, calm" and api.get("voices").json()["items"][0]["defaults"]["seed"] == 3
     assert [export["name"] for export in api.get("projects/ana/exports").json()["items"]] == ["Ana"]
 
     client = openai.OpenAI(base_url=f"{HERE}/v1", api_key=api.headers["X-API-Key"], http_client=api)
-    exec(speech.replace("import openai\n", ""), {"openai": SimpleNamespace(OpenAI=lambda **_: client)})
+    of_openai = {"openai": SimpleNamespace(OpenAI=lambda **_: client)}
+    exec(speech.replace("import openai\n", ""), of_openai)
     assert (tmp_path / "evening.wav").read_bytes()[:4] == b"RIFF"
+    heard = Heard("Good evening.", "en", 2.0)
+    monkeypatch.setattr(openai_transcriptions, "transcribe_file", lambda wish, _: heard)
+    exec(transcription, of_openai)
+    names["job"] = api.get(f"projects/ana/jobs/{names['job']['id']}").json()
+    assert names["job"]["kind"] == "finetune"
     speaking.dismiss(Workspace(settings.workspace_folder()))
 
 
@@ -115,6 +124,14 @@ def test_lists_come_in_pages(api: TestClient) -> None:
         ("POST", "projects/here/takes", {"text": "Hum.", "voice": "other"}, 404, "speak.unknown_voice"),
         ("GET", "projects/here/takes/none/audio", None, 404, "api.sound_missing"),
         ("GET", "projects/here/clips/none", None, 404, "clip.missing"),
+        ("GET", "projects/here/runs/none/scores", None, 404, "job.missing"),
+        ("POST", "projects/here/runs/none/scores", None, 404, ""),
+        ("POST", "projects/here/voices", {"name": "Ana", "speaker": "none:3"}, 404, "speak.unknown_voice"),
+        ("POST", "projects/here/voices", {"name": " "}, 422, "voice.no_name"),
+        ("PATCH", "projects/here/voices/none", {"name": "A"}, 404, "voice.gone"),
+        ("POST", "finetune/toy", {"project": "none"}, 404, "project.missing"),
+        ("POST", "finetune/toy", {"dataset": 3}, 422, "api.bad_request"),
+        ("POST", "finetune/xtts", {"project": "here"}, 422, "api.other_engine"),
     ],
 )
 def test_errors_are_problems_with_a_code_and_what_to_do(

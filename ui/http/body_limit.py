@@ -9,6 +9,7 @@ from ui.http.refusal import refuse
 from ui.http.upload_room import announced_bytes, is_upload
 
 MOST_BYTES = 1 << 20  # the longest list of sentences or links that anybody pastes is far shorter
+_LARGER = {"/v1/audio/transcriptions": 25 << 20}  # as much as OpenAI's takes
 
 
 class BodyLimit:
@@ -22,9 +23,9 @@ class BodyLimit:
         if scope["type"] != "http" or is_upload(scope):
             await self.app(scope, receive, send)
             return
-        content_length = announced_bytes(scope)
-        if content_length is not None and content_length > self.max_bytes:
-            await refuse(self._too_large(), 413, scope, receive, send)
+        content_length, most = announced_bytes(scope), max(self.max_bytes, _LARGER.get(scope["path"], 0))
+        if content_length is not None and content_length > most:
+            await refuse(_too_large(most), 413, scope, receive, send)
             return
         came, began = 0, False
 
@@ -32,32 +33,33 @@ class BodyLimit:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            if came > self.max_bytes:
+            if came > most:
                 raise _TooLarge
             return message
 
         async def sender(message: Message) -> None:
             nonlocal began
             # What the application makes of the broken body is not what the client should read.
-            if came <= self.max_bytes or began:
+            if came <= most or began:
                 began = True
                 await send(message)
 
         try:
             await self.app(scope, counting_receive, sender)
         except Exception:
-            if came <= self.max_bytes or began:
+            if came <= most or began:
                 raise
-        if came > self.max_bytes and not began:
-            await refuse(self._too_large(), 413, scope, receive, send)
+        if came > most and not began:
+            await refuse(_too_large(most), 413, scope, receive, send)
 
-    def _too_large(self) -> UserError:
-        return UserError(
-            "server.body_too_large",
-            "This is more than {limit} MB at once, so it was not taken.",
-            "Send it in smaller parts.",
-            limit=f"{self.max_bytes / (1 << 20):g}",
-        )
+
+def _too_large(most: int) -> UserError:
+    return UserError(
+        "server.body_too_large",
+        "This is more than {limit} MB at once, so it was not taken.",
+        "Send it in smaller parts.",
+        limit=f"{most / (1 << 20):g}",
+    )
 
 
 class _TooLarge(Exception):

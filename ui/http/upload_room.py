@@ -17,6 +17,7 @@ from ui.http.refusal import refuse
 from ui.language import LANGUAGES
 
 _UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
+_UPLOAD_OR_JSON = re.compile(r"/api/v1/finetune/[^/]+")
 _FRAME_BYTES = 1 << 20  # what a form adds to the files in it, at most
 _RESERVE_BYTES = 512 << 20  # never filled by an upload, nor is
 _RESERVE_SHARE = 0.05  # of a small disk; jobs, settings and votes still have to be written
@@ -25,7 +26,17 @@ _LOOK_BYTES = 4 << 20  # between two looks at the disk
 
 def is_upload(scope: Scope) -> bool:
     """Whether a request brings files, and so may be large."""
-    return scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]) is not None
+    if scope["method"] != "POST":
+        return False
+    if _UPLOAD_OR_JSON.fullmatch(scope["path"]):
+        return not is_json(Headers(scope=scope))
+    return _UPLOAD.fullmatch(scope["path"]) is not None
+
+
+def is_json(headers: Headers) -> bool:
+    """Whether a body is said to be JSON, or nothing is said of it."""
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    return kind == "application/json"
 
 
 def announced_bytes(scope: Scope) -> int | None:

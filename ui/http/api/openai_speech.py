@@ -30,7 +30,7 @@ from ui.http.api.problem import problem_of
 MOST_CHARACTERS = 4096
 # What clients ask for by default; the voice decides which engine speaks.
 _MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-_NO_STORE = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 def _id_of(voice: Any) -> Any:
@@ -50,7 +50,7 @@ class SpeechBody(BaseModel):
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
-class _Route(APIRoute):
+class OpenAIRoute(APIRoute):
     """Answers every error as OpenAI's API does."""
 
     def get_route_handler(self) -> Any:
@@ -75,12 +75,12 @@ class _Route(APIRoute):
 def _error(status: int, message: str, code: str, param: str | None = None) -> JSONResponse:
     kind = "invalid_request_error" if status < 500 else "server_error"
     body = {"message": message, "type": kind, "param": param, "code": code}
-    return JSONResponse({"error": body}, status, _NO_STORE)
+    return JSONResponse({"error": body}, status, NO_STORE)
 
 
 def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     """``/v1/…``."""
-    router = APIRouter(prefix="/v1", route_class=_Route, tags=["speech"])
+    router = APIRouter(prefix="/v1", route_class=OpenAIRoute, tags=["speech"])
 
     @router.get("/models")
     def models() -> dict[str, Any]:
@@ -107,9 +107,9 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         content = in_threads.iterate(sound, stop.set, first=first)
         if body.stream_format == "sse":
             return StreamingResponse(
-                _events(content, len(body.input)), media_type="text/event-stream", headers=_NO_STORE
+                _events(content, len(body.input)), media_type="text/event-stream", headers=NO_STORE
             )
-        return StreamingResponse(content, media_type=TYPES[body.response_format], headers=_NO_STORE)
+        return StreamingResponse(content, media_type=TYPES[body.response_format], headers=NO_STORE)
 
     return router
 

@@ -33,7 +33,7 @@ def problem_of(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def status_of(error: UserError) -> int:
     """The HTTP status of an error."""
-    if error.code == "speak.too_many":
+    if error.code in ("speak.too_many", "asr.too_many"):
         return 503
     if isinstance(error, Busy):
         return 409
@@ -44,6 +44,8 @@ def status_of(error: UserError) -> int:
         "speak.process_hung",
         "speak.process_start",
         "speak.process_bug",
+        "asr.process_died",
+        "asr.process_bug",
     ):
         return 500
     return 404 if error.code.endswith(_MISSING) else 422

@@ -57,13 +57,15 @@ def fields_of(project: Project, form: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: ``voice.number``: something else stands where a number should.
     """
-    settings = {}
+    settings: dict[str, float] = {}
     for name in speaking_options(project.info.engine).model_fields:
         typed = str(form.get(f"setting-{name}", "")).strip().replace(",", ".")
         if typed:
             settings[name] = _number(typed)
     seed = _number(str(form.get("seed", "")).strip() or "0")
-    fields = {name: str(form[name]) for name in ("speaker", "language", "rights", "colour") if name in form}
+    fields: dict[str, Any] = {
+        name: str(form[name]) for name in ("speaker", "language", "rights", "colour") if name in form
+    }
     return {**fields, "settings": settings, "seed": max(0, int(seed)) % 2**31}
 
 

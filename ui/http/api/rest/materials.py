@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
@@ -21,7 +23,6 @@ from core.project.workspace import Workspace
 from core.settings import Settings
 from core.sources import recordings
 from core.sources.links.start import follow
-from core.text import clean_text
 from core.transcription.start import start_transcribe
 from ui.http.api import in_threads
 from ui.http.api.rest.route import Route
@@ -36,7 +37,9 @@ from ui.http.api.rest.shape import (
     page,
     source_fact,
 )
+from ui.http.upload_parser import plain_name
 
+_BLOCK_BYTES = 1 << 20
 Status = Literal["new", "approved", "rejected"]
 
 
@@ -83,17 +86,9 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     ) -> Fact:
         """Add a recording: the file is the body of the request, `name` what it is called. Gives the job."""
         project = await in_threads.run(lambda: workspace.project(slug))
-        name = Path(clean_text(name)).name or "recording"
-        handle, path = tempfile.mkstemp(suffix=Path(name).suffix[:8], dir=workspace.path / "tmp")
-        try:
-            with open(handle, "wb") as file:
-                async for block in request.stream():
-                    await in_threads.run(lambda block=block: file.write(block))  # type: ignore[misc]
-            wish = limits.having(files=((Path(path), name),), rights=rights)
+        async with received(request, workspace, name) as (path, plain):
+            wish = limits.having(files=((path, plain),), rights=rights)
             return await in_threads.run(lambda: job_fact(project, recordings.add(project, wish)))
-        finally:
-            if os.path.exists(path):
-                os.unlink(path)
 
     @router.post("/projects/{slug}/sources/links", status_code=202)
     def add_link(slug: str, body: Link) -> Fact:
@@ -173,6 +168,39 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         return dataset_fact(dataset(workspace.project(slug), id))
 
     return router
+
+
+@contextlib.asynccontextmanager
+async def received(request: Request, workspace: Workspace, name: str) -> AsyncIterator[tuple[Path, str]]:
+    """The body of a request as a file, and its name made plain; gone afterwards unless it was moved away."""
+    plain = plain_name(name)
+    async with _written(request.stream(), workspace, plain) as path:
+        yield path, plain
+
+
+@contextlib.asynccontextmanager
+async def kept(file: UploadFile, workspace: Workspace, name: str) -> AsyncIterator[Path]:
+    """A file of a form under a name of ours, gone afterwards."""
+
+    async def blocks() -> AsyncIterator[bytes]:
+        while block := await file.read(_BLOCK_BYTES):
+            yield block
+
+    async with _written(blocks(), workspace, name) as path:
+        yield path
+
+
+@contextlib.asynccontextmanager
+async def _written(blocks: AsyncIterator[bytes], workspace: Workspace, name: str) -> AsyncIterator[Path]:
+    handle, path = tempfile.mkstemp(suffix=Path(name).suffix[:8], dir=workspace.path / "tmp")
+    try:
+        with open(handle, "wb") as file:
+            async for block in blocks:
+                await in_threads.run(lambda block=block: file.write(block))  # type: ignore[misc]
+        yield Path(path)
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def sound(path: Path) -> FileResponse:

@@ -19,7 +19,7 @@ from core.errors import UserError
 from ui.http.api import in_threads
 from ui.http.api.problem import problem_of
 from ui.http.api.rest.idempotency import Answers
-from ui.http.upload_room import UploadRefusal
+from ui.http.upload_room import UploadRefusal, is_upload
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 NO_STORE = {"Cache-Control": "no-store"}
@@ -61,7 +61,7 @@ async def _once(request: Request, handler: Handler) -> Response:
     """The answer that this key had before; else that of the handler, which is kept unless the server failed."""
     answers: Answers = request.app.state.answers
     key = request.headers["idempotency-key"][:_LONGEST_KEY]
-    content = b"" if request.scope["path"].endswith("/sources") else await request.body()
+    content = b"" if is_upload(request.scope) else await request.body()
     wish = hashlib.sha256(f"{request.url.path}?{request.url.query}\n".encode() + content).hexdigest()
     earlier = await in_threads.run(lambda: answers.begin(key, wish))
     if earlier is not None:

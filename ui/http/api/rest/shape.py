@@ -11,13 +11,16 @@ from pydantic import BaseModel
 
 from core.dataset.freeze import DatasetInfo
 from core.errors import without_folders
+from core.evaluation.scorecard import Row, Scorecard
+from core.evaluation.statistics import Estimate
 from core.jobs.job import Job
 from core.jobs.view import JobView
-from core.project.records import Clip, Source
+from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project
 from core.synthesis.exports import Export
+from core.synthesis.saved_voices import SavedVoice
 from core.synthesis.start import Take
-from core.synthesis.voices import NamedVoice
+from core.synthesis.voices import NamedVoice, language_of
 from core.training.run import RunView
 
 T = TypeVar("T")
@@ -97,17 +100,51 @@ def _told(value: Any) -> Any:
     return without_folders(value) if isinstance(value, str) else value
 
 
-def voice_fact(voice: NamedVoice) -> Fact:
-    """A voice that can speak."""
-    checkpoint = voice.choice.checkpoint
+def scorecard_fact(card: Scorecard) -> Fact:
+    """How the voices of a run measure; every measure with the interval that holds its mean with 95 %."""
+
+    def row(row: Row) -> Fact:
+        measures = {name: _estimate(estimate) for name, estimate in row.estimates.items()}
+        gain = _estimate(row.gain) if row.gain else None
+        return {"step": row.step, "sentences": row.count, "measures": measures, "gain": gain}
+
     return {
+        "items": [row(entry) for entry in card.rows],
+        "real": row(card.real) if card.real else None,
+        "verdict": {"kind": card.verdict.kind, "step": card.verdict.step},
+        "recogniser": card.recogniser,
+    }
+
+
+def _estimate(estimate: Estimate) -> Fact:
+    return {name: getattr(estimate, name) for name in ("mean", "low", "high", "count")}
+
+
+def vote_fact(vote: Vote) -> Fact:
+    """A vote between two checkpoints."""
+    fact = asdict(vote)
+    return {**fact, "left": vote.left.name, "right": vote.right.name}
+
+
+def saved_voice_fact(voice: SavedVoice) -> Fact:
+    """A voice that was saved under a name, as it may be changed."""
+    return asdict(voice)
+
+
+def voice_fact(voice: NamedVoice) -> Fact:
+    """A voice that can speak; ``defaults`` are what it speaks with where nothing else is asked."""
+    checkpoint = voice.choice.checkpoint
+    names = ("settings", "seed", "reference_clip_ids")
+    return {
+        "defaults": {name: value for name, value in voice.choice.arguments.items() if name in names},
+        "is_saved": voice.choice.saved is not None,
         "id": voice.id,
         "project": voice.project.slug,
         "title": voice.choice.title,
         "run": checkpoint.run_id if checkpoint else None,
         "step": checkpoint.step if checkpoint else None,
         "base": voice.choice.base_id,
-        "language": voice.project.info.language,
+        "language": language_of(voice),
     }
 
 

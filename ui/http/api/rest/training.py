@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
 from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
-from core.engines.registry import info
+from core.engines.options import MOST_STEPS
+from core.engines.registry import info, language_code
 from core.errors import UserError
+from core.evaluation.scorecard import scorecard
+from core.evaluation.start import start_evaluate
+from core.finetune import start_finetune
+from core.jobs.args import FineTuneArgs, ImportArgs
 from core.listening import notes, pairs
 from core.listening.ranking import table
 from core.project.workspace import Project, Workspace
@@ -20,9 +27,11 @@ from core.settings import Settings
 from core.system.hardware import cards
 from core.training.presets import choose
 from core.training.run import Run, discard_checkpoint, discard_run, resume, runs, start_training
-from ui.http.api.rest.materials import sound
+from ui.http.api import in_threads
+from ui.http.api.rest.materials import received, sound
 from ui.http.api.rest.route import Route
-from ui.http.api.rest.shape import Fact, Limit, Offset, Page, page, run_fact
+from ui.http.api.rest.shape import Fact, Limit, Offset, Page, job_fact, page, run_fact, scorecard_fact, vote_fact
+from ui.http.upload_room import is_json
 
 
 class NewRun(BaseModel):
@@ -40,6 +49,33 @@ class FineTune(NewRun):
 
     project: str
     dataset: str = Field("", max_length=100)
+
+
+class Upload(BaseModel):
+    """What stands in the address where the body is a recording; all of it may be left out.
+
+    ``name`` is the file's, ``title`` the voice's; a project is made unless one is named, in ``language``.
+    """
+
+    name: str = Field("recording", max_length=200)
+    title: str = Field("", max_length=80)
+    project: str = Field("", max_length=200)
+    language: str = Field("en", max_length=20)
+    rights: str = Field("", max_length=2000)
+    model: str = Field("", max_length=200, description="The recogniser that writes down what is said.")
+    preset: str = Field("", max_length=100)
+    base: str = Field("", max_length=200)
+    max_steps: int = Field(0, ge=0, le=MOST_STEPS)
+
+
+_RECORDING_OR_JSON = {
+    "requestBody": {
+        "content": {
+            "application/json": {"schema": FineTune.model_json_schema()},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
 
 
 class Ballot(BaseModel):
@@ -65,20 +101,50 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Start a training; where the card is taken it waits."""
         return _fact(_start(workspace.project(slug), body, settings.device))
 
-    @router.post("/finetune/{engine}", status_code=202)
-    def finetune(engine: str, body: FineTune) -> Fact:
-        """Freeze what is approved, unless a dataset is named, and train."""
+    @router.post("/finetune/{engine}", status_code=202, openapi_extra=_RECORDING_OR_JSON)
+    async def finetune(request: Request, engine: str, wish: Annotated[Upload, Query()]) -> Fact:
+        """Train in one call: on a dataset or what is approved (JSON), or on a recording (the body; the rest is in
+        the address). Gives the run's id as `run`, and the job to wait for."""
+        if is_json(request.headers):
+            body = FineTune.model_validate_json(await request.body() or b"{}")
+            return await in_threads.run(lambda: train(engine, body))
+        async with received(request, workspace, wish.name) as (path, name):
+            return await in_threads.run(lambda: bring_and_train(engine, wish, path, name))
+
+    def train(engine: str, body: FineTune) -> Fact:
         project = workspace.project(body.project)
-        if project.info.engine != info(engine).name:
-            raise UserError(
-                "api.other_engine",
-                "The project “{project}” is for the engine “{engine}”.",
-                "Name that engine in the address.",
-                project=project.slug,
-                engine=project.info.engine,
-            )
+        _check_engine(project, engine)
         dataset = body.dataset or freeze(project).id
-        return _fact(_start(project, body.model_copy(update={"dataset": dataset}), settings.device))
+        fact = _fact(_start(project, body.model_copy(update={"dataset": dataset}), settings.device))
+        return {**fact, "run": fact["id"]}
+
+    def bring_and_train(engine: str, wish: Upload, path: Path, name: str) -> Fact:
+        if wish.project:
+            project = workspace.project(wish.project)
+            _check_engine(project, engine)
+            return start(project, wish, path, name)
+        language_code(wish.language, engine)  # refused before there is one
+        project = workspace.create(wish.title or Path(name).stem, wish.language, engine)
+        try:
+            project.change(rights=wish.rights)
+            return start(project, wish, path, name)
+        except BaseException:
+            shutil.rmtree(project.path, ignore_errors=True)
+            raise
+
+    def start(project: Project, wish: Upload, path: Path, name: str) -> Fact:
+        limits = ImportArgs(max_hours=settings.max_source_hours, max_mb=settings.max_upload_mb)
+        args = FineTuneArgs(
+            recordings=limits.having(files=((path, name),), rights=wish.rights),
+            model=wish.model,
+            name=wish.title,
+            preset=wish.preset or _usual_preset(project, settings.device),
+            settings={"max_steps": wish.max_steps} if wish.max_steps else {},
+            base=wish.base,
+            device=settings.device,
+        )
+        job, run = start_finetune(project, args)
+        return {**job_fact(project, job), "run": run}
 
     @router.get("/projects/{slug}/runs/{run}")
     def read_run(slug: str, run: str) -> Fact:
@@ -90,6 +156,18 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Move a run to the trash."""
         discard_run(workspace.project(slug), run)
         return Response(status_code=204)
+
+    @router.get("/projects/{slug}/runs/{run}/scores")
+    def read_scores(slug: str, run: str) -> Fact:
+        """How its checkpoints, the base (step 0) and the real voice measure, and which of them to keep."""
+        asked = run_of(slug, run)
+        return scorecard_fact(scorecard(asked.project, asked))
+
+    @router.post("/projects/{slug}/runs/{run}/scores", status_code=202)
+    def start_scores(slug: str, run: str) -> Fact:
+        """Score what has not been scored yet. Gives the job."""
+        project = workspace.project(slug)
+        return job_fact(project, start_evaluate(project, run, device=settings.device))
 
     @router.post("/projects/{slug}/runs/{run}/{do}", status_code=202)
     def ask_run(slug: str, run: str, do: Literal["stop", "pause", "resume", "save", "sample"]) -> Fact:
@@ -152,6 +230,12 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         told = pairs.vote(workspace.project(slug), pair, body.choice)
         return {"pair": told.pair_id, "left": told.left.name, "right": told.right.name, "winner": told.winner}
 
+    @router.get("/projects/{slug}/votes")
+    def list_votes(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Every vote, the newest first; hidden checks of listeners are none of them."""
+        votes = sorted(workspace.project(slug).store.votes(), key=lambda vote: vote.at, reverse=True)
+        return page(votes, vote_fact, offset, limit)
+
     @router.get("/projects/{slug}/ranking")
     def ranking(slug: str) -> Fact:
         """How the checkpoints stand by the votes."""
@@ -166,10 +250,24 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     return router
 
 
-def _start(project: Project, body: NewRun, device: str) -> Run:
+def _check_engine(project: Project, engine: str) -> None:
+    if project.info.engine != info(engine).name:
+        raise UserError(
+            "api.other_engine",
+            "The project “{project}” is for the engine “{engine}”.",
+            "Name that engine in the address.",
+            project=project.slug,
+            engine=project.info.engine,
+        )
+
+
+def _usual_preset(project: Project, device: str) -> str:
     card = next(iter(cards()), None)
-    vram_gb = card.total_gb if card and device != "cpu" else None
-    preset = body.preset or choose(vram_gb, project.info.engine).id
+    return choose(card.total_gb if card and device != "cpu" else None, project.info.engine).id
+
+
+def _start(project: Project, body: NewRun, device: str) -> Run:
+    preset = body.preset or _usual_preset(project, device)
     job = start_training(project, body.dataset, preset, body.settings, body.name, body.base, device=device, wait=True)
     return Run(project, job.id)
 

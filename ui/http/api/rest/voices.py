@@ -7,12 +7,14 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
 from core.errors import UserError
+from core.evaluation.scorecard import recommended
 from core.jobs.args import ExportArgs, SynthesizeArgs
-from core.project.workspace import Workspace
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.synthesis.exports import exports
+from core.synthesis.saved_voices import change_voice, discard_voice, save_voice, saved_voices
 from core.synthesis.start import remove_take, start_export, start_speak, takes
-from core.synthesis.voices import NamedVoice, named_voice, named_voices
+from core.synthesis.voices import NamedVoice, named_voice, named_voices, speakers, unknown_voice
 from ui.http.api.rest.materials import sound
 from ui.http.api.rest.route import Route
 from ui.http.api.rest.shape import (
@@ -23,6 +25,7 @@ from ui.http.api.rest.shape import (
     export_fact,
     job_fact,
     page,
+    saved_voice_fact,
     take_fact,
     voice_fact,
 )
@@ -38,6 +41,25 @@ class Speech(BaseModel):
     settings: dict[str, float] = Field({}, description="The engine's own, such as temperature and speed.")
 
 
+class VoiceChange(BaseModel):
+    """What of a saved voice is changed. ``speaker`` is a checkpoint (``RUN:STEP``), ``voice:ID`` or ``base:BASE``."""
+
+    name: str | None = Field(None, max_length=200)
+    speaker: str | None = Field(None, max_length=200)
+    colour: str | None = Field(None, max_length=7)
+    reference_clip_ids: tuple[str, ...] | None = Field(None, max_length=40, description="Empty: chosen by itself.")
+    settings: dict[str, float] | None = None
+    language: str | None = Field(None, max_length=20)
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    rights: str | None = Field(None, max_length=2000)
+
+
+class NewVoice(VoiceChange):
+    """A voice to be saved under a name; what speaks is the project's recommended checkpoint, else its newest."""
+
+    name: str = Field(max_length=200)
+
+
 class NewExport(BaseModel):
     """A voice to be exported."""
 
@@ -46,7 +68,7 @@ class NewExport(BaseModel):
 
 
 def routes(workspace: Workspace, settings: Settings) -> APIRouter:
-    """``/voices``, ``/projects/{slug}/takes`` and ``exports``."""
+    """``/voices``, ``/projects/{slug}/voices``, ``takes`` and ``exports``."""
     router = APIRouter(route_class=Route, tags=["voices"])
 
     def voice_of(slug: str, id: str) -> NamedVoice:
@@ -65,6 +87,33 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     def list_voices(offset: Offset = 0, limit: Limit = 100) -> Page:
         """Every voice that can speak. `/v1/audio/speech` has it speak at once."""
         return page(named_voices(workspace), voice_fact, offset, limit)
+
+    @router.get("/projects/{slug}/voices")
+    def list_saved_voices(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
+        """Voices that were saved under a name, the newest first."""
+        return page(saved_voices(workspace.project(slug)), saved_voice_fact, offset, limit)
+
+    @router.post("/projects/{slug}/voices", status_code=201)
+    def save(slug: str, body: NewVoice) -> Fact:
+        """Save a voice under a name; it then comes first where voices are listed."""
+        project = workspace.project(slug)
+        fields = body.model_dump(exclude_none=True)
+        speaker = fields.pop("speaker", "") or _usual_speaker(project)
+        return saved_voice_fact(save_voice(project, fields.pop("name"), _speaker(project, speaker), **fields))
+
+    @router.patch("/projects/{slug}/voices/{voice}")
+    def change(slug: str, voice: str, body: VoiceChange) -> Fact:
+        """Change a saved voice."""
+        project, fields = workspace.project(slug), body.model_dump(exclude_none=True)
+        if "speaker" in fields:
+            fields["speaker"] = _speaker(project, fields["speaker"])
+        return saved_voice_fact(change_voice(project, voice, **fields))
+
+    @router.delete("/projects/{slug}/voices/{voice}", status_code=204)
+    def delete_voice(slug: str, voice: str) -> Response:
+        """Move a saved voice to the trash; what speaks stays."""
+        discard_voice(workspace.project(slug), voice)
+        return Response(status_code=204)
 
     @router.get("/projects/{slug}/takes")
     def list_takes(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
@@ -114,3 +163,20 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         return job_fact(voice.project, start_export(voice.project, args))
 
     return router
+
+
+def _usual_speaker(project: Project) -> str:
+    if best := recommended(project):
+        return best.name
+    return next((choice.id for choice in speakers(project)), "")
+
+
+def _speaker(project: Project, id: str) -> str:
+    """The id, if something of that name can speak.
+
+    Raises:
+        UserError: ``speak.unknown_voice``.
+    """
+    if all(choice.id != id for choice in speakers(project)):
+        raise unknown_voice(id)
+    return id

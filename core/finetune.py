@@ -1,0 +1,44 @@
+"""Fine-tuning in one step: recordings in, a training out, with nothing asked on the way (`core.tasks.finetune`)."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+
+from core.engines.registry import bases, language_code
+from core.files import free_name, slug
+from core.jobs.args import FineTuneArgs
+from core.jobs.job import Job
+from core.project.workspace import Project
+from core.training.presets import preset
+
+
+def start_finetune(project: Project, args: FineTuneArgs) -> tuple[Job, str]:
+    """Start the job; what can be refused is refused before anything is done. Files are moved to the project.
+
+    Returns:
+        the job, and the id that the run will have.
+
+    Raises:
+        UserError: the project's engine does not speak its language; as of the preset and its settings; the base model
+            has to be downloaded first; no recording is named.
+        Busy: such a job of this project is at work.
+    """
+    engine = project.info.engine
+    language_code(project.info.language, engine)
+    preset(args.preset).config(args.settings)
+    models = bases(engine)
+    base = args.base or models.default
+    if not models.is_made(base):
+        models.folder(project.workspace.models, base)
+    name = args.name or project.info.name
+    run = free_name(project.runs, slug(name, "run"))
+    project.uploads.mkdir(parents=True, exist_ok=True)
+    files = []
+    for path, title in args.recordings.files:
+        target = project.uploads / f"finetune-{secrets.token_hex(6)}{path.suffix[:8]}"
+        shutil.move(path, target)
+        target.touch()  # its age counts from now on, see `core.sweep`
+        files.append((target, title))
+    args = args.having(recordings=args.recordings.having(files=tuple(files)), run=run, name=name, base=base)
+    return project.start_job(args, title=name), run

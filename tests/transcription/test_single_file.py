@@ -1,0 +1,67 @@
+"""A file is transcribed in a process of its own: what it says, what is wrong with it, and that nothing stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import Busy, Cancelled, UserError
+from core.transcription import single_file
+from core.transcription.builtin import TINY_EN, tiny_en_folder
+from core.transcription.single_file import Wish, transcribe_file
+from tests.conftest import DEMO
+
+
+def wish(workspace: Path, path: Path, model: str = TINY_EN) -> Wish:
+    return Wish(str(workspace), str(path), path.name, model, "en", words=True)
+
+
+@pytest.mark.skipif(tiny_en_folder() is None, reason="the built-in recogniser is not installed")
+def test_what_is_said_comes_back_with_the_times_of_words_and_a_file_that_is_no_sound_is_named(tmp_path: Path) -> None:
+    row = (DEMO / "transcripts.tsv").read_text().splitlines()[1].split("\t")
+    sound = tmp_path / "spoken.mp3"
+    command = ["ffmpeg", "-v", "error", "-ss", row[0], "-to", row[1], "-i", str(DEMO / "recording.flac"), str(sound)]
+    subprocess.run(command, check=True)
+    heard = transcribe_file(wish(tmp_path, sound))
+    said = row[2].lower().split()
+    assert heard.language == "en" and heard.text.lower().split()[0] == said[0]
+    assert heard.seconds == pytest.approx(float(row[1]) - float(row[0]), abs=0.1) and len(heard.words) >= len(said) // 2
+    assert all(0 <= start <= end <= heard.seconds + 0.1 for _, start, end in heard.words)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no sound")
+    with pytest.raises(UserError) as caught:
+        transcribe_file(wish(tmp_path, notes))
+    assert "notes.txt" in str(caught.value)
+
+
+def test_who_stops_has_the_process_ended_and_who_kills_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def sleeper(*_: object, **options: object) -> subprocess.Popen[bytes]:
+        started.append(popen([sys.executable, "-c", program], **options))  # type: ignore[call-overload]
+        return started[-1]
+
+    monkeypatch.setattr(single_file.subprocess, "Popen", sleeper)
+    program = "import time; time.sleep(60)"
+    until = time.monotonic() + 0.5
+    with pytest.raises(Cancelled):
+        transcribe_file(wish(tmp_path, tmp_path / "a.wav"), lambda: time.monotonic() > until)
+    assert started[0].poll() is not None
+    program = "import os; os.kill(os.getpid(), 9)"
+    with pytest.raises(UserError) as caught:
+        transcribe_file(wish(tmp_path, tmp_path / "a.wav"))
+    assert caught.value.code == "asr.process_died" and caught.value.values["name"] == "a.wav"
+
+
+def test_too_many_at_once_are_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_file._places, "acquire", lambda blocking: False)
+    with pytest.raises(Busy) as caught:
+        transcribe_file(wish(tmp_path, tmp_path / "a.wav"))
+    assert caught.value.code == "asr.too_many"
