@@ -50,8 +50,8 @@ class DamagedFile(UserError):
     """A file of ours that cannot be read.
 
     ``path`` is the file, ``thing`` what is put aside with it (the folder of a job, the file itself), ``kind`` what it
-    is to a person: project, records, job, run, dataset, take, export, saved_voice, document, pronunciation, upload, pair,
-    reading, removed, list, cookies, model, preset. A thing of which only a part is unreadable may still be listed.
+    is to a person: project, records, job, run, dataset, take, export, saved_voice, document, pronunciation, upload,
+    pair, reading, removed, list, cookies, model, preset. Of some things only a part is unreadable: these may be listed.
     """
 
     path: Path

@@ -13,6 +13,7 @@ from core.evaluation.statistics import Estimate, estimate
 from core.evaluation.verdict import MEASURES, Verdict, decide, overall, values_by_text
 from core.listening.ranking import table
 from core.project.workspace import Project
+from core.synthesis.voices import VoiceChoice, voice
 from core.training.checkpoints import HASHES, SCORES, Checkpoints, fingerprint
 from core.training.run import Run, runs
 
@@ -87,6 +88,13 @@ def recommended(project: Project) -> CheckpointRef | None:
         if step is not None:
             return CheckpointRef(run.id, step)
     return None
+
+
+def usual_voice(project: Project) -> VoiceChoice | None:
+    """What speaks where nobody chose: the newest saved voice, else the recommended checkpoint, else the newest one."""
+    first = voice(project, "")
+    best = recommended(project) if first and not first.saved else None
+    return voice(project, best.name) if best else first
 
 
 def _step_to_keep(verdict: Verdict) -> int | None:

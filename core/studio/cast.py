@@ -12,7 +12,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.engines.base import Reading
 from core.engines.registry import bases, language_code, light, texts
 from core.errors import UserError
-from core.evaluation.scorecard import recommended
+from core.evaluation.scorecard import recommended, usual_voice
 from core.files import sha256_file
 from core.jobs.args import SynthesizeArgs, VoiceArgs
 from core.project.workspace import Project
@@ -66,8 +66,7 @@ def find_voice(project: Project, document: Document, name: str) -> VoiceChoice:
         UserError: ``studio.unknown_voice``, ``studio.no_voice``.
     """
     if not name:
-        best = recommended(project)
-        choice = voice(project, document.voice or (best.name if best else ""))
+        choice = voice(project, document.voice) if document.voice else usual_voice(project)
         if choice is None:
             raise UserError(
                 "studio.no_voice", "There is no voice yet that could speak.", "Train one, or bring one in below."
@@ -191,16 +190,8 @@ def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
     wish = document.references if not name and document.references else ()
     if not wish and earlier and is_same and _are_there(project, choice.checkpoint, earlier.references):
         wish = earlier.references
-    args = complete_voice(
-        project,
-        VoiceArgs(
-            checkpoint=choice.checkpoint,
-            base=choice.base_id,
-            imported=choice.imported,
-            reference_clip_ids=wish,
-            language=language_of(project, document),
-        ),
-    )
+    language = language_of(project, document)
+    args = complete_voice(project, choice.wish(VoiceArgs, reference_clip_ids=wish, language=language))
     files = reference_files(project, args.checkpoint, args.reference_clip_ids)
     shown = [(_sha256(file.path), file.text) for file in files]
     if choice.imported:
@@ -239,7 +230,9 @@ def _are_there(project: Project, checkpoint: CheckpointRef | None, clip_ids: Seq
 
 
 def _with_step(choice: VoiceChoice) -> str:
-    return f"{choice.title} {choice.checkpoint.step}" if choice.checkpoint else choice.title
+    if choice.checkpoint is None or choice.saved:
+        return choice.title
+    return f"{choice.title} {choice.checkpoint.step}"
 
 
 def _base_folder(project: Project, base: str) -> Path:

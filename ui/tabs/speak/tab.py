@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
-from core.evaluation.scorecard import recommended
+from core.evaluation.scorecard import recommended, usual_voice
 from core.jobs.args import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
@@ -39,6 +39,7 @@ from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name
 
 REFERENCES_OFFERED = 40
+V = TypeVar("V", bound=VoiceArgs)
 
 
 def build(page: Page) -> Tab:
@@ -162,25 +163,22 @@ def build(page: Page) -> Tab:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         choice = _current_voice(project, query)
-        voice = VoiceArgs(
-            checkpoint=choice.checkpoint if choice else None,
-            base=choice.base_id if choice else "",
-            imported=choice.imported if choice else "",
-            reference_clip_ids=tuple(clips or ()),
-            device=page.settings.device,
-        )
+        given: dict[str, Any] = {"reference_clip_ids": tuple(clips or ()), "device": page.settings.device}
+
+        def wish(model: type[V], **fields: Any) -> V:
+            return choice.wish(model, **given, **fields) if choice else model(**given, **fields)
+
         if evt.do == "speak":
-            language, number = _language(project, query), int(chance or 0)
-            said = {"text": words, "language": language, "seed": number, "settings": manner.settings(project, settings)}
-            args = SynthesizeArgs(**{**dict(voice), **said})
+            said = {"text": words, "language": _language(project, query), "seed": int(chance) if chance else None}
+            args = wish(SynthesizeArgs, **said, settings=manner.settings(project, settings))
             say_place(page, start_speak(project, args))
         elif evt.do == "to-studio":
             return {studio.head: new_text(project, words, "", *_voice_and_language(project, query))}
         elif evt.do == "export":
-            say_place(page, start_export(project, ExportArgs(**dict(voice), name=title)))
+            say_place(page, start_export(project, wish(ExportArgs, name=title)))
             return {name: ""}
         elif evt.do == "self-test":
-            say_place(page, start_self_test(project, SelfTestArgs(**dict(voice))))
+            say_place(page, start_self_test(project, wish(SelfTestArgs)))
         elif evt.do == "delete-take":
             remove_take(project, evt.id)
         elif evt.do == "delete-export":
@@ -224,13 +222,14 @@ def _lead(t: Translator, project: Project | None) -> str:
 
 def _current_voice(project: Project, query: str) -> VoiceChoice | None:
     wish = view_of(query).get("voice", "")
-    if not wish and (checkpoint := recommended(project)):
-        wish = checkpoint.name
-    return voice(project, wish)
+    return voice(project, wish) if wish else usual_voice(project)
 
 
 def _language(project: Project, query: str) -> str:
     language, languages = view_of(query).get("language", ""), info(project.info.engine).languages
+    current = _current_voice(project, query)
+    if not language and current and current.saved:
+        language = current.saved.language
     try:
         return language if language in languages else language_code(project.info.language, project.info.engine)
     except UserError:  # one that this engine does not speak
@@ -259,6 +258,8 @@ def _name(t: Translator, choice: VoiceChoice, best: CheckpointRef | None = None)
     """A voice as a person calls it; the one that is ``best`` is marked as recommended."""
     if choice.imported:
         return f"{choice.title} · {t('speak.imported')}"
+    if choice.saved:
+        return choice.title
     name = f"{choice.title} · {step_name(t, choice.checkpoint.step if choice.checkpoint else 0)}"
     return f"{name} ({t('scores.recommended')})" if best and choice.checkpoint == best else name
 
