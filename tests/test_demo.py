@@ -71,7 +71,7 @@ def test_steps_within_a_part_neither_set_the_bar_back_nor_end_the_time_left(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = time.monotonic()
-    monkeypatch.setattr("core.tasks.demo._POLL_S", 0.0)
+    monkeypatch.setattr("core.jobs.children._POLL_S", 0.0)
     monkeypatch.setattr(Reporter, "MIN_INTERVAL_S", 0.0)
     mother, part = (
         Job.create(project.jobs, DemoArgs()),

@@ -49,7 +49,7 @@ class Children:
         raise UserError(
             "demo.part_ended",
             "“{job}” ended without a word.",
-            "Its log says more: {log}. Start the demo once more.",
+            "Its log says more: {log}. Start it once more.",
             job=view.title or view.kind.replace("_", " "),
             kind=view.kind,
             title=view.title,

@@ -242,13 +242,13 @@ class Project:
         raise UserError("job.missing", "There is no job “{id}”.", "Reload the page.", id=job_id)
 
     def force_stop(self, job: Job) -> None:
-        """Kill a job at once; with the demo, every part of it that is at work: each is a process group of its own."""
+        """Kill a job at once; with one that starts others, every part at work: each is a process group of its own."""
         job.force_stop()
-        if job.spec().kind != "demo":
+        if job.spec().kind not in ("demo", "finetune"):
             return
         job.wait(5)  # so that it starts no further part
         for part in self.all_jobs():
-            if part.alive():
+            if part.alive() and part.spec().at >= job.spec().at:
                 part.force_stop()
 
     def all_jobs(self, damage: list[DamagedFile] | None = None) -> list[Job]:

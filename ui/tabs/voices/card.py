@@ -92,7 +92,7 @@ def _card(
         confirm=t("voices.delete_sure", name=voice.name),
     )  # fmt: skip
     return (
-        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-row vw-named">{dot(voice)}'
+        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-row vw-voice-name">{dot(voice)}'
         f"{html.title_field('rename-voice', voice.id, voice.name, t('voices.name'))}</div>"
         f'<p class="vw-dim">{html.e(" · ".join(facts))}</p>{gone}{heard}'
         f'<div class="vw-row">{change}{use}{delete}</div></article>'

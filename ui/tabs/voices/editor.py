@@ -14,7 +14,7 @@ from core.project.workspace import Project
 from core.report.model_card import license_of, model_card, scores_of
 from core.synthesis.exports import exports
 from core.synthesis.saved_voices import COLOURS, SavedVoice
-from core.synthesis.start import best_references, reference_quality, run_references
+from core.synthesis.start import best_references, run_references
 from core.synthesis.voices import VoiceChoice, reference_clips
 from core.training.run import Run
 from ui import html
@@ -33,7 +33,7 @@ _SHOWN = ("cer", "likeness", "naturalness", "faulty")
 def editor(t: Translator, project: Project, voice: SavedVoice, speakers: Sequence[VoiceChoice]) -> str:
     """HTML of the open voice; what its jobs say stands in `voice_jobs`."""
     choice = next((choice for choice in speakers if choice.id == voice.speaker), None)
-    head = f'<div class="vw-row vw-named">{dot(voice)}<h2>{html.e(voice.name)}</h2></div>'
+    head = f'<div class="vw-row vw-voice-name">{dot(voice)}<h2>{html.e(voice.name)}</h2></div>'
     return (
         f'<section class="vw-card vw-gap" id="voice-editor" data-reveal="{html.e(voice.id)}">{head}'
         f"{_settings(t, project, voice, speakers)}{_references(t, project, voice, choice)}"
@@ -42,13 +42,17 @@ def editor(t: Translator, project: Project, voice: SavedVoice, speakers: Sequenc
     )
 
 
-def voice_jobs(t: Translator, project: Project, voice: SavedVoice) -> str:
-    """What is being spoken or exported, why that failed, and what was exported."""
+def voice_jobs(t: Translator, project: Project) -> str:
+    """What is being spoken or exported, or why that failed."""
     newest = [project.latest(kind) for kind in ("synthesize", "export")]
-    panels = "".join(job_panel(t, job) for job in newest if job and job.read().status != "done")
+    return "".join(job_panel(t, job) for job in newest if job and job.read().status != "done")
+
+
+def voice_exports(t: Translator, project: Project, voice: SavedVoice) -> str:
+    """What was exported under its name."""
     own = [export for export in exports(project) if export.name == voice.name]
     title = f"<h3>{html.e(t('voices.exported'))}</h3>" if own else ""
-    return panels + title + export_cards(t, project, own)
+    return title + export_cards(t, project, own)
 
 
 def fields_of(project: Project, form: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def _reference(t: Translator, project: Project, clip: Clip, is_chosen: bool) -> 
     if clip.speaker_similarity is not None:
         facts.append(t("voices.alike", value=t.number(clip.speaker_similarity, 2)))
     if clip.confidence is not None:
-        facts.append(t("voices.understood", percent=t.number(100 * reference_quality(clip, 1.0))))
+        facts.append(t("voices.understood", percent=t.number(100 * clip.confidence)))
     toggle = html.action(
         t("voices.reference_out" if is_chosen else "voices.reference_in"), "toggle-reference", clip.id,
         style="chosen" if is_chosen else "", title=clip.text[:80],

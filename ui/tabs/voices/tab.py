@@ -19,34 +19,37 @@ from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.queue_strip import say_place
 from ui.tabs.voices.card import new_voice, voice_cards
-from ui.tabs.voices.editor import editor, fields_of, voice_jobs
+from ui.tabs.voices.editor import editor, fields_of, voice_exports, voice_jobs
 
 
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel, opened, jobs = Panel(), Panel(), Panel()
-    outputs = [panel, opened, jobs]
+    panel, jobs, opened, exported = Panel(), Panel(), Panel(), Panel()
+    outputs = [panel, jobs, opened, exported]
 
     def refresh(project: Project | None, query: str, whole: bool = True) -> Updates:
         heading = html.heading(t("tabs.voices"), t("voices.purpose"))
         if project is None:
             return {
                 panel: heading + html.empty(t("voices.no_project"), html.go(t("common.to_home"), "home")),
-                opened: "",
-                jobs: "",
+                **dict.fromkeys((jobs, opened, exported), ""),
             }
         choices = speakers(project)
         if not choices:
             lead = html.empty(t("voices.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
-            return {panel: heading + lead, opened: "", jobs: ""}
+            return {panel: heading + lead, **dict.fromkeys((jobs, opened, exported), "")}
         kept = saved_voices(project)
         current = _open(project, query)
         form = new_voice(t, project, choices, is_first=not kept)
         cards = voice_cards(t, project, kept, choices, takes(project), current.id if current else "")
         empty = "" if kept else html.notice(t("voices.none_yet"))
         listed = f'<div class="vw-voices">{form if not kept else ""}{cards}{form if kept else ""}</div>'
-        shown: Updates = {panel: heading + empty + listed, jobs: voice_jobs(t, project, current) if current else ""}
+        shown: Updates = {
+            panel: heading + empty + listed,
+            jobs: voice_jobs(t, project) if current else "",
+            exported: voice_exports(t, project, current) if current else "",
+        }
         if whole:
             shown[opened] = editor(t, project, current, choices) if current else ""
         return shown
