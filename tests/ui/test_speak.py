@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.args import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.measures.proofreading import Proof
 from core.project.workspace import Project
+from core.synthesis.live import LiveSound
 from core.synthesis.start import takes
 from ui.i18n import Translator
 from ui.parts.proof import proof_line
@@ -58,3 +62,29 @@ def test_what_was_understood_right_is_not_repeated() -> None:
     assert "Good morning" not in proof_line(T, Proof(("silence",), heard="Good morning.", cer=0.0))
     said = proof_line(Translator("pt-BR"), Proof(("nothing",), heard="", cer=1.0))
     assert "não se diz nada" in said and "outras palavras" not in said
+
+
+def test_what_is_spoken_plays_as_it_comes_and_its_player_becomes_the_take(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job.create(project.jobs, SynthesizeArgs(), title="Good morning.")
+    events.append(job.events_path, events.Launched())
+    monkeypatch.setattr(Job, "alive", lambda _: True)
+    assert "<audio" not in _speaking(T, project), "nothing has been said yet"
+    with LiveSound(job) as live:
+        live.add(np.zeros(10, np.float32), 24_000)
+        playing = _speaking(T, project)
+        assert f'data-key="live-{job.id}" src="../audio/{project.slug}/live/{job.id}"' in playing
+        assert "autoplay" in playing
+        project.takes.mkdir(exist_ok=True)
+        (project.takes / f"{job.id}.wav").touch()
+        done = _speaking(T, project)
+    assert f'data-key="live-{job.id}" src="../audio/{project.slug}/take/{job.id}"' in done and "autoplay" not in done
+    assert "<audio" in _speaking(T, project)
+    events.append(job.events_path, events.Finished(outcome="done", result={"take": job.id, "seconds": 2.0}))
+    monkeypatch.setattr(Job, "alive", lambda _: False)
+    assert "<audio" in _speaking(T, project)
+    at = job.read().finished_at
+    assert at is not None
+    monkeypatch.setattr("ui.tabs.speak.takes.time.time", lambda: at + 60)
+    assert "<audio" not in _speaking(T, project)

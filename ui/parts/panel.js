@@ -27,6 +27,8 @@ function update(now, node) {
     if (!node.hasAttribute(name) && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
   for (const { name, value } of [...node.attributes])
     if (now.getAttribute(name) !== value) {
+      // A player that is heard goes on with what it has: its new source waits until then.
+      if (name === 'src' && now.nodeName === 'AUDIO' && !now.paused && !now.ended) { now.nextSource = value; continue; }
       now.setAttribute(name, value);
       if (name === 'value' && now !== document.activeElement) now.value = value;
     }
@@ -167,6 +169,10 @@ element.addEventListener('click', (event) => {
   row.addEventListener('pause', (it) => { if (!it.target.ended) course.abort(); }, { capture: true, signal });
   play(0);
 });
+element.addEventListener('ended', (event) => {
+  const { nextSource } = event.target;
+  if (nextSource) { event.target.nextSource = ''; event.target.src = nextSource; }
+}, true);
 // One player at a time.
 element.addEventListener('play', (event) => {
   document.querySelectorAll('audio').forEach((other) => other !== event.target && other.pause());

@@ -34,7 +34,7 @@ from ui.tabs.speak.self_test import self_test_panel
 from ui.tabs.speak.studio.actions import new_text
 from ui.tabs.speak.studio.layout import Studio
 from ui.tabs.speak.studio.place import Place, mode_switch
-from ui.tabs.speak.takes import download_link, export_cards, take_cards
+from ui.tabs.speak.takes import download_link, export_cards, live_player, take_cards
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.view import step_name
 
@@ -274,7 +274,8 @@ def _speaking(t: Translator, project: Project) -> str:
     button = html.action(t("speak.speak"), "speak", style="primary wide", elem_id="speak")
     button += html.action(t("studio.from_one"), "to-studio", style="quiet", title=t("studio.from_one_help"))
     panel = _panel(t, project, job, _result(t, project, job))
-    return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}'
+    heard = live_player(t, project, job) if job else ""
+    return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}{heard}'
 
 
 def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from core.engines.registry import info
+from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis.exports import Export
+from core.synthesis.live import is_live
 from core.synthesis.start import Take
 from core.synthesis.voices import how_to_load
 from ui import html
 from ui.http.audio_routes import audio_url, download_url
+from ui.http.live_sound import live_url
 from ui.i18n import Translator
 from ui.parts.proof import proof_line
 from ui.tabs.train.view import voice_name
+
+_STAYS_S = 30.0  # a player of what has just been spoken, after it has been heard to the end
 
 
 def take_cards(t: Translator, project: Project, takes: Sequence[Take]) -> str:
@@ -39,6 +45,22 @@ def _take(t: Translator, project: Project, take: Take) -> str:
         f'<div class="vw-spread"><span class="vw-dim">{html.e(" · ".join(facts))}</span>'
         f'<span class="vw-row">{save}{drop}</span></div></article>'
     )
+
+
+def live_player(t: Translator, project: Project, job: Job) -> str:
+    """A player that begins with the first sound of what is being spoken, and has the whole take once that is there."""
+    view, take = job.read(), project.takes / f"{job.id}.wav"
+    is_over = view.finished_at and time.time() > view.finished_at + view.count("seconds") + _STAYS_S
+    if is_over or (view.finished_at and not take.exists()):
+        return ""
+    label, key = html.e(t("speak.live")), html.e(f"live-{job.id}")
+    if take.exists():
+        url = audio_url(project.slug, "take", job.id)
+        return f'<audio controls data-key="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
+    if not is_live(job):
+        return ""
+    url = live_url(project.slug, job.id)
+    return f'<audio controls autoplay data-key="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
 
 
 def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> str:
