@@ -14,9 +14,10 @@ import numpy as np
 
 from core.audio.samples import Samples, as_16_bit
 from core.engines.base import ShouldStop, never
+from core.files import TEMP_PREFIX
 from core.jobs.job import Job
 
-NAME = "live.pcm"
+NAME = f"{TEMP_PREFIX}live.pcm"  # left over by a job that was killed, it is swept as what is half made
 _RATE = struct.Struct("<I")  # in Hz, before the samples: 16 bit, mono
 _BLOCK_BYTES = 1 << 16
 _LOOK_S = 0.1

@@ -16,7 +16,7 @@ from core.transcription.single_file import Heard, Wish, transcribe_file
 from ui.http.api import in_threads
 from ui.http.api.openai_speech import NO_STORE, OpenAIRoute
 from ui.http.api.rest.materials import kept
-from ui.http.upload_parser import plain_name
+from ui.http.file_names import plain_name
 
 # What clients ask for by default: the recogniser that comes along.
 _MODELS = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")

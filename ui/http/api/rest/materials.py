@@ -37,7 +37,7 @@ from ui.http.api.rest.shape import (
     page,
     source_fact,
 )
-from ui.http.upload_parser import plain_name
+from ui.http.file_names import plain_name
 
 _BLOCK_BYTES = 1 << 20
 Status = Literal["new", "approved", "rejected"]
