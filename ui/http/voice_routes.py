@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException
 from starlette.responses import PlainTextResponse, Response
+from zipstream import ZipStream
 
 from core.engines.base import ADAPTER
 from core.errors import UserError
 from core.jobs.args import VoiceArgs
 from core.project.workspace import Project, Workspace
 from core.report.model_card import FILE, model_card
+from core.synthesis.saved_voices import SavedVoice
 from core.synthesis.start import checkpoint_folder
 from core.synthesis.voices import VoiceChoice, voices
 from ui.http.audio_routes import zip_files, zipped
@@ -47,7 +50,8 @@ def routes(workspace: Workspace) -> APIRouter:
             "Content-Disposition": f'attachment; filename="{choice.id}.md"',
             "Cache-Control": "private, no-store",
         }
-        return PlainTextResponse(_card(project, choice), media_type="text/markdown; charset=utf-8", headers=headers)
+        card = model_card(project, choice.title, choice.wish(VoiceArgs), choice.saved.rights if choice.saved else "")
+        return PlainTextResponse(card, media_type="text/markdown; charset=utf-8", headers=headers)
 
     @router.get("/download/{slug}/voice/{id}/adapter")
     def download_adapter(slug: str, id: str) -> Response:
@@ -58,20 +62,25 @@ def routes(workspace: Workspace) -> APIRouter:
             raise _missing() from None
         if folder is None or choice.saved is None:
             raise _missing()
-        files = [path for path in (folder / ADAPTER, *sorted(folder.glob("*.safetensors"))) if path.is_file()]
-        about = json.dumps(asdict(choice.saved), indent=2, ensure_ascii=False)
-        name = f"{choice.id}-adapter"
-        archive = zip_files(
-            [(f"{name}/{FILE}", _card(project, choice).encode()), (f"{name}/voice.json", about.encode())]
-            + [(f"{name}/{path.name}", path) for path in files]
-        )
-        return zipped(archive, name)
+        return zipped(adapter_files(project, choice.saved, folder), f"{choice.id}-adapter")
 
     return router
 
 
-def _card(project: Project, choice: VoiceChoice) -> str:
-    return model_card(project, choice.title, choice.wish(VoiceArgs), choice.saved.rights if choice.saved else "")
+def adapter_files(project: Project, voice: SavedVoice, folder: Path) -> ZipStream:
+    """A checkpoint's adapter with what it takes to use it, without what a training goes on from."""
+    files = [path for path in (folder / ADAPTER, *sorted(folder.glob("*.safetensors"))) if path.is_file()]
+    card = model_card(project, voice.name, _arguments(voice), voice.rights)
+    about = json.dumps(asdict(voice), indent=2, ensure_ascii=False)
+    name = f"{voice.id}-adapter"
+    return zip_files(
+        [(f"{name}/{FILE}", card.encode()), (f"{name}/voice.json", about.encode())]
+        + [(f"{name}/{path.name}", path) for path in files]
+    )
+
+
+def _arguments(voice: SavedVoice) -> VoiceArgs:
+    return VoiceArgs(checkpoint=voice.checkpoint, language=voice.language)
 
 
 def _missing() -> HTTPException:

@@ -86,7 +86,7 @@ def _card(
     heard = html.player(audio_url(project.slug, "take", sample.id), sample.text) if sample else ""
     gone = "" if speaker else html.notice(t("voices.speaker_gone"), "warn")
     use = html.go(t("voices.use"), "speak", style="", view=f"voice={voice.id}") if speaker else ""
-    change = html.place(t("voices.change"), f"saved={'' if is_open else voice.id}", is_pressed=is_open)
+    change = html.place(t("voices.change"), f"saved={'-' if is_open else voice.id}", is_pressed=is_open)
     delete = html.action(
         t("speak.delete"), "delete-voice", voice.id, style="quiet", title=f"{t('speak.delete')}: {voice.name}",
         confirm=t("voices.delete_sure", name=voice.name),

@@ -1,0 +1,99 @@
+"""What the Voices page shows of a voice, what its form says, and what is taken along."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from core.errors import UserError
+from core.project.workspace import Project
+from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice
+from core.synthesis.voices import speakers
+from tests.synthesis.conftest import humming as humming
+from tests.synthesis.conftest import toy as toy
+from ui.http import voice_routes
+from ui.i18n import LANGUAGES, Translator
+from ui.tabs.voices.card import new_voice, voice_cards
+from ui.tabs.voices.editor import editor, fields_of
+from ui.tabs.voices.tab import _open, _toggled
+
+T = Translator("en")
+
+
+@pytest.fixture
+def ana(humming: Project) -> Iterator[SavedVoice]:
+    made = save_voice(humming, "<b>Ana</b>", "base:tuning-fork", settings={"speed": 1.5}, rights="<script>")
+    yield made
+    discard_voice(humming, made.id)
+
+
+def test_a_voice_is_shown_with_all_it_is_made_of_and_nothing_of_it_is_taken_for_html(
+    humming: Project, ana: SavedVoice
+) -> None:
+    for language in LANGUAGES:
+        t = Translator(language)
+        page = editor(t, humming, ana, speakers(humming)) + voice_cards(
+            t, humming, [ana], speakers(humming), [], ana.id
+        )
+        assert "<b>Ana" not in page and "<script>" not in page and "&lt;b&gt;Ana" in page
+        for part in ('name="speaker"', 'name="language"', 'name="rights"', 'value="1.5"', 'data-do="toggle-reference"'):
+            assert part in page, part
+        assert "Public domain" in page and "MODEL_CARD" not in page and t("voices.card") in page
+        assert 'data-id="s1-0000"' in page and t("voices.reference_out") in page
+    assert "adapter" not in editor(T, humming, ana, speakers(humming)), "a base has none"
+    assert "primary" in new_voice(T, humming, speakers(humming), is_first=True)
+
+
+def test_what_the_form_says_is_kept_and_what_is_no_number_is_named(humming: Project, ana: SavedVoice) -> None:
+    form = {"speaker": "base:tuning-fork", "language": "en", "colour": "#7a5ca8", "rights": "Hers.", "seed": "7"}
+    said = fields_of(humming, {**form, "setting-speed": "1,25", "setting-pace_s": " "})
+    changed = change_voice(humming, ana.id, **said)
+    assert (changed.settings, changed.seed, changed.language) == ({"speed": 1.25}, 7, "en")
+    assert fields_of(humming, {"seed": ""})["seed"] == 0
+    for typed in ("fast", "nan", "inf", "1e999"):
+        with pytest.raises(UserError) as caught:
+            fields_of(humming, {"setting-speed": typed})
+        assert caught.value.code == "voice.number"
+
+
+def test_references_are_taken_in_and_left_out_but_never_all(humming: Project, ana: SavedVoice) -> None:
+    assert _toggled(humming, ana, "another") == ("s1-0000", "another"), "beside what was chosen by itself"
+    with pytest.raises(UserError) as caught:
+        _toggled(humming, ana, "s1-0000")
+    assert caught.value.code == "voice.last_reference"
+    assert _open(humming, "?saved=-") is None and _open(humming, "?saved=none") is None
+    opened = _open(humming, "?tab=voices")
+    assert opened is not None and opened.id == ana.id, "the only one there is"
+
+
+def test_a_voice_is_taken_along_as_its_card_and_its_adapter(humming: Project, ana: SavedVoice) -> None:
+    app = FastAPI()
+    app.include_router(voice_routes.routes(humming.workspace))
+    with TestClient(app) as client:
+        card = client.get(f"/download/{humming.slug}/voice/{ana.id}/card")
+        assert card.text.startswith("---\nlanguage: en") and "Public domain" in card.text and "<script>" in card.text
+        assert card.headers["content-type"].startswith("text/markdown") and "attachment" in str(card.headers)
+        for path in (f"{ana.id}/adapter", "none/card", "..%2Fx/card"):
+            assert client.get(f"/download/{humming.slug}/voice/{path}").status_code == 404
+        run = humming.runs / "first"
+        (run / "checkpoints" / "step-000020").mkdir(parents=True)
+        try:
+            folder = run / "checkpoints" / "step-000020"
+            (folder / "adapter.json").write_text('{"vibrato_hz": 3}')
+            (folder / "adapter.safetensors").write_bytes(b"weights")
+            (folder / "state.pt").write_bytes(b"not to be taken along")
+            archive = voice_routes.adapter_files(humming, ana, folder)
+            content = io.BytesIO(b"".join(archive))
+            with zipfile.ZipFile(content) as entries:
+                names = {name.split("/")[1] for name in entries.namelist()}
+                assert names == {"MODEL_CARD.md", "voice.json", "adapter.json", "adapter.safetensors"}
+                assert json.loads(entries.read(f"{ana.id}-adapter/voice.json"))["name"] == "<b>Ana</b>"
+        finally:
+            shutil.rmtree(run)
