@@ -74,12 +74,12 @@ def test_what_is_spoken_plays_as_it_comes_and_its_player_becomes_the_take(
     with LiveSound(job) as live:
         live.add(np.zeros(10, np.float32), 24_000)
         playing = _speaking(T, project)
-        assert f'data-key="live-{job.id}" src="../audio/{project.slug}/live/{job.id}"' in playing
-        assert "autoplay" in playing
+        assert f'data-key="live-{job.id}" data-begin="live-{job.id}"' in playing
+        assert f'src="../audio/{project.slug}/live/{job.id}"' in playing
         project.takes.mkdir(exist_ok=True)
         (project.takes / f"{job.id}.wav").touch()
         done = _speaking(T, project)
-    assert f'data-key="live-{job.id}" src="../audio/{project.slug}/take/{job.id}"' in done and "autoplay" not in done
+    assert f'data-key="live-{job.id}" src="../audio/{project.slug}/take/{job.id}"' in done and "data-begin" not in done
     assert "<audio" in _speaking(T, project)
     events.append(job.events_path, events.Finished(outcome="done", result={"take": job.id, "seconds": 2.0}))
     monkeypatch.setattr(Job, "alive", lambda _: False)

@@ -57,6 +57,18 @@ function render() {
   if (stamp && stamp !== arrived && !late) window.vw.arrive(move.dataset.arrive);
   if (!late) arrived = stamp;
   reveal();
+  begin();
+}
+
+// What a click had spoken is heard from its first sound on. Not by 'autoplay', which waits until the rest would come fast
+// enough: a slow computer speaks slower than it is heard.
+const begun = new Set();
+function begin() {
+  for (const player of root.querySelectorAll('audio[data-begin]')) {
+    if (begun.has(player.dataset.begin)) continue;
+    begun.add(player.dataset.begin);
+    if (navigator.userActivation?.hasBeenActive && document.hasFocus()) player.play().catch(() => {});
+  }
 }
 
 // What a click has brought about (a job, a question) is brought into view once, where it first appears.
