@@ -79,7 +79,8 @@ def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> Heard:
     finally:
         _places.release()
     if error := answer.get("error"):
-        told = UserError(str(error["code"]), "", "", **error["values"])
+        code = str(error["code"])
+        told = UserError(code, "", "", **error["values"])
         told.text, told.hint = str(error["text"]), str(error["hint"])
         told.args = (f"{told.text} {told.hint}".strip(),)
         raise told

@@ -66,7 +66,7 @@ def test_a_recording_walks_the_road_to_a_run_whose_id_was_told(
     facts = finetune.run(job, project, args, Reporter(job))
     assert facts == {"run": "ana", "clips": CLIPS - 1, "left": 1}
     run = Run(project, "ana")
-    assert run.title == "Ana" and run.job.read().status == "done" and run.config.max_steps == 4
+    assert run.title == "Ana" and run.job.read().status == "done" and run.read().config.max_steps == 4
 
 
 def transcribe(project: Project, _: object) -> Job:
