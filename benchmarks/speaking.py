@@ -1,11 +1,12 @@
 """How much sooner a warm voice speaks than a cold one, when its first sound comes, and what many texts leave behind.
 
-    python -m benchmarks.speaking [--requests 100] [--rounds 3]
+    python -m benchmarks.speaking [--requests 1000] [--rounds 3]
     python -m benchmarks.speaking --chapter 2000    # words, spoken as a long text: memory, and a line that fails
 
 The small base on the processor, by the speaking process as the page and programs ask it. Cold: no process is there, so
 it is started, imports, loads the voice and hears the reference. Warm: the same sentence once more. All ratios are of
-one run; processor times of a busy machine stretch both sides.
+one run; processor times of a busy machine stretch both sides. Many texts: a word each, with another seed, so that each
+is spoken anew; without rounds only these are counted, and the other figures stay as they were.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ RESULT, CHAPTER_RESULT = RESULTS / "speaking.json", RESULTS / "speaking_chapter.
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
 REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
 SPOKEN_S = 4.0
+WORD_S = 0.4
 SETTLED = 0.1  # of the requests, after which memory has to stay as it is
 
 
@@ -126,7 +128,7 @@ def chapter(workspace: Workspace, words: int) -> dict[str, object]:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chapter", type=int, default=0, help="words of a text that is spoken instead")
     options = parser.parse_args()
@@ -140,27 +142,55 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
-        base = make_untrained(workspace.models / "small")
-        # Untrained, it never ends by itself: as long as the sentence would take to say.
-        write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": SPOKEN_S})
-        request = SpeechRequest(
-            engine="xtts", base=str(base), references=((REFERENCE, ""),), text=SENTENCE, language="en", device="cpu"
-        )
+        request = asked(workspace, "small", SENTENCE, SPOKEN_S)
         cold, warm = [], []
         for _ in range(options.rounds):
             cold.append(timed(workspace, request))
             warm += [timed(workspace, request) for _ in range(3)]
             if len(cold) < options.rounds:
                 end(workspace)
-        speaker, memory, handles = process(workspace), [], []
+        word = asked(workspace, "short", "Yes.", WORD_S)
+        memory, handles, processor_s, processes = [], [], 0.0, set[int]()
         for seed in range(options.requests):
-            timed(workspace, request.model_copy(update={"text": "Yes.", "seed": seed}))
+            timed(workspace, word.model_copy(update={"seed": seed}))
+            speaker = process(workspace)
+            processes.add(speaker.pid)
+            processor_s = sum(speaker.cpu_times()[:2])
             memory.append(speaker.memory_info().rss / 1e6)
             handles.append(speaker.num_fds())
         end(workspace)
-    whole_s = statistics.median(last for _, last in warm)
     settled = memory[round(SETTLED * len(memory)) :]
-    result = {
+    tenth = max(1, len(settled) // 10)
+    result = read_json(RESULT) if RESULT.exists() else {}
+    if options.rounds:
+        result |= spoken(cold, warm)
+    result |= {
+        "requests": options.requests,
+        "requests_machine": machine("torch", "coqui-tts"),
+        "requests_processor_s": round(processor_s, 1),
+        "processes": len(processes),
+        "memory_mb": statistics.median(settled),
+        "memory_spread_mb": max(settled) - min(settled),
+        "memory_growth_mb": statistics.median(settled[-tenth:]) - statistics.median(settled[:tenth]),
+        "handles": [min(handles), max(handles)],
+    }
+    print(json.dumps(result, indent=2))
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def asked(workspace: Workspace, name: str, text: str, seconds: float) -> SpeechRequest:
+    """A text for a small base of that name. Untrained, it never ends by itself: so it ends after so many seconds."""
+    base = make_untrained(workspace.models / name)
+    write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": seconds})
+    return SpeechRequest(
+        engine="xtts", base=str(base), references=((REFERENCE, ""),), text=text, language="en", device="cpu"
+    )
+
+
+def spoken(cold: list[tuple[float, float]], warm: list[tuple[float, float]]) -> dict[str, object]:
+    """The figures of one sentence."""
+    whole_s = statistics.median(last for _, last in warm)
+    return {
         "machine": machine("torch", "coqui-tts"),
         "cold_first_sound_s": statistics.median(first for first, _ in cold),
         "cold_s": statistics.median(last for _, last in cold),
@@ -168,13 +198,7 @@ def main() -> None:
         "warm_times_sooner": statistics.median(last for _, last in cold) / whole_s,
         "first_sound_s": statistics.median(first for first, _ in warm),
         "first_sound_share": statistics.median(first / last for first, last in warm),
-        "requests": options.requests,
-        "memory_mb": statistics.median(settled),
-        "memory_spread_mb": max(settled) - min(settled),
-        "handles": [min(handles), max(handles)],
     }
-    print(json.dumps(result, indent=2))
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
