@@ -139,9 +139,7 @@ def _clips(project: Project, ids: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(ids))[:_MOST_REFERENCES]
     for clip_id in chosen:
         if not project.clip_file(clip_id).is_file():
-            raise UserError(
-                "speak.no_clip", "The reference clip {id} is no longer there.", "Choose another one.", id=clip_id[:80]
-            )
+            raise UserError("speak.no_clip", "A chosen reference clip is no longer there.", "Choose another one.")
     return chosen
 
 
