@@ -82,7 +82,7 @@ def verdict_of(
 def test_a_run_that_learns_has_a_step_to_keep_and_a_harmed_one_has_none(
     verdict_of: Callable[[TrainConfig], tuple[Scored, Verdict]],
 ) -> None:
-    harmed, verdict = verdict_of(CONFIG.model_copy(update={"learning_rate": 1e-2}))
+    harmed, verdict = verdict_of(CONFIG.model_copy(update={"learning_rate": 1e-2, "save_every": 8}))
     assert verdict.kind == "base" and recommended(harmed.project) is None
     learnt, verdict = verdict_of(CONFIG)
     assert verdict.kind == "keep" and verdict.step in (4, 8)

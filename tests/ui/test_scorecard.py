@@ -108,8 +108,8 @@ def test_what_is_recommended_is_chosen_to_speak_and_export_with_and_offered_to_b
     t, best = Translator(language), CheckpointRef(run.id, 600)
     choice = speak._current_voice(project, "")
     assert choice is not None and choice.checkpoint == best
-    assert mark in speak._exporting(t, project, choice) or mark in speak._name(t, choice, best)
-    other = speak._current_voice(project, f"voice={run.id}/900")
+    assert mark in speak._setup(t, project, "") and "600" in speak._exporting(t, project, choice)
+    other = speak._current_voice(project, f"voice={CheckpointRef(run.id, 900).name}")
     assert other is not None and other.checkpoint == CheckpointRef(run.id, 900)
     page = scorecard_view(t, project, "")
     assert f"a={best.name}&amp;b={CheckpointRef(run.id, 0).name}" in page
