@@ -11,6 +11,8 @@ from core.checkpoint_ref import CheckpointRef
 from core.evaluation.scores import Score, read_scores, recogniser_of
 from core.evaluation.statistics import Estimate, estimate
 from core.evaluation.verdict import MEASURES, Verdict, decide, overall, values_by_text
+from core.listening.candidates import candidates
+from core.listening.listeners import trusted_names
 from core.listening.ranking import table
 from core.project.workspace import Project
 from core.synthesis.voices import VoiceChoice, voice
@@ -102,7 +104,12 @@ def _step_to_keep(verdict: Verdict) -> int | None:
 
 
 def _winner(project: Project) -> CheckpointRef | None:
-    return table(project).winner if project.store.votes() else None
+    """What votes have decided for; found out anew only after a vote, or when there is another voice to hear."""
+    if not project.figures.vote_count():
+        return None
+    pool, trusted = candidates(project), tuple(trusted_names(project))
+    depends = (tuple(candidate.checkpoint for candidate in pool), trusted)
+    return project.figures.kept_while_unchanged("winner", lambda: table(project, pool).winner, depends)
 
 
 def _stamp(run: Run, steps: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:
