@@ -263,7 +263,11 @@ def test_a_folder_is_asked_about_in_the_page(walked: Walked, tiny: Path, tmp_pat
         form = ready_view(Translator(language), walked.project, "odd", "folder", str(folder), preset("f5-cpu"))
         assert 'data-do="answer-base"' in form and form.count("<select") == 2 and 'value="v0"' in form
     empty = ready_view(Translator("en"), walked.project, "odd", "folder", None, preset("f5-cpu"))
-    assert "<form" not in empty and Translator("en")("prerequisites.base_unnamed") in empty
+    assert (
+        'data-do="answer-base"' not in empty
+        and 'data-do="fetch-base"' in empty
+        and Translator("en")("prerequisites.base_unnamed") in empty
+    )
     assert "vw-notice" in ready_view(Translator("en"), walked.project, "odd", "folder", str(tmp_path), preset("f5-cpu"))
 
 
