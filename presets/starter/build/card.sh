@@ -7,12 +7,13 @@ cd "$(dirname "$0")/../../.."
 export STARTER_WORK="${STARTER_WORK:-/tmp/starter}"
 run() { echo "== $*"; "${PYTHON:-python}" -m "presets.starter.build.$@"; }
 run state restore
-run dvae "${1:-60}"
-run decoder "${2:-110}"
+run speech flite
+run dvae "${1:-300}" # seconds in all: what is restored has had these, and its codes are what the GPT knows
+run decoder "${2:-600}"
 run codes
-run gpt "${3:-180}"
-run latents "${4:-60}"
-run listen perceiver "${5:-20}"
+run gpt "${3:-2000}"
+run latents "${4:-620}"
+run listen perceiver "${5:-60}"
 run listen encoder "${6:-20}"
 run judge codec
 run judge gpt

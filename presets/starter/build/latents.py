@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from presets.starter.build.corpus import FACTORS, Clip, load
+from presets.starter.build.corpus import CODE_HOP, FACTORS, MEL_RATE_HZ, Clip, load
 from presets.starter.build.decoder import FRAMES, HOP, Generator, fit, resized
 from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import SPEAKERS, TOKENS
@@ -26,7 +26,7 @@ from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
 FILE = TRAINED / "latents.pt"
 CHOSEN, TEMPERATURE = 0.5, 0.5
-FLITE_SHARE = 0.5  # of the crops
+FLITE_SHARE, AT_END = 0.5, 0.15  # of the crops
 
 
 def upsampled(latents: Tensor) -> Tensor:
@@ -35,18 +35,19 @@ def upsampled(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def latents_of(trainee: Trainee, row: Row, chosen: float = 0.0) -> Tensor:
+def latents_of(trainee: Trainee, row: Row, chosen: float = 0.0, is_ended: bool = False) -> Tensor:
     """The latents (1, codes, channels) that predict a clip's real codes.
 
     ``chosen``: the share of codes before them that the model chooses itself, as it does where it speaks.
+    ``is_ended``: with the one that predicts the stop, which `Xtts.inference` makes sound of too.
     """
-    latents = trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0][:, : len(row.codes)]
+    latents = trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0]
     if not chosen:
-        return latents
-    likely = (trainee.gpt.mel_head(latents[0])[:, :TOKENS].float() / TEMPERATURE).softmax(-1)
+        return latents[:, : len(row.codes) + is_ended]
+    likely = (trainee.gpt.mel_head(latents[0, : len(row.codes)])[:, :TOKENS].float() / TEMPERATURE).softmax(-1)
     own = torch.multinomial(likely, 1)[:, 0].cpu()
     codes = torch.where(torch.rand(len(own)) < chosen, own, row.codes)
-    return latents_of(trainee, replace(row, codes=codes))
+    return latents_of(trainee, replace(row, codes=codes), is_ended=is_ended)
 
 
 class Source:
@@ -71,13 +72,14 @@ class Source:
             voice, factor = SPEAKERS[row.speaker]
             if index not in self.made:
                 wave = self.clips[row.number, row.said].wave(RATE_HZ, factor)
-                self.made[index] = wave.half(), latents_of(self.trainee, row, CHOSEN).half().cpu()
+                wave = F.pad(wave, (0, -(-CODE_HOP * RATE_HZ // MEL_RATE_HZ) + 1))  # the stop is silent
+                self.made[index] = wave.half(), latents_of(self.trainee, row, CHOSEN, is_ended=True).half().cpu()
             wave, latents = self.made[index]
             frames = upsampled(latents.float())[0]
             last = min(frames.shape[1], len(wave) // HOP) - FRAMES
             if last > 0:
                 break
-        at = draw.randrange(last)
+        at = last if draw.random() < AT_END else draw.randrange(last)
         part = frames[:, at : at + FRAMES]
         return wave[at * HOP : (at + FRAMES) * HOP].float(), part, self.speakers[voice, factor]
 

@@ -30,7 +30,7 @@ from presets.starter.build.work import RATE_HZ, TRAINED
 
 SIZES = {"layers": LAYERS, "channels": CHANNELS, "heads": HEADS, "codes": TOKENS}
 # A small model is surer of itself when it may say a code again and is kept to its likeliest ones.
-SPEAKING = {"temperature": 0.5, "repetition_penalty": 1.0, "top_k": 30, "top_p": 0.9}
+SPEAKING = {"temperature": 0.25, "repetition_penalty": 1.0, "top_k": 30, "top_p": 0.9}
 
 
 def model() -> Xtts:

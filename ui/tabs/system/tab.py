@@ -136,8 +136,9 @@ def _model(t: Translator, engine: str, state: BaseState) -> str:
         return html.light("good", t("system.model_ready", label=label, size=total))
     if state.status == "partial":
         return html.light("fair", t("system.model_partial", label=label, size=size, total=total))
-    key = "system.model_missing" if not state.base.is_made else "system.model_starter"
-    return html.light("none", t(key, label=label))
+    if not state.base.is_made:
+        return html.light("none", t("system.model_missing", label=label))
+    return html.light("none", t("system.model_small" if state.is_trained else "system.model_starter", label=label))
 
 
 def _usage(page: Page) -> str:

@@ -1,4 +1,4 @@
-"""The state of a base model: its licence, its download with progress, and what random weights are good for."""
+"""The state of a base model: its licence, its download with progress, and what a small one is good for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def base_panel(t: Translator, project: Project, base_id: str) -> str:
         return ""
     state = models.state(project.workspace.models, base_id)
     parts = []
-    if state.base.is_made and not state.is_trained:
-        parts.append(html.notice(t("base.starter"), "warn"))
+    if state.base.is_made:
+        parts.append(html.notice(t("base.starter_small" if state.is_trained else "base.starter"), "warn"))
     elif state.status == "ready":
         parts.append(html.light("good", t("base.ready", label=state.base.label)))
     if state.needs_license and state.license_accepted:
