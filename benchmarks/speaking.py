@@ -97,7 +97,7 @@ def chapter(workspace: Workspace, words: int) -> dict[str, object]:
     base = make_untrained(models.place(workspace.models, models.small))
     write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": 1.0})
     sentences = sentences_of(words)
-    sentences.insert(len(sentences) // 2, "Этой строки эта модель не прочтёт.")
+    sentences.insert(len(sentences) // 2, "ᚠᚢᚦ ᚠᚢ.")
     text = start.create(project, " ".join(sentences), voice=f"base:{models.small}", proofread=True, tries=0)
     args = SpeakDocumentArgs(document=text.id, device="cpu")
     memory: list[tuple[float, float]] = []
