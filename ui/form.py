@@ -58,7 +58,7 @@ class Form:
         if self.numeric and field.annotation in (int, float):
             # A range as wide as all whole numbers tells nobody anything.
             span = (
-                f"{self.t.plain(low)}–{self.t.plain(high)}"
+                self.t("form.range", low=self.t.plain(low), high=self.t.plain(high))
                 if low is not None and high is not None and high < _NO_LIMIT
                 else ""
             )

@@ -34,7 +34,7 @@ def _take(t: Translator, project: Project, take: Take) -> str:
     facts = [
         voice_name(t, take.voice, take.checkpoint),
         t.get(f"languages.{take.language}", take.language),
-        f"{t.number(take.seconds, 1)} s" if take.seconds < 10 else t.length(take.seconds),
+        f"{t.number(max(0.1, take.seconds), 1)} s" if take.seconds < 10 else t.length(take.seconds),
     ]
     facts += [t("speak.seed_fact", seed=take.seed), t.moment(take.at)]
     save = download(url, f"{take.id}.wav", t("speak.download"))
