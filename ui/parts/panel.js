@@ -57,16 +57,16 @@ function render() {
   if (stamp && stamp !== arrived && !late) window.vw.arrive(move.dataset.arrive);
   if (!late) arrived = stamp;
   reveal();
-  begin();
+  startFirstSound();
 }
 
 // What a click had spoken is heard from its first sound on. Not by 'autoplay', which waits until the rest would come fast
 // enough: a slow computer speaks slower than it is heard.
-const begun = new Set();
-function begin() {
+const startedPlayers = new Set();
+function startFirstSound() {
   for (const player of root.querySelectorAll('audio[data-begin]')) {
-    if (begun.has(player.dataset.begin)) continue;
-    begun.add(player.dataset.begin);
+    if (startedPlayers.has(player.dataset.begin)) continue;
+    startedPlayers.add(player.dataset.begin);
     if (navigator.userActivation?.hasBeenActive && document.hasFocus()) player.play().catch(() => {});
   }
 }
