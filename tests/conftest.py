@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gc
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +21,7 @@ from core.files import read_json, write_json
 from core.jobs import fork_server
 from core.jobs.job import worker_environment
 from core.project.workspace import Project, Workspace
-from ui.gradio_import import import_gradio
+from tests import warm
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -75,14 +77,20 @@ LIGHT_JOBS = [
     *("core.jobs.worker", "core.tasks.import_sources", "core.tasks.scan_collection", "core.tasks.list_link"),
     *("core.tasks.segment", "core.sources.links.ytdlp"),
 ]
+WARM = pytest.StashKey[subprocess.Popen[bytes]]()
 PORTUGUESE = Path(__file__).resolve().parent / "data" / "portuguese"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory where there is plenty: what is written through to a disk waits for it."""
     gc.disable()  # half of the time that collecting takes: hundreds of thousands of objects that stay; see below
-    if hasattr(config, "workerinput"):  # it comes to test the page sooner or later
-        import_gradio()
+    warm.use()
+    if hasattr(config, "workerinput"):  # xdist may have set it: jobs with and without it load their libraries apart
+        os.environ.pop("PYTHONPATH", None)
+        os.environ.update(config.workerinput["environment"])
+    if getattr(config.option, "tx", None) and not hasattr(config, "workerinput"):
+        config.stash[WARM] = warm.start()
+        config.option.tx = [spec.replace("popen", f"popen//python={warm.python()}") for spec in config.option.tx]
     folder = MEMORY / f"voicewright-tests-{os.getuid()}"
     if hasattr(config, "workerinput") or config.option.basetemp or not MEMORY.is_dir():
         return
@@ -93,6 +101,12 @@ def pytest_configure(config: pytest.Config) -> None:
             shutil.rmtree(earlier, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     config.option.basetemp = folder / str(os.getpid())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a test worker what its environment is to be."""
+    node.workerinput["environment"] = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -109,6 +123,8 @@ def pytest_collection_finish() -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the memory back."""
+    if WARM in config.stash:
+        warm.end(config.stash[WARM])
     if config.option.basetemp and Path(config.option.basetemp).parent.parent == MEMORY:
         shutil.rmtree(config.option.basetemp, ignore_errors=True)
 
@@ -191,6 +207,8 @@ def forked() -> None:
 def chromium() -> Iterator[object]:
     """A headless Chromium for the session."""
     playwright = pytest.importorskip("playwright.sync_api")
+    # By itself it asks at every frame, and has sixty of them drawn a second.
+    playwright.Page.wait_for_function = functools.partialmethod(playwright.Page.wait_for_function, polling=50)
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed (./launch.sh test installs it where it may)")
     with playwright.sync_playwright() as driver:

@@ -7,7 +7,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from core.audio.samples import write_wav
 from core.clips import history
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
+from tests import warm
 from tests.audio.sounds import tone
 from tests.test_history import state
 
@@ -72,7 +72,7 @@ def clips(project: Project) -> list[Clip]:
 
 def edit_until_killed(project: Project, seed: int, changes: int, later_s: float) -> int:
     """Let a process edit, and kill it so long after so many changes; returns how many it had told of."""
-    command = [sys.executable, "-c", EDITS, str(project.workspace.path), project.slug, str(seed)]
+    command = [warm.python(warm.PAGE), "-c", EDITS, str(project.workspace.path), project.slug, str(seed)]
     with subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(changes)]

@@ -15,6 +15,7 @@ from core.jobs import worker
 from core.jobs.args import ExportArgs
 from core.jobs.job import Job
 from core.system.process import refuse_unsafe_loading
+from tests import warm
 
 _VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 # As `serve` begins, under a shell that lets everybody read; the job's own process fails, but writes all its files.
@@ -42,7 +43,7 @@ project.start_job(NoSuchArgs(), files={"config.yaml": "a: 1"}, gpu=True).wait(60
 
 def test_all_that_server_and_worker_write_is_private(tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
-    subprocess.run([sys.executable, "-c", _MADE, folder], cwd=REPOSITORY, check=True, timeout=120)
+    subprocess.run([warm.python(warm.PAGE), "-c", _MADE, folder], cwd=REPOSITORY, check=True, timeout=120)
     modes = {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
     assert {path.name for path in modes} >= {"project.json", "project.db", "events.jsonl", "worker.log", "gpu.lock"}
     assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -49,28 +50,45 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("clock") / "in.wav", sound, RATE)
 
 
-@pytest.mark.parametrize(
-    ("ending", "options"),
-    [
-        ("wav", ""), ("flac", ""), ("mp3", ""), ("m4a", ""), ("aac", "-f adts"), ("ogg", ""), ("opus", "-c:a libopus"),
-        ("webm", "-c:a libopus"), ("mka", "-c:a aac"), ("ts", TS), ("ts", "-c:a mp2 -f mpegts"), ("avi", "-c:a mp3"),
-        ("flv", "-c:a aac -ar 44100"), ("wma", ""), ("mov", "-c:a pcm_s24le"),
-        ("mp4", "-c:a aac -movflags frag_keyframe"),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("picture", [False, True])
+ORDINARY = [
+    ("wav", ""), ("flac", ""), ("mp3", ""), ("m4a", ""), ("aac", "-f adts"), ("ogg", ""), ("opus", "-c:a libopus"),
+    ("webm", "-c:a libopus"), ("mka", "-c:a aac"), ("ts", TS), ("ts", "-c:a mp2 -f mpegts"), ("avi", "-c:a mp3"),
+    ("flv", "-c:a aac -ar 44100"), ("wma", ""), ("mov", "-c:a pcm_s24le"),
+    ("mp4", "-c:a aac -movflags frag_keyframe"),
+]  # fmt: skip
+WITH_PICTURE = [kind for kind in ORDINARY if kind[0] in ("webm", "mka", "ts", "avi", "flv", "mov", "mp4")]
+CASES = [(*kind, False) for kind in ORDINARY] + [(*kind, True) for kind in WITH_PICTURE]
+
+
+@pytest.fixture(scope="module")
+def ordinary(wav: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, bool], tuple[Path, Path]]:
+    """Files of all kinds, and what FFmpeg alone decodes of each; starting it once for each would take longest."""
+    folder = tmp_path_factory.mktemp("ordinary")
+    files: dict[tuple[str, str, bool], tuple[Path, Path]] = {}
+    encode: list[str | Path] = []
+    inputs, filters, outputs = [], [], []
+    for number, (ending, options, picture) in enumerate(CASES):
+        source, plain = folder / f"{number}.{ending}", folder / f"{number}.plain.flac"
+        files[ending, options, picture] = source, plain
+        video = ["-map", "1:v", "-c:v", {"webm": "libvpx", "flv": "flv"}.get(ending, "mpeg4")] if picture else []
+        encode += ["-map", "0:a", *video, *options.split(), source]
+        depth = "s32" if "pcm_s24le" in options else "s16"
+        inputs += ["-i", source]
+        filters += [f"[{number}:a:0]aformat=sample_fmts={depth}:channel_layouts=mono[a{number}]"]
+        outputs += ["-map", f"[a{number}]", plain]
+    run("-i", wav, *PICTURE, *encode)
+    run(*inputs, "-filter_complex", ";".join(filters), *outputs)
+    return files
+
+
+@pytest.mark.parametrize(("ending", "options", "picture"), CASES)
 def test_ordinary_files_come_out_bit_by_bit_as_ffmpeg_decodes_them(
-    tmp_path: Path, wav: Path, ending: str, options: str, picture: bool
+    tmp_path: Path, ordinary: dict[tuple[str, str, bool], tuple[Path, Path]], ending: str, options: str, picture: bool
 ) -> None:
-    if picture and ending not in ("webm", "mka", "ts", "avi", "flv", "mov", "mp4"):
-        return
-    source = tmp_path / f"in.{ending}"
-    video = ["-map", "0:a", "-map", "1:v", "-c:v", {"webm": "libvpx", "flv": "flv"}.get(ending, "mpeg4")]
-    run("-i", wav, *(PICTURE if picture else []), *(video if picture else []), *options.split(), source)
-    info, samples, rate = decode(source)
-    depth = "s32" if info.bits == 24 else "s16"
-    plain = tmp_path / "plain.flac"
-    run("-i", source, "-filter_complex", f"[0:a:0]aformat=sample_fmts={depth}:channel_layouts=mono", plain)
+    file, plain = ordinary[ending, options, picture]
+    source = Path(shutil.copy(file, tmp_path))
+    info, samples, _ = decode(source)
+    assert (info.bits == 24) is ("pcm_s24le" in options)
     np.testing.assert_array_equal(samples, soundfile.read(plain, dtype="float32")[0])
     assert (info.holes, info.jump_s, info.lead_s, info.channel) == (0, None, 0.0, None)
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from core.dataset.freeze import freeze
 from core.engines import registry
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
+from tests import warm
 from tests.audio.sounds import tone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -54,7 +54,15 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.workspace = workspace
         self.log = workspace.parent / f"server-{self.port}.log"
-        command = [sys.executable, "webui.py", "--port", str(self.port), "--workspace", str(workspace), *arguments]
+        command = [
+            warm.python(warm.PAGE),
+            "webui.py",
+            "--port",
+            str(self.port),
+            "--workspace",
+            str(workspace),
+            *arguments,
+        ]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **SETTINGS}

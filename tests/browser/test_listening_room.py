@@ -1,4 +1,4 @@
-"""The listening room as a person uses it: ten pairs by keyboard alone, the grid by arrows, the report opened."""
+"""The listening room as a person uses it: a session by keyboard alone, the grid by arrows, the report opened."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import pytest
 
 from core.listening.listeners import check_of
+from core.listening.pairs import next_pair, vote
 from core.project.workspace import Workspace
 from tests.browser.conftest import listen_to_both
 from tests.listening.made_up import make_project
@@ -36,28 +37,40 @@ LEFT_WHILE_LOADING = """async () => {
 }"""
 
 
-def test_ten_pairs_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
+def test_a_session_by_keyboard_the_grid_by_arrows_and_the_report(server: Any, page: Any) -> None:
     project = make_project(Workspace(server.workspace), "Ana", seconds=0.6)
     page.goto(f"{server.url}/pt-BR/?project=ana&tab=listen&session=new&by=Zoë")
     page.wait_for_selector("#listen-session")
     heard: list[str] = []
-    for number in range(10):
+
+    def hear_and_vote(key: str, *, measure: bool = False) -> None:
         pair = page.get_attribute("[data-ab]", "data-pair")
         assert pair not in heard and page.locator("#vote-left").is_disabled()
         heard.append(pair)
         listen_to_both(page)
-        if not number:
+        if measure:
             took_ms, moved_s = page.evaluate(SWITCH)
             assert took_ms < 1000 and 0 <= moved_s < 0.1  # at the same place; on a quiet machine within 50 ms
             assert page.evaluate(LEFT_WHILE_LOADING)
-        page.keyboard.press(("ArrowLeft", "ArrowRight", "=")[number % 3])
+        page.keyboard.press(key)
         page.wait_for_selector("#next-pair")
         assert page.locator(".vw-name").count() == 2
         page.keyboard.press("n")
         page.wait_for_selector("#next-pair", state="detached")
+
+    hear_and_vote("ArrowLeft", measure=True)
+    hear_and_vote("ArrowRight")
+    for _ in range(7):  # as the page keeps a vote; the session goes on where it was left
+        pair = next_pair(project, listener="Zoë").id
+        heard.append(pair)
+        vote(project, pair, "same", "Zoë")
+    page.reload()
+    page.wait_for_selector("#listen-session:has-text('10')")
+    hear_and_vote("=")
     page.wait_for_selector("#session-end .vw-notice")
     votes = project.store.votes()
     assert [vote.pair for vote in votes] == heard and {vote.listener for vote in votes} == {"Zoë"}
+    assert [vote.choice for vote in votes] == ["left", "right", *["same"] * 8]
     assert any(check_of(vote) for vote in votes)
 
     # The grid, on a phone: it scrolls within itself, and its heads stay.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from core import REPOSITORY
 from core.jobs.args import OtherArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
+from tests import warm
 
 # What the child finds before its own `core.tasks`.
 _SITE = """
@@ -114,7 +114,11 @@ def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
 def in_new_process(script: str) -> str:
     """What a Python script prints that runs in a process of its own; it may kill itself."""
     run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], cwd=REPOSITORY, capture_output=True, text=True, timeout=30
+        [warm.python(warm.PAGE), "-c", textwrap.dedent(script)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert run.returncode in (0, -9), run.stderr
     return run.stdout.strip()

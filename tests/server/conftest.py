@@ -6,7 +6,6 @@ import os
 import resource
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from core.settings import Settings
+from tests import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = "http://127.0.0.1:7860"
@@ -57,7 +57,7 @@ def running(workspace: Path, *, descriptors: int = 0, **settings: str) -> Iterat
     port = listening.getsockname()[1]
     environment = {f"VOICEWRIGHT_{name.upper()}": value for name, value in settings.items()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.server.stand_in", str(listening.fileno())],
+        [warm.python(warm.PAGE), "-m", "tests.server.stand_in", str(listening.fileno())],
         cwd=REPOSITORY,
         pass_fds=[listening.fileno()],
         env={**os.environ, **environment, "VOICEWRIGHT_WORKSPACE": str(workspace)},

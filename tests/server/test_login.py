@@ -274,12 +274,24 @@ def test_the_login_page_speaks_the_language_of_the_page_behind_it(client: Client
     ],
 )
 @pytest.mark.parametrize("root", ["", "/voice"])
-def test_the_way_back_leads_to_no_other_site(client: Client, place: str, root: str) -> None:
+def test_the_way_back_leads_to_no_other_site(place: str, root: str) -> None:
     assert way_back(place, root) == f"{root}/"
     assert way_back(f"{root}{place}" if place.startswith("/") else place, root) == f"{root}/"
+
+
+@pytest.mark.parametrize("root", ["", "/voice"])
+def test_a_login_leads_to_no_other_site(client: Client, root: str) -> None:
     one = client(password=PASSWORD, root_path=root)
-    done = one.post("/login", params={"next": place}, data={"user": "voicewright", "password": PASSWORD})
-    assert (done.status_code, done.headers["location"]) == (303, f"{root}/")
+    places = [
+        "//evil.example",
+        "/\\evil.example",
+        "https:evil.example",
+        "/\r\nSet-Cookie: a=b",
+        "/%0d%0aSet-Cookie:%20a=b",
+    ]
+    for place in [*places, "/\x00//evil.example", "/log%69n", "", "/" + "a" * 3000]:
+        done = one.post("/login", params={"next": place}, data={"user": "voicewright", "password": PASSWORD})
+        assert (done.status_code, done.headers["location"]) == (303, f"{root}/"), place
 
 
 @pytest.mark.parametrize("place", ["/", "/en/", "/voicewright/", "/voice", "/voice/../en/", "/VOICE/en/"])

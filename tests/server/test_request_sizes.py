@@ -7,6 +7,7 @@ import http.client
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,12 @@ def endless(head: bytes = b"", block: bytes = b"1" * 65536) -> Iterator[bytes]:
 
 def sizes(folder: Path) -> list[int]:
     """The sizes of all files below a folder."""
-    return sorted(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    sizes = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # what goes just then
+            about = path.stat()
+            sizes += [about.st_size] if stat.S_ISREG(about.st_mode) else []
+    return sorted(sizes)
 
 
 def announced(address: str, path: str, length: int, headers: dict[str, str]) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.engines.registry import DEFAULT, preload
 from core.project.workspace import Project
 from core.training.run import Run, start_training
 from tests.jobs.conftest import put_task
@@ -35,6 +36,7 @@ def _run(
 ) -> Run:
     put_task(folder, monkeypatch, "train", Path(mishap_task.__file__))
     monkeypatch.setenv("MISHAP", mishap)
+    assert preload(DEFAULT).wait_until_ready(180)
     job = start_training(project, "abc123", "xtts-cpu", {**SETTINGS, **changed}, "My voice", str(starter))
     job.wait(300)
     return Run(project, job.id)

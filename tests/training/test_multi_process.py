@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 from core import REPOSITORY
 from core.project.workspace import Project
 from core.training.run import Run, RunView, resume, runs, start_training
+from tests import warm
 from tests.training.test_runs import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
@@ -54,16 +54,16 @@ def launch(frozen: Project, starter: Path, tmp_path: Path, monkeypatch: pytest.M
             key = "--main_process_port" if launcher is ACCELERATE else "--master-port"
             launcher = [*launcher, f"{key}={port}"]
         module = ["--module" if launcher and "accelerate" in launcher[1] else "-m", "core.train"]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        command = [sys.executable, *launcher, *module, *workspace, *arguments]
+        environment = {**os.environ, "PYTHON_EXEC": warm.python()}  # what torchrun starts
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "env": environment}
+        command = [warm.python(), *launcher, *module, *workspace, *arguments]
         started.append(subprocess.Popen(command, cwd=REPOSITORY, text=True, start_new_session=True, **pipes))
         return started[-1]
 
     yield begin
-    for process in started:
-        for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
-            child.kill()
+    for process in [*started, *_processes_of(frozen)]:
         process.kill()
+    for process in started:
         process.communicate()
     for job in frozen.all_jobs():
         job.force_stop()
@@ -93,10 +93,15 @@ def _ended(run: Run, status: str) -> RunView:
     return view
 
 
-def _followers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def _processes_of(project: Project) -> list[psutil.Process]:
+    """All that were told of the project's workspace, whoever started them."""
+    place = str(project.workspace.path)
+    return [one for one in psutil.process_iter(["cmdline"]) if place in (one.info["cmdline"] or [])]
+
+
+def _followers(project: Project) -> list[psutil.Process]:
     """The processes a launcher started that are not the first."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in children if one.environ().get("RANK") == "1"]
+    return [one for one in _processes_of(project) if one.environ().get("RANK") == "1"]
 
 
 def test_two_processes_make_the_run_that_one_would_have_made(launch: Launch, frozen: Project, starter: Path) -> None:
@@ -126,7 +131,7 @@ def test_ctrl_c_stops_and_keeps_both_go_on_later_and_a_killed_follower_costs_wha
 
     process = launch(TORCHRUN, None, "--resume", run.id)
     wait_for(run, lambda view: view.step >= kept.step + 3)
-    (follower,) = _followers(process)
+    (follower,) = _followers(frozen)
     follower.kill()
     process.communicate(timeout=90)
     run.job.wait(60)
@@ -146,7 +151,7 @@ def test_when_the_first_process_is_killed_the_other_ends_and_the_run_can_be_resu
     launch: Launch, frozen: Project
 ) -> None:
     process, run = _under_way(launch, frozen)
-    followers = _followers(process)
+    followers = _followers(frozen)
     run.job.force_stop()
     said, _ = process.communicate(timeout=90)
     assert process.returncode != 0 and len(followers) == 1 and not followers[0].is_running(), said

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from core import REPOSITORY
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.session import start
+from tests import warm
 
 SETTINGS = {
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
@@ -29,6 +29,7 @@ import torch
 torch.set_num_threads(1)
 from core.engines.xtts.features.extract import prepare
 from core.engines.xtts.train.session import start
+from tests import warm
 from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
@@ -68,7 +69,7 @@ def test_two_processes_give_the_losses_of_one(features: Any, dataset: Path, star
         port = str(free.getsockname()[1])
     cache = features.cache.folder.parent
     command = [
-        sys.executable,
+        warm.python(),
         "-c",
         PROGRAM,
         str(dataset),
