@@ -48,29 +48,21 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6 << 30
 TESTS = Path(__file__).resolve().parent
 DEMO = TESTS.parent / "presets" / "demo"
-# Files that take more than ten seconds of processor, about the longest first; before all the one whose jobs use several
-# threads, since jobs after it need a fork server of their own.
+# Files that take about ten seconds of processor or more, the longest first; before all the one whose jobs use several
+# threads, since without warm processes jobs after it need a fork server of their own.
 LONGEST = (
-    *("training/test_exact_resume.py", "training/test_multi_process.py", "browser/test_demo.py", "test_road.py"),
-    *("browser/test_clip_editor.py", "browser/test_accessibility.py", "transcription/test_recognizers.py"),
-    *("audio/test_container_clock.py", "browser/test_live.py", "test_speech.py", "audio/test_decode.py"),
-    *("browser/test_links.py", "ui/test_damage.py", "engines/test_xtts_voice.py", "browser/test_training.py"),
-    *("transcription/test_transcribe_job.py", "browser/test_bringing.py", "engines/test_xtts_export.py"),
-    *(
-        "training/test_xtts_loss.py",
-        "training/test_memory.py",
-        "browser/test_server_dies.py",
-        "training/test_mishaps.py",
-    ),
-    *("training/test_runs.py", "training/test_xtts_ranks.py", "server/test_sessions.py", "sources/test_links.py"),
-    *(
-        "sources/test_import.py",
-        "measures/test_measure_job.py",
-        "training/test_xtts_trainables.py",
-        "jobs/test_queue.py",
-    ),
-    *("server/test_proxy.py", "test_process.py", "audio/test_clips.py", "training/test_xtts_lowered.py"),
-    *("training/test_xtts_compiled.py", "server/test_serve.py", "sources/test_lists.py"),
+    *("training/test_exact_resume.py", "browser/test_demo.py", "browser/test_clip_editor.py"),
+    *("training/test_multi_process.py", "browser/test_links.py", "audio/test_container_clock.py"),
+    *("ui/test_damage.py", "transcription/test_recognizers.py", "browser/test_accessibility.py"),
+    *("audio/test_decode.py", "browser/test_bringing.py", "engines/test_xtts_voice.py", "browser/test_live.py"),
+    *("training/test_xtts_loss.py", "transcription/test_transcribe_job.py", "training/test_memory.py"),
+    *("engines/test_xtts_export.py", "browser/test_listening_room.py", "sources/test_links.py", "test_road.py"),
+    *("sources/test_import.py", "browser/test_dataset_to_vote.py", "browser/test_two_windows.py"),
+    *("browser/test_training.py", "server/test_sessions.py", "browser/test_review_keys.py", "training/test_runs.py"),
+    *("training/test_mishaps.py", "training/test_xtts_trainables.py", "audio/test_clips.py", "test_speech.py"),
+    *("browser/test_refusals.py", "browser/test_flagged.py", "browser/test_server_dies.py", "jobs/test_queue.py"),
+    *("measures/test_measure_job.py", "jobs/test_children.py", "sources/test_lists.py", "browser/test_toy_engine.py"),
+    *("server/test_serve.py", "training/test_xtts_compiled.py", "training/test_xtts_lowered.py"),
 )
 # What light jobs import, most of a short one's time.
 LIGHT_JOBS = [

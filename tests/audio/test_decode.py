@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,22 +23,30 @@ def _decode(source: Path, **options: object) -> Path:
     return target
 
 
-@pytest.mark.parametrize(
-    ("ending", "options", "seconds_off"),
-    [
+USUAL = [
         ("wav", [], 0.001), ("flac", [], 0.001), ("mp3", [], 0.1), ("m4a", [], 0.1), ("aac", ["-f", "adts"], 0.2),
         ("ogg", [], 0.05), ("opus", ["-c:a", "libopus"], 0.05), ("webm", ["-c:a", "libopus"], 0.05), ("mka", [], 0.1),
         ("aiff", [], 0.001), ("au", [], 0.001), ("w64", [], 0.001), ("caf", [], 0.001), ("wma", [], 0.2),
         ("wv", [], 0.001),
-    ],
-)  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file of each kind; starting FFmpeg once for each would take longest."""
+    folder = tmp_path_factory.mktemp("usual")
+    wav = write(folder / "in.wav", np.stack([tone(2, 48_000), tone(2, 48_000)], axis=1), 48_000)
+    outputs = [part for ending, options, _ in USUAL[:-1] for part in (*options, str(folder / f"source.{ending}"))]
+    ending, options, _ = USUAL[-1]
+    convert(wav, folder / f"source.{ending}", *outputs, *options)
+    return folder
+
+
+@pytest.mark.parametrize(("ending", "options", "seconds_off"), USUAL)
 def test_every_usual_format_comes_out_as_mono_flac_of_the_same_length(
-    tmp_path: Path, ending: str, options: list[str], seconds_off: float
+    tmp_path: Path, usual: Path, ending: str, options: list[str], seconds_off: float
 ) -> None:
-    wav = write(tmp_path / "in.wav", np.stack([tone(2, 48_000), tone(2, 48_000)], axis=1), 48_000)
-    source = tmp_path / f"source.{ending}"
-    convert(wav, source, *options)
-    info = soundfile.info(_decode(source))
+    info = soundfile.info(_decode(Path(shutil.copy(usual / f"source.{ending}", tmp_path))))
     assert info.channels == 1 and info.format == "FLAC" and info.subtype == "PCM_16"
     assert info.samplerate == 48_000
     assert info.duration == pytest.approx(2, abs=seconds_off)
@@ -116,21 +125,29 @@ def test_eight_bits_and_eight_channels_come_out_as_any_other(tmp_path: Path) -> 
     assert np.abs(samples).max() > 0.01
 
 
+PITCHES = [300, 600, 900, 1200, 1500, 1800, 2100, 2400, 2700, 3000]
+
+
+@pytest.fixture(scope="module")
+def stairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Ten seconds, each at its own pitch, by ending."""
+    folder = tmp_path_factory.mktemp("stairs")
+    wav = write(folder / "in.wav", np.concatenate([tone(1, 16_000, hz) for hz in PITCHES]))
+    return {ending: convert(wav, folder / f"steps.{ending}") for ending in ("wav", "mp3", "m4a")}
+
+
 @pytest.mark.parametrize(
     ("start_s", "end_s", "expected"), [(2.0, 5.0, 3.0), (7.25, None, 2.75), (0.0, 4.25, 4.25), (6.0, 99.0, 4.0)]
 )
 @pytest.mark.parametrize("ending", ["wav", "mp3", "m4a"])
 def test_a_part_of_a_recording_is_exactly_that_part(
-    tmp_path: Path, ending: str, start_s: float, end_s: float | None, expected: float
+    stairs: dict[str, Path], ending: str, start_s: float, end_s: float | None, expected: float
 ) -> None:
-    hz = [300, 600, 900, 1200, 1500, 1800, 2100, 2400, 2700, 3000]
-    steps = np.concatenate([tone(1, 16_000, one) for one in hz])  # each second has its own pitch
-    source = convert(write(tmp_path / "in.wav", steps), tmp_path / f"steps.{ending}")
-    samples, rate = soundfile.read(_decode(source, start_s=start_s, end_s=end_s))
+    samples, rate = soundfile.read(_decode(stairs[ending], start_s=start_s, end_s=end_s))
     assert len(samples) / rate == pytest.approx(expected, abs=0.1)
     middle = samples[rate // 2 - 400 : rate // 2 + 400]  # half a second into the part
     pitch = np.argmax(np.abs(np.fft.rfft(middle * np.hanning(800)))) * rate / 800
-    assert pitch == pytest.approx(hz[int(start_s + 0.5)], abs=60)
+    assert pitch == pytest.approx(PITCHES[int(start_s + 0.5)], abs=60)
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(3.0, 2.0), (10.0, 12.0), (-1.0, 2.0)])
@@ -244,13 +261,24 @@ def test_an_mp4_without_its_list_of_contents_is_refused_with_what_to_do(tmp_path
     assert error.value.code == "audio.cut_short" and "broken.m4a" in error.value.text
 
 
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Thirty seconds of noise by ending, in which nothing is lost."""
+    folder = tmp_path_factory.mktemp("good")
+    noise = np.random.default_rng(1).normal(0, 0.05, 30 * 16_000).astype(np.float32)
+    wav = write(folder / "in.wav", noise)
+    files = {ending: convert(wav, folder / f"good.{ending}") for ending in ("mp3", "flac", "m4a", "mka", "ogg")}
+    for file in files.values():
+        assert decode_to_flac(file, folder / "decoded.flac", max_hours=1).lost_of_s is None
+    return files
+
+
 @pytest.mark.parametrize("ending", ["mp3", "flac", "m4a", "mka", "ogg"])
 @pytest.mark.parametrize("damage", ["hole", "noise"])
-def test_a_file_damaged_in_the_middle_is_used_as_far_as_it_goes(tmp_path: Path, ending: str, damage: str) -> None:
-    noise = np.random.default_rng(1).normal(0, 0.05, 30 * 16_000).astype(np.float32)
-    good = convert(write(tmp_path / "in.wav", noise), tmp_path / f"good.{ending}")
-    assert decode_to_flac(good, tmp_path / "good.flac.flac", max_hours=1).lost_of_s is None
-    data = bytearray(good.read_bytes())
+def test_a_file_damaged_in_the_middle_is_used_as_far_as_it_goes(
+    tmp_path: Path, good: dict[str, Path], ending: str, damage: str
+) -> None:
+    data = bytearray(good[ending].read_bytes())
     middle, size = len(data) // 2, len(data) // 10
     data[middle : middle + size] = bytes(size) if damage == "hole" else np.random.default_rng(2).bytes(size)
     broken = tmp_path / f"broken.{ending}"
@@ -264,11 +292,9 @@ def test_a_file_damaged_in_the_middle_is_used_as_far_as_it_goes(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("ending", ["mp3", "flac", "mka"])
-def test_a_file_that_breaks_off_is_used_up_to_there(tmp_path: Path, ending: str) -> None:
-    noise = np.random.default_rng(1).normal(0, 0.05, 30 * 16_000).astype(np.float32)
-    good = convert(write(tmp_path / "in.wav", noise), tmp_path / f"good.{ending}")
+def test_a_file_that_breaks_off_is_used_up_to_there(tmp_path: Path, good: dict[str, Path], ending: str) -> None:
     broken = tmp_path / f"broken.{ending}"
-    broken.write_bytes(good.read_bytes()[: good.stat().st_size // 3])
+    broken.write_bytes(good[ending].read_bytes()[: good[ending].stat().st_size // 3])
     info = decode_to_flac(broken, tmp_path / "out.flac", max_hours=1)
     assert info.lost_of_s == pytest.approx(30, abs=0.1) and info.seconds == pytest.approx(10, abs=1)
 

@@ -29,7 +29,7 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 def start() -> subprocess.Popen[bytes]:
     """Begin to import; whoever connects meanwhile waits. It ends when its input does."""
-    folder = Path(tempfile.mkdtemp(prefix="voicewright-warm-"))  # short, as addresses of sockets have to be
+    folder = Path(tempfile.mkdtemp(prefix="voicewright-warm-", dir="/tmp"))  # addresses of sockets have to be short
     os.environ[FOLDER] = str(folder)
     for kind in (PAGE, ENGINE):
         command = shlex.join([sys.executable, "-I", "-S", str(_LAUNCHER), str(folder / kind)])

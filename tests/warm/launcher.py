@@ -17,9 +17,6 @@ def main() -> None:
     address, *arguments = sys.argv[1:]
     descriptors = [int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.connect(address)
-    for number in _SIGNALS:
-        signal.signal(number, lambda number, _: connection.send(b"%d" % number))
     about = {
         "arguments": arguments,
         "environment": dict(os.environ),
@@ -27,12 +24,17 @@ def main() -> None:
         "descriptors": descriptors,
         "leads": os.getpgrp() == os.getpid(),
     }
-    socket.send_fds(connection, [json.dumps(about).encode()], descriptors)
-    answer = connection.recv(16)
-    connection.close()
-    if answer == b"other":  # its libraries would read another environment
+    try:
+        connection.connect(address)
+        socket.send_fds(connection, [json.dumps(about).encode()], descriptors)
+        is_started = connection.recv(16) == b"go"
+    except OSError:
+        is_started = False
+    if not is_started:  # its libraries would read another environment, or there is none
         os.execv(sys.executable, [sys.executable, *arguments])
-    code = int(answer or b"1")
+    for number in _SIGNALS:
+        signal.signal(number, lambda number, _: connection.send(b"%d" % number))
+    code = int(connection.recv(16) or b"1")
     if code < 0:
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)

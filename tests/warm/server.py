@@ -50,7 +50,8 @@ def main() -> None:
     import_gradio()
     for name in _PAGE:
         import_heavy(name)
-    own = warm.ENGINE if os.fork() else warm.PAGE
+    own, other = (warm.ENGINE, warm.PAGE) if os.fork() else (warm.PAGE, warm.ENGINE)
+    listening[other].close()
     for name in _ENGINE if own == warm.ENGINE else []:
         import_heavy(name)
     gc.freeze()
@@ -103,6 +104,7 @@ def _attend(connection: socket.socket) -> None:
     for handle in handles:
         os.close(handle)
     os.setpgid(pid, pid)
+    connection.send(b"go")
     tell = os.killpg if about["leads"] else os.kill  # who leads a group is told what all of it is told
     ended = os.pidfd_open(pid)
     while True:
