@@ -80,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # xdist may have set it: jobs with and without it load their libraries apart
         os.environ.pop("PYTHONPATH", None)
         os.environ.update(config.workerinput["environment"])
+        warm.have_jobs_forked()
     if getattr(config.option, "tx", None) and not hasattr(config, "workerinput"):
         config.stash[WARM] = warm.start()
         config.option.tx = [spec.replace("popen", f"popen//python={warm.python()}") for spec in config.option.tx]

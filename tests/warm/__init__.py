@@ -21,6 +21,7 @@ from pathlib import Path
 
 from core import REPOSITORY
 from core.jobs import fork_server
+from core.jobs.job import worker_environment
 
 FOLDER = "VOICEWRIGHT_TEST_WARM"  # the variable that says where the sockets are
 PAGE, ENGINE = "page", "engine"  # what is imported: Gradio and the page's modules, or the engines' libraries as well
@@ -64,6 +65,12 @@ def python(kind: str = ENGINE) -> str:
 def use() -> None:
     """Have this process' jobs, and those of its forks, come from the warm process."""
     fork_server.ForkServer = WarmForkServer  # type: ignore[misc]
+
+
+def have_jobs_forked() -> None:
+    """Have this process' jobs come from the warm process from now on, as a page's do that has preloaded an engine."""
+    if os.environ.get(FOLDER):
+        fork_server.warm(["core.jobs.worker"], worker_environment())
 
 
 class WarmForkServer(fork_server.ForkServer):

@@ -163,6 +163,8 @@ def _become(about: dict[str, Any], handles: list[int]) -> None:
         os.environ.clear()
         os.environ.update(about["environment"])
         os.chdir(about["folder"])
+        if about["arguments"][0] == "webui.py":
+            warm.have_jobs_forked()
         _run(list(about["arguments"]))
         code = 0
     except SystemExit as end:
