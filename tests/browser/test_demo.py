@@ -191,7 +191,7 @@ def test_the_dataset_holds_every_approved_clip_in_two_parts(demo: Demo, clips: l
     (folder,) = demo.project.datasets.iterdir()
     info = read_json(folder / "dataset.json")
     assert info["clips"] == sum(clip.status == "approved" for clip in clips) == info["train"] + info["val"]
-    assert info["val"] == pytest.approx(info["clips"] / 10, abs=1.5)
+    assert 0 < info["val"] <= 0.3 * info["clips"]  # stretches of half a minute; how many in the long run: test_split
     rows = (folder / "metadata.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == info["clips"] and all(len(row.split("|")) == 3 for row in rows)
 

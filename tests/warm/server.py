@@ -164,6 +164,7 @@ def _become(about: dict[str, Any], handles: list[int]) -> None:
         os.environ.update(about["environment"])
         os.chdir(about["folder"])
         if about["arguments"][0] == "webui.py":
+            os.environ["HF_HUB_DISABLE_TELEMETRY"] = "True"  # as Gradio will
             warm.have_jobs_forked()
         _run(list(about["arguments"]))
         code = 0
