@@ -93,7 +93,8 @@ def _attend(connection: socket.socket) -> None:
     _extend_path(about["environment"].get("PYTHONPATH", ""))
     _set_threads(about["environment"].get("OMP_NUM_THREADS", ""))
     if "arguments" not in about:
-        fork_server._serve(connection)
+        with contextlib.suppress(OSError):  # whoever asked has ended
+            fork_server._serve(connection)
         os._exit(0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
