@@ -4,6 +4,7 @@
 # Set up only:   ./launch.sh setup
 # Fetch the newest yt-dlp, when YouTube has changed:   ./launch.sh update-ytdlp
 # VOICEWRIGHT_VENV moves the virtual environment, VOICEWRIGHT_PYTHON names the Python to make it with.
+# VOICEWRIGHT_SYSTEM_TORCH=1 takes that Python's own torch where it fits. Where uv is there, it installs.
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd -P)
@@ -14,6 +15,13 @@ old_card_index=https://download.pytorch.org/whl/cu126
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# Say how long a part of the set-up has taken, where that was worth a word.
+timed() {
+    local label=$1 began=$SECONDS
+    shift
+    "$@"
+    [ $((SECONDS - began)) -lt 2 ] || say "$label took $((SECONDS - began)) s."
+}
 
 # ---- system packages: only where that needs no password -------------------------------------------------------------
 
@@ -43,7 +51,7 @@ right_version() {
     "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
 }
 
-can_make_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+can_make_venv() { have uv || "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 pythons() {
     [ -z "${VOICEWRIGHT_PYTHON:-}" ] || { printf '%s\n' "$VOICEWRIGHT_PYTHON"; return; }
@@ -96,8 +104,31 @@ need_venv() {
     python=$(find_python)
     say "Making the virtual environment in $venv …"
     find "$venv" -mindepth 1 -maxdepth 1 ! -name .launch-lock -exec rm -rf {} +
-    "$python" -m venv "$venv"
+    local options=()
+    if [ -n "${VOICEWRIGHT_SYSTEM_TORCH:-}" ] && torch_fits "$python"; then
+        say "The torch of $python fits, so it is used."
+        options=(--system-site-packages)
+    fi
+    if have uv; then
+        uv venv -q --seed --allow-existing "${options[@]}" --python "$python" "$venv" >&2
+    else
+        "$python" -m venv "${options[@]}" "$venv"
+    fi
 }
+
+# Whether a Python has the torch and torchaudio that the requirements name, but for the last number, built for the cards.
+torch_fits() {
+    local pin
+    pin=$(sed -nE 's/^torch==([0-9]+\.[0-9]+).*/\1/p' "$here/requirements.txt")
+    "$1" -c 'import sys, torch, torchaudio
+pin = sys.argv[1] + "."
+same = all(module.__version__.startswith(pin) for module in (torch, torchaudio))
+cards = [torch.cuda.get_device_capability(n) for n in range(torch.cuda.device_count())]
+built = torch.cuda.get_arch_list()
+sys.exit(not (same and all(f"sm_{major}{minor}" in built or f"sm_{major}0" in built for major, minor in cards)))' "$pin" >/dev/null 2>&1
+}
+
+has_system_torch() { grep -q "include-system-site-packages = true" "$venv/pyvenv.cfg" 2>/dev/null; }
 
 # Prints cu126 if the cards need it: the ordinary build has no kernels for cards older than Turing (7.5),
 # and the older build none for Blackwell (10.0) and later.
@@ -111,6 +142,10 @@ torch_build() {
 }
 
 pip_install() {
+    if have uv; then
+        uv pip install -q --python "$venv/bin/python" "$@" >&2
+        return
+    fi
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" >&2
 }
 
@@ -141,7 +176,10 @@ need_packages() {
     rm -f -- "$stamp"
     say "Installing the packages; the first time this takes a few minutes and about 7 GB …"
     local lock=$here/requirements-lock.txt
-    if [ "$(torch_build)" = cu126 ] && install_old_card_torch; then
+    if has_system_torch; then
+        lock=$venv/.requirements-lock.txt
+        lock_without_torch >"$lock"
+    elif [ "$(torch_build)" = cu126 ] && install_old_card_torch; then
         lock=$venv/.requirements-lock.txt
         lock_without_torch >"$lock"
     fi
@@ -176,9 +214,9 @@ print(*{re.match("[^;]*", r)[0].strip() for r in m.requires("yt-dlp") if r.start
 
 set_up() {
     take_lock
-    need_venv
-    need_ffmpeg
-    need_packages
+    timed "Making the environment" need_venv
+    timed "Installing FFmpeg" need_ffmpeg
+    timed "Installing the packages" need_packages
 }
 
 # ---- tests ----------------------------------------------------------------------------------------------------------

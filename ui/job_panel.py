@@ -29,6 +29,7 @@ JOB_TABS = {
     "find_cut_words": "dataset",
     "train": "train",
     "measure_pace": "train",
+    "try_batches": "system",
     "download_base": "train",
     "evaluate": "listen",
     "synthesize": "speak",

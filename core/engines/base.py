@@ -24,12 +24,23 @@ from core.engines.light import (
     VoiceFiles,
 )
 from core.engines.options import TrainConfig
-from core.engines.session import STATE, DatasetReport, Exclusion, Features, Fits, Snapshot, TrainingClip, TrainSession
+from core.engines.session import (
+    STATE,
+    BatchTrial,
+    DatasetReport,
+    Exclusion,
+    Features,
+    Fits,
+    Snapshot,
+    TrainingClip,
+    TrainSession,
+)
 from core.engines.voice import Reference, ReferenceClip, SpokenWay, Voice
 from core.jobs.reporter import Reporter
 
 __all__ = [
     "ADAPTER",
+    "BatchTrial",
     "DatasetReport",
     "Engine",
     "EngineInfo",
@@ -123,6 +134,24 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
             UserError: ``train.nothing_fits``.
         """
         return None
+
+    def try_batches(
+        self,
+        config: Config,
+        features: FeaturesT,
+        base: Path,
+        *,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Iterable[BatchTrial]:
+        """How quick batches of different sizes, precisions and use of memory are, each as soon as it was tried.
+
+        All make the same update of as many clips as ``config`` has. Nothing where the engine has no such choice.
+
+        Raises:
+            Cancelled: ``should_stop`` said so between two tries.
+        """
+        return ()
 
     @abstractmethod
     def load_voice(self, base: Path, checkpoint: Path | None, *, device: str = "auto") -> Voice[Reference]:

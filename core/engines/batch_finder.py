@@ -1,21 +1,25 @@
-"""Batch size finder: two real updates on the longest clips tell what fits and how long a run will take."""
+"""Batch size finder: two real updates on the longest clips tell what fits, what is quickest, how long a run takes."""
 
 from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-from core.engines.base import Fits, ShouldStop, never
+from core.engines.base import BatchTrial, Fits, ShouldStop, never
 from core.engines.gradient_session import GradientSession
 from core.engines.options import TrainConfig
+from core.engines.precision import autocast_dtype
+from core.engines.session import BATCH_TRIALS_S
 from core.errors import Cancelled, UserError
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory
 
 _SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and drivers keep some
+_SLOWER = 0.9  # of the quickest so far: beyond it larger batches are not tried
 _WORTHWHILE = 4  # clips at once from which on computing things twice no longer buys speed
 
 
@@ -52,6 +56,62 @@ def largest_batch(
             "Close other programs that use the card, choose a smaller adapter, or a card with more memory.",
         )
     return best
+
+
+def sweep(
+    open_session: Callable[[str], GradientSession[Any, Any, Any]],
+    config: TrainConfig,
+    should_stop: ShouldStop = never,
+    seconds: float = BATCH_TRIALS_S,
+) -> Iterator[BatchTrial]:
+    """Try batches from one clip at once on, with and without keeping activations, in every precision there is.
+
+    The usual precision comes first; after ``seconds`` no other one is begun, and no larger batch tried.
+
+    Args:
+        open_session: opens a fresh session with a value of the setting ``precision``.
+        config: how many clips an update has.
+        should_stop: asked between two tries.
+        seconds: see above.
+
+    Raises:
+        Cancelled: ``should_stop`` said so.
+    """
+    clips, until = config.batch_size * config.accumulation, time.monotonic() + seconds
+    session: GradientSession[Any, Any, Any] | None = open_session("auto")
+    assert session is not None
+    names = _precisions(session.device)
+    for precision in names:
+        session = session or open_session(precision)
+        for checkpointing in (False, True):
+            quickest = 0.0
+            for size, accumulation in reversed(candidates(clips, clips)):
+                if should_stop():
+                    raise Cancelled
+                if time.monotonic() > until:
+                    return
+                fits = _try(session, size, accumulation, checkpointing)
+                if fits is None:
+                    yield BatchTrial(precision, checkpointing, size, accumulation)
+                    break
+                pace = clips / fits.step_s
+                yield BatchTrial(precision, checkpointing, size, accumulation, pace, fits.memory_mb)
+                if pace < _SLOWER * quickest:
+                    break
+                quickest = max(quickest, pace)
+        session = None
+        cuda_errors.free_memory()
+
+
+def _precisions(device: str) -> list[str]:
+    """Values of the setting that make a difference on a device, the usual one first."""
+    usual = str(autocast_dtype("auto", device)).removeprefix("torch.")
+    names = [usual, *(name for name in ("bfloat16", "float16", "float32") if name != usual)]
+    if usual == "float16":
+        names.remove("bfloat16")  # the card would only pretend
+    if not device.startswith("cuda"):
+        names = [usual, "float32"]
+    return list(dict.fromkeys(names))
 
 
 def candidates(clips: int, max_rows: int) -> list[tuple[int, int]]:

@@ -52,6 +52,30 @@ class Fits:
         return updates * self.step_s / 3600
 
 
+BATCH_TRIALS_S = 60.0
+"""How long batches are tried."""
+
+
+@dataclass(frozen=True)
+class BatchTrial:
+    """A batch that was tried on the longest clips, making the same update: what it fits into, and how quick it is.
+
+    ``precision`` is a value of that setting. ``clips_per_s`` is of average clips, 0 where it did not fit.
+    """
+
+    precision: str
+    checkpointing: bool
+    micro_batch: int
+    accumulation: int
+    clips_per_s: float = 0.0
+    memory_mb: float = 0.0
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is memory for it."""
+        return self.clips_per_s > 0
+
+
 class TrainingClip(Protocol):
     """A clip that is trained on: its id in the dataset, what is said in it, and how long it is."""
 

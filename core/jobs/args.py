@@ -286,6 +286,12 @@ class MeasurePaceArgs(JobArgs):
     device: str = "auto"
 
 
+class TryBatchesArgs(MeasurePaceArgs):
+    """Batches to be tried, as a run with this preset and these changes would have them."""
+
+    kind = "try_batches"
+
+
 class VoiceArgs(JobArgs):
     """A voice and what it says. What is left empty is filled in by who starts the job.
 
@@ -480,7 +486,16 @@ _KINDS: dict[str, type[JobArgs]] = {
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, UnpackProjectArgs, CopyProjectArgs, DenoiseArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
-        *(DownloadBaseArgs, FetchBaseArgs, MeasurePaceArgs, TrainArgs, EvaluateArgs, SynthesizeArgs, SpeakDocumentArgs),
+        *(
+            DownloadBaseArgs,
+            FetchBaseArgs,
+            MeasurePaceArgs,
+            TryBatchesArgs,
+            TrainArgs,
+            EvaluateArgs,
+            SynthesizeArgs,
+            SpeakDocumentArgs,
+        ),
         *(ImportTextArgs, WriteDocumentArgs, ExportArgs),
         *(ImportVoiceArgs, SelfTestArgs, TryBaseArgs, CompareArgs, ReportArgs, ExplainArgs, FineTuneArgs, DemoArgs),
     )

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.errors import Cancelled, UserError
 from core.jobs.job import Job, JobView
+from core.jobs.outcome import check_done
 from core.jobs.reporter import Reporter
 
 _POLL_S = 0.2
@@ -39,22 +39,7 @@ class Children:
             self.reporter.check_stop()
             on_view(child.read())
             time.sleep(_POLL_S)
-        view = child.read()
-        if view.status == "done":
-            return view
-        if view.status == "cancelled":
-            raise Cancelled
-        if view.status == "failed":
-            raise ChildError(view)
-        raise UserError(
-            "demo.part_ended",
-            "“{job}” ended without a word.",
-            "Its log says more: {log}. Start it once more.",
-            job=view.title or view.kind.replace("_", " "),
-            kind=view.kind,
-            title=view.title,
-            log=str(child.log_path),
-        )
+        return check_done(child)
 
     def stop(self) -> None:
         """End whatever is still at work: kindly, and after a while by force."""
@@ -67,11 +52,3 @@ class Children:
             if child.alive():
                 child.force_stop()
                 child.wait(5)
-
-
-class ChildError(UserError):
-    """A child's own error, told on as it was: its sentences are filled in already."""
-
-    def __init__(self, view: JobView) -> None:
-        Exception.__init__(self, view.text)
-        self.code, self.text, self.hint, self.values = view.code, view.text, view.hint, view.values

@@ -37,8 +37,8 @@ _RESCAN_S = 10.0  # of copying, after which something newer may be more urgent
 _BLOCK_BYTES = 1 << 20
 _RESERVE_BYTES = 32 << 20  # of a disk that are never filled
 _RECORDS, _ABOUT = "project.db", "project.json"
-# Of a run: what it is, without which its checkpoints say nothing.
-_FIRST_OF_RUN = ("job.json", "config.yaml", "fits.json", "check.json", "sentences.json")
+# Of a run: what it is, and what it said up to its newest checkpoint, which resumed would know of no earlier update.
+_FIRST_OF_RUN = ("job.json", "config.yaml", "fits.json", "check.json", "sentences.json", "events.jsonl")
 
 
 @dataclass(frozen=True)

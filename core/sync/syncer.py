@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         project = Workspace(settings.workspace_folder()).project(options.project)
         mirror = Mirror(project, options.drive.expanduser().resolve(), **limits)
-        handle = locks.try_lock(lock_path(project), {"kind": "sync", "title": project.slug})
+        handle = locks.try_lock(lock_path(project), {"kind": "sync", "title": project.slug, "pid": os.getpid()})
         if handle is None:
             return 0
         mirror.begin()

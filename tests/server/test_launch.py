@@ -23,13 +23,17 @@ case "$1" in
             *ensurepip*) exit 0 ;;
             *requires*) echo "yt-dlp-ejs==9.9" ;;
             *YoutubeDL*) [ -z "${{LOADER_FAILS:-}}" ] ;;
+            *get_arch_list*) echo "torch $3" >> "$record"; [ "$3" = "${{HAS_TORCH:-}}" ] ;;
             "import pip") [ -e "$(dirname "$0")/pip-works" ] || [ "$0" = "{folder}/python" ] ;;
             *) exit 0 ;;
         esac ;;
     -V) echo "Python 3.11.0" ;;
     -m) case "$2" in
-            venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/bin/pip-works" "$3/pyvenv.cfg"
-                  echo "venv" >> "$record" ;;
+            venv) [ $# = 3 ] && cfg=false || cfg=true
+                  while [ $# -gt 3 ]; do shift; done
+                  mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/bin/pip-works"
+                  echo "include-system-site-packages = $cfg" > "$3/pyvenv.cfg"
+                  $cfg && echo "venv with the system's packages" >> "$record" || echo "venv" >> "$record" ;;
             pip) shift 2; echo "pip $*" >> "$record"; until [ -e "${{PIP_WAITS_FOR:-/}}" ]; do sleep 0.05; done
                  case "$*" in *"${{PIP_FAILS_AT:-no such thing}}"*) exit 1 ;; esac ;;
             *) echo "$2 ${{*:3}}" >> "$record"; [ "$2" != "${{FAILS:-}}" ] ;;
@@ -129,6 +133,42 @@ def test_it_works_from_anywhere_and_arguments_arrive_whole(machine: Machine) -> 
     assert (machine.folder / "where").read_text().strip() == str(elsewhere), "relative paths keep their meaning"
     subprocess.run([link], env=machine.environment, check=True)
     assert machine.calls() == ["app []"]
+
+
+def _torch(machine: Machine) -> str:
+    """What the requirements name, without the last number."""
+    return re.search(r"^torch==(\d+\.\d+)", (machine.home / "requirements.txt").read_text(), re.M)[1]  # type: ignore[index]
+
+
+def test_a_torch_that_is_there_is_used_where_it_fits_and_asked_for(machine: Machine) -> None:
+    pin = _torch(machine)
+    machine.launch("setup", VOICEWRIGHT_SYSTEM_TORCH="1", HAS_TORCH=pin)
+    asked, made, installed = machine.calls()
+    assert (asked, made) == (f"torch {pin}", "venv with the system's packages")
+    assert installed.startswith(f"{LOCKED} -r HOME/.venv/.requirements-lock.txt")
+    lock = (machine.home / ".venv" / ".requirements-lock.txt").read_text()
+    assert "gradio==" in lock and not re.search(r"^(torch|nvidia-\S*)==", lock, re.M)
+    assert not machine.launch("setup") and not machine.calls(), "it stays as it is"
+
+
+@pytest.mark.parametrize(("wish", "installed"), [("1", "1.0"), ("", "this")])
+def test_another_torch_or_one_that_nobody_asked_for_is_left_alone(machine: Machine, wish: str, installed: str) -> None:
+    has = installed if installed == "1.0" else _torch(machine)
+    machine.launch("setup", VOICEWRIGHT_SYSTEM_TORCH=wish, HAS_TORCH=has)
+    assert [call for call in machine.calls() if not call.startswith("torch")] == ["venv", INSTALL]
+
+
+def test_uv_installs_where_it_is_there(machine: Machine) -> None:
+    uv = f"""#!/bin/bash
+        echo "uv $*" >> "{machine.folder}/calls"
+        [ "$1" = pip ] || {{ mkdir -p "${{@: -1}}/bin" && cp "{machine.folder}/python" "${{@: -1}}/bin/python"
+                            touch "${{@: -1}}/bin/pip-works" "${{@: -1}}/pyvenv.cfg"; }}
+    """
+    machine.script("uv", uv)
+    machine.launch("setup")
+    made, installed = machine.calls()
+    assert made.startswith("uv venv -q --seed --allow-existing --python ") and made.endswith("HOME/.venv")
+    assert installed == INSTALL.replace(_PIP, "uv pip install -q --python HOME/.venv/bin/python")
 
 
 def test_changed_requirements_are_installed(machine: Machine) -> None:

@@ -80,7 +80,9 @@ def test_what_lies_on_the_drive_is_a_workspace_with_the_project_in_it(trained: P
 
 
 def test_the_newest_checkpoint_comes_before_all_that_can_wait(trained: Project, drive: Path) -> None:
+    (trained.runs / "run" / "events.jsonl").write_text("{}\n")
     order = [item.name for item in begun(trained, drive).pending()]
+    assert order.index("runs/run/events.jsonl") < order.index("runs/run/checkpoints/step-000040")
     assert order[:3] == ["project.db", "project.json", "datasets/abc"]
     newest, older = (order.index(f"runs/run/checkpoints/step-0000{step}") for step in (40, 20))
     assert order.index("runs/run/job.json") < newest < older < order.index("clips/s1-0001.wav") < len(order) - 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from core.engines.base import Engine, Fits, ShouldStop, never
-from core.engines.batch_finder import largest_batch
+from core.engines.base import BatchTrial, Engine, Fits, ShouldStop, never
+from core.engines.batch_finder import largest_batch, sweep
+from core.engines.gradient_session import GradientSession
 from core.engines.registry import info
 from core.engines.xtts.features.extract import Features, check, prepare
 from core.engines.xtts.infer.export import export
@@ -41,6 +44,23 @@ class XttsEngine(Engine[XttsTrainConfig, Features, Conditioning]):
     ) -> Fits:
         """The largest batch that fits."""
         return largest_batch(start(config, features, base, None, device=device), config, should_stop)
+
+    def try_batches(
+        self,
+        config: XttsTrainConfig,
+        features: Features,
+        base: Path,
+        *,
+        device: str = "auto",
+        should_stop: ShouldStop = never,
+    ) -> Iterator[BatchTrial]:
+        """Which batch is quickest."""
+
+        def open_session(precision: str) -> GradientSession[Any, Any, Any]:
+            settings = config.model_copy(update={"precision": precision})
+            return start(settings, features, base, None, device=device)
+
+        return sweep(open_session, config, should_stop)
 
     def make_base(self, base_id: str, folder: Path) -> None:
         """Make the starter."""

@@ -22,6 +22,7 @@ from ui.i18n import Translator
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
 from ui.parts.trash_list import act_on_trash, trash_list
+from ui.tabs.system.batches import act_on_batches, batches_card, is_trying
 from ui.tabs.system.explanations import act_on_explanations, explanations_card
 from ui.tabs.system.notifications import act_on_notifications, notifications_card
 from ui.tabs.train.base_model import license_note
@@ -33,6 +34,7 @@ def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
     panel = Panel()
+    batches = Panel()
     with gr.Column(elem_classes=["vw-card"]):
         about_keys, new_key = Panel(), Panel()
         key_name = gr.Textbox(
@@ -43,7 +45,7 @@ def build(page: Page) -> Tab:
     bin_ = Panel()
     keys = ApiKeys(page.settings)
 
-    def refresh(_: Project | None) -> Updates:
+    def refresh(project: Project | None) -> Updates:
         parts = [
             html.heading(t("tabs.system"), t("system.purpose")),
             _health(t, [*doctor.examine(page.workspace.path), *_connection_findings(page)]),
@@ -57,6 +59,7 @@ def build(page: Page) -> Tab:
         ]
         return {
             panel: "".join(parts),
+            batches: batches_card(page, project),
             about_keys: _keys(page, keys),
             make: f'<div class="vw-row">{html.action(t("keys.make"), "make-key", elem_id="make-key")}</div>',
             bin_: trash_list(t, page.workspace),
@@ -69,20 +72,25 @@ def build(page: Page) -> Tab:
         # The one time that it is shown: it is kept nowhere.
         return {new_key: _new_key(t, keys.create(name)), key_name: ""}
 
-    def act(_: Project | None, evt: gr.EventData) -> None:
+    def tick(project: Project | None, _query: str) -> Updates:
+        return {batches: batches_card(page, project)} if is_trying(project) else {}
+
+    def act(project: Project | None, evt: gr.EventData) -> None:
         sessions = visitor.scope().get(SESSIONS)
         if sessions and evt.do == "end-session":
             sessions.end(evt.id)
         elif evt.do == "discard-features":
             discard_features(page.workspace.project(evt.id))
-        elif not act_on_notifications(page, evt) and not act_on_explanations(page, evt):
+        elif not (
+            act_on_notifications(page, evt) or act_on_explanations(page, evt) or act_on_batches(page, project, evt)
+        ):
             act_on_trash(page.workspace, evt)
 
-    for area in (panel, bin_):
+    for area in (panel, batches, bin_):
         page.on(area.act, act)
     for area in (about_keys, make):
         page.on(area.act, on_key, [key_name], [new_key, key_name])
-    return Tab("system", [panel, about_keys, make, bin_], refresh)
+    return Tab("system", [panel, batches, about_keys, make, bin_], refresh, tick)
 
 
 def _connection_findings(page: Page) -> list[Finding]:

@@ -1,0 +1,210 @@
+"""The notebook, run from fresh kernels: a machine that is lost in mid-run costs no more than its last checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+
+from core import REPOSITORY
+from core.engines import registry
+from core.jobs import events, locks
+from core.project.workspace import Workspace
+from core.sync.ledger import lock_path
+from core.training.checkpoints import Checkpoints
+from core.training.run import Run
+from tests.audio.sounds import tone, write
+from tests.jobs.conftest import until
+from ui.notebook.session import Session, Wish
+
+FOLDER = REPOSITORY / "notebooks"
+ENGLISH, PORTUGUESE = FOLDER / "voicewright_colab.ipynb", FOLDER / "voicewright_colab.pt-BR.ipynb"
+TOY = REPOSITORY / "tests" / "toy"
+STEPS, SAVE_EVERY = 200, 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _toy_engine() -> Iterator[None]:
+    """The toy is found by this process, by kernels and by jobs, as an installed engine would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TOY))
+        patch.setenv("PYTHONPATH", str(TOY))
+        registry._engines.cache_clear()
+        yield
+    registry._engines.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def hums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of tones with their texts, as somebody would bring it."""
+    folder = tmp_path_factory.mktemp("hums") / "hums"
+    folder.mkdir()
+    lines = []
+    for number in range(12):
+        write(folder / f"hum-{number:02d}.wav", tone(1.0 + 0.1 * number, 16_000, 220.0), 16_000)
+        lines.append(f"hum-{number:02d}|Hum {'la ' * (number + 1)}.\n")
+    (folder / "metadata.csv").write_text("".join(lines))
+    return folder
+
+
+def code_cells(path: Path) -> dict[str, str]:
+    """Code by the id of its cell."""
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    return {cell.id: cell.source for cell in book.cells if cell.cell_type == "code"}
+
+
+def test_both_languages_run_the_same_code_and_ask_for_the_same() -> None:
+    english, portuguese = code_cells(ENGLISH), code_cells(PORTUGUESE)
+    names = [re.findall(r"^([A-Z_, ]+) = ", cells.pop("parameters"), re.M) for cells in (english, portuguese)]
+    assert english == portuguese and names[0] == names[1] and len(names[0]) > 10
+    for path in (ENGLISH, PORTUGUESE):
+        book = nbformat.read(path, as_version=4)
+        (tagged,) = [cell for cell in book.cells if "parameters" in cell.metadata.get("tags", [])]
+        assert tagged.id == "parameters" and not any(cell.get("outputs") for cell in book.cells)
+
+
+def test_no_training_code_stands_in_the_notebook() -> None:
+    cells = code_cells(ENGLISH)
+    assert all(len(source.splitlines()) <= 2 for name, source in cells.items() if name not in ("parameters", "ready"))
+    assert not re.search(r"torch|optimizer|backward|!pip", "".join(cells.values()))
+
+
+def client(folder: Path, **parameters: Any) -> NotebookClient:
+    """The notebook in a fresh kernel, with parameters as a runner of notebooks sets them: in a cell of their own."""
+    book = nbformat.read(ENGLISH, as_version=4)
+    at = next(number for number, cell in enumerate(book.cells) if cell.id == "parameters")
+    text = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    book.cells.insert(at + 1, nbformat.v4.new_code_cell(text))
+    return NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+
+
+def lose_machine(workspace: Workspace, kernel_pid: int) -> None:
+    """Everything that runs there is killed at once, and its disk is gone."""
+    project = workspace.project("my-voice")
+    os.kill(kernel_pid, signal.SIGKILL)
+    for job in project.all_jobs():
+        job.force_stop()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(locks.holder(lock_path(project))["pid"]), signal.SIGKILL)
+    until(lambda: not locks.is_locked(lock_path(project)) and not project.running())
+    shutil.rmtree(workspace.path)
+
+
+def test_a_machine_that_is_lost_in_mid_run_is_gone_on_from_at_the_newest_whole_checkpoint(
+    tmp_path: Path, hums: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive, local = tmp_path / "drive", Workspace(tmp_path / "local")
+    drive.mkdir()
+    parameters = {
+        "PROGRAM": str(REPOSITORY), "SOURCE": str(hums), "ENGINE": "toy", "DRIVE": str(drive), "DEVICE": "cpu",
+        "WORKSPACE": str(local.path), "PYTHON": sys.executable, "SHOW_BOARD": False, "MOST_GB": 1,
+        "CHANGES": {"max_steps": STEPS, "save_every": SAVE_EVERY, "sample_sentences": 1},
+    }  # fmt: skip
+    mirror = Checkpoints(drive / "projects" / "my-voice" / "runs" / "notebook")
+
+    monkeypatch.setenv("TOY_STEP_S", "0.1")
+    first = client(tmp_path, **parameters)
+    problems: list[BaseException] = []
+
+    def execute() -> None:
+        try:
+            first.execute()
+        except BaseException as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    until(lambda: mirror.resumable() or not thread.is_alive(), 90)
+    assert mirror.resumable(), problems
+    lose_machine(local, first.km.provisioner.pid)  # type: ignore[union-attr]
+    thread.join(60)
+    assert isinstance(problems[0], DeadKernelError)
+    newest = mirror.resumable()[-1]
+    assert SAVE_EVERY <= newest < STEPS
+
+    monkeypatch.setenv("TOY_STEP_S", "0")
+    second = client(tmp_path, **parameters)
+    book = second.execute()
+    run = Run(local.project("my-voice"), "notebook")
+    view = run.read()
+    assert view.job.status == "done" and [step for step, _ in view.train] == list(range(1, STEPS + 1))
+    log = events.EventReader(run.job.events_path).read()
+    starts = [(n, event.step) for n, event in enumerate(log) if isinstance(event, events.Started)]
+    begun, resumed = [(n, step) for n, step in starts if step is not None]
+    assert (begun[1], resumed[1]) == (0, newest)
+    later = (event for event in log[resumed[0] :] if isinstance(event, events.Metrics))
+    updates = [event.step for event in later if "loss" in event.values]
+    assert updates == list(range(newest + 1, STEPS + 1)), "nothing is trained twice"
+
+    shown = json.dumps([cell.get("outputs", []) for cell in book.cells])
+    assert f"goes on from update {newest}" in shown and "<svg" in shown and "data:audio/mpeg;base64," in shown
+    assert mirror.resumable()[-1] == STEPS
+    names = zipfile.ZipFile(drive / "my-voice-voice.zip").namelist()
+    assert any(name.endswith("manifest.json") for name in names)
+    assert "project.db" in zipfile.ZipFile(drive / "my-voice.voicewright").namelist()
+
+
+@pytest.fixture
+def session(tmp_path: Path, hums: Path) -> Iterator[tuple[Session, list[dict[str, Any]]]]:
+    """A session without a kernel, with a prepared project, and what it answered."""
+    answers: list[dict[str, Any]] = []
+    changes = {"max_steps": 40, "save_every": 20, "sample_sentences": 0}
+    place = {"workspace": tmp_path / "local", "source": str(hums), "device": "cpu"}
+    wish = Wish(**place, language="pt-BR", engine="toy", changes=changes)  # type: ignore[arg-type]
+    session = Session(wish, answers.append)
+    session.answer("prepare", {})
+    assert answers[-1]["result"]["clips"] == 12
+    yield session, answers
+    project = session.workspace.project("my-voice")
+    for job in project.all_jobs():
+        job.force_stop()
+
+
+def test_a_stopped_training_is_kept_and_the_next_call_goes_on_or_only_looks(
+    session: tuple[Session, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, answers = session
+    monkeypatch.setenv("TOY_STEP_S", "0.1")
+
+    def press_stop() -> None:
+        until(lambda: Checkpoints(notebook.workspace.project("my-voice").runs / "notebook").resumable())
+        notebook.stop_requested = True
+
+    thread = threading.Thread(target=press_stop)
+    thread.start()
+    notebook.answer("train", {})
+    thread.join()
+    assert "guardado" in answers[-1]["error"]
+    monkeypatch.setenv("TOY_STEP_S", "0")
+    notebook.answer("train", {})
+    assert answers[-1]["result"] == {"run": "notebook", "step": 40, "status": "done"}
+    run = Run(notebook.workspace.project("my-voice"), "notebook")
+    launches = run.job.events_path.read_text().count('"launched"')
+    notebook.answer("train", {})
+    assert answers[-1]["result"]["step"] == 40 and run.job.events_path.read_text().count('"launched"') == launches
+
+
+def test_what_cannot_be_done_is_said_in_the_language_of_the_notebook(
+    session: tuple[Session, list[dict[str, Any]]],
+) -> None:
+    notebook, answers = session
+    notebook.answer("take_home", {})
+    assert answers[-1]["error"].startswith("Ainda não há treino.")
+    notebook.wish = notebook.wish.model_copy(update={"project": "Outra", "source": "/nowhere/talk.wav"})
+    notebook.answer("prepare", {})
+    assert "/nowhere/talk.wav" in answers[-1]["error"] or "talk.wav" in answers[-1]["error"]
