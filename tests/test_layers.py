@@ -129,19 +129,8 @@ ROOMS = (
 )
 # At core's root: what all use, and what looks at all of it.
 BELOW = {"errors", "files", "settings", "damage", "text", "folding", "checkpoint_ref"}
-ABOVE = {
-    "demo",
-    "finetune",
-    "health",
-    "inspection",
-    "pipeline",
-    "preparation",
-    "project_copy",
-    "sweep",
-    "train",
-    "transfer",
-    "trash",
-}
+ABOVE = {"inspection", "sweep", "trash", "pipeline", "demo", "finetune", "health", "train", "transfer", "project_copy"}
+ABOVE |= {"preparation"}
 
 
 def test_every_module_of_core_has_its_room() -> None:

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.project.workspace import Workspace
 from core.settings import Settings
 from ui import gradio_files, gradio_queue, gradio_session, live
-from ui.http import address_check, upload_parser
+from ui.http import address_check, incoming, upload_parser
 from ui.http.security import prefix
 
 Build = Callable[[Settings, Workspace, str], gr.Blocks]
@@ -111,10 +111,18 @@ class LanguagePage:
         """ASGI."""
         path = scope["path"][len(scope.get("root_path", "")) :] if scope["type"] == "http" else ""
         upload = path.startswith(_FILE) and gradio_files.is_upload(path[len(_FILE) :])
-        if scope["type"] != "http" or not (upload or path == live.PATH or _GRADIO_PATHS.fullmatch(path)):
+        piece = incoming.PATH.fullmatch(path)
+        if scope["type"] != "http" or not (upload or piece or path == live.PATH or _GRADIO_PATHS.fullmatch(path)):
             await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
             return
         app = await self._ready()
+        if piece:
+            files = app.get_blocks().upload_file_set  # type: ignore[attr-defined]
+            answer = await incoming.Incoming(self.settings, self.lang, files.add).answer(
+                Request(scope, receive), piece[1]
+            )
+            await answer(scope, receive, send)
+            return
         if path == live.PATH:
             await self._live_answer(Request(scope, receive), scope, receive, send)
             return

@@ -16,8 +16,10 @@ from core.settings import Settings
 from ui.http.refusal import refuse
 from ui.language import LANGUAGES
 
-_UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
+_PAGES = "|".join(LANGUAGES)
+_UPLOAD = re.compile(rf"/({_PAGES})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
 _UPLOAD_OR_JSON = re.compile(r"/api/v1/finetune/[^/]+")
+_PIECE = re.compile(rf"/({_PAGES})/incoming/[0-9a-f]{{32}}")  # of a file, see `ui.http.incoming`
 _FRAME_BYTES = 1 << 20  # what a form adds to the files in it, at most
 _RESERVE_BYTES = 512 << 20  # never filled by an upload, nor is
 _RESERVE_SHARE = 0.05  # of a small disk; jobs, settings and votes still have to be written
@@ -26,6 +28,8 @@ _LOOK_BYTES = 4 << 20  # between two looks at the disk
 
 def is_upload(scope: Scope) -> bool:
     """Whether a request brings files, and so may be large."""
+    if scope["method"] == "PATCH":
+        return _PIECE.fullmatch(scope["path"]) is not None
     if scope["method"] != "POST":
         return False
     if _UPLOAD_OR_JSON.fullmatch(scope["path"]):
