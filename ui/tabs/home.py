@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -23,6 +24,7 @@ from ui.i18n import Translator
 from ui.job_panel import JOB_TABS, act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
+from ui.parts.merge_card import merge_choice, merge_preview, merge_result
 from ui.parts.trash_list import act_on_trash, trash_list
 
 
@@ -34,7 +36,7 @@ def build(page: Page) -> Tab:
         gr.HTML(f'<p class="vw-dim">{html.e(t("transfer.help"))}</p>')
         with gr.Row(elem_classes=["vw-drop"]):
             file = gr.File(label=t("transfer.file"), height=120)
-    trash = Panel()
+    merging, trash = Panel(), Panel()
 
     def arrive(_: Project | None, path: str | None) -> Updates:
         if not path:
@@ -54,10 +56,22 @@ def build(page: Page) -> Tab:
         move = _act(page, evt)
         return {panel: _overview(page) + move} if move else {}
 
-    page.on(panel.act, act, [], [panel])
+    def on_merge(_: Project | None, evt: gr.EventData) -> Updates:
+        content = ""
+        if evt.do == "merge-look":
+            content = merge_preview(t, page.workspace, evt.id, str(json.loads(evt.value)["target"]))
+        elif evt.do == "merge":
+            content = merge_result(t, page.workspace, evt.id)
+        return {merging: content}
+
+    def on_card(project: Project | None, evt: gr.EventData) -> Updates:
+        return on_merge(project, evt) if evt.do == "merge-look" else act(project, evt)
+
+    page.on(panel.act, on_card, [], [panel, merging])
+    page.on(merging.act, on_merge, [], [merging])
     page.on(trash.act, act, [], [panel])
     page.on(file.upload, arrive, [file], [panel, file])
-    return Tab("home", [panel, trash], refresh, tick)
+    return Tab("home", [panel, merging, trash], refresh, tick)
 
 
 def _act(page: Page, evt: gr.EventData) -> str:
@@ -90,11 +104,17 @@ def _overview(page: Page) -> str:
     cards = pipeline.project_cards(page.workspace)
     demo_job = _demo_job(page)
     running = bool(demo_job and demo_job[1].alive())
-    grid = "".join(_card(page, card, first=not index) for index, card in enumerate(cards))
+    grid = "".join(_card(page, card, _alike(cards, card), first=not index) for index, card in enumerate(cards))
     parts = [html.heading(t("home.title"), t("home.purpose"))]
     parts.append(_demo_panel(page, demo_job, cards))
     parts.append(f'<div class="vw-cards">{grid}{_demo_card(page, running, first=not cards)}{_new(page, cards)}</div>')
     return "".join(parts)
+
+
+def _alike(cards: Sequence[ProjectCard], card: ProjectCard) -> list[tuple[str, str]]:
+    """Folders and names of the projects that this one may be merged into, itself among them."""
+    key = (card.engine, card.language)
+    return [(other.slug, other.name) for other in cards if (other.engine, other.language) == key and not other.problem]
 
 
 def _new(page: Page, cards: list[ProjectCard]) -> str:
@@ -169,7 +189,7 @@ def _demo_card(page: Page, running: bool, *, first: bool) -> str:
     )
 
 
-def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
+def _card(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]], *, first: bool) -> str:
     t = page.t
     facts = [
         t.get(f"languages.{card.language}", card.language),
@@ -189,7 +209,7 @@ def _card(page: Page, card: ProjectCard, *, first: bool) -> str:
         f'<p class="vw-dim">{html.e(" · ".join([*facts, t.moment(card.created)]))}</p>'
         f"{_dots(page, card)}<p>{html.e(_state(page, card))}</p>"
         f"{html.open_project(label, card.slug, tab, style='primary wide' if first else 'wide', name=card.name)}"
-        f"{_settings(page, card)}</article>"
+        f"{_settings(page, card, alike)}</article>"
     )
 
 
@@ -216,7 +236,7 @@ def _state(page: Page, card: ProjectCard) -> str:
     return t("home.reached", tab=t(f"tabs.{step.key}"))
 
 
-def _settings(page: Page, card: ProjectCard) -> str:
+def _settings(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]]) -> str:
     t = page.t
     counts = {step.key: t.number(step.total) for step in card.steps}
     question = t(
@@ -232,7 +252,8 @@ def _settings(page: Page, card: ProjectCard) -> str:
     )
     title = f"{t('home.delete')}: {card.name}"
     delete = html.action(t("home.delete"), "delete", card.slug, style="danger quiet", confirm=question, title=title)
-    return html.details(t("home.more"), f"{field}{_copy(t, card)}{_take_away(t, card)}{delete}")
+    moves = f"{_copy(t, card)}{_take_away(t, card)}{_merge(page, card, alike)}"
+    return html.details(t("home.more"), f"{field}{moves}{delete}")
 
 
 def _copy(t: Translator, card: ProjectCard) -> str:
@@ -255,6 +276,11 @@ def _speaks(engine: str, card: ProjectCard) -> bool:
     except UserError:
         return False
     return True
+
+
+def _merge(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]]) -> str:
+    others = [] if card.problem else [(slug, name) for slug, name in alike if slug != card.slug]
+    return merge_choice(page.t, card.slug, others, page.t("merge.busy") if card.running else "")
 
 
 def _take_away(t: Translator, card: ProjectCard) -> str:

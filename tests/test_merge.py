@@ -1,0 +1,133 @@
+"""One project merged into another: new things come, one-sided changes are taken, two-sided ones are named and stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import merge, transfer
+from core.checkpoint_ref import CheckpointRef
+from core.clips.history import undo
+from core.errors import UserError
+from core.jobs.args import TrainArgs, UnpackProjectArgs
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.project.contents import OPTIONS
+from core.project.records import Clip, Source, Vote
+from core.project.workspace import Project, Workspace
+from tests.test_transfer import pack
+
+
+def fill(project: Project, source_id: str, count: int = 3) -> None:
+    """A recording with clips, each with its sound."""
+    project.store.add_source(Source(source_id, f"Talk {source_id}", "upload", "", 9.0, 22050, source_id * 8, 1.0))
+    clips = [Clip(f"{source_id}-000{n}", source_id, float(n), n + 1.0, text=f"text {n}") for n in range(1, count + 1)]
+    project.store.replace_clips(source_id, clips)
+    for path in (project.source_file(source_id), *(project.clip_file(clip.id) for clip in clips)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode())
+
+
+def add_run(project: Project, name: str, log: str = "{}\n") -> None:
+    """A training with a checkpoint."""
+    run = Job.create(project.runs, TrainArgs(base="b", dataset="abc"), title=name.title(), name=name)
+    (run.path / "events.jsonl").write_text(log)
+    (run.path / "checkpoints" / "step-000020").mkdir(parents=True)
+    (run.path / "checkpoints" / "step-000020" / "adapter.safetensors").write_bytes(b"weights")
+
+
+def vote(pair: str, run: str, choice: str = "left") -> Vote:
+    """A vote on two checkpoints of a run."""
+    return Vote(pair, CheckpointRef(run, 0), CheckpointRef(run, 20), choice, 1.0, f"Sentence {pair}", "")
+
+
+@pytest.fixture
+def home(workspace: Workspace) -> Project:
+    """A project with a recording, a run and a vote."""
+    project = workspace.create("Ana", "pt")
+    fill(project, "s1")
+    add_run(project, "first")
+    project.store.add_vote(vote("p1", "first"))
+    return project
+
+
+@pytest.fixture
+def away(home: Project, tmp_path: Path) -> Project:
+    """The same project as it was taken away and brought in beside it."""
+    file = pack(home, tmp_path / "ana.voicewright", *OPTIONS)
+    project = home.workspace.create("Arriving")
+    transfer.unpack(project, file, file.name, Reporter(Job.create(tmp_path / "j", UnpackProjectArgs(file="", name=""))))
+    return project
+
+
+def test_what_was_done_elsewhere_comes_home_and_the_texts_are_undone_as_one(home: Project, away: Project) -> None:
+    fill(away, "s2", 2)
+    add_run(away, "second")
+    away.store.add_vote(vote("p2", "second"))
+    away.store.edit_clip("s1-0001", text="corrected", status="approved")
+    away.store.edit_clip("s1-0002", status="rejected", reason="noisy")
+    wanted = merge.merge(away, home)
+    assert wanted.counts == {"recordings": 1, "clips": 2, "texts": 2, "votes": 1, "runs": 1, "voices": 0}
+    assert not wanted.conflicts
+    assert home.store.clips() and {c.id: c.text for c in home.store.clips()}["s1-0001"] == "corrected"
+    assert home.store.clip("s1-0002").status == "rejected" and len(home.store.votes()) == 2
+    assert home.clip_file("s2-0001").read_bytes() == b"s2-0001.wav" and home.source_file("s2").exists()
+    assert (home.runs / "second/checkpoints/step-000020/adapter.safetensors").read_bytes() == b"weights"
+    assert merge.plan(away, home).is_empty, "nothing comes twice"
+    undo(home)
+    assert home.store.clip("s1-0001").text == "text 1" and home.store.clip("s1-0002").status == "new"
+    assert list(home.path.glob("backups/*-before-merge.db")) and away.store.clip("s1-0001").text == "corrected"
+
+
+def test_a_log_that_grows_here_does_not_grow_there(home: Project, away: Project) -> None:
+    add_run(away, "second")
+    merge.merge(away, home)
+    with (home.runs / "second" / "events.jsonl").open("a") as file:
+        file.write("more\n")
+    assert "more" not in (away.runs / "second" / "events.jsonl").read_text()
+
+
+def test_what_both_sides_changed_stays_and_is_named(home: Project, away: Project) -> None:
+    home.store.edit_clip("s1-0001", text="mine")
+    away.store.edit_clip("s1-0001", text="theirs")
+    home.store.edit_clip("s1-0002", text="only here")
+    (home.runs / "first" / "events.jsonl").write_text("{}\n{}\n")
+    away.store.undo_vote("p1")
+    away.store.add_vote(vote("p1", "first", "right"))
+    wanted = merge.merge(away, home)
+    assert {(c.reason, c.name) for c in wanted.conflicts} == {
+        ("text", "theirs"),
+        ("run", "First"),
+        ("vote", "Sentence p1"),
+    }
+    assert wanted.is_empty and home.store.clip("s1-0001").text == "mine"
+    assert home.store.clip("s1-0002").text == "only here" and home.store.votes()[0].choice == "left"
+
+
+def test_clips_that_were_removed_or_cut_otherwise_here_do_not_come_back(home: Project, away: Project) -> None:
+    kept = [clip for clip in home.store.clips() if clip.id != "s1-0001"]
+    home.store.replace_clips("s1", [*kept, Clip("s1-0004", "s1", 5.0, 6.0)])
+    away.store.replace_clips("s1", [*away.store.clips(), Clip("s1-0005", "s1", 5.5, 6.5, text="across")])
+    conflicts = merge.plan(away, home).conflicts
+    assert [(conflict.reason, conflict.name) for conflict in conflicts] == [("removed", "text 1"), ("bounds", "across")]
+
+
+def test_the_same_recording_brought_in_twice_is_named_with_its_clips_left_out(home: Project) -> None:
+    other = home.workspace.create("Other", "pt")
+    fill(other, "x1")
+    with_hash = Source("x9", "Again", "upload", "", 9.0, 22050, "s1" * 8, 1.0)
+    other.store.add_source(with_hash)
+    other.store.replace_clips("x9", [Clip("x9-0001", "x9", 0.0, 1.0)])
+    wanted = merge.plan(other, home)
+    assert [source.id for source in wanted.sources] == ["x1"] and len(wanted.clips) == 3
+    assert [(c.reason, c.name) for c in wanted.conflicts] == [("same_recording", "Again")]
+
+
+def test_only_projects_of_one_engine_and_language_are_merged(home: Project) -> None:
+    english = home.workspace.create("Ben", "en")
+    assert merge.candidates(home) == []
+    for origin, target in ((english, home), (home, home)):
+        with pytest.raises(UserError) as caught:
+            merge.plan(origin, target)
+        assert caught.value.code == "merge.other_voice"
