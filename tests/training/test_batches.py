@@ -131,5 +131,5 @@ def test_what_was_tried_is_kept_for_the_preset_and_the_card(
     ],
 )
 def test_the_cards_that_are_rented_out_get_the_preset_made_for_them(name: str, total_mib: int, chosen: str) -> None:
-    card = hardware._card(f"{name}, {total_mib}, {total_mib - 300}, 7.5")
+    card = hardware._card(f"{name}, {total_mib}, {total_mib - 300}, 7.5, 0")
     assert {choose(card.total_gb, engine).id for engine in ("xtts", "f5")} == {f"xtts-{chosen}", f"f5-{chosen}"}
