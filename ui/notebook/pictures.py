@@ -9,11 +9,13 @@ from pathlib import Path
 
 from core.audio.encode import encode
 from core.audio.samples import read
+from core.coach.findings import findings
 from core.engines.registry import info
 from core.jobs.job import JobView
+from core.project.workspace import Project
 from core.sync.ledger import SyncState
-from core.training.diagnosis import best_checkpoint, remarks
-from core.training.run import RunView
+from core.training.diagnosis import best_checkpoint
+from core.training.run import Run, RunView
 from ui import html, plots
 from ui.i18n import Translator
 from ui.job_panel import job_line
@@ -43,9 +45,9 @@ def progress(t: Translator, view: JobView, fraction: float | None = None) -> str
     return paragraph(ending)
 
 
-def curves(t: Translator, view: RunView, engine: str) -> str:
+def curves(t: Translator, project: Project, run: Run, view: RunView) -> str:
     """The error while learning, and what is to be thought of it."""
-    unit = info(engine).loss_unit
+    unit = info(project.info.engine).loss_unit
     lines = plots.lines(
         [Series(t("train.curve_train"), view.train), Series(t("train.curve_val"), view.val, "second")],
         t("train.axis_updates"),
@@ -53,11 +55,12 @@ def curves(t: Translator, view: RunView, engine: str) -> str:
         description=t("train.curve_about"),
         write=t.plain,
     )
-    words = "".join(
-        paragraph(t(f"comment.{remark.key}", **{key: t.number(value) for key, value in remark.values.items()}))
-        for remark in (remarks(view) if view.train else [])
-    )
-    return lines + words
+    if not view.train:
+        return lines
+    from ui.tabs.train.coach import texts  # brings the page's library along, which takes a second
+
+    course = [finding for finding in findings(project, run, view) if finding.about == "course"]
+    return lines + "".join(paragraph(" ".join(texts(t, finding))) for finding in course)
 
 
 def players(t: Translator, view: RunView) -> str:

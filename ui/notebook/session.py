@@ -331,7 +331,7 @@ class Session:
             share = view.step / view.total if view.step else None
             mirror = pictures.sync_line(t, read_state(project)) if self.wish.drive else ""
             self.say("run", pictures.progress(t, view.job, share), mirror)
-            self.say("curves", pictures.curves(t, view, project.info.engine))
+            self.say("curves", pictures.curves(t, project, run, view))
             self.say("samples", pictures.players(t, view))
             if not alive:
                 return view
