@@ -32,6 +32,7 @@ Reason = Literal["other_recording", "same_recording", "removed", "bounds", "text
 _TEXT_FIELDS = ("text", "status", "reason", "language")
 _OVERLAP_S = 0.05
 _WHOLE = ("datasets", "exports", "runs")  # folders of folders, each of which comes as one
+_RUN_FILES = ("job.json", "events.jsonl")
 _LOOSE = ("takes", "listening", "evaluation")
 # What is appended to, or written anew in place, would change in both where it is one file under two names.
 _COPIED = (".jsonl", ".json", ".yaml", ".csv", ".db")
@@ -202,7 +203,7 @@ def _folders(origin: Project, target: Project, conflicts: list[Conflict]) -> lis
                 continue
             if not os.path.lexists(there):
                 new.append(f"{top}/{folder.name}")
-            elif top == "runs" and not _same(folder, there, ("job.json", "events.jsonl")):
+            elif top == "runs" and not _same(folder, there, _RUN_FILES):
                 conflicts.append(Conflict("run", titles.get(folder.name, folder.name)))
             elif top == "exports" and not _same(folder, there, ("manifest.json",)):
                 conflicts.append(Conflict("voice", folder.name))
@@ -219,9 +220,11 @@ def _same(one: Path, other: Path, names: Sequence[str]) -> bool:
 def _votes(origin: Project, target: Project, new_runs: set[str], conflicts: list[Conflict]) -> list[Vote]:
     """Votes on runs that are the same on both sides."""
     here = {vote.pair: vote for vote in target.store.votes()}
-    other_runs = {run.id for run in runs(origin) if run.id not in new_runs and not (target.runs / run.id).exists()}
-    differing = {conflict.name for conflict in conflicts if conflict.reason == "run"}
-    other_runs |= {run.id for run in runs(origin) if run.title in differing and run.id not in new_runs}
+    other_runs = {
+        folder.name
+        for folder in subfolders(origin.runs)
+        if folder.name not in new_runs and not _same(folder, target.runs / folder.name, _RUN_FILES)
+    }
     new = []
     for vote in origin.store.votes():
         match = here.get(vote.pair)

@@ -98,7 +98,7 @@ def test_what_both_sides_changed_stays_and_is_named(home: Project, away: Project
     wanted = merge.merge(away, home)
     assert {(c.reason, c.name) for c in wanted.conflicts} == {
         ("text", "theirs"),
-        ("run", "First"),
+        ("run", "first"),
         ("vote", "Sentence p1"),
     }
     assert wanted.is_empty and home.store.clip("s1-0001").text == "mine"
