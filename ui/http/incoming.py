@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from core.errors import UserError
 from core.project.incoming import IncomingFile
 from core.settings import Settings
-from ui.http.upload_parser import plain_name
+from ui.http.file_names import plain_name
 from ui.http.upload_room import UploadRoom, usable_bytes
 from ui.i18n import Translator
 
