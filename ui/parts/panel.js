@@ -27,8 +27,8 @@ function update(now, node) {
     if (!node.hasAttribute(name) && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
   for (const { name, value } of [...node.attributes])
     if (now.getAttribute(name) !== value) {
-      // A player that is heard goes on with what it has: its new source waits until then.
-      if (name === 'src' && now.nodeName === 'AUDIO' && !now.paused && !now.ended) { now.nextSource = value; continue; }
+      // A player that hears something as it is spoken goes on with that: the whole waits for its end.
+      if (name === 'src' && 'live' in now.dataset && !now.paused && !now.ended) { now.nextSource = value; continue; }
       now.setAttribute(name, value);
       if (name === 'value' && now !== document.activeElement) now.value = value;
     }

@@ -56,11 +56,11 @@ def live_player(t: Translator, project: Project, job: Job) -> str:
     label, key = html.e(t("speak.live")), html.e(f"live-{job.id}")
     if take.exists():
         url = audio_url(project.slug, "take", job.id)
-        return f'<audio controls data-key="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
+        return f'<audio controls data-live data-key="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
     if not is_live(job):
         return ""
     url = live_url(project.slug, job.id)
-    return f'<audio controls data-key="{key}" data-begin="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
+    return f'<audio controls data-live data-key="{key}" data-begin="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
 
 
 def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> str:
