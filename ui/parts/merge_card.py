@@ -67,11 +67,16 @@ def merge_result(t: Translator, workspace: Workspace, slugs: str) -> str:
 
 def _facts(t: Translator, wanted: MergePlan) -> str:
     counts = [t(f"merge.{kind}", count=t.number(count)) for kind, count in wanted.counts.items() if count]
-    parts = [f"<ul>{''.join(f'<li>{html.e(line)}</li>' for line in counts)}</ul>"] if counts else []
+    items = "".join(f"<li>{html.e(line)}</li>" for line in counts)
+    parts = [f'<ul class="vw-marks">{items}</ul>'] if items else []
     if wanted.conflicts:
         names = wanted.conflicts[:_MOST_NAMES]
         lines = "".join(f"<li>{html.e(t(f'merge.why_{entry.reason}', name=entry.name))}</li>" for entry in names)
         if len(wanted.conflicts) > _MOST_NAMES:
             lines += f"<li>{html.e(t('merge.more', count=t.number(len(wanted.conflicts) - _MOST_NAMES)))}</li>"
-        parts.append(html.details(t("merge.conflicts", count=t.number(len(wanted.conflicts))), f"<ul>{lines}</ul>"))
+        parts.append(
+            html.details(
+                t("merge.conflicts", count=t.number(len(wanted.conflicts))), f'<ul class="vw-marks">{lines}</ul>'
+            )
+        )
     return "".join(parts)
