@@ -60,7 +60,8 @@ def live_player(t: Translator, project: Project, job: Job) -> str:
     if not is_live(job):
         return ""
     url = live_url(project.slug, job.id)
-    return f'<audio controls data-live data-key="{key}" data-begin="{key}" src="{html.e(url)}" aria-label="{label}"></audio>'
+    begin = f'data-live data-key="{key}" data-begin="{key}"'
+    return f'<audio controls {begin} src="{html.e(url)}" aria-label="{label}"></audio>'
 
 
 def export_cards(t: Translator, project: Project, exports: Sequence[Export]) -> str:
