@@ -133,6 +133,7 @@ def copy_into(project: Project, origin: Project, reporter: Reporter) -> dict[str
         with connect(records) as db:
             db.executemany("DELETE FROM clips WHERE id=?", [(clip.id,) for clip in outcome.lost])
         reporter.check_stop()
+        check_empty(project, origin.info.name)  # once more: what a person has added meanwhile would be gone
         with records_taken(project, records, _TABLES) as counts:
             pass
     finally:

@@ -163,6 +163,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
         reporter.check_stop()
         with connect(draft / _RECORDS) as came:
             _check_ids(came, name)
+        check_empty(project, name)  # once more: what a person has added meanwhile would be gone
         with records_taken(project, draft / _RECORDS) as counts:
             project.change(
                 name=manifest.name, language=manifest.language, engine=manifest.engine, rights=manifest.rights

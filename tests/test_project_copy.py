@@ -132,6 +132,22 @@ def test_stopped_it_leaves_an_empty_project_that_can_be_filled_once_more(origin:
     assert refusal.value.code == "transfer.filled"
 
 
+def test_a_recording_that_came_meanwhile_is_not_lost(origin: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = origin.workspace.create("Copy", "en", "xtts")
+    job = Job.create(project.jobs, CopyProjectArgs(project=origin.slug))
+    cut = project_copy._cut_anew
+
+    def meanwhile(*args: Any) -> Any:
+        project.store.add_source(Source("own", "My own"))
+        return cut(*args)
+
+    monkeypatch.setattr(project_copy, "_cut_anew", meanwhile)
+    with pytest.raises(UserError) as refusal:
+        project_copy.copy_into(project, origin, Reporter(job))
+    assert refusal.value.code == "transfer.filled"
+    assert [source.id for source in project.store.sources()] == ["own"]
+
+
 def test_it_is_offered_on_the_card_in_words_for_engines_that_speak_the_language(origin: Project) -> None:
     card = project_cards(origin.workspace)[0]
     form = home._copy(Translator("en"), card)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from core.audio.samples import Samples
 from core.engines.callbacks import ShouldStop, ignore, never
+from core.errors import UserError
 
 Reference = TypeVar("Reference")
 """What a voice knows of a speaker, heard once."""
@@ -39,7 +40,7 @@ class SpokenWay:
     rate: int
     equals: str = ""
     is_equal: bool = True
-    problem: str = ""
+    problem: UserError | None = None
 
 
 class Voice(ABC, Generic[Reference]):

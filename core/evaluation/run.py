@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import traceback
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
@@ -35,6 +36,7 @@ class Evaluation:
     run: Run
     args: EvaluateArgs
     reporter: Reporter
+    failed_measures: set[str] = field(default_factory=set)
 
     def score(self) -> int:
         """Speak and measure what is missing; returns how many checkpoints were scored, the base among them.
@@ -103,7 +105,22 @@ class Evaluation:
         frontend, language = registry.texts(self.project.info.engine), self.plan.language
         self.real = RealVoice(self.plan)
         read = lambda text: frontend.read(self.base, text, language).text  # noqa: E731
-        return Listener(recognizer, language, read, self.real.centre)
+        return Listener(recognizer, language, read, self.real.centre, self._on_failure)
+
+    def _on_failure(self, measure: str, error: Exception, text: str) -> None:
+        """Name a measure that failed, once."""
+        if measure in self.failed_measures:
+            return
+        self.failed_measures.add(measure)
+        traceback.print_exception(error)
+        self.reporter.warning(
+            "evaluate.measure_failed",
+            "A measure failed ({measure}: {what}), first on “{sentence}”.",
+            "All else is measured. Score again to have it tried once more; the job's log says more.",
+            measure=measure,
+            what=message_of(error),
+            sentence=text,
+        )
 
     def _recognizer(self) -> Recognizer | None:
         model = self.args.model or usual_recogniser(self.project, self.plan.language)

@@ -108,5 +108,10 @@ class Reporter:
             raise Cancelled
 
 
+def record_of(error: UserError) -> dict[str, Any]:
+    """An error as a file keeps it, for a page to tell in its own language later (`ui.i18n.Translator.error`)."""
+    return {"code": error.code, "text": error.text, "hint": error.hint, "values": plain(error.values)}
+
+
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     return {key: v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in values.items()}

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.engines.bases import Question
 from core.engines.registry import bases, language_code
@@ -30,6 +31,7 @@ class BaseTry:
     likeness: float | None = None
     errors: float | None = None
     problem: str = ""
+    error: dict[str, Any] = field(default_factory=dict)  # the problem as `core.jobs.reporter.record_of` keeps it
 
 
 def start_tries(project: Project, folder: Path, *, device: str = "auto") -> Job:

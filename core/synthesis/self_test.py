@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class WayRow:
     equals: str = ""
     is_equal: bool = True
     problem: str = ""
+    error: dict[str, Any] = field(default_factory=dict)  # the problem as `core.jobs.reporter.record_of` keeps it
 
 
 def has_self_test(engine: str) -> bool:
@@ -81,7 +82,7 @@ def live_sample(project: Project, args: SelfTestArgs) -> Path | None:
 
 
 def is_tested(project: Project, voice: VoiceArgs) -> bool:
-    """Whether a self test of this voice has come to its end, or there can be none of it.
+    """Whether a self test of this voice has found that its ways agree, or there can be none of it.
 
     Weights that never learnt to speak have nothing to be tested by.
     """
@@ -92,7 +93,8 @@ def is_tested(project: Project, voice: VoiceArgs) -> bool:
         return True
     ways = ((job, args) for kind in (SelfTestArgs, ExportArgs) for job, args in project.jobs_of(kind))
     return any(
-        (args.checkpoint, args.base) == (voice.checkpoint, voice.base) and bool(job.read().result.get("verdict"))
+        (args.checkpoint, args.base) == (voice.checkpoint, voice.base)
+        and job.read().result.get("verdict", "") not in ("", *MUST_AGREE)
         for job, args in ways
     )
 

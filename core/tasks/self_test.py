@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.files import write_json
 from core.jobs.args import SelfTestArgs
 from core.jobs.job import Job
-from core.jobs.reporter import Reporter
+from core.jobs.reporter import Reporter, record_of
 from core.measures import likeness
 from core.measures.mel_distance import mel_distance
 from core.project.workspace import Project
@@ -106,7 +106,9 @@ def _measure(
     job: Job, way: SpokenWay, recording: Samples | None, recognizer: Recognizer | None, language: str
 ) -> dict[str, Any]:
     """A row: likeness to the recording, character errors against the text, mel distance where the same is said."""
-    row: dict[str, Any] = {"way": way.key, "equals": way.equals, "is_equal": way.is_equal, "problem": way.problem}
+    row: dict[str, Any] = {"way": way.key, "equals": way.equals, "is_equal": way.is_equal, "problem": ""}
+    if way.problem is not None:
+        row |= {"problem": str(way.problem), "error": record_of(way.problem)}
     if way.samples is None or recording is None:
         return row
     write = write_wav if way.key == "recording" else write_speech

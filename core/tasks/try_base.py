@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.files import write_json
 from core.jobs.args import TryBaseArgs
 from core.jobs.job import Job
-from core.jobs.reporter import Reporter
+from core.jobs.reporter import Reporter, record_of
 from core.project.workspace import Project
 from core.synthesis.base_tries import TRIES, BaseTry, answer_sets, proposal
 from core.synthesis.start import reference_files
@@ -39,7 +39,7 @@ def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> di
     tries: list[BaseTry] = []
     for number, answers in enumerate(sets):
         reporter.check_stop()
-        reporter.progress("try_base", number, len(sets), " · ".join(answers.values()))
+        reporter.progress("try_base", number, len(sets))
         measured: dict[str, Any] = {}
         try:
             folder = _answered(job, args.folder, number)
@@ -48,7 +48,7 @@ def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> di
             write_speech(job.path / f"try-{number}.wav", samples, spoken_rate)
             measured = judged(samples, spoken_rate, args.text, args.language, recognizer, (recording, rate))
         except UserError as error:  # this way nothing can be said; the others go on
-            measured = {"problem": str(error)}
+            measured = {"problem": str(error), "error": record_of(error)}
         tries.append(BaseTry(number, answers, **measured))
         write_json(job.path / TRIES, {"tries": [asdict(one) for one in tries]})
     best = proposal(tries)

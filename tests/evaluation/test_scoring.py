@@ -11,6 +11,7 @@ import pytest
 from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import languages
 from core.errors import Cancelled, UserError
+from core.evaluation import measure as evaluation_measure
 from core.evaluation import run as evaluation_run
 from core.evaluation.run import Evaluation
 from core.evaluation.scorecard import recommended_step, scorecard
@@ -125,6 +126,46 @@ def test_what_is_missing_is_told_and_the_rest_is_measured(
     row = scorecard(scored.project, scored.run).rows[1]
     assert {"faulty", "pitch_hz", "letters_per_s"} <= row.estimates.keys()
     assert row.estimates.keys().isdisjoint({"cer", "likeness", "naturalness"})
+
+
+def test_a_measure_that_fails_is_named_once_and_the_rest_is_scored(
+    make_run: MakeScored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(naturalness, "available", lambda: False)
+    monkeypatch.setattr(Evaluation, "_recognizer", lambda self: None)
+    scored = make_run({0: whole, 10: whole})
+    with monkeypatch.context() as broken:
+        broken.setattr(evaluation_measure, "pitch", lambda *_: [][0])
+        assert score(scored) == 2
+    assert scored.warnings().count("evaluate.measure_failed") == 1
+    card = scorecard(scored.project, scored.run)
+    assert card.real is not None and "likeness" in card.real.estimates and "pitch_hz" not in card.real.estimates
+    assert [{"likeness", "faulty"} <= row.estimates.keys() for row in card.rows] == [True, True]
+    said = len(scored.engine.said)
+    score(scored)  # what failed is tried once more, without speaking anew
+    assert len(scored.engine.said) == said
+    assert all("pitch_hz" in row.estimates for row in scorecard(scored.project, scored.run).rows)
+
+
+def test_a_recogniser_that_fails_costs_its_own_numbers(
+    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        name = "broken"
+
+        def batch_size(self, seconds: object) -> int:
+            return 8
+
+        def transcribe(self, *_: object) -> None:
+            raise RuntimeError("out of order")
+
+    monkeypatch.setattr(Evaluation, "_recognizer", lambda self: Broken())
+    scored = make_run({0: whole, 10: whole})
+    assert score(scored) == 2 and scored.warnings()[-1] == "evaluate.measure_failed"
+    told = scored.reporter.view.warnings[-1]
+    assert "hearing" in told.text and "out of order" in told.text
+    card = scorecard(scored.project, scored.run)
+    assert card.recogniser == "" and all("pitch_hz" in row.estimates for row in card.rows)
 
 
 def test_silence_is_a_failure_and_so_is_a_sentence_that_cannot_be_said(

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -17,12 +18,19 @@ from core.engines.bases import BaseModels
 from core.engines.registry import bases, info
 from core.errors import UserError
 from core.files import sha256_file, write_json
+from core.jobs import events
+from core.jobs.args import FetchBaseArgs
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
+from core.settings import Settings
 from core.system import hardware
 from core.training.prerequisites import prerequisites
 from core.training.presets import preset
 from ui.i18n import Translator
+from ui.page import Page
+from ui.tabs.train import tab as train_tab
 from ui.tabs.train.ready import ready_view
 
 
@@ -128,3 +136,16 @@ def test_a_folder_nobody_has_answered_for_is_asked_about(workspace: Workspace, t
         needed[-1].verdict == "known"
         and needed[-1].values["sha256"] == sha256_file(tmp_path / "own" / "model.safetensors")[:12]
     )
+
+
+def test_the_questions_about_a_folder_stay_while_another_is_fetched(workspace: Workspace) -> None:
+    project, _ = frozen(workspace, "f5")
+    job = Job.create(project.jobs, FetchBaseArgs(address="ana/voz", paths={}, hub="http://127.0.0.1:9"))
+    Reporter(job).emit(events.Finished(outcome="done", result={"folder": str(project.path)}))
+    with gr.Blocks():
+        hidden = [gr.Textbox(value, visible=False) for value in ("", "train", "")]
+        settings = Settings(_env_file=None, workspace=workspace.path)
+        tab = train_tab.build(Page(settings, workspace, Translator("en"), *hidden))
+    panels = [str(panel) for panel in tab.tick(project, "base=folder").values()]
+    assert sum('data-do="fetch-base"' in panel and 'data-do="use-fetched"' in panel for panel in panels) == 1
+    assert not any('id="prerequisites"' in panel for panel in panels)  # made of what is typed, which a tick never knows

@@ -46,7 +46,9 @@ def _table(t: Translator, rows: list[WayRow]) -> str:
 
 
 def _problem(t: Translator, row: WayRow) -> str:
-    return t("self_test.letters", letters=row.problem) if row.way == "vocabulary" else row.problem
+    if row.way == "vocabulary":
+        return t("self_test.letters", letters=row.problem)
+    return t.error(**row.error) if row.error else row.problem
 
 
 def _row(t: Translator, row: WayRow) -> str:

@@ -14,7 +14,6 @@ from core.training.prerequisites import Prerequisite, prerequisites
 from core.training.presets import Preset
 from ui import html
 from ui.i18n import Translator
-from ui.tabs.train.from_hub import hub_form
 from ui.tabs.train.tries import answer_name, tries_view
 
 
@@ -27,7 +26,7 @@ def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, p
     if base_id == "folder":
         typed = (path or "").strip()  # a field that nobody has touched holds nothing
         base = str(Path(typed).expanduser().absolute()) if typed else ""
-        questions = hub_form(t, project) + (_questions(t, project, Path(base)) if base else "")
+        questions = _questions(t, project, Path(base)) if base else ""
     config = preset.config(changed_settings(project, preset.id))
     return (
         _list(t, prerequisites(project, dataset_id, base, preset, config))

@@ -38,7 +38,7 @@ from ui.parts.select import select
 from ui.tabs.train.base_model import act_on_base, base_name, base_panel, base_ready
 from ui.tabs.train.coach import act_on_coach
 from ui.tabs.train.control import act_on_run
-from ui.tabs.train.from_hub import act_on_hub
+from ui.tabs.train.from_hub import act_on_hub, hub_form
 from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
 from ui.tabs.train.tries import act_on_tries
@@ -112,6 +112,7 @@ def build(page: Page) -> Tab:
             setup = Panel()
             folder = gr.Textbox(label=t("train.folder"), visible=False)
             base = Panel()
+            hub = Panel()
             ready = Panel()
             name = gr.Textbox(
                 label=t("train.name"),
@@ -152,6 +153,7 @@ def build(page: Page) -> Tab:
             setup: _setup(t, project, selection),
             folder: gr.update(visible=selection.base == "folder", info=t("train.folder_help", files=_files(project))),
             base: base_panel(t, project, selection.base),
+            hub: hub_form(t, project) if selection.base == "folder" else "",
             ready: ready_view(t, project, selection.dataset, selection.base, path, selection.preset),
             **show_changes(project, selection, form, values),
             **_live(project, selection),
@@ -181,10 +183,12 @@ def build(page: Page) -> Tab:
         panels = _live(project, selection) | {base: base_panel(t, project, selection.base)}
         if selection.base != "folder" and is_live(project.latest("download_base")):
             panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
+        if selection.base == "folder" and is_live(project.latest("fetch_base")):
+            panels[hub] = hub_form(t, project)
         tried = next(project.jobs_of(TryBaseArgs), None)
-        if selection.base == "folder" and (is_live(project.latest("fetch_base")) or (tried and is_live(tried[0]))):
-            folder_path = str(tried[1].folder) if tried and is_live(tried[0]) else ""
-            panels[ready] = ready_view(t, project, selection.dataset, "folder", folder_path, selection.preset)
+        if selection.base == "folder" and tried and is_live(tried[0]):
+            tried_path = str(tried[1].folder)
+            panels[ready] = ready_view(t, project, selection.dataset, "folder", tried_path, selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
             panels[cost] = _cost(t, project, selection, draft)
@@ -253,12 +257,12 @@ def build(page: Page) -> Tab:
         return {ready: ready_view(t, project, selection.dataset, selection.base, path, selection.preset)}
 
     page.on(folder.change, look, [page.view, folder], [ready], refresh=False)
-    for panel in (actions, live, base, cost, ready, table):
+    for panel in (actions, live, base, hub, cost, ready, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser, folder])
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, ready, cost, marks, source, actions, chooser, live, table]
+    outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, chooser, live, table]
     outputs += forms.outputs
     return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
 

@@ -62,7 +62,7 @@ def _try(
     names = [answer_name(t, engine, question, one.answers.get(question.key, "")) for question in questions]
     title = " · ".join(names)
     if one.problem:
-        notice = html.notice(one.problem, "warn")
+        notice = html.notice(t.error(**one.error) if one.error else one.problem, "warn")
         return f'<article class="vw-card" data-key="try{one.number}"><p>{html.e(title)}</p>{notice}</article>'
     facts = []
     if one.errors is not None:

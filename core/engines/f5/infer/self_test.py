@@ -47,7 +47,7 @@ def self_test(
         spoken, _ = voice.speak(text, language, voice.condition([reference]), seed, should_stop=should_stop)
         yield SpokenWay("base", text, spoken, RATE)
     except UserError as error:
-        yield SpokenWay("base", text, None, RATE, problem=str(error))
+        yield SpokenWay("base", text, None, RATE, problem=error)
     if checkpoint is not None:
         voice = load_voice(base, checkpoint, device=device)
     said = voice.pieces(text, voice.condition([reference]))[0]  # as much as an export's sample says
@@ -69,7 +69,7 @@ def self_test(
                 should_stop=should_stop,
             )
         except UserError as error:
-            yield SpokenWay("export", said, None, RATE, problem=str(error))
+            yield SpokenWay("export", said, None, RATE, problem=error)
             return
         exported, _ = read(folder / "sample.wav")
     is_same = len(exported) == len(spoken) and float(np.abs(exported - spoken).max()) <= TOLERANCE
