@@ -94,13 +94,15 @@ def test_what_another_window_did_stays_and_a_stale_one_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ONE_CLIP)
-def test_a_clip_that_was_cut_anew_or_removed_meanwhile_is_named(project: Project, clips: list[str], name: str) -> None:
+def test_a_clip_that_was_cut_anew_or_removed_meanwhile_is_told_of(
+    project: Project, clips: list[str], name: str
+) -> None:
     was = shown(project)
     edit.split(project, clips[0], 1.2)
     before = project.store.clips()
     with pytest.raises(UserError) as refused:
         ACTS[name](project, was)
-    assert refused.value.code == "clip.missing" and clips[0] in refused.value.text
+    assert refused.value.code == "clip.missing"
     assert project.store.clips() == before
 
 

@@ -35,6 +35,7 @@ from ui.http import (
     health,
     live_sound,
     login,
+    news,
     security,
     tensorboard,
     voice_routes,
@@ -125,6 +126,7 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.include_router(health.routes(workspace))
     app.include_router(login.routes(settings, sessions))
     app.include_router(audio_routes.routes(workspace))
+    app.include_router(news.routes(workspace))
     app.include_router(live_sound.routes(workspace))
     app.include_router(voice_routes.routes(workspace))
     app.include_router(tensorboard.routes(workspace))

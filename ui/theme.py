@@ -55,7 +55,7 @@ def css() -> str:
 
 def head() -> str:
     """What goes into the document's head: viewport, icon, and the scripts of the page, its tabs and its uploads."""
-    names = ("upload.js", "shell.js", "live.js", "ab_player.js")
+    names = ("upload.js", "shell.js", "live.js", "notify.js", "ab_player.js")
     script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

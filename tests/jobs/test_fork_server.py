@@ -15,6 +15,7 @@ from core.jobs.job import Job, worker_environment
 from core.project.workspace import Project
 from tests.jobs.conftest import TrialArgs, until
 from tests.jobs.test_children import _counting, _gone, _pid
+from tests.warm import WarmForkServer
 
 Start = Callable[..., Job]
 
@@ -24,6 +25,7 @@ def server(start: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer
     """A fork server that has imported something no worker imports; jobs of ``start`` come from it."""
     monkeypatch.setenv("VOICEWRIGHT_PASSWORD", "secret")
     monkeypatch.setattr(fork_server, "_server", None)
+    monkeypatch.setattr(fork_server, "ForkServer", WarmForkServer.__base__)  # the app's own, whatever other tests use
     server = fork_server.warm(["this"], worker_environment())
     assert server.wait_until_ready(20)
     yield server

@@ -190,6 +190,10 @@ def test_the_file_route_gives_uploads_only_and_leads_nowhere_else(
                 assert SECRET not in answer.text and str(workspace.path) not in answer.text
 
 
+def _file_counts(page: RealPage, event: int) -> set[str]:
+    return {field.file_count for field in page.blocks.fns[event].inputs if isinstance(field, gr.File)}
+
+
 def test_what_was_uploaded_is_given_and_comes_in(
     page: RealPage, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,8 +206,9 @@ def test_what_was_uploaded_is_given_and_comes_in(
     monkeypatch.setattr(add, lambda *given, **_: started.append(list(given)))
     (recorded, _) = sorted(page.events("Audio", "stop_recording"), key=lambda event: len(page.blocks.fns[event].inputs))
     assert page.run(recorded, ["ana", sound, ""])["success"]
-    # Of recordings; a project and a voice come in by fields of their own.
-    (upload,) = (event for event in page.events("File", "upload") if len(page.blocks.fns[event].inputs) == 3)
+    # Of recordings; a project, a voice and a text come in by fields of their own.
+    uploads = [event for event in page.events("File", "upload") if len(page.blocks.fns[event].inputs) == 3]
+    (upload,) = (event for event in uploads if "multiple" in _file_counts(page, event))
     again = page.upload(write(tmp_path / "c.wav", tone(1)))
     assert page.run(upload, ["ana", [again], ""])["success"]
     assert len(started) == 2

@@ -124,7 +124,10 @@ def test_the_task_passes_stop_on_and_tells_of_too_little_memory(
         raise MemoryError
 
     engine = SimpleNamespace(
-        base_folder=lambda *_: Path("base"), prepare=lambda *_, **__: SimpleNamespace(val=[1]), fits=fits
+        bases=SimpleNamespace(verify=lambda *_: None),
+        base_folder=lambda *_: Path("base"),
+        prepare=lambda *_, **__: SimpleNamespace(val=[1]),
+        fits=fits,
     )
     monkeypatch.setattr(train, "get_engine", lambda _: engine)
 

@@ -42,7 +42,7 @@ def notifications_card(page: Page) -> str:
     if delivery and delivery.failed:
         state = html.notice(t("notify.failed", when=t.moment(delivery.at), which=", ".join(delivery.failed)), "warn")
     body = (
-        f'<p class="vw-dim">{html.e(t("notify.help"))}</p>{state}{listing}{test}'
+        f'<p class="vw-dim">{html.e(t("notify.help"))}</p>{state}{_browser(page)}{listing}{test}'
         f'<p class="vw-dim">{html.e(t("notify.examples"))}</p>{add}{_times(page, config) if rows else ""}'
     )
     return f'<section class="vw-card"><h3>{html.e(t("notify.title"))}</h3>{body}</section>'
@@ -76,6 +76,18 @@ def act_on_notifications(page: Page, evt: Any) -> bool:
     else:
         return False
     return True
+
+
+def _browser(page: Page) -> str:
+    """The switch for this browser's own notifications; the page's script knows whether they are on, and labels it."""
+    t = page.t
+    words = {"on": "browser_on", "off": "browser_off", "off-note": "browser_help", "on-note": "browser_is_on"}
+    words |= {"insecure-note": "browser_insecure", "denied-note": "browser_denied"}
+    facts = "".join(f' data-{name}="{html.e(t(f"notify.{key}"))}"' for name, key in words.items())
+    return (
+        f'<div data-notify{facts}><div class="vw-row"><button type="button" class="vw-btn" id="notify-browser">'
+        f'{html.e(t("notify.browser_on"))}</button></div><p class="vw-dim" role="status"></p></div>'
+    )
 
 
 def _times(page: Page, config: notify.NotificationConfig) -> str:
