@@ -84,7 +84,7 @@ def _test(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> d
     if key in MUST_AGREE:
         raise UserError(
             "export.self_test",
-            "The self test found that this voice does not say everywhere the same ({what}); nothing was exported.",
+            "The self test found that this voice does not say everywhere the same; nothing was exported.",
             "The table under “Self test” shows which way differs. Export another checkpoint, or train anew.",
             what=", ".join(str(row["way"]) for row in rows if row.get("problem") or not row.get("is_equal", True)),
         )

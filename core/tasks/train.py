@@ -112,8 +112,17 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
 
 
 def _measures(config: TrainConfig, reporter: Reporter) -> SampleMeasures:
-    """What measures the samples while the run trains."""
-    return Companion(reporter) if config.measure_samples and config.sample_sentences else Unmeasured()
+    """What measures the samples while the run trains: where that is wished, or the run is to end by them."""
+    ends_by_samples = config.early_stop and config.early_stop_by == "samples"
+    if config.sample_sentences:
+        return Companion(reporter) if config.measure_samples or ends_by_samples else Unmeasured()
+    if ends_by_samples:
+        reporter.warning(
+            "train.no_samples_to_end_by",
+            "The run is to end by how its samples sound, but it speaks none: it goes on to its last update.",
+            "Start a new one that speaks test sentences, or that ends by the error on unseen sentences.",
+        )
+    return Unmeasured()
 
 
 def _score_afterwards(project: Project, args: TrainArgs, reporter: Reporter) -> None:

@@ -9,18 +9,42 @@ import pytest
 
 from core.engines.options import TrainConfig
 from core.errors import Cancelled
+from core.evaluation.companion import Companion
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.tasks import train
 from core.training.checkpoints import Checkpoints
 from core.training.early_stopping import best_sounding, samples_out_of_patience
 from core.training.loop import Loop
-from core.training.sample_measures import distances
+from core.training.sample_measures import Unmeasured, distances
 from core.training.samples import SampleSpeaker, Sentences
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve
 from tests.training.test_loop import lasting, press_stop
 
 CONFIG = TrainConfig(max_steps=60, save_every=4, eval_every=30, patience=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, Companion),
+        ({"measure_samples": False}, Unmeasured),
+        ({"measure_samples": False, "early_stop_by": "samples"}, Unmeasured),  # it ends at its last update
+        ({"measure_samples": False, "early_stop": True, "early_stop_by": "samples"}, Companion),
+        ({"sample_sentences": 0}, Unmeasured),
+    ],
+)
+def test_samples_are_measured_where_a_run_is_to_end_by_them(
+    recorded: Recorded, settings: dict[str, object], expected: type
+) -> None:
+    assert type(train._measures(TrainConfig(**settings), recorded.reporter)) is expected
+    assert not recorded.reporter.view.warnings
+
+
+def test_a_run_that_is_to_end_by_samples_it_does_not_speak_says_so(recorded: Recorded) -> None:
+    train._measures(TrainConfig(sample_sentences=0, early_stop=True, early_stop_by="samples"), recorded.reporter)
+    assert [warning.code for warning in recorded.reporter.view.warnings] == ["train.no_samples_to_end_by"]
 
 
 @dataclass
