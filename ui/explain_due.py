@@ -45,14 +45,17 @@ def _due_since(run: Run, view: RunView, config: CoachConfig, now: float) -> floa
     """The Unix time since when it should have been explained; None if nothing is due."""
     if not view.train:
         return None
+    reports = [answer.at for answer in explanations(run) if answer.kind == "report"]
     if view.job.status in ("running", "paused"):
-        reports = [answer.at for answer in explanations(run) if answer.kind == "report"]
         last = max([view.job.launched_at or now, *reports])
         since = now - 60 * config.every_minutes
         return since if config.every_minutes and last <= since else None
-    ended = run.job.events_path.stat().st_mtime
-    is_over = view.job.status in ("done", "failed", "cancelled") and now - ended < _FORGOTTEN_S
-    return ended if config.at_end and is_over else None
+    # What the log says, not its file's time: a run that was brought here, or lost a checkpoint, ended no later.
+    ended = view.job.finished_at
+    if not config.at_end or ended is None or view.job.status not in ("done", "failed", "cancelled"):
+        return None
+    is_told = any(at >= ended for at in reports)
+    return None if is_told or now - ended >= _FORGOTTEN_S else ended
 
 
 def _was_asked(project: Project, run: Run, since: float) -> bool:

@@ -162,6 +162,6 @@ def _answer(content: bytes, messages: Messages) -> Answer:
         tokens_out = int(usage.get("completion_tokens") or len(text) // _CHARACTERS_A_TOKEN)
         cost = usage.get("cost")
         cost = float(cost) if isinstance(cost, (int, float)) and 0 <= cost < 1e6 else None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         raise _garbage() from None
     return Answer(text.strip(), max(0, tokens_in), max(0, tokens_out), cost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from core.coach import config as coach
 from core.coach.config import CoachConfig
-from core.coach.explanation import FILE, explanations, start_explain
+from core.coach.explanation import FILE, Explanation, explanations, keep, start_explain
 from core.coach.findings import findings
 from core.errors import Cancelled, UserError
 from core.jobs import events
@@ -187,6 +188,22 @@ def test_a_run_that_has_ended_is_explained_once_by_itself(ana: Project, model: M
 def test_what_ended_long_ago_is_explained_on_a_click_only(ana: Project, model: Model, started: list[Job]) -> None:
     coach.save(ana.workspace, _config(model))
     explain_due(ana.workspace, time.time() + 25 * 3600)
+    assert not started
+
+
+def test_one_that_ended_elsewhere_or_was_explained_there_is_not_asked_about(
+    ana: Project, model: Model, started: list[Job]
+) -> None:
+    coach.save(ana.workspace, _config(model))
+    run = _run(ana)
+    ended = run.read().job.finished_at
+    assert ended is not None
+    os.utime(run.job.events_path, (ended + 25 * 3600,) * 2)  # as a copy that was just brought here
+    explain_due(ana.workspace, ended + 25 * 3600)
+    assert not started
+    answer = Explanation(time.time(), "report", "", "Fine.", (), 1, "m", "en", 9)
+    keep(run.path, answer)
+    explain_due(ana.workspace)
     assert not started
 
 

@@ -53,6 +53,7 @@ def test_without_a_key_none_is_sent_and_tokens_are_guessed_where_none_are_told(m
         (200, {"choices": []}, "coach.garbage"),
         (200, {"choices": [{"message": {"content": None}}]}, "coach.garbage"),
         (200, {"choices": [{"message": {"content": "  "}}]}, "coach.garbage"),
+        (200, b'{"choices": [{"message": {"content": "Yes."}}], "usage": {"prompt_tokens": 1e999}}', "coach.garbage"),
         (200, b"[" * 100_000, "coach.garbage"),
         (200, b"x" * (2 << 20), "coach.garbage"),
     ],
