@@ -1,8 +1,8 @@
 """Merging one project into another: what would come in, what differs on both sides, and bringing it in.
 
-Recordings, clips, texts, decisions, votes, datasets, runs and voices are matched by their ids. What was changed on one
-side alone is taken; what was changed on both stays as it is in the target, and is named. The project that is merged
-stays as it is.
+Recordings, clips, texts, decisions, votes, datasets, runs, voices and documents are matched by their ids. What was
+changed on one side alone is taken; what was changed on both stays as it is in the target, and is named. The project
+that is merged stays as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.clips.edit import clip_lock
@@ -26,13 +26,19 @@ from core.project.contents import plain_files
 from core.project.records import Clip, Source, Vote, clip_title
 from core.project.schema import connect
 from core.project.workspace import Project
+from core.studio.document import FILE as DOCUMENT
+from core.studio.document import documents
+from core.synthesis.saved_voices import saved_voices
 from core.training.run import runs
 
-Reason = Literal["other_recording", "same_recording", "removed", "bounds", "text", "vote", "run", "voice"]
+Reason = Literal["other_recording", "same_recording", "removed", "bounds", "text", "vote", "run", "voice", "document"]
 _TEXT_FIELDS = ("text", "status", "reason", "language")
 _OVERLAP_S = 0.05
-_WHOLE = ("datasets", "exports", "runs")  # folders of folders, each of which comes as one
+# Folders of folders, each of which comes as one, and by which files two of one name are told apart.
 _RUN_FILES = ("job.json", "events.jsonl")
+_WHOLE = {"datasets": (), "exports": ("manifest.json",), "runs": _RUN_FILES, "documents": (DOCUMENT,)}
+_REASONS: dict[str, Reason] = {"exports": "voice", "runs": "run", "documents": "document"}
+_PRONUNCIATIONS = "documents/pronunciation.json"
 _LOOSE = ("takes", "listening", "evaluation")
 # What is appended to, or written anew in place, would change in both where it is one file under two names.
 _COPIED = (".jsonl", ".json", ".yaml", ".csv", ".db")
@@ -56,13 +62,14 @@ class MergePlan:
     updates: tuple[Clip, ...] = ()
     votes: tuple[Vote, ...] = ()
     folders: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would come in."""
-        return not (self.sources or self.clips or self.updates or self.votes or self.folders)
+        return not (self.sources or self.clips or self.updates or self.votes or self.folders or self.files)
 
 
 def candidates(project: Project) -> list[Project]:
@@ -93,13 +100,21 @@ def plan(origin: Project, target: Project) -> MergePlan:
     conflicts: list[Conflict] = []
     sources, skipped = _sources(origin, target, conflicts)
     clips, updates = _clips(origin, target, {source.id for source in sources}, skipped, conflicts)
-    folders = _folders(origin, target, conflicts)
+    folders, files = _folders(origin, target, conflicts), _files(origin, target, conflicts)
     votes = _votes(origin, target, {name.removeprefix("runs/") for name in folders}, conflicts)
     tops = Counter(name.split("/")[0] for name in folders)
     counts = {"recordings": len(sources), "clips": len(clips), "texts": len(updates), "votes": len(votes)}
-    counts |= {"runs": tops["runs"], "voices": tops["exports"]}
+    counts |= {"runs": tops["runs"], "voices": tops["exports"], "documents": tops["documents"]}
+    counts["saved_voices"] = sum(name.startswith("voices/") for name in files)
     return MergePlan(
-        tuple(sources), tuple(clips), tuple(updates), tuple(votes), tuple(folders), tuple(conflicts), counts
+        tuple(sources),
+        tuple(clips),
+        tuple(updates),
+        tuple(votes),
+        tuple(folders),
+        tuple(files),
+        tuple(conflicts),
+        counts,
     )
 
 
@@ -114,6 +129,7 @@ def merge(origin: Project, target: Project) -> MergePlan:
         _check_room(origin, target, wanted)
         files = [path for source in wanted.sources for path in origin.source_files(source.id)]
         files += [path for clip in wanted.clips if (path := origin.clip_file(clip.id)).exists()]
+        files += [origin.path / name for name in wanted.files]
         for folder in _LOOSE:
             files += [path for path in plain_files(origin.path / folder) if not _there(origin, target, path).exists()]
         for path in files:
@@ -193,20 +209,34 @@ def _overlaps(clip: Clip, others: object) -> bool:
 
 
 def _folders(origin: Project, target: Project, conflicts: list[Conflict]) -> list[str]:
-    """Datasets, runs and voices that are new; those of the same name that are another one are named."""
-    titles = {run.id: run.title for run in runs(origin)}
+    """Datasets, runs, exports and documents that are new; those of the same name that are another one are named."""
+    titles = {f"runs/{run.id}": run.title for run in runs(origin)}
+    titles |= {f"documents/{document.id}": document.name for document in documents(origin)}
     new = []
-    for top in _WHOLE:
+    for top, told_by in _WHOLE.items():
         for folder in subfolders(origin.path / top):
-            there = target.path / top / folder.name
+            name, there = f"{top}/{folder.name}", target.path / top / folder.name
             if folder.is_symlink() or not any(folder.iterdir()):
                 continue
             if not os.path.lexists(there):
-                new.append(f"{top}/{folder.name}")
-            elif top == "runs" and not _same(folder, there, _RUN_FILES):
-                conflicts.append(Conflict("run", titles.get(folder.name, folder.name)))
-            elif top == "exports" and not _same(folder, there, ("manifest.json",)):
-                conflicts.append(Conflict("voice", folder.name))
+                new.append(name)
+            elif not _same(folder, there, told_by):
+                conflicts.append(Conflict(_REASONS[top], titles.get(name, folder.name)))
+    return new
+
+
+def _files(origin: Project, target: Project, conflicts: list[Conflict]) -> list[str]:
+    """Saved voices, and the list of pronunciations, where there is none of the name."""
+    titles = {f"voices/{voice.id}.json": voice.name for voice in saved_voices(origin)}
+    new = []
+    for name in [*sorted(titles), _PRONUNCIATIONS]:
+        if not (origin.path / name).is_file():
+            continue
+        if not os.path.lexists(target.path / name):
+            new.append(name)
+        elif not _same(origin.path, target.path, (name,)):
+            reason: Reason = "voice" if name in titles else "document"
+            conflicts.append(Conflict(reason, titles.get(name, PurePosixPath(name).name)))
     return new
 
 

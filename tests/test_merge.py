@@ -16,6 +16,9 @@ from core.jobs.reporter import Reporter
 from core.project.contents import OPTIONS
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
+from core.studio.document import create, document
+from core.studio.pronunciation import pronunciations, set_pronunciation
+from core.synthesis.saved_voices import save_voice, saved_voices
 from tests.test_transfer import pack
 
 
@@ -68,7 +71,16 @@ def test_what_was_done_elsewhere_comes_home_and_the_texts_are_undone_as_one(home
     away.store.edit_clip("s1-0001", text="corrected", status="approved")
     away.store.edit_clip("s1-0002", status="rejected", reason="noisy")
     wanted = merge.merge(away, home)
-    assert wanted.counts == {"recordings": 1, "clips": 2, "texts": 2, "votes": 1, "runs": 1, "voices": 0}
+    assert wanted.counts == {
+        "recordings": 1,
+        "clips": 2,
+        "texts": 2,
+        "votes": 1,
+        "runs": 1,
+        "voices": 0,
+        "documents": 0,
+        "saved_voices": 0,
+    }
     assert not wanted.conflicts
     assert home.store.clips() and {c.id: c.text for c in home.store.clips()}["s1-0001"] == "corrected"
     assert home.store.clip("s1-0002").status == "rejected" and len(home.store.votes()) == 2
@@ -78,6 +90,20 @@ def test_what_was_done_elsewhere_comes_home_and_the_texts_are_undone_as_one(home
     undo(home)
     assert home.store.clip("s1-0001").text == "text 1" and home.store.clip("s1-0002").status == "new"
     assert list(home.path.glob("backups/*-before-merge.db")) and away.store.clip("s1-0001").text == "corrected"
+
+
+def test_saved_voices_and_texts_to_be_spoken_come_too_and_those_of_one_name_stay(home: Project, away: Project) -> None:
+    for project in (home, away):
+        set_pronunciation(project, "Ana", "Anna" if project is home else "Ahna")
+        save_voice(project, "Calm", "base:tiny" if project is home else "base:other")
+    text = create(away, "Chapter", [])
+    save_voice(away, "Lively", "base:tiny")
+    wanted = merge.merge(away, home)
+    assert (wanted.counts["documents"], wanted.counts["saved_voices"]) == (1, 1) and not wanted.is_empty
+    assert {(c.reason, c.name) for c in wanted.conflicts} == {("voice", "Calm"), ("document", "pronunciation.json")}
+    assert document(home, text.id).name == "Chapter" and pronunciations(home)[0].spoken == "Anna"
+    assert {voice.name: voice.speaker for voice in saved_voices(home)} == {"Calm": "base:tiny", "Lively": "base:tiny"}
+    assert merge.plan(away, home).is_empty
 
 
 def test_a_log_that_grows_here_does_not_grow_there(home: Project, away: Project) -> None:
