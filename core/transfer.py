@@ -162,6 +162,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
                     reporter.progress("unpack", done, manifest.bytes, entry)
         reporter.check_stop()
         with connect(draft / _RECORDS) as came:
+            _check_tables(came, name)
             _check_ids(came, name)
         check_empty(project, name)  # once more: what a person has added meanwhile would be gone
         with records_taken(project, draft / _RECORDS) as counts:
@@ -228,14 +229,18 @@ def _manifest(archive: Zip, name: str) -> Manifest:
 def _place(draft: Path, entry: str, name: str) -> Path:
     parts = PurePosixPath(entry).parts
     if entry != _RECORDS and (parts[0] not in FOLDERS or len(parts) < 2):
-        raise UserError(
-            "transfer.foreign",
-            "“{name}” holds “{entry}”, which belongs in no project.",
-            "Nothing of it came in. Take the project away once more.",
-            name=name,
-            entry=entry[:120],
-        )
+        raise _foreign(name, entry)
     return inside(draft, entry)
+
+
+def _foreign(name: str, entry: str) -> UserError:
+    return UserError(
+        "transfer.foreign",
+        "“{name}” holds “{entry}”, which belongs in no project.",
+        "Nothing of it came in. Take the project away once more.",
+        name=name,
+        entry=entry[:120],
+    )
 
 
 def _incomplete(name: str) -> UserError:
@@ -245,6 +250,15 @@ def _incomplete(name: str) -> UserError:
         "Copy it here once more, or take the project away once more.",
         name=name,
     )
+
+
+def _check_tables(came: sqlite3.Connection, name: str) -> None:
+    """Only stored rows are read: those of a view may never end."""
+    stored = "type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    tables = {row[0] for row in came.execute(f"SELECT name FROM sqlite_master WHERE {stored}")}
+    for table in TABLES:
+        if table not in tables or any(row["hidden"] for row in came.execute(f"PRAGMA table_xinfo({table})")):
+            raise _foreign(name, table)
 
 
 def _check_ids(came: sqlite3.Connection, name: str) -> None:

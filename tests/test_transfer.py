@@ -182,6 +182,13 @@ def flip(file: Path) -> None:
         (add("jobs/j/job.json"), "transfer.foreign"),
         (add("project.json"), "transfer.foreign"),
         (with_records("PRAGMA user_version=999"), "records.newer"),
+        (
+            with_records(
+                "DROP TABLE words; CREATE VIEW words AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+                " SELECT 's1' AS source_id, 0.0 AS start_s, 1.0 AS end_s, 'x' AS text, x AS probability FROM n"
+            ),
+            "transfer.foreign",
+        ),
         (with_records("UPDATE clips SET id = '../../../up' WHERE id = 's1-0001'"), "transfer.ids"),
         (rewrite(lambda members: members.update({"project.db": b"x" * len(members["project.db"])})), "damage"),
     ],

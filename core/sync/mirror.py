@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from core.checkpoint_ref import step_of
 from core.engines.base import STATE
 from core.errors import Cancelled, DiskFull, UserError
-from core.files import TEMP_PREFIX, open_regular, subfolders
+from core.files import TEMP_PREFIX, open_regular, read_json, subfolders
 from core.project.backups import copy_database, parts
 from core.project.contents import FOLDERS, plain_files
 from core.project.schema import connect
@@ -94,7 +94,8 @@ class Mirror:
         if owner and self.ledger.owner:
             if owner != self.ledger.owner:
                 raise _taken(self.project)
-            return
+            if self._is_of_project():
+                return
         if owner or (self.path / _ABOUT).exists():
             raise UserError(
                 "sync.foreign",
@@ -107,6 +108,13 @@ class Mirror:
         self.ledger.owner, self.ledger.files = secrets.token_hex(8), {}
         write_owner(self.path, self.ledger.owner)
         self.ledger.save()
+
+    def _is_of_project(self) -> bool:
+        """Whether the mirror is not that of a project which was deleted here, and whose name another one got."""
+        try:
+            return float(read_json(self.path / _ABOUT)["created"]) == self.project.info.created
+        except (FileNotFoundError, ValueError, LookupError, TypeError):  # not there yet
+            return True
 
     def push(
         self, should_stop: ShouldStop = lambda: False, on_state: Callable[[SyncState], object] = lambda state: None

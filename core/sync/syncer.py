@@ -104,10 +104,17 @@ def main(argv: list[str] | None = None) -> int:
         handle = locks.try_lock(lock_path(project), {"kind": "sync", "title": project.slug, "pid": os.getpid()})
         if handle is None:
             return 0
-        mirror.begin()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    try:
+        mirror.begin()
+    except (UserError, OSError) as error:
+        write_state(project, state := _failure(error))
+        if options.once or state.state == "taken":  # a drive that is away is waited for
+            os.close(handle)
+            print(error, file=sys.stderr)
+            return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -100,7 +100,7 @@ def save_voice(project: Project, name: str, speaker: str, **fields: Any) -> Save
 
 
 def change_voice(project: Project, voice_id: str, **fields: Any) -> SavedVoice:
-    """Change some of its fields; what a newer version has written beside them stays.
+    """Change some of its fields; references that are gone by now keep nothing else from being changed.
 
     Raises:
         UserError: ``voice.gone``, ``voice.no_name``, ``voice.colour``, ``speak.setting``, ``speak.setting_range``,
@@ -121,7 +121,7 @@ def _write(project: Project, voice: SavedVoice, fields: Mapping[str, Any]) -> Sa
     voice = replace(
         voice,
         name=_name(voice.name),
-        reference_clip_ids=_clips(project, voice.reference_clip_ids),
+        reference_clip_ids=_clips(project, fields.get("reference_clip_ids", ())) or voice.reference_clip_ids,
         rights=" ".join(voice.rights.split())[:_MOST_RIGHTS],
         language=language_code(voice.language, project.info.engine) if voice.language else "",
     )

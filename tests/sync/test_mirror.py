@@ -225,6 +225,22 @@ def test_a_project_of_the_same_name_is_not_copied_over_the_one_on_the_drive(
     with pytest.raises(UserError) as caught:
         Mirror(namesake, drive).begin()
     assert caught.value.code == "sync.foreign"
+    place = ["--workspace", str(namesake.workspace.path), "--drive", str(drive)]
+    assert syncer.main([namesake.slug, *place]) == 2
+    state = read_state(namesake)
+    assert state and (state.state, state.code) == ("taken", "sync.foreign"), "whoever waits for it is told"
+
+
+def test_a_project_that_got_the_name_of_a_deleted_one_does_not_take_its_place_on_the_drive(
+    trained: Project, drive: Path
+) -> None:
+    begun(trained, drive).push()
+    before, name = names(drive), trained.info.name
+    shutil.rmtree(trained.path)
+    namesake = trained.workspace.create(name)
+    assert namesake.slug == trained.slug
+    assert syncer.keep_up(Mirror(namesake, drive), lambda: False, once=True).code == "sync.foreign"
+    assert names(drive) == before
 
 
 def test_a_fetch_that_was_broken_off_leaves_no_half_project(

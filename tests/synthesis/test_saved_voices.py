@@ -67,6 +67,17 @@ def test_what_a_voice_cannot_have_is_named_and_nothing_changes(
     assert saved_voice(humming, saved) == before
 
 
+def test_a_reference_that_is_gone_keeps_nothing_else_from_being_changed(humming: Project, saved: str) -> None:
+    change_voice(humming, saved, reference_clip_ids=["s1-0000"])
+    path = humming.clip_file("s1-0000")
+    path.rename(path.with_suffix(".away"))
+    try:
+        assert change_voice(humming, saved, name="Bea").name == "Bea"
+        assert saved_voice(humming, saved).reference_clip_ids == ("s1-0000",)
+    finally:
+        path.with_suffix(".away").rename(path)
+
+
 def test_a_voice_goes_to_the_trash_and_comes_back_and_two_of_a_name_stay_apart(humming: Project, saved: str) -> None:
     other = save_voice(humming, "Ana, calm", "base:tuning-fork")
     assert other.id != saved and other.colour != saved_voice(humming, saved).colour

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from nbclient.exceptions import DeadKernelError
 
 from core import REPOSITORY
 from core.engines import registry
+from core.errors import Cancelled, DiskFull
 from core.jobs import events, locks
 from core.project.workspace import Workspace
 from core.sync.ledger import lock_path
@@ -29,7 +31,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.run import Run
 from tests.audio.sounds import tone, write
 from tests.jobs.conftest import until
-from ui.notebook.session import Session, Wish
+from ui.notebook.session import Session, Wish, _write_zip
 
 FOLDER = REPOSITORY / "notebooks"
 ENGLISH, PORTUGUESE = FOLDER / "voicewright_colab.ipynb", FOLDER / "voicewright_colab.pt-BR.ipynb"
@@ -197,6 +199,36 @@ def test_a_stopped_training_is_kept_and_the_next_call_goes_on_or_only_looks(
     launches = run.job.events_path.read_text().count('"launched"')
     notebook.answer("train", {})
     assert answers[-1]["result"]["step"] == 40 and run.job.events_path.read_text().count('"launched"') == launches
+
+
+def test_a_project_file_that_did_not_come_in_is_brought_again_and_never_filled_with_the_demo(tmp_path: Path) -> None:
+    (tmp_path / "ana.voicewright").write_bytes(b"no zip")
+    answers: list[dict[str, Any]] = []
+    session = Session(
+        Wish(workspace=tmp_path / "local", source=str(tmp_path / "ana.voicewright"), engine="toy"), answers.append
+    )
+    session.wish = (wish := session.wish).model_copy(update={"source": "/nowhere/bea.voicewright"})
+    session.answer("prepare", {})
+    assert "bea.voicewright" in answers[-1]["error"]
+    session.wish = wish
+    for _ in range(2):
+        session.answer("prepare", {})
+        assert "ana.voicewright" in answers[-1].get("error", "") or "My voice" in answers[-1].get("error", "")
+        assert not session.workspace.project("my-voice").store.sources()
+
+
+def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(tmp_path: Path) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    session = Session(Wish(workspace=tmp_path), lambda answer: None)
+    session.stop_requested = True
+    for check, error in ((session._check_stop, Cancelled), (full, DiskFull)):
+        with pytest.raises(error):
+            _write_zip(tmp_path / "home.zip", [("a", b"a")], check)
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(Cancelled):  # fetching from the drive
+        session._fetched(1, 2)
 
 
 def test_what_cannot_be_done_is_said_in_the_language_of_the_notebook(

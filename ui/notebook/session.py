@@ -24,14 +24,14 @@ from core.demo import RECORDING, RIGHTS
 from core.engines.registry import DEFAULT, bases
 from core.errors import Cancelled, UserError
 from core.evaluation.scorecard import recommended_step
-from core.files import TEMP_PREFIX, slug
-from core.jobs.args import ExportArgs, TryBatchesArgs
+from core.files import TEMP_PREFIX, disk_full, is_full, slug
+from core.jobs.args import ExportArgs, TryBatchesArgs, UnpackProjectArgs
 from core.jobs.job import Job
 from core.jobs.outcome import check_done
 from core.project.contents import OPTIONS
 from core.project.engine import start_download
 from core.project.workspace import Project, Workspace
-from core.sync.ledger import notes_folder, read_state
+from core.sync.ledger import erase, notes_folder, read_state
 from core.sync.mirror import fetch
 from core.sync.syncer import is_running
 from core.synthesis.exports import exports
@@ -197,18 +197,20 @@ class Session:
         target = self.wish.drive or self.workspace.path
         files = [target / f"{project.slug}-voice.zip", target / f"{project.slug}{transfer.SUFFIX}"]
         names = [(f"{export.id}/{path.relative_to(export.folder).as_posix()}", path) for path in _below(export.folder)]
-        _write_zip(files[0], names)
+        _write_zip(files[0], names, self._check_stop)
         with transfer.packed(project, OPTIONS) as contents:
-            _write_zip(files[1], contents)
+            _write_zip(files[1], contents, self._check_stop)
         lines = (t("notebook.voice_at", step=step, path=files[0]), t("notebook.project_at", path=files[1]))
         self.say("home", *map(pictures.paragraph, lines), pictures.player(export.sample))
         return {"voice": str(files[0]), "project": str(files[1]), "step": step}
 
     # ---- the project -------------------------------------------------------------------------------------------------
 
-    def _material(self) -> tuple[Path, str]:
+    def _material(self) -> tuple[Path | None, str]:
         """What a project without recordings is made of, and why that may be used: the demo's, if nothing is named."""
-        if self.wish.source and not self._is_project_file():
+        if self._is_project_file():  # never the demo's recording in somebody's project
+            return None, ""
+        if self.wish.source:
             return Path(self.wish.source).expanduser(), self.wish.rights
         return RECORDING, RIGHTS
 
@@ -219,18 +221,44 @@ class Session:
         """The project that is here; else the one on the drive, the one in the file, or a new one."""
         wish, name = self.wish, slug(self.wish.project, "project")
         if (self.workspace.projects_folder / name).exists():
-            return self.workspace.project(name)
+            present = self.workspace.project(name)
+            if self._has_come(present):
+                return present
+            shutil.rmtree(present.path)
         if wish.drive and (project := fetch(self.workspace, wish.drive, name, self._fetched)):
             return project
         if not self._is_project_file():
             return self.workspace.create(wish.project, wish.speech, wish.engine)
+        source = Path(wish.source).expanduser()
+        if not source.is_file():
+            raise UserError(
+                "prepare.nothing",
+                "There is no file {path}.",
+                "Name a recording or a data set that is there.",
+                path=str(source),
+            )
+        self.workspace.path.mkdir(parents=True, exist_ok=True)
         file = self.workspace.path / f"{TEMP_PREFIX}{name}{transfer.SUFFIX}"
-        shutil.copyfile(Path(wish.source).expanduser(), file)
+        shutil.copyfile(source, file)
         project = transfer.bring(self.workspace, file, f"{wish.project}{transfer.SUFFIX}")
         self._follow(next(iter(project.all_jobs())))
         return project
 
+    def _has_come(self, project: Project) -> bool:
+        """Whether a project that comes as a file is whole here; what was broken off is to be brought once more."""
+        job = project.latest(UnpackProjectArgs.kind)
+        if job is None:
+            return True
+        if job.alive():
+            self._follow(job)
+        return job.read().status == "done" or bool(project.store.sources() or project.store.count())
+
+    def _check_stop(self) -> None:
+        if self.stop_requested:
+            raise Cancelled
+
     def _fetched(self, done: int, total: int) -> None:
+        self._check_stop()
         t = self.t
         text = t("notebook.fetched", done=t.megabytes(done), total=t.megabytes(total))
         self.say("fetched", pictures.paragraph(text))
@@ -368,16 +396,23 @@ def _below(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
 
 
-def _write_zip(target: Path, files: Any) -> None:
-    """A zip that appears whole."""
+def _write_zip(target: Path, files: Any, check_stop: Callable[[], object]) -> None:
+    """A zip that appears whole; of one that was broken off nothing stays, as it would take room on the drive."""
     temporary = target.with_name(f"{TEMP_PREFIX}{target.name}")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files:
-            if isinstance(content, bytes):
-                archive.writestr(name, content)
-            else:
-                archive.write(content, name)
-    os.replace(temporary, target)
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in files:
+                check_stop()
+                if isinstance(content, bytes):
+                    archive.writestr(name, content)
+                else:
+                    archive.write(content, name)
+        os.replace(temporary, target)
+    except BaseException as error:
+        erase(temporary)
+        if is_full(error):
+            raise disk_full() from error
+        raise
 
 
 def main(wish: str) -> int:

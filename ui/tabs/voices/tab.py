@@ -110,7 +110,7 @@ def _start(page: Page, project: Project, kept: SavedVoice, do: str) -> None:
 
 def _toggled(project: Project, kept: SavedVoice, clip_id: str) -> tuple[str, ...]:
     """The references with one more or less; those that were taken by themselves are what is changed first."""
-    chosen = list(kept.reference_clip_ids)
+    chosen = [id for id in kept.reference_clip_ids if project.clip_file(id).is_file()]
     if not chosen:
         run = Run(project, kept.checkpoint.run_id) if kept.checkpoint else None
         chosen = (run_references(run) if run else []) or best_references(project)
