@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.evaluation.scores import Score
+from core.evaluation.scores import Score, recogniser_of
 from core.evaluation.statistics import Estimate, estimate
 from core.measures.noticed import ALIKE, NOTICED
 
@@ -26,6 +26,7 @@ MEASURES: dict[str, Callable[[Score], float | None]] = {
     "real_time": lambda score: score.took_s / score.seconds if score.took_s and score.seconds else None,
 }
 _LEAST_SENTENCES = 5
+_BY_HEARING = ("cer", "wer")
 
 Kind = Literal["keep", "base", "votes", "few"]
 
@@ -55,6 +56,8 @@ class Verdict:
 def values_by_text(scores: Sequence[Score], measure: str) -> dict[str, list[float]]:
     """A measure of each sentence, once for each seed; what could not be measured is left out."""
     values: dict[str, list[float]] = defaultdict(list)
+    if measure in _BY_HEARING and any(score.measured for score in scores) and not any(map(recogniser_of, scores)):
+        return {}  # nobody listened: of failures alone, which count as misheard, the mean would be 100 %
     for score in scores:
         value = MEASURES[measure](score)
         if value is not None:

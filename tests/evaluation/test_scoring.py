@@ -175,6 +175,7 @@ def test_silence_is_a_failure_and_so_is_a_sentence_that_cannot_be_said(
     monkeypatch.delitem(scored.engine.sounds, "You are about to enter an echo test.")
     score(scored)
     base, tuned = scorecard(scored.project, scored.run).rows
+    assert "cer" not in tuned.estimates | base.estimates  # nobody listened
     assert tuned.estimates["failed"].mean == 1.0 and base.estimates["failed"].mean == pytest.approx(1 / 3)
     failures = [entry.failure for entry in read_scores(scored.run.path, 0, "starter") if entry.failure]
     assert len(failures) == 1 and "KeyError" in failures[0]
