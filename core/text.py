@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 _JOINERS = "\u200c\u200d"
+_JOINER_RUN = re.compile(f"[{_JOINERS}]+")
 # Scripts whose letters change their form at a joiner, by how Unicode's names of them begin.
 _JOINED_SCRIPTS = (
     *("ARABIC", "SYRIAC", "MANDAIC", "MONGOLIAN", "NKO", "ADLAM", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI"),
@@ -94,14 +95,12 @@ def _visible(character: str) -> str:
 
 def _without_stray_joiners(text: str) -> str:
     """Joiners only where they join: one at a time, between letters (or their marks) of a script that knows them."""
-    result = ""
-    for index, character in enumerate(text):
-        if character in _JOINERS:
-            following = next((sign for sign in text[index + 1 :] if sign not in _JOINERS), "")
-            if not (result and result[-1] not in _JOINERS and _is_joined(result[-1]) and _is_joined(following)):
-                continue
-        result += character
-    return result
+
+    def joiner(run: re.Match[str]) -> str:
+        is_between = _is_joined(text[run.start() - 1 : run.start()]) and _is_joined(text[run.end() : run.end() + 1])
+        return run[0][0] if is_between else ""
+
+    return _JOINER_RUN.sub(joiner, text)
 
 
 def _is_joined(character: str) -> bool:

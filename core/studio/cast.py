@@ -157,7 +157,7 @@ class Keys:
 
     def reading(self, line: Line) -> Reading:
         """What the engine will read of a line."""
-        cast = self.document.cast.get(line.voice, CastVoice(title=""))
+        cast = self.document.speaker(line.voice) or CastVoice(title="")
         place = (cast.imported, cast.base)
         if place not in self._folders:
             self._folders[place] = self._folder(cast)
@@ -166,7 +166,7 @@ class Keys:
 
     def key(self, line: Line) -> str:
         """What decides a line's sound beside the attempt: 16 signs; empty where nothing is said, or nobody is cast."""
-        cast = self.document.cast.get(line.voice)
+        cast = self.document.speaker(line.voice)
         if cast is None or not line.has_words:
             return ""
         reading = self.reading(line).text
@@ -183,7 +183,7 @@ class Keys:
 
 
 def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
-    earlier = document.cast.get(name)
+    earlier = document.speaker(name) or (None if name else document.cast.get(""))
     choice = _pinned(project, document, name, earlier) or find_voice(project, document, name)
     checkpoint = choice.checkpoint.name if choice.checkpoint else ""
     is_same = earlier and (earlier.checkpoint, earlier.imported) == (checkpoint, choice.imported)

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,7 +88,7 @@ class Document(_Model):
         pauses: between lines.
         proofread: whether each line is checked and a bad one said again; None is wherever that can be done.
         tries: how often a bad line is said again at most.
-        cast: voices by the name that a mark gives them, "" for the document's.
+        cast: who has spoken, by the `part` of a line's voice.
         next_line: the id of the next line that is made.
         past, future: what can be taken back, and made again.
     """
@@ -121,6 +121,18 @@ class Document(_Model):
             if line.id == id:
                 return line
         raise no_line()
+
+    def part(self, name: str) -> str:
+        """Where `cast` holds who speaks under a name of a line.
+
+        Without a name it is the document's voice: another one is another part, and its lines are still to be said. No
+        mark can give a name that begins so.
+        """
+        return name or (f"[{self.voice}" if self.voice else "")
+
+    def speaker(self, name: str) -> CastVoice | None:
+        """Who speaks under a name of a line; None while nobody was asked to."""
+        return self.cast.get(self.part(name))
 
 
 _FIELDS = ("name", "voice", "language", "seed", "settings", "references", "pauses", "proofread", "tries")
@@ -264,11 +276,15 @@ def redo(project: Project, id: str) -> Document:
         return _save(path, again.model_copy(update=update))
 
 
-def recast(project: Project, id: str, cast: dict[str, CastVoice]) -> Document:
-    """Note who speaks in a document; no change that a person makes, so nothing to take back."""
-    with _locked(project, id) as path:
+def recast(project: Project, document: Document, cast: Mapping[str, CastVoice]) -> Document:
+    """Note who speaks in a document, by the names of its lines; no change of a person, so nothing to take back.
+
+    Who has spoken otherwise stays: undo brings a name or a voice back, and what it said is known again.
+    """
+    with _locked(project, document.id) as path:
         now = _read(path / FILE)
-        return now if now.cast == cast else _save(path, now.model_copy(update={"cast": cast}))
+        speakers = {**now.cast, **{document.part(name): voice for name, voice in cast.items()}}
+        return now if now.cast == speakers else _save(path, now.model_copy(update={"cast": speakers}))
 
 
 def _numbered(old: Document, lines: tuple[Line, ...] | list[Line]) -> tuple[Line, ...]:

@@ -65,9 +65,6 @@ def write_file(
     """
     path = folder / FOLDER / f"{slug(document.name, 'text')}.{format}"
     path.parent.mkdir(exist_ok=True)
-    for earlier in path.parent.glob(f"*.{format}"):  # of another name
-        if earlier != path and not earlier.name.startswith(TEMP_PREFIX):
-            earlier.unlink(missing_ok=True)
     if format in ("srt", "vtt"):
         write_atomic(path, srt(pieces) if format == "srt" else vtt(pieces))
     elif format == "zip":
@@ -76,6 +73,9 @@ def write_file(
     else:
         with replacing(path) as temporary:
             _encode(temporary, document, pieces, rate, format, on_piece)
+    for earlier in path.parent.glob(f"*.{format}"):  # of another name; it stays until the new one is there
+        if earlier != path and not earlier.name.startswith(TEMP_PREFIX):
+            earlier.unlink(missing_ok=True)
     return path
 
 
@@ -148,7 +148,7 @@ def _encode(
 def _metadata(document: Document, pieces: Sequence[Piece]) -> str:
     """What the file tells of itself, as FFmpeg reads it; that it is a synthetic voice first of all."""
     names = dict.fromkeys(piece.row.line.voice for piece in pieces if piece.file)
-    titles = dict.fromkeys(document.cast[name].title for name in names if name in document.cast)
+    titles = dict.fromkeys(voice.title for name in names if (voice := document.speaker(name)))
     tags = {
         "title": document.name,
         "artist": ", ".join(titles),

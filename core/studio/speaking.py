@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +49,7 @@ class Speech:
     doubtful: int = 0
     _document: Document | None = None  # as it was when `_pending` was made
     _pending: list[Line] = field(default_factory=list)
-    _again: list[Line] = field(default_factory=list)  # what a person has asked for meanwhile, however often it was said
+    _again: list[int] = field(default_factory=list)  # lines a person has asked for meanwhile, however often said
     _said: set[str] = field(default_factory=set)  # keys that were had a go at: the same line again needs no other
     _requests: dict[tuple[str, CastVoice], SpeechRequest] = field(default_factory=dict)
     _mute: dict[str, UserError] = field(default_factory=dict)  # voices that cannot speak, by their name in the text
@@ -85,15 +85,20 @@ class Speech:
         if document is not self._document or self._keys.is_outdated():
             self._look_through(document)
         assert self._document is not None
-        for wish in asked_again(self.folder):
-            self._again += [line for line in self._document.lines if line.id == wish and self._can_say(line)]
-        if self._again:
-            return self._again.pop(0)
-        return self._pending.pop(0) if self._pending else None
+        self._again += asked_again(self.folder)
+        while self._again:
+            wish = self._again.pop(0)
+            if line := next((line for line in self._document.lines if line.id == wish and self._can_say(line)), None):
+                return line
+        while self._pending:
+            line = self._pending.pop(0)
+            if self._keys.key(line) not in self._said:  # else it was asked for out of its turn
+                return line
+        return None
 
     def _can_say(self, line: Line) -> bool:
         assert self._document is not None
-        return line.has_words and line.voice in self._document.cast and line.voice not in self._mute
+        return line.has_words and self._document.speaker(line.voice) is not None and line.voice not in self._mute
 
     def _look_through(self, document: Document) -> None:
         cast, errors = cast_of(self.project, document)
@@ -102,20 +107,21 @@ class Speech:
                 self._mute[name] = error
                 line = next(line for line in document.lines if line.has_words and line.voice == name)
                 self._tell_failure(document, line, error)
-        # Names that are in the text no longer stay: undo brings them back, and what they said is known again.
-        documents.recast(self.project, document.id, {**document.cast, **cast})
+        documents.recast(self.project, document, cast)
         document = self._document = documents.document(self.project, document.id)
         self._keys = keys = Keys(self.project, document)
         takes, chosen = read_takes(self.folder), set(self.args.lines)
+        # Of what is said once more, a resume leaves out what this job has said already.
+        since = self.reporter.view.created_at if self.args.again else 0.0
         there = {path.stem for path in take_file(self.folder, "x").parent.glob("[!.]*.wav")}
         pending: dict[str, Line] = {}
         for line in document.lines:
             key = keys.key(line)
             if (chosen and line.id not in chosen) or not key or key in self._said or line.voice in self._mute:
                 continue
-            if self.args.again or not any(take.id in there for take in takes.of(key)):
+            if not any(take.id in there and take.at >= since for take in takes.of(key)):
                 pending.setdefault(key, line)
-        self._pending = _by_model(list(pending.values()), document.cast)
+        self._pending = _by_model(document, list(pending.values()))
 
     def _say(self, document: Document, line: Line) -> None:
         """Say one line, again while it is bad, and keep every take; whatever goes wrong costs this line alone."""
@@ -190,7 +196,8 @@ class Speech:
         return document.proofread is True or self._proofreader.recognizer is not None
 
     def _request(self, document: Document, line: Line) -> SpeechRequest:
-        cast = document.cast[line.voice]
+        cast = document.speaker(line.voice)
+        assert cast is not None  # else it would have no key
         if (line.voice, cast) not in self._requests:
             self._requests[line.voice, cast] = request_for(self.project, document, cast, self.args.device)
         update = {"text": self._keys.text(line), "settings": self._keys.settings(line)}
@@ -220,12 +227,12 @@ class Speech:
         self._pending = [line for line in self._pending if line.voice != voice]
 
 
-def _by_model(lines: Sequence[Line], cast: Mapping[str, CastVoice]) -> list[Line]:
+def _by_model(document: Document, lines: Sequence[Line]) -> list[Line]:
     """The lines in their order, but within a few of them model by model: to load another one takes seconds."""
 
     def model(line: Line) -> tuple[str, ...]:
-        voice = cast[line.voice]
-        return voice.checkpoint, voice.base, voice.imported
+        voice = document.speaker(line.voice)
+        return (voice.checkpoint, voice.base, voice.imported) if voice else ()
 
     order: list[Line] = []
     for first in range(0, len(lines), _TOGETHER):

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.engines.registry import language_code
 from core.errors import UserError
 from core.jobs.args import ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job, busy
@@ -41,12 +42,12 @@ def create(project: Project, text: str, name: str = "", **fields: Any) -> Docume
         fields: of `Document`, such as its voice and language.
 
     Raises:
-        UserError: ``studio.empty``, ``studio.too_long``, ``studio.too_many_lines``, ``engine.language``.
+        UserError: ``studio.empty``, ``studio.too_long``, ``studio.too_many_lines``, ``engine.language``; as of
+            `check_settings`.
     """
     _check_length(text)
-    language = language_of(project)
-    if fields.get("language"):
-        language = fields["language"]
+    check_settings(project.info.engine, fields.get("settings") or {})
+    language = language_code(fields.get("language") or project.info.language, project.info.engine)
     lines = lines_from(text, language, fits(project, language))
     if not any(line.has_words for line in lines):
         raise UserError("studio.empty", "There is nothing to say in this text.", "Type or paste some sentences.")
@@ -221,7 +222,8 @@ def start_speaking(
         UserError: ``studio.empty``, ``studio.no_document``; where no voice of it can speak, why.
     """
     document = documents.document(project, id)
-    chosen = [line for line in document.lines if line.has_words and (not lines or line.id in lines)]
+    wishes = set(lines)
+    chosen = [line for line in document.lines if line.has_words and (not wishes or line.id in wishes)]
     if not chosen:
         raise UserError("studio.empty", "There is nothing to say in this text.", "Type or paste some sentences.")
     cast, errors = cast_of(project, document)
@@ -229,7 +231,7 @@ def start_speaking(
         raise errors[chosen[0].voice]
     if job := at_work(project, id):
         raise busy(job.holder())
-    documents.recast(project, id, {**document.cast, **cast})
+    documents.recast(project, document, cast)
     args = SpeakDocumentArgs(document=id, lines=tuple(lines), again=again, device=device)
     job = project.start_job(args, title=document.name, gpu=True, wait=True)
     speaking.wake(project.workspace)

@@ -149,6 +149,18 @@ def test_another_name_leaves_no_second_file_and_files_are_deleted(humming: Proje
     assert documents.document(humming, text.id).name == "Other"
 
 
+def test_a_file_of_another_name_stays_until_the_new_one_is_there(humming: Project, text: Document) -> None:
+    [path] = write(humming, text, "mp3")
+
+    def stop(number: int) -> None:
+        raise Cancelled
+
+    renamed = text.model_copy(update={"name": "Other"})
+    with pytest.raises(Cancelled):
+        files.write_file(path.parent.parent, renamed, planned(humming, text), RATE, "mp3", stop)
+    assert files.written_files(humming, text.id) == [path]
+
+
 def test_stopped_or_without_room_no_half_a_file_stays(
     humming: Project, text: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:

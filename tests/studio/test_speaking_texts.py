@@ -20,6 +20,7 @@ from core.errors import Cancelled, DiskFull, UserError
 from core.files import write_json
 from core.jobs.args import SpeakDocumentArgs, TrainArgs
 from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof
 from core.project.workspace import Project
 from core.studio import document as documents
@@ -28,6 +29,8 @@ from core.studio import speaking as studio_speaking
 from core.studio.cast import Keys
 from core.studio.document import Document
 from core.studio.proofreading import Proofreader
+from core.studio.speaking import Speech
+from core.studio.state import overview, states
 from core.studio.takes import ask_again, asked_again, read_takes, take_file
 from core.synthesis import speaking
 from core.training.config import config_text
@@ -146,6 +149,24 @@ def test_a_later_checkpoint_does_not_take_the_place_of_the_one_that_spoke(
     start.set_line(humming, text.id, text.lines[1].id, voice="First 20")
     speak(text)
     assert len(warm) == 3 and fresh(humming, text).cast["First 20"].checkpoint == "first:20"
+
+
+def test_a_change_of_the_voice_leaves_all_to_be_said_and_taken_back_it_is_known_again(
+    humming: Project, warm: Warm, speak: Speak, checkpoint: Path
+) -> None:
+    text = start.create(humming, TEXT, voice="base:tuning-fork")
+
+    def to_speak() -> int:
+        return overview(states(humming, fresh(humming, text))).to_speak
+
+    speak(text)
+    before = chosen(humming, text)
+    start.set_settings(humming, text.id, voice="first:10")
+    assert to_speak() == 3
+    speak(text)
+    assert len(warm) == 6 and to_speak() == 0 and not {*before} & {*chosen(humming, text)}
+    documents.undo(humming, text.id)
+    assert to_speak() == 0 and chosen(humming, text) == before
 
 
 def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
@@ -300,6 +321,27 @@ def test_stopped_it_keeps_what_was_said_and_goes_on_there(
     assert warm == ["Hum a line.", "Hum another.", "And la."] and all(chosen(humming, text))
 
 
+def test_what_is_said_once_more_goes_on_where_it_was_stopped(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT)
+    speak(text)
+    args = SpeakDocumentArgs(document=text.id, device="cpu", again=True)
+    job, say = Job.create(humming.jobs, args), speaking.say
+
+    def stop(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if len(warm) == 4:
+            raise Cancelled
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", stop)
+    with pytest.raises(Cancelled):
+        Speech(humming, args, Reporter(job)).speak()
+    monkeypatch.setattr(speaking, "say", say)
+    Speech(humming, args, Reporter(job)).speak()
+    assert warm[3:] == ["Hum a line.", "Hum another.", "And la."]
+
+
 def test_a_line_that_is_changed_meanwhile_is_said_as_it_is_then(
     humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +375,25 @@ def test_a_line_that_is_asked_for_again_meanwhile_is_said_next(
     speak(text)
     assert warm == ["Hum a line.", "Hum another.", "Hum a line.", "And la."]
     assert chosen(humming, text)[0].endswith("-1") and asked_again(documents.folder(humming, text.id)) == []
+
+
+def test_lines_asked_for_meanwhile_are_said_once_and_as_they_are_by_then(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT)
+    say, folder = speaking.say, documents.folder(humming, text.id)
+
+    def ask(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if not warm:
+            for line in (text.lines[2], text.lines[1]):  # out of their turn
+                ask_again(folder, line.id)
+        elif len(warm) == 1:
+            start.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", ask)
+    speak(text)
+    assert warm == ["Hum a line.", "And la.", "Hum low."]
 
 
 def test_a_log_of_takes_is_read_on_from_where_it_was_read_to(humming: Project, warm: Warm, speak: Speak) -> None:
@@ -436,7 +497,7 @@ def test_nobody_listens_where_that_was_switched_off_and_no_more_often_than_asked
 
 
 def test_the_job_speaks_by_the_process_which_may_be_killed_meanwhile(humming: Project) -> None:
-    text = start.create(humming, "Hum a line. " * 3 + "And la.", settings={"pace_s": 0.02}, proofread=False)
+    text = start.create(humming, "Hum a line. " * 3 + "And la.", settings={"pace_s": 0.1}, proofread=False)
     job = start.start_speaking(humming, text.id, device="cpu")
     with pytest.raises(UserError) as caught:
         start.start_speaking(humming, text.id)

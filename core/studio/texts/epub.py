@@ -31,7 +31,6 @@ _BLOCKS = {
     *("br", "hr", "table", "ul", "ol", "dl", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "title", "aside", "main"),
 }
 _UNREAD = {"script", "style", "head", "nav", "svg", "math", "template", "rt", "rp", "noscript"}
-_EMPTY = {"br", "hr", "img", "meta", "link", "input", "col", "wbr", "source", "area", "base", "embed", "track"}
 
 
 def read_epub(path: Path, name: str) -> TextFile:
@@ -102,7 +101,7 @@ def _chapter(book: Zip, part: str, name: str) -> str:
     match = re.match(rb"<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9._-]{1,40})[\"']", content)
     try:
         text = content.decode(match[1].decode() if match else "utf-8-sig", errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # no such encoding, or one that is none of texts
         text = content.decode("utf-8", errors="replace")
     parser = _Paragraphs()
     parser.feed(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from core.damage import DamagedFile
@@ -52,7 +53,12 @@ def status_of(error: UserError) -> int:
 
 
 def _body(status: int, code: str, text: str, hint: str, values: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
+    # JSON knows no NaN and no infinity.
+    plain = {
+        name: value if not isinstance(value, float) or math.isfinite(value) else str(value)
+        for name, value in values.items()
+        if isinstance(value, str | int | float)
+    }
     return {
         "type": f"urn:voicewright:{code}",
         "title": text,
