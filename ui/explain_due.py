@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 
 from core.coach.config import CoachConfig, load
@@ -28,7 +29,7 @@ def explain_due(workspace: Workspace, now: float | None = None) -> None:
         for run in runs(project):
             try:
                 _explain_if_due(project, run, config, time.time() if now is None else now)
-            except (UserError, OSError) as error:  # of this run alone
+            except (UserError, OSError, sqlite3.Error) as error:  # of this run alone
                 log.info("%s is not explained: %s", run.id, getattr(error, "code", error))
 
 

@@ -17,6 +17,7 @@ from core.errors import UserError
 ANSWER_TOKENS = 900
 _MOST_BYTES = 1 << 20
 _TIMEOUT = httpx.Timeout(90.0, connect=10.0)  # a model on a processor needs a while for its first word
+_LONGEST_S = 300.0  # for a whole answer, of which some services let a byte come now and then
 _TRIES = 2
 _LONGEST_WAIT_S = 20.0
 _CHARACTERS_A_TOKEN = 3  # about, counted low so that a limit is rather met too early
@@ -72,6 +73,8 @@ class _Again(Exception):
 
 
 def _ask(config: CoachConfig, messages: Messages) -> Answer:
+    if not config.key.isascii():  # no header holds it
+        raise _wrong_key()
     body = {"model": config.model, "messages": list(messages), "max_tokens": ANSWER_TOKENS, "temperature": 0.2}
     headers = {"Authorization": f"Bearer {config.key}"} if config.key else {}
     url = f"{config.address.rstrip('/')}/chat/completions"
@@ -104,17 +107,19 @@ def _ask(config: CoachConfig, messages: Messages) -> Answer:
 
 
 def _read(response: httpx.Response) -> bytes:
-    content = bytearray()
+    content, until = bytearray(), time.monotonic() + _LONGEST_S
     for part in response.iter_bytes():
         content += part
         if len(content) > _MOST_BYTES:
             raise _garbage()
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer takes too long")
     return bytes(content)
 
 
 def _refusal(status: int, retry_after: str) -> Exception:
     if status in (401, 403):
-        return UserError("coach.key", "The service does not take the key.", "Write it anew under System.")
+        return _wrong_key()
     if status == 402:
         return UserError("coach.credit", "The account at the service has no credit left.", "Top it up there.")
     if status in (400, 404, 422):
@@ -137,6 +142,10 @@ def _refusal(status: int, retry_after: str) -> Exception:
             status=status,
         )
     )
+
+
+def _wrong_key() -> UserError:
+    return UserError("coach.key", "The service does not take the key.", "Write it anew under System.")
 
 
 def _busy() -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from core.tasks import explain
 from core.training.run import Run
 from tests.coach.model import Model, serve
 from tests.listening.made_up import add_run, make_project, speech
+from ui import explain_due as module
 from ui.explain_due import explain_due
 from ui.i18n import LANGUAGES, Translator
 from ui.tabs.system.explanations import act_on_explanations, explanations_card
@@ -183,6 +185,19 @@ def test_a_run_that_has_ended_is_explained_once_by_itself(ana: Project, model: M
     add_run(ana, "Another", (0, 300), texts[:1], sounds, rate)
     explain_due(ana.workspace)
     assert len(started) == 1  # it was not wished
+
+
+def test_records_that_are_locked_keep_no_other_run_from_being_explained(
+    ana: Project, model: Model, started: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coach.save(ana.workspace, _config(model))
+
+    def locked(*_: object) -> list[str]:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(module, "facts", locked)
+    explain_due(ana.workspace)
+    assert not started
 
 
 def test_what_ended_long_ago_is_explained_on_a_click_only(ana: Project, model: Model, started: list[Job]) -> None:

@@ -67,6 +67,12 @@ def test_each_fault_is_told_and_the_key_is_in_none(model: Model, status: int, bo
     assert "s3cret" not in repr(caught.value) + str(caught.value.__cause__) + str(caught.value.values)
 
 
+def test_a_key_that_no_header_can_hold_is_told(model: Model) -> None:
+    with pytest.raises(UserError) as caught:
+        ask(_config(model, key="s3cret\u2026"), QUESTION)
+    assert caught.value.code == "coach.key" and not model.requests
+
+
 def test_one_that_is_busy_is_asked_again_after_as_long_as_it_says(model: Model) -> None:
     waits: list[float] = []
     model.says({}, 429, Retry_After="7")
@@ -81,6 +87,10 @@ def test_one_that_is_away_and_one_that_is_silent(model: Model, monkeypatch: pyte
     with pytest.raises(UserError) as caught:
         ask(_config(model, address="http://127.0.0.1:1/v1"), QUESTION, lambda seconds: None)
     assert caught.value.code == "coach.away"
+    with monkeypatch.context() as patch, pytest.raises(UserError) as caught:
+        patch.setattr(module, "_LONGEST_S", -1.0)
+        ask(_config(model), QUESTION)
+    assert caught.value.code == "coach.slow"
     monkeypatch.setattr(module, "_TIMEOUT", httpx.Timeout(0.2))
     model.says(GOOD, 0)
     with pytest.raises(UserError) as caught:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import zipfile
@@ -31,6 +32,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.run import Run
 from tests.audio.sounds import tone, write
 from tests.jobs.conftest import until
+from ui.notebook.kernel import Notebook, NotebookError
 from ui.notebook.session import Session, Wish, _write_zip
 
 FOLDER = REPOSITORY / "notebooks"
@@ -229,6 +231,36 @@ def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(tmp_path:
         assert not list(tmp_path.iterdir())
     with pytest.raises(Cancelled):  # fetching from the drive
         session._fetched(1, 2)
+
+
+def test_stop_while_something_is_shown_reaches_the_session_and_its_answer_is_this_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """if True:
+        import signal, sys
+        signal.signal(signal.SIGINT, lambda *_: print('{"error": "stopped"}', flush=True))
+        print('{"show": "run", "html": ""}', flush=True)
+        sys.stdin.read()"""
+
+    def display(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    notebook = Notebook(display, workspace=str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        monkeypatch.setattr(notebook, "_session", lambda: process)
+        with pytest.raises(NotebookError, match="stopped"):
+            notebook.run("train")
+        process.kill()
+
+
+def test_a_page_that_is_opened_again_leaves_none_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(Notebook, "page", earlier)
+    with pytest.raises(NotebookError):  # nor does this one start
+        Notebook(print, workspace=str(tmp_path), python="false").open_page()
+    assert earlier.poll() is not None
 
 
 def test_what_cannot_be_done_is_said_in_the_language_of_the_notebook(

@@ -22,7 +22,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _COLAB_DRIVE = Path("/content/drive")
@@ -64,7 +64,7 @@ class NotebookError(Exception):
 
 
 class Notebook:
-    """What the cells call.
+    """What the cells call. ``page`` is the one page of a kernel, whichever notebook object opened it.
 
     Args:
         display: the notebook's own function of that name.
@@ -74,6 +74,8 @@ class Notebook:
         python: a Python that has everything installed; empty sets one up.
         settings: what else the session is told (`ui.notebook.session.Wish`).
     """
+
+    page: ClassVar[subprocess.Popen[bytes] | None] = None
 
     def __init__(
         self,
@@ -136,22 +138,22 @@ class Notebook:
         while True:
             try:
                 line = process.stdout.readline()
-            except KeyboardInterrupt:
+                if not line:
+                    process.wait()
+                    self.process = None
+                    self._fail(f"{self.words['ended']}\n{_tail(self.log)}")
+                answer = json.loads(line)
+                if "error" in answer:
+                    self._fail(answer["error"])
+                if "result" in answer:
+                    return answer["result"]
+                self._show(handles, answer["show"], Html(answer["html"]))
+            except KeyboardInterrupt:  # also while something is shown: else its answer would be the next cell's
                 process.send_signal(signal.SIGINT)
-                continue
-            if not line:
-                process.wait()
-                self.process = None
-                self._fail(f"{self.words['ended']}\n{_tail(self.log)}")
-            answer = json.loads(line)
-            if "error" in answer:
-                self._fail(answer["error"])
-            if "result" in answer:
-                return answer["result"]
-            self._show(handles, answer["show"], Html(answer["html"]))
 
     def open_page(self) -> None:
-        """Serve the page behind a password of its own, and say where it is."""
+        """Serve the page behind a password of its own, and say where it is; one that was opened before ends."""
+        self._end(Notebook.page)
         port = _free_port()
         address, host = _address(port)
         password = secrets.token_urlsafe(9)
@@ -165,10 +167,10 @@ class Notebook:
         log = self.log.with_name("page.log")
         command = [self.python, "webui.py", "--workspace", str(self.workspace)]
         with open(log, "ab") as output:
-            self.page = subprocess.Popen(
+            page = Notebook.page = subprocess.Popen(
                 command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output, start_new_session=True
             )
-        if not _answers(f"http://127.0.0.1:{port}/health", self.page):
+        if not _answers(f"http://127.0.0.1:{port}/health", page):
             self._fail(f"{self.words['no_page']}\n{_tail(log)}")
         link = f'<a href="{address}" target="_blank" rel="noopener">{address}</a>'
         text = self.words["page"].format(address=link, user="voicewright", password=password)
@@ -186,11 +188,14 @@ class Notebook:
 
     def close(self) -> None:
         """End the session and the page; a run goes on."""
-        for process in (self.process, getattr(self, "page", None)):
-            if process is not None:
-                process.terminate()
-                process.wait()
-        self.process = None
+        self._end(self.process)
+        self._end(Notebook.page)
+        self.process = Notebook.page = None
+
+    def _end(self, process: subprocess.Popen[Any] | None) -> None:
+        if process is not None:
+            process.terminate()
+            process.wait()
 
     def _session(self) -> subprocess.Popen[str]:
         if self.process is None or self.process.poll() is not None:

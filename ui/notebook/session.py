@@ -189,6 +189,7 @@ class Session:
         run = self._run(project)
         if run is None:
             raise UserError("notebook.no_run", "There is no training yet.", "Run the cell that trains first.")
+        self._keep_mirror(project)
         step = recommended_step(project, run) or best_checkpoint(run.read()) or run.checkpoints.steps()[-1]
         checkpoint = CheckpointRef(run.id, step)
         if not any(export.checkpoint == checkpoint for export in exports(project)):
