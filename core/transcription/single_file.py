@@ -26,7 +26,7 @@ from core.jobs.job import Job, worker_environment
 from core.jobs.reporter import Reporter, plain
 from core.project.workspace import Workspace
 from core.system.process import make_new_files_private, refuse_unsafe_loading
-from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions
+from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions, whisper_code
 from core.transcription.load import Choice, open_model
 
 MOST_HOURS = 2.0  # of a file: its samples are in memory as a whole
@@ -64,7 +64,7 @@ def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> Heard:
 
     Raises:
         Busy: ``asr.too_many``. Cancelled: ``should_stop`` said so.
-        UserError: ``asr.process_died``; those of decoding and of the recognisers.
+        UserError: ``asr.process_died``, ``asr.unknown_language``; those of decoding and of the recognisers.
     """
     if not _places.acquire(blocking=False):
         raise Busy("asr.too_many", "Too many files wait to be transcribed already.", "Try again in a moment.")
@@ -88,8 +88,15 @@ def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> Heard:
 
 
 def _ask(wish: Wish, should_stop: ShouldStop) -> dict[str, Any]:
+    # Of this process, which outlives the other: what is said stays nowhere, also where that is killed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return _ask_within(folder, wish, should_stop)
+
+
+def _ask_within(folder: str, wish: Wish, should_stop: ShouldStop) -> dict[str, Any]:
+    environment = {**worker_environment(), "TMPDIR": folder}
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__], cwd=REPOSITORY, env=worker_environment(), start_new_session=True,
+        [sys.executable, "-m", __name__], cwd=REPOSITORY, env=environment, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     content: bytes | None = json.dumps(asdict(wish)).encode()
@@ -118,7 +125,21 @@ def _ask(wish: Wish, should_stop: ShouldStop) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
+def _check_language(language: str) -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    code = whisper_code(language)
+    if code is not None and code not in _LANGUAGE_CODES:
+        raise UserError(
+            "asr.unknown_language",
+            "No recogniser knows the language “{language}”.",
+            "Give its code, such as en or pt, or leave it out.",
+            language=language,
+        )
+
+
 def _transcribe(wish: Wish) -> Heard:
+    _check_language(wish.language)
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job(Path(folder)))
         sound = Path(folder) / "sound.flac"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,12 @@ def test_who_stops_has_the_process_ended_and_who_kills_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
+    folders: list[Path] = []
     popen = subprocess.Popen
 
-    def sleeper(*_: object, **options: object) -> subprocess.Popen[bytes]:
+    def sleeper(*_: object, env: dict[str, str], **options: object) -> subprocess.Popen[bytes]:
+        folders.append(Path(env["TMPDIR"]))
+        (folders[-1] / "sound.flac").touch()
         started.append(popen([sys.executable, "-c", program], **options))  # type: ignore[call-overload]
         return started[-1]
 
@@ -53,11 +57,17 @@ def test_who_stops_has_the_process_ended_and_who_kills_it_is_told(
     until = time.monotonic() + 0.5
     with pytest.raises(Cancelled):
         transcribe_file(wish(tmp_path, tmp_path / "a.wav"), lambda: time.monotonic() > until)
-    assert started[0].poll() is not None
+    assert started[0].poll() is not None and not folders[0].exists(), "nothing of what was said stays"
     program = "import os; os.kill(os.getpid(), 9)"
     with pytest.raises(UserError) as caught:
         transcribe_file(wish(tmp_path, tmp_path / "a.wav"))
     assert caught.value.code == "asr.process_died" and caught.value.values["name"] == "a.wav"
+
+
+def test_a_language_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        single_file._transcribe(replace(wish(tmp_path, tmp_path / "a.wav"), language="english"))
+    assert caught.value.code == "asr.unknown_language" and "english" in str(caught.value)
 
 
 def test_too_many_at_once_are_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
