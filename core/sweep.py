@@ -16,7 +16,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import TEMP_PREFIX
 from core.jobs import locks
-from core.jobs.args import ImportArgs, ImportTextArgs, ImportVoiceArgs, ScanCollectionArgs
+from core.jobs.args import ImportArgs, ImportTextArgs, ImportVoiceArgs, ScanCollectionArgs, UnpackProjectArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources.recordings import is_resumable
@@ -170,7 +170,7 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
             names = {job.id, *(path.name for path, _ in args.files)}
         elif isinstance(args, ScanCollectionArgs):
             names = {job.id, args.held}
-        elif isinstance(args, ImportTextArgs):
+        elif isinstance(args, ImportTextArgs | UnpackProjectArgs):
             names = {job.id, args.file}
         elif isinstance(args, ImportVoiceArgs):
             names = {job.id, args.path.name}
@@ -178,6 +178,6 @@ def _wanted_uploads(project: Project) -> tuple[set[str], set[str]]:
             continue
         if job.alive() or job.id.startswith(TEMP_PREFIX):
             at_work |= names
-        elif is_resumable(job):
+        elif is_resumable(job) or (isinstance(args, UnpackProjectArgs) and job.read().status != "done"):
             resumable |= names
     return at_work, resumable

@@ -11,7 +11,7 @@ import pytest
 
 from core import sweep as sweeping
 from core.jobs import events, locks
-from core.jobs.args import ImportArgs
+from core.jobs.args import ImportArgs, UnpackProjectArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sweep import BROKEN_OFF_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, sweep
@@ -110,6 +110,15 @@ def test_files_of_an_import_that_may_be_resumed_stay_for_two_weeks(project: Proj
     download = written(job.path / "download" / "video.m4a")
     assert later(project.workspace, FORGOTTEN_S - DAY_S) == []
     assert set(later(project.workspace, FORGOTTEN_S + DAY_S)) == {file, download.parent}
+
+
+def test_so_does_a_project_file_that_has_not_come_in_yet(project: Project) -> None:
+    file = written(project.uploads / "home.voicewright")
+    job = Job.create(project.jobs, UnpackProjectArgs(file=file.name, name="Ana"))
+    events.append(job.events_path, events.Launched())
+    events.append(job.events_path, events.Finished(outcome="failed"))
+    assert later(project.workspace, FORGOTTEN_S - DAY_S) == []
+    assert later(project.workspace, FORGOTTEN_S + DAY_S) == [file]
 
 
 def test_files_of_an_import_that_is_done_do_not(project: Project) -> None:
