@@ -24,3 +24,12 @@ def device_for(setting: str = "auto") -> str:
             "Set the device to “auto”, or look at the System page for what is wrong with the driver.",
         )
     return "cpu"
+
+
+def device_name(setting: str = "auto") -> str:
+    """What computes for a setting: ``cpu``, or the card's name. Another one draws other random numbers from a seed.
+
+    Raises:
+        UserError: ``device.no_cuda``.
+    """
+    return torch.cuda.get_device_name() if device_for(setting) == "cuda" else "cpu"

@@ -13,7 +13,7 @@ from core.dataset.freeze import frozen_texts
 from core.engines.base import SpokenWay
 from core.engines.registry import get_engine, light
 from core.errors import UserError
-from core.files import write_json
+from core.files import read_json, write_json
 from core.jobs.args import SelfTestArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, record_of
@@ -23,6 +23,7 @@ from core.project.workspace import Project
 from core.synthesis.self_test import TABLE, live_sample, verdict
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.training.run import Run
+from core.training.samples import SPOKEN_ON
 from core.transcription import registry as recognition
 from core.transcription.base import DecodeOptions, Recognizer
 from core.transcription.load import Choice, open_model
@@ -81,14 +82,24 @@ def test_voice(job: Job, project: Project, args: SelfTestArgs, reporter: Reporte
 def _live(project: Project, args: SelfTestArgs, spoken: SpokenWay) -> SpokenWay | None:
     """What the live weights said of the same when the checkpoint was saved, and whether it is what that says now.
 
-    Kernels of another device or batch round otherwise; by ear and by mel that is nothing.
+    Kernels of another batch round otherwise; by ear and by mel that is nothing. Another device draws other noise from
+    the same seed: what it said tells nothing.
     """
     path = live_sample(project, args)
-    if path is None or spoken.samples is None or spoken.text != args.text:
+    if path is None or spoken.samples is None or spoken.text != args.text or not _is_of_this_device(path, args.device):
         return None
     samples, rate = read(path)
     is_same = len(samples) == len(spoken.samples) and mel_distance(samples, spoken.samples, rate) < _SAME_MEL
     return SpokenWay("live", args.text, samples, rate, equals="checkpoint", is_equal=is_same)
+
+
+def _is_of_this_device(sample: Path, device: str) -> bool:
+    from core.engines.device import device_name  # with torch, which the engine brings
+
+    try:
+        return bool(read_json(sample.with_name(SPOKEN_ON))["device"] == device_name(device))
+    except (OSError, ValueError, LookupError, TypeError):  # spoken by a version that noted none
+        return False
 
 
 def _letters(project: Project, args: SelfTestArgs, base: Path) -> str | None:

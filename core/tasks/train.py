@@ -94,7 +94,9 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 session = group.lead(engine.start(config, features, base, state, device=device))
                 reporter.start(step=session.step_number)
                 checkpoints.discard_later(keep_to=session.step_number)
-                speaker = _speaker(job.path, engine_name, config, features, dataset, session, reporter)
+                speaker = _speaker(
+                    job.path, engine_name, config, features, dataset, session, reporter, _device_name(device)
+                )
                 clear = functools.partial(_clear, project, job, reporter)
                 tell = functools.partial(on_full_disk, job)
                 with contextlib.closing(_measures(config, reporter)) as measures:
@@ -277,6 +279,12 @@ def _check(
     write_json(path, asdict(report))
 
 
+def _device_name(device: str) -> str:
+    from core.engines.device import device_name  # with torch, which the engine brings
+
+    return device_name(device)
+
+
 def _speaker(
     run_folder: Path,
     engine: str,
@@ -285,6 +293,7 @@ def _speaker(
     dataset: Path,
     session: TrainSession[object],
     reporter: Reporter,
+    device: str,
 ) -> SampleSpeaker:
     """Fix the sentences and references when a run begins, and listen to the references once."""
 
@@ -298,4 +307,4 @@ def _speaker(
     texts = {clip.id: clip.text for clip in features.train}
     clips = [ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, "")) for id_ in sentences.references]
     conditioning = session.voice().condition(clips)
-    return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter)
+    return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter, device=device)

@@ -20,6 +20,7 @@ from core.system import cuda_errors
 from core.training.pace import usual
 
 FILE = "sentences.json"
+SPOKEN_ON = "device.json"  # beside a checkpoint's samples: what computed them
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class SampleSpeaker:
     reporter: Reporter
     cost_s: float = 0.0
     """Seconds that one checkpoint's sentences usually take, as seen so far."""
+    device: str = ""
+    """What computes (`core.engines.device.device_name`)."""
     _costs: deque[float] = field(default_factory=deque, init=False)
     _took_s: float = field(default=0.0, init=False)
     _said_s: float = field(default=0.0, init=False)
@@ -153,6 +156,8 @@ class SampleSpeaker:
         target = self.run / "samples" / step_folder(step) / f"{number}.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_speech(target, samples, rate)
+        if self.device:
+            write_json(target.with_name(SPOKEN_ON), {"device": self.device})
         self.reporter.emit(
             events.Sample(
                 step=step,

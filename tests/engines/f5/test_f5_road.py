@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.audio.samples import write_wav
 from core.checkpoint_ref import CheckpointRef
-from core.engines.base import ReferenceClip
+from core.engines.base import ReferenceClip, SpokenWay
 from core.engines.f5.bases import FACTS, FLAGS, F5Bases, read_facts
 from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
@@ -28,13 +28,14 @@ from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
 from core.synthesis import base_tries
 from core.synthesis.exports import exports
-from core.synthesis.self_test import WayRow, is_base_tested, is_tested, read_table, verdict
+from core.synthesis.self_test import WayRow, complete, is_base_tested, is_tested, read_table, verdict
 from core.synthesis.start import complete_voice
 from core.tasks import export, self_test, train, try_base
 from core.training.config import config_text
 from core.training.letters import missing_letters
 from core.training.presets import preset
 from core.training.run import CONFIG, Run
+from core.training.samples import SPOKEN_ON
 from ui.i18n import Translator
 from ui.tabs import home
 from ui.tabs.speak.self_test import self_test_panel
@@ -149,15 +150,22 @@ def test_what_the_live_voice_said_is_a_way_of_its_own_and_an_untested_voice_is_t
 
     sample = walked.run.path / "samples" / "step-000004" / "0.wav"
     samples, rate = soundfile.read(sample, dtype="float32")
-    before = sample.read_bytes()
+    before, note = sample.read_bytes(), sample.with_name(SPOKEN_ON)
     write_wav(sample, samples[::-1].copy(), rate)  # what was heard while it learnt, and is not what was saved
     try:
         other = exporting.having(folder="caio", name="Caio")
         job, reporter = begun(walked.project, other)
         with pytest.raises(UserError) as refusal:
             export.run(job, walked.project, other, reporter)
+        tested = complete(walked.project, SelfTestArgs(**walked.voice))
+        spoken = SpokenWay("checkpoint", tested.text, samples, rate)
+        live = self_test._live(walked.project, tested, spoken)
+        assert live is not None and not live.is_equal
+        note.write_text('{"device": "a card"}')  # it draws other noise from the same seed, and that is no fault
+        assert self_test._live(walked.project, tested, spoken) is None
     finally:
         sample.write_bytes(before)
+        note.write_text('{"device": "cpu"}')
     assert refusal.value.code == "export.self_test" and "live" in refusal.value.values["what"]
     assert not (walked.project.exports / "caio").exists()
     t = Translator("en")
