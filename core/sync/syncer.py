@@ -63,7 +63,7 @@ def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, ever
         except (UserError, OSError) as error:
             tell(_failure(error))
             pause_s = min(2 * pause_s, _SLOWEST_S)
-        if once or should_stop() or state.state == "taken":
+        if once or not project.path.is_dir() or should_stop() or state.state == "taken":
             return state
         if is_at_work or state.state != "done":
             idle_since = time.monotonic()

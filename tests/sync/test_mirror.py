@@ -276,3 +276,16 @@ def test_the_syncer_ends_when_nobody_is_at_work_any_more(
 ) -> None:
     monkeypatch.setattr(syncer, "_IDLE_S", 0.0)
     assert syncer.keep_up(begun(trained, drive), lambda: False, every_s=0.01).state == "done"
+
+
+def test_the_syncer_ends_with_its_project_and_leaves_the_mirror_as_it_is(trained: Project, drive: Path) -> None:
+    mirror = begun(trained, drive)
+    mirror.push()
+    before = names(drive)
+    shutil.rmtree(trained.path)
+
+    def goes_on() -> bool:
+        raise AssertionError("it waits for a project that is gone")
+
+    syncer.keep_up(mirror, goes_on)
+    assert names(drive) == before
