@@ -131,5 +131,6 @@ def erase(path: Path) -> None:
             if entry.is_dir():
                 entry.rmdir()
             else:
-                os.truncate(entry, 0)
+                if not entry.is_symlink() and entry.stat().st_nlink == 1:  # else it is another file's content too
+                    os.truncate(entry, 0)
                 entry.unlink()

@@ -16,7 +16,7 @@ from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
 from core.sync import mirror as mirrors
 from core.sync import syncer
-from core.sync.ledger import SyncState, read_state
+from core.sync.ledger import SyncState, erase, read_state
 from core.sync.mirror import Mirror, fetch, projects_on
 from core.training.checkpoints import Checkpoints, damaged_file
 from tests.conftest import Mount
@@ -289,3 +289,14 @@ def test_the_syncer_ends_with_its_project_and_leaves_the_mirror_as_it_is(trained
 
     syncer.keep_up(mirror, goes_on)
     assert names(drive) == before
+
+
+def test_what_is_erased_on_the_drive_empties_no_file_that_shares_its_content(tmp_path: Path) -> None:
+    shared, aim, folder = tmp_path / "shared", tmp_path / "aim", tmp_path / "gone"
+    folder.mkdir()
+    for path in (shared, aim):
+        path.write_bytes(b"weights")
+    (folder / "hard").hardlink_to(shared)  # as a merge leaves it in a workspace on the drive
+    (folder / "soft").symlink_to(aim)
+    erase(folder)
+    assert not folder.exists() and shared.read_bytes() == aim.read_bytes() == b"weights"
