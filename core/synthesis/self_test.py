@@ -21,8 +21,7 @@ TABLE = "self_test.json"
 _MOST_BYTES = 1 << 20
 _MOST_ERRORS = 0.5  # a share of characters from which on nobody would understand it
 _MORE_ERRORS = 0.3  # than the way before
-MUST_AGREE = ("live_differs", "export_failed", "export_differs")
-"""Verdicts with which a voice is not exported: its last ways say something else."""
+_MUST_AGREE = ("live", "export")  # or a voice is not exported
 _LEAST_LIKENESS = 0.6  # of a voice to its own recording; other people's are mostly below
 
 
@@ -94,7 +93,8 @@ def is_tested(project: Project, voice: VoiceArgs) -> bool:
     ways = ((job, args) for kind in (SelfTestArgs, ExportArgs) for job, args in project.jobs_of(kind))
     return any(
         (args.checkpoint, args.base) == (voice.checkpoint, voice.base)
-        and job.read().result.get("verdict", "") not in ("", *MUST_AGREE)
+        and bool(job.read().result.get("verdict"))
+        and ways_agree([vars(row) for row in read_table(job)])
         for job, args in ways
     )
 
@@ -123,6 +123,13 @@ def newest_table(project: Project) -> tuple[Job, list[WayRow]] | None:
         if kind == SelfTestArgs.kind or (kind == ExportArgs.kind and (job.path / TABLE).is_file()):
             return job, read_table(job)
     return None
+
+
+def ways_agree(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether live weights, checkpoint and export say the same, whatever else is wrong and named first."""
+    return not any(
+        row.get("problem") or not row.get("is_equal", True) for row in rows if str(row["way"]) in _MUST_AGREE
+    )
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:

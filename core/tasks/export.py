@@ -13,7 +13,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.report.model_card import FILE, license_of, model_card
-from core.synthesis.self_test import MUST_AGREE, complete, is_tested, verdict
+from core.synthesis.self_test import complete, is_tested, verdict, ways_agree
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.tasks.self_test import test_voice
 from core.training.run import Run
@@ -80,12 +80,11 @@ def _test(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> d
         return {}
     voice = {name: getattr(args, name) for name in VoiceArgs.model_fields}
     rows = test_voice(job, project, complete(project, SelfTestArgs(**{**voice, "text": ""})), reporter)
-    key = verdict(rows)
-    if key in MUST_AGREE:
+    if not ways_agree(rows):
         raise UserError(
             "export.self_test",
             "The self test found that this voice does not say everywhere the same; nothing was exported.",
             "The table under “Self test” shows which way differs. Export another checkpoint, or train anew.",
             what=", ".join(str(row["way"]) for row in rows if row.get("problem") or not row.get("is_equal", True)),
         )
-    return {"verdict": key}
+    return {"verdict": verdict(rows)}

@@ -76,14 +76,24 @@ def test_a_try_that_fails_says_why_in_the_language_of_the_page_and_its_progress_
     assert view.count(PORTUGUESE) == 2 and ENGLISH not in view
 
 
-@pytest.mark.parametrize(("verdict", "expected"), [("good", True), ("unlike", True), ("export_differs", False)])
+@pytest.mark.parametrize(
+    ("row", "verdict", "expected"),
+    [
+        ({"way": "export", "is_equal": True}, "good", True),
+        ({"way": "checkpoint", "likeness": 0.3}, "unlike", True),
+        ({"way": "export", "is_equal": False}, "export_differs", False),
+        ({"way": "export", "problem": "no room"}, "export_failed", False),
+        ({"way": "live", "is_equal": False}, "vocabulary", False),  # what is named first hides nothing
+    ],
+)
 def test_a_voice_whose_ways_did_not_agree_is_tested_again_before_its_export(
-    voiced: Project, monkeypatch: pytest.MonkeyPatch, verdict: str, expected: bool
+    voiced: Project, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any], verdict: str, expected: bool
 ) -> None:
     monkeypatch.setattr(F5Bases, "has_learnt", lambda *_: True)
     voice: dict[str, Any] = {"base": "some", "text": "x"}
-    reporter = Reporter(Job.create(voiced.jobs, SelfTestArgs(**voice)))
+    job = Job.create(voiced.jobs, SelfTestArgs(**voice))
     exporting = ExportArgs(**voice, name="Ana", folder="ana")
     assert not is_tested(voiced, exporting)
-    reporter.emit(events.Finished(outcome="done", result={"verdict": verdict}))
+    write_json(job.path / TABLE, {"rows": [{"way": "vocabulary", "problem": "^"}, row]})
+    Reporter(job).emit(events.Finished(outcome="done", result={"verdict": verdict}))
     assert is_tested(voiced, exporting) is expected
