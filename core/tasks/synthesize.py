@@ -55,12 +55,12 @@ def run(job: Job, project: Project, args: SynthesizeArgs, reporter: Reporter) ->
         "took_s": round(time.monotonic() - began, 3),
         "at": time.time(),
     }
-    write_speech(project.takes / f"{job.id}.wav", samples, rate)
-    write_json(project.takes / f"{job.id}.json", facts)
+    sound, note = project.takes / f"{job.id}.wav", project.takes / f"{job.id}.json"
+    write_speech(sound, samples, rate)
+    write_json(note, facts)
     proof = proofread(project, args, samples, rate, reporter)
-    write_json(
-        project.takes / f"{job.id}.json", facts | {"faults": proof.faults, "heard": proof.heard, "cer": proof.cer}
-    )
+    if sound.exists():  # else it was deleted meanwhile, and its note with it
+        write_json(note, facts | {"faults": proof.faults, "heard": proof.heard, "cer": proof.cer})
     return {"take": job.id, "seconds": facts["seconds"], "took_s": facts["took_s"]}
 
 

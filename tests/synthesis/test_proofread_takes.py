@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,10 @@ from core.errors import UserError
 from core.jobs.args import SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.measures.proofreading import Proof
 from core.project.workspace import Project
 from core.synthesis import speaking
-from core.synthesis.start import Take, takes
+from core.synthesis.start import Take, remove_take, takes
 from core.tasks import synthesize
 from core.transcription.registry import models
 from tests.conftest import Prompts
@@ -47,6 +50,21 @@ def test_what_the_recogniser_hears_tells_a_take_that_swallows_words(
     assert not whole.proof.is_doubtful and whole.heard is not None and "echo test" in whole.heard.lower()
     longer, _ = speak(project, monkeypatch, sound, f"{TEXT} Please hold the line.")
     assert longer.faults == ("last_cut",) and longer.proof.is_misheard
+
+
+def test_a_take_that_is_deleted_while_it_is_proofread_leaves_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, sound: Samples
+) -> None:
+    before = {*project.takes.glob("*")}
+
+    def delete(project: Project, *wish: Any) -> Proof:
+        remove_take(project, takes(project)[0].id)
+        return Proof()
+
+    monkeypatch.setattr(synthesize, "proofread", delete)
+    with pytest.raises(StopIteration):  # there is no such take
+        speak(project, monkeypatch, sound)
+    assert {*project.takes.glob("*")} == before
 
 
 def test_without_a_recogniser_a_take_is_kept_and_its_sound_tells(
