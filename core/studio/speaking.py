@@ -109,6 +109,10 @@ class Speech:
                 self._tell_failure(document, line, error)
         documents.recast(self.project, document, cast)
         document = self._document = documents.document(self.project, document.id)
+        names = {line.voice for line in document.lines if line.has_words}
+        if any(document.speaker(name) is None for name in names.difference(self._mute)):  # changed meanwhile
+            self._look_through(document)
+            return
         self._keys = keys = Keys(self.project, document)
         takes, chosen = read_takes(self.folder), set(self.args.lines)
         # Of what is said once more, a resume leaves out what this job has said already.

@@ -169,6 +169,22 @@ def test_a_change_of_the_voice_leaves_all_to_be_said_and_taken_back_it_is_known_
     assert to_speak() == 0 and chosen(humming, text) == before
 
 
+def test_a_voice_that_is_changed_while_the_job_looks_up_who_speaks_says_it(
+    humming: Project, warm: Warm, speak: Speak, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, TEXT, voice="base:tuning-fork")
+    cast_of = studio_speaking.cast_of
+
+    def slow(project: Project, document: Document) -> object:
+        cast = cast_of(project, document)
+        start.set_settings(humming, text.id, voice="first:10")
+        return cast
+
+    monkeypatch.setattr(studio_speaking, "cast_of", slow)
+    speak(text)
+    assert len(warm) == 3 and all(chosen(humming, text))
+
+
 def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
     humming: Project, warm: Warm, speak: Speak
 ) -> None:
