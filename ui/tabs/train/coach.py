@@ -117,9 +117,10 @@ def host_of(config: CoachConfig) -> str:
 
 def _list(t: Translator, run: Run, some: Sequence[Finding]) -> str:
     lines = []
-    for finding in some:
+    for number, finding in enumerate(some, 1):
         seen, means, do = texts(t, finding)
-        button = _way(t, finding)
+        same_way_follows = number < len(some) and some[number].tab == finding.tab  # once is enough
+        button = "" if same_way_follows else _way(t, finding)
         if finding.offer == "score":
             button = html.action(t("coach.score"), "score", run.id)
         row = f'<div class="vw-row">{button}</div>' if button else ""
