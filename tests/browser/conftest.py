@@ -144,7 +144,15 @@ def server(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> I
             job.force_stop()
             job.wait(10)
     for folder in (workspace.projects_folder, workspace.models, workspace.trash, workspace.path / FOLDER):
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which the server may be opening a file at this very moment."""
+    end = time.monotonic() + 20
+    while folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
+        assert time.monotonic() < end, f"{folder} stays"
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,7 @@ def test_a_swipe_decides_and_neither_scrolling_nor_the_waveform_nor_the_text_doe
         drag(".vw-reads", 170)
         page.wait_for_function("() => document.querySelector('#review-card').dataset.clip === 's1-0002'")
         assert statuses()[0] == "approved"
+        page.wait_for_timeout(500)  # the next card stands still before it is touched
         drag(".vw-reads", -170)
         page.wait_for_selector("#review-reasons[open]")
         assert statuses()[1] == "new"

@@ -103,7 +103,7 @@ def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         job.wait(10)
 
 
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait for a condition; fails the test if it never holds."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -99,8 +99,8 @@ def test_killed_again_and_again_it_fails_with_words_and_the_next_text_is_said(hu
         if stage == "speak":
             kill(humming)
 
-    with pytest.raises(UserError) as caught:
-        speaking.say(humming.workspace, request(humming, settings=SLOW), on_stage=on_stage)
+    with pytest.raises(UserError) as caught:  # so slow that each time it is killed long before its end
+        speaking.say(humming.workspace, request(humming, settings={"pace_s": 0.5}), on_stage=on_stage)
     assert caught.value.code == "speak.process_died"
     assert len(speaking.say(humming.workspace, request(humming))[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +40,7 @@ def test_runs_of_one_name_are_told_apart_and_each_is_found_again(
         WeightsAndBiases(run, "voices", TrainConfig())
     # Deleted, and another begun under its name.
     first.rename(first.with_name("other"))
+    time.sleep(0.005)  # runs are told apart by when they were begun
     WeightsAndBiases(begin(ana), "voices", TrainConfig())
     assert known[0] == known[1] and len({*known}) == 3
     assert all(re.fullmatch("[A-Za-z0-9-]{1,128}", one) for one in known), known

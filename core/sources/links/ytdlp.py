@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-os.environ["YTDLP_NO_PLUGINS"] = "1"  # plugins of the account are none of ours; read when yt-dlp is imported
+os.environ["YTDLP_NO_PLUGINS"] = "1"  # plugins of the account are none of ours; read when yt-dlp is imported, and again
 import yt_dlp
 from yt_dlp.networking import _urllib as networking
 
@@ -64,6 +64,7 @@ class Loader(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
     def __init__(self, options: dict[str, Any]) -> None:
         proxy = {"proxy": ""} if os.environ.get(TEST_SITE) else {}
+        os.environ["YTDLP_NO_PLUGINS"] = "1"  # a forked job's environment is another than when this was imported
         super().__init__({**options, **_NETWORK, **proxy})
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
