@@ -23,7 +23,7 @@ from core.project.workspace import Project
 from core.synthesis.self_test import TABLE, live_sample, verdict
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.training.run import Run
-from core.training.samples import SPOKEN_ON
+from core.training.samples import SPOKEN_ON, computing_device
 from core.transcription import registry as recognition
 from core.transcription.base import DecodeOptions, Recognizer
 from core.transcription.load import Choice, open_model
@@ -94,10 +94,8 @@ def _live(project: Project, args: SelfTestArgs, spoken: SpokenWay) -> SpokenWay 
 
 
 def _is_of_this_device(sample: Path, device: str) -> bool:
-    from core.engines.device import device_name  # with torch, which the engine brings
-
     try:
-        return bool(read_json(sample.with_name(SPOKEN_ON))["device"] == device_name(device))
+        return bool(read_json(sample.with_name(SPOKEN_ON))["device"] == computing_device(device))
     except (OSError, ValueError, LookupError, TypeError):  # spoken by a version that noted none
         return False
 

@@ -42,7 +42,7 @@ from core.training.loop import Loop
 from core.training.requests import pinned_steps
 from core.training.run import CONFIG, FITS, Run, RunView, as_trained, spoken_to_compare
 from core.training.sample_measures import SampleMeasures, Unmeasured
-from core.training.samples import SampleSpeaker, Sentences, references
+from core.training.samples import SampleSpeaker, Sentences, computing_device, references
 from core.training.sentences import held_out
 from core.training.trackers import trackers_of
 
@@ -95,7 +95,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 reporter.start(step=session.step_number)
                 checkpoints.discard_later(keep_to=session.step_number)
                 speaker = _speaker(
-                    job.path, engine_name, config, features, dataset, session, reporter, _device_name(device)
+                    job.path, engine_name, config, features, dataset, session, reporter, computing_device(device)
                 )
                 clear = functools.partial(_clear, project, job, reporter)
                 tell = functools.partial(on_full_disk, job)
@@ -277,12 +277,6 @@ def _check(
         hint = "It is left out of the training."
         reporter.emit(events.Warning(code=problem.code, text=problem.text, hint=hint, values=problem.values))
     write_json(path, asdict(report))
-
-
-def _device_name(device: str) -> str:
-    from core.engines.device import device_name  # with torch, which the engine brings
-
-    return device_name(device)
 
 
 def _speaker(

@@ -57,6 +57,15 @@ class Sentences:
         return self.seed + number
 
 
+def computing_device(setting: str) -> str:
+    """What computes for a setting, as `core.engines.device.device_name` says; an engine may do without torch."""
+    try:
+        from core.engines.device import device_name
+    except ImportError:
+        return "cpu"
+    return device_name(setting)
+
+
 @dataclass
 class SampleSpeaker:
     """Speaks the sentences of a run into ``samples/step-000020/<number>.wav``.
@@ -73,7 +82,7 @@ class SampleSpeaker:
     cost_s: float = 0.0
     """Seconds that one checkpoint's sentences usually take, as seen so far."""
     device: str = ""
-    """What computes (`core.engines.device.device_name`)."""
+    """What computes (`computing_device`)."""
     _costs: deque[float] = field(default_factory=deque, init=False)
     _took_s: float = field(default=0.0, init=False)
     _said_s: float = field(default=0.0, init=False)
