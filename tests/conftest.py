@@ -45,6 +45,20 @@ CHROMIUM_ARGUMENTS = [
     "--host-resolver-rules=MAP voice.lan 127.0.0.1",
 ]
 MEMORY = Path("/dev/shm")
+# Every tab of the page, in its order: an expectation of the tests, not what the page says of itself.
+TABS = (
+    "home",
+    "sources",
+    "segments",
+    "transcripts",
+    "review",
+    "dataset",
+    "train",
+    "listen",
+    "speak",
+    "voices",
+    "system",
+)
 ROOM_BYTES = 6 << 30
 TESTS = Path(__file__).resolve().parent
 DEMO = TESTS.parent / "presets" / "demo"

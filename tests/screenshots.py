@@ -28,23 +28,10 @@ from core.sources import recordings
 from core.sources.links.playlist import start_list
 from core.sources.upload import add_file
 from tests.browser.conftest import REPOSITORY, Server
-from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, DEMO, TABS
 from tests.sources.video_site import TEST_SITE, Video, VideoSite
 from ui.i18n import LANGUAGES
 
-TABS = (
-    "home",
-    "sources",
-    "segments",
-    "transcripts",
-    "review",
-    "dataset",
-    "train",
-    "listen",
-    "speak",
-    "voices",
-    "system",
-)
 WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 SETTLE_MS = 700

@@ -12,11 +12,12 @@ from core.errors import UserError
 from core.files import write_private
 from core.project.workspace import Workspace
 
-PRESETS = {
-    "openrouter": ("https://openrouter.ai/api/v1", "openai/gpt-4o-mini"),
-    "ollama": ("http://127.0.0.1:11434/v1", "llama3.2"),
-    "llama_cpp": ("http://127.0.0.1:8080/v1", "default"),
+ADDRESSES = {
+    "openrouter": "https://openrouter.ai/api/v1",
+    "ollama": "http://127.0.0.1:11434/v1",
+    "llama_cpp": "http://127.0.0.1:8080/v1",
 }
+MODEL_EXAMPLE = "openai/gpt-4o-mini"
 _MOST_LETTERS = 300
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.checkpoint_ref import CheckpointRef
 from core.coach.language import likely_language
 from core.coach.rules import Facts, Finding, Light, judge
 from core.damage import DamagedFile, read_once
@@ -38,13 +37,8 @@ def findings(project: Project, run: Run, view: RunView | None = None) -> tuple[F
     return judge(_facts(project, run, view), course)
 
 
-def keep_ref(run: Run, finding: Finding) -> CheckpointRef | None:
-    """The checkpoint that a finding offers to keep."""
-    return CheckpointRef(run.id, int(finding.values["step"])) if finding.offer == "keep" else None
-
-
 def _facts(project: Project, run: Run, view: RunView) -> Facts:
-    seconds, train, val, lights = _dataset(run.dataset / "report.json")
+    train, val, lights = _dataset(run.dataset / "report.json")
     args = run.job.spec().args
     cards = hardware.cards()
     return Facts(
@@ -52,9 +46,7 @@ def _facts(project: Project, run: Run, view: RunView) -> Facts:
         usual_rate=_usual_rate(str(view.about.get("preset", "")), type(view.config)),
         is_active=view.job.active,
         has_ended=view.job.status in ("done", "cancelled"),
-        step=view.step,
         checkpoints=sum(step > 0 for step, _ in view.checkpoints if step not in view.job.pruned),
-        seconds=seconds,
         train=train,
         val=val,
         lights=lights,
@@ -70,20 +62,20 @@ def _facts(project: Project, run: Run, view: RunView) -> Facts:
     )
 
 
-def _dataset(path: Path) -> tuple[float, int, int, tuple[Light, ...]]:
+def _dataset(path: Path) -> tuple[int, int, tuple[Light, ...]]:
     try:
         return read_once(_read_dataset, path, kind="dataset", thing=path.parent)
     except (DamagedFile, OSError):
-        return 0.0, 0, 0, ()
+        return 0, 0, ()
 
 
-def _read_dataset(path: Path, _version: tuple[int, int, int]) -> tuple[float, int, int, tuple[Light, ...]]:
+def _read_dataset(path: Path, _version: tuple[int, int, int]) -> tuple[int, int, tuple[Light, ...]]:
     facts: dict[str, Any] = read_json(path)
     lights = tuple(
         Light(str(light["key"]), str(light["level"]), {key: float(value) for key, value in light["values"].items()})
         for light in facts.get("lights", ())
     )
-    return float(facts["seconds"]), int(facts["train"]), int(facts["val"]), lights
+    return int(facts["train"]), int(facts["val"]), lights
 
 
 def _likely_language(dataset: Path) -> str:

@@ -60,15 +60,13 @@ class Light:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rules look at: ``seconds`` of speech, ``train`` and ``val`` clips; ``card_gb`` None without one."""
+    """What the rules look at: ``train`` and ``val`` clips; ``card_gb`` None without one."""
 
     config: TrainConfig
     usual_rate: float
     is_active: bool
     has_ended: bool
-    step: int
     checkpoints: int
-    seconds: float
     train: int
     val: int
     lights: Sequence[Light]

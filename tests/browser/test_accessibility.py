@@ -13,22 +13,10 @@ from core.project.workspace import Workspace
 from tests.audio.sounds import tone
 from tests.browser.conftest import Server
 from tests.browser.finished import with_finished_runs
+from tests.conftest import TABS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE_MS = 60_000
-TABS = (
-    "home",
-    "sources",
-    "segments",
-    "transcripts",
-    "review",
-    "dataset",
-    "train",
-    "listen",
-    "speak",
-    "voices",
-    "system",
-)
 # The whole document once; of the other tabs what is their own.
 _RUN = "([tab, rules]) => axe.run(tab === 'home' ? document : `#page-${tab}`, {resultTypes: ['violations'], ...rules})"
 _ALL: dict[str, list[str]] = {}

@@ -32,24 +32,11 @@ from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.sources.links.cookies import keep_cookies
 from core.training.config import config_text
+from tests.conftest import TABS
 from ui import app
 from ui.i18n import Translator
 from ui.page import Page, Tab
 from ui.parts.damage import DamagePanel, is_blocked
-
-TABS = (
-    "home",
-    "sources",
-    "segments",
-    "transcripts",
-    "review",
-    "dataset",
-    "train",
-    "listen",
-    "speak",
-    "voices",
-    "system",
-)
 
 
 @dataclass

@@ -58,14 +58,14 @@ def act_on_explanations(page: Page, evt: Any) -> bool:
 
 def _form(page: Page, config: coach.CoachConfig) -> str:
     t = page.t
-    examples = "; ".join(f"{t(f'coach.preset_{name}')} {address}" for name, (address, _) in coach.PRESETS.items())
-    model_example = coach.PRESETS["openrouter"][1]
+    examples = "; ".join(f"{t(f'coach.preset_{name}')} {address}" for name, address in coach.ADDRESSES.items())
     kept = f'<p class="vw-dim">{html.e(t("coach.key_kept"))}</p>' if config.key else ""
     texts = (
         f'<label class="vw-field"><span>{html.e(t("coach.address"))}</span><input type="url" name="address"'
-        f' maxlength="300" value="{html.e(config.address)}" placeholder="{coach.PRESETS["ollama"][0]}"></label>'
+        f' maxlength="300" value="{html.e(config.address)}" placeholder="{coach.ADDRESSES["ollama"]}"></label>'
         f'<label class="vw-field"><span>{html.e(t("coach.model_name"))}</span><input type="text" name="model"'
-        f' maxlength="300" value="{html.e(config.model)}" placeholder="{model_example}" spellcheck="false"></label>'
+        f' maxlength="300" value="{html.e(config.model)}" placeholder="{coach.MODEL_EXAMPLE}"'
+        f' spellcheck="false"></label>'
         f'<label class="vw-field"><span>{html.e(t("coach.key"))}</span><input type="password" name="key"'
         f' maxlength="300" autocomplete="off" spellcheck="false"></label>{kept}'
     )
