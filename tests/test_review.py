@@ -257,7 +257,7 @@ def test_the_pace_leaves_pauses_out_and_counts_many_at_once_as_one(
     project: Project, clips: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_000.0]
-    monkeypatch.setattr("core.project.store.time.time", lambda: now[0])
+    monkeypatch.setattr("core.project.change_log.time.time", lambda: now[0])
     for clip_id, later in zip(clips[:4], (10, 10, 3_600, 10), strict=True):
         review.decide(project, clip_id, "approved", "said")
         now[0] += later

@@ -1,6 +1,6 @@
 """Changes of clips within an open database: their rows, revisions of fields, edits of bounds, and what was taken back.
 
-Functions of a connection; whoever calls them (`core.project.store`) begins and ends the transaction.
+Functions of a connection; whoever calls them (`core.project.tables`) begins and ends the transaction.
 """
 
 from __future__ import annotations
