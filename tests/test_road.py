@@ -20,7 +20,8 @@ from core.project.workspace import Project, Workspace
 from core.sources import recordings
 from core.synthesis.exports import exports
 from core.synthesis.start import start_export
-from core.training.run import Run, start_training
+from core.training.run import Run
+from core.training.start import start_training
 from core.transcription import registry
 from core.transcription.start import start_transcribe
 from core.transcription.wer import wer

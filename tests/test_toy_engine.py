@@ -30,7 +30,8 @@ from core.sources.upload import add_file
 from core.synthesis.exports import exports
 from core.synthesis.start import start_export, start_speak, takes
 from core.tasks import measure_pace
-from core.training.run import Run, resume, start_training
+from core.training.run import Run
+from core.training.start import resume, start_training
 from tests.audio.sounds import cut_tones, silence, tone, write
 from tests.jobs.conftest import until
 from ui.i18n import Translator

@@ -23,7 +23,9 @@ from core.project.usage import discard_features, project_usage
 from core.project.workspace import Project, Workspace
 from core.synthesis.exports import discard_export, exports, rename_export
 from core.training.config import config_text
-from core.training.run import Run, _unused_name, discard_checkpoint, discard_run, runs
+from core.training.run import Run, runs
+from core.training.start import _unused_name
+from core.training.trash import discard_checkpoint, discard_run
 from ui.i18n import Translator
 from ui.parts.trash_list import act_on_trash, trash_list
 

@@ -460,7 +460,7 @@ class FineTuneArgs(JobArgs):
         recordings: what is brought in first.
         model: the recogniser that writes down what is said; empty for the usual one of the language.
         run: the run's folder, ``name`` its title.
-        preset, settings, base, device: of the training, as for `core.training.run.start_training`.
+        preset, settings, base, device: of the training, as for `core.training.start.start_training`.
     """
 
     kind = "finetune"

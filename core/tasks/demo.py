@@ -24,7 +24,7 @@ from core.project.records import LOW_CONFIDENCE
 from core.project.workspace import Project
 from core.sources import recordings
 from core.training.presets import choose
-from core.training.run import start_training
+from core.training.start import start_training
 from core.transcription.start import start_transcribe
 
 # Seconds each stage takes on two cores without a card: for the time left, until the machine has shown its own pace.

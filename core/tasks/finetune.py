@@ -15,7 +15,7 @@ from core.jobs.reporter import Reporter
 from core.project.records import LOW_CONFIDENCE
 from core.project.workspace import Project
 from core.sources import recordings
-from core.training.run import start_training
+from core.training.start import start_training
 from core.transcription.start import start_transcribe, usual_recogniser
 
 _STAGES = ("demo_import", "demo_segment", "demo_transcribe", "demo_dataset", "demo_train")

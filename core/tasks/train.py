@@ -40,11 +40,12 @@ from core.training.diagnosis import best_checkpoint
 from core.training.early_stopping import best_sounding
 from core.training.loop import Loop
 from core.training.requests import pinned_steps
-from core.training.run import CONFIG, FITS, Run, RunView, as_trained, spoken_to_compare
+from core.training.run import CONFIG, FITS, Run, RunView, as_trained
 from core.training.sample_measures import SampleMeasures, Unmeasured
 from core.training.samples import SampleSpeaker, Sentences, computing_device, references
 from core.training.sentences import held_out
 from core.training.trackers import trackers_of
+from core.training.trash import spoken_to_compare
 
 CHECK = "check.json"
 

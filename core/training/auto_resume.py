@@ -7,7 +7,8 @@ import logging
 from core.errors import UserError
 from core.jobs import events
 from core.project.workspace import Workspace
-from core.training.run import Run, resume, runs
+from core.training.run import Run, runs
+from core.training.start import resume
 
 MOST_LAUNCHES = 4
 """Launches in a row without a new checkpoint, a person's own among them, after which a run is left to a person."""

@@ -26,7 +26,7 @@ from core.settings import Settings
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training import multi_process
 from core.training.presets import presets
-from core.training.run import resume, start_training
+from core.training.start import resume, start_training
 
 KEYS = ("project", "name", "engine", "dataset", "base", "preset", "device", "settings", "language")
 _LOOK_S = 0.5
@@ -85,7 +85,7 @@ def read_wish(path: Path) -> dict[str, Any]:
 
 
 def start(workspace: Workspace, wish: dict[str, Any], project_slug: str = "", *, wait: bool = False) -> Job:
-    """Start what a run file wishes for; see `core.training.run.start_training` for what it raises.
+    """Start what a run file wishes for; see `core.training.start.start_training` for what it raises.
 
     Where the file is silent: the project's newest dataset, the real base, the smallest preset.
     """

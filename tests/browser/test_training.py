@@ -102,7 +102,7 @@ def test_a_training_is_heard_paused_lengthened_and_followed_by_one_that_waited(
 def test_a_run_that_stops_learning_offers_to_stop_with_its_best_checkpoint(
     ana: Project, believing: Server, page: Any
 ) -> None:
-    from core.training.run import start_training
+    from core.training.start import start_training
 
     settings = {"max_steps": 5000, "eval_every": 2, "save_every": 4, "patience": 3, "sample_sentences": 1}
     job = start_training(ana, _dataset(ana), "xtts-cpu", settings, "Calm", "starter")

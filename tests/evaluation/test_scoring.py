@@ -20,7 +20,7 @@ from core.evaluation.test_set import bundled, set_own_sentences
 from core.jobs.args import EvaluateArgs
 from core.measures import likeness, naturalness
 from core.project.trash import bring_back, contents
-from core.training.run import discard_checkpoint
+from core.training.trash import discard_checkpoint
 from tests.evaluation.conftest import MakeScored, Scored, cut, save_checkpoint, whole
 
 

@@ -21,7 +21,8 @@ from core.project.workspace import Project
 from core.training import requests as control
 from core.training.checkpoints import STATE
 from core.training.config import config_text
-from core.training.run import CONFIG, Run, RunView, resume
+from core.training.run import CONFIG, Run, RunView
+from core.training.start import resume
 from tests.jobs.conftest import put_task, until
 from tests.training import make_believe
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from core.engines.registry import DEFAULT, preload
 from core.jobs import events
 from core.project.workspace import Project
-from core.training.run import Run, resume
+from core.training.run import Run
+from core.training.start import resume
 from tests.training.test_runs import events_of, start, wait_for
 
 STEPS, SAVE_EVERY, EVAL_EVERY = 14, 6, 2

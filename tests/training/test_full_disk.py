@@ -17,8 +17,9 @@ from core.engines.xtts.train.session import XttsSession, start
 from core.files import is_full
 from core.project.workspace import Project
 from core.training.checkpoints import STATE, Checkpoints
-from core.training.run import Run, start_training
+from core.training.run import Run
 from core.training.samples import SampleSpeaker, Sentences
+from core.training.start import start_training
 from tests.conftest import Mount
 from tests.training.conftest import Recorded
 from tests.training.make_believe import MakeBelieve

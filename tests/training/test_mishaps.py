@@ -11,7 +11,8 @@ import pytest
 
 from core.engines.registry import DEFAULT, preload
 from core.project.workspace import Project
-from core.training.run import Run, start_training
+from core.training.run import Run
+from core.training.start import start_training
 from tests.jobs.conftest import put_task
 from tests.training import mishap_task
 

@@ -17,7 +17,8 @@ import yaml
 
 from core import REPOSITORY
 from core.project.workspace import Project
-from core.training.run import Run, RunView, resume, runs, start_training
+from core.training.run import Run, RunView, runs
+from core.training.start import resume, start_training
 from tests import warm
 from tests.training.test_runs import wait_for
 

@@ -15,7 +15,8 @@ from core.jobs.args import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text
-from core.training.run import CONFIG, resume, start_training
+from core.training.run import CONFIG
+from core.training.start import resume, start_training
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -19,7 +19,8 @@ from core.files import read_json
 from core.jobs import events
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.training.run import Run, RunView, resume, runs, start_training
+from core.training.run import Run, RunView, runs
+from core.training.start import resume, start_training
 
 SMALL = {
     "max_steps": 8,

@@ -9,7 +9,8 @@ from core.checkpoint_ref import CheckpointRef
 from core.engines.options import MOST_STEPS
 from core.errors import UserError
 from core.project.workspace import Project
-from core.training.run import Run, RunView, resume
+from core.training.run import Run, RunView
+from core.training.start import resume
 from ui import html
 from ui.i18n import Translator
 

@@ -8,7 +8,8 @@ from typing import Any
 from core.checkpoint_ref import CheckpointRef
 from core.listening.ranking import RunVotes
 from core.project.workspace import Project
-from core.training.run import Run, RunView, discard_checkpoint, discard_run
+from core.training.run import Run, RunView
+from core.training.trash import discard_checkpoint, discard_run
 from ui import html
 from ui.i18n import Translator
 from ui.tabs.train.view import step_name, voice_name

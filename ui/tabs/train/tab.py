@@ -25,7 +25,8 @@ from core.training.cost import estimate, measure_pace
 from core.training.draft import changed_settings, keep_changed_settings
 from core.training.presets import Preset, choose, preset, presets
 from core.training.room import expected_bytes
-from core.training.run import Run, runs, start_training
+from core.training.run import Run, runs
+from core.training.start import start_training
 from ui import html
 from ui.form import Form
 from ui.i18n import Translator

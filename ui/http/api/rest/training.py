@@ -26,7 +26,9 @@ from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.system.hardware import cards
 from core.training.presets import choose
-from core.training.run import Run, discard_checkpoint, discard_run, resume, runs, start_training
+from core.training.run import Run, runs
+from core.training.start import resume, start_training
+from core.training.trash import discard_checkpoint, discard_run
 from ui.http.api import in_threads
 from ui.http.api.rest.materials import received, sound
 from ui.http.api.rest.route import Route
