@@ -16,10 +16,10 @@ from benchmarks.clips import SORTS, STATES, big_store, review_one
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.project import stats as figures
-from core.project import store as store_module
 from core.project.records import Clip, ClipFilter, Source, Vote, Word
 from core.project.schema import connect
 from core.project.store import Store
+from core.project.tables import clips as clips_table
 from core.project.workspace import Project
 
 # Going through all 50,000 clips without the indexes takes from 340,000 (a page) and 1,330,000 (a review) on.
@@ -353,7 +353,7 @@ def test_a_page_of_fifty_thousand_clips_is_found_by_the_indexes(
             db.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1000), 1000)
             yield db
 
-    for module in (store_module, figures):
+    for module in (clips_table, figures):
         monkeypatch.setattr(module, "connect", counting)
     for state, sort, offset in itertools.product(STATES, SORTS, (0, 12_000)):
         steps[0] = 0
