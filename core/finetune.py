@@ -38,7 +38,7 @@ def start_finetune(project: Project, args: FineTuneArgs) -> tuple[Job, str]:
     for path, title in args.recordings.files:
         target = project.uploads / f"finetune-{secrets.token_hex(6)}{path.suffix[:8]}"
         shutil.move(path, target)
-        target.touch()  # its age counts from now on, see `core.sweep`
+        target.touch()  # its age counts from now on, see `core.leftovers`
         files.append((target, title))
     args = args.having(recordings=args.recordings.having(files=tuple(files)), run=run, name=name, base=base)
     return project.start_job(args, title=name), run

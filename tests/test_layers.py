@@ -129,8 +129,8 @@ ROOMS = (
 )
 # At core's root: what all use, and what looks at all of it.
 BELOW = {"errors", "files", "settings", "damage", "text", "folding", "checkpoint_ref"}
-ABOVE = {"inspection", "sweep", "trash", "pipeline", "demo", "finetune", "health", "train", "transfer", "project_copy"}
-ABOVE |= {"preparation", "merge"}
+ABOVE = {"inspection", "leftovers", "trash", "pipeline", "demo", "finetune", "health", "train", "transfer"}
+ABOVE |= {"project_copy", "preparation", "merge"}
 
 
 def test_every_module_of_core_has_its_room() -> None:

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
-from core import sweep
+from core import leftovers
 from core.errors import UserError
 from core.notifications import start as notifications
 from core.project.workspace import Workspace
@@ -102,11 +102,11 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
         await asyncio.to_thread(speaking.dismiss, workspace)
         if settings.resume_runs:
             threading.Thread(target=resume_interrupted, args=[workspace], daemon=True).start()
-        sweeping = asyncio.create_task(_sweep_now_and_then(workspace))
+        cleaning = asyncio.create_task(_clean_now_and_then(workspace))
         explaining = asyncio.create_task(_explain_now_and_then(workspace))
         async with wyoming_server.serving(workspace, settings):
             yield
-        sweeping.cancel()
+        cleaning.cancel()
         explaining.cancel()
         await asyncio.to_thread(speaking.dismiss, workspace)
         for page in pages.values():
@@ -151,11 +151,11 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     return app
 
 
-async def _sweep_now_and_then(workspace: Workspace) -> None:
+async def _clean_now_and_then(workspace: Workspace) -> None:
     while True:
-        await asyncio.to_thread(sweep.sweep, workspace)
+        await asyncio.to_thread(leftovers.delete_leftovers, workspace)
         await asyncio.to_thread(_catch_up, workspace)
-        await asyncio.sleep(sweep.EVERY_S)
+        await asyncio.sleep(leftovers.EVERY_S)
 
 
 async def _explain_now_and_then(workspace: Workspace) -> None:

@@ -38,7 +38,7 @@ class IncomingFile:
         if not (file.folder / "about.json").exists():
             file.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_json(file.folder / "about.json", {"name": name, "bytes": size})
-        file._data.touch(mode=0o600)  # its age counts from now on, see `core.sweep`
+        file._data.touch(mode=0o600)  # its age counts from now on, see `core.leftovers`
         return file
 
     @classmethod

@@ -69,7 +69,7 @@ def add(project: Project, args: ImportArgs) -> Job:
             # Random: of two that add at one moment neither may take the other's file.
             target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
-            target.touch()  # its age counts from now on, see `core.sweep`
+            target.touch()  # its age counts from now on, see `core.leftovers`
             moves.append((target, path, name or path.name))
         files = [(target, name) for target, _, name in moves]
         folders = [folder.resolve() for folder in args.folders]

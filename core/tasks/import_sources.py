@@ -65,7 +65,7 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
         UserError: nothing could be added; the item's own error if there was one item, else ``source.none_worked``. Or
             no link can be fetched for now (see `core.sources.links.importer`); the rest is left for a resumed job.
     """
-    _sweep(project, job)
+    _delete_half_written(project, job)
     outcome = _Outcome()
     ledger = _Ledger(job)
     try:
@@ -90,7 +90,7 @@ def run(job: Job, project: Project, args: ImportArgs, reporter: Reporter) -> dic
     return outcome.result()
 
 
-def _sweep(project: Project, job: Job) -> None:
+def _delete_half_written(project: Project, job: Job) -> None:
     """Take away what jobs that were killed left half written, unless another job may be writing there now."""
     if any(other_job.alive() for other_job in project.all_jobs() if other_job.path != job.path):
         return

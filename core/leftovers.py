@@ -45,7 +45,7 @@ class _Age:
         return bool(self.now - newest > seconds)
 
 
-def sweep(workspace: Workspace, now: float | None = None) -> list[Path]:
+def delete_leftovers(workspace: Workspace, now: float | None = None) -> list[Path]:
     """Delete what is old enough to be left over; returns what was deleted.
 
     Args:
@@ -53,12 +53,12 @@ def sweep(workspace: Workspace, now: float | None = None) -> list[Path]:
         now: Unix time in seconds to reckon ages by; the present if not given.
     """
     age = _Age(time.time() if now is None else now)
-    swept: list[Path] = []
+    deleted: list[Path] = []
     for leftovers in (_in_temporary(workspace, age), _in_workspace(workspace, age), _in_projects(workspace, age)):
         with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
             for path in leftovers:
-                swept += _delete(path)
-    return swept
+                deleted += _delete(path)
+    return deleted
 
 
 def _delete(path: Path) -> list[Path]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from core import sweep as sweeping
 from core.jobs import events, locks
 from core.jobs.args import ImportArgs, UnpackProjectArgs
 from core.jobs.job import Job
+from core.leftovers import BROKEN_OFF_S, EVERY_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, delete_leftovers
 from core.project.workspace import Project, Workspace
-from core.sweep import BROKEN_OFF_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, sweep
 
 DAY_S = 24 * 3600
 
@@ -27,8 +26,8 @@ def written(path: Path, text: str = "sound") -> Path:
 
 
 def later(workspace: Workspace, seconds: float) -> list[Path]:
-    """What a sweep so many seconds from now deletes."""
-    return sweep(workspace, time.time() + seconds)
+    """What is deleted so many seconds from now."""
+    return delete_leftovers(workspace, time.time() + seconds)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_what_is_left_over_goes_when_it_is_old_enough_and_not_before(
 
 
 def test_broken_off_uploads_are_gone_within_an_hour_by_the_timers_own_steps() -> None:
-    assert BROKEN_OFF_S + sweeping.EVERY_S < 3600
+    assert BROKEN_OFF_S + EVERY_S < 3600
 
 
 @pytest.mark.parametrize(
@@ -191,4 +190,4 @@ def test_one_that_cannot_be_deleted_is_named_and_the_others_go(
 
 
 def test_an_empty_workspace_has_nothing_to_clear_away(tmp_path: Path) -> None:
-    assert sweep(Workspace(tmp_path / "nowhere")) == []
+    assert delete_leftovers(Workspace(tmp_path / "nowhere")) == []
