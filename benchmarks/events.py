@@ -23,7 +23,7 @@ def write_run(workspace: Path, lines: int) -> Any:
     """A run whose log holds ``lines`` events, half of them metrics, half progress, as a training writes them."""
     from core.engines.options import TrainConfig
     from core.jobs import events
-    from core.jobs.args import TrainArgs
+    from core.jobs.args.training import TrainArgs
     from core.jobs.job import Job
     from core.project.workspace import Workspace
     from core.training.config import config_text

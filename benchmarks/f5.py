@@ -105,7 +105,7 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
     from core.engines.f5.options import F5TrainConfig
     from core.engines.f5.train import collate as collating
     from core.engines.f5.train.session import start
-    from core.jobs.args import TrainArgs
+    from core.jobs.args.training import TrainArgs
     from core.jobs.job import Job
     from core.jobs.reporter import Reporter
 

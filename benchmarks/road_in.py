@@ -37,7 +37,7 @@ def make(target: Path, hours: float) -> None:
 def ours(path: Path, folder: Path) -> dict[str, Any]:
     """The two jobs a person starts: add the file, cut it with the default options."""
     from core.clips.cut import start_segment
-    from core.jobs.args import ImportArgs
+    from core.jobs.args.sources import ImportArgs
     from core.project.workspace import Workspace
     from core.sources import recordings
 

@@ -29,7 +29,7 @@ from core.engines.registry import bases
 from core.engines.xtts.model.tiny import make_untrained
 from core.files import read_json, write_json
 from core.jobs import locks
-from core.jobs.args import SpeakDocumentArgs
+from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source

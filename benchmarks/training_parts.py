@@ -24,7 +24,7 @@ from core.engines.xtts.model import tiny
 from core.engines.xtts.model.load import load_base, load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.session import XttsSession, start
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 

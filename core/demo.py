@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core import REPOSITORY
 from core.jobs import locks
-from core.jobs.args import DemoArgs
+from core.jobs.args.training import DemoArgs
 from core.jobs.job import Job, busy
 from core.project.workspace import Project, Workspace
 

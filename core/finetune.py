@@ -7,7 +7,7 @@ import shutil
 
 from core.engines.registry import bases, language_code
 from core.files import free_name, slug
-from core.jobs.args import FineTuneArgs
+from core.jobs.args.training import FineTuneArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.presets import preset

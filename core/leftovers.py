@@ -16,7 +16,10 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import TEMP_PREFIX
 from core.jobs import locks
-from core.jobs.args import ImportArgs, ImportTextArgs, ImportVoiceArgs, ScanCollectionArgs, UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
+from core.jobs.args.sources import ImportArgs, ScanCollectionArgs
+from core.jobs.args.speech import ImportVoiceArgs
+from core.jobs.args.studio import ImportTextArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources.recordings import is_resumable

@@ -11,7 +11,8 @@ from core.clips.cut import not_cut, start_segment, to_cut
 from core.dataset.freeze import DatasetInfo, freeze
 from core.errors import UserError
 from core.files import TEMP_PREFIX
-from core.jobs.args import ImportArgs, ScanCollectionArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.sources import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.jobs.outcome import JobError, check_done
 from core.project.records import LOW_CONFIDENCE, ClipFilter

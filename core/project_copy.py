@@ -22,7 +22,7 @@ from core.dataset.report import limits
 from core.engines import registry
 from core.errors import UserError
 from core.files import TEMP_PREFIX
-from core.jobs.args import CopyProjectArgs
+from core.jobs.args.projects import CopyProjectArgs
 from core.jobs.job import busy
 from core.jobs.parallel import map_in_threads
 from core.jobs.reporter import Reporter

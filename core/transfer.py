@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.engines import registry
 from core.errors import UserError
 from core.files import TEMP_PREFIX, inside
-from core.jobs.args import UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
 from core.jobs.job import busy
 from core.jobs.reporter import Reporter
 from core.project.backups import copy_database

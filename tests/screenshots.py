@@ -20,7 +20,7 @@ from core.audio.samples import read, write_wav
 from core.clips import edit
 from core.clips.cut import start_segment
 from core.demo import start_demo
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.measures.start import start_measure
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Workspace

@@ -12,7 +12,8 @@ import pytest
 from core.demo import demo_lock, start_demo
 from core.errors import Busy, Cancelled, UserError
 from core.jobs import events, locks
-from core.jobs.args import DemoArgs, SegmentArgs, TrainArgs
+from core.jobs.args.clips import SegmentArgs
+from core.jobs.args.training import DemoArgs, TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

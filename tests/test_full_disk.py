@@ -16,7 +16,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
 from core.errors import DiskFull
 from core.files import is_full, write_json
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
 from core.settings import Settings

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.jobs import events, locks
-from core.jobs.args import ImportArgs, UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.job import Job
 from core.leftovers import BROKEN_OFF_S, EVERY_S, FORGOTTEN_S, HALF_MADE_S, UPLOADED_S, delete_leftovers
 from core.project.workspace import Project, Workspace

@@ -10,7 +10,8 @@ from core import merge, transfer
 from core.checkpoint_ref import CheckpointRef
 from core.clips.history import undo
 from core.errors import UserError
-from core.jobs.args import TrainArgs, UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.contents import OPTIONS

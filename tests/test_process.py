@@ -12,7 +12,7 @@ import pytest
 from core import REPOSITORY
 from core.errors import UserError
 from core.jobs import worker
-from core.jobs.args import ExportArgs
+from core.jobs.args.speech import ExportArgs
 from core.jobs.job import Job
 from core.system.process import refuse_unsafe_loading
 from tests import warm
@@ -23,7 +23,7 @@ _MADE = """
 import os, sys
 from pathlib import Path
 os.umask(0o022)
-from core.jobs.args import OtherArgs
+from core.jobs.args.base import OtherArgs
 from core.system.process import make_new_files_private
 from core.settings import Settings
 from core.project.workspace import Workspace

@@ -16,7 +16,7 @@ from core.audio.samples import read, write_wav
 from core.audio.threshold import for_recording
 from core.clips.cut import cut_clip, usual_options
 from core.errors import Cancelled, UserError
-from core.jobs.args import CopyProjectArgs
+from core.jobs.args.projects import CopyProjectArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.pipeline import project_cards

@@ -11,7 +11,9 @@ from core.checkpoint_ref import CheckpointRef
 from core.clips.cut import start_segment
 from core.dataset.freeze import freeze
 from core.files import read_json
-from core.jobs.args import ExportArgs, ImportArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.sources import ImportArgs
+from core.jobs.args.speech import ExportArgs
 from core.jobs.job import Job
 from core.listening.pairs import next_pair, vote
 from core.pipeline import steps

@@ -15,7 +15,8 @@ from core.engines.base import ReferenceClip
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events, worker
-from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project import trash
 from core.project.records import Clip, Source

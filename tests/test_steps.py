@@ -10,7 +10,7 @@ import soundfile
 from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
 from core.files import write_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.pipeline import KEYS, StepState, onward, onward_from, project_cards, steps
 from core.project.records import Clip, Source, Vote

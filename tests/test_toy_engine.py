@@ -18,7 +18,8 @@ from core.dataset.freeze import DatasetInfo, freeze
 from core.engines import registry
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.args import ExportArgs, MeasurePaceArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
+from core.jobs.args.training import MeasurePaceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair, vote

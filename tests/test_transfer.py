@@ -15,7 +15,8 @@ import pytest
 from core import transfer
 from core.checkpoint_ref import CheckpointRef
 from core.errors import Cancelled, UserError
-from core.jobs.args import TrainArgs, UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.contents import OPTIONS

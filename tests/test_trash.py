@@ -16,7 +16,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import Busy, UserError
 from core.files import write_json
 from core.jobs import events, locks
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Vote
 from core.project.usage import discard_features, project_usage

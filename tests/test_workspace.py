@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import Busy, UserError
 from core.jobs import locks
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.project.workspace import Workspace
 

@@ -9,7 +9,7 @@ import time
 from core.coach.config import CoachConfig, load
 from core.coach.explanation import explanations, start_explain
 from core.errors import UserError
-from core.jobs.args import ExplainArgs
+from core.jobs.args.runs import ExplainArgs
 from core.project.workspace import Project, Workspace
 from core.training.run import Run, RunView, runs
 from ui.i18n import Translator

@@ -14,7 +14,7 @@ import gradio as gr
 from core.damage import DamagedFile
 from core.errors import UserError, described_bug
 from core.files import disk_full, is_full
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from ui import html

@@ -22,7 +22,7 @@ from core.audio.vad import known_speech
 from core.clips.plan import LeftOut, plan
 from core.engines.registry import info
 from core.errors import UserError
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.project.records import Clip, ClipFilter, Source, Word
 from core.project.workspace import Project

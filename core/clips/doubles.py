@@ -13,7 +13,7 @@ from core.audio.silence import LevelCurve
 from core.clips import searches
 from core.clips.ends import level_curve
 from core.clips.searches import APPROVED, Progress, no_progress
-from core.jobs.args import FindDoublesArgs
+from core.jobs.args.clips import FindDoublesArgs
 from core.jobs.job import Job
 from core.measures.duplicates import SHORTEST_S, is_same_sound, near_pairs, outline
 from core.measures.endings import Levels

@@ -15,7 +15,7 @@ from core.clips import edit, searches
 from core.clips.searches import Progress, no_progress
 from core.engines.registry import info
 from core.errors import UserError
-from core.jobs.args import FindCutWordsArgs
+from core.jobs.args.clips import FindCutWordsArgs
 from core.jobs.job import Job
 from core.measures.endings import Ends, cut_words, nearest_quiet
 from core.project.records import Clip, ClipFilter, Word

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.files import read_json, write_json
-from core.jobs.args import JobArgs
+from core.jobs.args.base import JobArgs
 from core.jobs.job import Job
 from core.project.records import ClipFilter
 from core.project.workspace import Project

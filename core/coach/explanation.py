@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.coach.config import CoachConfig
 from core.coach.service import about_tokens
 from core.errors import UserError
-from core.jobs.args import ExplainArgs
+from core.jobs.args.runs import ExplainArgs
 from core.jobs.job import Job, busy
 from core.project.workspace import Project
 from core.training.run import Run

@@ -16,7 +16,7 @@ from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.evaluation.scorecard import scorecard
 from core.files import read_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.project.workspace import Project
 from core.system import hardware
 from core.training.diagnosis import remarks

@@ -19,7 +19,7 @@ from core.dataset.split import earlier_sides
 from core.engines.base import Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import busy
 from core.project.records import Clip
 from core.project.trash import discard

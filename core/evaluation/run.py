@@ -14,7 +14,7 @@ from core.evaluation.plan import Plan, is_sound, plan, said_in_training, sounds_
 from core.evaluation.real_voice import RealVoice
 from core.evaluation.scores import ScoreFile
 from core.evaluation.speaker import FAULTS, Speaker, message_of, raise_lost_card
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.jobs.reporter import Reporter
 from core.measures.run import missing_packages
 from core.project.workspace import Project

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import UserError
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.jobs.job import Job, busy
 from core.project.workspace import Project
 from core.training.run import Run

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from core.jobs import locks, queue
-from core.jobs.args import SpeakDocumentArgs, SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
+from core.jobs.args.studio import SpeakDocumentArgs
 
 HOSTS = (
     SynthesizeArgs.kind,

@@ -25,7 +25,8 @@ from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
 from core.files import TEMP_PREFIX, open_regular, read_json, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
-from core.jobs.args import JobArgs, from_disk
+from core.jobs.args.base import JobArgs
+from core.jobs.args.kinds import from_disk
 from core.jobs.locks import busy as busy  # what a job refuses with is found where jobs are
 from core.jobs.view import Fold
 from core.jobs.view import JobView as JobView  # a job hands it out, so it is found here too

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
-from core.jobs.args import CompareArgs
+from core.jobs.args.runs import CompareArgs
 from core.jobs.job import Job
 from core.listening.candidates import Candidate, Sentence, comparable, condition_of, sentences_of, short_name
 from core.project.workspace import Project

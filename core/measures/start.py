@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import UserError
-from core.jobs.args import MeasureArgs
+from core.jobs.args.clips import MeasureArgs
 from core.jobs.job import Job
 from core.measures import likeness, naturalness
 from core.project.records import Clip, ClipFilter

@@ -9,7 +9,8 @@ from core.engines.base import Reading, TextCheck
 from core.engines.bases import HUB
 from core.engines.registry import bases, texts
 from core.errors import UserError
-from core.jobs.args import DownloadBaseArgs, FetchBaseArgs, TrainArgs
+from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 

@@ -18,7 +18,8 @@ from core.engines import registry
 from core.errors import UserError
 from core.files import TEMP_PREFIX, free_name, inside, read_json, rename_to_free, slug, subfolders, write_json
 from core.jobs import locks, queue
-from core.jobs.args import JobArgs, TrainArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job, busy, jobs_in
 from core.project.records import Source
 from core.project.schema import begin_anew

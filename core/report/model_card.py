@@ -16,7 +16,7 @@ from core.dataset.freeze import dataset
 from core.engines.registry import bases, info
 from core.errors import UserError
 from core.evaluation.scorecard import Row, scorecard
-from core.jobs.args import VoiceArgs
+from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project
 from core.training.run import Run
 

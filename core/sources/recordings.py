@@ -12,7 +12,7 @@ from core.clips.edit import clip_lock
 from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
-from core.jobs.args import DenoiseArgs, ImportArgs
+from core.jobs.args.sources import DenoiseArgs, ImportArgs
 from core.jobs.job import Job
 from core.project.records import Clip, ClipFilter, Source, Word
 from core.project.workspace import Project

@@ -16,7 +16,7 @@ from pathlib import Path
 from core.engines.registry import engines, light
 from core.errors import UserError
 from core.files import TEMP_PREFIX, free_name
-from core.jobs.args import ImportVoiceArgs
+from core.jobs.args.speech import ImportVoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources.collections.archive import Folder, Zip

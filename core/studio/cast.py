@@ -14,7 +14,7 @@ from core.engines.registry import bases, language_code, light, texts
 from core.errors import UserError
 from core.evaluation.scorecard import recommended, usual_voice
 from core.files import sha256_file
-from core.jobs.args import SynthesizeArgs, VoiceArgs
+from core.jobs.args.speech import SynthesizeArgs, VoiceArgs
 from core.project.workspace import Project
 from core.studio.document import CastVoice, Document
 from core.studio.line import Line

@@ -12,7 +12,7 @@ from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
 from core.errors import DiskFull, UserError
 from core.jobs import events
-from core.jobs.args import SpeakDocumentArgs
+from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.reporter import Reporter, plain
 from core.project.workspace import Project
 from core.studio import document as documents

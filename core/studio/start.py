@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from core.engines.registry import language_code
 from core.errors import UserError
-from core.jobs.args import ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs
+from core.jobs.args.studio import ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job, busy
 from core.project.conflicts import digest
 from core.project.workspace import Project

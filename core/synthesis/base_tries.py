@@ -12,7 +12,7 @@ from core.engines.bases import Question
 from core.engines.registry import bases, language_code
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.args import TryBaseArgs
+from core.jobs.args.bases import TryBaseArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis.start import best_references, sample_text

@@ -10,7 +10,7 @@ from typing import Any
 from core.checkpoint_ref import step_folder
 from core.engines.registry import bases, light
 from core.files import read_json
-from core.jobs.args import ExportArgs, SelfTestArgs, VoiceArgs
+from core.jobs.args.speech import ExportArgs, SelfTestArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis.start import complete_voice, run_sentences, sample_text

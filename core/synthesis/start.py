@@ -14,7 +14,7 @@ from core.engines.base import ReferenceClip
 from core.engines.registry import bases, info, language_code
 from core.errors import UserError
 from core.files import free_name, inside, slug
-from core.jobs.args import ExportArgs, SynthesizeArgs, VoiceArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job, busy
 from core.measures.proofreading import Proof
 from core.project.engine import usual_base

@@ -11,7 +11,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import bases
 from core.errors import UserError
 from core.files import TooLarge, read_bounded
-from core.jobs.args import VoiceArgs
+from core.jobs.args.speech import VoiceArgs
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project, Workspace
 from core.synthesis.exports import Export, imported_voices

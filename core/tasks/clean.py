@@ -7,7 +7,7 @@ from typing import Any
 from core.audio.denoise import denoise
 from core.audio.levels import frames_file
 from core.errors import Cancelled
-from core.jobs.args import DenoiseArgs
+from core.jobs.args.sources import DenoiseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -9,7 +9,7 @@ from core.audio.synthetic import write_speech
 from core.checkpoint_ref import CheckpointRef, step_folder
 from core.engines.registry import get_engine
 from core.files import write_json
-from core.jobs.args import CompareArgs
+from core.jobs.args.runs import CompareArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.candidates import VOICE, candidates, comparison_folder, condition_of, sentences_of, short_name

@@ -14,7 +14,9 @@ from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
 from core.engines.registry import bases, preload
 from core.files import replacing
-from core.jobs.args import DemoArgs, ImportArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.sources import ImportArgs
+from core.jobs.args.training import DemoArgs
 from core.jobs.children import Children
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter

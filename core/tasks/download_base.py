@@ -9,7 +9,7 @@ from core.engines.download import download
 from core.engines.registry import bases, get_engine
 from core.errors import Busy
 from core.jobs import locks
-from core.jobs.args import DownloadBaseArgs
+from core.jobs.args.bases import DownloadBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.evaluation.run import Evaluation
 from core.evaluation.scorecard import scorecard
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

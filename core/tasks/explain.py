@@ -13,7 +13,7 @@ from core.coach.findings import sentences
 from core.coach.service import Answer, Messages, about_tokens, ask
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.args import ExplainArgs
+from core.jobs.args.runs import ExplainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

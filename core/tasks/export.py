@@ -8,7 +8,7 @@ from typing import Any
 from core.engines.registry import get_engine, info
 from core.errors import UserError
 from core.files import inside, write_atomic
-from core.jobs.args import ExportArgs, SelfTestArgs, VoiceArgs
+from core.jobs.args.speech import ExportArgs, SelfTestArgs, VoiceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

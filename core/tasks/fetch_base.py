@@ -6,7 +6,7 @@ from typing import Any
 
 from core.engines.download import download
 from core.engines.registry import bases
-from core.jobs.args import FetchBaseArgs
+from core.jobs.args.bases import FetchBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.clips import ends
-from core.jobs.args import FindCutWordsArgs
+from core.jobs.args.clips import FindCutWordsArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

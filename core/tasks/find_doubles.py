@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.clips import doubles
-from core.jobs.args import FindDoublesArgs
+from core.jobs.args.clips import FindDoublesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -8,7 +8,8 @@ from core.clips import review
 from core.clips.cut import start_segment
 from core.dataset.freeze import freeze
 from core.engines.registry import preload
-from core.jobs.args import FineTuneArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.training import FineTuneArgs
 from core.jobs.children import Children
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import is_full, write_json
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Source

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import inside
-from core.jobs.args import ImportTextArgs
+from core.jobs.args.studio import ImportTextArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

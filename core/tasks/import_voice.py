@@ -12,7 +12,7 @@ from typing import Any
 from core.engines.registry import get_engine, language_code, light
 from core.errors import DiskFull, UserError
 from core.files import TEMP_PREFIX, free_name, is_full, slug
-from core.jobs.args import ImportVoiceArgs
+from core.jobs.args.speech import ImportVoiceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import UserError
-from core.jobs.args import MeasureArgs
+from core.jobs.args.clips import MeasureArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.run import measure_clips

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from core.engines.registry import get_engine
-from core.jobs.args import MeasurePaceArgs
+from core.jobs.args.training import MeasurePaceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

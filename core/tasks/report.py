@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from core.files import read_json, write_atomic, write_json
-from core.jobs.args import ReportArgs
+from core.jobs.args.runs import ReportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

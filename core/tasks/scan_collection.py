@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from core.jobs.args import ScanCollectionArgs
+from core.jobs.args.sources import ScanCollectionArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

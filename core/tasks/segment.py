@@ -18,7 +18,7 @@ from core.clips.cut import cut_clip, options_of_last_cut, plan_clips, unreadable
 from core.clips.plan import REASONS, LeftOut, plan
 from core.clips.trash_folder import Trash
 from core.errors import Cancelled, UserError
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings

@@ -14,7 +14,7 @@ from core.engines.base import SpokenWay
 from core.engines.registry import get_engine, light
 from core.errors import UserError
 from core.files import read_json, write_json
-from core.jobs.args import SelfTestArgs
+from core.jobs.args.speech import SelfTestArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, record_of
 from core.measures import likeness

@@ -12,7 +12,7 @@ from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
 from core.errors import Cancelled, UserError
 from core.files import write_json
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof, check, transcribe

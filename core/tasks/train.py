@@ -22,7 +22,8 @@ from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import start_evaluate
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import SelfTestArgs, TrainArgs, VoiceArgs
+from core.jobs.args.speech import SelfTestArgs, VoiceArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.notifications.start import on_full_disk

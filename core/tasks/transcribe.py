@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Cancelled, UserError
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter, clip_title

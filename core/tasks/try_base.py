@@ -13,7 +13,7 @@ from core.engines.options import TrainConfig
 from core.engines.registry import bases, get_engine
 from core.errors import UserError
 from core.files import write_json
-from core.jobs.args import TryBaseArgs
+from core.jobs.args.bases import TryBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, record_of
 from core.project.workspace import Project

@@ -9,7 +9,7 @@ from typing import Any
 from core.engines.base import BatchTrial
 from core.engines.registry import get_engine
 from core.engines.session import BATCH_TRIALS_S
-from core.jobs.args import TryBatchesArgs
+from core.jobs.args.training import TryBatchesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

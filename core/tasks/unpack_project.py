@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.files import inside
-from core.jobs.args import UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -12,7 +12,7 @@ from core.damage import UnixTime, read_record
 from core.engines.base import BatchTrial
 from core.errors import UserError
 from core.files import slug, write_json
-from core.jobs.args import TryBatchesArgs
+from core.jobs.args.training import TryBatchesArgs
 from core.jobs.job import Job, busy
 from core.project.workspace import Project, Workspace
 from core.system import hardware

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from core.engines.options import TrainConfig
-from core.jobs.args import MeasurePaceArgs
+from core.jobs.args.training import MeasurePaceArgs
 from core.jobs.job import Job, busy
 from core.project.workspace import Project
 from core.training.pace import Pace

@@ -10,7 +10,7 @@ from typing import Any
 from core.damage import Count, DamagedFile, check_file, read_all, read_once, read_record, reading
 from core.engines.options import MOST_STEPS, TrainConfig
 from core.errors import UserError
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job, JobView, jobs_in
 from core.project.workspace import Project
 from core.training import requests

@@ -9,7 +9,7 @@ from core.engines.base import STATE
 from core.engines.registry import bases
 from core.errors import UserError
 from core.files import free_name, slug
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.trash import contents as trash_contents
 from core.project.workspace import Project

@@ -15,7 +15,7 @@ from core.audio.samples import read
 from core.engines.options import TrainConfig
 from core.files import slug
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.training.sample_measures import CER, LIKENESS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import UserError
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job, busy
 from core.project.records import ClipFilter
 from core.project.workspace import Project

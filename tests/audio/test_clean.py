@@ -12,7 +12,7 @@ import soundfile
 from core.audio.denoise import denoise
 from core.audio.levels import frames_file, measure
 from core.errors import Cancelled, UserError
-from core.jobs.args import DenoiseArgs
+from core.jobs.args.sources import DenoiseArgs
 from core.project.records import Source
 from core.project.workspace import Project
 from core.sources import recordings

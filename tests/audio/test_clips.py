@@ -14,7 +14,7 @@ from core.audio.options import SegmentOptions
 from core.clips.cut import cut_clip, fade, not_cut, preview, start_segment, text_between, to_cut
 from core.engines import registry
 from core.errors import Busy, Cancelled, UserError
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import DATA_SET, READ_ALOUD, Clip, Source, Word

@@ -13,7 +13,7 @@ from core.clips import edit, ends, history, searches
 from core.clips.cut import cut_clip
 from core.clips.doubles import doubles, search
 from core.errors import Cancelled, UserError
-from core.jobs.args import FindCutWordsArgs, FindDoublesArgs
+from core.jobs.args.clips import FindCutWordsArgs, FindDoublesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source, Word

@@ -14,7 +14,7 @@ from core.audio.options import SegmentOptions
 from core.audio.vad import speech_file
 from core.clips.cut import options_of_last_cut, preview, start_segment
 from core.errors import Cancelled
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures import embeddings

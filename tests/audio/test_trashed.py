@@ -13,7 +13,7 @@ from core.clips.edit import split, undo
 from core.clips.trash import restore_trashed_clips, trashed_clips
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source

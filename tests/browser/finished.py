@@ -9,7 +9,7 @@ from core.checkpoint_ref import CheckpointRef, step_folder
 from core.engines.xtts.options import XttsTrainConfig
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Vote
 from core.project.workspace import Project

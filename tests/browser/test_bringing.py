@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.jobs.args import DenoiseArgs
+from core.jobs.args.sources import DenoiseArgs
 from core.project.workspace import Workspace
 from core.sources.reading import move, sentences_for
 from core.sources.recordings import start_denoise

@@ -12,7 +12,7 @@ from core.dataset.freeze import latest
 from core.engines.options import TrainConfig
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace

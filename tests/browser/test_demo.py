@@ -22,7 +22,7 @@ import soundfile
 from core.checkpoint_ref import CheckpointRef
 from core.demo import start_demo
 from core.files import read_json
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.listening.ranking import table
 from core.pipeline import steps

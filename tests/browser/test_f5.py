@@ -21,7 +21,7 @@ from core.engines.f5.infer.voice import load_voice
 from core.engines.f5.model.tiny import make_starter
 from core.files import read_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip

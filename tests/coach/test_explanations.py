@@ -21,7 +21,7 @@ from core.coach.explanation import FILE, Explanation, explanations, keep, start_
 from core.coach.findings import findings
 from core.errors import Cancelled, UserError
 from core.jobs import events
-from core.jobs.args import ExplainArgs
+from core.jobs.args.runs import ExplainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

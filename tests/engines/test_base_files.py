@@ -20,7 +20,7 @@ from core.engines.download import download
 from core.engines.xtts.bases import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json
-from core.jobs.args import DownloadBaseArgs, FetchBaseArgs
+from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.engine import start_download

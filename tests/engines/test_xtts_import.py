@@ -22,7 +22,7 @@ from core.engines.xtts.model.load import base_state, load_speakers
 from core.engines.xtts.voice_files import voice_files
 from core.errors import UserError
 from core.files import read_json, write_json
-from core.jobs.args import ImportVoiceArgs, SynthesizeArgs
+from core.jobs.args.speech import ImportVoiceArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

@@ -18,7 +18,8 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.evaluation import plan
 from core.files import write_json
-from core.jobs.args import EvaluateArgs, TrainArgs
+from core.jobs.args.runs import EvaluateArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

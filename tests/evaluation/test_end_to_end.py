@@ -18,7 +18,7 @@ from core.engines.options import TrainConfig
 from core.evaluation.run import Evaluation
 from core.evaluation.scorecard import recommended, scorecard
 from core.evaluation.verdict import Verdict
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.training.loop import Loop
 from core.training.samples import SampleSpeaker, Sentences
 from tests.evaluation.conftest import RATE, MakeScored, Parrot, ParrotEngine, Scored

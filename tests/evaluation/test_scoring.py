@@ -17,7 +17,7 @@ from core.evaluation.run import Evaluation
 from core.evaluation.scorecard import recommended_step, scorecard
 from core.evaluation.scores import read_scores
 from core.evaluation.test_set import bundled, set_own_sentences
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.measures import likeness, naturalness
 from core.project.trash import bring_back, contents
 from core.training.trash import discard_checkpoint

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.jobs.args import EvaluateArgs, TrainArgs
+from core.jobs.args.runs import EvaluateArgs
+from core.jobs.args.training import TrainArgs
 from core.project.workspace import Project
 from core.tasks import train
 from tests.evaluation.conftest import MakeScored, whole

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core import REPOSITORY
-from core.jobs.args import OtherArgs
+from core.jobs.args.base import OtherArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from tests import warm

@@ -12,18 +12,11 @@ from pydantic import ValidationError
 from core.audio.options import SegmentOptions
 from core.checkpoint_ref import CheckpointRef
 from core.damage import DamagedFile
-from core.jobs.args import (
-    ExportArgs,
-    ImportArgs,
-    JobArgs,
-    LinkOptions,
-    ListLinkArgs,
-    OtherArgs,
-    SegmentArgs,
-    SynthesizeArgs,
-    TrainArgs,
-    TranscribeArgs,
-)
+from core.jobs.args.base import JobArgs, OtherArgs
+from core.jobs.args.clips import SegmentArgs, TranscribeArgs
+from core.jobs.args.sources import ImportArgs, LinkOptions, ListLinkArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 

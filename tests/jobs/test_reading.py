@@ -8,7 +8,7 @@ import pytest
 
 from core.jobs import events
 from core.jobs import job as job_module
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job, jobs_in
 from core.jobs.reporter import Reporter
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.jobs import worker
-from core.jobs.args import OtherArgs
+from core.jobs.args.base import OtherArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 

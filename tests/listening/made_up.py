@@ -13,7 +13,7 @@ from core.checkpoint_ref import step_folder
 from core.engines.options import TrainConfig
 from core.files import write_atomic, write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.training.checkpoints import Checkpoints

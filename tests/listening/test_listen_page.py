@@ -10,7 +10,7 @@ import pytest
 
 from core.checkpoint_ref import CheckpointRef, step_folder
 from core.jobs import events
-from core.jobs.args import ReportArgs
+from core.jobs.args.runs import ReportArgs
 from core.jobs.job import Job
 from core.listening.listeners import trust
 from core.project.records import Vote

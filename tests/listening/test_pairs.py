@@ -18,7 +18,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import sha256_file, write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.listening import making, notes
 from core.listening.candidates import REAL, candidates, sentences

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from core.files import write_json
-from core.jobs.args import ReportArgs
+from core.jobs.args.runs import ReportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.pairs import next_pair, vote

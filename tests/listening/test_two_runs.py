@@ -13,7 +13,7 @@ import pytest
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.files import write_json
-from core.jobs.args import CompareArgs
+from core.jobs.args.runs import CompareArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.listening.candidates import candidates, sentences

@@ -19,7 +19,7 @@ import yaml
 
 from core.errors import UserError
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.notifications import config as notify
 from core.notifications import outbox, start

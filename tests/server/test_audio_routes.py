@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from core.jobs.args import SegmentArgs
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from tests.server.conftest import HERE, Client

@@ -12,7 +12,9 @@ from fastapi.testclient import TestClient
 from core.audio.options import SegmentOptions
 from core.clips.cut import start_segment
 from core.jobs import events
-from core.jobs.args import FineTuneArgs, ImportArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.sources import ImportArgs
+from core.jobs.args.training import FineTuneArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis import speaking

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.jobs import events
-from core.jobs.args import MeasureArgs
+from core.jobs.args.clips import MeasureArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from tests.server.conftest import Client

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from core.audio.samples import write_wav
 from core.engines.options import TrainConfig
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

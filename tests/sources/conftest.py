@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

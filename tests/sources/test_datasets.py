@@ -15,7 +15,8 @@ import soundfile
 from core.audio.samples import read
 from core.errors import UserError
 from core.jobs import fork_server
-from core.jobs.args import ImportArgs, JobArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.job import JobView
 from core.project.records import Source
 from core.project.workspace import Project

@@ -18,7 +18,9 @@ from core.audio.options import SegmentOptions
 from core.clips.cut import start_segment
 from core.errors import Busy, Cancelled, DiskFull, UserError
 from core.jobs import events, locks
-from core.jobs.args import DenoiseArgs, ImportArgs, LinkOptions, SegmentArgs, TrainArgs
+from core.jobs.args.clips import SegmentArgs
+from core.jobs.args.sources import DenoiseArgs, ImportArgs, LinkOptions
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source, Word

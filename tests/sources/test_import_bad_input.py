@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from core.errors import Cancelled, DiskFull, UserError
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.project.workspace import Project, Workspace
 from core.sources import recordings
 from core.sources.decoding_notes import PARTLY

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from core.errors import UserError
-from core.jobs.args import ImportArgs, LinkOptions, ListLinkArgs
+from core.jobs.args.sources import ImportArgs, LinkOptions, ListLinkArgs
 from core.jobs.events import Warning
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.collections import pending

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import Busy, UserError
 from core.jobs import locks
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
 from core.sources import reading, recordings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.tracks import choose_track
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.jobs.events import Warning
 from core.project.workspace import Project
 from core.sources import recordings

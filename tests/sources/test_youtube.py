@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, DiskFull, UserError
-from core.jobs.args import ImportArgs, LinkOptions
+from core.jobs.args.sources import ImportArgs, LinkOptions
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.sources import recordings

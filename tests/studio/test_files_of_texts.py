@@ -16,7 +16,7 @@ import soundfile
 from core.audio.loudness import loudness_lufs
 from core.audio.synthetic import COMMENT, write_speech
 from core.errors import Cancelled, UserError
-from core.jobs.args import WriteDocumentArgs
+from core.jobs.args.studio import WriteDocumentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

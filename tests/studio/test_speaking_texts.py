@@ -18,7 +18,8 @@ from core.checkpoint_ref import step_folder
 from core.engines import registry
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import write_json
-from core.jobs.args import SpeakDocumentArgs, TrainArgs
+from core.jobs.args.studio import SpeakDocumentArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof

@@ -10,7 +10,7 @@ import pytest
 from core.engines.base import ADAPTER, STATE
 from core.errors import Cancelled, UserError
 from core.files import write_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace

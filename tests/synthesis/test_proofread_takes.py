@@ -9,7 +9,7 @@ import pytest
 
 from core.audio.samples import Samples, read
 from core.errors import UserError
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof

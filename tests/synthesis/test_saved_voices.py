@@ -10,7 +10,7 @@ import pytest
 from core import trash
 from core.errors import UserError
 from core.inspection import of_project
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.records import Clip, Source
 from core.project.workspace import Project
 from core.report.model_card import model_card

@@ -25,7 +25,7 @@ from core.engines.base import ReferenceClip
 from core.errors import Busy, Cancelled, UserError
 from core.files import write_json
 from core.jobs import guest, locks
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.project.workspace import Project, Workspace
 from core.synthesis import speaking, warm_voice, wire
 from core.synthesis.speaking_process import SpeakingProcess, _Turn, lock_path, log_path, socket_path

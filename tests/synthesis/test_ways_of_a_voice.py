@@ -16,7 +16,8 @@ from core.engines.f5.bases import F5Bases
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import ExportArgs, SelfTestArgs, TryBaseArgs
+from core.jobs.args.bases import TryBaseArgs
+from core.jobs.args.speech import ExportArgs, SelfTestArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

@@ -11,7 +11,7 @@ import pytest
 
 from core.audio.samples import read, write_wav
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from core.engines.base import Snapshot, TrainSession, Voice
 from core.errors import Cancelled
 from core.files import read_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -10,7 +10,7 @@ import pytest
 from core.engines import batch_finder
 from core.engines.base import BatchTrial
 from core.errors import Cancelled
-from core.jobs.args import TryBatchesArgs
+from core.jobs.args.training import TryBatchesArgs
 from core.project.workspace import Workspace
 from core.system import hardware
 from core.system.hardware import Card

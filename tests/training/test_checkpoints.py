@@ -19,7 +19,8 @@ from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs import events, locks
-from core.jobs.args import ExportArgs, SynthesizeArgs, TrainArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.listening.candidates import candidates
 from core.project.records import Vote

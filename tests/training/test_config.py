@@ -13,7 +13,7 @@ from core.engines.f5.options import F5SpeakingOptions, F5TrainConfig
 from core.engines.options import TrainConfig
 from core.engines.xtts.options import XttsSpeakingOptions, XttsTrainConfig
 from core.errors import UserError
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.training.config import config_text, make_config, read_config

@@ -8,7 +8,7 @@ import pytest
 
 from core.engines.options import TrainConfig
 from core.jobs import events, locks
-from core.jobs.args import MeasurePaceArgs, TrainArgs
+from core.jobs.args.training import MeasurePaceArgs, TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text

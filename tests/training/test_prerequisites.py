@@ -19,7 +19,7 @@ from core.engines.registry import bases, info
 from core.errors import UserError
 from core.files import sha256_file, write_json
 from core.jobs import events
-from core.jobs.args import FetchBaseArgs
+from core.jobs.args.bases import FetchBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source

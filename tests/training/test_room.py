@@ -11,7 +11,7 @@ import pytest
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import DiskFull
 from core.files import read_json
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text

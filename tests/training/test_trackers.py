@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.engines.options import TrainConfig
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.training.trackers import WeightsAndBiases

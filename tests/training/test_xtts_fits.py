@@ -15,7 +15,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.loss import losses
 from core.engines.xtts.train.session import XttsSession
 from core.errors import Cancelled, UserError
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.project.workspace import Project
 from core.tasks import train
 from core.training.config import config_text

@@ -30,7 +30,7 @@ torch.set_num_threads(1)
 from core.engines.xtts.features.extract import prepare
 from core.engines.xtts.train.session import start
 from tests import warm
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.system.hardware import out_of_memory

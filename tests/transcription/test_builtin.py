@@ -12,7 +12,7 @@ import pytest
 from core.audio.samples import read
 from core.errors import Cancelled, UserError
 from core.jobs import locks
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, UserError
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.project.workspace import Project, Workspace
 from core.system.download import Downloader, RemoteFile
 from core.transcription import download, registry

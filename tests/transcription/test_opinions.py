@@ -9,7 +9,7 @@ import pytest
 from core.audio.silence import Span
 from core.clips.cut import plan_clips
 from core.errors import UserError
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import MISMATCH, Word

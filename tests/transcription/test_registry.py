@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.project.workspace import Project, Workspace
 from core.transcription import registry
 from core.transcription.start import start_transcribe

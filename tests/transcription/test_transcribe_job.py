@@ -11,7 +11,7 @@ import pytest
 from core.audio.samples import read, write_wav
 from core.errors import UserError
 from core.files import read_json
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.transcription.start import missing, start_transcribe

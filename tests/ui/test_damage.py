@@ -23,7 +23,8 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs, from_disk
+from core.jobs.args.kinds import from_disk
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project import backups
 from core.project import schema as tables

@@ -8,7 +8,9 @@ import os
 import pytest
 
 from core.jobs import events
-from core.jobs.args import DemoArgs, JobArgs, SegmentArgs, TrainArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.clips import SegmentArgs
+from core.jobs.args.training import DemoArgs, TrainArgs
 from core.jobs.job import Job, JobView
 from core.project.workspace import Project
 from ui.i18n import Translator

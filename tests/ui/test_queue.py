@@ -11,7 +11,9 @@ import pytest
 
 from core.errors import Busy
 from core.jobs import events, locks, queue
-from core.jobs.args import SynthesizeArgs, TrainArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.speech import SynthesizeArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace

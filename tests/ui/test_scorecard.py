@@ -18,7 +18,7 @@ from core.evaluation.scores import ScoreFile
 from core.evaluation.start import start_evaluate
 from core.files import write_json
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.listening.ranking import ranking
 from core.project import stats

@@ -7,7 +7,7 @@ import pytest
 
 from core.files import read_json, write_json
 from core.jobs import events
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.jobs.job import Job
 from core.measures.proofreading import Proof
 from core.project.workspace import Project

@@ -14,7 +14,8 @@ import pytest
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.jobs import events, locks
-from core.jobs.args import SegmentArgs, TrainArgs
+from core.jobs.args.clips import SegmentArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text

@@ -7,7 +7,7 @@ import pytest
 from core.engines.options import TrainConfig
 from core.evaluation.scores import Score, ScoreFile
 from core.jobs import events
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.config import config_text

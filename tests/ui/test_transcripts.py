@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.jobs import events
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace

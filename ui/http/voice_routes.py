@@ -13,7 +13,7 @@ from zipstream import ZipStream
 
 from core.engines.base import ADAPTER
 from core.errors import UserError
-from core.jobs.args import VoiceArgs
+from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project, Workspace
 from core.report.model_card import FILE, model_card
 from core.synthesis.saved_voices import SavedVoice

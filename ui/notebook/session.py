@@ -25,7 +25,9 @@ from core.engines.registry import DEFAULT, bases
 from core.errors import Cancelled, UserError
 from core.evaluation.scorecard import recommended_step
 from core.files import TEMP_PREFIX, disk_full, is_full, slug
-from core.jobs.args import ExportArgs, TryBatchesArgs, UnpackProjectArgs
+from core.jobs.args.projects import UnpackProjectArgs
+from core.jobs.args.speech import ExportArgs
+from core.jobs.args.training import TryBatchesArgs
 from core.jobs.job import Job
 from core.jobs.outcome import check_done
 from core.project.contents import OPTIONS

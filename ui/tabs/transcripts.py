@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.clips import review
 from core.engines.registry import languages
-from core.jobs.args import TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job, JobView
 from core.pipeline import steps
 from core.project.records import ClipFilter, Totals

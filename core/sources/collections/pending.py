@@ -15,7 +15,7 @@ from typing import Any
 from core.damage import DamagedFile, UnixTime, read_all, read_record
 from core.errors import UserError
 from core.files import free_name, read_json, subfolders, write_json
-from core.jobs.args import ImportArgs, ScanCollectionArgs
+from core.jobs.args.sources import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources import recordings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, DiskFull, UserError
-from core.jobs.args import LinkOptions
+from core.jobs.args.sources import LinkOptions
 from core.jobs.reporter import Reporter
 from core.sources.encodings import decode_text
 from core.sources.links.captions import Subtitles, choose

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import DiskFull, UserError
-from core.jobs.args import ImportArgs, LinkOptions
+from core.jobs.args.sources import ImportArgs, LinkOptions
 from core.jobs.reporter import Reporter
 from core.project.records import Source, Word
 from core.project.workspace import Project

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from core.errors import UserError
-from core.jobs.args import LinkOptions
+from core.jobs.args.sources import LinkOptions
 
 QUALITIES = ("best", "small")
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)|(\d{1,6}(?:[.,]\d+)?)")

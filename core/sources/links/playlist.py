@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from core.damage import Count, Finite, read_record
 from core.errors import UserError
 from core.files import write_json
-from core.jobs.args import LinkOptions, ListLinkArgs
+from core.jobs.args.sources import LinkOptions, ListLinkArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources.links.url_guard import check_url

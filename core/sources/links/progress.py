@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import UserError
-from core.jobs.args import LinkOptions
+from core.jobs.args.sources import LinkOptions
 from core.jobs.reporter import Reporter
 from core.sources.links.errors import explain, longer_than_chosen, too_big, too_long
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.jobs.args import ImportArgs, ListLinkArgs
+from core.jobs.args.sources import ImportArgs, ListLinkArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources import recordings

@@ -11,7 +11,7 @@ from core.audio.samples import read, write_wav
 from core.engines.base import ReferenceClip
 from core.engines.f5.features.extract import Features, prepare
 from core.engines.f5.model.tiny import make_starter
-from core.jobs.args import TrainArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from tests.conftest import Prompts

@@ -22,7 +22,10 @@ from core.engines.f5.model.load import F5
 from core.engines.registry import engines, get_engine
 from core.errors import UserError
 from core.jobs import events
-from core.jobs.args import ExportArgs, JobArgs, SelfTestArgs, TrainArgs, TryBaseArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.bases import TryBaseArgs
+from core.jobs.args.speech import ExportArgs, SelfTestArgs
+from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace

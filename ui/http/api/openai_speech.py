@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from core.audio.encode import TYPES, encode
 from core.engines.registry import engines
 from core.errors import Cancelled, UserError
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking

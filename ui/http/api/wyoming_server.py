@@ -26,7 +26,7 @@ from wyoming.tts import (
 import core
 from core.audio.samples import as_16_bit
 from core.errors import Cancelled
-from core.jobs.args import SynthesizeArgs
+from core.jobs.args.speech import SynthesizeArgs
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.synthesis import speaking

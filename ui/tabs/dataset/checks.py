@@ -5,7 +5,8 @@ from __future__ import annotations
 from core.clips import ends, history, searches
 from core.clips.doubles import REASON, Double, doubles
 from core.clips.ends import MOST_AT_ONCE, OpenClip, open_clips
-from core.jobs.args import FindCutWordsArgs, FindDoublesArgs, JobArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.clips import FindCutWordsArgs, FindDoublesArgs
 from core.measures.flags import SHORT_S
 from core.measures.voices import OTHER_VOICE
 from core.project import conflicts

@@ -9,7 +9,7 @@ from core.dataset.freeze import dataset
 from core.engines.registry import bases, info
 from core.errors import UserError
 from core.evaluation.scorecard import scorecard
-from core.jobs.args import ReportArgs
+from core.jobs.args.runs import ReportArgs
 from core.jobs.job import Job
 from core.listening.candidates import sentences_of
 from core.listening.listeners import listeners, trusted_names

@@ -11,7 +11,7 @@ from core.evaluation.start import latest_evaluation
 from core.evaluation.statistics import Estimate
 from core.evaluation.test_set import own_sentences
 from core.evaluation.verdict import Reason, Verdict
-from core.jobs.args import EvaluateArgs
+from core.jobs.args.runs import EvaluateArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.run import Run, runs

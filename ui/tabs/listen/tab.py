@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import latest_evaluation, start_evaluate
 from core.evaluation.test_set import set_own_sentences
-from core.jobs.args import CompareArgs, ReportArgs
+from core.jobs.args.runs import CompareArgs, ReportArgs
 from core.jobs.job import Job
 from core.listening.candidates import Candidate, candidates, sentences
 from core.listening.comparison import start_compare

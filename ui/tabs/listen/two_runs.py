@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.jobs.args import CompareArgs
+from core.jobs.args.runs import CompareArgs
 from core.listening.candidates import Candidate
 from core.listening.comparison import strangers
 from core.project.workspace import Project

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.audio.denoise import STRENGTHS
-from core.jobs.args import DenoiseArgs
+from core.jobs.args.sources import DenoiseArgs
 from core.project.records import ClipFilter, Source
 from core.project.workspace import Project
 from core.sources.recordings import choose_sound, start_denoise

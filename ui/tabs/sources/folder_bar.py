@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.jobs.args import ImportArgs
+from core.jobs.args.sources import ImportArgs
 from core.project.workspace import Project
 from ui import html
 from ui.i18n import Translator

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from core.jobs.args import ImportArgs, JobArgs, ListLinkArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.sources import ImportArgs, ListLinkArgs
 from core.project.workspace import Project
 from core.sources.links.cookies import MOST_LETTERS, cookies_kept, forget_cookies, keep_cookies
 from core.sources.links.options import QUALITIES, read_options

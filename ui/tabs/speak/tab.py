@@ -12,7 +12,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.engines.registry import info, language_code, preload
 from core.errors import UserError
 from core.evaluation.scorecard import recommended, usual_voice
-from core.jobs.args import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
+from core.jobs.args.speech import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.sources.voice_import import bring_in_files

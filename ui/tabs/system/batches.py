@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.dataset.freeze import latest
-from core.jobs.args import TryBatchesArgs
+from core.jobs.args.training import TryBatchesArgs
 from core.project.engine import usual_base
 from core.project.workspace import Project
 from core.system import hardware

@@ -15,7 +15,7 @@ from core.coach.rules import Finding
 from core.damage import DamagedFile
 from core.dataset.grades import Grade
 from core.evaluation.start import start_evaluate
-from core.jobs.args import ExplainArgs
+from core.jobs.args.runs import ExplainArgs
 from core.project.workspace import Project
 from core.training.run import Run, RunView
 from ui import html

@@ -17,7 +17,8 @@ from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
 from core.engines.registry import bases, preload, train_config
 from core.errors import UserError
-from core.jobs.args import MeasurePaceArgs, TryBaseArgs
+from core.jobs.args.bases import TryBaseArgs
+from core.jobs.args.training import MeasurePaceArgs
 from core.listening.ranking import run_votes
 from core.project.workspace import Project
 from core.system import hardware

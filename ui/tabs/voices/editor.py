@@ -8,7 +8,7 @@ from typing import Any
 
 from core.engines.registry import engines, info, language_code, speaking_options
 from core.errors import UserError
-from core.jobs.args import VoiceArgs
+from core.jobs.args.speech import VoiceArgs
 from core.project.records import Clip
 from core.project.workspace import Project
 from core.report.model_card import license_of, model_card, scores_of

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.errors import UserError
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project
 from core.synthesis.exports import discard_export, rename_export
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice, saved_voices

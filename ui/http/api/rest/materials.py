@@ -17,7 +17,8 @@ from core.audio.options import SegmentOptions
 from core.clips.cut import start_segment, usual_options
 from core.dataset.freeze import dataset, datasets, freeze
 from core.errors import UserError
-from core.jobs.args import ImportArgs, TranscribeArgs
+from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.sources import ImportArgs
 from core.project.records import ClipFilter
 from core.project.workspace import Workspace
 from core.settings import Settings

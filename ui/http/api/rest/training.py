@@ -19,7 +19,8 @@ from core.errors import UserError
 from core.evaluation.scorecard import scorecard
 from core.evaluation.start import start_evaluate
 from core.finetune import start_finetune
-from core.jobs.args import FineTuneArgs, ImportArgs
+from core.jobs.args.sources import ImportArgs
+from core.jobs.args.training import FineTuneArgs
 from core.listening import notes, pairs
 from core.listening.ranking import table
 from core.project.workspace import Project, Workspace

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from core.errors import UserError
 from core.evaluation.scorecard import recommended
-from core.jobs.args import ExportArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.synthesis.exports import exports

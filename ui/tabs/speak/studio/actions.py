@@ -8,7 +8,7 @@ from typing import Any
 
 from core.engines.registry import speaking_options
 from core.errors import UserError
-from core.jobs.args import SpeakDocumentArgs
+from core.jobs.args.studio import SpeakDocumentArgs
 from core.project.workspace import Project
 from core.studio import start
 from core.studio.document import Document, Pauses, redo, undo

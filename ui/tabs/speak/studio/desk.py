@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.engines.registry import info, speaking_options
-from core.jobs.args import SpeakDocumentArgs
+from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio.document import MOST_TRIES, Document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.jobs.args import WriteDocumentArgs
+from core.jobs.args.studio import WriteDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio.document import Document

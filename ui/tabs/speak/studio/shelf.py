@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.jobs.args import ImportTextArgs, SpeakDocumentArgs
+from core.jobs.args.studio import ImportTextArgs, SpeakDocumentArgs
 from core.project.workspace import Project
 from core.studio.document import Document, documents
 from core.studio.state import overview, states
