@@ -22,13 +22,12 @@ from core.studio.document import Document, What
 from core.studio.files import FORMATS, unspoken
 from core.studio.line import Line
 from core.studio.marks import line_text, lines_from, lines_instead, text_of
-from core.studio.state import LineState, overview, states
+from core.studio.state import overview, states
 from core.studio.takes import ask_again, forget_take, read_takes, take_file
 from core.synthesis import speaking
 from core.synthesis.settings import check_settings
 from core.text import as_title
 
-_PLAYED_AHEAD = 20  # lines a page is told at once
 MOST_CHARACTERS = 1_000_000  # of a text: some eighteen hours of speech
 
 
@@ -289,27 +288,6 @@ def start_writing(project: Project, id: str, formats: Sequence[str], *, incomple
     if left and not incomplete:
         raise unspoken(left)
     return project.start_job(WriteDocumentArgs(document=id, formats=chosen, incomplete=incomplete), title=document.name)
-
-
-def next_spoken(project: Project, id: str, after: int) -> tuple[list[LineState], bool]:
-    """The lines to be played after the line of that number, and whether more are on their way.
-
-    While the text is being spoken it goes as far as the first line that is not; else what has no sound is left out.
-
-    Raises:
-        UserError: ``studio.no_document``.
-    """
-    rows = states(project, documents.document(project, id))
-    is_coming = at_work(project, id) is not None
-    spoken: list[LineState] = []
-    for row in rows[max(0, after) :]:
-        if row.chosen is not None:
-            spoken.append(row)
-        elif is_coming and row.state == "unspoken":
-            return spoken, True
-        if len(spoken) == _PLAYED_AHEAD:
-            break
-    return spoken, False
 
 
 def at_work(project: Project, id: str) -> Job | None:

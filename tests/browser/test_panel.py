@@ -1,13 +1,38 @@
-"""The script that patches a panel: what is still wanted stays the same element, so players and fields live on."""
+"""Scripts of panels: what is still wanted stays the same element, so players and fields live on; the player of a long
+text follows it as it is when a line's turn comes, and says why it waits or ends."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from core.audio.synthetic import write_speech
+from core.jobs.args import SpeakDocumentArgs
+from core.jobs.job import Job
+from core.project.workspace import Project
+from core.studio import document as documents
+from core.studio import playback, start
+from core.studio.cast import Keys, cast_of
+from core.studio.document import Document, Pauses
+from core.studio.state import overview, states
+from core.studio.takes import LineTake, add_take, take_file
+from tests.audio.sounds import tone
+from tests.jobs.conftest import until
+from tests.synthesis.conftest import humming as humming
+from tests.synthesis.conftest import toy as toy
 from ui.html import arrive
+from ui.http.audio_routes import routes
+from ui.i18n import Translator
 from ui.parts import script as part
+from ui.tabs.speak.studio import desk, layout
+from ui.tabs.speak.studio.lines import line_rows
+from ui.tabs.speak.studio.place import Place
 
 pytestmark = pytest.mark.browser
 
@@ -106,3 +131,183 @@ def test_an_answer_to_an_address_that_was_left_meanwhile_does_not_lead_back(chro
     assert page.evaluate(code, [script("panel.js"), late, arrive("clip=1", made_for=current)]) == ["clip=1"]
     assert page.evaluate(code, [script("panel.js"), arrive("clip=2"), late]) == ["clip=2"]
     page.close()
+
+
+# ---- the player of a long text --------------------------------------------------------------------------------------
+
+RATE, SITE = 16_000, "http://studio.test"
+# Runs a panel's scripts as Gradio does; `show` fills it as an answer of the server would.
+FILL = """([name, code, html]) => {
+  window.vw ||= { act() {} };
+  const host = document.body.appendChild(Object.assign(document.createElement('div'), { id: name }));
+  host.innerHTML = '<div class="vw-panel"></div>';
+  const props = { value: html };
+  let changed;
+  new Function('element', 'props', 'trigger', 'watch', code)(host, props, () => {}, (_, call) => { changed = call; });
+  window.panels = { ...window.panels, [name]: (html) => { props.value = html; changed(); } };
+}"""
+
+# Notes each sentence of the player with the number of the line that is marked just then, 0 if none is.
+FOLLOW = """() => {
+  const isMarked = (line) => getComputedStyle(line).borderRadius !== '0px';
+  const now = () => document.querySelector('.vw-now').textContent;
+  window.marked = () => Number([...document.querySelectorAll('.vw-said')].find(isMarked)?.dataset.number || 0);
+  window.said = [];
+  new MutationObserver(() => window.said.push([now(), window.marked()]))
+    .observe(document.querySelector('#player'), { childList: true, characterData: true, subtree: true });
+}"""
+
+
+class Desk:
+    """A text on a page with the real panels, scripts and answers, and what of it was played."""
+
+    def __init__(self, page: Any, project: Project, text: Document) -> None:
+        self.page, self.project, self.text, self.played = page, project, text, list[str]()
+        app = FastAPI()
+        app.include_router(routes(project.workspace))
+        self.client = TestClient(app)
+        page.route(f"{SITE}/**", self._answer)
+        page.goto(f"{SITE}/en/")
+        for name, more in (("work", ""), ("player", "player.js"), ("rows", "lines.js")):
+            code = script("panel.js") + (part(more, layout.__file__) if more else "")
+            page.evaluate(FILL, [name, code, self._html()[name]])
+        page.evaluate(FOLLOW)
+        self.heard = 0
+
+    def _answer(self, route: Any) -> None:
+        address = urlsplit(route.request.url)
+        if address.path == "/en/":
+            route.fulfill(content_type="text/html", body="<!doctype html><body></body>")
+            return
+        if "/take/" in address.path:
+            self.played.append(address.path.rpartition("/")[2])
+        answer = self.client.get(f"{address.path}?{address.query}")
+        route.fulfill(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
+
+    def _html(self) -> dict[str, str]:
+        t, text = Translator("en"), documents.document(self.project, self.text.id)
+        rows = states(self.project, text)
+        return {
+            "work": desk.work(t, self.project, text, rows),
+            "player": desk.player(t, self.project, text, overview(rows)),
+            "rows": line_rows(t, self.project, text, rows, Place.of("mode=studio"), []),
+        }
+
+    def render(self) -> None:
+        """Show the text as it is now, as the page does every second."""
+        for name, html in self._html().items():
+            self.page.evaluate("([name, html]) => window.panels[name](html)", [name, html])
+
+    def says(self, sentence: str) -> int:
+        """Wait until the player says this, after what it was waited for before; returns the line marked just then."""
+        find = "([sentence, from]) => window.said.findIndex(([text], at) => at >= from && text === sentence) + 1"
+        found = self.page.wait_for_function(find, arg=[sentence, self.heard]).json_value()
+        self.heard = int(found)
+        return int(self.page.evaluate("(at) => window.said[at - 1][1]", found))
+
+
+def speak(project: Project, text: Document, number: int, seconds: float = 0.2) -> str:
+    """Let a line have been spoken; returns the take's id."""
+    text = documents.document(project, text.id)
+    key = Keys(project, text).key(text.lines[number - 1])
+    take, folder = LineTake(key=key, seed=0, seconds=seconds, rate=RATE), documents.folder(project, text.id)
+    write_speech(take_file(folder, take.id), tone(seconds, RATE, 220.0).astype(np.float32), RATE)
+    add_take(folder, take)
+    return take.id
+
+
+@pytest.fixture
+def text(humming: Project) -> Document:
+    """Four lines that a voice is cast for, without pauses between."""
+    none = Pauses(clause_s=0, sentence_s=0, paragraph_s=0, heading_s=0)
+    text = start.create(humming, "Hum one. Hum two. Hum three. Hum four.", pauses=none, proofread=False)
+    return documents.recast(humming, text, cast_of(humming, text)[0])
+
+
+@pytest.fixture
+def coming(humming: Project, text: Document, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The job that is about to speak the text, while this holds it."""
+    jobs: list[Job] = []
+    monkeypatch.setattr(playback, "at_work", lambda project, id: jobs[0] if jobs else None)
+    return jobs
+
+
+@pytest.fixture
+def site(chromium: Any) -> Iterator[Any]:
+    page = chromium.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    assert complaints == []
+
+
+def test_a_line_that_is_changed_and_spoken_anew_meanwhile_is_heard_as_it_is_then(
+    humming: Project, text: Document, site: Any
+) -> None:
+    first, second, third, fourth = (speak(humming, text, number, 1.2 if number == 1 else 0.2) for number in range(1, 5))
+    at = Desk(site, humming, text)
+    site.click("[data-play-text]")
+    until(lambda: site.evaluate("document.querySelector('audio').currentTime") > 0)
+    start.set_line_text(humming, text.id, text.lines[1].id, "Hum two again.")
+    again = speak(humming, text, 2)
+    start.set_text(humming, text.id, "Before all.\n\nHum one. Hum two again. Hum three. Hum four.")
+    assert [line.text for line in documents.document(humming, text.id).lines][:2] == ["Before all.", "Hum one."]
+    at.says("The text ends here.")
+    assert at.played == [first, again, third, fourth] and second not in at.played
+
+
+def test_lines_without_sound_are_left_out_in_words_and_a_lost_sound_does_not_end_it(
+    humming: Project, text: Document, site: Any
+) -> None:
+    first, third = speak(humming, text, 1), speak(humming, text, 3)
+    at = Desk(site, humming, text)
+    site.click("[data-play-text]")
+    assert at.says("Line 3. Left out before it, without sound: 1.") == 3
+    assert at.says("Nothing more can be heard: lines without sound follow (1).") == 0
+    assert at.played == [first, third]
+    take_file(documents.folder(humming, text.id), first).unlink()
+    at.played.clear()
+    site.click("[data-play-text]")
+    at.says("The sound of line 1 could not be played. Have it spoken again.")
+    at.says("Nothing more can be heard: lines without sound follow (1).")
+    assert third in at.played
+
+
+def test_who_plays_along_waits_for_a_job_that_has_not_begun_and_for_each_of_its_lines(
+    humming: Project, text: Document, site: Any, coming: list[Job]
+) -> None:
+    fourth = speak(humming, text, 4)  # of an earlier time: the text is heard from its first new line on all the same
+    at = Desk(site, humming, text)
+    asked = []
+    site.on("request", lambda request: asked.append(request.url) if "/next" in request.url else None)
+    site.click("#studio-speak")
+    until(lambda: site.evaluate("1") and len(asked) > 2)
+    assert at.played == []
+    coming.append(Job.create(humming.jobs, SpeakDocumentArgs(document=text.id)))
+    at.says("The next line is on its way …")
+    first = speak(humming, text, 1)
+    at.says("Line 1")
+    at.says("The next line is on its way …")
+    coming.clear()  # it has failed at the others
+    at.says("The text ends here.")
+    assert at.played == [first, fourth]
+
+
+def test_what_the_player_says_and_marks_stays_when_the_desk_is_shown_anew_until_another_text_is_opened(
+    humming: Project, text: Document, site: Any
+) -> None:
+    speak(humming, text, 1, 3.0)
+    other = start.create(humming, "Hum other.", proofread=False)
+    at = Desk(site, humming, text)
+    site.click('[data-number="1"] [data-play]')
+    assert at.says("Line 1") == 1
+    start.set_text(humming, text.id, "Before all.\n\nHum one. Hum two. Hum three. Hum four.")
+    at.render()
+    assert site.inner_text(".vw-now") == "Line 1"
+    assert site.evaluate("window.marked()") == 2, "the mark stays with its line"
+    assert site.evaluate("!document.querySelector('audio').paused")
+    player = site.evaluate_handle("document.querySelector('audio')")
+    at.text = other
+    at.render()
+    assert at.says("") == 0
+    site.wait_for_function("(audio) => audio.paused", arg=player)

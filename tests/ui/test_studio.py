@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.errors import UserError
+from core.jobs.args import JobArgs, SpeakDocumentArgs, WriteDocumentArgs
+from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio import document as documents
-from core.studio import start
+from core.studio import playback, start
 from core.studio.document import Document
+from core.studio.playback import NextLine, next_line
 from core.studio.pronunciation import pronunciations
 from core.studio.state import LineState, overview, states
 from core.studio.takes import Failure, LineTake
@@ -152,13 +156,40 @@ def test_a_text_that_is_gone_is_told_and_other_buttons_are_others(humming: Proje
     assert Place.of(f"mode=studio&doc={text.id}").document(humming) is None
 
 
-def test_played_lines_go_as_far_as_they_are_spoken(humming: Project, text: Document, monkeypatch: Any) -> None:
+def test_the_next_line_is_the_one_after_the_last_wherever_that_stands_by_now(
+    humming: Project, text: Document, monkeypatch: Any
+) -> None:
     rows = [*rows_of(text)[:2], LineState(text.lines[2], 3, "unspoken", 0.0), rows_of(text)[0]]
-    monkeypatch.setattr(start, "states", lambda project, document: rows)
-    assert start.next_spoken(humming, text.id, 0) == ([rows[0], rows[1], rows[3]], False)
-    monkeypatch.setattr(start, "at_work", lambda project, id: object())
-    assert start.next_spoken(humming, text.id, 1) == ([rows[1]], True)
-    assert start.next_spoken(humming, text.id, -5)[0][0] is rows[0]
+    monkeypatch.setattr(playback, "states", lambda project, document: rows)
+    first, second, third = (row.line.id for row in rows[:3])
+    assert next_line(humming, text.id) == NextLine(rows[0])
+    assert next_line(humming, text.id, after=first, number=99) == NextLine(rows[1])
+    assert next_line(humming, text.id, after=second) == NextLine(rows[3], skipped=1)
+    assert next_line(humming, text.id, after=999, number=2) == NextLine(rows[1]), "what took the place of one gone"
+    assert next_line(humming, text.id, number=5) == next_line(humming, text.id, number=10**30) == NextLine(None)
+    assert next_line(humming, text.id, number=-5) == NextLine(rows[0])
+
+
+def test_a_line_is_waited_for_only_while_a_job_is_still_to_speak_it(
+    humming: Project, text: Document, monkeypatch: Any
+) -> None:
+    rows = [LineState(text.lines[0], 1, "unspoken", 0.0), *rows_of(text)[1:]]
+    monkeypatch.setattr(playback, "states", lambda project, document: rows)
+    jobs: list[Any] = [None]
+    monkeypatch.setattr(playback, "at_work", lambda project, id: jobs[0])
+
+    def follows(args: JobArgs, number: int = 1) -> NextLine:
+        jobs[0] = Job.create(humming.jobs, args)
+        return next_line(humming, text.id, number=number)
+
+    assert follows(SpeakDocumentArgs(document=text.id)) == NextLine(None, True)
+    others = SpeakDocumentArgs(document=text.id, lines=(text.lines[2].id,))
+    assert follows(others) == NextLine(rows[1], skipped=1)
+    assert follows(WriteDocumentArgs(document=text.id, formats=("wav",))) == NextLine(rows[1], skipped=1)
+    assert follows(others, 3) == NextLine(None, True), "it failed before this job, which tries it again"
+    later = Failure(key="k", code="speak.unknown_characters", at=time.time() + 60)
+    rows[2] = LineState(text.lines[2], 3, "failed", 0.0, failure=later)
+    assert follows(others, 3) == NextLine(None, False, 1)
 
 
 def test_lines_are_kept_as_long_as_nothing_has_changed(humming: Project, text: Document) -> None:

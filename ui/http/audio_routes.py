@@ -24,7 +24,7 @@ from core.project.contents import OPTIONS
 from core.project.workspace import Project, Workspace
 from core.report.document import HTML, PDF
 from core.studio.files import FORMATS
-from core.studio.start import next_spoken
+from core.studio.playback import next_line
 from core.transfer import SUFFIX, packed
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -54,9 +54,9 @@ def line_url(project: str, text: str, take: str) -> str:
     return audio_url(project, "text", text, "take", take)
 
 
-def playlist_url(project: str, text: str) -> str:
-    """Where a page gets the spoken lines of a text from that follow the line ``?after=``, as JSON."""
-    return audio_url(project, "text", text, "after")
+def next_line_url(project: str, text: str) -> str:
+    """Where a page asks which line of a text is heard next: after that of the id ``?after=``, or from ``?number=``."""
+    return audio_url(project, "text", text, "next")
 
 
 def text_file_url(project: str, text: str, name: str) -> str:
@@ -128,21 +128,21 @@ def routes(workspace: Workspace) -> APIRouter:
     def line_take(request: Request, slug: str, id: str, take: str) -> Response:
         return give(request, slug, "documents", id, "takes", f"{take}.wav")
 
-    @router.get("/audio/{slug}/text/{id}/after")
-    def playlist(slug: str, id: str, after: int = 0) -> Response:
+    @router.get("/audio/{slug}/text/{id}/next")
+    def next_of_text(slug: str, id: str, after: int = 0, number: int = 1) -> Response:
         project = _project(workspace, slug)
         if not _ID.fullmatch(id):
             raise _missing()
         try:
-            spoken, is_coming = next_spoken(project, id, after)
+            follows = next_line(project, id, after=after, number=number)
         except UserError:
             raise _missing() from None
-        items = [
-            {"number": row.number, "url": line_url(slug, id, row.chosen.id), "pause_s": row.pause_s}
-            for row in spoken
-            if row.chosen
-        ]
-        return JSONResponse({"items": items, "waits": is_coming}, headers={"Cache-Control": "private, no-store"})
+        row, item = follows.row, None
+        if row and row.chosen:
+            url = line_url(slug, id, row.chosen.id)
+            item = {"line": row.line.id, "number": row.number, "url": url, "pause_s": row.pause_s}
+        answer = {"item": item, "waits": follows.is_coming, "skipped": follows.skipped}
+        return JSONResponse(answer, headers={"Cache-Control": "private, no-store"})
 
     @router.get("/audio/{slug}/try/{job}/{n}")
     def base_try(request: Request, slug: str, job: str, n: int) -> Response:

@@ -16,12 +16,13 @@ from core.studio.start import stamp, text, unused_takes
 from core.studio.state import LineState, Overview, overview
 from core.synthesis.voices import VoiceChoice
 from ui import html
-from ui.http.audio_routes import playlist_url
+from ui.http.audio_routes import next_line_url
 from ui.i18n import Translator
 from ui.job_panel import in_line, job_panel
 from ui.tabs.speak.studio.place import MODE, MOST_BYTES, Place, too_long
 
 _ROWS = 16  # of the field for a whole text
+_NOTES = ("line", "after", "waits", "rest", "end", "broken")  # what the player says of the line that is heard
 _PAUSES = ("clause_s", "sentence_s", "paragraph_s", "heading_s")
 
 
@@ -99,17 +100,16 @@ def _panel(t: Translator, job: Job | None) -> str:
 
 
 def player(t: Translator, project: Project, document: Document, total: Overview) -> str:
-    """Plays line after line; nothing before there is one."""
-    if not total.spoken:
-        return ""
-    url = playlist_url(project.slug, document.id)
+    """Plays line after line; before there is one it only says that one is on its way."""
+    notes = "".join(f' data-{name}="{html.e(t(f"studio.now_{name}"))}"' for name in _NOTES)
+    idle = "" if total.spoken else " idle"
     return (
-        f'<div class="vw-player" data-key="player" data-list="{html.e(url)}">'
+        f'<div class="vw-player{idle}" data-key="player-{html.e(document.id)}"'
+        f' data-list="{html.e(next_line_url(project.slug, document.id))}"{notes}>'
         f'<button type="button" class="vw-btn" data-play-text aria-label="{html.e(t("studio.play_all"))}"'
         f' title="{html.e(t("studio.play_all"))}">▶▶</button>'
         f'<audio controls preload="none" aria-label="{html.e(t("studio.player"))}"></audio>'
-        f'<span class="vw-dim vw-now" data-waiting="{html.e(t("studio.waits"))}" data-line-word="'
-        f'{html.e(t("studio.line_word"))}"></span></div>'
+        '<span class="vw-dim vw-now"></span></div>'
     )
 
 

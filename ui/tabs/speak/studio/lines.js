@@ -21,8 +21,8 @@ element.addEventListener('keydown', (event) => {
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-url]');
   if (!button) return;
-  const line = button.closest('[data-number]');
+  const { key, number } = button.closest('[data-number]').dataset;
   document.dispatchEvent(new CustomEvent('vw-play', {
-    detail: { url: button.dataset.url, line: button.dataset.play || '', number: line.dataset.number },
+    detail: { url: button.dataset.url, line: Number(key.replace('line-', '')), number: Number(number) },
   }));
 });

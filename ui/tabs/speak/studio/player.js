@@ -1,90 +1,105 @@
-// Plays the lines of a text one after the other, as far as they are spoken, and waits for those that are on their way.
-const PAUSE_LOOK_MS = 1000;
-let queue = [], current = null, timer = 0, course = 0;
+// Plays the lines of a text one after the other, and waits for those that are about to be spoken. Each is asked for when
+// its turn comes, never before: what a person changes meanwhile is heard as it is then.
+const LOOK_MS = 1000, BEGIN_MS = 30000;
 const box = () => root.querySelector('.vw-player'), sound = () => root.querySelector('.vw-player audio');
+let course = 0;     // an answer to what was asked in an earlier one comes in vain
+let timer = 0;
+let line = null;    // the one that is heard, or was last: its id, number, the pause after it, and whether the next follows
+let text = '', note = '';
 
-// A rule, no class: lines are made anew all the time.
+// A rule, no class: lines are made anew all the time. By the line's id: its number changes with lines before it.
 const rule = document.head.appendChild(document.createElement('style'));
-let marked = 0;
-function mark(number) {
-  marked = Number(number) || marked;
-  rule.textContent = number ? `.vw-said[data-number="${number}"] { background: var(--vw-accent-soft); border-radius: 10px; }` : '';
+function mark(id) {
+  rule.textContent = id ? `.vw-said[data-key="line-${Number(id)}"] { background: var(--vw-accent-soft); border-radius: 10px; }` : '';
+}
+function say(word, values = {}) {
+  note = word && box() ? box().dataset[word].replace(/\{(\w+)\}/g, (_, name) => values[name]) : '';
+  show();
+}
+function show() {
   const now = root.querySelector('.vw-now');
-  if (now) now.textContent = number ? `${now.dataset.lineWord} ${number}` : '';
+  if (now && now.textContent !== note) now.textContent = note;
 }
-function play(url, number) {
-  const player = sound();
-  if (!player) return;
-  mark(number);
-  player.src = url;
-  player.play().catch(() => {});  // left before it began
+// After every change of the panel: what it says stays; with another text everything begins anew.
+onValue(() => {
+  const list = box()?.dataset.list || '';
+  if (list !== text) { text = list; stop(); line = null; mark(0); say(''); }
+  show();
+});
+text = box()?.dataset.list || '';
+
+function stop() { course += 1; clearTimeout(timer); }
+function later(work, ms) { clearTimeout(timer); timer = setTimeout(work, ms); }
+function play(next) {
+  line = next;
+  mark(line.line);
+  sound().src = line.url;
+  sound().play().catch(() => {});  // left before it began; a sound that is missing is an 'error'
 }
-async function next(after) {
-  const mine = course, list = box()?.dataset.list;
-  if (!list) return;
-  if (!queue.length) {
-    let answer;
-    try { answer = await (await fetch(`${list}?after=${after}`, { cache: 'no-store' })).json(); } catch { answer = { items: [], waits: true }; }
-    if (mine !== course) return;
-    queue = answer.items;
-    if (!queue.length) {
-      mark('');
-      const now = root.querySelector('.vw-now');
-      if (answer.waits) {
-        if (now) now.textContent = now.dataset.waiting;
-        timer = setTimeout(() => next(after), PAUSE_LOOK_MS);
-      }
-      current = null;
-      return;
-    }
+async function ask(place) {
+  const mine = course;
+  let answer;
+  try {
+    const response = await fetch(`${text}?${place}`, { cache: 'no-store' });
+    answer = response.ok ? await response.json() : response.status === 404 ? {} : { waits: true };
+  } catch { answer = { waits: true }; }  // a server that is started anew
+  return mine === course && box() ? answer : null;
+}
+async function next(place) {
+  const answer = await ask(place);
+  if (!answer) return;
+  if (answer.item) {
+    say(answer.skipped ? 'after' : 'line', { number: answer.item.number, count: answer.skipped });
+    return play({ ...answer.item, isRow: true });
   }
-  current = queue.shift();
-  play(current.url, current.number);
+  mark(0);
+  if (answer.waits) { say('waits'); return later(() => next(place), LOOK_MS); }
+  line = null;
+  say(answer.skipped ? 'rest' : 'end', { count: answer.skipped });
 }
-// Whoever has the text spoken hears it from its first new line on, as soon as that is there.
-const ALONG = 'vw-play-along', LOOK_MS = 500;
-let along = 0, looks = 0;
-function begin(number) {
-  clearInterval(looks);
-  along = number;
-  looks = setInterval(() => {
-    if (!along) return clearInterval(looks);
-    if (!box() || current) return;
-    const from = along;
-    along = 0;
-    stop();
-    next(from - 1);
-  }, LOOK_MS);
+const goOn = () => next(`after=${line.line}&number=${line.number}`);
+const isHeard = () => sound() && !sound().paused && !sound().ended;
+
+// Whoever has the text spoken hears it from its first new line on, as soon as that is there. The click comes long before
+// the job: until somebody is about to speak, there is nothing to wait for and no end either.
+async function alongFrom(number, until) {
+  const answer = await ask(`number=${number}`);
+  if (!answer) return;
+  if (answer.waits || answer.item?.number === number) next(`number=${number}`);
+  else if (performance.now() < until) later(() => alongFrom(number, until), LOOK_MS / 2);
 }
 document.addEventListener('click', (event) => {
-  if (!event.target.closest('#studio-speak')) return;
-  const tick = document.querySelector('[data-play-along]');
-  if (tick?.checked) begin(Number(tick.dataset.playAlong));
+  const tick = event.target.closest('#studio-speak') && document.querySelector('[data-play-along]');
+  if (!tick?.checked || !box() || isHeard()) return;
+  stop();
+  say('');
+  alongFrom(Number(tick.dataset.playAlong), performance.now() + BEGIN_MS);
 });
+const ALONG = 'vw-play-along';
 document.addEventListener('change', (event) => {
   const tick = event.target.closest('[data-play-along]');
   if (!tick) return;
-  if (!tick.checked) along = 0;
+  if (!tick.checked && !isHeard()) { stop(); say(''); }
   try { localStorage.setItem(ALONG, tick.checked ? '' : 'off'); } catch { /* a browser that keeps nothing */ }
 });
-function stop() { course += 1; clearTimeout(timer); queue = []; current = null; }
 
 element.addEventListener('click', (event) => {
   if (!event.target.closest('[data-play-text]')) return;
-  // From the line that a person is at, else from the first.
-  const line = marked || 1;
   stop();
-  next(line - 1);
+  next(`number=${line?.number || 1}`);  // from the line that a person is at, else from the first
 });
 document.addEventListener('vw-play', (event) => {
   if (!sound()) return;
   stop();
-  play(event.detail.url, event.detail.number);
+  say('line', event.detail);
+  play(event.detail);
 });
-element.addEventListener('ended', () => {
-  if (!current) return;
-  const from = current;
-  timer = setTimeout(() => next(from.number), 1000 * from.pause_s);
+element.addEventListener('ended', () => { if (line?.isRow) later(goOn, 1000 * line.pause_s); }, true);
+element.addEventListener('error', () => {
+  if (!line) return;
+  mark(0);
+  say('broken', { number: line.number });
+  if (line.isRow) later(goOn, 2 * LOOK_MS);  // long enough to be read
 }, true);
 // What was chosen in this browser before.
 const remembered = new MutationObserver(() => {
