@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.jobs.args import JobArgs, SpeakDocumentArgs, WriteDocumentArgs
+from core.jobs.args.base import JobArgs
+from core.jobs.args.studio import SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio import document as documents
