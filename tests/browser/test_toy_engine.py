@@ -102,7 +102,9 @@ def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy
     page.locator('.vw-said[data-number="2"] .vw-chips button').first.click()
     page.wait_for_selector('.vw-said[data-number="2"] .vw-chips button[aria-pressed="true"] >> text="1"')
     for _ in range(2):  # the choice of the take, and the text
+        before = documents(project)[0]
         page.locator('[data-do="undo-text"]').click()
+        until(lambda before=before: documents(project)[0] != before)
         page.wait_for_timeout(800)  # a button is not pressed twice by one hand that shakes
     page.wait_for_function("document.querySelectorAll('.vw-said textarea')[1].value === 'Hum a line.'")
     [text] = documents(project)
