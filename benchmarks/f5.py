@@ -99,12 +99,12 @@ def _make(args: argparse.Namespace) -> dict[str, float]:
 def _ours(args: argparse.Namespace) -> dict[str, float]:
     import torch
 
-    from core.engines.base import ReferenceClip
     from core.engines.f5.features.extract import prepare
     from core.engines.f5.features.mel import BANDS
     from core.engines.f5.options import F5TrainConfig
     from core.engines.f5.train import collate as collating
     from core.engines.f5.train.session import start
+    from core.engines.voice import ReferenceClip
     from core.jobs.args.training import TrainArgs
     from core.jobs.job import Job
     from core.jobs.reporter import Reporter

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import RESULTS, machine
 from core.audio.samples import Samples, read, resample, write_wav
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import PACKED
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import load_speakers

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from core.checkpoint_ref import CheckpointRef
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.errors import UserError
 from core.files import write_json
 from core.jobs import events, worker

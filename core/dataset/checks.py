@@ -8,7 +8,8 @@ from pathlib import Path
 
 import soundfile
 
-from core.engines.base import Exclusion, TextCheck
+from core.engines.light import TextCheck
+from core.engines.session import Exclusion
 from core.project.records import Clip
 from core.text import clean_text
 

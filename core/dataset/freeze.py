@@ -16,7 +16,7 @@ from core.damage import Count, DamagedFile, Finite, put_aside, read_all, read_re
 from core.dataset.checks import check_audio, column
 from core.dataset.report import Report, limits, report, summarize
 from core.dataset.split import earlier_sides
-from core.engines.base import Exclusion
+from core.engines.session import Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
 from core.jobs.args.training import TrainArgs

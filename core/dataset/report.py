@@ -10,8 +10,8 @@ from core.dataset.checks import Limits, check
 from core.dataset.coverage import Coverage, coverage
 from core.dataset.grades import Grade, grades
 from core.dataset.split import Sides, earlier_sides, validation
-from core.engines.base import Exclusion
 from core.engines.registry import info
+from core.engines.session import Exclusion
 from core.project.engine import reading_stamp, text_check
 from core.project.records import Clip, ClipFilter
 from core.project.workspace import Project

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.engines.base import ADAPTER
+from core.engines.session import ADAPTER
 from core.errors import UserError
 from core.files import read_json, replacing, write_json
 

@@ -1,4 +1,4 @@
-"""The engine contract, as it is called; its parts by their own names, and `Engine`, which holds them together.
+"""The engine contract, as it is called: `Engine` holds its parts together.
 
 Light: no model library. What a page may ask stands in `light`, speaking in `voice`, training in `session`.
 """
@@ -12,64 +12,11 @@ from typing import Generic, TypeVar
 
 from core.engines.bases import BaseModels
 from core.engines.callbacks import OnClip, ShouldStop, ignore, never
-from core.engines.light import (
-    EngineInfo,
-    LightEngine,
-    MissingLetter,
-    MissingLetters,
-    Reading,
-    TextCheck,
-    TextFrontend,
-    TextProblem,
-    VoiceFiles,
-)
+from core.engines.light import EngineInfo
 from core.engines.options import TrainConfig
-from core.engines.session import (
-    STATE,
-    BatchTrial,
-    DatasetReport,
-    Exclusion,
-    Features,
-    Fits,
-    Snapshot,
-    TrainingClip,
-    TrainSession,
-)
+from core.engines.session import BatchTrial, DatasetReport, Features, Fits, TrainSession
 from core.engines.voice import Reference, ReferenceClip, SpokenWay, Voice
 from core.jobs.reporter import Reporter
-
-__all__ = [
-    "ADAPTER",
-    "BatchTrial",
-    "DatasetReport",
-    "Engine",
-    "EngineInfo",
-    "Exclusion",
-    "Features",
-    "Fits",
-    "LightEngine",
-    "MissingLetter",
-    "MissingLetters",
-    "OnClip",
-    "Reading",
-    "Reference",
-    "ReferenceClip",
-    "STATE",
-    "ShouldStop",
-    "Snapshot",
-    "SpokenWay",
-    "TextCheck",
-    "TextFrontend",
-    "TextProblem",
-    "TrainSession",
-    "TrainingClip",
-    "Voice",
-    "VoiceFiles",
-    "ignore",
-    "never",
-]
-
-ADAPTER = "adapter.json"
 
 Config = TypeVar("Config", bound=TrainConfig)
 FeaturesT = TypeVar("FeaturesT", bound=Features)

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from core.engines.base import BatchTrial, Fits, ShouldStop, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.gradient_session import GradientSession
 from core.engines.options import TrainConfig
 from core.engines.precision import autocast_dtype
-from core.engines.session import BATCH_TRIALS_S
+from core.engines.session import BATCH_TRIALS_S, BatchTrial, Fits
 from core.errors import Cancelled, UserError
 from core.system import cuda_errors
 from core.system.hardware import out_of_memory

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import core
-from core.engines.base import ShouldStop
+from core.engines.callbacks import ShouldStop
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import filling, sha256_file, write_json
 

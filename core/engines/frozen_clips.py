@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import Exclusion
+from core.engines.session import Exclusion
 from core.files import inside
 
 TITLE_LETTERS = 60  # of a text that names its clip

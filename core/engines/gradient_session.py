@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from core.engines import distributed, gradients
-from core.engines.base import STATE, Reference, ShouldStop, Snapshot, TrainSession, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.ema import ExponentialMovingAverage
 from core.engines.metrics import DeferredMetrics
 from core.engines.options import TrainConfig
 from core.engines.precision import autocast_dtype
 from core.engines.sampler import LengthBucketSampler
 from core.engines.schedule import learning_rate
+from core.engines.session import STATE, Snapshot, TrainSession
 from core.engines.state import (
     UNREADABLE,
     as_fused,
@@ -31,6 +32,7 @@ from core.engines.state import (
     set_random,
     state_error,
 )
+from core.engines.voice import Reference
 from core.errors import Cancelled
 
 _ADAMW_ENTRIES = 3  # of each parameter by AdamW: two moments and the number of updates

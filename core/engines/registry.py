@@ -10,9 +10,11 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
-from core.engines.base import Engine, EngineInfo, Features, LightEngine, TextFrontend
+from core.engines.base import Engine
 from core.engines.bases import BaseModels
+from core.engines.light import EngineInfo, LightEngine, TextFrontend
 from core.engines.options import SpeakingOptions, TrainConfig
+from core.engines.session import Features
 from core.errors import UserError
 from core.jobs import fork_server
 from core.jobs.job import worker_environment

@@ -12,6 +12,7 @@ from core.engines.callbacks import ShouldStop, never
 from core.engines.voice import Reference, Voice
 
 STATE = "state.pt"  # of a checkpoint's files, what a training goes on from
+ADAPTER = "adapter.json"  # of them, what a LoRA adapter is made of
 Snapshot: TypeAlias = dict[str, Any]  # a state dict, as torch has them
 
 

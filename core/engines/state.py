@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.engines.base import STATE
+from core.engines.session import STATE
 from core.errors import UserError
 
 UNREADABLE = (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError)

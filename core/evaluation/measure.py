@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.audio.samples import Samples
 from core.audio.vad import RATE_HZ
-from core.engines.base import ShouldStop
+from core.engines.callbacks import ShouldStop
 from core.errors import Cancelled
 from core.evaluation.scores import Score, measured_by
 from core.jobs.parallel import map_in_threads

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.audio.samples import Samples
-from core.engines.base import ShouldStop
+from core.engines.callbacks import ShouldStop
 from core.evaluation.measure import Listener, Vector, unit, voices_of
 from core.evaluation.plan import Plan, sounds_of
 from core.evaluation.scores import Score, ScoreFile, sound_key

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from core.checkpoint_ref import step_folder
 from core.engines import registry
-from core.engines.base import never
+from core.engines.callbacks import never
 from core.errors import UserError
 from core.evaluation.measure import Listener
 from core.evaluation.plan import is_sound, plan, sample_lines, sounds_of

@@ -11,7 +11,7 @@ import numpy as np
 from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
-from core.engines.base import Voice
+from core.engines.voice import Voice
 from core.errors import UserError
 from core.evaluation.measure import unit
 from core.evaluation.scores import Score, ScoreFile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.engines.base import Reading, TextCheck
 from core.engines.bases import HUB
+from core.engines.light import Reading, TextCheck
 from core.engines.registry import bases, texts
 from core.errors import UserError
 from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
-from core.engines.base import Reading
+from core.engines.light import Reading
 from core.engines.registry import bases, language_code, light, texts
 from core.errors import UserError
 from core.evaluation.scorecard import recommended, usual_voice

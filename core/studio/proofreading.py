@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.audio.samples import Samples, resample
 from core.audio.vad import RATE_HZ
-from core.engines.base import ShouldStop
+from core.engines.callbacks import ShouldStop
 from core.errors import UserError
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof, check, transcribe

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.checkpoint_ref import step_of
-from core.engines.base import STATE
+from core.engines.session import STATE
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import TEMP_PREFIX, open_regular, read_json, subfolders
 from core.project.backups import copy_database, parts

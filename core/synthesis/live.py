@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from core.audio.samples import Samples, as_16_bit
-from core.engines.base import ShouldStop, never
+from core.engines.callbacks import ShouldStop, never
 from core.files import TEMP_PREFIX
 from core.jobs.job import Job
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from core import REPOSITORY
 from core.audio.samples import Samples
-from core.engines.base import ShouldStop, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.errors import Busy, Cancelled, UserError
 from core.files import disk_full, is_full
 from core.jobs import fork_server, locks

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from core.checkpoint_ref import CheckpointName, CheckpointRef, with_checkpoint
 from core.damage import DamagedFile, Finite, UnixTime, read_all, read_record
 from core.dataset.freeze import frozen_texts
-from core.engines.base import ReferenceClip
 from core.engines.registry import bases, info, language_code
+from core.engines.voice import ReferenceClip
 from core.errors import UserError
 from core.files import free_name, inside, slug
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs, VoiceArgs

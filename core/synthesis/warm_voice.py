@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core.audio.samples import Samples
-from core.engines.base import ADAPTER, ReferenceClip, ShouldStop, Voice
+from core.engines.callbacks import ShouldStop
 from core.engines.registry import get_engine
+from core.engines.session import ADAPTER
+from core.engines.voice import ReferenceClip, Voice
 from core.errors import UserError
 from core.jobs import guest
 from core.project.workspace import Workspace

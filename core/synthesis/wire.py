@@ -28,7 +28,7 @@ class SpeechRequest(BaseModel):
         voice: folder of a voice that was brought in, which speaks in the base's place.
         checkpoint: its folder; None is the base itself.
         references: recordings of the speaker, each its file and what is said in it; without any the voice's own.
-        text, language, seed, settings: as of `core.engines.base.Voice.speak`.
+        text, language, seed, settings: as of `core.engines.voice.Voice.speak`.
         device: ``auto``, ``cuda`` or ``cpu``.
     """
 

@@ -10,8 +10,8 @@ import numpy as np
 from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.synthetic import write_speech
 from core.dataset.freeze import frozen_texts
-from core.engines.base import SpokenWay
 from core.engines.registry import get_engine, light
+from core.engines.voice import SpokenWay
 from core.errors import UserError
 from core.files import read_json, write_json
 from core.jobs.args.speech import SelfTestArgs

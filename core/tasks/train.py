@@ -13,9 +13,11 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import frozen_texts
-from core.engines.base import Engine, Features, ReferenceClip, TrainSession
+from core.engines.base import Engine
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
+from core.engines.session import Features, TrainSession
+from core.engines.voice import ReferenceClip
 from core.errors import UserError
 from core.evaluation.companion import Companion
 from core.evaluation.scorecard import recommended_step

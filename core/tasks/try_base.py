@@ -8,9 +8,11 @@ from typing import Any
 
 from core.audio.samples import Samples, read
 from core.audio.synthetic import write_speech
-from core.engines.base import Engine, Features, ReferenceClip
+from core.engines.base import Engine
 from core.engines.options import TrainConfig
 from core.engines.registry import bases, get_engine
+from core.engines.session import Features
+from core.engines.voice import ReferenceClip
 from core.errors import UserError
 from core.files import write_json
 from core.jobs.args.bases import TryBaseArgs

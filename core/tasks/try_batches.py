@@ -6,9 +6,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.engines.base import BatchTrial
 from core.engines.registry import get_engine
-from core.engines.session import BATCH_TRIALS_S
+from core.engines.session import BATCH_TRIALS_S, BatchTrial
 from core.jobs.args.training import TryBatchesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

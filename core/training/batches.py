@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.damage import UnixTime, read_record
-from core.engines.base import BatchTrial
+from core.engines.session import BatchTrial
 from core.errors import UserError
 from core.files import slug, write_json
 from core.jobs.args.training import TryBatchesArgs

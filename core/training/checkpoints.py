@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.checkpoint_ref import step_folder, step_of
-from core.engines.base import ADAPTER, STATE
+from core.engines.session import ADAPTER, STATE
 from core.errors import UserError
 from core.files import fsync, is_full, read_json, sha256_file, write_json
 from core.training.finite import check_finite

@@ -6,7 +6,7 @@ import csv
 import functools
 from pathlib import Path
 
-from core.engines.base import MissingLetter
+from core.engines.light import MissingLetter
 from core.engines.registry import bases, light
 from core.errors import UserError
 from core.project.workspace import Project

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.engines.base import TrainSession
 from core.engines.options import TrainConfig
+from core.engines.session import TrainSession
 from core.errors import Cancelled
 from core.jobs import events
 from core.jobs.reporter import Reporter

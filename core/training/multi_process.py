@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import ShouldStop, Snapshot, TrainSession, Voice, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.distributed import DesyncError, join, leave, rank_and_world_size, share_updates
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine
+from core.engines.session import Snapshot, TrainSession
+from core.engines.voice import Voice
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from core.engines.base import Snapshot, TrainSession
+from core.engines.session import Snapshot, TrainSession
 from core.errors import UserError
 from core.jobs.reporter import Reporter
 from core.system import cuda_errors

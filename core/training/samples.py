@@ -11,7 +11,9 @@ from pathlib import Path
 from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
 from core.checkpoint_ref import step_folder
-from core.engines.base import EngineInfo, ShouldStop, Voice
+from core.engines.callbacks import ShouldStop
+from core.engines.light import EngineInfo
+from core.engines.voice import Voice
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events

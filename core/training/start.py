@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.damage import reading
-from core.engines.base import STATE
 from core.engines.registry import bases
+from core.engines.session import STATE
 from core.errors import UserError
 from core.files import free_name, slug
 from core.jobs.args.training import TrainArgs

@@ -20,7 +20,7 @@ from typing import Any
 from core import REPOSITORY
 from core.audio.decode import decode_to_flac
 from core.audio.samples import read
-from core.engines.base import ShouldStop, never
+from core.engines.callbacks import ShouldStop, never
 from core.errors import Busy, Cancelled, UserError, described_bug
 from core.jobs.job import Job, worker_environment
 from core.jobs.reporter import Reporter, plain

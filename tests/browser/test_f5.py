@@ -15,10 +15,10 @@ from core.audio.samples import read, write_wav
 from core.checkpoint_ref import CheckpointRef
 from core.clips.cut import cut_clip, usual_options
 from core.dataset.freeze import freeze
-from core.engines.base import ReferenceClip
 from core.engines.f5.infer.export import plain_mel, plain_model
 from core.engines.f5.infer.voice import load_voice
 from core.engines.f5.model.tiny import make_starter
+from core.engines.voice import ReferenceClip
 from core.files import read_json
 from core.jobs import events
 from core.jobs.args.training import TrainArgs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import export as exporting
 from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.model import load as model

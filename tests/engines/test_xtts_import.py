@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from core import trash
-from core.engines.base import ReferenceClip, ignore, never
+from core.engines.callbacks import ignore, never
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import imported as importing
 from core.engines.xtts.infer.voice import Conditioning, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers

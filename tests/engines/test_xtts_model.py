@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.model import load as model
 from core.engines.xtts.model import lora, tiny
 from core.engines.xtts.model.starter import corners, make_starter

@@ -11,8 +11,8 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.base import ReferenceClip
 from core.engines.registry import light
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import generate as decode
 from core.engines.xtts.infer.stream import FIRST_CODES
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice

@@ -13,7 +13,8 @@ import pytest
 from core.audio.samples import Samples, read, write_wav
 from core.checkpoint_ref import step_folder
 from core.engines import registry
-from core.engines.base import ADAPTER, ReferenceClip, Voice
+from core.engines.session import ADAPTER
+from core.engines.voice import ReferenceClip, Voice
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.evaluation import plan

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.engines import registry
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.project.workspace import Project
 from core.settings import Settings
 from tests.server.conftest import HERE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engines.base import ADAPTER, STATE
+from core.engines.session import ADAPTER, STATE
 from core.errors import Cancelled, UserError
 from core.files import write_json
 from core.jobs.args.training import TrainArgs

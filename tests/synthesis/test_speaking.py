@@ -21,7 +21,7 @@ import pytest
 
 from core.audio.samples import Samples
 from core.engines import registry
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.errors import Busy, Cancelled, UserError
 from core.files import write_json
 from core.jobs import guest, locks

@@ -15,7 +15,8 @@ import numpy as np
 from pydantic import ConfigDict
 from safetensors.numpy import load_file, save_file
 
-from core.engines.base import Snapshot, TrainSession, Voice
+from core.engines.session import Snapshot, TrainSession
+from core.engines.voice import Voice
 from core.errors import Cancelled
 from core.files import read_json
 from core.jobs.args.training import TrainArgs

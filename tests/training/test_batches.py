@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.engines import batch_finder
-from core.engines.base import BatchTrial
+from core.engines.session import BatchTrial
 from core.errors import Cancelled
 from core.jobs.args.training import TryBatchesArgs
 from core.project.workspace import Workspace

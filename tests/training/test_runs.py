@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.audio.samples import read
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.errors import Busy, UserError
 from core.files import read_json
 from core.jobs import events

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.engines.base import ReferenceClip
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.features.extract import check, load_tokenizer, prepare
 from core.engines.xtts.infer.export import export, load_plain
 from core.engines.xtts.model import load as model

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.checkpoint_ref import CheckpointRef
-from core.engines.base import ADAPTER
+from core.engines.session import ADAPTER
 from core.engines.xtts.options import XttsTrainConfig
 from core.errors import UserError
 from core.evaluation import scorecard

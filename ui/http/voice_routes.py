@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException
 from starlette.responses import PlainTextResponse, Response
 from zipstream import ZipStream
 
-from core.engines.base import ADAPTER
+from core.engines.session import ADAPTER
 from core.errors import UserError
 from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project, Workspace

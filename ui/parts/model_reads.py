@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engines.base import Reading
+from core.engines.light import Reading
 from core.project.engine import read_text
 from core.project.workspace import Project
 from ui import html

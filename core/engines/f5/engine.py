@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import BatchTrial, Engine, Fits, ShouldStop, never
+from core.engines.base import Engine
 from core.engines.batch_finder import largest_batch, sweep
+from core.engines.callbacks import ShouldStop, never
 from core.engines.f5.features.extract import Features, check, prepare
 from core.engines.f5.infer.export import export
 from core.engines.f5.infer.self_test import self_test
@@ -18,6 +19,7 @@ from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.session import start
 from core.engines.gradient_session import GradientSession
 from core.engines.registry import info
+from core.engines.session import BatchTrial, Fits
 
 
 class F5Engine(Engine[F5TrainConfig, Features, Heard]):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core import REPOSITORY
-from core.engines.base import LightEngine
 from core.engines.f5.bases import F5Bases
 from core.engines.f5.options import F5SpeakingOptions, F5TrainConfig
 from core.engines.f5.text.reading import F5Texts, missing_letters
+from core.engines.light import LightEngine
 
 LIGHT = LightEngine(
     bases=F5Bases(),

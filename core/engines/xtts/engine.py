@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.engines.base import BatchTrial, Engine, Fits, ShouldStop, never
+from core.engines.base import Engine
 from core.engines.batch_finder import largest_batch, sweep
+from core.engines.callbacks import ShouldStop, never
 from core.engines.gradient_session import GradientSession
 from core.engines.registry import info
+from core.engines.session import BatchTrial, Fits
 from core.engines.xtts.features.extract import Features, check, prepare
 from core.engines.xtts.infer.export import export
 from core.engines.xtts.infer.imported import import_voice, only_speaker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core import REPOSITORY
-from core.engines.base import LightEngine
+from core.engines.light import LightEngine
 from core.engines.xtts.bases import XttsBases
 from core.engines.xtts.options import XttsSpeakingOptions, XttsTrainConfig
 from core.engines.xtts.text.reading import XttsTexts

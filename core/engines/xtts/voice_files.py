@@ -15,7 +15,7 @@ _WEIGHTS = (r"model\.pth", r"best_model\.pth", r"best_model_\d+\.pth", r"checkpo
 
 
 def voice_files(names: Sequence[str]) -> dict[str, str]:
-    """See `core.engines.base.VoiceFiles`: those beside the ``config.json`` that lies least deep."""
+    """See `core.engines.light.VoiceFiles`: those beside the ``config.json`` that lies least deep."""
     configs = sorted((name for name in names if PurePosixPath(name).name == "config.json"), key=lambda n: n.count("/"))
     if not configs:
         return {}

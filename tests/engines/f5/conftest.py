@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.audio.samples import read, write_wav
-from core.engines.base import ReferenceClip
 from core.engines.f5.features.extract import Features, prepare
 from core.engines.f5.model.tiny import make_starter
+from core.engines.voice import ReferenceClip
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from core.audio.samples import write_wav
 from core.checkpoint_ref import CheckpointRef
-from core.engines.base import ReferenceClip, SpokenWay
 from core.engines.f5.bases import FACTS, FLAGS, F5Bases, read_facts
 from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
 from core.engines.registry import engines, get_engine
+from core.engines.voice import ReferenceClip, SpokenWay
 from core.errors import UserError
 from core.jobs import events
 from core.jobs.args.base import JobArgs

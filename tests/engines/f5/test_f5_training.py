@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.engines.base import ADAPTER, STATE
 from core.engines.f5.bases import FACTS, FLAGS, WEIGHTS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.extract import Features, check, prepare
 from core.engines.f5.model.load import load_base
@@ -24,6 +23,7 @@ from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.collate import Batch
 from core.engines.f5.train.loss import flow_loss
 from core.engines.f5.train.session import F5Session, start
+from core.engines.session import ADAPTER, STATE
 from core.errors import UserError
 from core.files import read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter

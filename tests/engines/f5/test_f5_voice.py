@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from core.audio.samples import write_wav
-from core.engines.base import ReferenceClip
 from core.engines.f5.bases import FLAGS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.extract import Features
 from core.engines.f5.infer import voice as voices
@@ -25,6 +24,7 @@ from core.engines.f5.model.lora import merged_state
 from core.engines.f5.model.package import CFM, DiT
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.session import F5Session, start
+from core.engines.voice import ReferenceClip
 from core.errors import Cancelled, UserError
 
 TEXT = "Hello there, my good friends."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.engines.base import EngineInfo
+from core.engines.light import EngineInfo
 
 INFO = EngineInfo(
     name="toy",

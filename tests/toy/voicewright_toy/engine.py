@@ -17,22 +17,11 @@ from safetensors.numpy import load_file, save_file
 
 from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
-from core.engines.base import (
-    ADAPTER,
-    STATE,
-    DatasetReport,
-    Engine,
-    Exclusion,
-    OnClip,
-    ReferenceClip,
-    ShouldStop,
-    Snapshot,
-    TrainSession,
-    Voice,
-    ignore,
-    never,
-)
+from core.engines.base import Engine
+from core.engines.callbacks import OnClip, ShouldStop, ignore, never
 from core.engines.registry import info
+from core.engines.session import ADAPTER, STATE, DatasetReport, Exclusion, Snapshot, TrainSession
+from core.engines.voice import ReferenceClip, Voice
 from core.errors import Cancelled, UserError
 from core.files import filling, read_json, write_json
 from core.jobs.reporter import Reporter

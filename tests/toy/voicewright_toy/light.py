@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.engines.base import LightEngine, Reading, TextCheck, TextProblem
 from core.engines.bases import Base, BaseModels
+from core.engines.light import LightEngine, Reading, TextCheck, TextProblem
 from core.engines.options import TrainConfig
 from voicewright_toy.options import ToySpeakingOptions, ToyTrainConfig
 

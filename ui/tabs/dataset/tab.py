@@ -7,7 +7,7 @@ from typing import Any
 
 from core.dataset.freeze import datasets, discard_dataset, freeze, is_current, rename
 from core.dataset.report import report
-from core.engines.base import Exclusion
+from core.engines.session import Exclusion
 from core.errors import UserError
 from core.jobs.job import Job
 from core.measures.start import left_to_measure, start_measure

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.engines.base import EngineInfo
 from core.engines.bases import BaseState
+from core.engines.light import EngineInfo
 from core.engines.registry import bases, info
 from core.jobs.job import Job
 from core.project.engine import start_download

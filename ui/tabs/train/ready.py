@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.engines.base import MissingLetter
+from core.engines.light import MissingLetter
 from core.engines.registry import bases
 from core.errors import UserError
 from core.project.workspace import Project

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from core.engines.base import DatasetReport, Exclusion, OnClip, ignore
 from core.engines.cache import ArrayCache, Stream
+from core.engines.callbacks import OnClip, ignore
 from core.engines.f5.bases import read_facts
 from core.engines.f5.features.mel import BANDS, HOP, RATE, mel_of, read_wave
 from core.engines.f5.text import reading
@@ -24,6 +24,7 @@ from core.engines.f5.text.reading import sort_letters, text_ids, text_problem
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.engines.frozen_clips import TITLE_LETTERS, Row, exclude, rows
 from core.engines.registry import language_code
+from core.engines.session import DatasetReport, Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter

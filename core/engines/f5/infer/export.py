@@ -16,7 +16,7 @@ from torch import Tensor
 import core
 from core.audio.samples import Samples, write_wav
 from core.audio.synthetic import write_speech
-from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.f5.bases import VOCODER, WEIGHTS, read_facts, write_facts
 from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
@@ -27,6 +27,7 @@ from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_
 from core.engines.f5.model.vocoder import vocoder_place
 from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
+from core.engines.voice import ReferenceClip
 from core.files import sha256_file, write_atomic
 
 # Between our log mels and the package's, a hundredth of a decibel; float32 and merged weights leave about 3e-6 with a

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from core.audio.samples import read
-from core.engines.base import ReferenceClip, ShouldStop, SpokenWay, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.f5.features.mel import RATE, mel_of, read_wave
 from core.engines.f5.infer.export import export
 from core.engines.f5.infer.voice import load_voice
 from core.engines.speaking import evaluating
+from core.engines.voice import ReferenceClip, SpokenWay
 from core.errors import UserError
 
 # Of samples: what a file of 16 bits rounds, and what rounding becomes in a vocoder.

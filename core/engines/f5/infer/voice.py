@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from core.audio.samples import Samples
-from core.engines.base import ReferenceClip, ShouldStop, Voice, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.device import device_for
 from core.engines.f5.features.mel import BANDS, HOP, RATE, mel_of, read_wave
 from core.engines.f5.model.forward import embed_texts, padding_mask, velocity
@@ -36,6 +36,7 @@ from core.engines.speaking import (
     too_little_memory,
     unreadable_reference,
 )
+from core.engines.voice import ReferenceClip, Voice
 from core.errors import Cancelled, UserError
 from core.system.hardware import out_of_memory
 from core.text import clean_text
@@ -147,7 +148,7 @@ class F5Voice(Voice[Heard]):
         """Say ``text``; Stop is looked for at every step.
 
         Args:
-            text, language, reference, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`; the
+            text, language, reference, seed, should_stop, on_progress: as of `core.engines.voice.Voice.speak`; the
                 language is that of the text, nothing is made of it.
             settings: ``steps``, ``guidance``, ``sway``, ``speed``; the base's by default.
 

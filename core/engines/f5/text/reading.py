@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.engines.base import MissingLetter, Reading, TextCheck, TextProblem
 from core.engines.f5.bases import read_facts
 from core.engines.f5.text.conversion import Conversion, ids_of, to_tokens
 from core.engines.f5.text.vocabulary import Vocabulary, package_vocabulary, read_vocabulary
+from core.engines.light import MissingLetter, Reading, TextCheck, TextProblem
 from core.errors import UserError
 from core.text import clean_text, describe_characters
 
@@ -105,7 +105,7 @@ def text_problem(text: str, vocabulary: Vocabulary, conversion: Conversion) -> T
 
 
 class F5Texts:
-    """See `core.engines.base.TextFrontend`. Texts are read as they stand: numbers are best written out."""
+    """See `core.engines.light.TextFrontend`. Texts are read as they stand: numbers are best written out."""
 
     def read(self, base: Path, text: str, language: str) -> Reading:
         """What the model will read of a text: what stands for characters that it lacks."""

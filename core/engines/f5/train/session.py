@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.engines import distributed, gradients
 from core.engines.adapter import LoraOptions, SavedAdapter, load_state, read_saved
-from core.engines.base import ShouldStop, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.device import device_for
 from core.engines.f5.features.extract import Features
 from core.engines.f5.infer.voice import F5Voice, Heard

@@ -17,9 +17,10 @@ import numpy.typing as npt
 import soundfile
 from torch import Tensor
 
-from core.engines.base import DatasetReport, Exclusion, OnClip, ignore
+from core.engines.callbacks import OnClip, ignore
 from core.engines.device import device_for
 from core.engines.frozen_clips import TITLE_LETTERS, Row, exclude, rows
+from core.engines.session import DatasetReport, Exclusion
 from core.engines.xtts.features.cache import FeatureCache, SoundFeatures
 from core.engines.xtts.features.encoder import RATE, Encoder, Encoding, read_audio
 from core.engines.xtts.model.load import load_dvae, load_mel_stats

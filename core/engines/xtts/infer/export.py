@@ -16,9 +16,10 @@ from TTS.tts.models.xtts import Xtts
 import core
 from core.audio.samples import Samples, read, write_wav
 from core.audio.synthetic import write_speech
-from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.registry import info
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import is_starter
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers

@@ -19,9 +19,10 @@ from TTS.tts.configs.xtts_config import XttsConfig
 
 import core
 from core.audio.synthetic import write_speech
-from core.engines.base import ReferenceClip, ShouldStop, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop
 from core.engines.registry import info
+from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import STARTER, XttsBases, is_starter
 from core.engines.xtts.infer.export import save
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice

@@ -19,7 +19,7 @@ from transformers import LogitsProcessorList
 from TTS.tts.models.xtts import Xtts
 
 from core.audio.samples import Samples
-from core.engines.base import ReferenceClip, ShouldStop, Voice, ignore, never
+from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.device import device_for
 from core.engines.speaking import (
     evaluating,
@@ -30,6 +30,7 @@ from core.engines.speaking import (
     too_little_memory,
     unreadable_reference,
 )
+from core.engines.voice import ReferenceClip, Voice
 from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
 from core.engines.xtts.infer.stream import SoundStream
 from core.engines.xtts.model.load import inference_gpt, load_base
@@ -100,7 +101,7 @@ class XttsVoice(Voice[Conditioning]):
         for at every audio code.
 
         Args:
-            text, language, reference, seed, should_stop, on_progress: as of `core.engines.base.Voice.speak`.
+            text, language, reference, seed, should_stop, on_progress: as of `core.engines.voice.Voice.speak`.
             max_seconds: the longest a part may get; None lets the model (or a starter's own bound) decide.
             settings: temperature, length_penalty, repetition_penalty, top_k, top_p, speed; the base's by default.
 

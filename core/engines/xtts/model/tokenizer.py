@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
-from core.engines.base import TextProblem
+from core.engines.light import TextProblem
 from core.engines.registry import info
 from core.engines.xtts.text import reading
 from core.errors import UserError

@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from core.engines.base import Reading, TextCheck, TextProblem
+from core.engines.light import Reading, TextCheck, TextProblem
 from core.engines.registry import info, language_code
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.engines.xtts.text.spelling import letters_of_numbers, lowercase, spell
@@ -88,7 +88,7 @@ def code_for(tokenizer: Tokenizer, language: str) -> str:
 
 
 class XttsTexts:
-    """See `core.engines.base.TextFrontend`."""
+    """See `core.engines.light.TextFrontend`."""
 
     def read(self, base: Path, text: str, language: str) -> Reading:
         """What the model will read of a text."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from core.engines import distributed, gradients
-from core.engines.base import ShouldStop, never
+from core.engines.callbacks import ShouldStop, never
 from core.engines.device import device_for
 from core.engines.gradient_session import GradientSession
 from core.engines.precision import autocast
