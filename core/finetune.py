@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-
 from core.engines.registry import bases, language_code
 from core.files import free_name, slug
 from core.jobs.args.training import FineTuneArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
+from core.sources import recordings
 from core.training.presets import preset
 
 
 def start_finetune(project: Project, args: FineTuneArgs) -> tuple[Job, str]:
-    """Start the job; what can be refused is refused before anything is done. Files are moved to the project.
+    """Start the job; what can be refused is refused in the call. Files are moved to the project, unless it is refused.
 
     Returns:
         the job, and the id that the run will have.
@@ -33,12 +31,6 @@ def start_finetune(project: Project, args: FineTuneArgs) -> tuple[Job, str]:
         models.folder(project.workspace.models, base)
     name = args.name or project.info.name
     run = free_name(project.runs, slug(name, "run"))
-    project.uploads.mkdir(parents=True, exist_ok=True)
-    files = []
-    for path, title in args.recordings.files:
-        target = project.uploads / f"finetune-{secrets.token_hex(6)}{path.suffix[:8]}"
-        shutil.move(path, target)
-        target.touch()  # its age counts from now on, see `core.leftovers`
-        files.append((target, title))
-    args = args.having(recordings=args.recordings.having(files=tuple(files)), run=run, name=name, base=base)
-    return project.start_job(args, title=name), run
+    with recordings.uploads_moved(project, args.recordings.files, "finetune") as files:
+        args = args.having(recordings=args.recordings.having(files=files), run=run, name=name, base=base)
+        return project.start_job(args, title=name), run

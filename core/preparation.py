@@ -19,6 +19,7 @@ from core.project.records import LOW_CONFIDENCE, ClipFilter
 from core.project.workspace import Project
 from core.sources import recordings
 from core.sources.collections import pending
+from core.sources.collections.pending import PendingDataset
 from core.transcription.registry import choose
 from core.transcription.start import start_transcribe
 
@@ -47,40 +48,61 @@ def jobs(
                 "Name a recording or a data set that is there.",
                 path="" if path is None else str(path),
             )
-        for job in _add(project, path, ImportArgs(rights=rights)):
-            yield job
-            check_done(job)
+        wish = ImportArgs(rights=rights)
+        if path.is_dir():
+            yield from _data_set(project, pending.hold_folder(project, path), wish)
+        else:
+            yield from bring_in(project, wish.having(files=((_copied(project, path), path.name),)))
+    yield from remaining(project, choose(quality, project.info.language), device)
+
+
+def bring_in(project: Project, wish: ImportArgs) -> Iterator[Job]:
+    """Bring files in, job by job: first the recordings together, then each data set once it was looked through.
+
+    Args:
+        project: to be filled.
+        wish: what the files are; they are moved away from where they lie.
+
+    Raises:
+        UserError: ``prepare.question``, ``source.nothing``; what a job ended with; why a data set is refused, which
+            then goes.
+    """
+    archives = [(path, name) for path, name in wish.files if pending.is_archive(name)]
+    plain = [file for file in wish.files if file not in archives]
+    if plain or not archives:
+        yield (job := recordings.add(project, wish.having(files=plain)))
+        check_done(job)
+    for path, name in archives:
+        yield from _data_set(project, pending.hold(project, path, name), wish.having(files=()))
+
+
+def remaining(project: Project, model: str, device: str = "auto") -> Iterator[Job]:
+    """Cut what is not cut yet, and transcribe what brought no text along and nobody has heard yet, by ``model``."""
     if source_ids := [id_ for id_ in not_cut(project) if id_ in to_cut(project)]:
         yield (job := start_segment(project, source_ids))
         check_done(job)
     if any(not clip.given for clip in project.store.clips(ClipFilter("unheard"))):
-        args = TranscribeArgs(model=choose(quality, project.info.language), device=device)
-        yield (job := start_transcribe(project, args))
+        yield (job := start_transcribe(project, TranscribeArgs(model=model, device=device)))
         check_done(job)
 
 
-def _add(project: Project, path: Path, wish: ImportArgs) -> Iterator[Job]:
-    """The file is copied first: what is added is moved away from where it lies."""
-    if path.is_dir():
-        waiting = pending.hold_folder(project, path)
-    elif pending.is_archive(path.name):
-        waiting = pending.hold(project, _copied(project, path), path.name)
-    else:
-        yield recordings.add(project, wish.having(files=((_copied(project, path), path.name),)))
-        return
-    yield from (job for job, args in project.jobs_of(ScanCollectionArgs) if args.held == waiting.id)
+def _data_set(project: Project, waiting: PendingDataset, wish: ImportArgs) -> Iterator[Job]:
+    for job in [job for job, args in project.jobs_of(ScanCollectionArgs) if args.held == waiting.id]:
+        yield job
+        check_done(job)
     waiting = next(entry for entry in pending.pending_datasets(project) if entry.id == waiting.id)
     if waiting.error:
-        code = waiting.error["code"]
-        raise JobError(code, waiting.error["text"], waiting.error["hint"], waiting.error["values"])
+        pending.discard_pending(project, waiting.id)
+        raise JobError(**waiting.error)
     if waiting.facts is None or waiting.facts.question:
         raise UserError(
             "prepare.question",
             "Which column of “{name}” is the text cannot be told.",
             "Open the page: its Recordings step asks for it.",
-            name=path.name,
+            name=waiting.name,
         )
-    yield pending.bring_in(project, waiting.id, wish)
+    yield (job := pending.bring_in(project, waiting.id, wish))
+    check_done(job)
 
 
 def _copied(project: Project, path: Path) -> Path:
@@ -92,8 +114,11 @@ def _copied(project: Project, path: Path) -> Path:
 
 def approve(project: Project) -> int:
     """Approve what was surely understood and what brought its text along, unless somebody has decided; how many."""
-    if project.figures.totals().approved:
-        return 0
+    return 0 if project.figures.totals().approved else approve_sure(project)
+
+
+def approve_sure(project: Project) -> int:
+    """Approve the clips among the new ones that were surely understood or brought their text along; how many."""
     count = review.decide_many(project, review.sure(LOW_CONFIDENCE))
     given = [clip.id for clip in project.store.clips(ClipFilter("new")) if clip.given and clip.text]
     return count + project.store.edit_clips(given, status="approved")

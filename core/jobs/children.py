@@ -29,12 +29,15 @@ class Children:
         return child
 
     def follow(self, child: Job, on_view: Callable[[JobView], object]) -> JobView:
-        """Wait until it ends, telling how far it is.
+        """Wait until it ends, telling how far it is; one that was started elsewhere is one of ours from now on.
 
         Raises:
             Cancelled: Stop was pressed here or on it.
             UserError: it failed, with its own error; ``demo.part_ended``: it ended without a word.
         """
+        if child not in self.jobs:
+            self.jobs.append(child)
+        self.reporter.check_stop()
         while child.alive():
             self.reporter.check_stop()
             on_view(child.read())

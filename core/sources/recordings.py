@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -62,26 +64,41 @@ def add(project: Project, args: ImportArgs) -> Job:
     leftovers = [earlier for job, earlier in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
     if not args.files and not urls and not args.folders:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
-    moves: list[tuple[Path, Path, str]] = []
-    project.uploads.mkdir(parents=True, exist_ok=True)
-    try:
-        for path, name in args.files:
-            # Random: of two that add at one moment neither may take the other's file.
-            target = project.uploads / f"upload-{secrets.token_hex(6)}{path.suffix[:8]}"
-            shutil.move(path, target)
-            target.touch()  # its age counts from now on, see `core.leftovers`
-            moves.append((target, path, name or path.name))
-        files = [(target, name) for target, _, name in moves]
-        folders = [folder.resolve() for folder in args.folders]
-        new_job = project.start_job(args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip()))
-    except BaseException:
-        for target, path, _ in moves:
-            shutil.move(target, path)
-        raise
+    folders = [folder.resolve() for folder in args.folders]
+    with uploads_moved(project, args.files) as files:
+        wish = args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip())
+        new_job = project.start_job(wish)
     for earlier in leftovers:  # who stopped it and goes on with something else does not come back to it
         for path, _ in earlier.files:
             discard(path)
     return new_job
+
+
+@contextlib.contextmanager
+def uploads_moved(
+    project: Project, files: Sequence[tuple[Path, str]], prefix: str = "upload"
+) -> Iterator[list[tuple[Path, str]]]:
+    """Move files to a project's uploads for the job that is started within; if none is, each goes back where it was.
+
+    Args:
+        project: whose uploads.
+        files: where each lies, and what the person calls it.
+        prefix: how their names begin there.
+    """
+    project.uploads.mkdir(parents=True, exist_ok=True)
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for path, _ in files:
+            # Random: of two that add at one moment neither may take the other's file.
+            target = project.uploads / f"{prefix}-{secrets.token_hex(6)}{path.suffix[:8]}"
+            shutil.move(path, target)
+            moved.append((target, path))
+            target.touch()  # its age counts from now on, see `core.leftovers`
+        yield [(target, name or path.name) for (target, path), (_, name) in zip(moved, files, strict=True)]
+    except BaseException:
+        for target, path in moved:
+            shutil.move(target, path)
+        raise
 
 
 def discard(path: Path) -> None:

@@ -135,6 +135,8 @@ class Document(_Model):
         return self.cast.get(self.part(name))
 
 
+Make = Callable[[Document], Document]
+"""Makes the new document of the present one."""
 _FIELDS = ("name", "voice", "language", "seed", "settings", "references", "pauses", "proofread", "tries")
 """What a change may be of, beside lines."""
 
@@ -219,7 +221,7 @@ def remove(project: Project, id: str) -> None:
         discard(project, "document", name, [path])
 
 
-def change(project: Project, id: str, what: What, make: Callable[[Document], Document]) -> Document:
+def change(project: Project, id: str, what: What, make: Make) -> Document:
     """Change a document so that it can be taken back; what does not differ is no change.
 
     Args:

@@ -94,16 +94,7 @@ def set_text(project: Project, id: str, text: str, *, seen: str = "") -> Documen
     Raises:
         UserError: ``studio.changed``, ``studio.too_long``, ``studio.too_many_lines``, ``studio.no_document``.
     """
-    _check_length(text)
-
-    def make(document: Document) -> Document:
-        if seen and seen != stamp(document):
-            raise _changed()
-        language = language_of(project, document)
-        lines = lines_from(text, language, fits(project, language), document.lines)
-        return document.model_copy(update={"lines": tuple(lines)})
-
-    return documents.change(project, id, "text", make)
+    return documents.change(project, id, "text", _with_text(project, text, seen))
 
 
 def set_line_text(project: Project, id: str, line_id: int, text: str, *, seen: str = "") -> Document:
@@ -119,6 +110,82 @@ def set_line_text(project: Project, id: str, line_id: int, text: str, *, seen: s
     Raises:
         UserError: ``studio.changed``, ``studio.no_line``, ``studio.too_long``.
     """
+    return documents.change(project, id, "line", _with_line_text(project, line_id, text, seen))
+
+
+def set_line(project: Project, id: str, line_id: int, what: What = "line", **fields: Any) -> Document:
+    """Change fields of a line: its voice, settings, seed, or the take that stands for it.
+
+    Raises:
+        UserError: ``studio.no_line``, ``studio.unknown_voice``, ``studio.no_take``, ``speak.setting``,
+            ``speak.setting_range``.
+    """
+    return documents.change(project, id, what, _with_line(project, id, line_id, fields))
+
+
+def set_settings(project: Project, id: str, **fields: Any) -> Document:
+    """Change what holds of all lines: voice, language, seed, settings, references, pauses, proofreading.
+
+    Raises:
+        UserError: ``studio.no_document``, ``speak.setting``, ``speak.setting_range``, ``studio.setting_range``,
+            ``engine.language``.
+    """
+    return documents.change(project, id, "settings", _with_settings(project, fields))
+
+
+def rename(project: Project, id: str, name: str) -> Document:
+    """Call a document otherwise; an empty name changes nothing."""
+    return documents.change(project, id, "name", _with_name(name))
+
+
+def change(project: Project, id: str, *, text: str | None = None, name: str = "", **fields: Any) -> Document:
+    """Change a document's text, name and settings at once; where any is refused nothing is changed.
+
+    Raises:
+        UserError: as of `set_text` and `set_settings`.
+    """
+    makes = [_with_settings(project, fields), _with_name(name)]
+    if text is not None:
+        makes.append(_with_text(project, text))
+    what: What = "text" if text is not None else "settings" if fields else "name"
+    return documents.change(project, id, what, _chain(makes))
+
+
+def change_line(project: Project, id: str, line_id: int, *, text: str | None = None, **fields: Any) -> Document:
+    """Change a line's text and fields at once; where any is refused nothing is changed.
+
+    Raises:
+        UserError: as of `set_line_text` and `set_line`.
+    """
+    makes = [_with_line(project, id, line_id, fields)]
+    if text is not None:
+        makes.append(_with_line_text(project, line_id, text))
+    return documents.change(project, id, "line", _chain(makes))
+
+
+def _chain(makes: Sequence[documents.Make]) -> documents.Make:
+    def make(document: Document) -> Document:
+        for step in makes:
+            document = step(document)
+        return document
+
+    return make
+
+
+def _with_text(project: Project, text: str, seen: str = "") -> documents.Make:
+    _check_length(text)
+
+    def make(document: Document) -> Document:
+        if seen and seen != stamp(document):
+            raise _changed()
+        language = language_of(project, document)
+        lines = lines_from(text, language, fits(project, language), document.lines)
+        return document.model_copy(update={"lines": tuple(lines)})
+
+    return make
+
+
+def _with_line_text(project: Project, line_id: int, text: str, seen: str = "") -> documents.Make:
     _check_length(text)
 
     def make(document: Document) -> Document:
@@ -130,16 +197,10 @@ def set_line_text(project: Project, id: str, line_id: int, text: str, *, seen: s
             return document
         return _with(document, line, lines_instead(line, text, language, fits(project, language)))
 
-    return documents.change(project, id, "line", make)
+    return make
 
 
-def set_line(project: Project, id: str, line_id: int, what: What = "line", **fields: Any) -> Document:
-    """Change fields of a line: its voice, settings, seed, or the take that stands for it.
-
-    Raises:
-        UserError: ``studio.no_line``, ``studio.unknown_voice``, ``studio.no_take``, ``speak.setting``,
-            ``speak.setting_range``.
-    """
+def _with_line(project: Project, id: str, line_id: int, fields: dict[str, Any]) -> documents.Make:
     if fields.get("settings"):
         check_settings(project.info.engine, fields["settings"])
 
@@ -152,16 +213,10 @@ def set_line(project: Project, id: str, line_id: int, what: What = "line", **fie
                 raise UserError("studio.no_take", "This take is no longer there.", "Choose another one.")
         return _with(document, line, [line.having(**fields)])
 
-    return documents.change(project, id, what, make)
+    return make
 
 
-def set_settings(project: Project, id: str, **fields: Any) -> Document:
-    """Change what holds of all lines: voice, language, seed, settings, references, pauses, proofreading.
-
-    Raises:
-        UserError: ``studio.no_document``, ``speak.setting``, ``speak.setting_range``, ``studio.setting_range``,
-            ``engine.language``.
-    """
+def _with_settings(project: Project, fields: dict[str, Any]) -> documents.Make:
     if fields.get("settings"):
         check_settings(project.info.engine, fields["settings"])
 
@@ -180,17 +235,16 @@ def set_settings(project: Project, id: str, **fields: Any) -> Document:
         language_of(project, changed)
         return changed
 
-    return documents.change(project, id, "settings", make)
+    return make
 
 
-def rename(project: Project, id: str, name: str) -> Document:
-    """Call a document otherwise; an empty name changes nothing."""
+def _with_name(name: str) -> documents.Make:
     title = as_title(name)
 
     def make(document: Document) -> Document:
         return document.model_copy(update={"name": title}) if title else document
 
-    return documents.change(project, id, "name", make)
+    return make
 
 
 def remove(project: Project, id: str) -> None:

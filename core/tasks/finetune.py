@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.clips import review
-from core.clips.cut import start_segment
+from core import preparation
 from core.dataset.freeze import freeze
 from core.engines.registry import preload
-from core.jobs.args.clips import TranscribeArgs
+from core.jobs.args.clips import SegmentArgs, TranscribeArgs
 from core.jobs.args.training import FineTuneArgs
 from core.jobs.children import Children
 from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
-from core.project.records import LOW_CONFIDENCE
+from core.project.records import ClipFilter
 from core.project.workspace import Project
-from core.sources import recordings
 from core.training.start import start_training
-from core.transcription.start import start_transcribe, usual_recogniser
+from core.transcription.start import usual_recogniser
 
 _STAGES = ("demo_import", "demo_segment", "demo_transcribe", "demo_dataset", "demo_train")
+_STAGE_OF = {SegmentArgs.kind: "demo_segment", TranscribeArgs.kind: "demo_transcribe"}
 
 
 def run(job: Job, project: Project, args: FineTuneArgs, reporter: Reporter) -> dict[str, Any]:
-    """Bring in, cut, transcribe, approve what was surely understood, freeze, train.
+    """Bring in, cut, transcribe, approve what was surely understood or brought its text along, freeze, train.
 
     Returns:
-        ``run``, ``clips`` (approved), ``left`` (not approved: too doubtful to learn from).
+        ``run``, ``clips`` (in the dataset), ``left`` (not approved: too doubtful to learn from).
 
     Raises:
         Cancelled: Stop was pressed here or on a part; what was made so far stays.
@@ -42,14 +41,14 @@ def run(job: Job, project: Project, args: FineTuneArgs, reporter: Reporter) -> d
         return children.follow(part, on_view)
 
     preload(project.info.engine)
+    model = args.model or usual_recogniser(project, project.info.language)
     try:
-        go("demo_import", children.start(lambda: recordings.add(project, args.recordings)))
-        go("demo_segment", children.start(lambda: start_segment(project)))
-        model = args.model or usual_recogniser(project, project.info.language)
-        wish = TranscribeArgs(model=model, language=project.info.language, device=args.device)
-        go("demo_transcribe", children.start(lambda: start_transcribe(project, wish)))
+        for part in preparation.bring_in(project, args.recordings):
+            go("demo_import", part)
+        for part in preparation.remaining(project, model, args.device):
+            go(_STAGE_OF[part.spec().kind], part)
         reporter.progress("demo_dataset", _STAGES.index("demo_dataset"), len(_STAGES))
-        approved = review.decide_many(project, review.sure(LOW_CONFIDENCE))
+        preparation.approve_sure(project)
         dataset = freeze(project)
         training = children.start(
             lambda: start_training(
@@ -61,4 +60,4 @@ def run(job: Job, project: Project, args: FineTuneArgs, reporter: Reporter) -> d
     except BaseException:
         children.stop()
         raise
-    return {"run": training.id, "clips": dataset.clips, "left": project.store.count() - approved}
+    return {"run": training.id, "clips": dataset.clips, "left": project.store.count(ClipFilter("new"))}

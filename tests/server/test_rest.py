@@ -9,6 +9,7 @@ import math
 import re
 import sqlite3
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from core.errors import Busy, UserError
 from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.settings import Settings
+from core.studio import document as documents
 from core.synthesis import speaking
 from core.transcription.single_file import Heard
 from tests.audio.sounds import silence, tone, write
@@ -61,6 +63,9 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
     monkeypatch.chdir(tmp_path)
     sounds = [part for n in range(CLIPS) for part in (tone(1.0 + 0.1 * n, 44_100, 220.0), silence(1.0, 44_100))]
     write(tmp_path / "recording.wav", np.concatenate(sounds), 44_100)
+    with zipfile.ZipFile(tmp_path / "dataset.zip", "w") as file:
+        file.write(tmp_path / "recording.wav", "wavs/a.wav")
+        file.writestr("metadata.csv", "a|Hum la la.\n")
     speech, transcription, *rest_examples = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
     names: dict[str, Any] = {"httpx": SimpleNamespace(Client=lambda **_: api)}
     for example in rest_examples:
@@ -80,8 +85,8 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
     heard = Heard("Good evening.", "en", 2.0)
     monkeypatch.setattr(openai_transcriptions, "transcribe_file", lambda wish, _: heard)
     exec(transcription, of_openai)
-    names["job"] = api.get(f"projects/ana/jobs/{names['job']['id']}").json()
-    assert names["job"]["kind"] == "finetune"
+    kinds = [job["kind"] for job in api.get("projects/ana/jobs", params={"limit": 1000}).json()["items"]]
+    assert kinds.count("finetune") == 1 and names["job"]["project"] == "ana-of-a-data-set"
     speaking.dismiss(Workspace(settings.workspace_folder()))
 
 
@@ -150,6 +155,16 @@ def test_errors_are_problems_with_a_code_and_what_to_do(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.status_code == problem["status"] == status, problem
     assert code in ("", problem["code"]) and problem["title"] and problem["hint"], problem
+
+
+def test_a_change_of_a_text_that_is_refused_changes_nothing(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.post("projects", json={"name": "Whole", "engine": "toy"})
+    text = api.post("projects/whole/texts", json={"text": "Hum la."}).json()
+    monkeypatch.setattr(documents, "MOST_LINES", 2)
+    for path, wish in (("", {"name": "New", "seed": 7}), ("/lines/1", {"settings": {"speed": 0.9}})):
+        answer = api.patch(f"projects/whole/texts/{text['id']}{path}", json={"text": "Hum. " * 3, **wish})
+        assert (answer.status_code, answer.json()["code"]) == (422, "studio.too_many_lines")
+    assert api.get(f"projects/whole/texts/{text['id']}").json() == {**text, "text": "Hum la."}
 
 
 def test_a_post_with_a_key_is_done_once(api: TestClient) -> None:

@@ -95,6 +95,29 @@ def test_a_change_on_what_is_no_longer_so_is_refused(humming: Project, text: Doc
     assert caught.value.code == "studio.no_line"
 
 
+def test_several_changes_at_once_are_taken_back_as_one_and_made_whole_or_not_at_all(
+    humming: Project, text: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = text.lines[1].id
+    start.change(humming, text.id, text="Hum this.", name="B", seed=7)
+    now = fresh(humming, text)
+    assert (texts(now), now.name, now.seed, len(now.past)) == (["Hum this."], "B", 7, 1)
+    assert texts(documents.undo(humming, text.id)) == texts(text) and fresh(humming, text).seed == 0
+    monkeypatch.setattr(documents, "MOST_LINES", 5)
+    for refused in (
+        lambda: start.change(humming, text.id, text="La. " * 6, name="C", seed=8),
+        lambda: start.change(humming, text.id, text="La.", language="xx"),
+        lambda: start.change_line(humming, text.id, line, text="La. " * 6, settings={"speed": 2.0}),
+        lambda: start.change_line(humming, text.id, line, text="La.", take="nothing-0"),
+    ):
+        before = fresh(humming, text)
+        with pytest.raises(UserError):
+            refused()
+        assert fresh(humming, text) == before
+    start.change_line(humming, text.id, line, text="La. Ha.", settings={"speed": 2.0})
+    assert [entry.settings for entry in fresh(humming, text).lines[1:3]] == [{"speed": 2.0}] * 2
+
+
 def test_two_who_change_it_at_once_lose_nothing(humming: Project, text: Document) -> None:
     lines = [line for line in text.lines if not line.heading]
     threads = [

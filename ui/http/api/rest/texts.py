@@ -155,18 +155,12 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
 
     @router.patch(base + "/{text}")
     def change_text(slug: str, text: str, body: TextChange) -> Fact:
-        """Change a text, its name or how it is spoken; paragraphs that stay keep their takes."""
+        """Change a text, its name or how it is spoken, all of it or nothing; paragraphs that stay keep their takes."""
         project = workspace.project(slug)
         fields = body.model_dump(exclude_unset=True, exclude={"text", "name"})
         if "voice" in fields:
             fields["voice"] = voice_id(slug, fields["voice"] or "")
-        if fields:
-            start.set_settings(project, text, **fields)
-        if body.name:
-            start.rename(project, text, body.name)
-        if body.text is not None:
-            start.set_text(project, text, body.text)
-        return text_fact(project, documents.document(project, text))
+        return text_fact(project, start.change(project, text, text=body.text, name=body.name or "", **fields))
 
     @router.delete(base + "/{text}", status_code=204)
     def delete_text(slug: str, text: str) -> Response:
@@ -196,11 +190,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Change a line, or choose the take that stands for it. Several sentences make several lines of it."""
         project = workspace.project(slug)
         fields = body.model_dump(exclude_unset=True, exclude={"text"})
-        if fields:
-            start.set_line(project, text, line, **fields)
-        if body.text is not None:
-            start.set_line_text(project, text, line, body.text)
-        changed = states(project, documents.document(project, text))
+        changed = states(project, start.change_line(project, text, line, text=body.text, **fields))
         return next((line_fact(row) for row in changed if row.line.id == line), {})
 
     @router.post(base + "/{text}/speak", status_code=202)

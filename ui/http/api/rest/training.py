@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 
 from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import freeze
@@ -25,6 +26,7 @@ from core.listening import notes, pairs
 from core.listening.ranking import table
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
+from core.sources.collections.pending import is_archive
 from core.system.hardware import cards
 from core.training.presets import choose
 from core.training.run import Run, runs
@@ -55,7 +57,7 @@ class FineTune(NewRun):
 
 
 class Upload(BaseModel):
-    """What stands in the address where the body is a recording; all of it may be left out.
+    """What stands in the address where the body is a recording, or a data set as a zip; all of it may be left out.
 
     ``name`` is the file's, ``title`` the voice's; a project is made unless one is named, in ``language``.
     """
@@ -71,14 +73,18 @@ class Upload(BaseModel):
     max_steps: int = Field(0, ge=0, le=MOST_STEPS)
 
 
-_RECORDING_OR_JSON = {
+_FILE_OR_JSON = {
     "requestBody": {
         "content": {
             "application/json": {"schema": FineTune.model_json_schema()},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/zip": {"schema": {"type": "string", "format": "binary"}},
         }
     }
 }
+
+
+_ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
 
 
 class Ballot(BaseModel):
@@ -104,14 +110,14 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Start a training; where the card is taken it waits."""
         return _fact(_start(workspace.project(slug), body, settings.device))
 
-    @router.post("/finetune/{engine}", status_code=202, openapi_extra=_RECORDING_OR_JSON)
+    @router.post("/finetune/{engine}", status_code=202, openapi_extra=_FILE_OR_JSON)
     async def finetune(request: Request, engine: str, wish: Annotated[Upload, Query()]) -> Fact:
-        """Train in one call: on a dataset or what is approved (JSON), or on a recording (the body; the rest is in
-        the address). Gives the run's id as `run`, and the job to wait for."""
+        """Train in one call: on a dataset or what is approved (JSON), or on a recording or a zip of sounds with their
+        texts (the body; the rest is in the address). Gives the run's id as `run`, and the job to wait for."""
         if is_json(request.headers):
             body = FineTune.model_validate_json(await request.body() or b"{}")
             return await in_threads.run(lambda: train(engine, body))
-        async with received(request, workspace, wish.name) as (path, name):
+        async with received(request, workspace, _named(wish.name, request.headers)) as (path, name):
             return await in_threads.run(lambda: bring_and_train(engine, wish, path, name))
 
     def train(engine: str, body: FineTune) -> Fact:
@@ -251,6 +257,12 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         return {"items": rows, "votes": told.votes, "winner": winner, "votes_left": told.votes_left}
 
     return router
+
+
+def _named(name: str, headers: Headers) -> str:
+    """A file's name, which says that it is a zip where its type does."""
+    is_zip = headers.get("content-type", "").partition(";")[0].strip().lower() in _ZIP_TYPES
+    return f"{name}.zip" if is_zip and not is_archive(name) else name
 
 
 def _check_engine(project: Project, engine: str) -> None:
