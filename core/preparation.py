@@ -93,7 +93,8 @@ def _data_set(project: Project, waiting: PendingDataset, wish: ImportArgs) -> It
     waiting = next(entry for entry in pending.pending_datasets(project) if entry.id == waiting.id)
     if waiting.error:
         pending.discard_pending(project, waiting.id)
-        raise JobError(**waiting.error)
+        code = waiting.error["code"]
+        raise JobError(code, waiting.error["text"], waiting.error["hint"], waiting.error["values"])
     if waiting.facts is None or waiting.facts.question:
         raise UserError(
             "prepare.question",
