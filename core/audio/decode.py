@@ -236,7 +236,7 @@ def _output_info(path: Path) -> MediaInfo | None:
     if info.frames == 0:
         return None
     bits = 24 if info.subtype == "PCM_24" else 16
-    return MediaInfo(info.frames / info.samplerate, info.samplerate, 1, "flac", True, bits)
+    return MediaInfo(info.frames / info.samplerate, info.samplerate, 1, True, bits)
 
 
 def check_room(info: MediaInfo, folder: Path, name: str) -> None:

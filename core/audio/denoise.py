@@ -60,7 +60,7 @@ def denoise(
     """
     info = soundfile.info(recording)
     bits = 24 if info.subtype == "PCM_24" else 16
-    check_room(MediaInfo(info.duration, info.samplerate, 1, "flac", True, bits), target.parent, name)
+    check_room(MediaInfo(info.duration, info.samplerate, 1, True, bits), target.parent, name)
     noise, noise_dbfs = _noise_of(recording, name)
     delay = _delay(info.samplerate)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=target.parent) as folder, replacing(target) as temporary:

@@ -22,7 +22,7 @@ _BITRATE_FORMATS, _LEAST_BYTES_S = ("mpegts", "mpeg"), 1000
 # Nothing but samples: FFmpeg counts their times itself, and need not follow them.
 _FRAME_FORMATS = ("mp3", "wav", "w64", "aiff", "au", "voc", "aac", "ac3", "eac3", "dts", "amr")
 _ENTRIES = (
-    "stream=codec_name,codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,start_time,duration"
+    "stream=codec_type,sample_rate,channels,bits_per_raw_sample,bits_per_sample,start_time,duration"
     ":stream_disposition:stream_tags=language,title:format=format_name,start_time,duration"
 )
 
@@ -45,7 +45,6 @@ class MediaInfo:
     seconds: float | None
     sample_rate: int
     channels: int
-    codec: str
     has_audio: bool
     bits: int = 16
     is_exact: bool = False
@@ -91,7 +90,7 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
     container = media.get("format", {})
     streams = [stream for stream in media.get("streams", []) if stream.get("codec_type") == "audio"]
     if not streams:
-        return MediaInfo(_seconds(container), 0, 0, "", False)
+        return MediaInfo(_seconds(container), 0, 0, False)
     track = choose_track(streams, is_wanted)
     stream = streams[track]
     own_s = _seconds(stream)
@@ -104,7 +103,6 @@ def probe(path: Path, *, name: str = "", is_wanted: IsLanguage = lambda language
         seconds=own_s + lead_s if own_s else whole_s,
         sample_rate=int(stream.get("sample_rate") or 0),
         channels=int(stream.get("channels") or 0),
-        codec=str(stream.get("codec_name", "")),
         has_audio=True,
         bits=_bits(stream),
         # A picture may go on when the sound has ended.

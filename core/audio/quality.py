@@ -21,13 +21,8 @@ _ABOVE_FLOOR_DB, _BELOW_SPEECH_DB = 6.0, 15.0
 
 @dataclass(frozen=True)
 class Quality:
-    """``level_dbfs`` is of the speech, ``noise_db`` how far the room lies below it, ``clipped_fraction`` of frames.
+    """Each of ``level``, ``noise`` and ``clipping`` is good, fair or bad; ``clipped_fraction`` is of frames."""
 
-    Each of ``level``, ``noise`` and ``clipping`` is good, fair or bad.
-    """
-
-    level_dbfs: float
-    noise_db: float
     clipped_fraction: float
     level: str
     noise: str
@@ -46,12 +41,10 @@ def _quality(recording: Path, _changed_ns: int) -> Quality:
     dbfs = levels.dbfs.astype(np.float32)
     audible = dbfs[dbfs > _AUDIBLE_DBFS]
     if not len(audible):
-        return Quality(-120.0, 0.0, 0.0, "bad", "bad", "good")
+        return Quality(0.0, "bad", "bad", "good")
     level, noise = (float(np.percentile(audible, at)) for at in (_SPEECH_PERCENTILE, _NOISE_PERCENTILE))
     clipped_share = float(np.mean((levels.high >= _LOUDEST) | (levels.low <= -_LOUDEST)))
     return Quality(
-        level_dbfs=level,
-        noise_db=level - noise,
         clipped_fraction=clipped_share,
         level=_light(level, fair=-45, good=-32),
         noise=_light(level - noise, fair=18, good=28),

@@ -17,7 +17,6 @@ from core.text import clean_text
 STATES = ("new", "flagged", "all", "approved", "rejected", "low", "silent")
 ORDERS = ("time", "mismatch", "confidence", "length", "words", "likeness", "edited")  # in which clips may be walked
 REASONS = ("noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence")  # a person may reject a clip for
-READING_FIELDS = ("raw_text", "second_text")  # what the models heard
 DOUBTFUL = 0.5  # a word recognised with less probability is marked
 THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as offered for approving many at once
 LOOKS_RIGHT = 0.85  # the one that is offered first
@@ -177,7 +176,7 @@ def join(project: Project, clip_id: str, *, stamp: str | None = None) -> str:
 
 
 def adopt(project: Project, clip_id: str, field: str, *, stamp: str | None = None, draft: str | None = None) -> Clip:
-    """Make what a model heard the text of a clip; ``field`` is one of `READING_FIELDS`.
+    """Make what a model heard the text of a clip; ``field`` is ``raw_text`` or ``second_text``.
 
     Args:
         project: whose clip.
@@ -199,7 +198,7 @@ def adopt(project: Project, clip_id: str, field: str, *, stamp: str | None = Non
 
 
 def reading(clip: Clip, field: str) -> str:
-    """What a model heard in a clip; ``field`` is one of `READING_FIELDS`."""
+    """What a model heard in a clip; ``field`` is ``raw_text`` or ``second_text``."""
     return {"raw_text": clip.raw_text, "second_text": clip.second_text}[field]
 
 

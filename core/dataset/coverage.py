@@ -28,11 +28,6 @@ class Coverage:
     share: float
 
     @property
-    def rare_letters(self) -> list[str]:
-        """Letters that the texts hold too seldom, the commonest first."""
-        return [letter for letter, count in self.letters.items() if count < ENOUGH]
-
-    @property
     def rare_pairs(self) -> list[str]:
         """Pairs that the texts hold too seldom, the commonest first."""
         return [pair for pair, count in self.pairs.items() if count < ENOUGH]

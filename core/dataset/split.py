@@ -13,7 +13,6 @@ from core.files import read_text
 from core.folding import fold
 from core.project.records import Clip
 
-VALIDATION_SHARE = 0.1
 SHORTEST_S = 3.0  # as long as the shortest piece a voice is copied from while learning: less tells little of it
 _STRETCH_S = 30.0  # neighbours sound alike: they are held out together, and one stretch of ten is
 _MAX_SHARE = 0.2

@@ -184,7 +184,7 @@ def _demo_card(page: Page, running: bool, *, first: bool) -> str:
         elem_id="start-demo",
     )
     return (
-        f'<section class="vw-card vw-demo" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
+        f'<section class="vw-card" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
         f'<p class="vw-dim">{html.e(t("home.demo_text"))}</p>{html.reason(busy)}{button}</section>'
     )
 

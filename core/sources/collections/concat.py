@@ -56,7 +56,7 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
         Cancelled: stopped; nothing is left behind.
     """
     rate = reading.rate or _RATE_IF_UNKNOWN_HZ
-    check_room(MediaInfo(reading.seconds, rate, 1, "", True), target.parent, reading.name)
+    check_room(MediaInfo(reading.seconds, rate, 1, True), target.parent, reading.name)
     with (
         replacing(target) as temporary,
         soundfile.SoundFile(temporary, "w", rate, 1, "PCM_16", format="FLAC") as out,

@@ -126,7 +126,7 @@ def _list(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts)
     if facts.state == "ask":
         parts.append(html.notice(t("collection.list_ask"), "warn"))
     parts += [_choice(t, waiting, number, facts), _rows(facts), _remarks(t, facts)]
-    return f'<div class="vw-list-facts">{"".join(parts)}</div>'
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _choice(t: Translator, waiting: PendingDataset, number: int, facts: ListFacts) -> str:

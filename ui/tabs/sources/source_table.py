@@ -107,7 +107,7 @@ def meter(page: Page, seconds: float) -> str:
     )
     note = t("sources.meter_more", minutes=t.number(amount.next_minutes)) if amount.next_minutes else ""
     return (
-        f'<div class="vw-card vw-meter"><h3>{html.e(t("sources.meter_title"))}</h3>'
+        f'<div class="vw-card"><h3>{html.e(t("sources.meter_title"))}</h3>'
         f"{html.numbers(html.number(t.minutes(seconds), t('sources.meter_have')))}"
         f'{level}<div class="vw-marks" aria-hidden="true">{marks}</div>'
         f"<p>{html.e(t('sources.meter_' + amount.level))}</p>"

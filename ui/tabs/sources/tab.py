@@ -183,7 +183,7 @@ def _below(page: Page, project: Project | None) -> str:
         total_s = sum(source.seconds for source in sources)
         style = "wide" if open_list(project) else "primary wide"
         lead = lead_on(t, steps(project), "sources", style=style)
-        table = f'<div class="vw-grow">{source_table(page, project, sources)}</div>'
+        table = f"<div>{source_table(page, project, sources)}</div>"
         parts.append(f'<div class="vw-split">{table}<aside>{meter(page, total_s)}{lead}</aside></div>')
     elif not _busy(project):
         parts.append(html.empty(t("sources.empty")))

@@ -35,7 +35,7 @@ def notifications_card(page: Page) -> str:
         f'<input type="password" name="address" required autocomplete="off" spellcheck="false" placeholder="ntfy://…">'
         f'</label><button type="submit" class="vw-btn">{html.e(t("notify.add"))}</button></form>'
     )
-    listing = f'<ul class="vw-plain">{rows}</ul>' if rows else ""
+    listing = f"<ul>{rows}</ul>" if rows else ""
     test = f'<div class="vw-row">{html.action(t("notify.test"), "notify-test")}</div>' if rows else ""
     delivery = last_delivery(page.workspace)
     state = ""
