@@ -1,59 +1,29 @@
-"""Cast: which voice each name in a text means, and what decides how a line sounds, so that it is known again."""
+"""Cast: which voice each name in a text means, with what it has learnt, its references and its manner of speaking."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
-from core.engines.light import Reading
-from core.engines.registry import bases, language_code, light, texts
 from core.errors import UserError
 from core.evaluation.scorecard import recommended, usual_voice
 from core.files import sha256_file
 from core.jobs.args.speech import SynthesizeArgs, VoiceArgs
 from core.project.workspace import Project
 from core.studio.document import CastVoice, Document
-from core.studio.line import Line
-from core.studio.pronunciation import Pronunciation, pronounced, pronunciations
-from core.studio.sentences import Fits
+from core.studio.reading import language_of
 from core.synthesis.exports import imported_voice
+from core.synthesis.saved_voices import BASE, IMPORTED, saved_voice
 from core.synthesis.start import checkpoint_folder, complete_voice, reference_files, speech_request
 from core.synthesis.voices import VoiceChoice, voice, voices
 from core.synthesis.wire import SpeechRequest
 from core.training.checkpoints import fingerprint
 
 _MOST_NAMED = 12  # in an error
-
-
-def language_of(project: Project, document: Document | None = None) -> str:
-    """The engine's code of a document's language: the project's, where it names none.
-
-    Raises:
-        UserError: ``engine.language``.
-    """
-    return language_code((document and document.language) or project.info.language, project.info.engine)
-
-
-def fits(project: Project, language: str) -> Fits:
-    """Whether the project's engine says a text of this language in one go."""
-    engine = project.info.engine
-    limits = light(engine).line_characters
-    most = limits.get(language.split("-")[0], limits.get("", 200))
-    folder = _base_folder(project, "")
-
-    def is_short(text: str) -> bool:
-        if len(text) > most:
-            return False
-        if 2 * len(text) < most:
-            return True
-        reading = _reading(engine, str(folder), _stamp(folder), language, text)
-        return not reading.limit or reading.tokens <= reading.limit
-
-    return is_short
 
 
 def find_voice(project: Project, document: Document, name: str) -> VoiceChoice:
@@ -109,6 +79,34 @@ def cast_of(project: Project, document: Document) -> tuple[dict[str, CastVoice],
     return cast, errors
 
 
+def speakers_now(project: Project, document: Document) -> dict[str, CastVoice]:
+    """Who speaks in a document, by the `part` of a line's voice, in the manner that their voices have by now.
+
+    A saved voice that has got another checkpoint or other references meanwhile is left out: what it said is no longer
+    how it sounds. One that is gone stays as it was.
+    """
+    now = {part: _as_kept(project, document, part, cast) for part, cast in document.cast.items()}
+    return {part: cast for part, cast in now.items() if cast}
+
+
+def _as_kept(project: Project, document: Document, part: str, cast: CastVoice) -> CastVoice | None:
+    try:
+        voice = saved_voice(project, cast.saved) if cast.saved else None
+    except UserError:
+        voice = None
+    if voice is None:
+        return cast
+    speaker = cast.checkpoint or (f"{IMPORTED}:{cast.imported}" if cast.imported else f"{BASE}:{cast.base}")
+    references = () if document.references and part == document.part("") else voice.reference_clip_ids
+    if voice.speaker != speaker or (references and references != cast.references):
+        return None
+    return cast.model_copy(update={"settings": _pairs(voice.settings), "seed": voice.seed})
+
+
+def _pairs(settings: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(settings.items()))
+
+
 def request_for(project: Project, document: Document, cast: CastVoice, device: str) -> SpeechRequest:
     """What the speaking process is asked for with this voice; text, seed and settings are the line's (`of_line`).
 
@@ -126,69 +124,15 @@ def request_for(project: Project, document: Document, cast: CastVoice, device: s
     return speech_request(project, args)
 
 
-class Keys:
-    """What of a document's lines is said, and what decides their sound. All of voices stands in the cast."""
-
-    def __init__(self, project: Project, document: Document) -> None:
-        self.project, self.document = project, document
-        self.engine = project.info.engine
-        self.entries: tuple[Pronunciation, ...] = pronunciations(project)
-        try:
-            self.language = language_of(project, document)
-        except UserError:
-            self.language = document.language
-        self._folders: dict[tuple[str, str], Path] = {}
-
-    def is_outdated(self) -> bool:
-        """Whether the list of pronunciations is another by now."""
-        return self.entries != pronunciations(self.project)
-
-    def text(self, line: Line) -> str:
-        """A line as it is handed to the engine."""
-        return pronounced(line.text, self.entries, self.language)
-
-    def seed(self, line: Line) -> int:
-        """The first seed that a line is said with."""
-        return self.document.seed if line.seed is None else line.seed
-
-    def settings(self, line: Line) -> dict[str, float]:
-        """A line's settings of speaking."""
-        return {**self.document.settings, **line.settings}
-
-    def reading(self, line: Line) -> Reading:
-        """What the engine will read of a line."""
-        cast = self.document.speaker(line.voice) or CastVoice(title="")
-        place = (cast.imported, cast.base)
-        if place not in self._folders:
-            self._folders[place] = self._folder(cast)
-        folder = self._folders[place]
-        return _reading(self.engine, str(folder), _stamp(folder), self.language, self.text(line))
-
-    def key(self, line: Line) -> str:
-        """What decides a line's sound beside the attempt: 16 signs; empty where nothing is said, or nobody is cast."""
-        cast = self.document.speaker(line.voice)
-        if cast is None or not line.has_words:
-            return ""
-        reading = self.reading(line).text
-        facts = [
-            *(self.engine, cast.base, cast.imported, cast.weights, cast.shown, self.language, reading),
-            *(sorted(self.settings(line).items()), self.seed(line)),
-        ]
-        return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:16]
-
-    def _folder(self, cast: CastVoice) -> Path:
-        if cast.imported:
-            return self.project.workspace.voices / cast.imported
-        return _base_folder(self.project, cast.base)
-
-
 def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
     earlier = document.speaker(name) or (None if name else document.cast.get(""))
     choice = _pinned(project, document, name, earlier) or find_voice(project, document, name)
     checkpoint = choice.checkpoint.name if choice.checkpoint else ""
-    is_same = earlier and (earlier.checkpoint, earlier.imported) == (checkpoint, choice.imported)
+    saved = choice.saved
+    is_same = earlier and _speaks(choice, earlier)
     wish = document.references if not name and document.references else ()
-    if not wish and earlier and is_same and _are_there(project, choice.checkpoint, earlier.references):
+    has_own = bool(saved and saved.reference_clip_ids)
+    if not wish and earlier and is_same and not has_own and _are_there(project, choice.checkpoint, earlier.references):
         wish = earlier.references
     language = language_of(project, document)
     args = complete_voice(project, choice.wish(VoiceArgs, reference_clip_ids=wish, language=language))
@@ -198,14 +142,18 @@ def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
         weights = _sha256(imported_voice(project.workspace, choice.imported).folder / "manifest.json")
     else:
         weights = fingerprint(args.base, checkpoint_folder(project, choice.checkpoint))
+    manner = choice.arguments
     return CastVoice(
         title=choice.title,
+        saved=saved.id if saved else "",
         checkpoint=checkpoint,
         base=args.base,
         imported=choice.imported,
         references=args.reference_clip_ids,
         weights=weights,
         shown=hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16] if shown else "",
+        settings=_pairs(manner.get("settings", {})),
+        seed=manner.get("seed", 0),
     )
 
 
@@ -214,12 +162,18 @@ def _pinned(project: Project, document: Document, name: str, earlier: CastVoice 
     if earlier is None or (not name and document.voice):
         return None
     for choice in voices(project):
-        checkpoint = choice.checkpoint.name if choice.checkpoint else ""
-        is_same = (checkpoint, choice.imported) == (earlier.checkpoint, earlier.imported)
-        if is_same and (checkpoint or choice.imported or choice.base_id == earlier.base):
+        if _speaks(choice, earlier):
             names = (choice.id.casefold(), choice.title.casefold(), _with_step(choice).casefold())
             return choice if not name or name.casefold() in names else None
     return None
+
+
+def _speaks(choice: VoiceChoice, cast: CastVoice) -> bool:
+    """Whether a voice is the one that was cast."""
+    checkpoint = choice.checkpoint.name if choice.checkpoint else ""
+    saved = choice.saved.id if choice.saved else ""
+    is_same = (checkpoint, choice.imported, saved) == (cast.checkpoint, cast.imported, cast.saved)
+    return is_same and bool(checkpoint or choice.imported or choice.base_id == cast.base)
 
 
 def _are_there(project: Project, checkpoint: CheckpointRef | None, clip_ids: Sequence[str]) -> bool:
@@ -233,26 +187,6 @@ def _with_step(choice: VoiceChoice) -> str:
     if choice.checkpoint is None or choice.saved:
         return choice.title
     return f"{choice.title} {choice.checkpoint.step}"
-
-
-def _base_folder(project: Project, base: str) -> Path:
-    models = bases(project.info.engine)
-    try:
-        return models.place(project.workspace.models, base or models.default)
-    except UserError:  # one that is known no longer
-        return models.place(project.workspace.models, models.small)
-
-
-def _stamp(folder: Path) -> int:
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-@functools.lru_cache(maxsize=100_000)
-def _reading(engine: str, folder: str, _version: int, language: str, text: str) -> Reading:
-    return texts(engine).read(Path(folder), text, language)
 
 
 def _sha256(path: Path) -> str:

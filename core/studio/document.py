@@ -49,7 +49,8 @@ class Pauses(_Model):
 class CastVoice(_Model):
     """A voice of a document as it was when it was last asked to speak, so that what it has said is known by it.
 
-    ``weights`` and ``shown`` name what it has learnt and the sound of its reference clips.
+    ``weights`` and ``shown`` name what it has learnt and the sound of its reference clips; ``saved`` is the id of the
+    voice it is kept as, ``settings`` and ``seed`` are how that speaks where a text does not say otherwise.
     """
 
     title: str
@@ -59,6 +60,9 @@ class CastVoice(_Model):
     references: tuple[str, ...] = ()
     weights: str = ""
     shown: str = ""
+    saved: str = ""
+    settings: tuple[tuple[str, Number], ...] = ()
+    seed: Seed = 0
 
 
 class Change(_Model):
@@ -83,7 +87,7 @@ class Document(_Model):
         lines: in the order they are said.
         voice: id of the voice (`core.synthesis.voices`) that says what no mark gives to another; empty is the usual.
         language: the engine's code.
-        seed, settings: of speaking; ``settings`` are the engine's own.
+        seed, settings: of speaking, where they are not to be those of the voices; ``settings`` are the engine's own.
         references: clips that show the document's voice; empty are the voice's own.
         pauses: between lines.
         proofread: whether each line is checked and a bad one said again; None is wherever that can be done.
@@ -100,7 +104,7 @@ class Document(_Model):
     lines: tuple[Line, ...] = Field((), max_length=MOST_LINES)
     voice: str = ""
     language: str = ""
-    seed: Seed = 0
+    seed: Seed | None = None
     settings: dict[str, Number] = {}
     references: tuple[str, ...] = ()
     pauses: Pauses = Pauses()

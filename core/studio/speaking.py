@@ -16,10 +16,12 @@ from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.reporter import Reporter, plain
 from core.project.workspace import Project
 from core.studio import document as documents
-from core.studio.cast import Keys, cast_of, language_of, request_for
-from core.studio.document import CastVoice, Document
+from core.studio.cast import cast_of, request_for
+from core.studio.document import Document
+from core.studio.keys import Keys
 from core.studio.line import Line
 from core.studio.proofreading import Proofreader, open_proofreader
+from core.studio.reading import language_of
 from core.studio.takes import LOG, Failure, LineTake, add_failure, add_take, asked_again, read_takes, take_file
 from core.synthesis import speaking
 from core.synthesis.wire import SpeechRequest
@@ -51,7 +53,7 @@ class Speech:
     _pending: list[Line] = field(default_factory=list)
     _again: list[int] = field(default_factory=list)  # lines a person has asked for meanwhile, however often said
     _said: set[str] = field(default_factory=set)  # keys that were had a go at: the same line again needs no other
-    _requests: dict[tuple[str, CastVoice], SpeechRequest] = field(default_factory=dict)
+    _requests: dict[str, SpeechRequest] = field(default_factory=dict)  # by the name that the text gives a voice
     _mute: dict[str, UserError] = field(default_factory=dict)  # voices that cannot speak, by their name in the text
     _failures_in_a_row: list[UserError] = field(default_factory=list)
     _proofreader: Proofreader | None = None
@@ -114,6 +116,7 @@ class Speech:
             self._look_through(document)
             return
         self._keys = keys = Keys(self.project, document)
+        self._requests.clear()
         takes, chosen = read_takes(self.folder), set(self.args.lines)
         # Of what is said once more, a resume leaves out what this job has said already.
         since = self.reporter.view.created_at if self.args.again else 0.0
@@ -202,10 +205,10 @@ class Speech:
     def _request(self, document: Document, line: Line) -> SpeechRequest:
         cast = document.speaker(line.voice)
         assert cast is not None  # else it would have no key
-        if (line.voice, cast) not in self._requests:
-            self._requests[line.voice, cast] = request_for(self.project, document, cast, self.args.device)
+        if line.voice not in self._requests:
+            self._requests[line.voice] = request_for(self.project, document, cast, self.args.device)
         update = {"text": self._keys.text(line), "settings": self._keys.settings(line)}
-        return self._requests[line.voice, cast].model_copy(update=update)
+        return self._requests[line.voice].model_copy(update=update)
 
     def _tell_failure(self, document: Document, line: Line, error: UserError) -> None:
         self.failed += 1

@@ -17,11 +17,12 @@ from core.jobs.job import Job, busy
 from core.project.conflicts import digest
 from core.project.workspace import Project
 from core.studio import document as documents
-from core.studio.cast import cast_of, find_voice, fits, language_of
+from core.studio.cast import cast_of, find_voice
 from core.studio.document import Document, What
 from core.studio.files import FORMATS, unspoken
 from core.studio.line import Line
 from core.studio.marks import line_text, lines_from, lines_instead, text_of
+from core.studio.reading import fits, language_of
 from core.studio.state import overview, states
 from core.studio.takes import ask_again, forget_take, read_takes, take_file
 from core.synthesis import speaking

@@ -12,8 +12,9 @@ from typing import Literal
 from core.errors import UserError
 from core.project.workspace import Project
 from core.studio import document as documents
-from core.studio.cast import Keys, find_voice
-from core.studio.document import Document
+from core.studio.cast import find_voice
+from core.studio.document import CastVoice, Document
+from core.studio.keys import Keys
 from core.studio.line import Line
 from core.studio.pauses import pause_after
 from core.studio.pronunciation import Pronunciation
@@ -71,6 +72,7 @@ class Overview:
 class _Kept:
     document: Document
     entries: tuple[Pronunciation, ...]
+    speakers: dict[str, CastVoice]
     keys: list[str]
     nobody: frozenset[str]
     takes: Takes
@@ -88,7 +90,8 @@ def states(project: Project, document: Document) -> list[LineState]:
     takes, keys = read_takes(folder), Keys(project, document)
     with _kept_lock:
         kept = _kept.get(folder)
-    if kept is None or kept.document is not document or kept.entries != keys.entries:
+    is_same = kept and kept.document is document and (kept.entries, kept.speakers) == (keys.entries, keys.speakers)
+    if kept is None or not is_same:
         nobody, line_keys = _unknown_names(project, document), [keys.key(line) for line in document.lines]
     elif kept.takes is takes:
         return kept.rows
@@ -96,7 +99,7 @@ def states(project: Project, document: Document) -> list[LineState]:
         nobody, line_keys = kept.nobody, kept.keys
     rows = [_state(document, place, key, takes, nobody) for place, key in enumerate(line_keys)]
     with _kept_lock:
-        _kept[folder] = _Kept(document, keys.entries, line_keys, nobody, takes, rows)
+        _kept[folder] = _Kept(document, keys.entries, keys.speakers, line_keys, nobody, takes, rows)
         _kept.move_to_end(folder)
         while len(_kept) > 1 and sum(len(kept.rows) for kept in _kept.values()) > _MOST_KEPT:
             _kept.popitem(last=False)

@@ -18,8 +18,9 @@ from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio import playback, start
-from core.studio.cast import Keys, cast_of
+from core.studio.cast import cast_of
 from core.studio.document import Document, Pauses
+from core.studio.keys import Keys
 from core.studio.state import overview, states
 from core.studio.takes import LineTake, add_take, take_file
 from tests.audio.sounds import tone

@@ -22,8 +22,8 @@ from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio import files, join, start
-from core.studio.cast import Keys
 from core.studio.document import Document
+from core.studio.keys import Keys
 from core.studio.state import states
 from core.studio.takes import read_takes, take_file
 from core.tasks import write_document

@@ -27,13 +27,15 @@ from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio import pronunciation, start
 from core.studio import speaking as studio_speaking
-from core.studio.cast import Keys
+from core.studio.cast import cast_of
 from core.studio.document import Document
+from core.studio.keys import Keys
 from core.studio.proofreading import Proofreader
 from core.studio.speaking import Speech
 from core.studio.state import overview, states
 from core.studio.takes import ask_again, asked_again, read_takes, take_file
 from core.synthesis import speaking
+from core.synthesis.saved_voices import change_voice, discard_voice, save_voice
 from core.training.config import config_text
 from tests.jobs.conftest import until
 from tests.studio.conftest import Speak
@@ -184,6 +186,60 @@ def test_a_voice_that_is_changed_while_the_job_looks_up_who_speaks_says_it(
     monkeypatch.setattr(studio_speaking, "cast_of", slow)
     speak(text)
     assert len(warm) == 3 and all(chosen(humming, text))
+
+
+def test_a_line_is_spoken_in_the_manner_of_its_voice_unless_the_text_or_the_line_says_otherwise(
+    humming: Project, warm: Warm, speak: Speak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = save_voice(humming, "Ana", "base:tuning-fork", settings={"speed": 1.5}, seed=7)
+    manners: list[tuple[dict[str, float], int]] = []
+    say = speaking.say
+
+    def note(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        manners.append((request.settings, request.seed))
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", note)
+
+    def said() -> list[tuple[dict[str, float], int]]:
+        manners.clear()
+        speak(text)
+        return list(manners)
+
+    text = start.create(humming, "Hum. [voice Ana] Hum la.", voice="base:tuning-fork")
+    assert said() == [({}, 0), ({"speed": 1.5}, 7)]
+    start.set_settings(humming, text.id, settings={"speed": 1.0}, seed=3)
+    assert said() == [({}, 3), ({}, 3)], "the usual speed, which the text asks for"
+    start.set_line(humming, text.id, text.lines[1].id, settings={"speed": 0.5}, seed=4)
+    assert said() == [({"speed": 0.5}, 4)]
+    for _ in range(2):
+        documents.undo(humming, text.id)
+
+    def to_speak() -> int:
+        return overview(states(humming, fresh(humming, text))).to_speak
+
+    assert to_speak() == 0
+    change_voice(humming, ana.id, settings={"speed": 2.0})
+    assert to_speak() == 1 and said() == [({"speed": 2.0}, 7)]
+    change_voice(humming, ana.id, settings={"speed": 1.5})
+    assert to_speak() == 0 and said() == []
+    change_voice(humming, ana.id, speaker="a-run:20")
+    assert to_speak() == 1, "another checkpoint is kept under the name"
+    change_voice(humming, ana.id, speaker="base:tuning-fork")
+    assert to_speak() == 0
+    discard_voice(humming, ana.id)
+    assert fresh(humming, text).cast["Ana"].settings == (("speed", 1.5),), "a voice that is gone stays as it spoke"
+
+
+def test_a_voice_that_was_brought_in_speaks_in_its_own_manner(humming: Project) -> None:
+    folder = humming.workspace.voices / "bea"
+    folder.mkdir(parents=True)
+    speaking_ = {"settings": {"speed": 0.5}, "seed": 9}
+    write_json(folder / "manifest.json", {"name": "Bea", "engine": "toy", "exported_at": 1, "speaking": speaking_})
+    text = start.create(humming, "Hum.", voice="voice:bea")
+    keys = Keys(humming, documents.recast(humming, text, cast_of(humming, text)[0]))
+    assert (keys.settings(text.lines[0]), keys.seed(text.lines[0])) == ({"speed": 0.5}, 9)
+    shutil.rmtree(folder)
 
 
 def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(

@@ -21,6 +21,7 @@ from core.studio.playback import NextLine, next_line
 from core.studio.pronunciation import pronunciations
 from core.studio.state import LineState, overview, states
 from core.studio.takes import Failure, LineTake
+from core.synthesis.saved_voices import discard_voice, save_voice
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
 from ui.i18n import LANGUAGES, Translator
@@ -101,7 +102,7 @@ def test_forms_and_fields_change_what_they_say(humming: Project, text: Document)
     assert caught.value.code == "studio.changed"
     act(humming, text, "line-voice", first.id, "Tuning fork")
     act(humming, text, "line-speed", first.id, "1,5")
-    act(humming, text, "text-manner", "", {"seed": "7", "speed": "1", "pace_s": "0.5", "tries": "2"})
+    act(humming, text, "text-manner", "", {"seed": "7", "speed": "", "pace_s": "0.5", "tries": "2"})
     act(humming, text, "text-pauses", "", dict.fromkeys(documents.Pauses.model_fields, "0.5"))
     act(humming, text, "rename-text", "", "A song")
     now = documents.document(humming, text.id)
@@ -191,6 +192,23 @@ def test_a_line_is_waited_for_only_while_a_job_is_still_to_speak_it(
     later = Failure(key="k", code="speak.unknown_characters", at=time.time() + 60)
     rows[2] = LineState(text.lines[2], 3, "failed", 0.0, failure=later)
     assert follows(others, 3) == NextLine(None, False, 1)
+
+
+def test_an_empty_field_leaves_it_to_the_voice_and_shows_how_that_speaks(humming: Project, text: Document) -> None:
+    voice = save_voice(humming, "Ana", "base:tuning-fork", settings={"speed": 1.5}, seed=7)
+    start.set_settings(humming, text.id, voice=voice.id)
+
+    def form() -> str:
+        return desk.settings(Translator("en"), humming, documents.document(humming, text.id), [(voice.id, "Ana")])
+
+    assert all(part in form() for part in ('name="speed" value=""', 'placeholder="1.5"', 'placeholder="7"'))
+    act(humming, text, "text-manner", "", {"seed": "0", "speed": "1", "pace_s": "", "tries": "3"})
+    now = documents.document(humming, text.id)
+    assert (now.seed, now.settings) == (0, {"speed": 1.0}), "the engine's own, against the voice's"
+    act(humming, text, "text-manner", "", {"seed": "", "speed": "", "pace_s": "", "tries": "3"})
+    now = documents.document(humming, text.id)
+    assert (now.seed, now.settings) == (None, {})
+    discard_voice(humming, voice.id)
 
 
 def test_lines_are_kept_as_long_as_nothing_has_changed(humming: Project, text: Document) -> None:

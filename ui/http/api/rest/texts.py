@@ -38,8 +38,8 @@ class NewText(_Body):
     name: str = Field("", max_length=200)
     voice: str = Field("", max_length=300)
     language: str = Field("", max_length=20)
-    settings: dict[str, float] = Field({}, description="The engine's own, such as temperature and speed.")
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    settings: dict[str, float] = Field({}, description="Such as temperature and speed; else as each voice speaks.")
+    seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Of all lines; null: each voice's own.")
     proofread: bool | None = Field(None, description="Whether lines are listened to; null: where it can be done.")
     tries: int = Field(3, ge=0, le=documents.MOST_TRIES)
 
@@ -58,12 +58,14 @@ class TextChange(_Body):
 
 
 class LineChange(_Body):
-    """What of a line is to be changed. ``take`` is the id of the one that stands for it, "" the best by the check."""
+    """What of a line is to be changed. ``take`` is the id of the one that stands for it, "" the best by the check;
+    ``settings`` and ``seed`` come before the text's, which come before its voice's."""
 
     text: str | None = Field(None, max_length=20_000)
     voice: str | None = Field(None, max_length=80)
     take: str | None = Field(None, max_length=60)
     settings: dict[str, float] | None = None
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
 class Speaking(_Body):

@@ -84,15 +84,13 @@ def _line_speed(page: Page, project: Project, document: Document, evt: Any) -> N
 
 
 def _manner(page: Page, project: Project, document: Document, evt: Any) -> None:
-    fields = json.loads(evt.value)
-    usual = speaking_options(project.info.engine)().model_dump()
-    chosen = {name: _number(fields[name]) for name in usual if name in fields}
-    settings = {name: value for name, value in chosen.items() if value != usual[name]}
-    proofread = "proofread" in fields
-    start.set_settings(
-        project, document.id, settings=settings, seed=int(_number(fields["seed"])), tries=int(_number(fields["tries"])),
-        proofread=proofread,
-    )  # fmt: skip
+    fields = {name: typed for name, typed in json.loads(evt.value).items() if str(typed).strip()}
+    settings = {
+        name: _number(fields[name]) for name in speaking_options(project.info.engine).model_fields if name in fields
+    }
+    seed = int(_number(fields["seed"])) if "seed" in fields else None
+    tries, proofread = int(_number(fields["tries"])), "proofread" in fields
+    start.set_settings(project, document.id, settings=settings, seed=seed, tries=tries, proofread=proofread)
 
 
 def _pauses(page: Page, project: Project, document: Document, evt: Any) -> None:

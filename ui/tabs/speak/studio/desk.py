@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.engines.registry import info, speaking_options
+from core.errors import UserError
 from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
+from core.studio.cast import find_voice
 from core.studio.document import MOST_TRIES, Document
 from core.studio.pronunciation import Pronunciation, entry_name, pronunciations
 from core.studio.proofreading import recogniser_for
@@ -128,17 +130,18 @@ def settings(t: Translator, project: Project, document: Document, choices: list[
 
 
 def _manner(t: Translator, project: Project, document: Document) -> str:
-    fields = [_number(t("speak.seed"), "seed", document.seed, 0, 2**31 - 1, 1, t("studio.seed_help"))]
-    for name, field in speaking_options(project.info.engine).model_fields.items():
+    options, manner = speaking_options(project.info.engine), _manner_of_voice(project, document)
+    usual = {"seed": 0, **options().model_dump(), **manner}
+    seed = t("studio.seed_help")
+    fields = [_number(t("speak.seed"), "seed", document.seed, 0, 2**31 - 1, 1, seed, usual["seed"])]
+    for name, field in options.model_fields.items():
         bounds = {
             bound: getattr(rule, bound) for rule in field.metadata for bound in ("ge", "le") if hasattr(rule, bound)
         }
         step = 1 if field.annotation is int else 0.05
-        value = document.settings.get(name, field.default)
-        label = t.get(f"speaking.{name}", name)
-        fields.append(
-            _number(label, name, value, bounds.get("ge"), bounds.get("le"), step, t.get(f"speaking.{name}_help", ""))
-        )
+        label, help_ = t.get(f"speaking.{name}", name), t.get(f"speaking.{name}_help", "")
+        value = document.settings.get(name)
+        fields.append(_number(label, name, value, bounds.get("ge"), bounds.get("le"), step, help_, usual[name]))
     is_heard = bool(recogniser_for(project, document.language or project.info.language))
     is_on = document.proofread if document.proofread is not None else is_heard
     help_ = t("studio.proofread_help") if is_heard else t("studio.proofread_sound")
@@ -148,10 +151,20 @@ def _manner(t: Translator, project: Project, document: Document) -> str:
     )
     tries = _number(t("studio.tries"), "tries", document.tries, 0, MOST_TRIES, 1, t("studio.tries_help"))
     return (
-        f'<form data-key="manner" data-do="text-manner"><div class="vw-fields">{"".join(fields)}{tries}</div>{proof}'
+        f'<form data-key="manner" data-do="text-manner"><p class="vw-dim">{html.e(t("studio.manner_rule"))}</p>'
+        f'<div class="vw-fields">{"".join(fields)}{tries}</div>{proof}'
         f'<div class="vw-row"><button type="submit" class="vw-btn">{html.e(t("studio.apply"))}</button></div>'
         f'<p class="vw-dim">{html.e(t("studio.manner_help"))}</p></form>'
     )
+
+
+def _manner_of_voice(project: Project, document: Document) -> dict[str, Any]:
+    """How the text's voice speaks where neither the text nor a line says otherwise; nothing where there is none."""
+    try:
+        own = find_voice(project, document, "").arguments
+    except UserError:
+        return {}
+    return {**own.get("settings", {}), "seed": own.get("seed", 0)}
 
 
 def _pauses(t: Translator, document: Document) -> str:
@@ -237,10 +250,15 @@ def _select(label: str, do: str, choices: list[tuple[str, str]], current: str) -
     )
 
 
-def _number(label: str, name: str, value: Any, least: Any, most: Any, step: float, help_: str) -> str:
+def _number(
+    label: str, name: str, value: Any, least: Any, most: Any, step: float, help_: str, usual: Any = None
+) -> str:
+    """A field for a number; one with a ``usual`` value may stay empty, and shows that then."""
     bounds = "".join(f' {key}="{bound}"' for key, bound in (("min", least), ("max", most)) if bound is not None)
     hint = f'<small class="vw-dim">{html.e(help_)}</small>' if help_ else ""
+    empty = "required" if usual is None else f'placeholder="{usual:g}"'
     return (
         f'<label class="vw-field"><span>{html.e(label)}</span>'
-        f'<input type="number" name="{html.e(name)}" value="{value:g}"{bounds} step="{step}" required>{hint}</label>'
+        f'<input type="number" name="{html.e(name)}" value="{"" if value is None else f"{value:g}"}"{bounds}'
+        f' step="{step}" {empty}>{hint}</label>'
     )

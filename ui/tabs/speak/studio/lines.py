@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from core.project.workspace import Project
 from core.studio.document import Document
+from core.studio.keys import Keys
+from core.studio.line import Line
 from core.studio.marks import line_text
 from core.studio.start import line_stamp
 from core.studio.state import LineState, Overview
@@ -50,11 +52,19 @@ def line_rows(
         return f'<div class="vw-empty"><p>{html.e(sentence)}</p></div>'
     number = min(place.page, -(-len(shown) // PER_PAGE))
     part = shown[(number - 1) * PER_PAGE : number * PER_PAGE]
-    items = "".join(_row(t, project, document, row, names) for row in part)
+    keys = Keys(project, document)
+    items = "".join(_row(t, project, document, row, names, _usual_speed(keys, row.line)) for row in part)
     return f'<ol class="vw-lines">{items}</ol>{pages(t, number, len(shown), PER_PAGE)}'
 
 
-def _row(t: Translator, project: Project, document: Document, row: LineState, names: Sequence[str]) -> str:
+def _usual_speed(keys: Keys, line: Line) -> float:
+    """How fast a line is spoken where it does not say so itself: as the text, or else its voice."""
+    return keys.settings(line.having(settings={})).get("speed", 1.0)
+
+
+def _row(
+    t: Translator, project: Project, document: Document, row: LineState, names: Sequence[str], usual_speed: float
+) -> str:
     line, number = row.line, t.number(row.number)
     text = line_text(line)
     rows = max(1, -(-len(text) // _LETTERS_A_ROW))
@@ -73,7 +83,7 @@ def _row(t: Translator, project: Project, document: Document, row: LineState, na
         f'<li class="vw-said {row.state} {style}" data-key="line-{line.id}" data-number="{row.number}">'
         f'<span class="vw-no">{number}</span><div class="vw-saying">{field}'
         f'<div class="vw-row vw-facts">{state}{about}{_buttons(t, project, document, row)}'
-        f"{_more(t, row, names)}</div>{_doubt(t, row)}{_failure(t, row)}</div></li>"
+        f"{_more(t, row, names, usual_speed)}</div>{_doubt(t, row)}{_failure(t, row)}</div></li>"
     )
 
 
@@ -125,7 +135,7 @@ def _failure(t: Translator, row: LineState) -> str:
     return html.notice(t.error(failure.code, failure.text, failure.hint, failure.values), "bad")
 
 
-def _more(t: Translator, row: LineState, names: Sequence[str]) -> str:
+def _more(t: Translator, row: LineState, names: Sequence[str], usual_speed: float) -> str:
     """Who says the line, which take is its first, and how fast."""
     line = row.line
     if not line.has_words:
@@ -143,6 +153,6 @@ def _more(t: Translator, row: LineState, names: Sequence[str]) -> str:
         f'<select data-do="line-voice" data-id="{line.id}">{usual}{options}</select></label>'
         f'<label class="vw-field"><span>{html.e(t("studio.line_speed"))}</span>'
         f'<input type="number" data-do="line-speed" data-id="{line.id}" min="0.25" max="4" step="0.05"'
-        f' value="{value}" placeholder="{html.e(t("studio.as_text"))}"></label>'
+        f' value="{value}" placeholder="{usual_speed:g}"></label>'
     )
     return html.details(t("studio.line_more"), f'<div class="vw-fields">{fields}</div>')
