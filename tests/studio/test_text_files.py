@@ -83,6 +83,51 @@ def test_a_book_comes_in_with_its_chapters_in_the_order_they_are_read(tmp_path: 
     )
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><head><title>T</title><body><p>Não há “fim”.".encode("utf-16"),
+        '<?xml version="1.0" encoding="UTF-16"?><html><head/><body><p>Não há “fim”.</p></body>'.encode("utf-16-be"),
+        '<html><head><meta charset="windows-1252"/><title>T</title><p>Não há “fim”.'.encode("cp1252"),
+        "<html><head><title>T</title><p>Não há “fim”.</p></html>".encode("cp1252"),
+        '<?xml version="1.0" encoding="utf-16"?><html><head><title/><script src="x"/></head><p>Não há “fim”.',
+        "\ufeff<head><link href='x'><style>p {}</style>\n<div><p>Não há “fim”.",
+        "<!DOCTYPE html [<!ENTITY a 'b'>]><p>Não há “fim”.</p>",
+    ],
+    ids=(
+        "utf-16",
+        "utf-16 without a mark",
+        "declared",
+        "undeclared",
+        "declared wrongly",
+        "no end of its head",
+        "entity",
+    ),
+)
+def test_a_page_is_read_in_its_own_letters_and_whatever_it_does_not_end(tmp_path: Path, page: str | bytes) -> None:
+    text = read_text_file(epub(tmp_path / "x", page=page), "x.epub", "pt-BR").text
+    assert text == "Não há “fim”.\n\n## Two\n\nThe end."
+
+
+def test_a_book_whose_lists_are_utf_16_comes_in_and_no_table_of_contents_is_read_out(tmp_path: Path) -> None:
+    contents = (
+        '<nav epub:type="toc"><ol><li><a href="b.xhtml">One</a><ol><li><a href="b.xhtml#x">Deeper</a><ol><li>'
+        '<a href="a%20one.xhtml">Two</a></li></ol></li></ol></li></ol></nav>'
+    )
+    ncx = "<ncx><navMap><navPoint><navLabel><text>Outer</text></navLabel><navPoint/></navPoint></navMap></ncx>"
+    package = PACKAGE.replace(
+        "</manifest>", '<item id="t" href="toc.ncx" media-type="application/x-dtbncx+xml"/></manifest>'
+    )
+    package = package.replace('<itemref idref="n"/>', '<itemref idref="n"/><itemref idref="t"/>')
+    wide = {
+        name: f'<?xml version="1.0" encoding="UTF-16"?>{content}'.encode("utf-16")
+        for name, content in (("container", CONTAINER), ("package", package))
+    }
+    files = {"OEBPS/nav.xhtml": contents, "OEBPS/toc.ncx": ncx, "page": f"{contents}<h1>One</h1><p>It was late.</p>"}
+    book = read_text_file(epub(tmp_path / "x", **wide, **files), "x.epub", "en")
+    assert book == TextFile("The Sea", "# One\n\nIt was late.\n\n## Two\n\nThe end.")
+
+
 def test_a_document_of_word_comes_in_with_its_headings_and_tables(tmp_path: Path) -> None:
     from docx import Document
 
@@ -101,15 +146,46 @@ def test_a_document_of_word_comes_in_with_its_headings_and_tables(tmp_path: Path
     assert file == TextFile("A letter", "# Dear Maria\n\n## Then\n\nIt rained all day.\n\nOne, two\n\nYours.")
 
 
+def test_of_a_document_of_word_notes_contents_and_deletions_are_left_out_and_nothing_else(tmp_path: Path) -> None:
+    from docx import Document
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    made = Document()
+    body = made.element.body
+
+    def add(xml: str) -> None:
+        body.insert(len(body) - 1, parse_xml(xml.replace(">", f" {nsdecls('w')}>", 1)))
+
+    gallery = '<w:sdtPr><w:docPartObj><w:docPartGallery w:val="{}"/></w:docPartObj></w:sdtPr>'
+    block = "<w:sdt>{}<w:sdtContent><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    add(block.format(gallery.format("Table of Contents"), "One 1"))
+    add(block.format(gallery.format("Cover Pages"), "A cover."))
+    add(
+        '<w:p><w:r><w:t xml:space="preserve">He came</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r>'
+        '<w:ins w:id="1" w:author="x"><w:r><w:t xml:space="preserve"> back</w:t></w:r></w:ins>'
+        '<w:del w:id="2" w:author="x"><w:r><w:delText>never</w:delText></w:r></w:del>'
+        "<w:hyperlink><w:r><w:tab/><w:t>home</w:t></w:r></w:hyperlink><w:r><w:t>.</w:t></w:r></w:p>"
+    )
+    table = made.add_table(rows=1, cols=3)
+    for cell, text in zip(table.rows[0].cells, ("7", "7", ""), strict=True):
+        cell.text = text
+    inner = table.rows[0].cells[2].add_table(rows=1, cols=1)
+    inner.rows[0].cells[0].text = "within"
+    made.save(str(tmp_path / "x"))
+    assert read_text_file(tmp_path / "x", "x.docx", "en").text == "A cover.\n\nHe came back home.\n\n7, 7, within"
+
+
 def test_markdown_is_said_without_what_nobody_says(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text(
-        "---\ntitle: x\n---\n# A *title*\n\nSee [the sea](http://x.y) and ![a boat](b.png)\nnow. [pause 1s] `Go`.\n\n"
-        "```\ncode\n```\n\n- First\n- Second\n\n<script>x</script>\n\nSetext\n------\n\n"
+        "---\ntitle: x\n---\n# A *title*\n\nSee [the sea](http://x.y) and ![a boat](b.png)\nnow <http://x.y>. "
+        "[pause 1s] `Go`.\n\n```\ncode\n```\n\n    indented\n\n- First\n- Second\n\n<script>x</script>\n\n"
+        "Setext\n------\n\n"
         "| a | b |\n|---|---|\n| c | d |\n"
     )
     assert read_text_file(path, "x.md", "en").text == (
-        "# A title\n\nSee the sea and now. [pause 1s] Go.\n\nFirst\n\nSecond\n\n## Setext\n\na\n\nb\n\nc\n\nd"
+        "# A title\n\nSee the sea and now . [pause 1s] Go.\n\nFirst\n\nSecond\n\n## Setext\n\na\n\nb\n\nc\n\nd"
     )
 
 

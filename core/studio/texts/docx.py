@@ -1,4 +1,7 @@
-"""DOCX by python-docx, after the zip was looked at: its paragraphs and tables in order, headings by their styles."""
+"""DOCX by python-docx, after the zip was looked at: paragraphs and tables in order, headings by their styles.
+
+The library gives the styles; of texts it leaves out what was inserted under supervision, or stands in a form's field.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ _MOST_BYTES = 200_000_000  # of all, unpacked: the library opens every part, pic
 _MOST_XML_BYTES = 40_000_000
 _MOST_FILES = 5_000
 _DOCUMENT = "word/document.xml"
+_UNREAD = {"del", "moveFrom", "txbxContent", "AlternateContent", "pPr", "rPr", "instrText", "delText"}
 _HEADING = re.compile(r"heading ([1-6])$")
 
 
@@ -67,19 +71,63 @@ def _look_through(path: Path, name: str) -> None:
 
 
 def _paragraphs(document: Any) -> Iterator[str]:
-    from docx.table import Table
+    yield from _blocks(document.element.body, document)
 
-    for block in document.iter_inner_content():
-        if isinstance(block, Table):
-            for row in block.rows:
-                # A cell that goes over several places is told at each of them.
-                cells = dict.fromkeys(clean_text(cell.text) for cell in row.cells)
-                if text := ", ".join(filter(None, cells)):
-                    yield text
-            continue
-        text = clean_text(block.text)
-        if not text:
-            continue
-        style = (block.style.name or "").lower() if block.style is not None else ""
+
+def _blocks(parent: Any, document: Any) -> Iterator[str]:
+    """Paragraphs and tables of an element; its table of contents is none of its text."""
+    for block in parent.iterchildren():
+        tag = _tag(block)
+        if tag == "p":
+            yield from _paragraph(block, document)
+        elif tag == "tbl":
+            yield from _rows(block, document)
+        elif tag == "sdt" and not _is_contents(block):
+            for content in block.iterchildren():
+                if _tag(content) == "sdtContent":
+                    yield from _blocks(content, document)
+        elif tag in ("ins", "customXml"):
+            yield from _blocks(block, document)
+
+
+def _paragraph(element: Any, document: Any) -> Iterator[str]:
+    from docx.text.paragraph import Paragraph
+
+    paragraph = Paragraph(element, document)
+    style = (paragraph.style.name or "").lower() if paragraph.style is not None else ""
+    text = "" if style.startswith("toc ") else clean_text("".join(_texts(element)))
+    if text:
         match = _HEADING.match(style)
         yield f"{'#' * int(match[1])} {text}" if match else f"# {text}" if style == "title" else text
+
+
+def _rows(table: Any, document: Any) -> Iterator[str]:
+    for row in table.iterchildren():
+        if _tag(row) == "tr":
+            # A cell below one that goes over several rows is empty.
+            cells = (" ".join(_blocks(cell, document)) for cell in row.iterchildren() if _tag(cell) == "tc")
+            if text := ", ".join(filter(None, cells)):
+                yield text
+
+
+def _texts(element: Any) -> Iterator[str]:
+    """What is read of a paragraph: not what was deleted, nor marks of notes, nor boxes that float beside it."""
+    for part in element.iterchildren():
+        tag = _tag(part)
+        if tag == "t":
+            yield part.text or ""
+        elif tag in ("tab", "br", "cr"):
+            yield " "
+        elif tag == "noBreakHyphen":
+            yield "-"
+        elif tag not in _UNREAD:
+            yield from _texts(part)
+
+
+def _is_contents(block: Any) -> bool:
+    galleries = (part for part in block.iter() if _tag(part) == "docPartGallery")
+    return any("contents" in name.lower() for part in galleries for name in part.attrib.values())
+
+
+def _tag(element: Any) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

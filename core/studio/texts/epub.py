@@ -1,20 +1,24 @@
-"""ePub: the chapters of a book in their order. A zip of XHTML, read by Python's own parsers, which fetch nothing.
+"""ePub: the chapters of a book in their order. A zip of lists, read as XML, and of pages, read as a browser reads them:
+by lxml, which ends what a page does not, and fetches nothing.
 
 Of libraries for it, ebooklib is under the AGPL; what is needed here is a list of files and their paragraphs.
 """
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from lxml import etree
+
 from core.errors import UserError
 from core.sources.collections.archive import Zip
+from core.sources.encodings import decode_text
 from core.studio.start import MOST_CHARACTERS
 from core.studio.texts.file import TextFile, broken, too_large, unsafe
 from core.text import clean_text
@@ -30,23 +34,42 @@ _BLOCKS = {
     *("p", "div", "li", "blockquote", "section", "article", "header", "footer", "tr", "dt", "dd", "figcaption", "body"),
     *("br", "hr", "table", "ul", "ol", "dl", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "title", "aside", "main"),
 }
-_UNREAD = {"script", "style", "head", "nav", "svg", "math", "template", "rt", "rp", "noscript"}
+_DECLARED = re.compile(
+    rb"^\s*<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9._-]{1,40})|<meta[^>]{0,200}charset=[\"']?([A-Za-z0-9._-]{1,40})"
+)
+_BOM = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_DECLARED_WITHIN = 2_000  # bytes
+_UNREAD = {
+    "script",
+    "style",
+    "head",
+    "nav",
+    "svg",
+    "math",
+    "template",
+    "rt",
+    "rp",
+    "noscript",
+    "iframe",
+    "audio",
+    "video",
+}
 
 
-def read_epub(path: Path, name: str) -> TextFile:
-    """The text of a book, its chapters in the order in which they are read.
+def read_epub(path: Path, name: str, language: str) -> TextFile:
+    """The text of a book, its chapters in the order in which they are read; ``language`` is for old encodings.
 
     Raises:
         UserError: ``archive.*``, ``text.broken``, ``text.locked``, ``text.unsafe``, ``text.too_large``.
     """
     book = Zip(path, name=name, max_bytes=_MOST_BYTES, most_members=_MOST_FILES)
     try:
-        return _read(book, name)
+        return _read(book, name, language)
     finally:
         book.close()
 
 
-def _read(book: Zip, name: str) -> TextFile:
+def _read(book: Zip, name: str, language: str) -> TextFile:
     names = set(book.names())
     container = _tree(book, _CONTAINER, names, name)
     root = next((element.get("full-path", "") for element in container.iter() if _tag(element) == "rootfile"), "")
@@ -70,7 +93,7 @@ def _read(book: Zip, name: str) -> TextFile:
     texts: list[str] = []
     length = 0
     for part in parts:
-        text = _chapter(book, part, name)
+        text = _chapter(book, part, name, language)
         length += len(text)
         if length > MOST_CHARACTERS:
             raise too_large(name)
@@ -96,17 +119,27 @@ def _refuse_locked(book: Zip, names: set[str], parts: list[str], name: str) -> N
         )
 
 
-def _chapter(book: Zip, part: str, name: str) -> str:
-    content = _content(book, part, name, _MOST_PART_BYTES)
-    match = re.match(rb"<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9._-]{1,40})[\"']", content)
+def _chapter(book: Zip, part: str, name: str, language: str) -> str:
+    text = _decoded(_content(book, part, name, _MOST_PART_BYTES), language)
+    parser = etree.HTMLParser(target=_Paragraphs(), encoding="utf-8", no_network=True)
+    parser.feed(text.encode("utf-8", "replace"))
+    return "\n\n".join(parser.close())
+
+
+def _decoded(content: bytes, language: str) -> str:
+    """A page's letters: by the mark of its byte order, by what it declares, else by how it looks."""
+    match = _DECLARED.search(content[:_DECLARED_WITHIN])
+    declared = (match[1] or match[2]).decode() if match else ""
+    # What can be read in bytes declares in vain that each letter has two.
+    if declared and not declared.lower().startswith(("utf-16", "utf-32", "ucs")) and not content.startswith(_BOM):
+        try:
+            return content.decode(declared)
+        except (LookupError, UnicodeError):  # no such encoding, one that is none of texts, or not that of this page
+            pass
     try:
-        text = content.decode(match[1].decode() if match else "utf-8-sig", errors="replace")
-    except (LookupError, UnicodeError):  # no such encoding, or one that is none of texts
-        text = content.decode("utf-8", errors="replace")
-    parser = _Paragraphs()
-    parser.feed(text)
-    parser.close()
-    return "\n\n".join(parser.finished())
+        return decode_text(content, language)
+    except UserError:
+        return content.decode("utf-8", errors="replace")
 
 
 def _tree(book: Zip, part: str, names: set[str], name: str) -> ElementTree.Element:
@@ -140,45 +173,44 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-class _Paragraphs(HTMLParser):
-    """Headings and paragraphs of a page; what is no text (scripts, lists of contents, ruby) is passed over."""
+class _Paragraphs:
+    """Takes what a parser tells of a page, and makes headings and paragraphs of it; what is no text (scripts, lists of
+    contents, ruby) is passed over."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self._texts: list[str] = []
         self._now: list[str] = []
         self._heading = 0
-        self._unread: list[str] = []
+        self._unread = 0  # elements that are passed over, and not ended yet
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNREAD:
-            self._unread.append(tag)
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+        self._unread += tag in _UNREAD
         if tag in _BLOCKS:
             self._end_paragraph()
         if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
             self._heading = int(tag[1])
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def end(self, tag: str) -> None:
+        """An element ends, or is ended by another."""
+        self._unread -= tag in _UNREAD
         if tag in _BLOCKS:
             self._end_paragraph()
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._unread:
-            del self._unread[self._unread.index(tag) :]
-        if tag in _BLOCKS:
-            self._end_paragraph()
-
-    def handle_data(self, data: str) -> None:
+    def data(self, text: str) -> None:
+        """Text, or a part of it."""
         if not self._unread:
-            self._now.append(data)
+            self._now.append(text)
 
-    def finished(self) -> Iterator[str]:
+    def close(self) -> list[str]:
         """The paragraphs, in order."""
         self._end_paragraph()
-        return iter(self._texts)
+        return self._texts
 
     def _end_paragraph(self) -> None:
         text = clean_text("".join(self._now))
+        if text == "]>" and not self._texts:  # the end of what a page declares before it begins
+            text = ""
         if text:
             self._texts.append("#" * self._heading + " " + text if self._heading else text)
         self._now, self._heading = [], 0

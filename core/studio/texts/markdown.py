@@ -30,8 +30,12 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _said(inline: Token) -> str:
-    parts = []
+    parts, is_address = [], False
     for token in inline.children or ():
+        if token.type.startswith("link_") and token.markup == "autolink":
+            is_address = token.type == "link_open"
+        if is_address:
+            continue
         if token.type in ("softbreak", "hardbreak"):
             parts.append(" ")
         elif token.type in _SAID:

@@ -37,7 +37,7 @@ def read_text_file(path: Path, name: str, language: str) -> TextFile:
     if kind == ".epub":
         from core.studio.texts.epub import read_epub
 
-        return read_epub(path, name)
+        return read_epub(path, name, language)
     if kind == ".docx":
         from core.studio.texts.docx import read_docx
 
