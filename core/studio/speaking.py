@@ -1,9 +1,11 @@
-"""Speaking a document: each line that lacks a take is said, proofread, and said again while it is bad."""
+"""Speaking a document: lines without a take are said one by one, proofread meanwhile, and said again while bad."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +16,7 @@ from core.errors import DiskFull, UserError
 from core.jobs import events
 from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.reporter import Reporter, plain
+from core.measures.proofreading import Proof
 from core.project.workspace import Project
 from core.studio import document as documents
 from core.studio.cast import cast_of, request_for
@@ -37,10 +40,40 @@ _SHOWN = 60  # characters of a line in a message
 
 
 @dataclass
+class _Work:
+    """One line that is being said, as it was when its turn came, and what takes there are of it so far."""
+
+    line: Line
+    document: Document
+    keys: Keys
+    key: str
+    tries: int  # that are left
+    attempts: int = 0
+    takes: list[LineTake] = field(default_factory=list)
+
+    @property
+    def model(self) -> tuple[str, ...]:
+        """What has to be loaded to say it."""
+        return _model(self.document, self.line)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A take that is being proofread."""
+
+    work: _Work
+    take: LineTake
+    samples: Samples
+    proof: Future[Proof]
+
+
+@dataclass
 class Speech:
     """One job's work on a document; `speak` does it all.
 
-    A person may change the document meanwhile: what was changed is said as it stands when its turn comes.
+    While the process that speaks says a line, the line before it is proofread here, so that neither waits for the
+    other; a bad one is said again next. A person may change the document meanwhile: what was changed is said as it
+    stands when its turn comes.
     """
 
     project: Project
@@ -53,6 +86,8 @@ class Speech:
     _pending: list[Line] = field(default_factory=list)
     _again: list[int] = field(default_factory=list)  # lines a person has asked for meanwhile, however often said
     _said: set[str] = field(default_factory=set)  # keys that were had a go at: the same line again needs no other
+    _in_hand: list[_Work] = field(default_factory=list)  # before all that is pending: what is bad, or was put back
+    _check: _Check | None = None  # never more than one: what waits for its check is held in memory
     _requests: dict[str, SpeechRequest] = field(default_factory=dict)  # by the name that the text gives a voice
     _mute: dict[str, UserError] = field(default_factory=dict)  # voices that cannot speak, by their name in the text
     _failures_in_a_row: list[UserError] = field(default_factory=list)
@@ -68,39 +103,84 @@ class Speech:
         self.folder = documents.folder(self.project, self.args.document)
         events.end_torn_line(self.folder / LOG)
         self.reporter.progress("load_voice", 0, 1)
-        done = 0
-        while (line := self._next()) is not None:
-            assert self._document is not None
-            self.reporter.check_stop()
-            self.reporter.progress("speak_lines", done, done + 1 + len(self._pending), item=line.text[:_SHOWN])
-            self._say(self._document, line)
-            done += 1
+        with ThreadPoolExecutor(1, "proofread") as self._checker:
+            try:
+                self._speak_lines()
+            except BaseException:
+                with contextlib.suppress(UserError):  # what ended it is told
+                    self._settle()
+                raise
         broken = [error for error in self._mute.values() if error.code not in _OF_A_NAME]
         if broken or (self._mute and not self.spoken):
             raise (broken or list(self._mute.values()))[0]
         return {"spoken": self.spoken, "failed": self.failed, "doubtful": self.doubtful}
 
-    def _next(self) -> Line | None:
-        """The line that is said next, as the text stands now."""
+    def _speak_lines(self) -> None:
+        done = 0
+        while True:
+            work = self._next()
+            if self._check and (work is None or work.model != self._check.work.model):
+                # Before another model is loaded: a line that turns out bad would need the present one once more.
+                self._in_hand += [work] if work else []
+                self._settle()
+                continue
+            if work is None:
+                return
+            self.reporter.check_stop()
+            if not work.attempts:
+                total = done + 1 + len(self._pending)
+                self.reporter.progress("speak_lines", done, total, item=work.line.text[:_SHOWN])
+                done += 1
+            self._say(work)
+
+    def _next(self) -> _Work | None:
+        """What is said next, as the text stands now."""
         document = documents.document(self.project, self.args.document)
         # Read again only after a change: the same object is the same file.
         if document is not self._document or self._keys.is_outdated():
             self._look_through(document)
-        assert self._document is not None
+        while self._in_hand:
+            work = self._in_hand.pop(0)
+            if self._is_still_wanted(work):
+                return work
+            if work.takes:
+                self._count(work)
         self._again += asked_again(self.folder)
         while self._again:
             wish = self._again.pop(0)
-            if line := next((line for line in self._document.lines if line.id == wish and self._can_say(line)), None):
-                return line
+            if line := next((line for line in self._lines if line.id == wish and self._can_say(line)), None):
+                return self._work_on(line)
         while self._pending:
             line = self._pending.pop(0)
             if self._keys.key(line) not in self._said:  # else it was asked for out of its turn
-                return line
+                return self._work_on(line)
         return None
+
+    @property
+    def _lines(self) -> tuple[Line, ...]:
+        assert self._document is not None
+        return self._document.lines
+
+    def _is_still_wanted(self, work: _Work) -> bool:
+        line = next((line for line in self._lines if line.id == work.line.id), None)
+        return line is not None and self._can_say(line) and self._keys.key(line) == work.key
 
     def _can_say(self, line: Line) -> bool:
         assert self._document is not None
         return line.has_words and self._document.speaker(line.voice) is not None and line.voice not in self._mute
+
+    def _work_on(self, line: Line) -> _Work:
+        document, keys = self._document, self._keys
+        assert document is not None
+        tries = 1 + (document.tries if self._is_proofread(document) else 0)
+        return _Work(line, document, keys, keys.key(line), tries)
+
+    def _seed(self, work: _Work) -> int:
+        """The next seed of a line: one whose sound is lost is said again, what is there is said with another."""
+        takes = [take for take in read_takes(self.folder).of(work.key) if take_file(self.folder, take.id).exists()]
+        takes += [self._check.take] if self._check and self._check.work.key == work.key else []
+        taken, first = {take.seed for take in takes}, work.keys.seed(work.line)
+        return next(seed % 2**31 for seed in range(first, first + 2**31) if seed % 2**31 not in taken)
 
     def _look_through(self, document: Document) -> None:
         cast, errors = cast_of(self.project, document)
@@ -130,69 +210,77 @@ class Speech:
                 pending.setdefault(key, line)
         self._pending = _by_model(document, list(pending.values()))
 
-    def _say(self, document: Document, line: Line) -> None:
-        """Say one line, again while it is bad, and keep every take; whatever goes wrong costs this line alone."""
-        key, first = self._keys.key(line), self._keys.seed(line)
-        self._said.add(key)
-        # A seed whose sound is lost is said again; what is there is said with another.
-        taken = {take.seed for take in read_takes(self.folder).of(key) if take_file(self.folder, take.id).exists()}
-        seeds = (seed for seed in range(first, first + 2**31) if seed not in taken)
-        tries = 1 + (document.tries if self._is_proofread(document) else 0)
-        takes: list[LineTake] = []
+    def _say(self, work: _Work) -> None:
+        """Have a line said once; whatever goes wrong costs this line alone."""
+        self._said.add(work.key)
+        work.attempts, work.tries = work.attempts + 1, work.tries - 1
+        seed, began = self._seed(work), time.monotonic()
         try:
-            request = self._request(document, line)
-            for _ in range(tries):
-                takes.append(self._take(document, line, key, request, next(seeds) % 2**31))
-                if not takes[-1].proof.is_doubtful:
-                    break
+            request = self._request(work).model_copy(update={"seed": seed})
+            samples, rate = speaking.say(self.project.workspace, request, should_stop=self.reporter.stop_requested)
         except UserError as error:
-            if isinstance(error, DiskFull):
-                raise
-            if not takes:
-                values = plain(error.values)
-                failure = Failure(
-                    key=key, code=error.code, text=error.text, hint=error.hint, values=values, at=time.time()
-                )
-                add_failure(self.folder, failure)
-                self._tell_failure(document, line, error)
-                self._give_up(line.voice, error)
-                return
+            self._fail(work, error)
+            return
         self._failures_in_a_row.clear()
-        self.spoken += 1
-        self.doubtful += all(take.proof.is_doubtful for take in takes)
-
-    def _take(self, document: Document, line: Line, key: str, request: SpeechRequest, seed: int) -> LineTake:
-        began = time.monotonic()
-        samples, rate = speaking.say(
-            self.project.workspace,
-            request.model_copy(update={"seed": seed}),
-            should_stop=self.reporter.stop_requested,
-        )
         take = LineTake(
-            key=key,
+            key=work.key,
             seed=seed,
             seconds=round(len(samples) / rate, 3),
             rate=rate,
             took_s=round(time.monotonic() - began, 3),
             at=time.time(),
         )
-        if self._is_proofread(document):
-            take = take.model_copy(update=self._proof(line, samples, rate))
-        write_speech(take_file(self.folder, take.id), np.asarray(samples, np.float32), rate)
-        add_take(self.folder, take)
-        return take
+        self._settle()
+        if self._is_proofread(work.document):
+            assert self._proofreader is not None
+            take = take.model_copy(update={"checked": self._proofreader.name})
+            proof = self._checker.submit(_proof, self._proofreader, work, samples, rate)
+            self._check = _Check(work, take, samples, proof)
+        else:
+            self._keep(work, take, samples)
+            self._count(work)
 
-    def _proof(self, line: Line, samples: Samples, rate: int) -> dict[str, object]:
-        assert self._proofreader is not None
-        keys = self._keys
-        proof = self._proofreader.check(
-            samples,
-            rate,
-            keys.text(line),
-            lambda text: keys.reading(line.having(text=text)).text,
-            self.reporter.stop_requested,
+    def _settle(self) -> None:
+        """Wait until the last take is proofread, and keep it; if it is bad its line is said again before any other."""
+        check, self._check = self._check, None
+        if check is None:
+            return
+        work = check.work
+        try:
+            proof = check.proof.result()
+        except UserError as error:
+            self._fail(work, error)
+            return
+        update = {"faults": proof.faults, "heard": proof.heard, "cer": proof.cer}
+        self._keep(work, check.take.model_copy(update=update), check.samples)
+        if proof.is_doubtful and work.tries:
+            self._in_hand.insert(0, work)
+        else:
+            self._count(work)
+
+    def _keep(self, work: _Work, take: LineTake, samples: Samples) -> None:
+        write_speech(take_file(self.folder, take.id), np.asarray(samples, np.float32), take.rate)
+        add_take(self.folder, take)
+        work.takes.append(take)
+
+    def _count(self, work: _Work) -> None:
+        """A line is done with."""
+        self.spoken += 1
+        self.doubtful += all(take.proof.is_doubtful for take in work.takes)
+
+    def _fail(self, work: _Work, error: UserError) -> None:
+        if isinstance(error, DiskFull):
+            raise error
+        if work.takes:
+            self._count(work)
+            return
+        values = plain(error.values)
+        failure = Failure(
+            key=work.key, code=error.code, text=error.text, hint=error.hint, values=values, at=time.time()
         )
-        return {"checked": self._proofreader.name, "faults": proof.faults, "heard": proof.heard, "cer": proof.cer}
+        add_failure(self.folder, failure)
+        self._tell_failure(work.document, work.line, error)
+        self._give_up(work.line.voice, error)
 
     def _is_proofread(self, document: Document) -> bool:
         if document.proofread is False:
@@ -202,12 +290,13 @@ class Speech:
             self._proofreader = open_proofreader(self.project, language, self.reporter)
         return document.proofread is True or self._proofreader.recognizer is not None
 
-    def _request(self, document: Document, line: Line) -> SpeechRequest:
-        cast = document.speaker(line.voice)
+    def _request(self, work: _Work) -> SpeechRequest:
+        line = work.line
+        cast = work.document.speaker(line.voice)
         assert cast is not None  # else it would have no key
         if line.voice not in self._requests:
-            self._requests[line.voice] = request_for(self.project, document, cast, self.args.device)
-        update = {"text": self._keys.text(line), "settings": self._keys.settings(line)}
+            self._requests[line.voice] = request_for(self.project, work.document, cast, self.args.device)
+        update = {"text": work.keys.text(line), "settings": work.keys.settings(line)}
         return self._requests[line.voice].model_copy(update=update)
 
     def _tell_failure(self, document: Document, line: Line, error: UserError) -> None:
@@ -234,17 +323,25 @@ class Speech:
         self._pending = [line for line in self._pending if line.voice != voice]
 
 
+def _proof(proofreader: Proofreader, work: _Work, samples: Samples, rate: int) -> Proof:
+    """Listen to a take, in a thread of its own. It is not broken off by Stop: it takes about as long as the line."""
+    keys, line = work.keys, work.line
+    read = lambda text: keys.reading(line.having(text=text)).text  # noqa: E731
+    return proofreader.check(samples, rate, keys.text(line), read, lambda: False)
+
+
+def _model(document: Document, line: Line) -> tuple[str, ...]:
+    voice = document.speaker(line.voice)
+    return (voice.checkpoint, voice.base, voice.imported) if voice else ()
+
+
 def _by_model(document: Document, lines: Sequence[Line]) -> list[Line]:
     """The lines in their order, but within a few of them model by model: to load another one takes seconds."""
-
-    def model(line: Line) -> tuple[str, ...]:
-        voice = document.speaker(line.voice)
-        return (voice.checkpoint, voice.base, voice.imported) if voice else ()
 
     order: list[Line] = []
     for first in range(0, len(lines), _TOGETHER):
         group = lines[first : first + _TOGETHER]
-        loaded = [model(order[-1])] if order else []
-        models = dict.fromkeys([*loaded, *map(model, group)])
-        order += [line for wish in models for line in group if model(line) == wish]
+        loaded = [_model(document, order[-1])] if order else []
+        models = dict.fromkeys([*loaded, *(_model(document, line) for line in group)])
+        order += [line for wish in models for line in group if _model(document, line) == wish]
     return order

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -526,30 +528,39 @@ class Reader(Proofreader):
         return self.verdict(text, samples)
 
 
-@pytest.fixture
-def proofread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Takes of texts with “bad” in them are doubtful until their third one; the list holds what was checked."""
-    checked: list[str] = []
+@dataclass
+class Proofread:
+    """Who listens, instead of a recogniser: what was checked, and what happens before each check."""
 
-    def verdict(text: str, _: Samples) -> Proof:
-        checked.append(text)
-        count = checked.count(text)
+    checked: list[str] = field(default_factory=list)
+    before: Callable[[str], object] = lambda text: None
+
+    def verdict(self, text: str, _: Samples) -> Proof:
+        self.before(text)
+        self.checked.append(text)
+        count = self.checked.count(text)
         if "worst" in text:
             return Proof(("silence",) if count == 2 else ("silence", "endless"), 1.0, "x", 1.0, 1.0)
         return Proof(("last_cut",) if "bad" in text and count < 3 else (), 1.0, text, 0.0, 0.0)
 
+
+@pytest.fixture
+def proofread(monkeypatch: pytest.MonkeyPatch) -> Proofread:
+    """Takes of texts with “bad” in them are doubtful until their third one."""
+    listener = Proofread()
     reader = Reader(object(), "en")  # type: ignore[arg-type]
-    object.__setattr__(reader, "verdict", verdict)
+    object.__setattr__(reader, "verdict", listener.verdict)
     monkeypatch.setattr(studio_speaking, "open_proofreader", lambda project, language, reporter: reader)
-    return checked
+    return listener
 
 
 def test_a_bad_line_is_said_again_with_another_seed_until_it_is_good(
-    humming: Project, warm: Warm, speak: Speak, proofread: list[str]
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread
 ) -> None:
     text = start.create(humming, "Hum well. Hum bad. Hum the worst.")
     speech = speak(text)
-    assert warm == ["Hum well.", *["Hum bad."] * 3, *["Hum the worst."] * 4] and speech.doubtful == 1
+    bad, worst = "Hum bad.", "Hum the worst."  # each is listened to while the other is spoken
+    assert warm == ["Hum well.", bad, worst, bad, worst, bad, worst, worst] and speech.doubtful == 1
     takes, keys = read_takes(documents.folder(humming, text.id)), Keys(humming, fresh(humming, text))
     picks = [takes.chosen(line, keys.key(line)) for line in text.lines]
     assert [pick.seed for pick in picks if pick] == [0, 2, 1], "the best of those there are"
@@ -558,12 +569,78 @@ def test_a_bad_line_is_said_again_with_another_seed_until_it_is_good(
 
 
 def test_nobody_listens_where_that_was_switched_off_and_no_more_often_than_asked(
-    humming: Project, warm: Warm, speak: Speak, proofread: list[str]
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread
 ) -> None:
     off = start.create(humming, "Hum bad.", proofread=False)
-    assert speak(off).doubtful == 0 and not proofread
+    assert speak(off).doubtful == 0 and not proofread.checked
     once = start.create(humming, "Hum the worst.", tries=1)
-    assert speak(once).doubtful == 1 and len(proofread) == 2
+    assert speak(once).doubtful == 1 and len(proofread.checked) == 2
+
+
+def test_a_line_is_listened_to_while_the_next_is_spoken_and_no_more_than_one_waits_for_that(
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say, begun, unheard = speaking.say, {"Hum one.": threading.Event(), "Hum two.": threading.Event()}, list[int]()
+
+    def note(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        unheard.append(len(warm) - len(proofread.checked))
+        for place, event in enumerate(begun.values(), 1):
+            if len(warm) >= place:
+                event.set()
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", note)
+    # Each check of the first two goes on until the line after it is being spoken.
+    proofread.before = lambda text: text not in begun or begun[text].wait(30) or pytest.fail("nothing is spoken")
+    speak(start.create(humming, "Hum one. Hum two. Hum three. Hum four."))
+    assert len(proofread.checked) == 4 and max(unheard) == 1
+
+
+def test_stopped_it_keeps_the_line_that_is_being_listened_to(
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say = speaking.say
+
+    def stop(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if len(warm) == 1:
+            raise Cancelled
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", stop)
+    text = start.create(humming, "Hum bad. Hum well.")
+    with pytest.raises(Cancelled):
+        speak(text)
+    monkeypatch.setattr(speaking, "say", say)
+    [kept, missing] = states(humming, fresh(humming, text))
+    assert kept.chosen and kept.chosen.checked == "ears" and kept.state == "doubtful" and missing.state == "unspoken"
+    speak(text)
+    assert warm == ["Hum bad.", "Hum well."]
+
+
+def test_a_bad_line_is_said_again_before_another_voice_is_loaded(
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread, checkpoint: Path
+) -> None:
+    speak(start.create(humming, "Hum bad. [voice First] La bad. La la.", voice="base:tuning-fork"))
+    assert warm == [*["Hum bad."] * 3, "La bad.", "La la.", *["La bad."] * 2]
+
+
+def test_a_bad_line_that_is_changed_meanwhile_is_said_as_it_is_then_and_asked_for_again_it_gets_another_seed(
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = start.create(humming, "Hum bad. Hum two. Hum three.")
+    say = speaking.say
+
+    def change(workspace, request, **wish):  # type: ignore[no-untyped-def]
+        if len(warm) == 1:
+            start.set_line_text(humming, text.id, text.lines[0].id, "Hum well.")
+        if request.text == "Hum three.":  # while the second is listened to
+            ask_again(documents.folder(humming, text.id), text.lines[1].id)
+        return say(workspace, request, **wish)
+
+    monkeypatch.setattr(speaking, "say", change)
+    speech = speak(text)
+    assert sorted(warm) == sorted(["Hum bad.", "Hum two.", "Hum well.", "Hum three.", "Hum two."])
+    assert chosen(humming, text)[1].endswith("-1") and (speech.spoken, speech.failed) == (5, 0)
 
 
 # ---- as a job, by the process that speaks ----------------------------------------------------------------------------
