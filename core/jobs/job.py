@@ -193,6 +193,11 @@ class Job:
         """Whether a process holds the job's lock."""
         return locks.is_locked(self.path / "lock")
 
+    @property
+    def has_run_here(self) -> bool:
+        """Whether it was ever started on this computer: its lock goes along with no copy (`core.project.contents`)."""
+        return (self.path / "lock").exists()
+
     def rename(self, title: str) -> None:
         """Let a person call it otherwise; an empty title changes nothing."""
         title = as_title(title)

@@ -53,6 +53,16 @@ def on_full_disk(job: Job, step: int) -> None:
         log.exception("no notification of the pause of %s", job.id)
 
 
+def on_drive(project: Project, what: str, missing_bytes: int) -> None:
+    """Tell once a day that the copy of a project on a drive stands still: ``away`` or ``no_room``. Never raises."""
+    try:
+        config = load(project.workspace)
+        event = f"{project.path}#drive_{what}#{time.strftime('%Y-%m-%d')}"
+        _post(project, config, event, f"drive_{what}", "system", missing=f"{missing_bytes / 2**20:.0f}")
+    except Exception:
+        log.exception("no notification of the drive of %s", project.slug)
+
+
 def catch_up(workspace: Workspace) -> None:
     """Tell of jobs that ended without a word, as after a power cut, and send what has waited. Called now and then."""
     config = load(workspace)
@@ -69,7 +79,9 @@ def catch_up(workspace: Workspace) -> None:
 
 def _tell_if_cut(project: Project, config: NotificationConfig, job: Job) -> None:
     view = job.read()
-    if view.status != "interrupted" or time.time() - job.events_path.stat().st_mtime > FORGOTTEN_S:
+    if view.status != "interrupted" or not job.has_run_here:  # what another computer did is no news of this one
+        return
+    if time.time() - job.events_path.stat().st_mtime > FORGOTTEN_S:
         return
     _post(project, config, f"{job.path}#{view.launched_at}#cut", "cut", _tab(view.kind), title=view.title)
 

@@ -8,7 +8,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.files import read_json, write_json
 from core.project.workspace import Project, Workspace
@@ -23,7 +23,8 @@ _NOT_THERE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 class SyncState:
     """How far a mirror is: ``at`` is when everything was last over there, ``left_out`` what found no room.
 
-    ``code`` and ``reason`` are an error's.
+    ``missing_bytes`` is how much more room that needs, 0 where the drive does not say; ``is_limit`` whether it is the
+    mirror's own limit that leaves none. ``code``, ``reason`` and ``values`` are an error's.
     """
 
     state: State
@@ -31,8 +32,11 @@ class SyncState:
     bytes: int = 0
     at: float = 0.0
     left_out: tuple[str, ...] = ()
+    missing_bytes: int = 0
+    is_limit: bool = False
     code: str = ""
     reason: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,6 +77,11 @@ def notes_folder(workspace: Workspace) -> Path:
 def lock_path(project: Project) -> Path:
     """Held by the one syncer of a project."""
     return notes_folder(project.workspace) / f"{project.slug}.lock"
+
+
+def watch_path(project: Project) -> Path:
+    """Held by whoever wants syncers of a project to stay (`core.sync.syncer.watch`)."""
+    return notes_folder(project.workspace) / f"{project.slug}.watch"
 
 
 def read_state(project: Project) -> SyncState | None:

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from core.checkpoint_ref import step_of
 from core.engines.session import STATE
 from core.errors import Cancelled, DiskFull, UserError
-from core.files import TEMP_PREFIX, open_regular, read_json, subfolders
+from core.files import TEMP_PREFIX, is_full, open_regular, read_json, subfolders
 from core.project.backups import copy_database, parts
-from core.project.contents import FOLDERS, plain_files
+from core.project.contents import FOLDERS, plain_entries, plain_files
 from core.project.schema import connect
 from core.project.workspace import Project, Workspace
 from core.sync.ledger import (
@@ -79,7 +79,7 @@ class Mirror:
         self.path = drive / "projects" / project.slug
         self.bytes_per_s, self.most_bytes = bytes_per_s, most_bytes
         self.ledger = Ledger.of(project.workspace, project.slug)
-        self.left_out: tuple[str, ...] = ()
+        self.left_out: dict[str, Item] = {}
 
     def begin(self) -> None:
         """Make the mirror, or find it again.
@@ -116,6 +116,10 @@ class Mirror:
         except (FileNotFoundError, ValueError, LookupError, TypeError):  # not there yet
             return True
 
+    def has_news(self) -> bool:
+        """Whether anything is to be brought over or taken away there; one look at each local file."""
+        return self._local() != self.ledger.files
+
     def push(
         self, should_stop: ShouldStop = lambda: False, on_state: Callable[[SyncState], object] = lambda state: None
     ) -> None:
@@ -126,17 +130,18 @@ class Mirror:
             OSError: the drive's own.
         """
         self._check_owner()
-        self.left_out = ()
+        self.left_out = {}
         self._remove_gone()
         while queue := [item for item in self.pending() if item.name not in self.left_out]:
             began = time.monotonic()
             for number, item in enumerate(queue):
                 rest = queue[number:]
-                on_state(SyncState("copying", len(rest), sum(entry.bytes for entry in rest), left_out=self.left_out))
+                size = sum(entry.bytes for entry in rest)
+                on_state(SyncState("copying", len(rest), size, left_out=tuple(self.left_out)))
                 try:
                     self._bring(item, should_stop)
                 except NoRoom:
-                    self.left_out = (*self.left_out, item.name)
+                    self.left_out[item.name] = item
                 except Changed:
                     continue
                 if time.monotonic() - began > _RESCAN_S:
@@ -144,6 +149,15 @@ class Mirror:
             else:
                 break  # what has changed meanwhile is for the next time
         self._remove_gone()
+
+    def no_room(self) -> SyncState:
+        """What was left out, how much more room all of it needs, and whose limit that is."""
+        items = self.left_out.values()
+        missing_bytes = sum(item.bytes for item in items) - self._free_bytes()
+        over_bytes = sum(map(self._new_bytes, items)) - self._allowed_bytes() if self.most_bytes else 0
+        is_limit = over_bytes > missing_bytes
+        missing_bytes = max(0, missing_bytes, over_bytes)
+        return SyncState("no_room", len(items), 0, 0.0, tuple(self.left_out), missing_bytes, is_limit)
 
     def pending(self) -> list[Item]:
         """What is to be brought over, the most urgent first."""
@@ -156,9 +170,11 @@ class Mirror:
 
     def _local(self) -> dict[str, Stamp]:
         root, stamps = self.project.path, {}
-        for path in (path for folder in sorted(FOLDERS) for path in plain_files(root / folder)):
+        start = len(str(root)) + 1
+        for entry in (entry for folder in FOLDERS for entry in plain_entries(root / folder)):
             with contextlib.suppress(FileNotFoundError):
-                stamps[path.relative_to(root).as_posix()] = stamp_of(path)
+                about = entry.stat(follow_symlinks=False)
+                stamps[entry.path[start:]] = about.st_size, about.st_mtime_ns
         stamps[_ABOUT] = stamp_of(root / _ABOUT)
         records = [stamp_of(path) for path in parts(self.project.database) if not path.name.endswith("-shm")]
         stamps[_RECORDS] = sum(size for size, _ in records), max((at for _, at in records), default=0)
@@ -184,9 +200,13 @@ class Mirror:
         draft = target.with_name(f"{TEMP_PREFIX}{target.name}")
         old = target.with_name(f".old-{target.name}")  # `Checkpoints.mend` knows what to do with it
         erase(draft)
-        for name, (size, _) in item.files.items():
-            inner = PurePosixPath(name).relative_to(item.name)
-            self._copy(self.project.path / name, draft / inner, size, should_stop)
+        try:
+            for name, (size, _) in item.files.items():
+                inner = PurePosixPath(name).relative_to(item.name)
+                self._copy(self.project.path / name, draft / inner, size, should_stop)
+        except NoRoom:
+            erase(draft)  # what else is to come may fit
+            raise
         if target.exists():
             erase(old)
             target.rename(old)
@@ -208,13 +228,25 @@ class Mirror:
         """Exactly as many bytes as were seen: a log that grows meanwhile is copied as far as it was then."""
         self._make_folder(target.parent)
         temporary = target.with_name(f"{TEMP_PREFIX}{target.name}")
+        try:
+            self._write(source, temporary, size, should_stop)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            erase(temporary)
+            raise NoRoom from error
+        if temporary.stat().st_size != size:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(target))
+        os.replace(temporary, target)
+
+    def _write(self, source: Path, target: Path, size: int, should_stop: ShouldStop) -> None:
         began, done = time.monotonic(), 0
         with contextlib.ExitStack() as opened:
             try:
                 file = opened.enter_context(open_regular(source))
             except FileNotFoundError:
                 raise Changed from None
-            copy = opened.enter_context(open(temporary, "wb"))
+            copy = opened.enter_context(open(target, "wb"))
             while done < size:
                 if should_stop():
                     raise Cancelled
@@ -227,9 +259,6 @@ class Mirror:
                     time.sleep(max(0.0, done / self.bytes_per_s - (time.monotonic() - began)))
             copy.flush()
             flush(copy.fileno())
-        if temporary.stat().st_size != size:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(target))
-        os.replace(temporary, target)
 
     def _make_folder(self, folder: Path) -> None:
         """Below the mirror alone: where the drive has gone, nothing takes its place on the local disk."""
@@ -237,12 +266,20 @@ class Mirror:
             part.mkdir(exist_ok=True)
 
     def _check_room(self, item: Item) -> None:
-        new_bytes = item.bytes - sum(self.ledger.files.get(name, (0, 0))[0] for name in item.files)
-        used_bytes = sum(size for size, _ in self.ledger.files.values())
-        if self.most_bytes and used_bytes + new_bytes > self.most_bytes:
+        if self.most_bytes and self._new_bytes(item) > self._allowed_bytes():
             raise NoRoom
-        if item.bytes > shutil.disk_usage(self.path).free - _RESERVE_BYTES:
+        if item.bytes > self._free_bytes():
             raise NoRoom
+
+    def _new_bytes(self, item: Item) -> int:
+        """By how much the mirror grows with an item."""
+        return item.bytes - sum(self.ledger.files.get(name, (0, 0))[0] for name in item.files)
+
+    def _allowed_bytes(self) -> int:
+        return self.most_bytes - sum(size for size, _ in self.ledger.files.values())
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self.path).free - _RESERVE_BYTES
 
     def _remove_gone(self) -> None:
         """Take away what is gone here, but never the last checkpoint of a run to go on from."""

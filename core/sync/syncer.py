@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import signal
@@ -15,15 +16,18 @@ from pathlib import Path
 from core.errors import Cancelled, UserError
 from core.files import is_full
 from core.jobs import locks
+from core.notifications.start import on_drive
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
-from core.sync.ledger import SyncState, lock_path, write_state
+from core.sync.ledger import SyncState, lock_path, watch_path, write_state
 from core.sync.mirror import Mirror, ShouldStop
 from core.system.process import make_new_files_private
 
 EVERY_S = 5.0  # between two looks at what is new
-_SLOWEST_S = 300.0  # between two tries while the drive is away
+_SLOWEST_S = {"away": 300.0, "no_room": 60.0}  # between two tries while the drive takes nothing, or not everything
 _IDLE_S = 20.0  # with nothing to do and nobody at work it ends
+_GIVE_UP_S = 3600.0  # with nobody at work and a drive that does not take what there is
+_LOOK_SHARE = 0.02  # of a processor, that looking for news takes at most
 
 
 def is_running(project: Project) -> bool:
@@ -31,10 +35,35 @@ def is_running(project: Project) -> bool:
     return locks.is_locked(lock_path(project))
 
 
-def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, every_s: float = EVERY_S) -> SyncState:
-    """Keep a mirror up to date until nothing of the project is at work and everything is over there.
+def watch(project: Project) -> int:
+    """Have the syncer of a project stay, and look for news, until the descriptor is closed or this process ends."""
+    path = watch_path(project)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_SH)  # several may
+    return handle
 
-    A drive that is away, or without room, is tried again, each time a little later.
+
+def is_watched(project: Project) -> bool:
+    """Whether somebody wants the syncer of a project to stay."""
+    try:
+        handle = os.open(watch_path(project), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, every_s: float = EVERY_S) -> SyncState:
+    """Keep a mirror up to date until nothing of the project is at work, nobody watches it, and everything is there.
+
+    A drive that is away, or has no room, is tried again, each time a little later, until an hour after the last work.
+    Whoever is to have notifications is told once.
 
     Returns:
         what was said last.
@@ -48,34 +77,36 @@ def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, ever
         write_state(project, state)
 
     while True:
-        is_at_work = project.running() is not None  # asked first: what it writes last is seen by the next look
-        began = time.time()
+        is_at_work = project.running() is not None or is_watched(project)  # asked first: what it writes last is seen
+        began, look_s = time.time(), 0.0
         try:
             mirror.begin()
-            mirror.push(should_stop, tell)
-            if mirror.left_out:
-                tell(SyncState("no_room", files=len(mirror.left_out), left_out=mirror.left_out))
-            else:
-                tell(SyncState("done", at=began))
-            pause_s = every_s
+            processor_s = time.thread_time()
+            has_news = mirror.has_news()
+            look_s = time.thread_time() - processor_s
+            if has_news:
+                mirror.push(should_stop, tell)
+            tell(mirror.no_room() if mirror.left_out else SyncState("done", at=began))
         except Cancelled:
             tell(SyncState("stopped"))
         except (UserError, OSError) as error:
             tell(_failure(error))
-            pause_s = min(2 * pause_s, _SLOWEST_S)
         if once or not project.path.is_dir() or should_stop() or state.state == "taken":
             return state
-        if is_at_work or state.state != "done":
+        if is_at_work:
             idle_since = time.monotonic()
-        if time.monotonic() - idle_since > _IDLE_S:
+        elif time.monotonic() - idle_since > (_IDLE_S if state.state == "done" else _GIVE_UP_S):
             return state
-        _wait(pause_s, should_stop)
+        pause_s = min(2 * pause_s, _SLOWEST_S[state.state]) if state.state in _SLOWEST_S else every_s
+        if pause_s == _SLOWEST_S.get(state.state):
+            on_drive(project, state.state, state.missing_bytes)
+        _wait(max(pause_s, look_s / _LOOK_SHARE), should_stop)
 
 
 def _failure(error: UserError | OSError) -> SyncState:
     if isinstance(error, UserError):
         lost = error.code in ("sync.taken", "sync.foreign")
-        return SyncState("taken" if lost else "away", code=error.code, reason=str(error))
+        return SyncState("taken" if lost else "away", code=error.code, reason=error.text, values=error.values)
     return SyncState("no_room" if is_full(error) else "away", reason=error.strerror or str(error))
 
 
@@ -101,7 +132,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         project = Workspace(settings.workspace_folder()).project(options.project)
         mirror = Mirror(project, options.drive.expanduser().resolve(), **limits)
-        handle = locks.try_lock(lock_path(project), {"kind": "sync", "title": project.slug, "pid": os.getpid()})
+        chosen = ["--drive", str(options.drive), "--mb-per-s", str(options.mb_per_s), "--most-gb", str(options.most_gb)]
+        holder = {"kind": "sync", "title": project.slug, "pid": os.getpid(), "options": chosen}
+        handle = locks.try_lock(lock_path(project), holder)
         if handle is None:
             return 0
     except UserError as error:

@@ -17,9 +17,10 @@ log = logging.getLogger("voicewright")
 
 
 def resume_interrupted(workspace: Workspace) -> list[Run]:
-    """Resume every run that ended without a word, in the order in which they began; each waits its turn for the card.
+    """Resume every run of this computer that ended without a word, in the order in which they began.
 
-    One that a person stopped stays stopped. One that cannot be resumed is logged, and the others go on.
+    Each waits its turn for the card. One that a person stopped stays stopped. One that cannot be resumed is logged, and
+    the others go on.
     """
     candidates = [run for project in workspace.projects() for run in runs(project) if _is_interrupted(run)]
     resumed_runs = []
@@ -37,6 +38,7 @@ def resume_interrupted(workspace: Workspace) -> list[Run]:
 def _is_interrupted(run: Run) -> bool:
     view = run.read()
     is_resumable = view.job.status == "interrupted" and view.resumable and not run.job.stop_requested()
+    is_resumable = is_resumable and run.job.has_run_here  # one that was brought home is a person's to go on with
     return is_resumable and _launches(run) < MOST_LAUNCHES
 
 

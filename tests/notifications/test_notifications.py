@@ -17,14 +17,19 @@ from typing import Any
 import pytest
 import yaml
 
+from core import transfer
 from core.errors import UserError
 from core.jobs import events
+from core.jobs.args.projects import UnpackProjectArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
+from core.jobs.reporter import Reporter
 from core.notifications import config as notify
 from core.notifications import outbox, start
 from core.notifications.config import NotificationConfig
+from core.project.contents import OPTIONS
 from core.project.workspace import Project, Workspace
+from tests.test_transfer import pack
 from ui.i18n import Translator
 from ui.tabs.system.notifications import act_on_notifications, notifications_card
 
@@ -73,6 +78,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def a_run(project: Project, minutes: float, *ends: events.Event) -> Job:
     """A run that began so long ago."""
     job = Job.create(project.runs, TrainArgs(base="b", dataset="d"), title="Deep <voice>")
+    (job.path / "lock").touch()
     events.append(job.events_path, events.Launched(at=time.time() - 60 * minutes))
     for end in ends:
         events.append(job.events_path, end)
@@ -180,6 +186,20 @@ def test_a_run_that_was_broken_off_is_told_of_when_the_server_looks_again(projec
         outbox.deliver(project.workspace)
     (text,) = service.received
     assert "broken off" in text
+
+
+def test_of_a_run_that_another_computer_broke_off_nothing_is_told_when_it_is_brought_home(
+    project: Project, service: Service, tmp_path: Path
+) -> None:
+    job = a_run(project, 90, events.Started(pid=1))
+    file = pack(project, tmp_path / "home.voicewright", *OPTIONS)
+    home = Workspace(tmp_path / "home").create("Home")
+    notify.add_address(home.workspace, service.address)
+    transfer.unpack(home, file, file.name, Reporter(Job.create(tmp_path / "j", UnpackProjectArgs(file="", name=""))))
+    assert Job(home.runs / job.id).read().status == "interrupted"
+    start.catch_up(home.workspace)
+    outbox.deliver(home.workspace)
+    assert not service.received
 
 
 def test_a_job_that_cannot_be_read_keeps_no_other_from_being_told_of(project: Project, service: Service) -> None:

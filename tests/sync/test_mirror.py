@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,9 @@ from core.errors import Cancelled, UserError
 from core.files import write_json
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
+from core.notifications import config as notify
+from core.notifications import outbox
+from core.notifications.config import NotificationConfig
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
 from core.sync import mirror as mirrors
@@ -20,6 +28,9 @@ from core.sync.ledger import SyncState, erase, read_state
 from core.sync.mirror import Mirror, fetch, projects_on
 from core.training.checkpoints import Checkpoints, damaged_file
 from tests.conftest import Mount
+from tests.jobs.conftest import until
+from ui.drive import drive_line
+from ui.i18n import LANGUAGES, Translator
 
 MB = 1 << 20
 
@@ -155,6 +166,7 @@ def test_what_finds_no_room_is_named_and_the_rest_comes_over(trained: Project, d
     mirror = begun(trained, drive, most_bytes=2 * MB)
     state = syncer.keep_up(mirror, lambda: False, once=True)
     assert (state.state, state.left_out) == ("no_room", ("runs/run/checkpoints/step-000060",))
+    assert state.is_limit and MB < state.missing_bytes < 2 * MB
     assert (mirror.path / "sources/s1.flac").exists() and read_state(trained) == state
     assert Checkpoints(mirror.path / "runs" / "run").resumable() == [40], "the newest whole one that fits stays"
     wider = begun(trained, drive, most_bytes=20 * MB)
@@ -167,7 +179,118 @@ def test_a_full_drive_is_told_and_nothing_there_is_torn(trained: Project, tmp_pa
     save(trained, 60, size=3 * MB)
     state = syncer.keep_up(begun(trained, small), lambda: False, once=True)
     assert state.state == "no_room" and "runs/run/checkpoints/step-000060" in state.left_out
+    assert 0.9 * MB < state.missing_bytes < 1.2 * MB and not state.is_limit
     assert Checkpoints(small / "projects" / trained.slug / "runs" / "run").resumable() == [40]
+
+
+def test_what_the_drive_breaks_off_for_want_of_room_takes_none_and_the_rest_comes_over(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(trained, 60)
+
+    def flush(handle: int) -> None:
+        if "step-000060" in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(mirrors, "flush", flush)
+    state = syncer.keep_up(begun(trained, drive), lambda: False, once=True)
+    assert (state.state, state.missing_bytes) == ("no_room", 0), "it said that there is room"
+    assert state.left_out == ("runs/run/checkpoints/step-000060",)
+    assert not list(drive.rglob(".tmp-*")) and (drive / "projects" / trained.slug / "sources/s1.flac").exists()
+
+
+def paces(monkeypatch: pytest.MonkeyPatch, on_wait: Callable[[int], object]) -> list[float]:
+    """Pauses of a syncer, none of which is waited for; ``on_wait`` is told how many there were."""
+    pauses: list[float] = []
+
+    def wait(seconds: float, should_stop: object) -> None:
+        pauses.append(seconds)
+        on_wait(len(pauses))
+
+    monkeypatch.setattr(syncer, "_wait", wait)
+    return pauses
+
+
+def test_a_drive_without_room_is_tried_ever_more_seldom_told_of_once_and_gone_on_with_when_there_is_room(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notify.save(trained.workspace, NotificationConfig(addresses=("json://127.0.0.1:9",)))
+    monkeypatch.setattr(outbox, "launch_delivery", lambda workspace: None)
+    save(trained, 60, size=3 * MB)
+    mirror = begun(trained, drive, most_bytes=2 * MB)
+    monkeypatch.setattr(syncer, "_IDLE_S", 0.0)
+
+    def make_room(waits: int) -> None:
+        mirror.most_bytes = 2 * MB if waits < 8 else 20 * MB
+
+    pauses = paces(monkeypatch, make_room)
+    assert syncer.keep_up(mirror, lambda: False).state == "done"
+    assert pauses[:8] == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 60.0, 60.0] and len(pauses) == 8
+    assert Checkpoints(mirror.path / "runs" / "run").resumable() == [40, 60]
+    (message,) = (notify.folder(trained.workspace) / "outbox").iterdir()
+    assert "1 MB" in message.read_text() and trained.info.name in message.read_text()
+
+
+def test_a_drive_that_stays_away_is_given_up_an_hour_after_the_last_work(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, now = begun(trained, drive), [0.0]
+    shutil.rmtree(drive)
+    monkeypatch.setattr(syncer.time, "monotonic", lambda: now[0])
+    pauses = paces(monkeypatch, lambda waits: now.__setitem__(0, now[0] + pauses[-1]))
+    assert syncer.keep_up(mirror, lambda: False).state == "away"
+    assert max(pauses) == 300.0 and 3600 < now[0] < 3600 + 301
+
+
+def test_what_is_changed_while_nobody_is_at_work_comes_over_as_long_as_somebody_watches(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncer, "_IDLE_S", 0.0)
+    mirror, handle = begun(trained, drive), syncer.watch(trained)
+    thread = threading.Thread(target=syncer.keep_up, args=[mirror, lambda: False], kwargs={"every_s": 0.01})
+    thread.start()
+    until(lambda: (read_state(trained) or SyncState("away")).state == "done")
+    there = Workspace(drive).project(trained.slug)
+    trained.store.edit_clip("s1-0001", text="by hand")
+    until(lambda: there.store.clip("s1-0001").text == "by hand")
+    (trained.path / "takes").mkdir()
+    (trained.path / "takes" / "t.wav").write_bytes(b"sound")
+    until(lambda: (there.path / "takes" / "t.wav").exists())
+    assert thread.is_alive()
+    os.close(handle)
+    thread.join(30)
+    assert not thread.is_alive() and not syncer.is_watched(trained)
+
+
+def test_looking_for_news_takes_a_small_share_of_a_processor_however_many_files_there_are(
+    trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, clock = begun(trained, drive), [0.0]
+    mirror.push()
+    handle = syncer.watch(trained)
+    monkeypatch.setattr(syncer.time, "thread_time", lambda: clock[0])
+
+    def look() -> bool:
+        clock[0] += 0.5  # as with a hundred thousand files
+        return False
+
+    monkeypatch.setattr(mirror, "has_news", look)
+    pauses = paces(monkeypatch, lambda waits: waits == 2 and os.close(handle))
+    monkeypatch.setattr(syncer, "_IDLE_S", 0.0)
+    syncer.keep_up(mirror, lambda: False)
+    assert pauses == [25.0, 25.0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_drive_that_stands_still_is_told_in_words_with_what_to_do(language: str) -> None:
+    t = Translator(language)
+    full = SyncState("no_room", 1, left_out=("runs/run/checkpoints/step-000060",), missing_bytes=3 * MB)
+    assert "step-000060" in drive_line(t, full) and t.megabytes(3 * MB) in drive_line(t, full)
+    assert "MOST_GB" in drive_line(t, replace(full, is_limit=True)) and "MOST_GB" not in drive_line(t, full)
+    assert t.megabytes(0) not in drive_line(t, replace(full, missing_bytes=0))
+    lost = SyncState("taken", code="sync.taken", reason="Another computer has “ana”.", values={"name": "ana"})
+    assert "“ana”" in drive_line(t, lost)
+    assert "Transport endpoint" in drive_line(t, SyncState("away", reason="Transport endpoint is not connected"))
 
 
 def test_a_drive_that_is_away_is_told_and_nothing_is_written_in_its_place(trained: Project, drive: Path) -> None:

@@ -77,6 +77,11 @@ def test_a_run_that_a_person_stopped_or_that_is_at_work_is_left_alone(broken: Ru
     assert resume_interrupted(broken.project.workspace) == []
 
 
+def test_a_run_that_was_brought_home_from_another_computer_is_left_to_a_person(broken: Run) -> None:
+    (broken.path / "lock").unlink()  # goes along with no copy
+    assert resume_interrupted(broken.project.workspace) == []
+
+
 def test_without_a_new_checkpoint_it_is_tried_a_few_times_only(broken: Run) -> None:
     for launches in range(1, MOST_LAUNCHES + 1):
         events.append(broken.job.events_path, events.Launched())

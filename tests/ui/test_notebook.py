@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -26,14 +27,17 @@ from core import REPOSITORY
 from core.engines import registry
 from core.errors import Cancelled, DiskFull
 from core.jobs import events, locks
+from core.project.records import Clip
 from core.project.workspace import Workspace
 from core.sync.ledger import lock_path
 from core.training.checkpoints import Checkpoints
 from core.training.run import Run
 from tests.audio.sounds import tone, write
 from tests.jobs.conftest import until
+from ui.notebook.cell import Wish
+from ui.notebook.drive import write_zip
 from ui.notebook.kernel import Notebook, NotebookError
-from ui.notebook.session import Session, Wish, _write_zip
+from ui.notebook.session import Session
 
 FOLDER = REPOSITORY / "notebooks"
 ENGLISH, PORTUGUESE = FOLDER / "voicewright_colab.ipynb", FOLDER / "voicewright_colab.pt-BR.ipynb"
@@ -88,6 +92,17 @@ def test_no_training_code_stands_in_the_notebook() -> None:
     assert not re.search(r"torch|optimizer|backward|!pip", "".join(cells.values()))
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "repository"), ("pt-BR", "repositório")])
+@pytest.mark.parametrize("program", ["", "/nowhere/at/all"])
+def test_a_notebook_that_finds_no_program_says_what_to_write_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, word: str, program: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match=word) as caught:
+        exec(code_cells(ENGLISH)["ready"], {"PROGRAM": program, "LANGUAGE": language})
+    assert caught.value._render_traceback_() == [str(caught.value)] and "PROGRAM" in str(caught.value)  # type: ignore[attr-defined]
+
+
 def client(folder: Path, **parameters: Any) -> NotebookClient:
     """The notebook in a fresh kernel, with parameters as a runner of notebooks sets them: in a cell of their own."""
     book = nbformat.read(ENGLISH, as_version=4)
@@ -95,6 +110,26 @@ def client(folder: Path, **parameters: Any) -> NotebookClient:
     text = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
     book.cells.insert(at + 1, nbformat.v4.new_code_cell(text))
     return NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+
+
+def html_of(cell: Any) -> str:
+    """What a cell has shown."""
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+
+
+def is_answered(address: str) -> bool:
+    """Whether a server listens there."""
+    try:
+        httpx.get(address)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def edit_a_clip(workspace: Workspace) -> Clip:
+    """Change a text by hand."""
+    store = workspace.project("my-voice").store
+    return store.edit_clip(store.clips()[0].id, text="Hum by hand.")
 
 
 def lose_machine(workspace: Workspace, kernel_pid: int) -> None:
@@ -116,13 +151,13 @@ def test_a_machine_that_is_lost_in_mid_run_is_gone_on_from_at_the_newest_whole_c
     drive.mkdir()
     parameters = {
         "PROGRAM": str(REPOSITORY), "SOURCE": str(hums), "ENGINE": "toy", "DRIVE": str(drive), "DEVICE": "cpu",
-        "WORKSPACE": str(local.path), "PYTHON": sys.executable, "SHOW_BOARD": False, "MOST_GB": 1,
+        "WORKSPACE": str(local.path), "PYTHON": sys.executable, "MOST_GB": 1,
         "CHANGES": {"max_steps": STEPS, "save_every": SAVE_EVERY, "sample_sentences": 1},
     }  # fmt: skip
     mirror = Checkpoints(drive / "projects" / "my-voice" / "runs" / "notebook")
 
     monkeypatch.setenv("TOY_STEP_S", "0.1")
-    first = client(tmp_path, **parameters)
+    first = client(tmp_path, SHOW_BOARD=False, **parameters)
     problems: list[BaseException] = []
 
     def execute() -> None:
@@ -142,8 +177,22 @@ def test_a_machine_that_is_lost_in_mid_run_is_gone_on_from_at_the_newest_whole_c
     assert SAVE_EVERY <= newest < STEPS
 
     monkeypatch.setenv("TOY_STEP_S", "0")
-    second = client(tmp_path, **parameters)
-    book = second.execute()
+    second = client(tmp_path, OPEN_PAGE=True, **parameters)
+    book = second.nb
+    with second.setup_kernel():
+        for number, cell in enumerate(book.cells):
+            second.execute_cell(cell, number)
+        opened = {cell.id: html_of(cell) for cell in book.cells if cell.id in ("board", "page")}
+        board = f"http://localhost:{re.search(r'port = ([0-9]+)', opened['board'])[1]}/"  # type: ignore[index]
+        page, user, password = re.findall(r'href="([^"]+)"|<b>([^<]+)</b>', opened["page"])
+        assert "TensorBoard" in httpx.get(board).text
+        with httpx.Client(base_url=page[0]) as visitor:
+            assert visitor.get("/").status_code == 401
+            visitor.post("/login", data={"user": user[1], "password": password[1]})
+            assert visitor.get("/").headers["location"] == "/en/"
+        edited = edit_a_clip(local)  # as on the page; no cell runs
+        until(lambda: Workspace(drive).project("my-voice").store.clip(edited.id) == edited)
+    until(lambda: not is_answered(board) and not is_answered(page[0]))
     run = Run(local.project("my-voice"), "notebook")
     view = run.read()
     assert view.job.status == "done" and [step for step, _ in view.train] == list(range(1, STEPS + 1))
@@ -225,12 +274,10 @@ def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(tmp_path:
 
     session = Session(Wish(workspace=tmp_path), lambda answer: None)
     session.stop_requested = True
-    for check, error in ((session._check_stop, Cancelled), (full, DiskFull)):
+    for check, error in ((session.check_stop, Cancelled), (full, DiskFull)):
         with pytest.raises(error):
-            _write_zip(tmp_path / "home.zip", [("a", b"a")], check)
+            write_zip(tmp_path / "home.zip", [("a", b"a")], check)
         assert not list(tmp_path.iterdir())
-    with pytest.raises(Cancelled):  # fetching from the drive
-        session._fetched(1, 2)
 
 
 def test_stop_while_something_is_shown_reaches_the_session_and_its_answer_is_this_cells(

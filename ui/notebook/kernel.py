@@ -72,7 +72,7 @@ class Notebook:
         drive: folder of the drive that keeps the project; empty mounts Google Drive where there is one.
         workspace: the local folder; empty is ``~/voicewright``.
         python: a Python that has everything installed; empty sets one up.
-        settings: what else the session is told (`ui.notebook.session.Wish`).
+        settings: what else the session is told (`ui.notebook.cell.Wish`).
     """
 
     page: ClassVar[subprocess.Popen[bytes] | None] = None
@@ -132,8 +132,9 @@ class Notebook:
         """
         process = self._session()
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps({"do": do, **facts}) + "\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which is told below
+            process.stdin.write(json.dumps({"do": do, **facts}) + "\n")
+            process.stdin.flush()
         handles: dict[str, Any] = {}
         while True:
             try:
@@ -152,8 +153,12 @@ class Notebook:
                 process.send_signal(signal.SIGINT)
 
     def open_page(self) -> None:
-        """Serve the page behind a password of its own, and say where it is; one that was opened before ends."""
+        """Serve the page behind a password of its own, and say where it is; one that was opened before ends.
+
+        It ends with this kernel. What is done there is kept on the drive, as if a cell had done it.
+        """
         self._end(Notebook.page)
+        self.run("keep")
         port = _free_port()
         address, host = _address(port)
         password = secrets.token_urlsafe(9)
@@ -165,10 +170,12 @@ class Notebook:
             "VOICEWRIGHT_LANGUAGE": str(self.settings["language"]),
         }
         log = self.log.with_name("page.log")
-        command = [self.python, "webui.py", "--workspace", str(self.workspace)]
+        command = [self.python or sys.executable, "-m", "ui.notebook.page", "--workspace", str(self.workspace)]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE}
         with open(log, "ab") as output:
+            pipes |= {"stdout": output, "stderr": output}
             page = Notebook.page = subprocess.Popen(
-                command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output, start_new_session=True
+                command, cwd=REPOSITORY, env=environment, start_new_session=True, **pipes
             )
         if not _answers(f"http://127.0.0.1:{port}/health", page):
             self._fail(f"{self.words['no_page']}\n{_tail(log)}")
@@ -179,7 +186,10 @@ class Notebook:
         self.display(Html(f"<p>{text}</p>"))
 
     def show_board(self, line_magic: Callable[[str, str], Any]) -> None:
-        """TensorBoard in the notebook, by its own extension."""
+        """TensorBoard in the notebook, by its own extension; it ends with this kernel."""
+        for python in filter(None, (sys.executable, self.python)):  # of which a kernel's PATH need not know
+            if (program := Path(python).parent / "tensorboard").exists():
+                os.environ.setdefault("TENSORBOARD_BINARY", str(program))
         try:
             line_magic("load_ext", "tensorboard")
             line_magic("tensorboard", f"--logdir {self.workspace / 'projects'}")

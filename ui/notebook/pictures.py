@@ -17,6 +17,7 @@ from core.sync.ledger import SyncState
 from core.training.diagnosis import best_checkpoint
 from core.training.run import Run, RunView
 from ui import html, plots
+from ui.drive import TROUBLE, drive_line
 from ui.i18n import Translator
 from ui.job_panel import job_line
 from ui.plots import Series
@@ -104,9 +105,4 @@ def sync_line(t: Translator, state: SyncState | None) -> str:
     """How far the mirror on the drive is."""
     if state is None:
         return ""
-    size = t.megabytes(state.bytes)
-    names = ", ".join(state.left_out[:3])
-    when = t.moment(state.at) if state.at else "–"
-    text = t(f"notebook.sync_{state.state}", files=t.number(state.files), size=size, names=names, when=when)
-    reason = t.error(state.code, state.reason, "", {}) if state.state == "taken" else state.reason
-    return paragraph(f"{text} {reason}".strip(), "dim")
+    return paragraph(drive_line(t, state), "" if state.state in TROUBLE else "dim")

@@ -10,10 +10,13 @@ from core.dataset.freeze import datasets
 from core.engines.registry import info
 from core.evaluation.scorecard import real_voice
 from core.project.workspace import Project
+from core.sync.ledger import read_state
+from core.sync.syncer import is_running
 from core.training.diagnosis import best_checkpoint
 from core.training.run import Run, RunView, SampleView
 from core.training.trackers import FOLDER
 from ui import html, plots
+from ui.drive import TROUBLE, drive_line
 from ui.form import value_name
 from ui.http.audio_routes import audio_url
 from ui.http.tensorboard import board_url, is_installed
@@ -59,12 +62,19 @@ def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence
         # While it speaks or checks, the bar stays where the training is.
         fraction=view.step / view.total if view.step and view.total else None,
     )
-    panel += controls(t, view)
+    panel += controls(t, view) + _drive(t, project)
     overlaid = [(other.title, other.read()) for other in overlay if other.id != run.id]
     curves = _curves(t, project, run, view, overlaid)
     told = findings(project, run, view)
     coach = others(t, run, told) + explained(t, project, run)
     return panel + course(t, view, told) + _numbers(t, view) + curves + coach + _samples(t, project, run, view)
+
+
+def _drive(t: Translator, project: Project) -> str:
+    """That the copy on a drive stands still, where there is one."""
+    state = read_state(project)
+    is_amiss = state is not None and state.state in TROUBLE and is_running(project)
+    return html.notice(drive_line(t, state), "warn") if state and is_amiss else ""
 
 
 def _numbers(t: Translator, view: RunView) -> str:
