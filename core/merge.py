@@ -2,7 +2,7 @@
 
 Recordings, clips, texts, decisions, votes, datasets, runs, voices and documents are matched by their ids. What was
 changed on one side alone is taken; what was changed on both stays as it is in the target, and is named. The project
-that is merged stays as it is.
+that is merged stays as it is. A job does it; until all of it is there, nothing of it is in its place.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.clips.edit import clip_lock
+from core.damage import DamagedFile, read_record
 from core.errors import DiskFull, UserError
-from core.files import TEMP_PREFIX, read_bounded, subfolders
-from core.jobs.job import busy
+from core.files import TEMP_PREFIX, read_bounded, subfolders, write_json
+from core.jobs.args.projects import MergeProjectArgs
+from core.jobs.job import Job, busy
+from core.jobs.reporter import Reporter
 from core.project import change_log
 from core.project.backups import FOLDER, copy_database
 from core.project.contents import plain_files
@@ -43,6 +46,9 @@ _LOOSE = ("takes", "listening", "evaluation")
 # What is appended to, or written anew in place, would change in both where it is one file under two names.
 _COPIED = (".jsonl", ".json", ".yaml", ".csv", ".db")
 _RESERVE_BYTES = 64 << 20
+_OUTCOME = "merge.json"  # beside the job
+_MOST_NAMED = 500
+_TRIES = 3  # while somebody works in one of the projects
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,28 @@ class MergePlan:
         return not (self.sources or self.clips or self.updates or self.votes or self.folders or self.files)
 
 
+@dataclass(frozen=True)
+class MergeOutcome:
+    """What came in, and what stayed as it was."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def keep_outcome(job: Job, done: MergePlan) -> None:
+    """Note beside its job what a merge has brought."""
+    write_json(job.path / _OUTCOME, asdict(MergeOutcome(done.counts, done.conflicts[:_MOST_NAMED])))
+
+
+def outcome_of(job: Job) -> MergeOutcome:
+    """What a merge that is done has brought; nothing where that cannot be read."""
+    path = job.path / _OUTCOME
+    try:
+        return read_record(path, MergeOutcome) if path.exists() else MergeOutcome()
+    except DamagedFile:
+        return MergeOutcome()
+
+
 def candidates(project: Project) -> list[Project]:
     """The projects that another one can be merged into: of its engine and language, the newest first."""
     about = project.info
@@ -79,8 +107,13 @@ def candidates(project: Project) -> list[Project]:
     return [other for other in others if (other.info.engine, other.info.language) == (about.engine, about.language)]
 
 
-def plan(origin: Project, target: Project) -> MergePlan:
+def plan(origin: Project, target: Project, own: Job | None = None) -> MergePlan:
     """Look at what ``origin`` would bring into ``target``; changes nothing.
+
+    Args:
+        origin: the one that is merged.
+        target: the one that it is merged into.
+        own: the job that does it, which may run.
 
     Raises:
         UserError: ``merge.other_voice``: their engine or language differ, or it is one project.
@@ -95,7 +128,7 @@ def plan(origin: Project, target: Project) -> MergePlan:
             target=target.info.name,
         )
     for project in (origin, target):
-        if running := project.running():
+        if (running := project.running()) and (own is None or running.path != own.path):
             raise busy(running.holder())
     conflicts: list[Conflict] = []
     sources, skipped = _sources(origin, target, conflicts)
@@ -118,26 +151,80 @@ def plan(origin: Project, target: Project) -> MergePlan:
     )
 
 
-def merge(origin: Project, target: Project) -> MergePlan:
-    """Bring in what `plan` says; texts are undone as one change, and the records of before lie among the backups.
+def start_merge(origin: Project, target: Project) -> Job:
+    """Have a job of the target bring in what `plan` says.
 
     Raises:
-        UserError: as of `plan`; ``clip.missing``. DiskFull, OSError: nothing of the records is changed then.
+        UserError, Busy: as of `plan`.
     """
-    with clip_lock(target):
-        wanted = plan(origin, target)
-        _check_room(origin, target, wanted)
-        files = [path for source in wanted.sources for path in origin.source_files(source.id)]
-        files += [path for clip in wanted.clips if (path := origin.clip_file(clip.id)).exists()]
-        files += [origin.path / name for name in wanted.files]
-        for folder in _LOOSE:
-            files += [path for path in plain_files(origin.path / folder) if not _there(origin, target, path).exists()]
-        for path in files:
-            _bring_file(path, _there(origin, target, path))
-        for name in wanted.folders:
-            _bring_folder(origin.path / name, target.path / name)
-        _bring_records(origin, target, wanted)
-    return wanted
+    plan(origin, target)
+    return target.start_job(MergeProjectArgs(project=origin.slug), title=origin.info.name)
+
+
+def merge(origin: Project, target: Project, reporter: Reporter) -> MergePlan:
+    """Bring in what `plan` says; texts are undone as one change, and the records of before lie among the backups.
+
+    All files are made ready out of sight first. Where it is stopped or killed before the last step, nothing has come
+    in; in that step, it is done once more from what is there by then.
+
+    Raises:
+        UserError: as of `plan`; ``merge.changing``. DiskFull. Cancelled: Stop was pressed.
+    """
+    draft = target.path / f"{TEMP_PREFIX}merge"
+    try:
+        for _ in range(_TRIES):
+            shutil.rmtree(draft, ignore_errors=True)
+            wanted = plan(origin, target, reporter.job)
+            _check_room(origin, target, wanted)
+            try:
+                _bring_files(origin, target, wanted, draft, reporter)
+            except FileNotFoundError:  # a clip was cut anew, or the project deleted, which the next look says
+                continue
+            with clip_lock(target):
+                if plan(origin, target, reporter.job) == wanted:
+                    _put_in_place(draft, target, wanted)
+                    _bring_records(origin, target, wanted)
+                    return wanted
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    raise UserError(
+        "merge.changing",
+        "“{origin}” or “{target}” has changed again and again while they were merged; nothing has come in.",
+        "Press Resume when nobody works in them.",
+        origin=origin.info.name,
+        target=target.info.name,
+    )
+
+
+def _bring_files(origin: Project, target: Project, wanted: MergePlan, draft: Path, reporter: Reporter) -> None:
+    """Make ready under ``draft``, laid out like a project, what is to come in."""
+    files = [path for source in wanted.sources for path in origin.source_files(source.id)]
+    files += [path for clip in wanted.clips if (path := origin.clip_file(clip.id)).exists()]
+    files += [origin.path / name for name in wanted.files]
+    for folder in _LOOSE:
+        files += [path for path in plain_files(origin.path / folder) if not _there(origin, target, path).exists()]
+    files += [path for name in wanted.folders for path in plain_files(origin.path / name)]
+    sizes = [path.stat().st_size for path in files]
+    done, total = 0, sum(sizes)
+    for path, size in zip(files, sizes, strict=True):
+        reporter.check_stop()
+        name = path.relative_to(origin.path)
+        reporter.progress("merge_files", done, total, name.as_posix())
+        _bring_file(path, draft / name)
+        done += size
+    reporter.check_stop()
+    reporter.progress("merge_files", total, total)
+
+
+def _put_in_place(draft: Path, target: Project, wanted: MergePlan) -> None:
+    for name in wanted.folders:
+        (target.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).mkdir(parents=True, exist_ok=True)  # one that holds nothing but what does not come along
+        (draft / name).rename(target.path / name)
+    for path in plain_files(draft):
+        place = target.path / path.relative_to(draft)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, place)
 
 
 def _sources(origin: Project, target: Project, conflicts: list[Conflict]) -> tuple[list[Source], set[str]]:
@@ -288,25 +375,12 @@ def _there(origin: Project, target: Project, path: Path) -> Path:
 def _bring_file(path: Path, target: Path) -> None:
     """A second name for what is never changed in place; a copy of the rest."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{TEMP_PREFIX}{target.name}")
-    temporary.unlink(missing_ok=True)
     try:
         if path.suffix in _COPIED or "tfevents" in path.name:
             raise OSError
-        os.link(path, temporary)
-    except OSError:
-        shutil.copyfile(path, temporary)
-    os.replace(temporary, target)
-
-
-def _bring_folder(folder: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f"{TEMP_PREFIX}{target.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for path in plain_files(folder):
-        _bring_file(path, draft / path.relative_to(folder))
-    draft.rename(target)
+        os.link(path, target)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copyfile(path, target)
 
 
 def _bring_records(origin: Project, target: Project, wanted: MergePlan) -> None:

@@ -38,7 +38,9 @@ from core.text import as_title
 from core.transfer import check_empty, records_taken
 
 _TABLES = ("sources", "clips", "revisions", "clip_numbers", "words")
-_CHANGING = frozenset({"import_sources", "segment", "clean", "transcribe", "unpack_project", "copy_project"})
+_CHANGING = frozenset(
+    {"import_sources", "segment", "clean", "transcribe", "unpack_project", "copy_project", "merge_project"}
+)
 _AT_ONCE = 2
 _MOST_NAMED = 12
 _UNFIT = {

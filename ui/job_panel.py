@@ -48,6 +48,7 @@ JOB_TABS = {
     "finetune": "train",
     "unpack_project": "sources",
     "copy_project": "sources",
+    "merge_project": "home",
 }
 
 

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.jobs import events
+from core.jobs.args.projects import MergeProjectArgs
 from core.jobs.args.sources import DenoiseArgs
+from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.sources.reading import move, sentences_for
 from core.sources.recordings import start_denoise
@@ -17,8 +20,11 @@ from core.sources.upload import add_file
 from tests.browser.conftest import Server
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, Prompts
 from tests.sources.test_datasets import ljspeech, zipped
+from tests.test_merge import fill
+from ui.i18n import Translator
 
 PATIENCE_MS = 30_000
+T = Translator("en")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -85,3 +91,39 @@ def test_both_sounds_of_a_recording_are_heard_at_the_same_place(
     page.locator("[data-do='use-cleaned']").click()
     page.locator("[data-do='use-original']").wait_for()
     assert project.store.source(source.id).use == "cleaned"
+
+
+def test_a_project_is_merged_into_another_and_a_broken_off_merge_resumed_by_their_buttons(
+    page: Any, server: Server
+) -> None:
+    workspace = Workspace(server.workspace)
+    home, away = workspace.create("Ana", "en"), workspace.create("Ana elsewhere", "en")
+    fill(home, "s1")
+    fill(away, "s2")
+    page.goto(f"{server.url}/en/")
+    card = page.locator(f'article[data-key="{away.slug}"]')
+    card.locator("summary").first.click()
+    form = card.locator('form[data-do="merge-look"]')
+    form.locator("select").select_option(home.slug)
+    form.locator("button").click()
+    page.get_by_text(T("merge.clips", count="3")).wait_for()
+    assert len(home.store.sources()) == 1, "it is only looked at"
+    fits = "list => list.lastElementChild.getBoundingClientRect().bottom <= list.getBoundingClientRect().bottom"
+    assert page.locator(".vw-bullets").first.evaluate(fits), "nothing lies over its last lines"
+    page.locator('[data-do="merge"]').click()
+    done = T("merge.done", origin=away.info.name, target=home.info.name)
+    page.get_by_text(done).wait_for()
+    assert {source.id for source in home.store.sources()} == {"s1", "s2"}
+    page.get_by_text(T("merge.clips", count="3")).wait_for()
+    page.locator('[data-do="dismiss"]').click()
+    page.get_by_text(done).wait_for(state="detached")
+
+    fill(away, "s3")
+    job = Job.create(home.jobs, MergeProjectArgs(project=away.slug), title=away.info.name)
+    for event in (events.Launched(), events.Started(pid=1)):  # and the power went out
+        events.append(job.events_path, event)
+    page.reload()
+    page.get_by_text(T("job.interrupted_text")).wait_for()
+    page.locator('[data-do="resume"]').click()
+    page.get_by_text(done).wait_for()
+    assert len(home.store.clips()) == 9

@@ -1,14 +1,18 @@
-"""Merging a project into another one: the choice on its card, what would come in, and what stays as it is."""
+"""Merging a project into another one: the choice on its card, what would come in and what stays, and its job."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from core import merge
-from core.merge import MergePlan
-from core.project.workspace import Workspace
+from core.jobs.args.projects import MergeProjectArgs
+from core.jobs.job import Job
+from core.merge import Conflict
+from core.project.workspace import Project, Workspace
 from ui import html
 from ui.i18n import Translator
+from ui.job_panel import act_on_job, is_live, job_panel
 
 _MOST_NAMES = 30
 
@@ -41,42 +45,77 @@ def merge_preview(t: Translator, workspace: Workspace, origin_slug: str, target_
     merge_button = html.action(t("merge.do"), "merge", f"{origin.slug}/{target.slug}", style="primary")
     buttons = "" if wanted.is_empty else merge_button
     buttons += html.action(t("merge.not_now"), "merge-close")
+    facts = _facts(t, wanted.counts, wanted.conflicts, len(wanted.conflicts))
     title, lead = html.e(t("merge.title", **names)), html.e(t("merge.nothing" if wanted.is_empty else "merge.preview"))
     return (
         f'<section class="vw-card" data-key="merge" data-reveal="{html.e(origin.slug)}{html.e(target.slug)}">'
-        f'<h3>{title}</h3><p>{lead}</p>{_facts(t, wanted)}<div class="vw-row">{buttons}</div></section>'
+        f'<h3>{title}</h3><p>{lead}</p>{facts}<div class="vw-row">{buttons}</div></section>'
     )
 
 
-def merge_result(t: Translator, workspace: Workspace, slugs: str) -> str:
-    """Merge, and say what came in.
+def start_merge(workspace: Workspace, slugs: str) -> None:
+    """Have what `merge_preview` has shown brought in by a job; ``slugs`` are those of its button.
 
     Raises:
-        UserError: as of `core.merge.merge`.
+        UserError: as of `core.merge.start_merge`.
     """
     origin, target = map(workspace.project, slugs.split("/"))
-    wanted = merge.merge(origin, target)
-    text = t("merge.done", origin=origin.info.name, target=target.info.name)
-    lead = html.open_project(t("merge.open"), target.slug, "review", style="primary")
-    close = html.action(t("merge.close"), "merge-close")
-    return (
-        f'<section class="vw-card" data-key="merge">{html.notice(text, "good")}{_facts(t, wanted)}'
-        f'<div class="vw-row">{lead}{close}</div></section>'
-    )
+    merge.start_merge(origin, target)
 
 
-def _facts(t: Translator, wanted: MergePlan) -> str:
-    counts = [t(f"merge.{kind}", count=t.number(count)) for kind, count in wanted.counts.items() if count]
-    items = "".join(f"<li>{html.e(line)}</li>" for line in counts)
-    parts = [f'<ul class="vw-marks">{items}</ul>'] if items else []
-    if wanted.conflicts:
-        names = wanted.conflicts[:_MOST_NAMES]
-        lines = "".join(f"<li>{html.e(t(f'merge.why_{entry.reason}', name=entry.name))}</li>" for entry in names)
-        if len(wanted.conflicts) > _MOST_NAMES:
-            lines += f"<li>{html.e(t('merge.more', count=t.number(len(wanted.conflicts) - _MOST_NAMES)))}</li>"
-        parts.append(
-            html.details(
-                t("merge.conflicts", count=t.number(len(wanted.conflicts))), f'<ul class="vw-marks">{lines}</ul>'
-            )
+def merge_jobs(t: Translator, workspace: Workspace) -> str:
+    """How far merges are, and what those that are done have brought, until a person has put that away."""
+    parts = []
+    for project, job in _newest_jobs(workspace):
+        view = job.read()
+        panel = job_panel(
+            t,
+            job,
+            done_text=t("merge.done", origin=view.title, target=project.info.name),
+            next_step=html.open_project(t("merge.open"), project.slug, "review", style="primary"),
+            resume=view.status != "done",
         )
+        if panel and view.status == "done":
+            outcome = merge.outcome_of(job)
+            panel += _facts(t, outcome.counts, outcome.conflicts, int(view.count("conflicts")))
+        if panel:
+            parts.append(f'<section class="vw-card" data-key="{html.e(job.id)}">{panel}</section>')
+    return "".join(parts)
+
+
+def is_merging(workspace: Workspace) -> bool:
+    """Whether `merge_jobs` changes by itself."""
+    return any(is_live(job) for _, job in _newest_jobs(workspace))
+
+
+def act_on_merge(workspace: Workspace, evt: Any) -> None:
+    """Answer the buttons of `merge_jobs`.
+
+    Raises:
+        UserError: it cannot be resumed now.
+    """
+    for project, job in _newest_jobs(workspace):
+        if job.id == evt.id:
+            if evt.do == "resume":
+                project.launch(job, gpu=False)
+            else:
+                act_on_job(project, evt.do, job.id)
+
+
+def _newest_jobs(workspace: Workspace) -> Iterator[tuple[Project, Job]]:
+    for project in workspace.projects():
+        if (job := project.latest(MergeProjectArgs.kind)) and not (job.dismissed and not job.alive()):
+            yield project, job
+
+
+def _facts(t: Translator, by_kind: Mapping[str, int], conflicts: Sequence[Conflict], count: int) -> str:
+    counts = [t(f"merge.{kind}", count=t.number(number)) for kind, number in by_kind.items() if number]
+    items = "".join(f"<li>{html.e(line)}</li>" for line in counts)
+    parts = [f'<ul class="vw-bullets">{items}</ul>'] if items else []
+    if count:
+        names = conflicts[:_MOST_NAMES]
+        lines = "".join(f"<li>{html.e(t(f'merge.why_{entry.reason}', name=entry.name))}</li>" for entry in names)
+        if count > len(names):
+            lines += f"<li>{html.e(t('merge.more', count=t.number(count - len(names))))}</li>"
+        parts.append(html.details(t("merge.conflicts", count=t.number(count)), f'<ul class="vw-bullets">{lines}</ul>'))
     return "".join(parts)

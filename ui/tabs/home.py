@@ -24,7 +24,7 @@ from ui.i18n import Translator
 from ui.job_panel import JOB_TABS, act_on_job, is_live, job_line, job_panel
 from ui.page import Page, Tab, Updates
 from ui.parts import Panel
-from ui.parts.merge_card import merge_choice, merge_preview, merge_result
+from ui.parts.merge_card import act_on_merge, is_merging, merge_choice, merge_jobs, merge_preview, start_merge
 from ui.parts.trash_list import act_on_trash, trash_list
 
 
@@ -36,7 +36,7 @@ def build(page: Page) -> Tab:
         gr.HTML(f'<p class="vw-dim">{html.e(t("transfer.help"))}</p>')
         with gr.Row(elem_classes=["vw-drop"]):
             file = gr.File(label=t("transfer.file"), height=120)
-    merging, trash = Panel(), Panel()
+    merging, merges, trash = Panel(), Panel(), Panel()
 
     def arrive(_: Project | None, path: str | None) -> Updates:
         if not path:
@@ -46,11 +46,15 @@ def build(page: Page) -> Tab:
         return {panel: _overview(page) + move, file: None}
 
     def refresh(_: Project | None) -> Updates:
-        return {panel: _overview(page), trash: trash_list(page.t, page.workspace)}
+        shown = {panel: _overview(page), merges: merge_jobs(t, page.workspace)}
+        return shown | {trash: trash_list(page.t, page.workspace)}
 
     def tick(_: Project | None, _query: str) -> Updates:
         newest = (next(iter(project.all_jobs()), None) for project in page.workspace.projects())
-        return {panel: _overview(page)} if any(is_live(job) for job in newest) else {}
+        if not any(is_live(job) for job in newest):
+            return {}
+        merged = {merges: merge_jobs(t, page.workspace)} if is_merging(page.workspace) else {}
+        return {panel: _overview(page), **merged}
 
     def act(_: Project | None, evt: gr.EventData) -> Updates:
         move = _act(page, evt)
@@ -61,17 +65,21 @@ def build(page: Page) -> Tab:
         if evt.do == "merge-look":
             content = merge_preview(t, page.workspace, evt.id, str(json.loads(evt.value)["target"]))
         elif evt.do == "merge":
-            content = merge_result(t, page.workspace, evt.id)
+            start_merge(page.workspace, evt.id)
         return {merging: content}
+
+    def on_merges(_: Project | None, evt: gr.EventData) -> None:
+        act_on_merge(page.workspace, evt)
 
     def on_card(project: Project | None, evt: gr.EventData) -> Updates:
         return on_merge(project, evt) if evt.do == "merge-look" else act(project, evt)
 
     page.on(panel.act, on_card, [], [panel, merging])
     page.on(merging.act, on_merge, [], [merging])
+    page.on(merges.act, on_merges)
     page.on(trash.act, act, [], [panel])
     page.on(file.upload, arrive, [file], [panel, file])
-    return Tab("home", [panel, merging, trash], refresh, tick)
+    return Tab("home", [panel, merging, merges, trash], refresh, tick)
 
 
 def _act(page: Page, evt: gr.EventData) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.jobs.args.base import FROM_DISK, JobArgs, OtherArgs
 from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, TryBaseArgs
 from core.jobs.args.clips import FindCutWordsArgs, FindDoublesArgs, MeasureArgs, SegmentArgs, TranscribeArgs
-from core.jobs.args.projects import CopyProjectArgs, UnpackProjectArgs
+from core.jobs.args.projects import CopyProjectArgs, MergeProjectArgs, UnpackProjectArgs
 from core.jobs.args.runs import CompareArgs, EvaluateArgs, ExplainArgs, ReportArgs
 from core.jobs.args.sources import DenoiseArgs, ImportArgs, ListLinkArgs, ScanCollectionArgs
 from core.jobs.args.speech import ExportArgs, ImportVoiceArgs, SelfTestArgs, SynthesizeArgs
@@ -16,7 +16,7 @@ _KINDS: dict[str, type[JobArgs]] = {
     model.kind: model
     for model in (
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, DenoiseArgs),
-        *(UnpackProjectArgs, CopyProjectArgs),
+        *(UnpackProjectArgs, CopyProjectArgs, MergeProjectArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, FetchBaseArgs, TryBaseArgs),
         *(TrainArgs, MeasurePaceArgs, TryBatchesArgs, FineTuneArgs, DemoArgs),

@@ -18,3 +18,10 @@ class CopyProjectArgs(JobArgs):
 
     kind = "copy_project"
     project: str
+
+
+class MergeProjectArgs(JobArgs):
+    """A project to be merged into this one: its folder's name."""
+
+    kind = "merge_project"
+    project: str

@@ -93,4 +93,4 @@ def _marks_help(t: Translator) -> str:
             ("# …", "heading"),
         )
     )
-    return html.details(t("studio.marks"), f'<ul class="vw-marks">{rows}</ul>')
+    return html.details(t("studio.marks"), f'<ul class="vw-bullets">{rows}</ul>')
