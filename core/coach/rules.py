@@ -23,6 +23,19 @@ _ROOMY = 0.45  # of the card's memory
 _IDLE = 0.3  # of the time that a card is busy
 _TIGHT_DISK = 3  # times what a run takes
 _ORDER = ("warn", "good", "info")
+_COURSES = frozenset({"learning", "slowly", "settled", "more"})  # of a run that goes well, or did
+# Which findings are left unsaid beside which: what was seen counts more than what a setting lets expect, and nobody is
+# told two things that cannot both be done. In this order, as one that is left unsaid silences none.
+_OUTWEIGHS: Mapping[str, frozenset[str]] = {
+    "unstable": frozenset({"too_slow"}),
+    "too_slow": frozenset({"settled", "slowly", "more", "rate_high"}),
+    **{key: frozenset({"few_times"}) for key in ("by_heart", "learnt_by_heart", "settled", "enough")},
+    "more": frozenset({"many_times"}),
+    "more_anew": frozenset({"many_times"}),
+    "smaller": frozenset({"card_idle", "card_roomy"}),
+    "better": frozenset({"best"}),
+    "chosen": frozenset({"best"}),
+}
 
 
 @dataclass(frozen=True)
@@ -82,9 +95,20 @@ class Facts:
 
 
 def judge(facts: Facts, course: Sequence[Remark]) -> tuple[Finding, ...]:
-    """All findings: the course of the run first, for which one comes; then warnings, good news, the rest."""
+    """All findings: the course of the run first, for which one comes; then warnings, good news, the rest.
+
+    Of those that contradict each other the weightier one; where nothing else stands out in a run that goes well, that.
+    """
     first = [_of_remark(remark) for remark in course]
     others = [*_of_machine(facts), *_of_language(facts), *_of_scores(facts), *_of_settings(facts), *_of_dataset(facts)]
+    keys = {finding.key for finding in (*first, *others) if not finding.light}
+    for key, outweighed in _OUTWEIGHS.items():
+        if key in keys:
+            keys -= outweighed
+    first, others = ([one for one in part if one.light or one.key in keys] for part in (first, others))
+    goes_well = bool(_COURSES & keys) and not any(finding.level == "warn" for finding in first)
+    if goes_well and not others:
+        others.append(Finding("all_well", "good", about="settings"))
     return (*first, *sorted(others, key=lambda finding: _ORDER.index(finding.level)))
 
 

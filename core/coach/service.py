@@ -50,7 +50,7 @@ def ask(config: CoachConfig, messages: Messages, wait: Callable[[float], None] =
 
     Raises:
         UserError: ``coach.away``, ``coach.slow``, ``coach.key``, ``coach.unknown``, ``coach.busy``, ``coach.garbage``,
-            ``coach.fault``.
+            ``coach.moved``, ``coach.fault``.
     """
     for attempt in range(1, _TRIES + 1):
         try:
@@ -101,6 +101,12 @@ def _ask(config: CoachConfig, messages: Messages) -> Answer:
                 "Is its service running, and the address under System right? The findings above stand without it.",
             )
         ) from None
+    if 300 <= status < 400:
+        raise UserError(
+            "coach.moved",
+            "The service sends what it is asked on to another address, which was not asked: the key would go along.",
+            "Write under System the address that it has now, if you trust it. The findings above stand without it.",
+        )
     if status != 200:
         raise _refusal(status, retry_after)
     return _answer(content, messages)

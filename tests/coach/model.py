@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ GOOD = {
     "choices": [{"message": {"role": "assistant", "content": " Because of [F1]. "}}],
     "usage": {"prompt_tokens": 40, "completion_tokens": 6, "cost": 0.0012},
 }
+
+
+EVER = -1
+"""The status of an answer that goes on for ever: its body again and again, a piece each hundredth of a second."""
 
 
 @dataclass
@@ -45,6 +50,13 @@ def serve() -> Iterator[Model]:
             if status == 0:
                 here.hold.wait(20)
                 status = 200
+            if status == EVER:
+                self.send_response(200)
+                self.end_headers()
+                with contextlib.suppress(OSError):  # who asked has had enough
+                    while not here.hold.wait(0.01 if len(content) == 1 else 0):
+                        self.wfile.write(content)
+                return
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

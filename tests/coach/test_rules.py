@@ -96,6 +96,50 @@ def test_the_course_comes_first_then_what_is_pressing() -> None:
     assert [finding.key for finding in found] == ["learning", "wrong_language", "better", "few_held_out"]
 
 
+def _keys(course: list[Remark], **changes: Any) -> list[str]:
+    return [finding.key for finding in judge(replace(SOUND, **changes), course)]
+
+
+HEARD_FEW = _config(max_steps=30, eval_every=5)
+QUICK = _config(learning_rate=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("course", "changes", "said"),
+    [
+        (["unstable", "too_slow"], {}, ["unstable"]),
+        (["settled", "too_slow"], QUICK, ["too_slow"]),
+        (["learnt_by_heart"], HEARD_FEW, ["learnt_by_heart"]),
+        (["settled"], HEARD_FEW, ["settled", "all_well"]),
+        (["more"], _config(max_steps=6000), ["more", "all_well"]),
+        (["learning", "smaller"], {"card_busy": 0.12, "memory_gb": 6.0, "card_gb": 24.0}, ["learning", "smaller"]),
+        (["settled", "best"], _scored(Verdict("keep", 300)), ["settled", "better"]),
+        (["settled", "best"], _scored(Verdict("votes", 300)), ["settled", "chosen"]),
+        (["learning"], HEARD_FEW, ["learning", "few_times"]),
+        (["learning"], QUICK, ["learning", "rate_high"]),
+    ],
+)
+def test_of_findings_that_contradict_each_other_the_weightier_one_is_told(
+    course: list[str], changes: dict[str, Any], said: list[str]
+) -> None:
+    tones = {"unstable": "warn", "too_slow": "warn", "learnt_by_heart": "warn", "smaller": "warn"}
+    assert _keys([Remark(key, tones.get(key, "good")) for key in course], **changes) == said
+
+
+@pytest.mark.parametrize("key", ["learning", "slowly", "settled", "more"])
+def test_a_run_that_goes_well_in_all_says_so_once(key: str) -> None:
+    assert _keys([Remark(key, "good")]) == [key, "all_well"]
+
+
+@pytest.mark.parametrize(
+    ("course", "changes"), [(["just_begun"], {}), (["preparing"], {}), (["learning"], {"val": 2}), (["by_heart"], {})]
+)
+def test_of_a_run_that_has_just_begun_or_of_which_something_is_said_it_is_not(
+    course: list[str], changes: dict[str, Any]
+) -> None:
+    assert "all_well" not in _keys([Remark(key) for key in course], **changes)
+
+
 def test_the_same_facts_give_the_same_findings() -> None:
     changed = replace(SOUND, val=2, on_processor=True, card_gb=8.0)
     assert judge(changed, ()) == judge(changed, ())

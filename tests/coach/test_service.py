@@ -13,7 +13,7 @@ from core.coach.config import CoachConfig, load, save
 from core.coach.service import ask
 from core.errors import UserError
 from core.project.workspace import Workspace
-from tests.coach.model import GOOD, Model, serve
+from tests.coach.model import EVER, GOOD, Model, serve
 
 QUESTION = [{"role": "user", "content": "Why?"}]
 
@@ -21,6 +21,12 @@ QUESTION = [{"role": "user", "content": "Why?"}]
 @pytest.fixture
 def model() -> Iterator[Model]:
     """A service on loopback."""
+    yield from serve()
+
+
+@pytest.fixture
+def other() -> Iterator[Model]:
+    """Another one, which nobody has chosen."""
     yield from serve()
 
 
@@ -48,7 +54,6 @@ def test_without_a_key_none_is_sent_and_tokens_are_guessed_where_none_are_told(m
         (402, {}, "coach.credit"),
         (404, {}, "coach.unknown"),
         (500, {}, "coach.fault"),
-        (302, {}, "coach.fault"),
         (200, b"<html>", "coach.garbage"),
         (200, {"choices": []}, "coach.garbage"),
         (200, {"choices": [{"message": {"content": None}}]}, "coach.garbage"),
@@ -60,11 +65,32 @@ def test_without_a_key_none_is_sent_and_tokens_are_guessed_where_none_are_told(m
 )
 def test_each_fault_is_told_and_the_key_is_in_none(model: Model, status: int, body: object, code: str) -> None:
     for _ in range(2):
-        model.says(body, status, Location="http://127.0.0.1:9/v1")
+        model.says(body, status)
     with pytest.raises(UserError) as caught:
         ask(_config(model), QUESTION, lambda seconds: None)
     assert caught.value.code == code
     assert "s3cret" not in repr(caught.value) + str(caught.value.__cause__) + str(caught.value.values)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_service_that_sends_on_to_another_host_is_not_followed(model: Model, other: Model, status: int) -> None:
+    model.says({}, status, Location=f"{other.address}/chat/completions")
+    with pytest.raises(UserError) as caught:
+        ask(_config(model), QUESTION, lambda seconds: None)
+    assert caught.value.code == "coach.moved" and len(model.requests) == 1
+    assert other.requests == [], "neither the question nor the key"
+
+
+def test_an_answer_that_never_ends_is_broken_off(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    model.says(b" " * 4096, EVER)
+    with pytest.raises(UserError) as caught:
+        ask(_config(model), QUESTION)
+    assert caught.value.code == "coach.garbage", "too much of it"
+    monkeypatch.setattr(module, "_LONGEST_S", 0.2)
+    model.says(b" ", EVER)
+    with pytest.raises(UserError) as caught:
+        ask(_config(model), QUESTION)
+    assert caught.value.code == "coach.slow", "a byte now and then"
 
 
 def test_a_key_that_no_header_can_hold_is_told(model: Model) -> None:

@@ -42,7 +42,14 @@ def test_every_finding_about_the_way_a_request_came(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_finding_of_the_coach_says_what_is_seen_what_it_means_and_what_to_do(language: str) -> None:
     t = Translator(language)
-    keys = _found("training/diagnosis.py", r'Remark\("(\w+)"') | {"by_heart", "learnt_by_heart", "skipped", "smaller"}
+    keys = _found("training/diagnosis.py", r'Remark\("(\w+)"') | {
+        "by_heart",
+        "learnt_by_heart",
+        "skipped",
+        "smaller",
+        "more_anew",
+    }
+    keys |= {"by_heart", "learnt_by_heart", "skipped", "smaller", "more_anew"}
     keys |= _found("coach/rules.py", r'Finding\("(\w+)"')
     lights = {f"light_{key}" for key in _found("dataset/grades.py", r'Grade\("(\w+)"')}
     assert len(keys) > 25

@@ -44,6 +44,8 @@ def others(t: Translator, run: Run, all_findings: Sequence[Finding]) -> str:
     rest = [finding for finding in all_findings if finding.about != "course"]
     if not rest:
         return ""
+    if len(rest) == 1 and rest[0].key == "all_well":  # one line says it
+        return f'<p data-key="coach">{html.light("good", texts(t, rest[0])[0])}</p>'
     pressing = [finding for finding in rest if finding.level != "info"]
     folded = [finding for finding in rest if finding.level == "info"]
     body = _list(t, run, pressing) if pressing else ""
