@@ -11,7 +11,11 @@ MOST_STEPS = 100_000
 
 
 def form(group: str, unit: str = "", **extra: str | float | bool) -> JsonDict:
-    """What the form on the Train page is told of a field; ``after`` names the shared field that it stands behind."""
+    """What the Train page is told of a field.
+
+    ``after`` names the shared field that it stands behind. Several values of one with ``sweep`` are worth trying:
+    then the field that ``in_proportion`` names goes along, and it has to be as ``only_with`` says (``field=value``).
+    """
     return {"group": group, "unit": unit, **extra}
 
 
@@ -21,7 +25,7 @@ LORA_RANK: Any = Field(
     ge=1,
     le=256,
     description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
-    json_schema_extra=form("adapter"),
+    json_schema_extra=form("adapter", sweep=True, in_proportion="lora_alpha", only_with="train_what=lora"),
 )
 LORA_ALPHA: Any = Field(
     32.0,
@@ -68,7 +72,7 @@ class TrainConfig(BaseModel):
         ge=1,
         le=MOST_STEPS,
         description="How many updates the voice gets. Too many, and it learns the clips by heart.",
-        json_schema_extra=form("length", "updates"),
+        json_schema_extra=form("length", "updates", sweep=True),
     )
     save_every: int = Field(
         300,
@@ -124,7 +128,7 @@ class TrainConfig(BaseModel):
         gt=0,
         le=1e-2,
         description="How far one update moves the voice. Too high and it breaks, too low and it barely changes.",
-        json_schema_extra=form("learning", log=True),
+        json_schema_extra=form("learning", log=True, sweep=True),
     )
     warmup_steps: int = Field(
         50,

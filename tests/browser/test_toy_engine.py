@@ -8,17 +8,25 @@ from typing import Any
 import pytest
 
 from core.engines import registry
+from core.engines.session import BatchTrial
+from core.jobs.args.training import TryBatchesArgs
+from core.listening.candidates import candidates
+from core.listening.comparison import strangers
 from core.project.workspace import Workspace
 from core.studio.document import documents
 from core.studio.state import states
 from core.synthesis import speaking
+from core.training.batches import keep
+from core.training.draft import changed_settings, keep_changed_settings
 from core.training.run import runs
 from tests.browser.conftest import Server, freeze_tones
 from tests.jobs.conftest import until
 from tests.synthesis.conftest import toy as toy
+from ui.i18n import Translator
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
+T = Translator("en")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +62,52 @@ def test_a_voice_of_another_engine_is_made_set_and_trained_in_the_page(with_toy:
     until(lambda: runs(project) and runs(project)[0].read().job.status == "done", 60)
     assert runs(project)[0].read().config.model_dump()["vibrato_hz"] == 9
     page.wait_for_selector("#page-train .vw-samples audio")
+
+
+def test_several_values_are_shown_with_their_cost_trained_in_turn_and_compared(with_toy: Server, page: Any) -> None:
+    project = Workspace(with_toy.workspace).create("Sweep", "en", "toy")
+    freeze_tones(project)
+    keep_changed_settings(project, "toy-cpu", {"max_steps": 20, "save_every": 10, "sample_sentences": 1})
+    page.goto(f"{with_toy.url}/en/?project={project.slug}&tab=train")
+    page.locator("summary", has_text=T("sweep.title")).click()
+    form = page.locator('form[data-do="sweep-look"][data-id="learning_rate"]')
+    assert form.locator("input").input_value() == "0.005 0.01"
+    form.locator("input").fill("0.01")
+    form.locator("button").click()
+    page.locator(".toast-body", has_text="two to 8 different ones").wait_for()
+    form.locator("input").fill("0.002 0.01")
+    form.locator("button").click()
+    page.locator("td", has_text="0.002").wait_for()
+    assert not runs(project), "nothing starts before it is seen what it takes"
+    page.locator('[data-do="sweep-start"]').click()
+    until(lambda: [run.read().job.status for run in runs(project)] == ["done", "done"])
+    page.wait_for_function("new URLSearchParams(location.search).get('overlay')?.includes('learning-rate')")
+    page.locator("#page-train", has_text="Learning rate 0.01").wait_for()
+    page.goto(f"{with_toy.url}/en/?project={project.slug}&tab=listen")
+    page.wait_for_selector("#vote-left")
+    assert strangers(candidates(project)) == []
+
+
+def test_batch_sizes_are_tried_and_the_quickest_is_used_by_their_buttons(with_toy: Server, page: Any) -> None:
+    project = Workspace(with_toy.workspace).create("Batches", "en", "toy")
+    page.goto(f"{with_toy.url}/en/?project={project.slug}&tab=system")
+    page.wait_for_selector("#try-batches[disabled]")  # there is nothing to try it with
+    freeze_tones(project)
+    page.reload()
+    page.click("#try-batches")
+    page.get_by_text(T("batches.no_choice")).wait_for()
+    job = project.latest("try_batches")
+    assert job and job.read().status == "done"
+
+    args, clips = job.spec().args, 16  # as an engine would that has a choice
+    assert isinstance(args, TryBatchesArgs)
+    keep(project.workspace, args, clips, [BatchTrial("float32", False, n, clips // n, 3.0 * n, 100.0) for n in (1, 4)])
+    page.reload()
+    page.locator("tr.best", has_text=T("batches.times", clips=4, times=4)).wait_for()
+    page.locator('[data-do="use-batches"]').click()
+    page.get_by_text("The next training with").wait_for()
+    assert changed_settings(project, "toy-cpu")["batch_size"] == 4
+    assert page.locator('[data-do="use-batches"]').count() == 0
 
 
 def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy: Server, page: Any) -> None:

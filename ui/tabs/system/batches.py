@@ -27,7 +27,8 @@ def batches_card(page: Page, project: Project | None) -> str:
     off = _reason(t, project)
     job = project.latest("try_batches") if project else None
     if job:
-        parts.append(job_panel(t, job, done_text=t("batches.done")))
+        tried = project and tried_batches(project.workspace, _preset(project).id)
+        parts.append(job_panel(t, job, done_text=t("batches.done" if tried else "batches.no_choice")))
     if not (job and job.alive()):
         button = html.action(t("batches.try"), "try-batches", off_reason=off, elem_id="try-batches")
         parts.append(f'{html.reason(off)}<div class="vw-row">{button}</div>')

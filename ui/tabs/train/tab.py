@@ -43,6 +43,7 @@ from ui.tabs.train.control import act_on_run
 from ui.tabs.train.from_hub import act_on_hub, hub_form
 from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
+from ui.tabs.train.sweep import SweepDraft, act_on_sweep, sweep_forms
 from ui.tabs.train.tries import act_on_tries
 from ui.tabs.train.view import run_chooser, run_view
 
@@ -129,6 +130,7 @@ def build(page: Page) -> Tab:
                 forms = EngineForms(t, train_config, "training", functools.partial(_grouped, t))
             source = gr.Textbox(visible=False)
             actions = Panel(elem_id="train-actions")
+            sweep, planned = Panel(), Panel()
         with gr.Column(scale=3, min_width=320):
             chooser = Panel()
             live = Panel()
@@ -167,6 +169,7 @@ def build(page: Page) -> Tab:
         return {
             cost: _cost(t, project, selection, changes),
             marks: changes_list(t, form, selection.preset.config().model_dump(), changes),
+            sweep: sweep_forms(t, selection.preset.id, changes),
         }
 
     def _live(project: Project, selection: Selection) -> Updates:
@@ -239,6 +242,17 @@ def build(page: Page) -> Tab:
             return {name: "", chooser: run_list + html.arrive(f"run={job.id}", job.id)}
         return None
 
+    def on_sweep(project: Project | None, evt: Any, query: str, title: str, path: str, *all_values: Any) -> Updates:
+        if project is None:
+            return {}
+        selection = Selection.read(project, query)
+        form, values = forms.own(project.info.engine, all_values)
+        form.parse(values)  # names a bad number by its label
+        base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
+        changes = form.changes(values, selection.preset.values)
+        draft = SweepDraft(selection.dataset, selection.preset.id, base_id, changes)
+        return {planned: act_on_sweep(t, project, draft, evt, title, page.settings.device)}
+
     def reset(project: Project | None, evt: Any, query: str, *all_values: Any) -> Updates | None:
         if project is None:
             return None
@@ -261,10 +275,12 @@ def build(page: Page) -> Tab:
     page.on(folder.change, look, [page.view, folder], [ready], refresh=False)
     for panel in (actions, live, base, hub, cost, ready, table):
         page.on(panel.act, act, [page.view, name, folder, *inputs], [name, chooser, folder])
-    page.on(marks.act, reset, [page.view, *inputs], [cost, marks, *inputs], refresh=False)
+    for panel in (sweep, planned):
+        page.on(panel.act, on_sweep, [page.view, name, folder, *inputs], [planned])
+    page.on(marks.act, reset, [page.view, *inputs], [cost, marks, sweep, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
-    page.on(changes, edit, [page.view, *inputs], [cost, marks], refresh=False)
-    outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, chooser, live, table]
+    page.on(changes, edit, [page.view, *inputs], [cost, marks, sweep], refresh=False)
+    outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, sweep, chooser, live, table]
     outputs += forms.outputs
     return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
 
