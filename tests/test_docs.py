@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.settings import Settings
 
@@ -61,6 +62,23 @@ def test_commands_run_files_that_exist(page: Path) -> None:
         words = [word for word in shlex.split(line) if "=" not in word] if line.startswith("./") else []
         if words:
             assert (ROOT / words[0]).stat().st_mode & 0o111, f"{page.name}: {words[0]} cannot be run"
+
+
+def test_the_example_for_slurm_can_be_read() -> None:
+    script = ROOT / "deploy" / "slurm.sh"
+    subprocess.run(["bash", "-n", script], check=True)
+    before, _, _ = script.read_text().partition("set -euo")
+    options = [word for line in re.findall(r"^#SBATCH (.*)$", before, re.M) for word in shlex.split(line)]
+    assert options and all(re.fullmatch(r"--[a-z-]+=\S+", option) for option in options)
+    assert not re.search(r"^[^#\n]", before, re.M), "sbatch reads no option behind a command"
+
+
+def test_the_example_for_skypilot_can_be_read() -> None:
+    task = yaml.safe_load((ROOT / "deploy" / "skypilot.yaml").read_text())
+    assert task.keys() == {"name", "resources", "workdir", "file_mounts", "setup", "run"}
+    for part in ("setup", "run"):
+        subprocess.run(["bash", "-n", "-c", task[part]], check=True)
+    assert all(count == 1 for count in task["resources"]["accelerators"].values())
 
 
 def test_the_two_commands_are_in_the_readme() -> None:
