@@ -15,6 +15,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -268,7 +269,9 @@ def test_a_project_file_that_did_not_come_in_is_brought_again_and_never_filled_w
         assert not session.workspace.project("my-voice").store.sources()
 
 
-def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(tmp_path: Path) -> None:
+def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -278,6 +281,10 @@ def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(tmp_path:
         with pytest.raises(error):
             write_zip(tmp_path / "home.zip", [("a", b"a")], check)
         assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    with pytest.raises(DiskFull) as caught:  # said before anything is written
+        write_zip(tmp_path / "home.zip", [("a", bytes(7 << 20))], lambda: None)
+    assert (caught.value.values["needed_mb"], caught.value.values["free_mb"]) == (7, 5)
 
 
 def test_stop_while_something_is_shown_reaches_the_session_and_its_answer_is_this_cells(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import REPOSITORY
-from core.files import TEMP_PREFIX, disk_full, is_full
+from core.errors import DiskFull
+from core.files import TEMP_PREFIX, is_full
 from core.jobs import locks
 from core.project.workspace import Project
 from core.sync.ledger import erase, lock_path, notes_folder, read_state
@@ -62,13 +64,16 @@ def wait_for_mirror(cell: Cell, project: Project) -> None:
         time.sleep(LOOK_S)
 
 
-def write_zip(target: Path, files: Iterable[tuple[str, Path | bytes]], check_stop: Callable[[], object]) -> None:
+def write_zip(target: Path, files: Sequence[tuple[str, Path | bytes]], check_stop: Callable[[], object]) -> None:
     """A zip that appears whole; of one that was broken off nothing stays, as it would take room on the drive.
 
     Raises:
-        Cancelled: of ``check_stop``. DiskFull.
+        Cancelled: of ``check_stop``. DiskFull: ``notebook.no_room``.
     """
     temporary = target.with_name(f"{TEMP_PREFIX}{target.name}")
+    size = sum(len(content) if isinstance(content, bytes) else content.stat().st_size for _, content in files)
+    if size > shutil.disk_usage(target.parent).free:
+        raise _no_room(target, size)
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name, content in files:
@@ -81,8 +86,20 @@ def write_zip(target: Path, files: Iterable[tuple[str, Path | bytes]], check_sto
     except BaseException as error:
         erase(temporary)
         if is_full(error):
-            raise disk_full() from error
+            raise _no_room(target, size) from error
         raise
+
+
+def _no_room(target: Path, size: int) -> DiskFull:
+    return DiskFull(
+        "notebook.no_room",
+        "“{name}” takes {needed_mb} MB, and {free_mb} MB are free where it is to lie: {folder}.",
+        "Free some space there (the bin of a drive counts too), then run the cell again.",
+        name=target.name,
+        needed_mb=-(-size >> 20),
+        free_mb=shutil.disk_usage(target.parent).free >> 20,
+        folder=str(target.parent),
+    )
 
 
 def _end(project: Project, pid: int) -> None:
