@@ -24,10 +24,17 @@ import numpy as np
 from benchmarks import RESULTS, machine
 from benchmarks.page import Page
 from core.checkpoint_ref import CheckpointRef
+from core.evaluation.scores import ScoreFile
+from core.jobs import events, locks
+from core.jobs.args.runs import EvaluateArgs
+from core.jobs.job import Job
 from core.listening.pairs import next_pair
 from core.project.records import Vote
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
+from core.training.checkpoints import fingerprint
+from core.training.run import Run
+from tests.evaluation.test_verdict import voice
 from tests.listening.made_up import make_project
 from ui import page as shell
 from ui.i18n import Translator
@@ -52,13 +59,48 @@ def fill(folder: Path) -> Project:
     return project
 
 
-def while_it_trains(project: Project, times: int) -> dict[str, float]:
-    """Milliseconds of processor time of what an open page asks each second: nothing new, and made anew."""
+def add_scores(project: Project) -> None:
+    """Each checkpoint, the base and the real voice with 20 sentences that are measured."""
+    run = Run(project, next(project.runs.iterdir()).name)
+    for step in run.checkpoints.steps():
+        weights = fingerprint(run.base_id, run.checkpoints.folder(step) if step else None)
+        ScoreFile.open(run.path, step, weights).put(voice(step, likeness=0.7 + step / 30_000))
+    ScoreFile.open(run.path, None).put(voice(7, likeness=0.95))
+
+
+def while_it_scores(project: Project, times: int) -> dict[str, float]:
+    """The same while checkpoints are scored and their bar moves: between two scores, and with a new one each time."""
+    run_id = next(project.runs.iterdir()).name
+    job = Job.create(project.jobs, EvaluateArgs(run_id=run_id), title="Calm voice")
+    handle = locks.try_lock(job.path / "lock", {"pid": os.getpid(), "kind": "evaluate", "title": "Calm voice"})
+    assert handle is not None
+    events.append(job.events_path, events.Started(pid=os.getpid()))
+    scores = ScoreFile.open(project.runs / run_id, 0, fingerprint("starter", None))
+    tab, figures = _tab(project), {}
+    for name in ("tick_ms", "new_score_ms"):
+        total = 0.0
+        for count in range(times + 2):
+            events.append(job.events_path, events.Progress(stage="evaluate", done=count, total=600))
+            if name == "new_score_ms":
+                scores.put(list(scores.scores.values())[:1])
+            began = time.process_time()
+            tab.tick(project, "")
+            total += time.process_time() - began if count > 1 else 0.0  # the first draws a pair
+        figures[name] = round(1000 * total / times, 1)
+    locks.release([handle])
+    return figures
+
+
+def _tab(project: Project) -> Any:
     with gr.Blocks():
         hidden = [gr.Textbox(value, visible=False) for value in ("", "listen", "")]
         settings = Settings(_env_file=None, workspace=project.workspace.path)  # type: ignore[call-arg]
-        tab = listen.build(shell.Page(settings, project.workspace, Translator("en"), *hidden))
-    figures = {}
+        return listen.build(shell.Page(settings, project.workspace, Translator("en"), *hidden))
+
+
+def while_it_trains(project: Project, times: int) -> dict[str, float]:
+    """Milliseconds of processor time of what an open page asks each second: nothing new, and made anew."""
+    tab, figures = _tab(project), {}
     with mock.patch.object(Project, "running", lambda _project: True):
         for name, ask in (("tick_ms", tab.tick), ("made_anew_ms", tab.refresh)):
             assert ask is not None
@@ -92,6 +134,8 @@ def main() -> None:
             page.process.terminate()
             page.process.wait(20)
         ticks = while_it_trains(project, given.times)
+        add_scores(project)
+        scoring = while_it_scores(project, given.times)
     figures = {
         "checkpoints": CHECKPOINTS,
         "votes": VOTES,
@@ -100,6 +144,7 @@ def main() -> None:
         "opened_ms_p95": round(float(np.percentile(took, 95)), 1),
         "processor_ms": round(cpu_ms, 1),
         "while_it_trains": ticks,
+        "while_it_scores": scoring,
     }
     (RESULTS / "listening.json").write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
     print(json.dumps(figures, indent=2))

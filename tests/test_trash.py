@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from core.engines.xtts.options import XttsTrainConfig
 from core.errors import Busy, UserError
 from core.files import write_json
 from core.jobs import events, locks
+from core.jobs.args.runs import CompareArgs, EvaluateArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.records import Vote
@@ -100,6 +102,24 @@ def test_what_is_at_work_is_not_deleted(project: Project, run: Run) -> None:
             discard_run(project, run.id) if live is run.job else discard_dataset(project, info.id)
         locks.release([handle])
     assert run.path.exists() and info.path.exists()
+
+
+@pytest.mark.parametrize("role", ["scored", "compared with", "compared", "of another run"])
+def test_a_run_whose_checkpoints_speak_in_a_job_is_not_deleted(project: Project, run: Run, role: str) -> None:
+    args = {
+        "scored": EvaluateArgs(run_id=run.id),
+        "compared with": CompareArgs(run=run.id, speaker="other"),
+        "compared": CompareArgs(run="other", speaker=run.id),
+        "of another run": EvaluateArgs(run_id="other"),
+    }[role]
+    job = Job.create(project.jobs, args)
+    handle = locks.try_lock(job.path / "lock", job.holder())
+    assert handle is not None
+    is_refused = role != "of another run"
+    with pytest.raises(Busy) if is_refused else contextlib.nullcontext():
+        discard_run(project, run.id)
+    locks.release([handle])
+    assert run.path.exists() is is_refused
 
 
 def test_names_are_changed_where_they_are_shown(project: Project, run: Run) -> None:

@@ -140,16 +140,24 @@ class Evaluation:
         """Speak and measure what a checkpoint lacks; why it could not if it is gone, or cannot speak."""
         self.reporter.check_stop()
         checkpoint = self.run.checkpoints.folder(step) if step else None
+        error: Exception | None = None
         try:
             if checkpoint and step not in self.run.checkpoints.steps():
                 raise FileNotFoundError(checkpoint)
             scores = ScoreFile.open(self.run.path, step, fingerprint(self.run.base_id, checkpoint))
             self._speak_missing(scores, checkpoint)
-        except (FileNotFoundError, *FAULTS) as error:
-            raise_lost_card(error)
+        except (FileNotFoundError, *FAULTS) as failure:
+            raise_lost_card(failure)
+            error = failure
+        finally:
+            is_gone = checkpoint is not None and not checkpoint.exists()
+            if is_gone:  # cleared away meanwhile, maybe after it was loaded: nobody else would remove these
+                self.run.checkpoints.remove_scores(step)
+        if is_gone:
+            error = error or FileNotFoundError(checkpoint)
+        if error is not None:
             self._set_aside(step, checkpoint, error)
-            return error
-        return None
+        return error
 
     def _set_aside(self, step: int, checkpoint: Path | None, error: Exception) -> None:
         if checkpoint is None:

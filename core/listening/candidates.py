@@ -67,10 +67,10 @@ def comparable(left: Candidate, right: Candidate) -> list[Sentence]:
 def sentences(
     project: Project, left: CheckpointRef | None = None, right: CheckpointRef | None = None
 ) -> list[Sentence]:
-    """Sentences that two checkpoints share, each once; unless both are given, all that any two share."""
+    """Sentences that two checkpoints share, each text once; unless both are given, all that any two share."""
     pool = [entry for entry in candidates(project) if not left or not right or entry.checkpoint in (left, right)]
     shared = {sentence for a, b in itertools.combinations(pool, 2) for sentence in comparable(a, b)}
-    return sorted({replace(sentence, spoken_with="") for sentence in shared})
+    return sorted({sentence.text: replace(sentence, spoken_with="") for sentence in sorted(shared)}.values())
 
 
 def real_recordings(project: Project, of: Iterable[Run] | None = None) -> Candidate:
@@ -91,7 +91,7 @@ def condition_of(run: Run, view: RunView) -> tuple[str, ...]:
     """What a run's samples are spoken with: references by their sound, base, language, seed."""
     about = view.about
     base, language = str(about.get("base", "")), str(about.get("language", ""))
-    return _reference_sounds(run), base, language, str(view.config.seed)
+    return reference_sounds(run), base, language, str(view.config.seed)
 
 
 def short_name(condition: tuple[str, ...]) -> str:
@@ -149,8 +149,8 @@ def _fingerprint(hashes: Path, base_id: str, _version: tuple[int, int, int]) -> 
     return fingerprint(base_id, hashes.parent)
 
 
-def _reference_sounds(run: Run) -> str:
-    """The references by their content, so that two datasets with the same ones are comparable."""
+def reference_sounds(run: Run) -> str:
+    """A run's references by their content, so that two datasets with the same ones are comparable."""
     sentences = sentences_of(run)
     if sentences is None:
         return run.dataset.name
@@ -182,16 +182,21 @@ def _spoken_for_comparison(project: Project) -> dict[CheckpointRef, dict[Sentenc
     """What checkpoints have spoken of other runs' sentences."""
     spoken: dict[CheckpointRef, dict[Sentence, Path]] = {}
     for folder in subfolders(project.spoken):
-        try:
-            texts = read_once(_read_texts, folder / FILE)
-        except DamagedFile:
-            continue
+        texts = noted_texts(folder)
         for path in folder.glob("*/*/*.wav"):
             step, number = step_of(path.parent.name), path.stem
             if step is not None and number.isdigit() and int(number) < len(texts):
                 ref = CheckpointRef(path.parent.parent.name, step)
                 spoken.setdefault(ref, {})[Sentence(int(number), texts[int(number)], folder.name)] = path
     return spoken
+
+
+def noted_texts(folder: Path) -> tuple[str, ...]:
+    """Which text each number stands for in a `comparison_folder`; none where it is not noted or is unreadable."""
+    try:
+        return read_once(_read_texts, folder / FILE)
+    except DamagedFile:
+        return ()
 
 
 def _read_texts(path: Path, _version: tuple[int, int, int]) -> tuple[str, ...]:

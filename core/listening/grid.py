@@ -37,8 +37,9 @@ _LUFS = -23.0
 class Grid:
     """What a run's sentences sound like. ``references`` are the clips of its dataset that showed the voice.
 
-    ``voices`` are columns: the real recording where there is one, the run's base and checkpoints, then those of other
-    runs that have spoken a sentence with the same references. A voice need not have spoken each sentence.
+    ``sentences`` are the run's own, then what its checkpoints have spoken beside to be compared. ``voices`` are
+    columns: the real recording where there is one, the run's base and checkpoints, then those of other runs that have
+    spoken a sentence with the same references. A voice need not have spoken each sentence.
     """
 
     run_id: str
@@ -55,9 +56,10 @@ def grid(project: Project, run_id: str, pool: Sequence[Candidate] | None = None)
         return None
     run = Run(project, run_id)
     spoken_with = short_name(own[0].condition)
-    sentences = sorted({one for candidate in own for one in candidate.samples if one.spoken_with == spoken_with})
+    all_sentences = {one for candidate in own for one in candidate.samples}
+    sentences = sorted(all_sentences, key=lambda one: (one.spoken_with != spoken_with, one.spoken_with, one))
     real = real_recordings(project, [run])
-    others = [one for one in pool if one not in own and one.checkpoint.step and one.samples.keys() & set(sentences)]
+    others = [one for one in pool if one not in own and one.checkpoint.step and one.samples.keys() & all_sentences]
     frozen = sentences_of(run)
     return Grid(
         run_id,

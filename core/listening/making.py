@@ -23,8 +23,8 @@ from core.project.workspace import Project
 def make_pair(project: Project, wish: Wish, ahead_of: list[Note]) -> Note:
     """A new pair; what is silent or cannot be read is left out and named, and another one is chosen."""
     pool = candidates(project)
-    if wish.sentence is not None:
-        pool = [replace(candidate, samples=_of_sentence(candidate, wish.sentence)) for candidate in pool]
+    if wish.text:
+        pool = [replace(candidate, samples=_of_text(candidate, wish.text)) for candidate in pool]
     real = real_recordings(project, [] if wish.is_own_choice else None)
     left_out: list[str] = []
     while True:
@@ -65,7 +65,7 @@ def _choose(
                 "Look at the grid below to see which, and let another checkpoint speak.",
             )
         refs = sorted(wish.checkpoints) if len(wish.checkpoints) > 1 else []
-        raise nothing_to_compare(candidates(project), refs, wish.sentence)
+        raise nothing_to_compare(candidates(project), refs, wish.text)
     if wish.is_own_choice:
         return choice
     own = [vote for vote in votes if vote.listener == wish.listener]
@@ -92,11 +92,11 @@ def _without(candidate: Candidate, broken: Collection[CheckpointRef], sentence: 
     return replace(candidate, samples=samples)
 
 
-def _of_sentence(candidate: Candidate, number: int) -> dict[Sentence, Path]:
-    return {sentence: path for sentence, path in candidate.samples.items() if sentence.number == number}
+def _of_text(candidate: Candidate, text: str) -> dict[Sentence, Path]:
+    return {sentence: path for sentence, path in candidate.samples.items() if sentence.text == text}
 
 
-def nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], number: int | None) -> UserError:
+def nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], text: str) -> UserError:
     """Why there is no such pair; ``pair`` are the checkpoints that were asked for."""
     by_checkpoint = {candidate.checkpoint: candidate for candidate in pool}
     for checkpoint in pair:
@@ -116,7 +116,7 @@ def nothing_to_compare(pool: list[Candidate], pair: list[CheckpointRef], number:
             left=left,
             right=right,
         )
-    if number is not None:
+    if text:
         return UserError(
             "listening.no_sentence",
             "There are not two checkpoints that have both spoken this sentence.",

@@ -75,13 +75,13 @@ class Wish:
     """What a pair is asked to be: with these checkpoints, of this sentence, for this listener; empty lets it choose."""
 
     checkpoints: frozenset[CheckpointRef] = frozenset()
-    sentence: int | None = None
+    text: str = ""
     listener: str = ""
 
     @property
     def is_own_choice(self) -> bool:
         """Whether a person chose what is compared: then there are no hidden checks."""
-        return bool(self.checkpoints) or self.sentence is not None
+        return bool(self.checkpoints) or bool(self.text)
 
 
 def audio_file(project: Project, sound_id: str) -> Path:
@@ -116,7 +116,7 @@ def unjudged(project: Project, wish: Wish, *, any_wish: bool = False) -> list[No
 def _suits(note: Note, wish: Wish) -> bool:
     refs = {side.checkpoint for side in note.sides}
     right_kind = note.own_choice == wish.is_own_choice
-    return right_kind and wish.checkpoints <= refs and wish.sentence in (None, note.sentence)
+    return right_kind and wish.checkpoints <= refs and wish.text in ("", note.text)
 
 
 def _is_whole(project: Project, note: Note, present: set[CheckpointRef]) -> bool:

@@ -62,7 +62,7 @@ def next_pair(
     project: Project,
     left: CheckpointRef | None = None,
     right: CheckpointRef | None = None,
-    sentence: int | None = None,
+    text: str = "",
     *,
     fresh: bool = False,
     listener: str = "",
@@ -73,7 +73,7 @@ def next_pair(
         project: whose checkpoints.
         left, right: two candidates; the page's two choices, not the sides they will be on. None lets the pair that
             teaches most be chosen, and now and then a hidden check.
-        sentence: number of the sentence; None takes the one heard least.
+        text: the sentence; empty takes the one heard least.
         fresh: drop the open pair and take another one ("skip").
         listener: whose pair it is.
 
@@ -81,7 +81,7 @@ def next_pair(
         UserError: ``listening.too_few``, ``listening.missing``, ``listening.not_comparable``,
             ``listening.no_sentence``, ``listening.silent``.
     """
-    wish = _wish(project, left, right, sentence, listener)
+    wish = _wish(project, left, right, text, listener)
     open_notes = unjudged(project, wish)
     if fresh and open_notes:
         drop(project, open_notes.pop(0))
@@ -92,12 +92,12 @@ def following_pair(
     project: Project,
     left: CheckpointRef | None = None,
     right: CheckpointRef | None = None,
-    sentence: int | None = None,
+    text: str = "",
     *,
     listener: str = "",
 ) -> Pair | None:
     """The pair that will come after the open one, made ahead so that a player can load it; None if there is none."""
-    wish = _wish(project, left, right, sentence, listener)
+    wish = _wish(project, left, right, text, listener)
     open_notes = unjudged(project, wish)
     if not open_notes:
         return None
@@ -181,12 +181,10 @@ def undo(project: Project, listener: str | None = None) -> Pair | None:
     return _pair(note)
 
 
-def _wish(
-    project: Project, left: CheckpointRef | None, right: CheckpointRef | None, sentence: int | None, listener: str
-) -> Wish:
+def _wish(project: Project, left: CheckpointRef | None, right: CheckpointRef | None, text: str, listener: str) -> Wish:
     if left and left == right:
-        raise nothing_to_compare(candidates(project), [left], sentence)
-    return Wish(frozenset(checkpoint for checkpoint in (left, right) if checkpoint), sentence, listener)
+        raise nothing_to_compare(candidates(project), [left], text)
+    return Wish(frozenset(checkpoint for checkpoint in (left, right) if checkpoint), text, listener)
 
 
 def _pair(note: Note) -> Pair:

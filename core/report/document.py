@@ -21,8 +21,9 @@ class Curve(BaseModel):
 
 
 class Figure(BaseModel):
-    """A line chart with named axes."""
+    """A line chart with named axes; ``title`` tells it from others of its section."""
 
+    title: str = ""
     x_label: str
     y_label: str
     curves: list[Curve]
@@ -36,13 +37,13 @@ class Table(BaseModel):
 
 
 class Section(BaseModel):
-    """A part with a heading: sentences, facts (name and value), a figure, a table; what is empty is left out."""
+    """A part with a heading: sentences, facts (name and value), a table, figures; what is empty is left out."""
 
     title: str
     paragraphs: list[str] = Field(default_factory=list)
     facts: list[tuple[str, str]] = Field(default_factory=list)
-    figure: Figure | None = None
     table: Table | None = None
+    figures: list[Figure] = Field(default_factory=list)
 
 
 class Document(BaseModel):

@@ -43,10 +43,13 @@ def _set(setter: _Setter, section: Section) -> None:
     for paragraph in section.paragraphs:
         setter.text(paragraph, 8.5)
     setter.facts(section.facts)
-    if section.figure:
-        setter.figure(section.figure)
     if section.table:
         setter.table(section.table)
+    for figure in section.figures:
+        if figure.title:
+            setter.need(_FIGURE_HEIGHT + 50)  # it stays with its picture
+            setter.text(figure.title, 8.5, bold=True)
+        setter.figure(figure)
 
 
 class _Setter:

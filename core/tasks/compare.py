@@ -1,55 +1,145 @@
-"""Job ``compare``: checkpoints of one run speak the sentences of another, with its references and seeds."""
+"""Job ``compare``: checkpoints speak sentences that another run has spoken, or that two runs have in common."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from core.audio.synthetic import write_speech
 from core.checkpoint_ref import CheckpointRef, step_folder
+from core.damage import UNREADABLE
+from core.engines.base import Engine, ReferenceClip
 from core.engines.registry import get_engine
-from core.files import write_json
+from core.evaluation.common_test_set import common_script, said_to_be_scored
+from core.evaluation.speaker import FAULTS, message_of, raise_lost_card
+from core.files import read_json, write_atomic, write_json
 from core.jobs.args.runs import CompareArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.listening.candidates import VOICE, candidates, comparison_folder, condition_of, sentences_of, short_name
-from core.listening.comparison import reference_checkpoint, unspoken
+from core.listening.candidates import VOICE, Sentence, candidates
+from core.listening.comparison import Script, reference_checkpoint, script_of_samples, unspoken
 from core.project.workspace import Project
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.training.checkpoints import fingerprint
 from core.training.run import Run
-from core.training.samples import FILE
 
 
 def run(job: Job, project: Project, args: CompareArgs, reporter: Reporter) -> dict[str, Any]:
-    """Write what is missing; what an earlier job has spoken stays."""
+    """Write what is missing; what an earlier job has spoken, or was spoken to be scored, stays."""
     other, speaker = Run(project, args.run), Run(project, args.speaker)
-    frozen = sentences_of(other)
-    assert frozen is not None  # looked at when the job was started; a run's sentences never change
-    missing = unspoken(project, other, candidates(project), speaker.id)
-    total, done = sum(map(len, missing.values())), 0
-    folder = comparison_folder(project, short_name(condition_of(other, other.read())))
-    write_json(folder / FILE, {"texts": list(frozen.texts)})
+    script = common_script(project, other, speaker) if args.test_set else script_of_samples(project, other)
+    pool = candidates(project)
+    missing = [
+        (one, step, sentences)
+        for one in ([other, speaker] if args.test_set else [speaker])
+        for step, sentences in unspoken(script, pool, one).items()
+    ]
+    script.write()
     reporter.progress("load_engine", 0, 1)
-    engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace.models, speaker.base_id)
-    references = reference_files(project, reference_checkpoint(other), frozen.references)
-    for step, sentences in missing.items():
-        reporter.check_stop()
-        checkpoint = checkpoint_folder(project, CheckpointRef(speaker.id, step))
-        spoken = folder / speaker.id / step_folder(step)
-        if len(sentences) == len(frozen.texts):  # what lies there is by weights that bore this number before
-            shutil.rmtree(spoken, ignore_errors=True)
-        write_json(spoken / VOICE, {"voice": fingerprint(speaker.base_id, checkpoint)})
-        voice = engine.load_voice(base, checkpoint, device=args.device)
-        conditioning = voice.condition(references)
-        for sentence in sentences:
-            reporter.check_stop()
-            reporter.progress("samples", done, total, sentence.text)
-            seed = frozen.seed_of(sentence.number)
-            samples, rate = voice.speak(
-                sentence.text, frozen.language, conditioning, seed, should_stop=reporter.stop_requested
+    speech = _Speech(project, script, args, reporter, sum(len(sentences) for _, _, sentences in missing))
+    for part in missing:
+        speech.speak(*part)
+    if speech.failures and not speech.spoken:
+        raise speech.failures[0]
+    return {"sentences": speech.spoken, "checkpoints": len(missing) - len(speech.failures)}
+
+
+@dataclass
+class _Speech:
+    """Speaks a script; ``done`` of ``total`` sentences are dealt with, ``spoken`` of them are there.
+
+    ``failures`` holds the first one of each checkpoint that could not speak all.
+    """
+
+    project: Project
+    script: Script
+    args: CompareArgs
+    reporter: Reporter
+    total: int
+    done: int = 0
+    spoken: int = 0
+    failures: list[Exception] = field(default_factory=list)
+    engine: Engine[Any, Any, Any] = field(init=False)
+    references: list[ReferenceClip] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = get_engine(self.project.info.engine)
+        giver = reference_checkpoint(self.script.run)
+        self.references = reference_files(self.project, giver, self.script.references)
+
+    def speak(self, run: Run, step: int, sentences: Sequence[Sentence]) -> None:
+        """Let a checkpoint speak; if it is gone or fails that is told, and the others go on.
+
+        Raises:
+            Cancelled: Stop was pressed.
+            RuntimeError: the graphics card is lost.
+        """
+        self.reporter.check_stop()
+        end = self.done + len(sentences)
+        folder = self.script.folder / run.id / step_folder(step)
+        try:
+            error = self._speak(run, step, sentences, folder)
+        except (FileNotFoundError, *FAULTS) as failure:
+            raise_lost_card(failure)
+            error = failure
+        if not run.checkpoints.folder(step).exists():  # cleared away meanwhile: its sounds go with it
+            shutil.rmtree(folder, ignore_errors=True)
+        if error is not None:
+            self.failures.append(error)
+            self.reporter.warning(
+                "listening.checkpoint_failed",
+                "Checkpoint {step} of “{run}” could not speak all sentences ({what}).",
+                "What the others have spoken can be compared.",
+                step=step,
+                run=run.title,
+                what=message_of(error),
             )
-            write_speech(spoken / f"{sentence.number}.wav", samples, rate)
-            done += 1
-    return {"sentences": done, "checkpoints": len(missing)}
+        self.done = end
+
+    def _speak(self, run: Run, step: int, sentences: Sequence[Sentence], folder: Path) -> Exception | None:
+        """The first error of a sentence, if there was one."""
+        checkpoint = checkpoint_folder(self.project, CheckpointRef(run.id, step))
+        voice_name = fingerprint(run.base_id, checkpoint)
+        if _noted_voice(folder) not in (None, voice_name):  # weights that bore this number before spoke it
+            shutil.rmtree(folder, ignore_errors=True)
+        write_json(folder / VOICE, {"voice": voice_name})
+        said = said_to_be_scored(self.script, run, step)
+        for sentence in sentences:
+            if sentence in said:
+                write_atomic(folder / f"{sentence.number}.wav", said[sentence].read_bytes())
+                self._next(sentence)
+        rest = [sentence for sentence in sentences if sentence not in said]
+        if not rest:
+            return None
+        base = self.engine.base_folder(self.project.workspace.models, run.base_id)
+        voice = self.engine.load_voice(base, checkpoint, device=self.args.device)
+        conditioning, stop = voice.condition(self.references), self.reporter.stop_requested
+        first: Exception | None = None
+        for sentence in rest:
+            text, seed = sentence.text, self.script.seeds[sentence]
+            try:
+                samples, rate = voice.speak(text, self.script.language, conditioning, seed, should_stop=stop)
+            except FAULTS as error:
+                raise_lost_card(error)
+                first = first or error
+            else:
+                write_speech(folder / f"{sentence.number}.wav", samples, rate)
+                self._next(sentence)
+        return first
+
+    def _next(self, sentence: Sentence) -> None:
+        self.done += 1
+        self.spoken += 1
+        self.reporter.progress("samples", self.done, self.total, sentence.text)
+        self.reporter.check_stop()
+
+
+def _noted_voice(folder: Path) -> str | None:
+    """Who spoke what lies there; None where it is not noted."""
+    try:
+        return str(read_json(folder / VOICE)["voice"])
+    except UNREADABLE:
+        return None

@@ -146,6 +146,10 @@ class Checkpoints:
         shutil.rmtree(hidden_folder, ignore_errors=True)
         self.folder(step).rename(hidden_folder)
         shutil.rmtree(hidden_folder)
+        self.remove_scores(step)
+
+    def remove_scores(self, step: int) -> None:
+        """Remove what a checkpoint was scored by."""
         sounds, numbers = self.scores(step)
         numbers.unlink(missing_ok=True)
         shutil.rmtree(sounds, ignore_errors=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from core.checkpoint_ref import CheckpointRef, step_folder
 from core.files import subfolders
 from core.jobs import events
-from core.jobs.job import busy
+from core.jobs.args.runs import CompareArgs, EvaluateArgs
+from core.jobs.job import Job, busy
 from core.project.trash import discard
 from core.project.workspace import Project
 from core.training.run import Run
@@ -17,12 +18,13 @@ def discard_run(project: Project, run_id: str) -> None:
     """Move a run to the trash with its checkpoints, its samples, what it spoke to be compared, and its report.
 
     Raises:
-        Busy: it is at work, or waits.
+        Busy: it is at work or waits, or its checkpoints speak to be scored or compared.
         UserError: ``train.no_run``.
     """
     run = Run(project, run_id)
-    if run.job.alive():
-        raise busy(run.job.holder())
+    for job in (run.job, *_speaking_of(project, run_id)):  # its files would come back without the run
+        if job.alive():
+            raise busy(job.holder())
     # Left behind, it would be taken for what a later run of the same name has spoken.
     spoken = [folder / run_id for folder in subfolders(project.spoken)]
     discard(project, "run", run.title, [run.path, *spoken, project.reports / run_id])
@@ -47,6 +49,19 @@ def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -
     spoken = [*run.checkpoints.scores(checkpoint.step), *spoken_to_compare(project, checkpoint)]
     discard(project, "checkpoint", name, [folder, *spoken])
     events.append(run.job.events_path, events.Pruned(step=checkpoint.step))
+
+
+def _speaking_of(project: Project, run_id: str) -> list[Job]:
+    """Jobs in which checkpoints of a run speak, or that use its references."""
+    jobs = []
+    for kind in (EvaluateArgs.kind, CompareArgs.kind):
+        job = project.latest(kind)
+        args = job.spec().args if job else None
+        names = {args.run_id} if isinstance(args, EvaluateArgs) else set()
+        names |= {args.run, args.speaker} if isinstance(args, CompareArgs) else set()
+        if job is not None and run_id in names:
+            jobs.append(job)
+    return jobs
 
 
 def spoken_to_compare(project: Project, checkpoint: CheckpointRef) -> list[Path]:

@@ -90,8 +90,9 @@ def test_a_stopped_job_goes_on_where_it_was(
     assert len(scored.engine.said) == 6
 
 
-def test_a_checkpoint_that_goes_meanwhile_is_told_and_the_others_are_scored(
-    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_checkpoint_that_goes_meanwhile_is_told_leaves_nothing_behind_and_the_others_are_scored(
+    make_run: MakeScored, only_sound: None, monkeypatch: pytest.MonkeyPatch, is_loaded: bool
 ) -> None:
     scored = make_run({0: whole, 10: whole, 20: whole})
     load = scored.engine.load_voice
@@ -99,13 +100,15 @@ def test_a_checkpoint_that_goes_meanwhile_is_told_and_the_others_are_scored(
     def load_voice(base: Path, checkpoint: Path | None, **options: str) -> object:
         if checkpoint and checkpoint.name.endswith("10"):
             shutil.rmtree(checkpoint)
-            raise FileNotFoundError(checkpoint)
+            if not is_loaded:
+                raise FileNotFoundError(checkpoint)
         return load(base, checkpoint, **options)
 
     monkeypatch.setattr(scored.engine, "load_voice", load_voice)
     assert score(scored) == 2
     assert "evaluate.checkpoint_gone" in scored.warnings()
     assert [row.step for row in scorecard(scored.project, scored.run).rows] == [0, 20]
+    assert not any("000010" in path.name for path in (scored.run.path / "scores").iterdir())
 
 
 def test_what_is_missing_is_told_and_the_rest_is_measured(

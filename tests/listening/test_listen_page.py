@@ -9,13 +9,15 @@ import gradio as gr
 import pytest
 
 from core.checkpoint_ref import CheckpointRef, step_folder
-from core.jobs import events
-from core.jobs.args.runs import ReportArgs
+from core.evaluation.scores import Score, ScoreFile
+from core.jobs import events, locks
+from core.jobs.args.runs import EvaluateArgs, ReportArgs
 from core.jobs.job import Job
 from core.listening.listeners import trust
 from core.project.records import Vote
 from core.project.workspace import Project
 from core.settings import Settings
+from core.training.checkpoints import fingerprint
 from core.training.run import Run
 from tests.listening.made_up import make_project, speech, write_sound
 from ui.i18n import Translator
@@ -64,19 +66,25 @@ CHANGES: dict[str, Callable[[Project, Run], object]] = {
 }
 
 
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows whenever the page is made anew."""
+    made: list[str] = []
+    original = listen.candidates
+    monkeypatch.setattr(listen, "candidates", lambda project: made.append("page") or original(project))
+    monkeypatch.setattr("core.project.stats._SETTLES_S", -1.0)  # what was changed just now can be told from before
+    return made
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_it_is_made_anew_only_when_something_of_it_changed(
-    project: Project, tab: Tab, change: str, monkeypatch: pytest.MonkeyPatch
+    project: Project, tab: Tab, change: str, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(project, next(project.runs.iterdir()).name)
     report = Job.create(project.jobs, ReportArgs(run=run.id))
     events.append(report.events_path, events.Finished(outcome="failed", text="It failed."))
     monkeypatch.setattr("ui.job_panel.SHOWN_AFTER_END_S", -1.0)
     monkeypatch.setattr(Project, "running", lambda self: run.job)  # it trains
-    monkeypatch.setattr("core.project.stats._SETTLES_S", -1.0)  # what was changed just now can be told from before
-    made: list[str] = []
-    original = listen.candidates
-    monkeypatch.setattr(listen, "candidates", lambda project: made.append("page") or original(project))
     assert tab.tick is not None
     tab.tick(project, "")
     tab.tick(project, "")
@@ -90,3 +98,31 @@ def test_it_is_made_anew_only_when_something_of_it_changed(
     after = tab.tick(project, "")
     assert len(made) == count + 1
     assert (after == shown) is (change == "a listener who is trusted")  # nobody of that name has voted
+
+
+def test_while_checkpoints_are_scored_the_bar_moves_and_the_page_is_made_anew_only_for_a_score(
+    project: Project, tab: Tab, made: list[str]
+) -> None:
+    run = Run(project, "calm-voice")
+    job = Job.create(project.jobs, EvaluateArgs(run_id=run.id), title="Calm voice")
+    handle = locks.try_lock(job.path / "lock", {"pid": 1, "kind": "evaluate", "title": "Calm voice"})
+    assert handle is not None and tab.tick is not None
+    events.append(job.events_path, events.Started(pid=1))
+
+    def shown(done: int) -> str:
+        events.append(job.events_path, events.Progress(stage="evaluate", done=done, total=9, item="The kettle is on."))
+        views = "".join(tab.tick(project, "").values())
+        assert "<!--" not in views and Translator("en")("scores.running") in views
+        return views
+
+    shown(1)  # draws the first pair
+    shown(2)
+    made.clear()
+    assert "3 of 9" in shown(3) and "4 of 9" in shown(4) and made == []
+    ScoreFile.open(run.path, 0, fingerprint(run.base_id, None)).put([Score("k", "short", "One.", measured="1 tiny")])
+    assert "5 of 9" in shown(5) and len(made) == 1
+    events.append(job.events_path, events.Finished(outcome="failed", text="It failed."))
+    locks.release([handle])
+    views = "".join(tab.tick(project, "").values())
+    assert len(made) == 2 and "It failed." in views and Translator("en")("scores.running") not in views
+    assert tab.refresh(project, "")[tab.outputs[1]] == tab.tick(project, "")[tab.outputs[1]]

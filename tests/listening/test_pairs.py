@@ -97,7 +97,7 @@ def test_sides_are_drawn_and_the_reveal_tells_the_truth(project: Project) -> Non
     names = {300: CheckpointRef(run, 0), 370: CheckpointRef(run, 10)}
     on_the_left = Counter()
     for _ in range(24):
-        pair = next_pair(project, left=names[300], right=names[370], sentence=0)
+        pair = next_pair(project, left=names[300], right=names[370], text=TEXTS[0])
         heard = names[_pitch(audio_file(project, pair.left))]
         told = vote(project, pair.id, "left")
         assert told.left == heard and told.right != heard and told.winner == "left"
@@ -269,7 +269,7 @@ def test_what_is_missing_is_said(project: Project) -> None:
         next_pair(project, left=CheckpointRef(run, 10), right=CheckpointRef("gone", 5))
     assert unknown.value.code == "listening.missing"
     with pytest.raises(UserError) as sentence:
-        next_pair(project, sentence=7)
+        next_pair(project, text="Nobody said it.")
     assert sentence.value.code == "listening.no_sentence"
     for bad in ("../../project", "0" * 16, ""):
         with pytest.raises(UserError) as pair:

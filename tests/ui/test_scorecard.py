@@ -56,12 +56,12 @@ def run(project: Project) -> Run:
     [
         (
             "en",
-            "Keep update 600: as clear as the base, clearly more like the speaker (0.70 → 0.83) and",
+            "Keep update 600: as clear as the base voice, clearly more like the speaker (0.70 → 0.83",
             "The real voice",
         ),
         (
             "pt-BR",
-            "Fique com a atualização 600: fala tão claro quanto o modelo base, soa claramente mais",
+            "Fique com a atualização 600: fala tão claro quanto a voz base, soa claramente mais",
             "A voz real",
         ),
     ],

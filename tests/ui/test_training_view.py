@@ -26,7 +26,7 @@ def test_curves_name_what_the_engines_losses_are_the_mean_over(project: Project,
 
 
 @pytest.mark.parametrize(
-    ("language", "title", "base"), [("en", "How it sounds", "base"), ("pt-BR", "Como soa", "modelo base")]
+    ("language", "title", "base"), [("en", "How it sounds", "base voice"), ("pt-BR", "Como soa", "voz base")]
 )
 def test_what_was_measured_of_the_samples_is_drawn_beside_base_and_real_voice(
     project: Project, language: str, title: str, base: str

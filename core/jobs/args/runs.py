@@ -21,11 +21,15 @@ class EvaluateArgs(JobArgs):
 
 
 class CompareArgs(JobArgs):
-    """Checkpoints of the run ``speaker`` that speak the sentences of ``run``, with its references."""
+    """Checkpoints of the run ``speaker`` that speak the sentences of ``run``, with its references.
+
+    With ``test_set`` those of both speak the project's test set, with the references of ``run``.
+    """
 
     kind = "compare"
     run: str
     speaker: str
+    test_set: bool = False
     device: str = "auto"
 
 

@@ -16,7 +16,8 @@ def files_mark(project: Project, jobs: Iterable[Job | None]) -> Hashable:
     """Differs whenever a run, a sample, a score, a report, a pair or whose votes are trusted has changed.
 
     Files are replaced, never written over, so that the time of their folder tells. How far a run is that trains is not
-    part of it. ``jobs`` are those that the page shows, which a person may dismiss.
+    part of it. ``jobs`` are those that the page shows: whether they are at work, how they ended, what is dismissed;
+    their progress is no part of it either.
     """
     listening = project.path / "listening"
     folders = [project.datasets, project.runs, project.reports, project.path / "evaluation", listening]
@@ -29,8 +30,19 @@ def files_mark(project: Project, jobs: Iterable[Job | None]) -> Hashable:
         sample_count = sum(map(len, view.samples.values()))
         spoken.append((run.id, run.title, sample_count, len(view.job.pruned), len(view.checkpoints)))
         folders += [run.path, run.path / "checkpoints", run.path / SCORES, *subfolders(run.path / "samples")]
-    shown = tuple((job.id, job.dismissed) for job in jobs if job)
-    return tuple(spoken), shown, tuple(map(_changed_at, folders))
+    shown = tuple((job.id, job.alive(), job.dismissed, *_state(job)) for job in jobs if job)
+    return tuple(spoken), shown, _on_card(project), tuple(map(_changed_at, folders))
+
+
+def _state(job: Job) -> tuple[str, bool]:
+    view = job.read()
+    return view.status, bool(view.warnings)
+
+
+def _on_card(project: Project) -> tuple[str, str]:
+    """What works on the card, be it of another project: the page says that others wait for it."""
+    holder = project.workspace.on_card() or {}
+    return str(holder.get("kind", "")), str(holder.get("title", ""))
 
 
 def _changed_at(folder: Path) -> int:

@@ -62,7 +62,7 @@ def _row(t: Translator, slug: str, table: Grid, sentence: Sentence, line: int, f
         _cell(t, slug, table, voice, sentence, line, column, is_first=(line, column) == (0, first))
         for column, voice in enumerate(table.voices)
     )
-    return f'<tr><th scope="row"><span>{sentence.number + 1}. {html.e(sentence.text)}</span></th>{cells}</tr>'
+    return f'<tr><th scope="row"><span>{line + 1}. {html.e(sentence.text)}</span></th>{cells}</tr>'
 
 
 def _cell(
@@ -76,7 +76,7 @@ def _cell(
     *,
     is_first: bool,
 ) -> str:
-    name = f"{_column(t, table, voice)} · {sentence.number + 1}"
+    name = f"{_column(t, table, voice)} · {line + 1}"
     if sentence not in voice.samples:
         return f'<td><span class="vw-dim" aria-label="{html.e(t("listen.grid_none", name=name))}">–</span></td>'
     ref = voice.checkpoint
@@ -120,4 +120,4 @@ def _references(t: Translator, slug: str, table: Grid) -> str:
         return ""
     title, about = html.e(t("listen.reference")), html.e(t("listen.reference_about"))
     row = f'<p class="vw-dim">{about}</p><div class="vw-row">{players}</div>'
-    return f'<div class="vw-references"><b>{title}</b>{row}</div>'
+    return f'<div class="vw-took-from"><b>{title}</b>{row}</div>'

@@ -21,9 +21,9 @@ from ui import html, plots
 from ui.form import value_name
 from ui.http.audio_routes import report_url
 from ui.i18n import Translator
-from ui.job_panel import job_panel
+from ui.tabs.listen.job_slots import slot
 from ui.tabs.listen.ranking import listener_name, percent, verdict_text
-from ui.tabs.listen.scorecard import main_numbers, run_verdict
+from ui.tabs.listen.scorecard import charts, main_numbers, run_verdict, who_listened
 from ui.tabs.train.base_model import license_note
 from ui.tabs.train.coach import texts
 from ui.tabs.train.view import step_name, voice_name
@@ -53,14 +53,15 @@ def report_view(t: Translator, project: Project, run: Run) -> str:
         links = (
             f'<a class="vw-btn vw-link" id="open-report" href="{page}" target="_blank" rel="noopener">'
             f"{html.e(t('listen.report_open'))} ↗</a>"
-            f'<a class="vw-btn vw-link" href="{file}" download>{html.e(t("listen.report_pdf"))}</a>{made}'
+            f'<a class="vw-btn vw-link" id="save-report" href="{file}" download>'
+            f"{html.e(t('listen.report_pdf'))}</a>{made}"
         )
     button = html.action(
         t("listen.report_again" if about else "listen.report_make"), "report", run.id, elem_id="make-report",
         off_reason=t("listen.report_busy") if busy else "", style="" if about else "primary",
     )  # fmt: skip
     # Done, it is the links that say so.
-    panel = job_panel(t, job) if job is not None and job.read().status != "done" else ""
+    panel = slot(job) if job is not None and job.read().status != "done" else ""
     title, words = html.e(t("listen.report", name=run.title)), html.e(t("listen.report_about"))
     row = f'<div class="vw-row">{button}{links}</div>'
     return f'<section class="vw-card vw-gap"><h3>{title}</h3><p class="vw-dim">{words}</p>{panel}{row}</section>'
@@ -123,18 +124,28 @@ def _course(t: Translator, project: Project, run: Run, view: RunView) -> Section
     )
     said = [" ".join(texts(t, finding)) for finding in findings(project, run, view) if finding.about == "course"]
     words = [t("train.curve_about"), *said] if curves else [t("listen.report_no_curve")]
-    return Section(title=t("train.curve"), paragraphs=words, figure=figure if curves else None)
+    return Section(title=t("train.curve"), paragraphs=words, figures=[figure] if curves else [])
 
 
 def _numbers(t: Translator, project: Project, run: Run) -> list[Section]:
-    """The scorecard, where there is one."""
+    """The scorecard, where there is one, with its measures over the updates."""
     card = scorecard(project, run)
     if not card.rows:
         return []
     head, rows = main_numbers(t, card)
-    return [
-        Section(title=t("scores.title"), paragraphs=[run_verdict(t, project, run)], table=Table(head=head, rows=rows))
+    figures = [
+        Figure(
+            title=t(f"scores.col_{chart.measure}"),
+            x_label=t("train.axis_updates"),
+            y_label=t(f"scores.axis_{chart.measure}"),
+            curves=[
+                Curve(label=line.label, points=[(float(x), float(y)) for x, y in line.points]) for line in chart.series
+            ],
+        )
+        for chart in charts(t, card)
     ]
+    words = [run_verdict(t, project, run), t("listen.report_scores", listener=who_listened(t, card))]
+    return [Section(title=t("scores.title"), paragraphs=words, table=Table(head=head, rows=rows), figures=figures)]
 
 
 def _ears(t: Translator, project: Project, ranking: Ranking) -> Section:

@@ -15,13 +15,14 @@ from core.jobs.args.runs import EvaluateArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.training.run import Run, runs
-from ui import html, plots
+from ui import html
 from ui.i18n import Translator
-from ui.job_panel import in_line, job_panel
+from ui.job_panel import in_line
 from ui.page import view_of
 from ui.parts.select import select
 from ui.plots import Series
-from ui.tabs.train.view import step_name
+from ui.tabs.listen.job_slots import slot
+from ui.tabs.train.view import measure_over_updates, step_name
 
 OWN_FIELD = "test-sentences"
 
@@ -99,21 +100,22 @@ def run_verdict(t: Translator, project: Project, run: Run) -> str:
 
 
 def main_numbers(t: Translator, card: Scorecard) -> tuple[list[str], list[list[str]]]:
-    """The table of the main measures in plain text: its head and its rows."""
+    """The table of the main measures in plain text, each with its interval: its head and its rows."""
     rows = [*card.rows, *([card.real] if card.real else [])]
     shown = [column for column in _MAIN if any(column.measure in row.estimates for row in rows)]
     head = [t("listen.col_voice"), *(t(f"scores.col_{column.measure}") for column in shown)]
     lines = [
         [
             t("scores.real") if row.step is None else step_name(t, row.step),
-            *(
-                column.write(t, row.estimates[column.measure].mean) if column.measure in row.estimates else "–"
-                for column in shown
-            ),
+            *(_with_interval(t, column, row.estimates.get(column.measure)) for column in shown),
         ]
         for row in rows
     ]
     return head, lines
+
+
+def _with_interval(t: Translator, column: _Column, value: Estimate | None) -> str:
+    return f"{column.write(t, value.mean)} ({_interval(t, column, value)})" if value else "–"
 
 
 def verdict_text(t: Translator, verdict: Verdict) -> str:
@@ -157,18 +159,18 @@ def _start(t: Translator, project: Project, run: Run, card: Scorecard) -> str:
     count = t("scores.scored", count=t.number(scored), total=t.number(len(steps)))
     return (
         f'<div class="vw-row">{button}<span class="vw-dim">{html.e(count)}</span></div>'
-        f"{html.reason('' if is_alive else in_line(t, project))}{_job(t, project, run, job)}"
+        f"{html.reason('' if is_alive else in_line(t, project))}{_job(run, job)}"
     )
 
 
-def _job(t: Translator, project: Project, run: Run, job: Job | None) -> str:
+def _job(run: Run, job: Job | None) -> str:
     args = job.spec().args if job else None
     if job is None or not isinstance(args, EvaluateArgs) or (args.run_id != run.id and not job.alive()):
         return ""
     status = job.read().status
     if status == "done" and not job.read().warnings:
         return ""  # the table says it
-    return job_panel(t, job, done_text=t("scores.done"), stop_label=t("scores.stop"))
+    return slot(job)
 
 
 def _table(t: Translator, card: Scorecard, columns: Sequence[_Column]) -> str:
@@ -204,28 +206,40 @@ def _row(t: Translator, card: Scorecard, row: Row, columns: Sequence[_Column], b
 def _cell(t: Translator, column: _Column, value: Estimate | None, best: float | None) -> str:
     if value is None:
         return "<td>–</td>"
-    ends = sorted(((value.low, column.write(t, value.low)), (value.high, column.write(t, value.high))))
-    if column.measure == "faulty":
-        ends.reverse()
     text = html.e(column.write(t, value.mean))
     mark = f'<b title="{html.e(t("scores.best"))}">{text} ★</b>' if value.mean == best else text
-    interval = t("listen.interval", low=ends[0][1], high=ends[1][1])
-    return f'<td>{mark}<span class="vw-dim">{html.e(interval)}</span></td>'
+    return f'<td>{mark}<span class="vw-dim">{html.e(_interval(t, column, value))}</span></td>'
+
+
+def _interval(t: Translator, column: _Column, value: Estimate) -> str:
+    low, high = column.write(t, value.low), column.write(t, value.high)
+    if column.measure == "faulty":  # shown the other way round
+        low, high = high, low
+    return t("listen.interval", low=low, high=high)
 
 
 def _about(t: Translator, card: Scorecard) -> str:
     if not card.rows:
         return ""
-    who = t("scores.listener", name=card.recogniser.removeprefix("builtin:")) if card.recogniser else t("scores.deaf")
-    return f'<p class="vw-dim">{html.e(t("scores.about"))} {html.e(who)}</p>'
+    return f'<p class="vw-dim">{html.e(t("scores.about"))} {html.e(who_listened(t, card))}</p>'
 
 
-def _curves(t: Translator, card: Scorecard) -> str:
-    """The main measures over the updates, with the base and the real voice as lines; from two checkpoints on."""
-    steps = [row.step for row in card.rows if row.step]
-    if len(steps) < 2:
-        return ""
-    pictures = ""
+def who_listened(t: Translator, card: Scorecard) -> str:
+    """The recogniser by which letters were misheard."""
+    return t("scores.listener", name=card.recogniser.removeprefix("builtin:")) if card.recogniser else t("scores.deaf")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A measure over the updates, with the base and the real voice as lines."""
+
+    measure: str
+    series: list[Series]
+
+
+def charts(t: Translator, card: Scorecard) -> list[Chart]:
+    """The main measures over the updates; those of which two checkpoints or more are known."""
+    pictures = []
     for column in _MAIN:
         points = card.points[column.measure]
         if len(points) < 2:
@@ -248,9 +262,15 @@ def _curves(t: Translator, card: Scorecard) -> str:
             if row is not None and column.measure in row.estimates and row.step in (0, None):
                 level = shown(row.estimates[column.measure].mean)
                 series.append(Series(t(f"scores.{key}"), [(first, level), (last, level)], style))
-        label = t(f"scores.axis_{column.measure}")
-        pictures += plots.lines(series, t("train.axis_updates"), label, description=label, write=t.plain)
-    return html.details(t("scores.curves"), f'<div class="vw-halves">{pictures}</div>') if pictures else ""
+        pictures.append(Chart(column.measure, series))
+    return pictures
+
+
+def _curves(t: Translator, card: Scorecard) -> str:
+    pictures = ""
+    for chart in charts(t, card):
+        pictures += f"<div>{measure_over_updates(t, chart.measure, chart.series)}</div>"
+    return html.details(t("scores.curves"), f'<div class="vw-halves vw-charts">{pictures}</div>') if pictures else ""
 
 
 def _more(t: Translator, card: Scorecard) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
+from core.evaluation.common_test_set import start_common_test_set
 from core.evaluation.scorecard import recommended_step
 from core.evaluation.start import latest_evaluation, start_evaluate
 from core.evaluation.test_set import set_own_sentences
@@ -34,6 +35,7 @@ from ui.parts.select import select
 from ui.tabs.listen import session
 from ui.tabs.listen.changes import files_mark
 from ui.tabs.listen.grid import grid_view
+from ui.tabs.listen.job_slots import fill
 from ui.tabs.listen.pair import pair_view
 from ui.tabs.listen.ranking import ranking_view
 from ui.tabs.listen.report import report_view, start_report
@@ -51,10 +53,15 @@ def build(page: Page) -> Tab:
     mover = Panel()  # after a vote the address holds the pair whose names are on show, so a reload keeps it
 
     def refresh(project: Project | None, query: str) -> Updates:
-        top = html.heading(t("tabs.listen"), t("listen.purpose"))
         if project is None:
+            top = html.heading(t("tabs.listen"), t("listen.purpose"))
             lead = html.empty(t("common.no_project"), html.go(t("common.to_home"), "home"))
             return {panel: top + lead, scores_panel: "", grid_panel: ""}
+        return with_jobs(make(project, query), _jobs(project))
+
+    def make(project: Project, query: str) -> Updates:
+        """All but how far jobs are, which `with_jobs` adds."""
+        top = html.heading(t("tabs.listen"), t("listen.purpose"))
         pool, votes = candidates(project), project.store.votes()
         updates: Updates = {
             scores_panel: scorecard_view(t, project, query),
@@ -69,15 +76,22 @@ def build(page: Page) -> Tab:
             updates[mover] = html.arrive(f"session={begun}&judged=", query, made_for=query)
         return updates
 
+    def with_jobs(views: Updates, jobs: Sequence[Job | None]) -> Updates:
+        return {part: fill(t, view, jobs) for part, view in views.items()}
+
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         if evt.do == "report":
             start_report(t, project, evt.id)
             return None
-        if evt.do == "compare":
+        if evt.do in ("compare", "compare-test-set"):
             newer, _, older = evt.id.partition("/")
-            say_place(page, start_compare(project, newer, older, device=page.settings.device))
+            device = page.settings.device
+            if evt.do == "compare":
+                say_place(page, start_compare(project, newer, older, device=device))
+            else:
+                say_place(page, start_common_test_set(project, older, newer, device=device))
             return None
         if evt.do in CHOICES:
             vote(project, evt.id, evt.do, listener(query), heard=_heard(evt.value))
@@ -105,12 +119,11 @@ def build(page: Page) -> Tab:
         if project is None:
             return {}
         jobs = _jobs(project)
-        if any(map(is_live, jobs)):
-            return refresh(project, query)
-        if not project.running():
+        if not any(map(is_live, jobs)) and not project.running():
             return {}
         name, mark = f"listen {id(page)} {listener(query)} {query}", files_mark(project, jobs)
-        return project.figures.kept_while_unchanged(name, lambda: refresh(project, query), also=mark)
+        views = project.figures.kept_while_unchanged(name, lambda: make(project, query), also=mark)
+        return with_jobs(views, jobs)
 
     for part in (panel, grid_panel):
         page.on(part.act, act, [page.view], [mover])
@@ -175,10 +188,9 @@ def _heard(value: str) -> Heard:
     return Heard(left_s, right_s)
 
 
-def _wish(query: str) -> tuple[CheckpointRef | None, CheckpointRef | None, int | None]:
+def _wish(query: str) -> tuple[CheckpointRef | None, CheckpointRef | None, str]:
     view = view_of(query)
-    number = view.get("sentence", "")
-    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), int(number) if number.isdecimal() else None
+    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), view.get("sentence", "")
 
 
 def _pair_for(project: Project, query: str, *, fresh: bool = False) -> Pair:
@@ -222,8 +234,7 @@ def _choose(t: Translator, project: Project, query: str, pool: Sequence[Candidat
         (item.checkpoint.name, voice_name(t, item.run_title, item.checkpoint)) for item in pool
     ]
     sentence_choices = [("", t("listen.any_sentence"))] + [
-        (str(item.number), f"{item.number + 1}. {item.text}")
-        for item in sentences(project, _checkpoint(a), _checkpoint(b))
+        (item.text, item.text) for item in sentences(project, _checkpoint(a), _checkpoint(b))
     ]
     lists = (
         select(t("listen.one"), "a", voices, a, clears="judged")

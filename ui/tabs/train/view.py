@@ -143,12 +143,18 @@ def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, R
         for (title, other), style in zip(others, ("fourth", "fifth"), strict=False):
             theirs = [(step, scale * value) for step, value in getattr(other, name) if step > 0]
             series.append(Series(_short(title), theirs, style))
-        label = t(f"scores.axis_{measure}")
-        pictures += plots.lines(series, t("train.axis_updates"), label, description=label, write=t.plain)
+        pictures += measure_over_updates(t, measure, series)
     if not pictures:
         return ""
     about = f'<p class="vw-dim">{html.e(t("train.sound_about"))}</p>'
     return f"<h3>{html.e(t('train.sound'))}</h3>{about}{pictures}"
+
+
+def measure_over_updates(t: Translator, measure: str, series: Sequence[Series]) -> str:
+    """A line chart under its name: beside the axis there would be no room for it on a phone."""
+    label, unit = t(f"scores.axis_{measure}"), "%" if measure in ("cer", "faulty") else ""
+    picture = plots.lines(series, t("train.axis_updates"), unit, description=label, write=t.plain)
+    return f"<h4>{html.e(t(f'scores.col_{measure}'))}</h4>{picture}" if picture else ""
 
 
 def _overlay(others: Sequence[tuple[str, RunView]]) -> list[Series]:
