@@ -11,8 +11,9 @@ from typing import Any
 from core.audio.synthetic import write_speech
 from core.checkpoint_ref import CheckpointRef, step_folder
 from core.damage import UNREADABLE
-from core.engines.base import Engine, ReferenceClip
+from core.engines.base import Engine
 from core.engines.registry import get_engine
+from core.engines.voice import ReferenceClip
 from core.evaluation.common_test_set import common_script, said_to_be_scored
 from core.evaluation.speaker import FAULTS, message_of, raise_lost_card
 from core.files import read_json, write_atomic, write_json
