@@ -25,7 +25,7 @@ def arguments() -> dict[str, str | int]:
 
 def main() -> int:
     """Serve until stopped. Returns the exit code; 2 if the settings do not allow a start."""
-    given = arguments()
+    options = arguments()
     from pydantic import ValidationError
 
     from core.errors import UserError
@@ -33,7 +33,7 @@ def main() -> int:
     from ui.server import serve
 
     try:
-        settings = Settings(_env_file=(REPOSITORY / ".env", ".env"), **given)  # type: ignore[call-arg, arg-type]
+        settings = Settings(_env_file=(REPOSITORY / ".env", ".env"), **options)  # type: ignore[call-arg, arg-type]
         serve(settings)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -121,8 +121,8 @@ def approve(project: Project) -> int:
 def approve_sure(project: Project) -> int:
     """Approve the clips among the new ones that were surely understood or brought their text along; how many."""
     count = review.decide_many(project, review.sure(LOW_CONFIDENCE))
-    given = [clip.id for clip in project.store.clips(ClipFilter("new")) if clip.given and clip.text]
-    return count + project.store.edit_clips(given, status="approved")
+    clip_ids = [clip.id for clip in project.store.clips(ClipFilter("new")) if clip.given and clip.text]
+    return count + project.store.edit_clips(clip_ids, status="approved")
 
 
 def dataset(project: Project) -> DatasetInfo:

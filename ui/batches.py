@@ -7,13 +7,13 @@ from ui import html
 from ui.i18n import Translator
 
 
-def batches_table(t: Translator, tried: TriedBatches) -> str:
+def batches_table(t: Translator, batches: TriedBatches) -> str:
     """HTML of a table, the best row marked, and a sentence that names it."""
-    best = tried.best
+    best = batches.best
     names = ("at_once", "precision", "saving", "pace", "memory")
     head = "".join(f"<th>{html.e(t(f'batches.{name}'))}</th>" for name in names)
     rows = []
-    for trial in tried.trials:
+    for trial in batches.trials:
         pace = t.number(trial.clips_per_s, 1) if trial.fits else t("batches.no_fit")
         memory = t.megabytes(trial.memory_mb * 2**20) if trial.fits else "–"
         cells = (
@@ -27,7 +27,7 @@ def batches_table(t: Translator, tried: TriedBatches) -> str:
         rows.append(f"<tr{mark}>{''.join(f'<td>{html.e(cell)}</td>' for cell in cells)}</tr>")
     body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     table = f'<div class="vw-scroll" tabindex="0">{body}</div>'
-    about = t("batches.about", card=tried.card, clips=tried.clips, when=t.moment(tried.at))
+    about = t("batches.about", card=batches.card, clips=batches.clips, when=t.moment(batches.at))
     if best is None:
         verdict = t("batches.nothing_fits")
     else:

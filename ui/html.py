@@ -80,9 +80,9 @@ def place(label: str, view: str, *, is_pressed: bool = False, is_off: bool = Fal
 
 def open_project(label: str, slug: str, tab: str, *, style: str = "", name: str = "") -> str:
     """A button that opens a project at one of its tabs; ``name`` tells which, for who hears it among others."""
-    spoken = f' aria-label="{e(label)} ({e(name)})"' if name else ""
+    aria_label = f' aria-label="{e(label)} ({e(name)})"' if name else ""
     return (
-        f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}"{spoken}>'
+        f'<button type="button" class="vw-btn {style}" data-open="{e(slug)}" data-tab="{e(tab)}"{aria_label}>'
         f"{e(label)}</button>"
     )
 

@@ -51,7 +51,7 @@ def doubles(project: Project) -> list[Double]:
     if not searches.needs_job(project):
         return project.figures.kept_while_unchanged("doubles", lambda: find(project))
     results = [Double(*map(str, ids)) for ids in searches.findings(project, FindDoublesArgs)]
-    ids = project.store.ids_among(APPROVED, {clip_id for one in results for clip_id in (one.clip_id, one.first_id)})
+    ids = project.store.ids_among(APPROVED, {clip_id for pair in results for clip_id in (pair.clip_id, pair.first_id)})
     return [double for double in results if {double.clip_id, double.first_id} <= ids]
 
 

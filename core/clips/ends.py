@@ -53,7 +53,9 @@ def open_clips(project: Project) -> list[OpenClip]:
     if not searches.needs_job(project):
         return project.figures.kept_while_unchanged("open_clips", lambda: list(_find(project)))
     job = searches.last(project, FindCutWordsArgs)
-    return project.figures.kept_while_unchanged("open_clips", lambda: _known(project), also=job.id if job else "")
+    return project.figures.kept_while_unchanged(
+        "open_clips", lambda: _from_last_job(project), also=job.id if job else ""
+    )
 
 
 def search(project: Project, job: Job, progress: Progress) -> int:
@@ -76,7 +78,7 @@ def _finding(project: Project, entry: OpenClip) -> dict[str, Any]:
     }
 
 
-def _known(project: Project) -> list[OpenClip]:
+def _from_last_job(project: Project) -> list[OpenClip]:
     """What the last job wrote down, without clips that are no longer what they were, or beside which another is not."""
     findings = searches.findings(project, FindCutWordsArgs)
     try:

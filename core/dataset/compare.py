@@ -61,9 +61,9 @@ def compare(before: DatasetInfo, now: DatasetInfo) -> Difference:
         else:
             same += 1
         moved += first["split"] != second["split"]
-    taken = set(names.values())
+    new_ids = set(names.values())
     came = tuple(
-        Change("", key, "", clip["text"], True, _seconds(clip)) for key, clip in new.items() if key not in taken
+        Change("", key, "", clip["text"], True, _seconds(clip)) for key, clip in new.items() if key not in new_ids
     )
     went = tuple(
         Change(key, "", clip["text"], "", True, _seconds(clip)) for key, clip in old.items() if key not in names
@@ -85,22 +85,22 @@ def _cut_anew(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str,
     # Clips of a recording lie one after the other, so their ends are in order as well.
     ends = {source_id: [float(clip["end_s"]) for clip in clips] for source_id, clips in by_source.items()}
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    used_ids: set[str] = set()
     for clip in old:
         others = by_source[clip["source_id"]]
         begin = bisect.bisect_right(ends.get(clip["source_id"], []), clip["start_s"])
         near = [other for other in others[begin : begin + _NEAR] if other["start_s"] < clip["end_s"]]
-        rest = [other for other in near if other["id"] not in taken]
+        rest = [other for other in near if other["id"] not in used_ids]
         best = max(rest, key=lambda other: _shared(clip, other), default=None)
         if best is not None and _shared(clip, best) > _SAME_PLACE:
             names[clip["id"]] = best["id"]
-            taken.add(best["id"])
+            used_ids.add(best["id"])
     return names
 
 
 def _shared(first: Mapping[str, Any], second: Mapping[str, Any]) -> float:
-    both = min(first["end_s"], second["end_s"]) - max(first["start_s"], second["start_s"])
-    return float(both / max(1e-6, min(_seconds(first), _seconds(second))))
+    overlap_s = min(first["end_s"], second["end_s"]) - max(first["start_s"], second["start_s"])
+    return float(overlap_s / max(1e-6, min(_seconds(first), _seconds(second))))
 
 
 def _seconds(clip: Mapping[str, Any]) -> float:

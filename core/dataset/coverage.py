@@ -54,7 +54,7 @@ def coverage(texts: Iterable[str], language: str) -> Coverage | None:
 
 
 def sentences_to_read(
-    present: Coverage, candidates: Sequence[str], said: Iterable[str] = (), most: int = 20
+    present: Coverage, candidates: Sequence[str], spoken_texts: Iterable[str] = (), most: int = 20
 ) -> list[str]:
     """Those of the candidates that bring most of what is missing, the best first: each time the one that brings most.
 
@@ -65,7 +65,7 @@ def sentences_to_read(
         most: how many sentences at most; fewer where nothing more would be brought.
     """
     missing = {pair: ENOUGH - present.pairs[pair] for pair in present.rare_pairs}
-    folded_said = {fold(text) for text in said}
+    folded_said = {fold(text) for text in spoken_texts}
     pairs = {text: Counter(map("".join, pairwise(fold(text)))) for text in candidates if fold(text) not in folded_said}
     picks: list[str] = []
     while pairs and len(picks) < most:

@@ -50,7 +50,7 @@ def near_pairs(outlines: Sequence[_Vector]) -> Iterator[tuple[int, set[tuple[int
     parts = table[:, :-1].reshape(len(table), _COARSE, -1).mean(axis=2) * np.sqrt(_PARTS / _COARSE)
     coarse = np.column_stack((parts, table[:, -1]))
     tree = cKDTree(coarse)
-    known: set[tuple[int, int]] = set()
+    checked_pairs: set[tuple[int, int]] = set()
     for begin in range(0, len(table), _BLOCK):
         _, nearest = tree.query(
             coarse[begin : begin + _BLOCK], k=min(_NEAREST, len(table)), distance_upper_bound=_NEAR_DB
@@ -61,8 +61,8 @@ def near_pairs(outlines: Sequence[_Vector]) -> Iterator[tuple[int, set[tuple[int
             for second in row
             if second not in (first, len(table)) and np.linalg.norm(table[first] - table[second]) <= _NEAR_DB
         }
-        yield min(begin + _BLOCK, len(table)), pairs - known
-        known |= pairs
+        yield min(begin + _BLOCK, len(table)), pairs - checked_pairs
+        checked_pairs |= pairs
 
 
 def is_same_sound(first: Levels, second: Levels) -> bool:

@@ -11,15 +11,15 @@ _BANDS, _COEFFICIENTS = 80, 13
 _MOST_FRAMES = 1500
 
 
-def mel_distance(one: Samples, other: Samples, rate: int) -> float:
+def mel_distance(first: Samples, second: Samples, rate: int) -> float:
     """Mean distance of cepstra (13, without the level) along the cheapest warp; 0 is the same.
 
     Frame by frame, a second take at another pace cannot be told from a stranger.
     """
-    first, second = (_cepstra(samples, rate) for samples in (one, other))
     import librosa
 
-    costs, path = librosa.sequence.dtw(first, second, metric="euclidean")
+    cepstra = [_cepstra(samples, rate) for samples in (first, second)]
+    costs, path = librosa.sequence.dtw(*cepstra, metric="euclidean")
     return float(costs[-1, -1] / len(path))
 
 

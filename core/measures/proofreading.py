@@ -75,12 +75,12 @@ def check(
     """
     sound = np.ascontiguousarray(samples if rate == RATE_HZ else resample(samples, rate, RATE_HZ))
     text = read(text) if text else ""
-    heard = _Heard() if transcript is None else _Heard.of(transcript, text, language, read)
+    match = _Comparison() if transcript is None else _Comparison.of(transcript, text, language, read)
     if is_empty(sound):
-        return Proof(("nothing",), 0.0, heard.text, heard.cer, heard.wer)
+        return Proof(("nothing",), 0.0, match.text, match.cer, match.wer)
     words = None if transcript is None else transcript.words
-    spoken = faults_of(sound, RATE_HZ, text, words, language, speech_probability(sound))
-    return Proof(spoken.faults, spoken.speech_s, heard.text, heard.cer, heard.wer)
+    ends = faults_of(sound, RATE_HZ, text, words, language, speech_probability(sound))
+    return Proof(ends.faults, ends.speech_s, match.text, match.cer, match.wer)
 
 
 def transcribe(
@@ -111,14 +111,14 @@ def is_empty(sound: Samples) -> bool:
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Comparison:
     text: str | None = None
     cer: float | None = None
     wer: float | None = None
 
     @classmethod
-    def of(cls, transcript: Transcript, text: str, language: str, read: Callable[[str], str]) -> _Heard:
+    def of(cls, transcript: Transcript, text: str, language: str, read: Callable[[str], str]) -> _Comparison:
         if not text:
             return cls(transcript.text)
-        heard = read(transcript.text) if transcript.text else ""
-        return cls(transcript.text, round(cer(text, heard, language), 4), round(wer(text, heard, language), 4))
+        reading = read(transcript.text) if transcript.text else ""
+        return cls(transcript.text, round(cer(text, reading, language), 4), round(wer(text, reading, language), 4))

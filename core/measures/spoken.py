@@ -43,7 +43,7 @@ _ALIKE_PERCENT = 85.0
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpokenFaults:
     """What is wrong with a spoken text; ``speech_s`` is how long it lasts from the first sound to the last."""
 
     faults: tuple[Fault, ...]
@@ -57,7 +57,7 @@ def faults_of(
     words: Sequence[Word] | None = None,
     language: str = "en",
     probability: npt.NDArray[np.floating] | None = None,
-) -> Spoken:
+) -> SpokenFaults:
     """What is wrong with the starts and ends of a spoken text.
 
     Args:
@@ -71,7 +71,7 @@ def faults_of(
     levels = frame_levels(samples, rate)
     sound = _Sound.of(levels, probability)
     if sound is None or (words is not None and not words and sound.speech_s < _LEAST_SPEECH_S):
-        return Spoken(("nothing",))
+        return SpokenFaults(("nothing",))
     faults: set[Fault] = set()
     match = _Match.of(text, words, language) if text and words else None
     cut = cut_words_of(samples, rate)
@@ -86,7 +86,7 @@ def faults_of(
     letters = sum(map(str.isalnum, text))
     if letters and sound.seconds > _ENDLESS_S + 2 * letters * _LETTER_S:
         faults.add("endless")
-    return Spoken(tuple(fault for fault in FAULTS if fault in faults), sound.seconds)
+    return SpokenFaults(tuple(fault for fault in FAULTS if fault in faults), sound.seconds)
 
 
 def _faults_of_words(match: _Match, sound: _Sound) -> set[Fault]:
@@ -126,33 +126,33 @@ class _Match:
         if not letters or not pieces:
             return cls(bool(letters), bool(letters), False, (), None)
         once = _without_repetition(letters, [piece for _, piece in pieces])
-        spoken = [pieces[index] for index in once]
-        until = _best_prefix(letters, [piece for _, piece in spoken])
-        said = "".join(piece for _, piece in spoken[:until])
-        begun = len(letters) - _best_cut(letters[::-1], said[::-1])
-        ended = _best_cut(letters, said)
+        single_pieces = [pieces[index] for index in once]
+        until = _best_prefix(letters, [piece for _, piece in single_pieces])
+        hypothesis = "".join(piece for _, piece in single_pieces[:until])
+        missing_letters = len(letters) - _best_cut(letters[::-1], hypothesis[::-1])
+        ended = _best_cut(letters, hypothesis)
         return cls(
-            first_missing=begun >= _most_missing(first),
+            first_missing=missing_letters >= _most_missing(first),
             last_missing=len(letters) - ended >= _most_missing(last),
-            repeated=len(spoken) < len(pieces),
-            extra=tuple(word for word, _ in spoken[until:]),
-            last=spoken[until - 1][0],
+            repeated=len(single_pieces) < len(pieces),
+            extra=tuple(word for word, _ in single_pieces[until:]),
+            last=single_pieces[until - 1][0],
         )
 
 
-def _best_prefix(letters: str, heard: Sequence[str]) -> int:
+def _best_prefix(letters: str, words: Sequence[str]) -> int:
     """How many of the words that were heard come nearest to the text; the rest was said after it."""
     so_far, costs = "", []
-    for word in heard:
+    for word in words:
         so_far += word
         costs.append(Levenshtein.distance(letters, so_far))
     return int(np.argmin(costs)) + 1
 
 
-def _best_cut(letters: str, said: str) -> int:
+def _best_cut(letters: str, hypothesis: str) -> int:
     """How many letters from the start on come nearest to what was said; the rest is missing."""
-    shortest = max(0, min(len(letters), len(said)) - _LETTERS_LOOKED_AT)
-    costs = [Levenshtein.distance(letters[:count], said) for count in range(shortest, len(letters) + 1)]
+    shortest = max(0, min(len(letters), len(hypothesis)) - _LETTERS_LOOKED_AT)
+    costs = [Levenshtein.distance(letters[:count], hypothesis) for count in range(shortest, len(letters) + 1)]
     least = min(costs)
     return shortest + max(place for place, cost in enumerate(costs) if cost == least)
 
@@ -162,18 +162,18 @@ def _most_missing(word: str) -> int:
     return max(2, -(-len(word) * 2 // 3)) if len(word) > 1 else 1
 
 
-def _without_repetition(letters: str, heard: Sequence[str]) -> list[int]:
+def _without_repetition(letters: str, words: Sequence[str]) -> list[int]:
     """Which words are left without what is said twice in a row where the text has it once: the second time counts."""
-    cost = Levenshtein.distance(letters, "".join(heard))
-    for length in range(1, len(heard) // 2 + 1):
-        for first in range(len(heard) - 2 * length + 1):
-            once, twice = ("".join(heard[first + at : first + at + length]) for at in (0, length))
+    cost = Levenshtein.distance(letters, "".join(words))
+    for length in range(1, len(words) // 2 + 1):
+        for first in range(len(words) - 2 * length + 1):
+            once, twice = ("".join(words[first + at : first + at + length]) for at in (0, length))
             if len(once) < 2 or fuzz.ratio(once, twice) < _ALIKE_PERCENT:
                 continue
-            rest = [*range(first), *range(first + length, len(heard))]
-            if Levenshtein.distance(letters, "".join(heard[index] for index in rest)) <= cost - 0.6 * len(once):
+            rest = [*range(first), *range(first + length, len(words))]
+            if Levenshtein.distance(letters, "".join(words[index] for index in rest)) <= cost - 0.6 * len(once):
                 return rest
-    return list(range(len(heard)))
+    return list(range(len(words)))
 
 
 @dataclass(frozen=True)

@@ -131,8 +131,8 @@ def _deliver(path: Path, config: NotificationConfig, now: float, failed: set[str
     if sent.issuperset(map(address_id, config.addresses)):
         path.unlink(missing_ok=True)
     else:
-        kept = replace(message, sent=tuple(sorted(sent)))
-        write_private(path, json.dumps(asdict(kept), ensure_ascii=False))
+        unsent = replace(message, sent=tuple(sorted(sent)))
+        write_private(path, json.dumps(asdict(unsent), ensure_ascii=False))
     return len(missing)
 
 

@@ -146,10 +146,10 @@ def last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
     return Edit(row["number"], row["source_id"], row["what"], before, after, row["at"] or 0.0)
 
 
-def forget_edits(db: sqlite3.Connection, source_id: str, gone: set[str]) -> None:
+def forget_edits(db: sqlite3.Connection, source_id: str, clip_ids: set[str]) -> None:
     """Edits that made clips that are gone can't be undone any more, nor can what came before them."""
     rows = db.execute("SELECT number, after FROM edits WHERE source_id=? ORDER BY number DESC", (source_id,))
-    last = next((number for number, after in rows if any(clip["id"] in gone for clip in json.loads(after))), None)
+    last = next((number for number, after in rows if any(clip["id"] in clip_ids for clip in json.loads(after))), None)
     db.execute("DELETE FROM edits WHERE source_id=? AND number <= ?", (source_id, last))
 
 

@@ -75,8 +75,8 @@ def discard_features(project: Project) -> int:
     Raises:
         UserError: ``usage.training``, while a training may read it.
     """
-    held = locks.try_lock(project.path / "locks" / "train", {"kind": "usage", "title": project.info.name})
-    if held is None:
+    lock = locks.try_lock(project.path / "locks" / "train", {"kind": "usage", "title": project.info.name})
+    if lock is None:
         raise UserError(
             "usage.training",
             "“{project}” trains at the moment, from just these files.",
@@ -88,4 +88,4 @@ def discard_features(project: Project) -> int:
         shutil.rmtree(project.features, ignore_errors=True)
         return size - disk_bytes([project.features])
     finally:
-        os.close(held)
+        os.close(lock)

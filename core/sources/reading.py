@@ -63,8 +63,8 @@ def all_sentences(language: str) -> list[str]:
     """The bundled sentences of a language and more to choose from, for gaps that a dataset has."""
     code = language.split("-")[0]
     path = _FOLDER / "more" / f"{code}.txt"
-    more = path.read_text(encoding="utf-8").splitlines() if code.isascii() and path.exists() else []
-    return sentences_for(language) + more
+    further_sentences = path.read_text(encoding="utf-8").splitlines() if code.isascii() and path.exists() else []
+    return sentences_for(language) + further_sentences
 
 
 def progress(project: Project) -> Progress:
@@ -171,10 +171,10 @@ def save(
         except BaseException:
             _forget(project, source)
             raise
-        earlier = _note(project, source, at, text)
-    if earlier:
+        replaced_id = _note(project, source, at, text)
+    if replaced_id:
         try:
-            recordings.remove(project, earlier)
+            recordings.remove(project, replaced_id)
         except UserError:
             on_warning(_both_kept(text))
     return source

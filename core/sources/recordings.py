@@ -61,15 +61,15 @@ def add(project: Project, args: ImportArgs) -> Job:
         Busy: recordings are being added already.
     """
     urls = [check_url(url) for url in args.urls if url.strip()]
-    leftovers = [earlier for job, earlier in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
+    leftovers = [leftover for job, leftover in project.jobs_of(ImportArgs) if job.read().status == "cancelled"]
     if not args.files and not urls and not args.folders:
         raise UserError("source.nothing", "There is nothing to add.", "Drop a file, record, or paste a link.")
     folders = [folder.resolve() for folder in args.folders]
     with uploads_moved(project, args.files) as files:
         wish = args.having(files=files, folders=folders, urls=urls, rights=args.rights.strip())
         new_job = project.start_job(wish)
-    for earlier in leftovers:  # who stopped it and goes on with something else does not come back to it
-        for path, _ in earlier.files:
+    for leftover in leftovers:  # who stopped it and goes on with something else does not come back to it
+        for path, _ in leftover.files:
             discard(path)
     return new_job
 

@@ -33,7 +33,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         # What a killed export left behind; only one runs at a time.
         shutil.rmtree(leftover)
     target = inside(project.exports, args.folder)
-    found = _test(job, project, args, reporter)
+    faults = _test(job, project, args, reporter)
 
     def on_stage(stage: str) -> None:
         reporter.check_stop()
@@ -67,7 +67,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
     )
     write_atomic(target / FILE, model_card(project, args.name, args, args.rights).encode())
     megabytes = round(sum(path.stat().st_size for path in target.iterdir()) / 1e6)
-    return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes, **found}
+    return {"name": args.name, "folder": str(target), "export": target.name, "megabytes": megabytes, **faults}
 
 
 def _test(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dict[str, str]:

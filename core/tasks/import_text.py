@@ -30,7 +30,7 @@ def run(job: Job, project: Project, args: ImportTextArgs, reporter: Reporter) ->
             raise too_large(args.name) from None
         reporter.check_stop()
         name = content.title or Path(args.name).stem
-        made = start.create(project, content.text, name, voice=args.voice, language=args.language)
+        document = start.create(project, content.text, name, voice=args.voice, language=args.language)
     finally:
         path.unlink(missing_ok=True)
-    return {"document": made.id, "name": made.name, "lines": len(made.lines)}
+    return {"document": document.id, "name": document.name, "lines": len(document.lines)}

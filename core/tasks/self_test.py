@@ -79,17 +79,17 @@ def test_voice(job: Job, project: Project, args: SelfTestArgs, reporter: Reporte
     return rows
 
 
-def _live(project: Project, args: SelfTestArgs, spoken: SpokenWay) -> SpokenWay | None:
+def _live(project: Project, args: SelfTestArgs, way: SpokenWay) -> SpokenWay | None:
     """What the live weights said of the same when the checkpoint was saved, and whether it is what that says now.
 
     Kernels of another batch round otherwise; by ear and by mel that is nothing. Another device draws other noise from
     the same seed: what it said tells nothing.
     """
     path = live_sample(project, args)
-    if path is None or spoken.samples is None or spoken.text != args.text or not _is_of_this_device(path, args.device):
+    if path is None or way.samples is None or way.text != args.text or not _is_of_this_device(path, args.device):
         return None
     samples, rate = read(path)
-    is_same = len(samples) == len(spoken.samples) and mel_distance(samples, spoken.samples, rate) < _SAME_MEL
+    is_same = len(samples) == len(way.samples) and mel_distance(samples, way.samples, rate) < _SAME_MEL
     return SpokenWay("live", args.text, samples, rate, equals="checkpoint", is_equal=is_same)
 
 
@@ -140,13 +140,13 @@ def judged(
     """``likeness`` to a speaker's recording (samples and rate) and ``errors``, a share of characters, as far as there
     is something to measure them by."""
     facts: dict[str, float] = {}
-    heard = resample(samples, rate, _RECOGNITION_HZ)
+    sound = resample(samples, rate, _RECOGNITION_HZ)
     if speaker is not None and likeness.available():
-        known = resample(*speaker, likeness.RATE_HZ)
-        facts["likeness"] = round(float(np.dot(likeness.embed(heard), likeness.embed(known))), 3)
+        reference = resample(*speaker, likeness.RATE_HZ)
+        facts["likeness"] = round(float(np.dot(likeness.embed(sound), likeness.embed(reference))), 3)
     if recognizer is not None and text:
-        said = recognizer.transcribe([heard], DecodeOptions(language=language))[0].text
-        facts["errors"] = round(cer(text, said, language), 3)
+        transcript = recognizer.transcribe([sound], DecodeOptions(language=language))[0].text
+        facts["errors"] = round(cer(text, transcript, language), 3)
     return facts
 
 

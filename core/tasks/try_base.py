@@ -52,7 +52,7 @@ def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> di
         except UserError as error:  # this way nothing can be said; the others go on
             measured = {"problem": str(error), "error": record_of(error)}
         tries.append(BaseTry(number, answers, **measured))
-        write_json(job.path / TRIES, {"tries": [asdict(one) for one in tries]})
+        write_json(job.path / TRIES, {"tries": [asdict(base_try) for base_try in tries]})
     best = proposal(tries)
     return {"tries": len(tries), "proposal": best.number if best else -1}
 

@@ -34,11 +34,11 @@ def run(job: Job, project: Project, args: TryBatchesArgs, reporter: Reporter) ->
     reporter.progress("load_base", 0, 1)
     trials: list[BatchTrial] = []
     clips = config.batch_size * config.accumulation
-    tried, began = None, time.monotonic()
+    result, began = None, time.monotonic()
     for trial in engine.try_batches(config, features, base, device=args.device, should_stop=reporter.stop_requested):
         trials.append(trial)
-        tried = keep(project.workspace, args, clips, trials)
+        result = keep(project.workspace, args, clips, trials)
         done = min(time.monotonic() - began, BATCH_TRIALS_S)
         reporter.progress("try_batches", done, BATCH_TRIALS_S, f"{trial.micro_batch} × {trial.accumulation}")
-    best = tried.best if tried else None
+    best = result.best if result else None
     return {"trials": len(trials), "best": asdict(best) if best else {}}

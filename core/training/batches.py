@@ -71,9 +71,9 @@ def start_trial(project: Project, args: TryBatchesArgs) -> Job:
 
 def keep(workspace: Workspace, args: TryBatchesArgs, clips: int, trials: Sequence[BatchTrial]) -> TriedBatches:
     """Keep what was tried for a preset on this machine's card; the last time counts."""
-    tried = TriedBatches(args.preset, card_name(), args.base, time.time(), clips, tuple(trials))
-    write_json(_path(workspace, args.preset), asdict(tried))
-    return tried
+    batches = TriedBatches(args.preset, card_name(), args.base, time.time(), clips, tuple(trials))
+    write_json(_path(workspace, args.preset), asdict(batches))
+    return batches
 
 
 def tried_batches(workspace: Workspace, preset_id: str) -> TriedBatches | None:

@@ -89,8 +89,8 @@ class Checkpoints:
         file = damaged_file(self.folder(step))
         if not file:
             return
-        earlier = (candidate for candidate in reversed(self.steps()) if candidate < step)
-        sound = next((candidate for candidate in earlier if not damaged_file(self.folder(candidate))), 0)
+        candidates = (candidate for candidate in reversed(self.steps()) if candidate < step)
+        sound = next((candidate for candidate in candidates if not damaged_file(self.folder(candidate))), 0)
         raise UserError(
             "checkpoint.damaged",
             "The checkpoint at step {step} is damaged: its file {file} is not what was saved.",

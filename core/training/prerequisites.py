@@ -82,13 +82,13 @@ def _letters(project: Project, dataset_id: str, base_id: str) -> Prerequisite:
     """Whether the base reads every letter of the dataset's texts; how many texts would be left out else."""
     missing = missing_letters(project, dataset_id, base_id)
     if missing is not None:
-        lost = sum(letter.texts for letter in missing if not letter.read_as and not letter.is_learnt)
+        unread_count = sum(letter.texts for letter in missing if not letter.read_as and not letter.is_learnt)
         values: dict[str, str | float] = {
             "letters": " ".join(letter.character for letter in missing[:_MOST_NAMED]),
-            "texts": lost,
+            "texts": unread_count,
         }
-        verdict = "lost" if lost else "helped" if missing else "good"
-        return Prerequisite("letters", "bad" if lost else "fair" if missing else "good", verdict, values)
+        verdict = "lost" if unread_count else "helped" if missing else "good"
+        return Prerequisite("letters", "bad" if unread_count else "fair" if missing else "good", verdict, values)
     unreadable = _unreadable(project, dataset_id, base_id)
     if unreadable is None:
         return Prerequisite("letters", "fair", "unknown")

@@ -26,8 +26,8 @@ def discard_run(project: Project, run_id: str) -> None:
         if job.alive():
             raise busy(job.holder())
     # Left behind, it would be taken for what a later run of the same name has spoken.
-    spoken = [folder / run_id for folder in subfolders(project.spoken)]
-    discard(project, "run", run.title, [run.path, *spoken, project.reports / run_id])
+    sample_folders = [folder / run_id for folder in subfolders(project.spoken)]
+    discard(project, "run", run.title, [run.path, *sample_folders, project.reports / run_id])
 
 
 def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -> None:
@@ -46,8 +46,8 @@ def discard_checkpoint(project: Project, checkpoint: CheckpointRef, name: str) -
     folder = run.checkpoint(checkpoint.step)
     if run.job.alive():
         raise busy(run.job.holder())
-    spoken = [*run.checkpoints.scores(checkpoint.step), *spoken_to_compare(project, checkpoint)]
-    discard(project, "checkpoint", name, [folder, *spoken])
+    sample_paths = [*run.checkpoints.scores(checkpoint.step), *spoken_to_compare(project, checkpoint)]
+    discard(project, "checkpoint", name, [folder, *sample_paths])
     events.append(run.job.events_path, events.Pruned(step=checkpoint.step))
 
 

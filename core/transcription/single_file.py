@@ -50,7 +50,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Heard:
+class FileTranscript:
     """What was understood; ``words`` are (text, start, end in seconds), none unless they were asked for."""
 
     text: str
@@ -59,7 +59,7 @@ class Heard:
     words: tuple[tuple[str, float, float], ...] = ()
 
 
-def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> Heard:
+def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> FileTranscript:
     """Transcribe a file, after those that were asked for before.
 
     Raises:
@@ -80,11 +80,11 @@ def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> Heard:
         _places.release()
     if error := answer.get("error"):
         code = str(error["code"])
-        told = UserError(code, "", "", **error["values"])
-        told.text, told.hint = str(error["text"]), str(error["hint"])
-        told.args = (f"{told.text} {told.hint}".strip(),)
-        raise told
-    return Heard(**{**answer, "words": tuple(tuple(word) for word in answer["words"])})
+        user_error = UserError(code, "", "", **error["values"])
+        user_error.text, user_error.hint = str(error["text"]), str(error["hint"])
+        user_error.args = (f"{user_error.text} {user_error.hint}".strip(),)
+        raise user_error
+    return FileTranscript(**{**answer, "words": tuple(tuple(word) for word in answer["words"])})
 
 
 def _ask(wish: Wish, should_stop: ShouldStop) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _check_language(language: str) -> None:
         )
 
 
-def _transcribe(wish: Wish) -> Heard:
+def _transcribe(wish: Wish) -> FileTranscript:
     _check_language(wish.language)
     with tempfile.TemporaryDirectory() as folder:
         reporter = Reporter(Job(Path(folder)))
@@ -150,7 +150,7 @@ def _transcribe(wish: Wish) -> Heard:
         options = DecodeOptions(language=wish.language, prompt=wish.prompt, words=wish.words)
         [transcript] = recognizer.transcribe([samples], options)
     words = tuple((word.text, round(word.start_s, 3), round(word.end_s, 3)) for word in transcript.words)
-    return Heard(transcript.text, transcript.language, round(len(samples) / SAMPLE_RATE_HZ, 3), words)
+    return FileTranscript(transcript.text, transcript.language, round(len(samples) / SAMPLE_RATE_HZ, 3), words)
 
 
 def main() -> None:
@@ -160,13 +160,13 @@ def main() -> None:
     answer = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
     try:
-        told = asdict(_transcribe(Wish(**json.load(sys.stdin))))
+        reply = asdict(_transcribe(Wish(**json.load(sys.stdin))))
     except UserError as error:
-        told = {"error": {"code": error.code, "text": error.text, "hint": error.hint, "values": plain(error.values)}}
+        reply = {"error": {"code": error.code, "text": error.text, "hint": error.hint, "values": plain(error.values)}}
     except Exception as error:
         text = f"The file could not be transcribed ({described_bug(error)})."
-        told = {"error": {"code": "asr.process_bug", "text": text, "hint": "Try another file.", "values": {}}}
-    print(json.dumps(told), file=answer, flush=True)
+        reply = {"error": {"code": "asr.process_bug", "text": text, "hint": "Try another file.", "values": {}}}
+    print(json.dumps(reply), file=answer, flush=True)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class Translator:
 
     def moment(self, at: float) -> str:
         """A point in time for reading: the hour today, else the day."""
-        then, now = time.localtime(at), time.localtime()
-        if then[:3] == now[:3]:
-            return time.strftime("%H:%M", then)
-        return time.strftime("%d/%m/%Y" if self.language == "pt-BR" else "%b %d, %Y", then)
+        moment, now = time.localtime(at), time.localtime()
+        if moment[:3] == now[:3]:
+            return time.strftime("%H:%M", moment)
+        return time.strftime("%d/%m/%Y" if self.language == "pt-BR" else "%b %d, %Y", moment)

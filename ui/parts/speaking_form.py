@@ -32,9 +32,9 @@ class SpeakingForm:
     def shown(self, project: Project, all_values: Sequence[Any]) -> Updates:
         """Updates that show the project's engine, with what was kept of it."""
         form, values = self.forms.own(project.info.engine, all_values)
-        kept = changed_settings(project)
-        updates = form.differing(form.fill(dict(kept)), values)
-        return {**self.forms.shown(project.info.engine), **updates, **self._marked(project, kept)}
+        saved_values = changed_settings(project)
+        updates = form.differing(form.fill(dict(saved_values)), values)
+        return {**self.forms.shown(project.info.engine), **updates, **self._marked(project, saved_values)}
 
     def settings(self, project: Project, all_values: Sequence[Any]) -> dict[str, float]:
         """What differs from the usual, for `SynthesizeArgs`.

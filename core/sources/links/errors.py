@@ -18,8 +18,8 @@ def explain(url: str, message: str, before: Iterable[str] = ()) -> UserError:
     """
     make = _cause(message)
     if make in (None, _page_change, _no_sound):
-        earlier = (_cause(text) for text in before)
-        make = next((text for text in earlier if text in (_bot, _no_network, _forbidden, _own_network)), make)
+        causes = (_cause(text) for text in before)
+        make = next((text for text in causes if text in (_bot, _no_network, _forbidden, _own_network)), make)
     return make(url) if make else _general_error(url, message)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from core.errors import Cancelled, UserError
 from core.project.workspace import Workspace
 from core.transcription.registry import choose, models
-from core.transcription.single_file import Heard, Wish, transcribe_file
+from core.transcription.single_file import FileTranscript, Wish, transcribe_file
 from ui.http.api import in_threads
 from ui.http.api.openai_speech import NO_STORE, OpenAIRoute
 from ui.http.api.rest.materials import kept
@@ -47,19 +47,19 @@ def routes(workspace: Workspace) -> APIRouter:
                 prompt=prompt,
                 words=response_format == "verbose_json",
             )
-            heard = await in_threads.first(request, _once(wish, stop), stop)
-        if heard is None:
+            transcript = await in_threads.first(request, _once(wish, stop), stop)
+        if transcript is None:
             return Response(status_code=499)  # nobody is there to read it
         if response_format == "text":
-            return PlainTextResponse(heard.text + "\n", headers=NO_STORE)
+            return PlainTextResponse(transcript.text + "\n", headers=NO_STORE)
         return JSONResponse(
-            _verbose(heard) if response_format == "verbose_json" else {"text": heard.text}, headers=NO_STORE
+            _verbose(transcript) if response_format == "verbose_json" else {"text": transcript.text}, headers=NO_STORE
         )
 
     return router
 
 
-def _once(wish: Wish, stop: threading.Event) -> Iterator[Heard]:
+def _once(wish: Wish, stop: threading.Event) -> Iterator[FileTranscript]:
     try:
         yield transcribe_file(wish, stop.is_set)
     except Cancelled:
@@ -81,12 +81,12 @@ def _model(workspace: Workspace, name: str, language: str) -> str:
     return name
 
 
-def _verbose(heard: Heard) -> dict[str, Any]:
-    words = [{"word": text, "start": start, "end": end} for text, start, end in heard.words]
+def _verbose(transcript: FileTranscript) -> dict[str, Any]:
+    words = [{"word": text, "start": start, "end": end} for text, start, end in transcript.words]
     return {
         "task": "transcribe",
-        "language": heard.language,
-        "duration": heard.seconds,
-        "text": heard.text,
+        "language": transcript.language,
+        "duration": transcript.seconds,
+        "text": transcript.text,
         "words": words,
     }

@@ -51,7 +51,7 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
     if do == "extend":
         ends.extend(project, [id_])
     elif do == "extend_all":
-        ends.extend(project, _as_seen([found.clip.id for found in open_clips(project)], seen))
+        ends.extend(project, _as_seen([open_clip.clip.id for open_clip in open_clips(project)], seen))
     elif do == "undo_ends":
         ends.undo(project, id_)
     elif do in _SEARCHES:
@@ -92,37 +92,42 @@ def _undo_rejection(t: Translator, project: Project) -> str:
     group = project.store.last_change()
     if group is None or group.stamp != history.last_stamp(project):
         return ""
-    if not any(one.at == group.at and one.new in _REASONS for one in project.store.revisions(group.clip_id)):
+    if not any(
+        revision.at == group.at and revision.new in _REASONS for revision in project.store.revisions(group.clip_id)
+    ):
         return ""
     return html.notice(t("dataset.rejected"), "good", html.action(t("common.undo"), "undo_rejection", group.stamp))
 
 
 def _cut_words(t: Translator, project: Project) -> str:
-    found = open_clips(project)
+    open_ends = open_clips(project)
     action = ends.undoable(project)
     undo = ""
     if action:
         undo = html.notice(t("dataset.ends_done"), "good", html.action(t("common.undo"), "undo_ends", action))
-    if not found:
+    if not open_ends:
         return undo
-    mendable = [one for one in found if one.moves]
+    mendable = [open_end for open_end in open_ends if open_end.moves]
     count = min(len(mendable), MOST_AT_ONCE)
     every = ""
     if count > 1:
         label = t("dataset.extend_all", count=t.number(count))
         every = html.action(label, "extend_all", confirm=t("dataset.extend_question", count=t.number(count)))
-        every = html.standing_on(conflicts.digest(*(one.clip.id for one in found)), every)
-    rows = "".join(_cut_word(t, project, one) for one in [*mendable, *(one for one in found if not one.moves)][:_SHOWN])
-    return undo + _finding(t, "ends", len(found), rows, every)
+        every = html.standing_on(conflicts.digest(*(open_end.clip.id for open_end in open_ends)), every)
+    rows = "".join(
+        _cut_word(t, project, open_end)
+        for open_end in [*mendable, *(open_end for open_end in open_ends if not open_end.moves)][:_SHOWN]
+    )
+    return undo + _finding(t, "ends", len(open_ends), rows, every)
 
 
-def _cut_word(t: Translator, project: Project, found: OpenClip) -> str:
-    clip = found.clip
-    sides = "both" if found.cut.start and found.cut.end else "start" if found.cut.start else "end"
-    if found.moves:
-        by = (clip.start_s - found.start_s) + (found.end_s - clip.end_s)
+def _cut_word(t: Translator, project: Project, open_clip: OpenClip) -> str:
+    clip = open_clip.clip
+    sides = "both" if open_clip.cut.start and open_clip.cut.end else "start" if open_clip.cut.start else "end"
+    if open_clip.moves:
+        by = (clip.start_s - open_clip.start_s) + (open_clip.end_s - clip.end_s)
         players = _player(t, project, "as_is", clip.source_id, clip.start_s, clip.end_s, sides)
-        players += _player(t, project, "extended", clip.source_id, found.start_s, found.end_s, sides)
+        players += _player(t, project, "extended", clip.source_id, open_clip.start_s, open_clip.end_s, sides)
         button = html.action(t("dataset.extend", seconds=t.number(by, 2)), "extend", clip.id)
     else:
         players = html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
@@ -155,17 +160,17 @@ def _search(t: Translator, project: Project, kind: str, count: int, has_findings
 
 
 def _doubles(t: Translator, project: Project) -> str:
-    found = doubles(project)
-    if not found:
+    pairs = doubles(project)
+    if not pairs:
         return ""
-    rows = "".join(_double(t, project, double) for double in found[:_SHOWN])
-    every = _reject_all(t, "reject_doubles", [double.clip_id for double in found])
-    return _finding(t, "doubles", len(found), rows, every)
+    rows = "".join(_double(t, project, double) for double in pairs[:_SHOWN])
+    every = _reject_all(t, "reject_doubles", [double.clip_id for double in pairs])
+    return _finding(t, "doubles", len(pairs), rows, every)
 
 
 def _double(t: Translator, project: Project, double: Double) -> str:
     first, clip = project.store.clip(double.first_id), project.store.clip(double.clip_id)
-    players = "".join(html.player(audio_url(project.slug, "clip", one.id), one.text[:60]) for one in (first, clip))
+    players = "".join(html.player(audio_url(project.slug, "clip", side.id), side.text[:60]) for side in (first, clip))
     note = t("dataset.same_text" if first.text == clip.text else "dataset.other_text", text=first.text)
     return _row(t, clip, note, players, html.action(t("dataset.reject"), "reject_double", clip.id))
 
@@ -177,15 +182,15 @@ def _other_voices(project: Project) -> list[Clip]:
 
 
 def _strangers(t: Translator, project: Project) -> str:
-    found = _other_voices(project)
-    if not found:
+    clips = _other_voices(project)
+    if not clips:
         return ""
     rows = ""
-    for clip in found[:_SHOWN]:
+    for clip in clips[:_SHOWN]:
         note = t("dataset.likeness", value=t.number(clip.speaker_similarity or 0.0, 2))
         player = html.player(audio_url(project.slug, "clip", clip.id), clip.text[:60])
         rows += _row(t, clip, note, player, html.action(t("dataset.reject"), "reject_stranger", clip.id))
-    return _finding(t, "voices", len(found), rows, _reject_all(t, "reject_strangers", [clip.id for clip in found]))
+    return _finding(t, "voices", len(clips), rows, _reject_all(t, "reject_strangers", [clip.id for clip in clips]))
 
 
 def _reject_all(t: Translator, do: str, clip_ids: list[str]) -> str:
@@ -196,10 +201,10 @@ def _reject_all(t: Translator, do: str, clip_ids: list[str]) -> str:
 
 def _finding(t: Translator, name: str, count: int, rows: str, every: str) -> str:
     """One kind of finding, closed until it is looked at."""
-    more = (
+    note = (
         f'<p class="vw-dim">{html.e(t("dataset.more", count=t.number(count - _SHOWN)))}</p>' if count > _SHOWN else ""
     )
-    body = f'<p class="vw-dim">{html.e(t(f"dataset.{name}_about"))}</p>{rows}{more}<div class="vw-row">{every}</div>'
+    body = f'<p class="vw-dim">{html.e(t(f"dataset.{name}_about"))}</p>{rows}{note}<div class="vw-row">{every}</div>'
     return f'<div data-key="{name}">{html.details(t(f"dataset.{name}_found", count=t.number(count)), body)}</div>'
 
 

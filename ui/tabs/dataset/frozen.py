@@ -117,9 +117,9 @@ def _list(t: Translator, name: str, changes: tuple[Change, ...]) -> str:
         return ""
     rows = "".join(f"<tr>{_change(t, change)}</tr>" for change in changes[:_SHOWN])
     beyond = t("dataset.more", count=t.number(len(changes) - _SHOWN)) if len(changes) > _SHOWN else ""
-    more = f'<p class="vw-dim">{html.e(beyond)}</p>' if beyond else ""
+    note = f'<p class="vw-dim">{html.e(beyond)}</p>' if beyond else ""
     summary = t("dataset.list", name=t(f"dataset.{name}"), count=t.number(len(changes)))
-    return html.details(summary, f'<div class="vw-scroll"><table>{rows}</table></div>{more}')
+    return html.details(summary, f'<div class="vw-scroll"><table>{rows}</table></div>{note}')
 
 
 def _change(t: Translator, change: Change) -> str:

@@ -39,13 +39,15 @@ def sentences(project: Project, now: Report) -> list[str]:
     if now.coverage is None:
         return []
     candidates = reading.all_sentences(project.info.language)
-    said = [clip.text for clip in now.clips]
+    clip_texts = [clip.text for clip in now.clips]
     lacking = {grade.key for grade in now.grades if grade.level != "good"}
     picks: list[str] = []
     for key, is_one in _KINDS.items():
         if key in lacking:
-            picks += sentences_to_read(now.coverage, list(filter(is_one, candidates)), [*said, *picks], _OF_A_KIND)
-    return picks + sentences_to_read(now.coverage, candidates, [*said, *picks], _SENTENCES - len(picks))
+            picks += sentences_to_read(
+                now.coverage, list(filter(is_one, candidates)), [*clip_texts, *picks], _OF_A_KIND
+            )
+    return picks + sentences_to_read(now.coverage, candidates, [*clip_texts, *picks], _SENTENCES - len(picks))
 
 
 def _sentences(t: Translator, project: Project, now: Report) -> str:

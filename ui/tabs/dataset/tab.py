@@ -124,5 +124,5 @@ def _exclusion(t: Translator, project: Project, exclusion: Exclusion) -> str:
         return ""
     sentence = t.error(exclusion.code, exclusion.text, "", exclusion.values)
     link = html.go(t("dataset.to_clip"), "review", style="quiet", view=f"filter=all&clip={exclusion.clip_id}")
-    written = html.e(text or t("review.no_text"))
-    return f'<tr><td>{written}<br><span class="vw-dim">{html.e(sentence)}</span></td><td>{link}</td></tr>'
+    label = html.e(text or t("review.no_text"))
+    return f'<tr><td>{label}<br><span class="vw-dim">{html.e(sentence)}</span></td><td>{link}</td></tr>'

@@ -51,13 +51,18 @@ class Choice:
 def choice_of(form: str) -> Choice:
     """The form as it was sent: who is left out on the page that was shown, and on the others."""
     fields = {name: str(value) for name, value in json.loads(form).items()}
-    shown = fields.get("shown", "").split()
-    elsewhere = [clip_id for clip_id in fields.get("left_out", "").split() if clip_id not in shown]
-    here = [clip_id for clip_id in shown if _KEEP + clip_id not in fields]
+    listed_ids = fields.get("shown", "").split()
+    elsewhere = [clip_id for clip_id in fields.get("left_out", "").split() if clip_id not in listed_ids]
+    excluded_ids = [clip_id for clip_id in listed_ids if _KEEP + clip_id not in fields]
     pressed = fields.get("pressed", "")
     page = int(fields.get("page", "0")) + {"next": 1, "back": -1}.get(pressed, 0)
     return Choice(
-        fields["way"], fields.get("value", ""), "with_flags" in fields, max(0, page), (*elsewhere, *here), pressed
+        fields["way"],
+        fields.get("value", ""),
+        "with_flags" in fields,
+        max(0, page),
+        (*elsewhere, *excluded_ids),
+        pressed,
     )
 
 

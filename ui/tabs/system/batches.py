@@ -62,8 +62,8 @@ def act_on_batches(page: Page, project: Project | None, evt: Any) -> bool:
             device=page.settings.device,
         )
         start_trial(project, args)
-    elif evt.do == "use-batches" and (tried := tried_batches(page.workspace, preset.id)):
-        keep_changed_settings(project, preset.id, {**changed_settings(project, preset.id), **tried.changes})
+    elif evt.do == "use-batches" and (batches := tried_batches(page.workspace, preset.id)):
+        keep_changed_settings(project, preset.id, {**changed_settings(project, preset.id), **batches.changes})
     else:
         return act_on_job(project, evt.do, evt.id) if evt.do in ("stop", "force", "dismiss") else False
     return True
@@ -71,15 +71,15 @@ def act_on_batches(page: Page, project: Project | None, evt: Any) -> bool:
 
 def _result(t: Translator, project: Project) -> str:
     preset = _preset(project)
-    tried = tried_batches(project.workspace, preset.id)
-    if tried is None:
+    batches = tried_batches(project.workspace, preset.id)
+    if batches is None:
         return ""
-    table = batches_table(t, tried)
+    table = batches_table(t, batches)
     name = t.get(preset.label_key, preset.id)
-    if not tried.changes:
+    if not batches.changes:
         return table
     changes = changed_settings(project, preset.id)
-    if tried.changes.items() <= changes.items():
+    if batches.changes.items() <= changes.items():
         return f"{table}{html.notice(t('batches.used', preset=name), 'good')}"
     return f'{table}<div class="vw-row">{html.action(t("batches.use", preset=name), "use-batches")}</div>'
 

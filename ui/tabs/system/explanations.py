@@ -59,7 +59,7 @@ def act_on_explanations(page: Page, evt: Any) -> bool:
 def _form(page: Page, config: coach.CoachConfig) -> str:
     t = page.t
     examples = "; ".join(f"{t(f'coach.preset_{name}')} {address}" for name, address in coach.ADDRESSES.items())
-    kept = f'<p class="vw-dim">{html.e(t("coach.key_kept"))}</p>' if config.key else ""
+    note = f'<p class="vw-dim">{html.e(t("coach.key_kept"))}</p>' if config.key else ""
     texts = (
         f'<label class="vw-field"><span>{html.e(t("coach.address"))}</span><input type="url" name="address"'
         f' maxlength="300" value="{html.e(config.address)}" placeholder="{coach.ADDRESSES["ollama"]}"></label>'
@@ -67,7 +67,7 @@ def _form(page: Page, config: coach.CoachConfig) -> str:
         f' maxlength="300" value="{html.e(config.model)}" placeholder="{coach.MODEL_EXAMPLE}"'
         f' spellcheck="false"></label>'
         f'<label class="vw-field"><span>{html.e(t("coach.key"))}</span><input type="password" name="key"'
-        f' maxlength="300" autocomplete="off" spellcheck="false"></label>{kept}'
+        f' maxlength="300" autocomplete="off" spellcheck="false"></label>{note}'
     )
     switches = "".join(
         f'<label class="vw-tick"><input type="checkbox" name="{name}"{" checked" if getattr(config, name) else ""}>'
@@ -85,29 +85,27 @@ def _form(page: Page, config: coach.CoachConfig) -> str:
 
 
 def _save(page: Page, fields: dict[str, Any]) -> None:
-    written = {name: str(fields.get(name, "")).strip() for name in ("address", "model", "key", *_NUMBERS)}
-    wrong = next(
-        (written[name] for name in _NUMBERS if not (written[name].isascii() and written[name].isdigit())), None
-    )
+    values = {name: str(fields.get(name, "")).strip() for name in ("address", "model", "key", *_NUMBERS)}
+    wrong = next((values[name] for name in _NUMBERS if not (values[name].isascii() and values[name].isdigit())), None)
     if wrong is not None:
         raise UserError(
             "coach.number", "“{given}” is not a whole number.", "Write digits only.", given=wrong[:40] or " "
         )
     config = coach.load(page.workspace)
-    same_place = written["address"] == config.address
+    same_place = values["address"] == config.address
     coach.save(
         page.workspace,
         replace(
             config,
-            address=written["address"],
-            model=written["model"],
+            address=values["address"],
+            model=values["model"],
             # A key is for one service: it never goes along to another address.
-            key=written["key"] or (config.key if same_place else ""),
+            key=values["key"] or (config.key if same_place else ""),
             language=page.t.language,
             enabled=bool(fields.get("enabled")),
             share_texts=bool(fields.get("share_texts")),
             at_end=bool(fields.get("at_end")),
-            every_minutes=int(written["every_minutes"]),
-            most_tokens=int(written["most_tokens"]),
+            every_minutes=int(values["every_minutes"]),
+            most_tokens=int(values["most_tokens"]),
         ),
     )

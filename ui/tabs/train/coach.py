@@ -67,8 +67,8 @@ def explained(t: Translator, project: Project, run: Run) -> str:
         return html.details(t("coach.model"), body)
     asking = _asking(t, project, run, config) if config.is_ready else ""
     newest = "".join(_answer(t, answer) for answer in answers[-1:])
-    earlier = "".join(_answer(t, answer) for answer in reversed(answers[:-1]))
-    folded = html.details(t("coach.earlier", count=t.number(len(answers) - 1)), earlier) if earlier else ""
+    history = "".join(_answer(t, answer) for answer in reversed(answers[:-1]))
+    folded = html.details(t("coach.earlier", count=t.number(len(answers) - 1)), history) if history else ""
     title = html.e(t("coach.model"))
     return f'<section class="vw-card vw-gap" data-key="explained"><h3>{title}</h3>{asking}{newest}{folded}</section>'
 
@@ -117,11 +117,11 @@ def host_of(config: CoachConfig) -> str:
     return urlsplit(config.address).netloc
 
 
-def _list(t: Translator, run: Run, some: Sequence[Finding]) -> str:
+def _list(t: Translator, run: Run, finding_list: Sequence[Finding]) -> str:
     lines = []
-    for number, finding in enumerate(some, 1):
+    for number, finding in enumerate(finding_list, 1):
         seen, means, do = texts(t, finding)
-        same_way_follows = number < len(some) and some[number].tab == finding.tab  # once is enough
+        same_way_follows = number < len(finding_list) and finding_list[number].tab == finding.tab  # once is enough
         button = "" if same_way_follows else _way(t, finding)
         if finding.offer == "score":
             button = html.action(t("coach.score"), "score", run.id)
@@ -174,10 +174,11 @@ def _answer(t: Translator, answer: Explanation) -> str:
         cost=t.number(answer.cost or 0.0, 4),
     )
     cited = "".join(f"<li>{html.e(fact)}</li>" for fact in answer.facts)
-    known = f'<ol class="vw-dim" data-facts>{cited}</ol>' if cited else ""
+    fact_list = f'<ol class="vw-dim" data-facts>{cited}</ol>'
+    folded = html.details(t("coach.facts"), fact_list) if cited else ""
     warning = f'<p class="vw-dim">{html.e(t("coach.marked"))}</p>' if doubtful else ""
-    asked = f"<p><b>{html.e(t('coach.asked', question=answer.question))}</b></p>" if answer.question else ""
+    question = f"<p><b>{html.e(t('coach.asked', question=answer.question))}</b></p>" if answer.question else ""
     return (
-        f'<article class="vw-answer" data-key="a{answer.at:.3f}">{asked}{paragraphs}{warning}'
-        f'<p class="vw-dim">{html.e(about)}</p>{html.details(t("coach.facts"), known) if known else ""}</article>'
+        f'<article class="vw-answer" data-key="a{answer.at:.3f}">{question}{paragraphs}{warning}'
+        f'<p class="vw-dim">{html.e(about)}</p>{folded}</article>'
     )

@@ -36,18 +36,18 @@ def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, p
 
 
 def _list(t: Translator, needed: list[Prerequisite]) -> str:
-    rows = "".join(f"<li>{html.light(one.level, _sentence(t, one))}</li>" for one in needed)
+    rows = "".join(f"<li>{html.light(prerequisite.level, _sentence(t, prerequisite))}</li>" for prerequisite in needed)
     return f'<h3>{html.e(t("prerequisites.title"))}</h3><ul class="vw-lights" id="prerequisites">{rows}</ul>'
 
 
-def _sentence(t: Translator, one: Prerequisite) -> str:
+def _sentence(t: Translator, prerequisite: Prerequisite) -> str:
     values = {
         name: value if isinstance(value, str) else t.number(value, 1 if isinstance(value, float) and value < 10 else 0)
-        for name, value in one.values.items()
+        for name, value in prerequisite.values.items()
     }
-    if "seconds" in one.values:
-        values["minutes"] = t.minutes(float(one.values["seconds"]))
-    return t(f"prerequisites.{one.key}_{one.verdict}", **values)
+    if "seconds" in prerequisite.values:
+        values["minutes"] = t.minutes(float(prerequisite.values["seconds"]))
+    return t(f"prerequisites.{prerequisite.key}_{prerequisite.verdict}", **values)
 
 
 def _letters(t: Translator, project: Project, dataset_id: str, base_id: str) -> str:

@@ -190,10 +190,10 @@ def build(page: Page) -> Tab:
             panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
         if selection.base == "folder" and is_live(project.latest("fetch_base")):
             panels[hub] = hub_form(t, project)
-        tried = next(project.jobs_of(TryBaseArgs), None)
-        if selection.base == "folder" and tried and is_live(tried[0]):
-            tried_path = str(tried[1].folder)
-            panels[ready] = ready_view(t, project, selection.dataset, "folder", tried_path, selection.preset)
+        trial = next(project.jobs_of(TryBaseArgs), None)
+        if selection.base == "folder" and trial and is_live(trial[0]):
+            trial_folder = str(trial[1].folder)
+            panels[ready] = ready_view(t, project, selection.dataset, "folder", trial_folder, selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
             panels[cost] = _cost(t, project, selection, draft)

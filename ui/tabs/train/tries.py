@@ -18,18 +18,18 @@ from ui.parts.queue_strip import say_place
 
 def tries_view(t: Translator, project: Project, folder: Path, questions: list[Question]) -> str:
     """The button that lets every set of answers speak, its job, and each sentence with the button that chooses it."""
-    tried = tries_of(project, folder)
-    busy = t("tries.running") if tried and tried[0].alive() else ""
+    trial = tries_of(project, folder)
+    busy = t("tries.running") if trial and trial[0].alive() else ""
     button = html.action(t("tries.start"), "try-base", str(folder), off_reason=busy, elem_id="try-base")
     parts = [f'<p class="vw-dim">{html.e(t("tries.about"))}</p><div class="vw-row">{button}</div>', html.reason(busy)]
-    if tried:
-        job, tries = tried
+    if trial:
+        job, tries = trial
         if job.read().status != "done":
             parts.append(job_panel(t, job))
         best = proposal(tries)
         if tries and job.read().status == "done" and best is None:
             parts.append(html.notice(t("tries.none"), "warn"))
-        parts += [_try(t, project, job.id, one, questions, is_best=one == best) for one in tries]
+        parts += [_try(t, project, job.id, base_try, questions, is_best=base_try == best) for base_try in tries]
     return "".join(parts)
 
 
@@ -56,26 +56,26 @@ def answer_name(t: Translator, engine: str, question: Question, value: str) -> s
 
 
 def _try(
-    t: Translator, project: Project, job_id: str, one: BaseTry, questions: list[Question], *, is_best: bool
+    t: Translator, project: Project, job_id: str, base_try: BaseTry, questions: list[Question], *, is_best: bool
 ) -> str:
     engine = project.info.engine
-    names = [answer_name(t, engine, question, one.answers.get(question.key, "")) for question in questions]
+    names = [answer_name(t, engine, question, base_try.answers.get(question.key, "")) for question in questions]
     title = " · ".join(names)
-    if one.problem:
-        notice = html.notice(t.error(**one.error) if one.error else one.problem, "warn")
-        return f'<article class="vw-card" data-key="try{one.number}"><p>{html.e(title)}</p>{notice}</article>'
+    if base_try.problem:
+        notice = html.notice(t.error(**base_try.error) if base_try.error else base_try.problem, "warn")
+        return f'<article class="vw-card" data-key="try{base_try.number}"><p>{html.e(title)}</p>{notice}</article>'
     facts = []
-    if one.errors is not None:
-        facts.append(t("tries.errors", percent=t.number(100 * one.errors)))
-    if one.likeness is not None:
-        facts.append(t("tries.likeness", value=t.number(one.likeness, 2)))
+    if base_try.errors is not None:
+        facts.append(t("tries.errors", percent=t.number(100 * base_try.errors)))
+    if base_try.likeness is not None:
+        facts.append(t("tries.likeness", value=t.number(base_try.likeness, 2)))
     mark = html.light("good", t("tries.proposed")) if is_best else ""
     use = html.action(
-        t("tries.use"), "use-try", f"{job_id}:{one.number}", style="primary" if is_best else "",
+        t("tries.use"), "use-try", f"{job_id}:{base_try.number}", style="primary" if is_best else "",
         title=f"{t('tries.use')}: {title}",
     )  # fmt: skip
     return (
-        f'<article class="vw-card vw-take" data-key="{html.e(job_id)}-{one.number}"><p>{html.e(title)} {mark}</p>'
-        f"{html.player(audio_url(project.slug, 'try', job_id, one.number), title)}"
+        f'<article class="vw-card vw-take" data-key="{html.e(job_id)}-{base_try.number}"><p>{html.e(title)} {mark}</p>'
+        f"{html.player(audio_url(project.slug, 'try', job_id, base_try.number), title)}"
         f'<div class="vw-spread"><span class="vw-dim">{html.e(" · ".join(facts))}</span>{use}</div></article>'
     )

@@ -65,9 +65,9 @@ def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence
     panel += controls(t, view) + _drive(t, project)
     overlaid = [(other.title, other.read()) for other in overlay if other.id != run.id]
     curves = _curves(t, project, run, view, overlaid)
-    told = findings(project, run, view)
-    coach = others(t, run, told) + explained(t, project, run)
-    return panel + course(t, view, told) + _numbers(t, view) + curves + coach + _samples(t, project, run, view)
+    finding_list = findings(project, run, view)
+    coach = others(t, run, finding_list) + explained(t, project, run)
+    return panel + course(t, view, finding_list) + _numbers(t, view) + curves + coach + _samples(t, project, run, view)
 
 
 def _drive(t: Translator, project: Project) -> str:
@@ -114,13 +114,13 @@ def _curves(
     )
     details = html.details(t("training.learning_rate"), rate) if rate else ""
     names = {data.id: data.name for data in datasets(project)} if others else {}
-    told = "".join(
+    settings_diff = "".join(
         f"<p>{html.e(t('train.differs' if difference else 'train.same_settings', name=title, what=difference))}</p>"
         for title, other in others
         for difference in [differences(t, view, other, names)]
     )
     heading = f"<h3>{html.e(t('train.curve'))}</h3>"
-    return f"{heading}{errors}{told}{details}{_sound(t, run, view, others)}{_board(t, project, run)}"
+    return f"{heading}{errors}{settings_diff}{details}{_sound(t, run, view, others)}{_board(t, project, run)}"
 
 
 def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, RunView]]) -> str:
@@ -131,11 +131,11 @@ def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, R
     pictures = ""
     for name, measure, scale in (("sample_cer", "cer", 100.0), ("sample_likeness", "likeness", 1.0)):
         points = [(step, scale * value) for step, value in getattr(view, name)]
-        later = [point for point in points if point[0] > 0]
-        if not later:
+        trained_points = [point for point in points if point[0] > 0]
+        if not trained_points:
             continue
-        ends = (0, max(later[-1][0], view.step))
-        series = [Series(t("scores.line_checkpoints"), later)]
+        ends = (0, max(trained_points[-1][0], view.step))
+        series = [Series(t("scores.line_checkpoints"), trained_points)]
         if points[0][0] == 0:
             series.append(Series(t("scores.line_base"), [(x, points[0][1]) for x in ends], "second"))
         if measure in real:
@@ -210,8 +210,8 @@ def _samples(t: Translator, project: Project, run: Run, view: RunView) -> str:
 
 def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence[SampleView], best: int | None) -> str:
     """One sentence: the base voice beside the newest and the best checkpoint; the others are folded up."""
-    whole = [sample for sample in row if sample.step not in view.job.pruned]
-    front = {0, best, *(sample.step for sample in whole[-1:])}
+    playable = [sample for sample in row if sample.step not in view.job.pruned]
+    front = {0, best, *(sample.step for sample in playable[-1:])}
     groups: dict[str, list[SampleView]] = {"front": [], "earlier": [], "pruned": []}
     for sample in row:
         is_pruned = sample.step in view.job.pruned
@@ -225,9 +225,11 @@ def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence
         for name in ("earlier", "pruned")
         if pieces[name]
     )
-    both = len(groups["front"]) > 1
+    has_several = len(groups["front"]) > 1
     play = (
-        f'<button type="button" class="vw-btn" data-play-row>▶ {html.e(t("train.play_row"))}</button>' if both else ""
+        f'<button type="button" class="vw-btn" data-play-row>▶ {html.e(t("train.play_row"))}</button>'
+        if has_several
+        else ""
     )
     return f'<div data-row><div class="vw-samples">{pieces["front"]}</div>{play}</div>{folded}'
 

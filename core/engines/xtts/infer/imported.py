@@ -167,8 +167,8 @@ def _plain_config(path: Path, weights_bytes: int) -> dict[str, Any]:
         if type(raw.get(key)) in (int, float) and least <= raw[key] <= most
     }
     normalised = {"sound_norm_refs": True} if raw.get("sound_norm_refs") is True else {}
-    known = {"languages": languages[:200]} if languages else {}
-    return {"model": "xtts", "model_args": arguments, "audio": audio, **speaking, **normalised, **known}
+    facts = {"languages": languages[:200]} if languages else {}
+    return {"model": "xtts", "model_args": arguments, "audio": audio, **speaking, **normalised, **facts}
 
 
 def _within(key: str, value: Any, bounds: tuple[int, int]) -> int | None:
@@ -265,11 +265,11 @@ def _license(folder: Path) -> str:
 
 
 def _broken(name: str, error: Exception) -> UserError:
-    what = str(error.values.get("what", error)) if isinstance(error, UserError) else str(error)
+    reason = str(error.values.get("what", error)) if isinstance(error, UserError) else str(error)
     return UserError(
         "voice.broken",
         "{name} is not what an XTTS voice has ({what}); nothing was kept.",
         "Export or download the voice once more. If it is made for another program, it cannot be used here.",
         name=name,
-        what=what.strip().splitlines()[0][:200] if what.strip() else type(error).__name__,
+        what=reason.strip().splitlines()[0][:200] if reason.strip() else type(error).__name__,
     )
