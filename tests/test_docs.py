@@ -15,6 +15,8 @@ from core.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIELDS = Settings.model_fields
+CODE = ("core", "ui", "tests", "benchmarks", "presets")
+AT_THE_ROOT = [file.name for file in ROOT.iterdir()]
 
 
 def shown(name: str) -> str:
@@ -112,3 +114,44 @@ def test_every_file_that_the_map_names_is_there() -> None:
     assert len(names) > 50
     lost = {name for name in names if not (ROOT / name.rstrip("./")).exists()}
     assert not {name for name in lost if not re.search("[A-Z]{4}", name)}  # NAME, KIND, CODE stand for any
+
+
+def module_of(parts: list[str]) -> Path | None:
+    """The file of a dotted name, be it a module or a package; None where it is neither."""
+    place = ROOT.joinpath(*parts)
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()), None)
+
+
+def defines(file: Path, name: str) -> bool:
+    """Whether a module defines a function, class, method, field or constant."""
+    return re.search(rf"^ *(?:(?:async )?def|class) {name}\b|^ *{name}\b ?[:=]", file.read_text(), re.M) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_source_file_that_a_document_names_is_there(page: Path) -> None:
+    files = [str(file.relative_to(ROOT)) for folder in CODE for file in (ROOT / folder).rglob("*.*")]
+    names = re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:py|js|css|sh))\b", page.read_text())
+    lost = {name for name in names if not any(f"/{file}".endswith(f"/{name}") for file in [*files, *AT_THE_ROOT])}
+    assert not {name for name in lost if not re.search("[A-Z]{4}", name)}  # NAME, KIND, CODE stand for any
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_function_named_with_its_file_is_there(page: Path) -> None:
+    modules = [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]
+    for path, name, others in re.findall(r"`([\w/]+\.py): (\w+)[^`]*`((?:, `\w+`)*)", page.read_text()):
+        files = [file for file in modules if f"/{file}".endswith(f"/{path}")]
+        for symbol in (name, *re.findall(r"\w+", others)):
+            assert any(defines(file, symbol) for file in files), f"{page.name}: {path} has no {symbol}"
+
+
+def test_every_dotted_name_in_documents_and_docstrings_leads_somewhere() -> None:
+    lost = []
+    for file in (*PAGES, *(ROOT / "core").rglob("*.py"), *(ROOT / "ui").rglob("*.py")):
+        for name in re.findall(r"`((?:core|ui|tests|benchmarks)\.[\w.]*\w)`", file.read_text()):
+            parts = name.split(".")
+            modules = {depth: module_of(parts[:depth]) for depth in range(1, len(parts) + 1)}
+            depth, module = max((depth, module) for depth, module in modules.items() if module is not None)
+            is_there = all(defines(module, part) for part in parts[depth:])
+            if not is_there:
+                lost.append(f"{file.relative_to(ROOT)}: {name}")
+    assert not lost
