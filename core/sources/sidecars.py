@@ -143,41 +143,15 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     Returns:
         how many words.
     """
-    (path, name), *unused_files = sorted(subtitles, key=lambda file: rank(file[1], project.info.language))
-    for _, other_name in unused_files:
-        reporter.warning(
-            "subtitles.not_used",
-            "“{name}” was left out: for this recording the subtitles “{used}” count.",
-            "To use these, add the recording with them alone.",
-            name=other_name,
-            used=name,
-        )
-    gaps: list[DamagedCaption] = []
-    language = project.info.language
-    if rank(name, language) == 4:
-        reporter.warning(
-            "subtitles.other_language",
-            "“{name}” says by its name that it is in another language than the project ({language}).",
-            "If that is so, take the recording away and add it without them; recognition writes the texts.",
-            name=name,
-            language=language,
-        )
-    text = read_text(path, language, name)
-    recording = project.source_file(source.id)
+    path, name = _preferred(subtitles, project.info.language, reporter)
+    text = read_text(path, project.info.language, name)
     if is_subtitles(name) or kind_of(text):  # a .txt may hold subtitles as well
+        gaps: list[DamagedCaption] = []
         words = words_of(text, Path(name).suffix, gaps.append, name=name)
-        words = on_clock(words, source, recording, name, reporter)
+        words = on_clock(words, source, project.source_file(source.id), name, reporter)
+        _warn_of_damage(name, gaps, reporter)
     else:
         words = evenly(text, lead_of(source), source.seconds)
-    if gaps:
-        reporter.warning(
-            "subtitles.damaged",
-            "Some subtitles of “{name}” could not be read ({count}); lines: {lines}.",
-            "The others are used.",
-            name=name,
-            count=len(gaps),
-            lines=", ".join(str(gap.line) for gap in gaps[:_LINES_NAMED]) + (" …" if gaps[_LINES_NAMED:] else ""),
-        )
     if words and words[-1].end_s > source.seconds + _BEYOND_S:
         reporter.warning(
             "subtitles.longer",
@@ -190,6 +164,40 @@ def give_words(project: Project, source: Source, subtitles: list[File], reporter
     inside = [word for word in words if word.start_s < source.seconds]
     project.store.replace_words(source.id, 0, 1e9, inside)
     return len(inside)
+
+
+def _preferred(subtitles: list[File], language: str, reporter: Reporter) -> File:
+    """Of several subtitles those in the project's language; the others are named in warnings."""
+    (path, name), *unused_files = sorted(subtitles, key=lambda file: rank(file[1], language))
+    for _, other_name in unused_files:
+        reporter.warning(
+            "subtitles.not_used",
+            "“{name}” was left out: for this recording the subtitles “{used}” count.",
+            "To use these, add the recording with them alone.",
+            name=other_name,
+            used=name,
+        )
+    if rank(name, language) == 4:
+        reporter.warning(
+            "subtitles.other_language",
+            "“{name}” says by its name that it is in another language than the project ({language}).",
+            "If that is so, take the recording away and add it without them; recognition writes the texts.",
+            name=name,
+            language=language,
+        )
+    return path, name
+
+
+def _warn_of_damage(name: str, gaps: list[DamagedCaption], reporter: Reporter) -> None:
+    if gaps:
+        reporter.warning(
+            "subtitles.damaged",
+            "Some subtitles of “{name}” could not be read ({count}); lines: {lines}.",
+            "The others are used.",
+            name=name,
+            count=len(gaps),
+            lines=", ".join(str(gap.line) for gap in gaps[:_LINES_NAMED]) + (" …" if gaps[_LINES_NAMED:] else ""),
+        )
 
 
 def rank(name: str, language: str) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import shutil
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
         engine.bases.verify(base, reporter.check_stop)
         device = args.device
         _check(job, engine, dataset, base, reporter)
-        try:
+        with _card_errors_told():
             features = engine.prepare(dataset, base, project.features, reporter, device=device)
             if not features.val:
                 reporter.warning(
@@ -90,9 +90,8 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
             reporter.check_stop()
             config = as_trained(config, job.path)
             reporter.progress("load_base", 0, 1)
-            trackers = trackers_of(job.path, config, Settings(**{}).wandb_project, reporter)
-            reporter.on_event = trackers.log
-            try:
+            with contextlib.closing(trackers_of(job.path, config, Settings(**{}).wandb_project, reporter)) as trackers:
+                reporter.on_event = trackers.log
                 loading = multi_process.Loading(engine_name, dataset, base, project.features, config, state, device)
                 group.begin(loading)
                 session = group.lead(engine.start(config, features, base, state, device=device))
@@ -108,13 +107,18 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
                 _score_afterwards(project, args, reporter)
                 _test_afterwards(project, args, session.step_number, reporter)
                 return facts
-            finally:
-                trackers.close()
-        except (RuntimeError, MemoryError) as error:
-            card_error = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translate(error)
-            if card_error is None:
-                raise
-            raise card_error from error
+
+
+@contextlib.contextmanager
+def _card_errors_told() -> Iterator[None]:
+    """Errors of a card become those that a person is told."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        card_error = cuda_errors.too_small() if out_of_memory(error) else cuda_errors.translate(error)
+        if card_error is None:
+            raise
+        raise card_error from error
 
 
 def _measures(config: TrainConfig, reporter: Reporter) -> SampleMeasures:
