@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,26 +221,23 @@ def build(page: Page) -> Tab:
         if evt.do == "answer-base":
             bases(project.info.engine).answer(project.workspace.models, Path(evt.id), json.loads(evt.value))
             return None
+        if evt.do not in ("start", "measure-pace"):
+            return None
         selection = Selection.read(project, query)
-        if evt.do in ("start", "measure-pace"):
-            base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
-            form, values = forms.own(project.info.engine, all_values)
-            form.parse(values)  # names a bad number by its label
-            changes = form.changes(values, selection.preset.values)
-            device = page.settings.device
-            if evt.do == "measure-pace":
-                args = MeasurePaceArgs(
-                    dataset=selection.dataset, base=base_id, preset=selection.preset.id, changes=changes, device=device
-                )
-                say_place(page, measure_pace(project, args))
-                return None
-            job = start_training(
-                project, selection.dataset, selection.preset.id, changes, title, base_id, device=device, wait=True
-            )
-            say_place(page, job)
-            run_list = run_chooser(t, selection.all_runs, selection.run)
-            return {name: "", chooser: run_list + html.arrive(f"run={job.id}", job.id)}
-        return None
+        base_id = bases(project.info.engine).local(path) if selection.base == "folder" else selection.base
+        form, values = forms.own(project.info.engine, all_values)
+        form.parse(values)  # names a bad number by its label
+        changes = form.changes(values, selection.preset.values)
+        if evt.do == "measure-pace":
+            _measure_pace(page, project, selection, base_id, changes)
+            return None
+        job = start_training(
+            project, selection.dataset, selection.preset.id, changes, title, base_id,
+            device=page.settings.device, wait=True,
+        )  # fmt: skip
+        say_place(page, job)
+        run_list = run_chooser(t, selection.all_runs, selection.run)
+        return {name: "", chooser: run_list + html.arrive(f"run={job.id}", job.id)}
 
     def on_sweep(project: Project | None, evt: Any, query: str, title: str, path: str, *all_values: Any) -> Updates:
         if project is None:
@@ -283,6 +280,17 @@ def build(page: Page) -> Tab:
     outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, sweep, chooser, live, table]
     outputs += forms.outputs
     return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
+
+
+def _measure_pace(page: Page, project: Project, selection: Selection, base_id: str, changes: Mapping[str, Any]) -> None:
+    args = MeasurePaceArgs(
+        dataset=selection.dataset,
+        base=base_id,
+        preset=selection.preset.id,
+        changes=dict(changes),
+        device=page.settings.device,
+    )
+    say_place(page, measure_pace(project, args))
 
 
 def _grouped(t: Translator, model: type[BaseModel]) -> dict[str, list[str]]:
