@@ -175,14 +175,7 @@ class BaseModels(ABC):
             UserError: ``base.missing_file``, ``base.broken``.
         """
         for name in self.required_files:
-            if not (folder / name).is_file():
-                raise UserError(
-                    "base.missing_file",
-                    "The base model in {folder} has no {name}.",
-                    "Download the base again, or choose another folder.",
-                    folder=str(folder),
-                    name=name,
-                )
+            existing_file(folder, name)
 
     def sha256(self, folder: Path) -> str:
         """Of its weights, as was noted when they came; empty where nobody has noted it."""
@@ -311,6 +304,24 @@ class BaseModels(ABC):
                 license=base.license,
                 url=base.license_url,
             )
+
+
+def existing_file(folder: Path, name: str) -> Path:
+    """A file of a base model.
+
+    Raises:
+        UserError: ``base.missing_file``.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise UserError(
+            "base.missing_file",
+            "The base model in {folder} has no {name}.",
+            "Download the base again, or choose another folder.",
+            folder=str(folder),
+            name=name,
+        )
+    return path
 
 
 def _repository(address: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
 from core.engines.f5.features.extract import ClipFeatures, Features
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.collate import Batch, Item, Throw, collate
+from core.engines.prefetch import PrefetchingLoader
 from core.engines.sampler import LengthBucketSampler
 
 # First numbers of the seeds; `sampler` has 0.
@@ -19,30 +19,14 @@ _TIMES = (0.1, 0.35, 0.6, 0.85)  # at which held-back clips are asked, in turn: 
 _VALIDATION_SPAN = 0.85
 
 
-class BatchLoader:
-    """Batches by number. For a card the next update's are prepared in a thread, in memory it can fetch by itself."""
+class BatchLoader(PrefetchingLoader[Batch]):
+    """Batches by number."""
 
     def __init__(self, config: F5TrainConfig, features: Features, device: str) -> None:
+        super().__init__(device)
         self.config, self.features = config, features
         costs = [clip.frames for clip in features.train]
         self.sampler = LengthBucketSampler(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")
-        self._on_card = device.startswith("cuda")
-        self._thread = ThreadPoolExecutor(1, "batches") if self._on_card else None
-        self._next: tuple[tuple[int, int], Future[list[Batch]]] | None = None
-
-    def update(self, number: int, division: int = 1) -> list[Batch]:
-        """The parts of an update, each of its batches cut into ``division``."""
-        if self._thread is None:
-            return self._update(number, division)
-        coming, self._next = self._next, None  # one that failed is not asked again
-        if coming is not None and coming[0] == (number, division):
-            parts = coming[1].result()
-        else:
-            if coming is not None:
-                wait([coming[1]])
-            parts = self._update(number, division)
-        self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
-        return parts
 
     def validation(self, division: int = 1) -> list[Batch]:
         """All batches of held-back clips, always with the same noise, times and spans."""

@@ -15,6 +15,7 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
+from core.engines.bases import existing_file
 from core.engines.xtts.bases import is_starter, starter_facts
 from core.engines.xtts.model.tokenizer import Tokenizer
 from core.errors import UserError
@@ -36,7 +37,7 @@ def read_config(folder: Path) -> XttsConfig:
     """
     config = XttsConfig()
     try:
-        config.load_json(str(_existing(folder, "config.json")))
+        config.load_json(str(existing_file(folder, "config.json")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _base_error(folder, "config.json", error) from error
     return config
@@ -72,7 +73,7 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
     config.model_args.gpt_number_text_tokens = None
     with no_initialization():
         xtts = Xtts(config)
-        xtts.tokenizer = Tokenizer(vocab_file=str(_existing(folder, "vocab.json")))
+        xtts.tokenizer = Tokenizer(vocab_file=str(existing_file(folder, "vocab.json")))
         xtts.init_models()
     try:
         xtts.load_state_dict(base_state(folder), strict=True)
@@ -175,24 +176,11 @@ def inference_gpt(xtts: Xtts) -> Iterator[None]:
 
 
 def _load(folder: Path, name: str) -> Any:
-    path = _existing(folder, name)
+    path = existing_file(folder, name)
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise _base_error(folder, name, error) from error
-
-
-def _existing(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise UserError(
-            "base.missing_file",
-            "The base model in {folder} has no {name}.",
-            "Download the base again, or choose another folder.",
-            folder=str(folder),
-            name=name,
-        )
-    return path
 
 
 def _base_error(folder: Path, name: str, error: Exception) -> UserError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
+from core.engines.prefetch import PrefetchingLoader
 from core.engines.sampler import LengthBucketSampler
 from core.engines.xtts.features.extract import ClipFeatures, Features
 from core.engines.xtts.options import XttsTrainConfig
@@ -24,37 +24,18 @@ class MicroBatch(NamedTuple):
     references: list[ReferenceSlice]
 
 
-class BatchLoader:
-    """Batches by number: a pure function of settings, seed, clips and number, so that nothing of it need be saved.
-
-    For a card the next update's batches are prepared in a thread, in memory it can fetch by itself.
-    """
+class BatchLoader(PrefetchingLoader[MicroBatch]):
+    """Batches by number: a pure function of settings, seed, clips and number, so that nothing of it need be saved."""
 
     def __init__(self, config: XttsTrainConfig, features: Features, special_tokens: SpecialTokens, device: str) -> None:
+        super().__init__(device)
         self.config, self.features, self.special_tokens = config, features, special_tokens
         costs = [_OVERHEAD + len(clip.tokens) + clip.samples // 1024 for clip in features.train]
         self.sampler = LengthBucketSampler(costs, config.batch_size, config.seed, by_length=config.batch_by == "length")
         self.references = References(
             features, config.reference_min_s, config.reference_max_s, config.seed, config.reference_pool
         )
-        self._on_card = device.startswith("cuda")
-        self._thread = ThreadPoolExecutor(1, "batches") if self._on_card else None
-        self._next: tuple[tuple[int, int], Future[list[MicroBatch]]] | None = None
         self._validation: tuple[int, list[MicroBatch]] | None = None
-
-    def update(self, number: int, division: int = 1) -> list[MicroBatch]:
-        """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
-        if self._thread is None:
-            return self._update(number, division)
-        coming, self._next = self._next, None  # one that failed is not asked again
-        if coming is not None and coming[0] == (number, division):
-            parts = coming[1].result()
-        else:
-            if coming is not None:
-                wait([coming[1]])  # two at once would write into the same caches
-            parts = self._update(number, division)
-        self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
-        return parts
 
     def clips(self, number: int) -> list[ClipFeatures]:
         """The clips of a batch."""
