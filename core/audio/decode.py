@@ -249,6 +249,7 @@ def check_room(info: MediaInfo, folder: Path, name: str) -> None:
 
 
 def no_room(name: str) -> DiskFull:
+    """The error that there is no room for a recording; ``name`` is what a person calls it."""
     return DiskFull(
         "audio.no_room", "There is not enough room on the disk for “{name}”.", "Free some space, then try again.",
         name=name,
@@ -266,6 +267,7 @@ def _decode_error(name: str, complaints: list[str]) -> UserError:
 
 
 def too_long(name: str, max_hours: float) -> UserError:
+    """The error that a recording is longer than it may be; ``name`` is what a person calls it."""
     return UserError(
         "audio.too_long",
         "“{name}” is longer than {hours} hours.",

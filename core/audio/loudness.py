@@ -92,7 +92,7 @@ def reachable_lufs(
     *,
     known_lufs: float | None = None,
 ) -> float:
-    """The target, or the loudest below it that keeps the true peak under the limit.
+    """The target in LUFS, or the loudest below it that keeps the true peak under the limit.
 
     To match several sounds, bring all of them to the smallest of their values. ``known_lufs`` is the sound's loudness
     where it has been measured already.

@@ -68,7 +68,7 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
 
 
 def as_16_bit(samples: Samples) -> bytes:
-    """Samples in [-1, 1] as 16 bit little-endian; those outside are clipped."""
+    """Samples in [-1, 1] as 16 bit little-endian PCM without a header; those outside are clipped."""
     return np.rint(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
 
 

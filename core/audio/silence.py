@@ -68,7 +68,7 @@ def left_out(spans: list[Span], seconds: float) -> list[Span]:
 
 
 def runs(flags: Flags) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """First frames and last frames + 1 of each run of true flags."""
+    """First frames and last frames + 1 of each run of true flags: two arrays, shape ``(runs,)`` each."""
     steps = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     return steps[::2], steps[1::2]
 

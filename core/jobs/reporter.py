@@ -114,4 +114,5 @@ def record_of(error: UserError) -> dict[str, Any]:
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of an error as JSON can hold them: what is neither text, number nor truth value becomes its text."""
     return {key: v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in values.items()}
