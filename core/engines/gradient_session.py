@@ -246,8 +246,10 @@ class GradientSession(TrainSession[Reference], Generic[Reference, Config, Part])
         copy_into([*self.parameters, *self.ema.inactive()], snapshot["weights"])
         self.optimizer.zero_grad(set_to_none=True)
         # What goes to a card is copied on its way; on the processor the optimizer would write into the snapshot.
-        own = snapshot["optimizer"] if self.device.startswith("cuda") else copy_to_cpu(snapshot["optimizer"])
-        self._set_state({**snapshot, "optimizer": own})
+        optimizer_state = (
+            snapshot["optimizer"] if self.device.startswith("cuda") else copy_to_cpu(snapshot["optimizer"])
+        )
+        self._set_state({**snapshot, "optimizer": optimizer_state})
         self.metrics.drop()
 
     def save(self, folder: Path) -> None:

@@ -50,11 +50,11 @@ def voiced_hz(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
     window = np.hanning(size)
     frames = np.lib.stride_tricks.sliding_window_view(np.asarray(samples, np.float64), size)[::hop]
     frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    own = _autocorrelation(frames)
-    power = own[:, 0]
+    autocorrelation = _autocorrelation(frames)
+    power = autocorrelation[:, 0]
     first, last = int(rate / _HIGHEST_HZ), min(int(rate / _LOWEST_HZ), size // 2 * 4 // 3, size - 1)
     # A window of its own makes longer delays weaker: divided out, as Boersma does.
-    likeness = own[:, first : last + 1] / np.maximum(power[:, None], 1e-12)
+    likeness = autocorrelation[:, first : last + 1] / np.maximum(power[:, None], 1e-12)
     likeness /= np.maximum(_autocorrelation(window[None])[0, first : last + 1] / (window @ window), 0.05)
     cost = _OCTAVE_COST * np.log2(np.arange(first, last + 1) / first)
     best = np.argmax(likeness - cost, axis=1)

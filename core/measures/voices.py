@@ -168,8 +168,8 @@ def _find(path: Path, _changed_ns: int, _size: int) -> _Clustering | None:
     if not ids:
         return None
     labels, centres = cluster(vectors)
-    own = np.where(labels < 0, 0, labels)
-    nearness = np.einsum("ij,ij->i", vectors, centres[own])
+    nearest = np.where(labels < 0, 0, labels)
+    nearness = np.einsum("ij,ij->i", vectors, centres[nearest])
     owner = labels.tolist()
     return _Clustering(ids, vectors, centres, [(ids[at], owner[at]) for at in np.argsort(-nearness).tolist()])
 

@@ -156,12 +156,12 @@ def _part_verdict(part: str, core: str, letters: str) -> str:
         return "bad"
     if not _is_cased_right(part):
         return "bad"
-    own = sum(sign in letters for sign in plain if not sign.isascii())
-    beyond = sum(not sign.isascii() for sign in plain)
+    letter_count = sum(sign in letters for sign in plain if not sign.isascii())
+    sign_count = sum(not sign.isascii() for sign in plain)
     other_script = any(sign in letters and ord(sign) > 0x36F and not "\u1e00" <= sign <= "\u1eff" for sign in plain)
     if other_script and any(sign.isascii() for sign in plain):
         return "bad"
-    if own < beyond:
+    if letter_count < sign_count:
         return "foreign"
     return "capitals" if len(part) > 1 and part.isupper() else "good"
 
@@ -176,11 +176,11 @@ def _uncommon(text: str, writing: Writing) -> float:
     """How rare the letters of a text in another script than the Latin one are; beyond 1 is no text of that language."""
     if not writing.common:
         return 0.0
-    own = [sign for sign in text if sign.isalpha() and not sign.isascii() and (sign in writing.letters)]
-    if not own:
+    foreign_letters = [sign for sign in text if sign.isalpha() and not sign.isascii() and (sign in writing.letters)]
+    if not foreign_letters:
         return 0.0
-    share = sum(sign in writing.common for sign in own) / len(own)
-    least = 0.55 if len(own) >= 60 else 0.4 if len(own) >= 12 else 0.0
+    share = sum(sign in writing.common for sign in foreign_letters) / len(foreign_letters)
+    least = 0.55 if len(foreign_letters) >= 60 else 0.4 if len(foreign_letters) >= 12 else 0.0
     return 1.0 + (1 - share) if share < least else 1 - share
 
 
@@ -193,8 +193,8 @@ def _cost_of_signs(text: str, writing: Writing) -> float:
         return 2.0
     classes = [_class_of(sign) for sign in signs]
     han, kana, hangul = (classes.count(name) for name in ("han", "kana", "hangul"))
-    own = {"han": han, "kana": han + kana, "hangul": hangul}[writing.script]
-    bad = 1 - own / len(signs)
+    script_count = {"han": han, "kana": han + kana, "hangul": hangul}[writing.script]
+    bad = 1 - script_count / len(signs)
     if writing.script == "kana":
         of_script, least = [sign for sign, kind in zip(signs, classes, strict=True) if kind == "kana"], 0.15
         uncommon = 1 - len(of_script) / len(signs)

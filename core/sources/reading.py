@@ -103,13 +103,13 @@ def use_own(project: Project, text: str) -> Progress:
     Raises:
         UserError: ``reading.too_long``, ``reading.too_many``.
     """
-    own = [line for line in map(clean_text, text.splitlines()) if line]
-    if len(own) > _MOST_SENTENCES:
+    lines = [line for line in map(clean_text, text.splitlines()) if line]
+    if len(lines) > _MOST_SENTENCES:
         raise UserError(
             "reading.too_many", "These are {count} sentences; {most} is the most.", "Paste a part of them.",
-            count=len(own), most=_MOST_SENTENCES,
+            count=len(lines), most=_MOST_SENTENCES,
         )  # fmt: skip
-    for number, line in enumerate(own, 1):
+    for number, line in enumerate(lines, 1):
         if len(line) > _MOST_LETTERS:
             raise UserError(
                 "reading.too_long",
@@ -119,7 +119,7 @@ def use_own(project: Project, text: str) -> Progress:
                 letters=len(line),
                 most=_MOST_LETTERS,
             )
-    return _keep(project, Progress(own or sentences_for(project.info.language), own=bool(own)))
+    return _keep(project, Progress(lines or sentences_for(project.info.language), own=bool(lines)))
 
 
 def read_next(project: Project, sentences: list[str]) -> Progress:

@@ -147,10 +147,10 @@ class _Walk:
         # How far a part is, and how long it says it takes, may be of its present step alone, or of that step's slow
         # first moments.
         remaining_s = min(eta_s or 0.0, usual_s * _SLOWEST + elapsed_s)
-        own = max(1.0, usual_s * pace - elapsed_s, remaining_s)
-        self.share = max(self.share, elapsed_s / (elapsed_s + own))
+        stage_s = max(1.0, usual_s * pace - elapsed_s, remaining_s)
+        self.share = max(self.share, elapsed_s / (elapsed_s + stage_s))
         later_s = sum(list(STAGES.values())[number + 1 :]) * pace
-        self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=own + later_s)
+        self.reporter.progress(self.stage, number + self.share, len(STAGES), item, eta_s=stage_s + later_s)
 
     def _warn_of_noise(self) -> None:
         models = bases(self.project.info.engine)

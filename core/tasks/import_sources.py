@@ -173,8 +173,8 @@ def _import_collection(
     with contextlib.closing(open_place(path, name, project.info.language)) as place:
         for group in sidecars.groups([(Path(member), PurePosixPath(member).name) for member in reading.files]):
             with contextlib.ExitStack() as stack:
-                if own := _unpack(place, group, stack, project, reporter, outcome):
-                    _import_group(project, own, args, reporter, outcome, position)
+                if unpacked_group := _unpack(place, group, stack, project, reporter, outcome):
+                    _import_group(project, unpacked_group, args, reporter, outcome, position)
 
 
 def _unpack(

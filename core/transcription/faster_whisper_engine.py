@@ -87,9 +87,9 @@ class FasterWhisper:
 
     def _encode(self, clips: Sequence[Samples], window: float) -> Array:
         """What the encoder makes of the clips, with the tail of its silence: ``(clips, frames, width)``."""
-        own = self._run_encoder(clips, window)
-        tail = self._silence[own.shape[1] : own.shape[1] + round(TAIL_S / FRAME_S)]
-        return np.concatenate([own, np.broadcast_to(tail, (len(own), *tail.shape))], 1)
+        encoded = self._run_encoder(clips, window)
+        tail = self._silence[encoded.shape[1] : encoded.shape[1] + round(TAIL_S / FRAME_S)]
+        return np.concatenate([encoded, np.broadcast_to(tail, (len(encoded), *tail.shape))], 1)
 
     def _run_encoder(self, clips: Sequence[Samples], window: float) -> Array:
         frames = round(window * _FRAMES_PER_S)

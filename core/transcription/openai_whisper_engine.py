@@ -101,13 +101,13 @@ class OpenaiWhisper:
 
     def _encode(self, clips: Sequence[Samples], window: float) -> Tensor:
         """What the encoder makes of the clips, with the tail of its silence: ``(clips, frames, width)``."""
-        own = self._run_encoder(clips, window)
+        encoded = self._run_encoder(clips, window)
         if window >= WINDOW_S:
-            return own
+            return encoded
         if self._silence is None:
             self._silence = self._run_encoder([np.zeros(SAMPLE_RATE_HZ, np.float32)], WINDOW_S)[0]
-        tail = self._silence[own.shape[1] : own.shape[1] + round(TAIL_S / FRAME_S)]
-        return torch.cat([own, tail.expand(len(own), -1, -1)], 1)
+        tail = self._silence[encoded.shape[1] : encoded.shape[1] + round(TAIL_S / FRAME_S)]
+        return torch.cat([encoded, tail.expand(len(encoded), -1, -1)], 1)
 
     def _run_encoder(self, clips: Sequence[Samples], window: float) -> Tensor:
         encoder = self._model.encoder

@@ -47,9 +47,9 @@ class DamagePanel:
         in_workspace = inspection.of_workspace(page.workspace)
         cards = [_card(page, file) for file in in_workspace if _belongs(page, file, slug, tab)]
         if project is not None:
-            own = [file for file in inspection.of_project(project) if file.kind != RECORDS]
+            damage = [file for file in inspection.of_project(project) if file.kind != RECORDS]
             if tab not in _WITHOUT_PROJECT:
-                cards += [_card(page, file) for file in own if tab in _TABS.get(file.kind, (tab,))]
+                cards += [_card(page, file) for file in damage if tab in _TABS.get(file.kind, (tab,))]
             problem = inspection.records_error(project)
             if problem is not None and not isinstance(problem, DamagedFile):
                 cards.append(_newer(page, project, problem))

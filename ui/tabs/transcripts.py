@@ -143,10 +143,11 @@ def _language(project: Project, view: dict[str, str]) -> str:
 
 
 def _languages(t: Translator, project: Project, language: str) -> str:
-    own = project.info.language
-    choices = [(own, t("transcripts.project_language", language=t.get(f"languages.{own}", own)))]
+    project_language = project.info.language
+    name = t.get(f"languages.{project_language}", project_language)
+    choices = [(project_language, t("transcripts.project_language", language=name))]
     choices += [("auto", t("transcripts.detect"))]
-    choices += [(code, t.get(f"languages.{code}", code)) for code in languages() if code != own]
+    choices += [(code, t.get(f"languages.{code}", code)) for code in languages() if code != project_language]
     return select(t("transcripts.language"), "spoken", choices, language)
 
 

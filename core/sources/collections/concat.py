@@ -218,9 +218,11 @@ class _Joiner:
 
     def _resample(self, file: IO[bytes]) -> Iterator[Samples]:
         with soundfile.SoundFile(file) as sound:
-            own = int(sound.samplerate)
-            stream = soxr.ResampleStream(own, self.rate, 1, dtype="float32") if own != self.rate else None
-            length = round(_BLOCK_S * own)
+            source_rate = int(sound.samplerate)
+            stream = (
+                soxr.ResampleStream(source_rate, self.rate, 1, dtype="float32") if source_rate != self.rate else None
+            )
+            length = round(_BLOCK_S * source_rate)
             channel = self._single(sound, length) if sound.channels == 2 else None
             while True:
                 self.reporter.check_stop()

@@ -20,8 +20,8 @@ def add_folder(project: Project, path_text: str) -> PendingDataset:
         UserError: ``folder.not_one``, ``folder.own``.
     """
     path = typed_folder(path_text)
-    folder, own = path.resolve(), project.workspace.path.resolve()
-    if folder.is_relative_to(own) or own.is_relative_to(folder):
+    folder, workspace = path.resolve(), project.workspace.path.resolve()
+    if folder.is_relative_to(workspace) or workspace.is_relative_to(folder):
         raise UserError(
             "folder.own",
             "“{path}” holds Voicewright's own files, or lies among them.",

@@ -163,11 +163,11 @@ def _texts(
     """The kind, the text of each sound, what texts without a sound name, and what is to be told of each list."""
     texts: dict[str, str] = {}
     orphans = Tally()
-    own = {comparable(stem_of(sound)) for sound in sounds}
+    sound_names = {comparable(stem_of(sound)) for sound in sounds}
     # What bears the name of a sound is that sound's text, though it may be called as lists are.
-    files = [file for file in names if _may_be_list(file) and comparable(_stem(file)) not in own]
+    files = [file for file in names if _may_be_list(file) and comparable(_stem(file)) not in sound_names]
     beside = [file for file in names if file.lower().endswith(TEXTS) and _may_be_list(file)]
-    beside = [file for file in beside if not file.lower().endswith(".json") or comparable(_stem(file)) in own]
+    beside = [file for file in beside if not file.lower().endswith(".json") or comparable(_stem(file)) in sound_names]
     reports: list[ListReport] = []
     for file in _in_order(files, index):
         report = _report(place, file, index, texts, language, choices)

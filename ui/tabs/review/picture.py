@@ -30,7 +30,7 @@ def clip_picture(t: Translator, project: Project, spot: Spot) -> str:
             f'<div class="vw-wavebox">{_wave(t, np.zeros((0, 2), np.float32), clip.seconds)}<i class="vw-at"></i></div>'
         )
     first, last = (round(len(outline) * (at - from_s) / max(to_s - from_s, 1e-9)) for at in (clip.start_s, clip.end_s))
-    own = f'<div class="vw-own" style="flex-grow:{clip.seconds:.3f}">{_wave(t, outline[first:last], clip.seconds)}'
+    wave = f'<div class="vw-own" style="flex-grow:{clip.seconds:.3f}">{_wave(t, outline[first:last], clip.seconds)}'
     before = _beside(t, outline[:first], clip.start_s - from_s, "before")
     after = _beside(t, outline[last:], to_s - clip.end_s, "after")
     # Up to the neighbours: an end never enters another clip.
@@ -50,7 +50,7 @@ def clip_picture(t: Translator, project: Project, spot: Spot) -> str:
     grips = "".join(_grip(t, side, at, from_s, to_s) for side, at in (("start", clip.start_s), ("end", clip.end_s)))
     piece = html.e(piece_url(project.slug, source.id))
     return (
-        f'<div class="vw-wavebox vw-ends" data-key="ends-{html.e(clip.id)}" data-piece="{piece}"{data}>{before}{own}'
+        f'<div class="vw-wavebox vw-ends" data-key="ends-{html.e(clip.id)}" data-piece="{piece}"{data}>{before}{wave}'
         f'<i class="vw-at"></i></div>{after}<i class="vw-moved" hidden></i>{grips}'
         '<audio preload="none" hidden data-beside></audio></div>'
     )

@@ -147,8 +147,9 @@ def _act(page: Page, project: Project, evt: gr.EventData, view: dict[str, str], 
         announcement = t("review.said_move")
     elif evt.do in ("undo", "undo_this"):  # the last change, or just the one that the notice tells of
         # What this very window has just done may be taken back before the panel shows it.
-        own = last[1] if last[0] and last[0] == getattr(evt, "window", "") and evt.do == "undo" else ""
-        undone = history.undo(project, stamp=own if own and own == history.last_stamp(project) else stamp)
+        window_stamp = last[1] if last[0] and last[0] == getattr(evt, "window", "") and evt.do == "undo" else ""
+        is_latest = bool(window_stamp) and window_stamp == history.last_stamp(project)
+        undone = history.undo(project, stamp=window_stamp if is_latest else stamp)
         view["clip"] = undone.clip_id
         announcement = t("review.said_undone", change=_change(page, undone))
         bar = _bar(announcement, redo_button(t, project, style="", keys=""))

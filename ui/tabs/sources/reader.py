@@ -112,13 +112,13 @@ def reader_html(page: Page, project: Project, busy: bool) -> str:
     if busy:
         parts.append(html.reason(t("sources.busy")))
     text = "\n".join(now.sentences) if now.own else ""
-    own = (
+    editor = (
         f'<label class="vw-field"><span>{html.e(t("reading.own_help"))}</span><textarea id="own-sentences" rows="6"'
         f' lang="{html.e(project.info.language)}">{html.e(text)}</textarea></label>'
         f'<button type="button" class="vw-btn" data-do="own-sentences" data-id="" data-value-of="#own-sentences">'
         f"{html.e(t('reading.own_use'))}</button>"
     )
-    parts.append(own if not now.sentence else html.details(t("reading.own"), own))
+    parts.append(editor if not now.sentence else html.details(t("reading.own"), editor))
     return "".join(parts)
 
 

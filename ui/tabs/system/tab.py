@@ -200,8 +200,8 @@ def _logins(t: Translator) -> str:
     scope = visitor.scope()
     if SESSION not in scope:
         return ""
-    own = scope[SESSION].id
-    rows = "".join(f"<li>{_login(t, session, session.id == own)}</li>" for session in scope[SESSIONS].active())
+    session_id = scope[SESSION].id
+    rows = "".join(f"<li>{_login(t, session, session.id == session_id)}</li>" for session in scope[SESSIONS].active())
     buttons = (
         f'<button type="submit" class="vw-btn" id="log-out">{html.e(t("system.log_out"))}</button>'
         f'<button type="submit" class="vw-btn" name="everywhere" id="log-out-everywhere">'

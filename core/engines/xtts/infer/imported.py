@@ -64,12 +64,12 @@ def import_voice(
     """See `core.engines.base.Engine.import_voice`."""
     with filling(folder) as draft:
         on_stage("check_voice")
-        own = _own_words(files)
-        name = own or name
+        own_name = _own_words(files)
+        name = own_name or name
         _write_model(files, draft)
         check_stop(should_stop)
         voice = _loaded(draft, device)
-        speaker = _speaker(files, draft, voice, own)
+        speaker = _speaker(files, draft, voice, own_name)
         save({name: dict(vars(speaker))}, draft / "speakers_xtts.pth")
         on_stage("verify")
         text, language = _sayable(voice, text, language)
@@ -212,7 +212,7 @@ def _loaded(folder: Path, device: str) -> XttsVoice:
         raise _broken("vocab.json", error) from error
 
 
-def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own: str) -> Conditioning:
+def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own_name: str) -> Conditioning:
     """Who speaks: the one of the voice's own name, the only one there is, the one of its recording, or the first."""
     speakers: dict[str, dict[str, Tensor]] = {}
     if "speakers_xtts.pth" in files:
@@ -224,9 +224,9 @@ def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own: str
             raise _broken("speakers_xtts.pth", error) from error
         finally:
             link.unlink()
-    if own in speakers or len(speakers) == 1 or (speakers and "reference.wav" not in files):
+    if own_name in speakers or len(speakers) == 1 or (speakers and "reference.wav" not in files):
         try:
-            return _conditioning(speakers[own if own in speakers else next(iter(speakers))])
+            return _conditioning(speakers[own_name if own_name in speakers else next(iter(speakers))])
         except _FAULTS as error:
             raise _broken("speakers_xtts.pth", error) from error
     if "reference.wav" not in files:

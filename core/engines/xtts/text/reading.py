@@ -80,10 +80,10 @@ def code_for(tokenizer: Tokenizer, language: str) -> str:
     Raises:
         UserError: ``engine.language``.
     """
-    own = language.strip().lower()
+    code = language.strip().lower()
     # Coqui cuts a language at its hyphen.
-    if own not in info("xtts").languages and own.isalpha() and tokenizer.token_to_id(f"[{own}]") is not None:
-        return own
+    if code not in info("xtts").languages and code.isalpha() and tokenizer.token_to_id(f"[{code}]") is not None:
+        return code
     return language_code(language, "xtts")
 
 
