@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.clips import review
+from core.clips import bulk_decisions
 from core.clips.cut import not_cut, start_segment, to_cut
 from core.dataset.freeze import DatasetInfo, freeze
 from core.errors import UserError
@@ -120,7 +120,7 @@ def approve(project: Project) -> int:
 
 def approve_sure(project: Project) -> int:
     """Approve the clips among the new ones that were surely understood or brought their text along; how many."""
-    count = review.decide_many(project, review.sure(LOW_CONFIDENCE))
+    count = bulk_decisions.apply(project, bulk_decisions.approve_sure(LOW_CONFIDENCE))
     clip_ids = [clip.id for clip in project.store.clips(ClipFilter("new")) if clip.given and clip.text]
     return count + project.store.edit_clips(clip_ids, status="approved")
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from core.audio.options import SegmentOptions
-from core.clips import edit, history, review
+from core.clips import bulk_decisions, edit, history, review
+from core.clips.bulk_decisions import approve_sure
 from core.clips.cut import cut_clip
 from core.errors import UserError
 from core.project.conflicts import stamp
@@ -49,7 +50,7 @@ def shown(project: Project) -> dict[str, Any]:
         "second": stamp(first, first.second_text),
         "next_clip": stamp(second),
         "change": history.last_stamp(project),
-        "sure": project.figures.stamp(review.sure(0.9, with_flags=True).clip_filter),
+        "sure": project.figures.stamp(approve_sure(0.9, with_flags=True).clip_filter),
         "flagged": project.figures.stamp(ClipFilter("flagged", flag="mismatch")),
         "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
     }
@@ -63,8 +64,10 @@ ACTS: dict[str, Act] = {
     "take what was heard": lambda p, was: review.adopt(p, was["id"], "raw_text", stamp=was["raw"], draft="Said 0."),
     "take the second": lambda p, was: review.adopt(p, was["id"], "second_text", stamp=was["second"], draft="Said 0."),
     "undo": lambda p, was: history.undo(p, stamp=was["change"]),
-    "approve many": lambda p, was: review.decide_many(p, review.sure(0.9, with_flags=True), stamp=was["sure"]),
-    "reject many": lambda p, was: review.decide_many(p, review.flagged("mismatch"), stamp=was["flagged"]),
+    "approve many": lambda p, was: bulk_decisions.apply(p, approve_sure(0.9, with_flags=True), stamp=was["sure"]),
+    "reject many": lambda p, was: bulk_decisions.apply(
+        p, bulk_decisions.reject_flagged("mismatch"), stamp=was["flagged"]
+    ),
     "move": lambda p, was: edit.move_border(p, was["id"], 0.2, 2.4, stamp=was["clip"]),
     "split": lambda p, was: edit.split(p, was["id"], 1.2, stamp=was["clip"]),
     "join": lambda p, was: edit.join(p, was["id"], was["next"], stamp=was["clip"], next_stamp=was["next_clip"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.clips import edit, history, review
+from core.clips import bulk_decisions, edit, history, review
 from core.errors import UserError
 from core.project.conflicts import stamp
 from core.project.records import Clip, ClipFilter, Source, Word
@@ -65,7 +65,7 @@ def test_a_clip_is_split_between_two_words_and_each_half_gets_its_own(project: P
 def test_all_that_was_undone_is_redone_in_order(project: Project, clips: list[str]) -> None:
     review.decide(project, clips[0], "rejected", "one two three 0", reason="noisy")
     review.split(project, clips[1], 3.1)
-    review.decide_many(project, review.agreed(1.0))
+    bulk_decisions.apply(project, bulk_decisions.approve_agreed(1.0))
     joined = review.join(project, clips[3])
     last = state(project)
     undone = [history.undo(project).kind for _ in range(3)]
@@ -138,8 +138,8 @@ def test_in_the_order_of_changes_a_decision_goes_on_from_where_the_clip_stood(
 def test_an_undo_of_many_tells_what_and_how_many(project: Project, clips: list[str]) -> None:
     for clip_id in clips:
         project.store.second_opinion(clip_id, "same", 0.01, "")
-    assert review.agreement_counts(project) == {0.0: 0, 0.02: 6, 0.05: 6, 0.1: 6}
-    assert review.decide_many(project, review.agreed(0.02)) == 6
+    assert bulk_decisions.agreement_counts(project) == {0.0: 0, 0.02: 6, 0.05: 6, 0.1: 6}
+    assert bulk_decisions.apply(project, bulk_decisions.approve_agreed(0.02)) == 6
     change = history.undo(project)
     assert (change.kind, change.count) == ("approval", 6)
     assert history.redo(project).count == 6 and {clip.status for clip in project.store.clips()} == {"approved"}

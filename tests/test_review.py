@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.clips import history, review
+from core.clips import bulk_decisions, history, review
 from core.errors import UserError
 from core.project.records import LOW_CONFIDENCE, Clip, Source, Word
 from core.project.workspace import Project
@@ -117,8 +117,8 @@ def test_approving_many_takes_only_new_clips_that_are_sure_enough_and_is_undone_
     project: Project, clips: list[str]
 ) -> None:
     review.decide(project, clips[0], "rejected", "said")
-    assert review.sure_counts(project)[0.85] == 2
-    assert review.decide_many(project, review.sure(0.85)) == 2
+    assert bulk_decisions.sure_counts(project)[0.85] == 2
+    assert bulk_decisions.apply(project, bulk_decisions.approve_sure(0.85)) == 2
     assert review.counts(project) == {
         **{"all": 5, "new": 2, "approved": 2, "rejected": 1},
         **{"low": 1, "flagged": 0, "silent": 0},
@@ -154,7 +154,7 @@ def test_only_new_clips_with_a_text_are_approved_at_once(project: Project) -> No
             Clip("a-4", "a", 15, 19, text="No.", confidence=0.9, status="rejected"),
         ],
     )
-    assert review.decide_many(project, review.sure(LOW_CONFIDENCE)) == 1
+    assert bulk_decisions.apply(project, bulk_decisions.approve_sure(LOW_CONFIDENCE)) == 1
     assert [clip.status for clip in project.store.clips()] == ["approved", "new", "new", "rejected"]
 
 
@@ -200,26 +200,29 @@ def test_what_a_model_heard_is_taken_as_the_text_and_taken_back(project: Project
 
 
 def test_flagged_clips_are_not_approved_at_once_unless_asked_for(project: Project, flagged: list[str]) -> None:
-    assert (review.sure_counts(project)[0.85], review.sure_counts(project, with_flags=True)[0.85]) == (1, 3)
-    assert review.decide_many(project, review.sure(0.85)) == 1
+    assert (bulk_decisions.sure_counts(project)[0.85], bulk_decisions.sure_counts(project, with_flags=True)[0.85]) == (
+        1,
+        3,
+    )
+    assert bulk_decisions.apply(project, bulk_decisions.approve_sure(0.85)) == 1
     assert project.store.clip(flagged[2]).status == "approved"
     history.undo(project)
-    assert review.decide_many(project, review.sure(0.85, with_flags=True)) == 3
+    assert bulk_decisions.apply(project, bulk_decisions.approve_sure(0.85, with_flags=True)) == 3
 
 
 def test_all_of_a_kind_are_rejected_at_once_and_come_back_as_one(project: Project, flagged: list[str]) -> None:
     review.decide(project, flagged[1], "approved", "said")
-    assert review.decide_many(project, review.flagged("mismatch")) == 1
+    assert bulk_decisions.apply(project, bulk_decisions.reject_flagged("mismatch")) == 1
     assert project.store.clip(flagged[3]).reason == "mismatch"
     assert project.store.clip(flagged[1]).status == "approved", "a decided clip is left alone"
     history.undo(project)
     assert project.store.clip(flagged[3]).status == "new" and project.store.clip(flagged[3]).reason == ""
     with pytest.raises(ValueError, match="flag"):
-        review.flagged("")
+        bulk_decisions.reject_flagged("")
 
 
 def test_approving_a_rejected_clip_forgets_why_it_was_rejected(project: Project, flagged: list[str]) -> None:
-    review.decide_many(project, review.flagged("noisy"))
+    bulk_decisions.apply(project, bulk_decisions.reject_flagged("noisy"))
     review.decide(project, flagged[0], "approved", "said", "rejected")
     assert project.store.clip(flagged[0]).reason == ""
 
@@ -240,7 +243,7 @@ def test_clips_without_speech_are_rejected_together_and_come_back_as_one(project
     project.store.edit_clip(clips[0], status="approved")
     project.store.flag_texts({clips[0]: "silence"})  # a person has heard otherwise
     assert review.counts(project)["silent"] == 2
-    assert review.decide_many(project, review.silent()) == 2
+    assert bulk_decisions.apply(project, bulk_decisions.reject_silent()) == 2
     assert [project.store.clip(clips[n]).status for n in (0, 1, 4)] == ["approved", "rejected", "rejected"]
     change = history.undo(project)
     assert (change.kind, change.count) == ("rejection", 2) and review.counts(project)["silent"] == 2

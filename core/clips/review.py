@@ -1,9 +1,9 @@
-"""Reviewing clips: where one is, what comes next, and deciding in one go on what looks right or wrong."""
+"""Reviewing clips one by one: where a person is, what comes next, and how quickly it goes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.clips import edit
@@ -18,9 +18,6 @@ STATES = ("new", "flagged", "all", "approved", "rejected", "low", "silent")
 ORDERS = ("time", "mismatch", "confidence", "length", "words", "likeness", "edited")  # in which clips may be walked
 REASONS = ("noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence")  # a person may reject a clip for
 DOUBTFUL = 0.5  # a word recognised with less probability is marked
-THRESHOLDS = (0.95, 0.9, 0.85, 0.8, 0.7)  # how sure recognition must be, as offered for approving many at once
-LOOKS_RIGHT = 0.85  # the one that is offered first
-AGREEMENTS = (0.0, 0.02, 0.05, 0.1)  # by how much two models may differ, as offered for approving many at once
 PER_PAGE = 10  # clips listed at once
 # Lists that a decision takes clips off, and where they go.
 _DECIDED = {"new": "decided", "flagged": "decided_flagged", "silent": "decided_silent"}
@@ -229,70 +226,6 @@ def flag_counts(project: Project, state: str) -> dict[str, int]:
     """How many clips of a state have each flag, the weightiest kinds first; only those there are."""
     counts = project.figures.flag_counts(state)
     return {code: counts[code] for code in (*FLAGS, *sorted(counts.keys() - set(FLAGS))) if code in counts}
-
-
-def sure_counts(project: Project, *, with_flags: bool = False) -> dict[float, int]:
-    """How many new clips each of the thresholds would approve; see `sure`."""
-    return project.figures.sure_counts(THRESHOLDS, without_flags=not with_flags)
-
-
-def agreement_counts(project: Project) -> dict[float, int]:
-    """How many new clips `agreed` would approve at each of the levels."""
-    return project.figures.agreement_counts(AGREEMENTS)
-
-
-@dataclass(frozen=True)
-class ManyDecision:
-    """One decision on many clips at once: on which, and what becomes of them."""
-
-    clip_filter: ClipFilter
-    status: str
-    reason: str = ""
-
-
-def sure(threshold: float = LOOKS_RIGHT, *, with_flags: bool = False) -> ManyDecision:
-    """Approve every new clip with a text of at least this confidence, the least sure first.
-
-    Those worth a second look are left out, unless ``with_flags``.
-    """
-    clip_filter = ClipFilter("new", sort="confidence", sure=max(0.01, threshold), without_flags=not with_flags)
-    return ManyDecision(clip_filter, "approved")
-
-
-def agreed(most_mismatch: float) -> ManyDecision:
-    """Approve every new clip without a flag on whose text two models agree but for this much, the furthest first."""
-    clip_filter = ClipFilter("new", sort="mismatch", without_flags=True, most_mismatch=most_mismatch)
-    return ManyDecision(clip_filter, "approved")
-
-
-def flagged(flag: str) -> ManyDecision:
-    """Reject every new clip with this flag, which is then the reason."""
-    if not flag:
-        raise ValueError("which flag?")
-    return ManyDecision(ClipFilter("flagged", flag=flag), "rejected", flag)
-
-
-def silent() -> ManyDecision:
-    """Reject every new clip without speech."""
-    return ManyDecision(ClipFilter("silent"), "rejected", "silence")
-
-
-def decide_many(
-    project: Project, decision: ManyDecision, *, without: Collection[str] = (), stamp: str | None = None
-) -> int:
-    """Make a decision on many clips; returns on how many. It is undone as one.
-
-    Args:
-        project: whose clips.
-        decision: which, and what.
-        without: ids of those that are left as they are.
-        stamp: of the decision's clips as the person was shown them (`core.project.stats.Figures.stamp`).
-
-    Raises:
-        UserError: ``clips.changed``.
-    """
-    changes = {"status": decision.status} | ({"reason": decision.reason} if decision.reason else {})
-    return project.store.edit_clips(decision.clip_filter, without=without, stamp=stamp, **changes)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.clips import review
+from core.clips import bulk_decisions
 from core.clips.cut import start_segment
 from core.dataset.freeze import freeze
 from core.demo import RECORDING, RIGHTS
@@ -91,8 +91,8 @@ class _Walk:
         self._enter("demo_transcribe")
         self._follow(self._start(lambda: _transcribe(project)))
         self._enter("demo_dataset")
-        approval_count = review.decide_many(
-            project, review.sure(LOW_CONFIDENCE)
+        approval_count = bulk_decisions.apply(
+            project, bulk_decisions.approve_sure(LOW_CONFIDENCE)
         )  # the doubtful ones stay for the person
         dataset = freeze(project)
         self._enter("demo_base")

@@ -26,7 +26,7 @@ from core.project.workspace import Workspace
 from core.settings import Settings
 from core.studio import document as documents
 from core.synthesis import speaking
-from core.transcription.single_file import Heard
+from core.transcription.single_file import FileTranscript
 from tests.audio.sounds import silence, tone, write
 from tests.server.conftest import HERE
 from tests.synthesis.conftest import toy as toy
@@ -82,7 +82,7 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
     of_openai = {"openai": SimpleNamespace(OpenAI=lambda **_: client)}
     exec(speech.replace("import openai\n", ""), of_openai)
     assert (tmp_path / "evening.wav").read_bytes()[:4] == b"RIFF"
-    heard = Heard("Good evening.", "en", 2.0)
+    heard = FileTranscript("Good evening.", "en", 2.0)
     monkeypatch.setattr(openai_transcriptions, "transcribe_file", lambda wish, _: heard)
     exec(transcription, of_openai)
     kinds = [job["kind"] for job in api.get("projects/ana/jobs", params={"limit": 1000}).json()["items"]]

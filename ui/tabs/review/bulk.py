@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping
 
-from core.clips import review
+from core.clips import bulk_decisions
 from core.clips.bulk import EXAMPLES, Preview, Replacement, preview_replacement, preview_tidying
 from core.project.records import ClipFilter
 from core.project.workspace import Project
@@ -87,10 +87,10 @@ def _changed(old: str, new: str) -> str:
 def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
     """Approving at once what recognition was sure of: the threshold is chosen, then asked once."""
     too = view.get("flagged") == "yes"
-    counts = review.sure_counts(project, with_flags=too)
-    if not max(counts.values()) and not too and not max(review.sure_counts(project, with_flags=True).values()):
+    counts = bulk_decisions.sure_counts(project, with_flags=too)
+    if not max(counts.values()) and not too and not max(bulk_decisions.sure_counts(project, with_flags=True).values()):
         return ""
-    least = min(counts, key=lambda level: abs(level - number(view.get("sure", ""), review.LOOKS_RIGHT)))
+    least = min(counts, key=lambda level: abs(level - number(view.get("sure", ""), bulk_decisions.LOOKS_RIGHT)))
     choice, button, off = _approve_up_to(t, counts, least, "sure")
     key, next_value = ("review.many_flagged_in", "") if too else ("review.many_flagged_out", "yes")
     switch = html.place(t(key), f"flagged={next_value}", is_pressed=too)
@@ -101,10 +101,10 @@ def _approve_sure(t: Translator, project: Project, view: dict[str, str]) -> str:
 
 def _approve_agreed(t: Translator, project: Project, view: dict[str, str]) -> str:
     """Approving at once where two models heard nearly the same."""
-    counts = review.agreement_counts(project)
+    counts = bulk_decisions.agreement_counts(project)
     if not max(counts.values()):
         return ""
-    most = min(counts, key=lambda level: abs(level - number(view.get("differ", ""), review.AGREEMENTS[1])))
+    most = min(counts, key=lambda level: abs(level - number(view.get("differ", ""), bulk_decisions.AGREEMENTS[1])))
     choice, button, off = _approve_up_to(t, counts, most, "agreed")
     about = html.e(t("review.agreed_help"))
     return (

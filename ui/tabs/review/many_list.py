@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from core.clips import review
-from core.clips.review import ManyDecision
+from core.clips import bulk_decisions
+from core.clips.bulk_decisions import BulkDecision
 from core.project.records import Clip
 from core.project.workspace import Project
 from ui import html
@@ -31,20 +31,20 @@ class Choice:
     pressed: str = ""
 
     @property
-    def decision(self) -> ManyDecision:
+    def decision(self) -> BulkDecision:
         """On which clips, and what becomes of them.
 
         Raises:
             ValueError: there is no such way, or its value is none.
         """
         if self.way == "sure":
-            return review.sure(float(self.value), with_flags=self.with_flags)
+            return bulk_decisions.approve_sure(float(self.value), with_flags=self.with_flags)
         if self.way == "agreed":
-            return review.agreed(float(self.value))
+            return bulk_decisions.approve_agreed(float(self.value))
         if self.way == "flagged":
-            return review.flagged(self.value)
+            return bulk_decisions.reject_flagged(self.value)
         if self.way == "silent":
-            return review.silent()
+            return bulk_decisions.reject_silent()
         raise ValueError(f"no way to decide on many: {self.way}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.clips import bulk, edit, history, review
+from core.clips import bulk, bulk_decisions, edit, history, review
 from core.clips.history import Change
 from core.errors import UserError
 from core.measures.start import start_measure
@@ -209,7 +209,7 @@ def _many_at_once(page: Page, project: Project, evt: gr.EventData, view: dict[st
     sentence = "rejected_many"
     if evt.do == "decide_many":
         choice = choice_of(evt.value)
-        count = review.decide_many(project, choice.decision, without=choice.left_out, stamp=stamp)
+        count = bulk_decisions.apply(project, choice.decision, without=choice.left_out, stamp=stamp)
         if choice.decision.status == "approved":
             sentence = "approved_many"
         else:
