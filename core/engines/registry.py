@@ -111,7 +111,7 @@ def info(name: str) -> EngineInfo:
         ) from None
 
 
-def missing(name: str) -> list[str]:
+def missing_packages(name: str) -> list[str]:
     """Packages of an engine that are not installed; probed without importing them."""
     return [package for package in info(name).requires if find_spec(package) is None]
 
@@ -154,7 +154,7 @@ def get_engine(name: str) -> Engine[TrainConfig, Features, object]:
     Raises:
         UserError: ``engine.unknown``, ``engine.not_installed``.
     """
-    if absent := missing(name):
+    if absent := missing_packages(name):
         raise UserError(
             "engine.not_installed",
             "The engine “{name}” needs packages that are not installed: {packages}.",

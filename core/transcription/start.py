@@ -11,7 +11,7 @@ from core.transcription import store as opinions
 from core.transcription.registry import choose, has_card, locate, models, same_weights
 
 
-def missing(project: Project) -> list[str]:
+def without_transcript(project: Project) -> list[str]:
     """Ids of clips that no model has heard yet, in order; rejected ones are left alone."""
     return [clip.id for clip in project.store.clips(ClipFilter("unheard"))]
 
@@ -38,7 +38,7 @@ def start_transcribe(project: Project, args: TranscribeArgs) -> Job:
         raise UserError(
             "transcribe.no_clips", "There are no clips to transcribe.", "Add a recording and cut it into clips first."
         )
-    if not args.again and not missing(project) and not (args.second and without_second_opinion(project)):
+    if not args.again and not without_transcript(project) and not (args.second and without_second_opinion(project)):
         raise UserError(
             "transcribe.nothing_left",
             "Every clip has a transcript already.",

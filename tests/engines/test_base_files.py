@@ -256,7 +256,7 @@ def test_unknown_bases_are_refused(workspace: Workspace, base_id: str) -> None:
 def test_what_a_page_asks_imports_no_model_library() -> None:
     code = (
         "import sys, core.synthesis.start\n"
-        "from core.engines import registry as r; r.bases('xtts').catalog; r.missing('xtts')\n"
+        "from core.engines import registry as r; r.bases('xtts').catalog; r.missing_packages('xtts')\n"
         "print([name for name in ('torch', 'TTS', 'transformers', 'peft', 'gradio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

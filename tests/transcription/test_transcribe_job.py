@@ -14,7 +14,7 @@ from core.files import read_json
 from core.jobs.args.clips import TranscribeArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.transcription.start import missing, start_transcribe
+from core.transcription.start import start_transcribe, without_transcript
 from core.transcription.wer import wer
 from tests.conftest import Prompts
 from tests.transcription.conftest import MakeClips
@@ -80,7 +80,7 @@ def test_stop_keeps_what_is_heard_and_the_next_run_does_only_the_rest(project: P
     view = start(project).wait()
     assert view.status == "done" and view.result["heard"] == 20 - len(heard)
     assert all(clip.confidence == 0.123 for clip in project.store.clips() if clip.id in heard)
-    assert all(clip.text for clip in project.store.clips()) and missing(project) == []
+    assert all(clip.text for clip in project.store.clips()) and without_transcript(project) == []
 
 
 @pytest.mark.slow
