@@ -15,7 +15,7 @@ from core.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIELDS = Settings.model_fields
-CODE = ("core", "ui", "tests", "benchmarks", "presets")
+CODE = ("core", "ui", "tests", "benchmarks", "presets", "deploy")
 AT_THE_ROOT = [file.name for file in ROOT.iterdir()]
 
 

@@ -28,7 +28,7 @@ class LineTake(BaseModel):
     """A line as it was spoken once.
 
     Args:
-        key: what decides the sound beside the seed (`core.studio.cast.Keys`).
+        key: what decides the sound beside the seed (`core.studio.keys.Keys`).
         seed: of the random choices.
         seconds: how long it is.
         rate: of its samples, in Hz.
