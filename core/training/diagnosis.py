@@ -47,7 +47,7 @@ def remarks(view: RunView) -> list[Remark]:
             comments.append(Remark("enough", "warn", {"step": best, "checks": checks}, offer="keep"))
     comments += [remark for remark in (_noisy(view.val), _spike(view.train), _hardly(view)) if remark]
     if view.state_lost:
-        if comments[0].key == "more":  # it could not be resumed
+        if comments[0].key in ("more", "learning", "slowly"):  # which say to let it go on
             comments[0] = replace(comments[0], key="more_anew")
         comments.append(Remark("state_lost", "warn"))
     counts = {code: sum(warning.code == code for warning in view.job.warnings) for code in _COUNTED_CODES}

@@ -104,7 +104,10 @@ def test_an_error_that_jumps_more_than_it_moves_is_not_to_be_judged_by() -> None
 def test_what_still_fell_at_the_end_wants_more_updates() -> None:
     view = replace(_view([3.0, 2.8, 2.6, 2.4, 2.2], running=False), config=TrainConfig(max_steps=40))
     assert _first(view) == "more"
-    assert _first(replace(view, config=TrainConfig(max_steps=400))) == "learning"  # it was stopped on the way
+    stopped = replace(view, config=TrainConfig(max_steps=400))
+    assert _first(stopped) == "learning"
+    for lost in (replace(view, state_lost=True), replace(stopped, state_lost=True)):
+        assert _first(lost) == "more_anew", "nobody is told to resume what cannot be"
 
 
 def test_a_run_that_cannot_be_resumed_says_why() -> None:
