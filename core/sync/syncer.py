@@ -86,7 +86,7 @@ def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, ever
             look_s = time.thread_time() - processor_s
             if has_news:
                 mirror.push(should_stop, tell)
-            tell(mirror.no_room() if mirror.left_out else SyncState("done", at=began))
+            tell(mirror.no_room() if has_news and mirror.left_out else SyncState("done", at=began))
         except Cancelled:
             tell(SyncState("stopped"))
         except (UserError, OSError) as error:

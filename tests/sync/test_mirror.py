@@ -231,6 +231,14 @@ def test_a_drive_without_room_is_tried_ever_more_seldom_told_of_once_and_gone_on
     assert "1 MB" in message.read_text() and trained.info.name in message.read_text()
 
 
+def test_what_found_no_room_and_is_deleted_here_is_missed_no_more(trained: Project, drive: Path) -> None:
+    save(trained, 60, size=3 * MB)
+    mirror = begun(trained, drive, most_bytes=2 * MB)
+    assert syncer.keep_up(mirror, lambda: False, once=True).state == "no_room"
+    Checkpoints(trained.runs / "run").remove(60)
+    assert syncer.keep_up(mirror, lambda: False, once=True).state == "done"
+
+
 def test_a_drive_that_stays_away_is_given_up_an_hour_after_the_last_work(
     trained: Project, drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
