@@ -102,6 +102,7 @@ def test_a_project_is_merged_into_another_and_a_broken_off_merge_resumed_by_thei
     fill(away, "s2")
     page.goto(f"{server.url}/en/")
     card = page.locator(f'article[data-key="{away.slug}"]')
+    card.wait_for(timeout=3 * PATIENCE_MS)  # a server's first page is made when it is asked for
     card.locator("summary").first.click()
     form = card.locator('form[data-do="merge-look"]')
     form.locator("select").select_option(home.slug)
