@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import lzma
+import random
 
 import pytest
 import soundfile
@@ -12,10 +13,12 @@ import torch
 from TTS.tts.layers.xtts.dvae import Quantize
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build import decoder, dvae, grammar, speech
+from core.engines.xtts.model.transformer import run_transformer
+from presets.starter.build import decoder, dvae, gpt, grammar, speech
 from presets.starter.build.flite import Flite
 from presets.starter.build.plan import (
     FLITE,
+    MORE,
     NAMES,
     UNHEARD,
     VOICES,
@@ -23,11 +26,13 @@ from presets.starter.build.plan import (
     flite_utterances,
     frames_of,
     held_out,
+    more_utterances,
     utterances,
     word_spans,
     word_times,
 )
 from presets.starter.build.state import STATE
+from presets.starter.build.text import tokens
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,10 @@ def test_held_out_sentences_and_voices_stay_out_of_what_is_spoken_for_training()
     spoken = {text for utterance in plan for text in utterance.texts}
     assert len(spoken) > 10_000 and not spoken & set(held_out())
     assert {utterance.voice for utterance in plan} == {*VOICES, *UNHEARD}
-    assert not set(VOICES) & set(UNHEARD)
+    assert not {*VOICES, *MORE} & set(UNHEARD)
+    more = more_utterances()
+    assert {utterance.voice for utterance in more} == set(MORE)
+    assert not {text for utterance in more for text in utterance.texts} & {*held_out(), *grammar.forbidden()}
 
 
 def test_flite_speaks_other_sentences_than_the_held_out_ones_in_voices_that_have_names() -> None:
@@ -140,8 +148,46 @@ def test_codes_are_learnt_as_coqui_s_own_quantiser_learns_them() -> None:
             torch.testing.assert_close(ours.state_dict()[name], value)
 
 
+@pytest.fixture(scope="module")
+def trainee() -> gpt.Trainee:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return gpt.Trainee().eval().requires_grad_(False)
+
+
+def _row(speaker: gpt.Speaker, said: str = "The train is late.", codes: int = 20, number: int = 0) -> gpt.Row:
+    text, spans = tokens(said)
+    looks = torch.linspace(1, len(text) - 1, codes)
+    mel = torch.zeros(80, 4 * codes)
+    return gpt.Row(text, torch.arange(codes) * 7 % 2048, looks, speaker, number, said, spans, mel)
+
+
+def test_the_starter_s_gpt_computes_while_it_learns_what_it_computes_in_the_app(trainee: gpt.Trainee) -> None:
+    rows = [_row(("a", 1.0), codes=12), _row(("b", 0.9), "Please wait for the next train.", codes=9)]
+    heard = {row.speaker: torch.randn(80, 40, generator=torch.Generator().manual_seed(1)) for row in rows}
+    together, _ = trainee.run(trainee.embed(rows, heard)[0])
+    for row, latents in zip(rows, together, strict=True):
+        inputs, _ = trainee.embed([row], heard)
+        states = run_transformer(trainee.gpt.gpt, torch.cat([inputs.prefix, inputs.states], 1))
+        expected = trainee.gpt.final_norm(states)[0, -len(row.codes) - 1 :]
+        torch.testing.assert_close(latents[: len(row.codes) + 1], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_batch_has_few_speakers_and_every_clip_comes_once_an_epoch() -> None:
+    others = [(f"voice {number}", 0.9) for number in range(20)]
+    rows = [
+        _row(speaker, codes=20 + number % 7, number=number)
+        for number, speaker in enumerate([*gpt.MAIN * 40, *others * 4])
+    ]
+    draw = random.Random(0)
+    batches = gpt.batches(gpt.epoch(rows, draw), draw, 200)
+    assert all(len({row.speaker for row in batch} - set(gpt.MAIN)) <= gpt.TOGETHER for batch in batches)
+    assert sorted(row.number for batch in batches for row in batch) == list(range(len(rows)))
+    assert all(len(batch) * max(len(row.codes) for row in batch) <= 240 for batch in batches if len(batch) > 1)
+
+
 def test_the_kept_speech_says_the_plan_and_tells_when_each_word_is_said() -> None:
-    plan = utterances()
+    plan = {one.number: one for one in (*utterances(), *more_utterances())}
     alone = json.loads((STATE / "alone.json").read_text(encoding="utf-8"))
     lists = sorted(STATE.glob("speech-*.jsonl.xz"))
     assert lists

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything after the speech on a machine with a graphics card, in about nine minutes: restores the state, trains, judges, and
-# writes the state anew. Seconds of each stage can be given: card.sh [DVAE [DECODER [GPT [LATENTS
-# [PERCEIVER [ENCODER]]]]]].
+# writes the state anew. Seconds of each stage can be given: card.sh [DVAE [DECODER [GPT [ENCODER
+# [LATENTS]]]]].
 set -eu
 cd "$(dirname "$0")/../../.."
 export STARTER_WORK="${STARTER_WORK:-/tmp/starter}"
@@ -12,9 +12,8 @@ run dvae "${1:-300}" # seconds in all: what is restored has had these, and its c
 run decoder "${2:-600}"
 run codes
 run gpt "${3:-2000}"
-run latents "${4:-620}"
-run listen perceiver "${5:-60}"
-run listen encoder "${6:-20}"
+run encoder "${4:-30}"
+run latents "${5:-620}"
 run judge codec
 run judge gpt
 run pack "$STARTER_WORK"

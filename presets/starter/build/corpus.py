@@ -20,8 +20,12 @@ MEL_HOP = 256
 CODE_HOP = 1024
 MEL_SCALE = 5.0  # as the app's starter divides log mels
 FACTORS = (1.0, 0.9, 1.12)  # a voice played slower and deeper, quicker and higher
+SHIFTS = (0.82, 0.88, 0.94, 1.06, 1.13, 1.2)  # the same for the GPT's further speakers, of whom it needs more
 _MEL = torchaudio.transforms.MelSpectrogram(
     MEL_RATE_HZ, 1024, 1024, MEL_HOP, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
+)
+_STYLE = torchaudio.transforms.MelSpectrogram(
+    MEL_RATE_HZ, 2048, 1024, MEL_HOP, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
 )
 
 
@@ -47,6 +51,11 @@ class Clip:
 def log_mel(wave: Tensor) -> Tensor:
     """The app's mel for codes: (n,) at 22,050 Hz to (80, frames), divided by ``MEL_SCALE``."""
     return torch.log(_MEL(wave).clamp(min=1e-5)) / MEL_SCALE
+
+
+def style_mel(wave: Tensor) -> Tensor:
+    """The app's mel for conditioning: (n,) at 22,050 Hz to (80, frames)."""
+    return torch.log(_STYLE(wave).clamp(min=1e-5)) / MEL_SCALE
 
 
 def load(whole: bool = False) -> list[Clip]:

@@ -19,7 +19,7 @@ from TTS.tts.layers.xtts.dvae import Quantize
 
 from core.engines.xtts.model.load import new_dvae
 from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, load, log_mel
-from presets.starter.build.plan import FLITE, FLITE_FROM, UNHEARD, VOICES, is_validation
+from presets.starter.build.plan import FLITE, FLITE_FROM, MORE, UNHEARD, VOICES, is_validation
 from presets.starter.build.work import TRAINED, background, machine
 
 TOKENS, CODE_DIM, HIDDEN = 2048, 32, 64
@@ -165,9 +165,9 @@ def train(seconds: float) -> None:
 
 
 def heard() -> list[Clip]:
-    """What the codec learns from: all of Kokoro's utterances, some of Flite's."""
+    """What the codec learns from: the utterances of Kokoro's main voices, some of Flite's."""
     clips = load(whole=True)
-    return [clip for clip in clips if clip.number < FLITE_FROM + FLITE_CLIPS]
+    return [clip for clip in clips if clip.number < FLITE_FROM + FLITE_CLIPS and clip.voice not in MORE]
 
 
 def quantise(book: Quantize, state: Tensor) -> tuple[Tensor, Tensor]:

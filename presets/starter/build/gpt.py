@@ -6,7 +6,8 @@ end, where a causal model has read the whole word. A head for training only must
 interpolated as ``HifiDecoder`` does, so that the decoder will find it there. Some codes of the input are replaced at
 random, so that the text is listened to when speech goes wrong; and half of the clips begin as one sentence and go on
 as another of the same speaker, cut between words, so that no sentence is learnt by heart.
-A speaker is a row of learned latents in place of the perceiver's, which learns to give them afterwards.
+A speaker is what the conditioning encoder and the perceiver make of another clip of theirs, as when it speaks: both learn
+along. A batch holds few speakers, each of whom is listened to once.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from torch import Tensor, nn
 from TTS.tts.layers.xtts.gpt import GPT
 
 from presets.starter.build.codes import FILE as CORPUS
-from presets.starter.build.codes import LONGEST, MELS
-from presets.starter.build.corpus import MEL_SCALE
-from presets.starter.build.dvae import SPEAKERS, TOKENS
+from presets.starter.build.codes import LONGEST, MELS, STYLES
+from presets.starter.build.corpus import MEL_HOP, MEL_RATE_HZ, MEL_SCALE
+from presets.starter.build.dvae import TOKENS
 from presets.starter.build.plan import FLITE, is_validation
 from presets.starter.build.text import tokenizer, tokens
 from presets.starter.build.work import MOST_S, TRAINED, background, machine
@@ -39,22 +40,24 @@ AT_END = ((1, 1), (2, 1))
 GUIDE_UNTIL = 0.85  # of the time; from then on attention is free
 GUIDE_WIDTH = 1.5  # tokens
 SPLICED = 0.3  # of the clips
-OTHERS = 0.4  # of the clips that are not in the voices which most is heard of, in an epoch
+TOGETHER = 3  # speakers in a batch beside those who say most
+HEARD_S = (1.8, 3.4)  # of a speaker, for each batch
 SPOILT = 0.2  # of the input's codes at most
-DROPOUT = 0.0  # four hours of speech are not learnt by heart in this time
-BATCH_CODES = {"cpu": 900, "cuda": 8000}
-RATE = 1e-3
+BATCH_CODES = {"cpu": 2400, "cuda": 8000}
+RATE = 1.6e-3
+MAIN = [(voice, 1.0) for voice in FLITE[:2]]
 FILE = TRAINED / "gpt.pt"
+Speaker = tuple[str, float]
 
 
 @dataclass
 class Row:
-    """One clip: text tokens, codes, where to look, speaker."""
+    """One clip: text tokens, codes, where to look, who speaks (voice and factor)."""
 
     text: list[int]
     codes: Tensor
     looks: Tensor  # where in ``text`` the letter stands that each code says
-    speaker: int
+    speaker: Speaker
     number: int
     said: str
     spans: list[tuple[int, int]]  # each word's first token and last + 1
@@ -107,7 +110,6 @@ class Trainee(nn.Module):
             stop_audio_token=STOP,
             use_perceiver_resampler=True,
         )
-        self.speakers = nn.Parameter(torch.randn(len(SPEAKERS), LATENTS, CHANNELS) * 0.02)
         self.mel_context = nn.Conv1d(CHANNELS, 160, 3, padding=1)  # a latent does not know its own code; the next does
         self.mel_head = nn.Sequential(
             nn.Conv1d(160, 160, 5, padding=2),
@@ -122,8 +124,16 @@ class Trainee(nn.Module):
         around = F.gelu(self.mel_context(latents.transpose(1, 2).float()))
         return self.mel_head(F.interpolate(around, scale_factor=[4.0], mode="linear"))
 
-    def embed(self, rows: list[Row], device: torch.device) -> tuple[Inputs, Tensor]:
-        """What the transformer gets, and targets (b, codes) with -1 where there is nothing."""
+    def listen(self, mels: Tensor) -> Tensor:
+        """Latents (s, LATENTS, channels) of speakers, from a mel (s, 80, frames) of each."""
+        return self.gpt.get_style_emb(mels).transpose(1, 2)
+
+    def embed(self, rows: list[Row], heard: dict[Speaker, Tensor]) -> tuple[Inputs, Tensor]:
+        """What the transformer gets, and targets (b, codes) with -1 where there is nothing.
+
+        ``heard``: of each speaker a mel (80, frames) to listen to, all of one length.
+        """
+        device = self.gpt.mel_head.weight.device
         start, stop = self.gpt.start_text_token, self.gpt.stop_text_token
         text = _padded([torch.tensor([start, *row.text, stop]) for row in rows], stop).to(device)
         codes = _padded([F.pad(row.codes, (1, 0), value=START) for row in rows], STOP).to(device)
@@ -139,10 +149,12 @@ class Trainee(nn.Module):
             ],
             1,
         )
-        speakers, which = torch.unique(torch.tensor([row.speaker for row in rows]), return_inverse=True)
+        speakers = sorted({row.speaker for row in rows})
+        which = torch.tensor([speakers.index(row.speaker) for row in rows])
+        prefix = self.listen(torch.stack([heard[speaker].float() for speaker in speakers]).to(device))
         lengths = torch.tensor([len(row.text) + 2 for row in rows], device=device)
         is_text = torch.arange(text.shape[1], device=device) < lengths[:, None]
-        return Inputs(self.speakers[speakers], which, states, is_text, codes.shape[1]), targets
+        return Inputs(prefix, which, states, is_text, codes.shape[1]), targets
 
     def run(self, inputs: Inputs, is_guided: bool = False) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
         """Latents of the codes' places (b, codes, channels), and the log attention (b, codes, text) of guided heads.
@@ -150,37 +162,36 @@ class Trainee(nn.Module):
         Each speaker's latents come first and see only themselves: they run once for all clips of theirs.
         """
         prefix, states, code_count = inputs.prefix, inputs.states, inputs.code_count
-        size, length, width = states.shape
+        if torch.is_autocast_enabled(states.device.type):  # else each product converts what it gets
+            prefix, states = prefix.bfloat16(), states.bfloat16()
+        size, length, _ = states.shape
         text_count = length - code_count
         mask = torch.ones(length, LATENTS + length, dtype=torch.bool, device=states.device).tril(LATENTS)
         mask = mask.repeat(size, 1, 1)
         mask[:, text_count:, LATENTS : LATENTS + text_count] &= inputs.is_text[:, None]
+        hidden = torch.zeros(mask.shape, dtype=torch.bfloat16, device=mask.device).masked_fill_(~mask, -1e4)[:, None]
+        prefix_hidden = hidden.new_full((LATENTS, LATENTS), -1e4).triu(1)
         attention = {}
         for layer, block in enumerate(self.gpt.gpt.h):
             before = _heads(block.attn.c_attn(block.ln_1(prefix)))
             query, key, value = _heads(block.attn.c_attn(block.ln_1(states)))
             key, value = (torch.cat([a[inputs.which], b], 2) for a, b in zip(before[1:], (key, value), strict=True))
-            for at, head in (*AT_LETTER, *AT_END) if is_guided else ():
-                if at == layer:  # over latents and text only: what of the codes is looked at stays free
-                    seen = key[:, head, : LATENTS + text_count].float()
-                    scores = query[:, head, text_count:].float() @ seen.transpose(1, 2) / query.shape[-1] ** 0.5
-                    scores = scores.masked_fill(~mask[:, text_count:, : LATENTS + text_count], -1e4)
-                    attention[at, head] = scores.log_softmax(-1)[:, :, LATENTS:]
-            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None])
-            states = self._after(block, states, mixed)
+            scores = query @ key.transpose(2, 3) + hidden
+            if is_guided:
+                for at, head in (*AT_LETTER, *AT_END):
+                    if at == layer:  # over latents and text only: what of the codes is looked at stays free
+                        seen = scores[:, head, text_count:, : LATENTS + text_count]
+                        attention[at, head] = seen.float().log_softmax(-1)[:, :, LATENTS:]
+            states = _after(block, states, scores.softmax(-1).to(value.dtype) @ value)
             if layer < LAYERS - 1:
-                prefix = self._after(block, prefix, F.scaled_dot_product_attention(*before, is_causal=True))
+                scores = before[0] @ before[1].transpose(2, 3) + prefix_hidden
+                prefix = _after(block, prefix, scores.softmax(-1).to(value.dtype) @ before[2])
         return self.gpt.final_norm(self.gpt.gpt.ln_f(states[:, text_count:])), attention
 
-    def _after(self, block: nn.Module, states: Tensor, mixed: Tensor) -> Tensor:
-        mixed = block.attn.c_proj(mixed.transpose(1, 2).reshape(states.shape))
-        states = states + F.dropout(mixed, DROPOUT, self.training)
-        return states + F.dropout(block.mlp(block.ln_2(states)), DROPOUT, self.training)
-
-    def losses(self, rows: list[Row], is_guided: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def losses(self, rows: list[Row], heard: dict[Speaker, Tensor], is_guided: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Cross entropy of the codes (nats), guided attention (nats), mel L1 (nats)."""
-        device = self.speakers.device
-        inputs, targets = self.embed(rows, device)
+        inputs, targets = self.embed(rows, heard)
+        device = targets.device
         latents, attention = self.run(inputs, is_guided)
         entropy = F.cross_entropy(self.gpt.mel_head(latents).float().flatten(0, 1), targets.flatten(), ignore_index=-1)
         guide = torch.zeros((), device=device)
@@ -198,19 +209,26 @@ class Trainee(nn.Module):
                 weight = (-0.5 * away**2).clamp(min=-20)
                 for head in heads:
                     guide = guide - torch.logsumexp(attention[head] + weight, -1)[is_real].mean() / len(attention)
-        mel = self.mel_of(latents)
-        real = _padded([row.mel.T.float() for row in rows], 0.0).transpose(1, 2).to(device)
+        half = slice(random.randrange(2), None, 2) if self.training and len(rows) > 1 else slice(None)  # it is dear
+        mel = self.mel_of(latents[half])
+        real = _padded([row.mel.T.float() for row in rows[half]], 0.0).transpose(1, 2).to(device)
         count = min(mel.shape[2], real.shape[2])
-        lengths = torch.tensor([len(row.codes) * 4 for row in rows], device=device)
+        lengths = torch.tensor([len(row.codes) * 4 for row in rows[half]], device=device)
         inside = torch.arange(count, device=device) < lengths[:, None]
         apart = ((mel[:, :, :count] - real[:, :, :count]).abs() * inside[:, None]).sum() / (inside.sum() * 80)
         return entropy, guide, apart * MEL_SCALE
 
 
 def _heads(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Query, key and value (b, heads, length, size) of (b, length, 3 * width)."""
+    """Scaled query, key and value (b, heads, length, size) of (b, length, 3 * width)."""
     query, key, value = (part.view(*part.shape[:2], HEADS, -1).transpose(1, 2) for part in mixed.chunk(3, dim=2))
-    return query, key, value
+    return query / query.shape[-1] ** 0.5, key, value
+
+
+def _after(block: nn.Module, states: Tensor, mixed: Tensor) -> Tensor:
+    states = states + block.attn.c_proj(mixed.transpose(1, 2).reshape(states.shape))
+    wide = F.gelu(block.mlp.c_fc(block.ln_2(states)), approximate="tanh")  # transformers' own in one operation
+    return states + block.mlp.c_proj(wide)
 
 
 def _padded(rows: list[Tensor], value: float) -> Tensor:
@@ -224,12 +242,12 @@ def rows_of_corpus() -> list[Row]:
     codes = torch.from_numpy(arrays["codes"].astype(np.int64))
     looks = torch.from_numpy(arrays["looks"].astype(np.float32))
     rows = []
-    for (number, said, speaker), end, size in zip(
+    for (number, said, voice, factor), end, size in zip(
         json.loads(CORPUS.with_suffix(".json").read_text(encoding="utf-8")), ends, arrays["sizes"], strict=True
     ):
         part = slice(int(end) - int(size), int(end))
         text, spans = tokens(said)
-        rows.append(Row(text, codes[part], looks[part], speaker, number, said, spans))
+        rows.append(Row(text, codes[part], looks[part], (voice, factor), number, said, spans))
     return rows
 
 
@@ -260,30 +278,52 @@ def spliced(first: Row, second: Row, draw: random.Random) -> Row:
     )
 
 
-def epoch(rows: list[Row], draw: random.Random) -> list[Row]:
-    """Every clip of the main voices and some of the others, part of them spliced with another."""
-    by_speaker: dict[int, list[Row]] = {}
+class References:
+    """Mels of speakers to listen to."""
+
+    def __init__(self) -> None:
+        self.mels: dict[Speaker, list[Tensor]] = {}
+        with np.load(STYLES) as stored:
+            for name in stored:
+                voice, factor, _ = name.split()
+                self.mels.setdefault((voice, float(factor)), []).append(torch.from_numpy(stored[name]))
+
+    def draw(self, speakers: set[Speaker], draw: random.Random) -> dict[Speaker, Tensor]:
+        """A piece (80, frames) of a clip of each, all equally long."""
+        clips = {speaker: draw.choice(self.mels[speaker]) for speaker in speakers}
+        size = int(draw.uniform(*HEARD_S) * MEL_RATE_HZ / MEL_HOP)
+        size = min([size, *(mel.shape[1] for mel in clips.values())])
+        starts = {speaker: draw.randrange(mel.shape[1] - size + 1) for speaker, mel in clips.items()}
+        return {speaker: mel[:, starts[speaker] : starts[speaker] + size] for speaker, mel in clips.items()}
+
+
+def epoch(rows: list[Row], draw: random.Random) -> list[list[Row]]:
+    """Every clip, part of them spliced with another, in groups of few speakers: the main voices are in each."""
+    by_speaker: dict[Speaker, list[Row]] = {}
     for row in rows:
         by_speaker.setdefault(row.speaker, []).append(row)
-    main = [SPEAKERS.index((voice, 1.0)) for voice in FLITE[:2]]
-    mixed = [
-        spliced(row, draw.choice(by_speaker[row.speaker]), draw) if draw.random() < SPLICED else row
-        for row in rows
-        if row.speaker in main or draw.random() < OTHERS
-    ]
-    return [row for row in mixed if 4 < len(row.codes) <= LONGEST]
+    others = [speaker for speaker in by_speaker if speaker not in MAIN]
+    draw.shuffle(others)
+    group_of = {speaker: place // TOGETHER for place, speaker in enumerate(others)}
+    groups: list[list[Row]] = [[] for _ in range(len(others) // TOGETHER + 1)]
+    for row in rows:
+        mixed = spliced(row, draw.choice(by_speaker[row.speaker]), draw) if draw.random() < SPLICED else row
+        if 4 < len(mixed.codes) <= LONGEST:
+            groups[group_of.get(row.speaker, draw.randrange(len(groups)))].append(mixed)
+    return groups
 
 
-def batches(rows: list[Row], draw: random.Random, most: int) -> list[list[Row]]:
+def batches(groups: list[list[Row]], draw: random.Random, most: int) -> list[list[Row]]:
     """An epoch: clips of like length together, about ``most`` codes each."""
-    order = sorted(rows, key=lambda row: len(row.codes) + draw.random() * 8)
-    out: list[list[Row]] = [[]]
-    for row in order:
-        if (len(out[-1]) + 1) * len(row.codes) > most and out[-1]:
-            out.append([])
-        out[-1].append(row)
+    out: list[list[Row]] = []
+    for rows in groups:
+        out.append([])
+        for row in sorted(rows, key=lambda row: len(row.codes) + draw.random() * 8):
+            if (len(out[-1]) + 1) * len(row.codes) > most and out[-1]:
+                out.append([])
+            out[-1].append(row)
     draw.shuffle(out)
-    return out
+    return [batch for batch in out if batch]
 
 
 def train(seconds: float) -> None:
@@ -296,22 +336,28 @@ def train(seconds: float) -> None:
     step, spent = 0, 0.0
     if saved:
         known = trainee.state_dict()  # of another codec's GPT what knows no codes goes on
-        fitting = {name: value for name, value in saved["trainee"].items() if value.shape == known[name].shape}
-        is_other = len(fitting) < len(saved["trainee"])
+        same = {name: value for name, value in saved["trainee"].items() if name in known}
+        fitting = {name: value for name, value in same.items() if value.shape == known[name].shape}
+        is_other = len(fitting) < len(same)
         trainee.load_state_dict(fitting, strict=False)  # a restored state lacks what did not learn
         if is_other:
             saved = {"step": 0, "seconds": 0.0}
     if saved:
         step, spent = saved["step"], saved["seconds"]
     trainee.to(device)
-    resting = ("gpt.conditioning_", "gpt.text_head")
-    learning = [value for name, value in trainee.named_parameters() if not name.startswith(resting)]
-    optimizer = torch.optim.AdamW(learning, RATE, betas=(0.9, 0.98), weight_decay=0.05)
+    learning = [value for name, value in trainee.named_parameters() if not name.startswith("gpt.text_head")]
+    optimizer = torch.optim.AdamW(learning, RATE, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     if saved and saved.get("optimizer"):
         optimizer.load_state_dict(saved["optimizer"])
     every = rows_of_corpus()
     add_mels(every)
-    validation = random.Random(0).sample([row for row in every if is_validation(row.number)], 24)
+    references = References()
+    every = [row for row in every if row.speaker in references.mels]
+    validation = [row for row in every if is_validation(row.number)]
+    validation = [
+        random.Random(0).sample([row for row in validation if (row.speaker in MAIN) == is_main], 16)
+        for is_main in (True, False)
+    ]
     rows = [row for row in every if not is_validation(row.number)]
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
     began, start, last, seen = clock(), time.monotonic(), time.time(), 0
@@ -324,8 +370,9 @@ def train(seconds: float) -> None:
             break
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE * min(1, (step + 1) / 100) * max(0.05, 1 - share)
+        heard = references.draw({row.speaker for row in group}, draw)
         with torch.autocast(device.type, torch.bfloat16):
-            entropy, guide, mel = trainee.losses(group, share < GUIDE_UNTIL)
+            entropy, guide, mel = trainee.losses(group, heard, share < GUIDE_UNTIL)
         optimizer.zero_grad()
         (entropy + guide + 2 * mel).backward()
         nn.utils.clip_grad_norm_(learning, 1.0)
@@ -334,14 +381,17 @@ def train(seconds: float) -> None:
         seen += sum(len(row.codes) for row in group)
         log.append((entropy.item(), guide.item(), mel.item()))
         if step % 50 == 0:
-            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-                trainee.eval()
-                held = [float(x) for x in trainee.losses(validation, True)]
-                trainee.train()
+            held = ""
+            for some in validation:
+                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                    trainee.eval()
+                    heard = references.draw({row.speaker for row in some}, random.Random(0))
+                    held += " |" + "".join(f" {float(x):.3f}" for x in trainee.losses(some, heard, True))
+                    trainee.train()
             means = np.mean(log[-50:], 0)
             print(
-                f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f} | held out {held[0]:.3f} "
-                f"{held[1]:.3f} {held[2]:.3f} | {seen / (clock() - began):.0f} codes a second, {used:.0f} s",
+                f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f}, held out{held} | "
+                f"{seen / (clock() - began):.0f} codes a second, {used:.0f} s",
                 flush=True,
             )
         if time.time() - last > 180:
@@ -365,14 +415,15 @@ def trained() -> Trainee:
 
 @torch.no_grad()
 def speak(
-    trainee: Trainee, text: str, speaker: int, most: int = 240, temperature: float = 0.5
+    trainee: Trainee, text: str, heard: Tensor, most: int = 240, temperature: float = 0.25
 ) -> tuple[Tensor, Tensor]:
-    """Codes of a text, and the latents (1, codes, channels) that the decoder would get."""
+    """Codes of a text, and the latents (1, codes, channels) that the decoder would get; ``heard``: a mel (80, frames)."""
+    speaker = ("", 1.0)
     row = Row(tokens(text)[0], torch.zeros(0, dtype=torch.long), torch.zeros(0), speaker, 0, text, [])
     while len(row.codes) < most:
-        latents, _ = trainee.run(trainee.embed([row], trainee.speakers.device)[0])
+        latents, _ = trainee.run(trainee.embed([row], {speaker: heard})[0])
         scores = trainee.gpt.mel_head(latents[0, -1]).float() / temperature
-        best = scores.topk(50)
+        best = scores.topk(30)
         chosen = int(best.indices[torch.multinomial(best.values.softmax(-1), 1)])
         if chosen == STOP:
             break

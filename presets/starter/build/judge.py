@@ -25,7 +25,7 @@ from presets.starter.build.decoder import resized
 from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import SPEAKERS
 from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.gpt import rows_of_corpus, speak
+from presets.starter.build.gpt import MAIN, References, rows_of_corpus, speak
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.latents import latents_of
 from presets.starter.build.plan import FLITE, UNHEARD, VOICES, held_out, is_validation
@@ -33,7 +33,6 @@ from presets.starter.build.speakers import embed, vectors
 from presets.starter.build.work import RATE_HZ, background
 
 MOST = 10  # clips each
-WITH_WORDS = [(voice, 1.0) for voice in FLITE[:2]]  # those that have most speech
 
 
 class Judge:
@@ -122,22 +121,27 @@ def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> 
 def gpt() -> None:
     """The mel head's mel of the latents through the decoder: of real codes (kept clips), and of held-out sentences."""
     trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge(_folder())
-    speakers = vectors(load(whole=True), FACTORS)
+    speakers, references = vectors([clip for clip in load(whole=True) if clip.voice in FLITE], FACTORS), References()
 
-    def sound(latents: torch.Tensor, speaker: int) -> np.ndarray:
-        return decoder(resized(trainee.mel_of(latents)), speakers[SPEAKERS[speaker]][None, :, None])[0, 0].numpy()
+    def sound(latents: torch.Tensor, voice: str) -> np.ndarray:
+        return decoder(resized(trainee.mel_of(latents)), speakers[voice, 1.0][None, :, None])[0, 0].numpy()
 
-    rows = [row for row in rows_of_corpus() if is_validation(row.number) and SPEAKERS[row.speaker] in WITH_WORDS][:MOST]
-    if rows:
-        judge.report("real codes", [(row.said, sound(latents_of(trainee, row), row.speaker), None) for row in rows])
-    for voice in FLITE[:2]:
-        speaker = SPEAKERS.index((voice, 1.0))
+    rows = [row for row in rows_of_corpus() if is_validation(row.number) and row.speaker in MAIN][:MOST]
+    judge.report(
+        "real codes",
+        [
+            (row.said, sound(latents_of(trainee, row, references.mels[row.speaker][0]), row.speaker[0]), None)
+            for row in rows
+        ],
+    )
+    for voice, factor in MAIN:
+        heard = references.mels[voice, factor][0].float()
         sounds = []
         for number, text in enumerate(held_out()[:MOST]):
             torch.manual_seed(number)
-            codes, latents = speak(trainee, text, speaker)
+            codes, latents = speak(trainee, text, heard)
             silence = np.zeros(RATE_HZ, np.float32)
-            sounds.append((text, sound(latents, speaker) if len(codes) else silence, None))
+            sounds.append((text, sound(latents, voice) if len(codes) else silence, None))
         judge.report(f"free speech, {voice}", sounds)
 
 

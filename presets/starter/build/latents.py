@@ -1,7 +1,8 @@
 """Teach the decoder to read the GPT's latents instead of mels: ``latents CPU_SECONDS``. Goes on where it stopped.
 
 It begins as the decoder of mels with a new first layer, which learns alone for a third of the time. Latents are those
-of the real codes, as `Xtts.inference` computes them, interpolated as ``HifiDecoder`` does.
+of the real codes, as `Xtts.inference` computes them, interpolated as ``HifiDecoder`` does; who speaks is told by the vectors
+that the speaker encoder gave, wrong as they are.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from presets.starter.build.corpus import CODE_HOP, FACTORS, MEL_RATE_HZ, Clip, load
+from presets.starter.build.corpus import CODE_HOP, MEL_RATE_HZ, Clip, load
 from presets.starter.build.decoder import FRAMES, HOP, Generator, fit, resized
 from presets.starter.build.decoder import trained as trained_decoder
-from presets.starter.build.dvae import SPEAKERS, TOKENS
-from presets.starter.build.gpt import CHANNELS, Row, Trainee, rows_of_corpus
+from presets.starter.build.dvae import TOKENS
+from presets.starter.build.encoder import given
+from presets.starter.build.gpt import CHANNELS, MAIN, References, Row, Trainee, rows_of_corpus
 from presets.starter.build.gpt import trained as trained_gpt
-from presets.starter.build.plan import FLITE, UNHEARD, is_validation
-from presets.starter.build.speakers import vectors
+from presets.starter.build.plan import FLITE, is_validation
 from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
 
 FILE = TRAINED / "latents.pt"
 CHOSEN, TEMPERATURE = 0.5, 0.5
-FLITE_SHARE, AT_END = 0.5, 0.15  # of the crops
+SHARES = 0.35, 0.2, 0.45  # of the crops: the main voices, Flite's others, natural ones
+AT_END = 0.15  # of the crops
+FOREIGN = 0.2  # of the crops come with the vector of somebody else: who speaks stands in the latents, which fine-tuning changes
+ANEW = 0.3  # of the crops come from an utterance not used yet: making latents takes as long as learning from them
 
 
 def upsampled(latents: Tensor) -> Tensor:
@@ -35,19 +39,19 @@ def upsampled(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def latents_of(trainee: Trainee, row: Row, chosen: float = 0.0, is_ended: bool = False) -> Tensor:
-    """The latents (1, codes, channels) that predict a clip's real codes.
+def latents_of(trainee: Trainee, row: Row, heard: Tensor, chosen: float = 0.0, is_ended: bool = False) -> Tensor:
+    """The latents (1, codes, channels) that predict a clip's real codes, in the voice of a mel (80, frames).
 
     ``chosen``: the share of codes before them that the model chooses itself, as it does where it speaks.
     ``is_ended``: with the one that predicts the stop, which `Xtts.inference` makes sound of too.
     """
-    latents = trainee.run(trainee.embed([row], trainee.speakers.device)[0])[0]
+    latents = trainee.run(trainee.embed([row], {row.speaker: heard})[0])[0]
     if not chosen:
         return latents[:, : len(row.codes) + is_ended]
     likely = (trainee.gpt.mel_head(latents[0, : len(row.codes)])[:, :TOKENS].float() / TEMPERATURE).softmax(-1)
     own = torch.multinomial(likely, 1)[:, 0].cpu()
     codes = torch.where(torch.rand(len(own)) < chosen, own, row.codes)
-    return latents_of(trainee, replace(row, codes=codes), is_ended=is_ended)
+    return latents_of(trainee, replace(row, codes=codes), heard, is_ended=is_ended)
 
 
 class Source:
@@ -56,32 +60,43 @@ class Source:
     def __init__(self, trainee: Trainee) -> None:
         self.trainee = trainee.to(machine()[0])
         self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in load(whole=True)}
+        self.references, self.vectors = References(), given()
         self.rows = [
-            row for row in rows_of_corpus() if not is_validation(row.number) and (row.number, row.said) in self.clips
+            row
+            for row in rows_of_corpus()
+            if not is_validation(row.number)
+            and (row.number, row.said) in self.clips
+            and row.speaker in self.references.mels
+            and row.speaker in self.vectors
         ]
-        is_flite = [SPEAKERS[row.speaker][0] in FLITE for row in self.rows]
-        self.groups = [[index for index, one in enumerate(is_flite) if one == wanted] for wanted in (True, False)]
-        self.speakers = vectors([clip for clip in self.clips.values() if clip.voice not in UNHEARD], FACTORS)
-        self.made: dict[int, tuple[Tensor, Tensor]] = {}
+        kinds = [0 if row.speaker in MAIN else 1 if row.speaker[0] in FLITE else 2 for row in self.rows]
+        self.groups = [[index for index, one in enumerate(kinds) if one == kind] for kind in range(len(SHARES))]
+        self.made: list[dict[int, tuple[Tensor, Tensor]]] = [{} for _ in SHARES]
 
     def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
         """As of `decoder.Source`."""
         while True:
-            index = draw.choice(self.groups[draw.random() > FLITE_SHARE])
+            (kind,) = draw.choices(range(len(SHARES)), SHARES)
+            made = self.made[kind]
+            is_new = draw.random() < ANEW or len(made) < len(SHARES)
+            index = draw.choice(self.groups[kind]) if is_new else draw.choice(list(made))
             row = self.rows[index]
-            voice, factor = SPEAKERS[row.speaker]
-            if index not in self.made:
-                wave = self.clips[row.number, row.said].wave(RATE_HZ, factor)
+            if index not in made:
+                wave = self.clips[row.number, row.said].wave(RATE_HZ, row.speaker[1])
                 wave = F.pad(wave, (0, -(-CODE_HOP * RATE_HZ // MEL_RATE_HZ) + 1))  # the stop is silent
-                self.made[index] = wave.half(), latents_of(self.trainee, row, CHOSEN, is_ended=True).half().cpu()
-            wave, latents = self.made[index]
+                heard = self.references.draw({row.speaker}, draw)[row.speaker]
+                latents = latents_of(self.trainee, row, heard, CHOSEN, is_ended=True)
+                made[index] = wave.half(), latents.half().cpu()
+            wave, latents = made[index]
             frames = upsampled(latents.float())[0]
             last = min(frames.shape[1], len(wave) // HOP) - FRAMES
             if last > 0:
                 break
         at = last if draw.random() < AT_END else draw.randrange(last)
         part = frames[:, at : at + FRAMES]
-        return wave[at * HOP : (at + FRAMES) * HOP].float(), part, self.speakers[voice, factor]
+        who = row.speaker if draw.random() > FOREIGN else draw.choice(list(self.vectors))
+        vector = self.vectors[who][draw.randrange(len(self.vectors[who]))]
+        return wave[at * HOP : (at + FRAMES) * HOP].float(), part, vector
 
 
 def start() -> Generator:

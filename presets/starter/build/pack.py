@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -14,17 +15,17 @@ from TTS.tts.models.xtts import Xtts
 from core.engines.xtts.model.starter import FACTS, PACKED, corners
 from core.engines.xtts.model.tiny import small_config
 from core.files import write_json
-from presets.starter.build.corpus import MEL_SCALE, load
+from presets.starter.build.corpus import MEL_SCALE
 from presets.starter.build.decoder import pad_generator
 from presets.starter.build.decoder import trained as trained_decoder
-from presets.starter.build.dvae import SPEAKERS, TOKENS
+from presets.starter.build.dvae import TOKENS
 from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.gpt import CHANNELS, HEADS, LAYERS
+from presets.starter.build.encoder import FILE as ENCODER_FILE
+from presets.starter.build.encoder import given
+from presets.starter.build.gpt import CHANNELS, HEADS, LAYERS, References
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.latents import FILE as LATENTS_FILE
-from presets.starter.build.listen import ENCODER_FILE, PERCEIVER_FILE
 from presets.starter.build.plan import NAMES
-from presets.starter.build.speakers import vectors
 from presets.starter.build.text import tokenizer
 from presets.starter.build.work import RATE_HZ, TRAINED
 
@@ -42,13 +43,8 @@ def model() -> Xtts:
     xtts.init_models()
     xtts.mel_stats.fill_(MEL_SCALE)
     xtts.gpt.load_state_dict(trained_gpt().gpt.state_dict())
-    if PERCEIVER_FILE.exists():
-        for name, value in torch.load(PERCEIVER_FILE, weights_only=True, map_location="cpu")["net"].items():
-            part, _, rest = name.partition(".")
-            dict(getattr(xtts.gpt, f"conditioning_{part}").named_parameters())[rest].data.copy_(value)
-    if ENCODER_FILE.exists():
-        heard = torch.load(ENCODER_FILE, weights_only=True, map_location="cpu")["net"]
-        xtts.hifigan_decoder.speaker_encoder.load_state_dict(heard)
+    encoder = torch.load(ENCODER_FILE, weights_only=True, map_location="cpu")["net"]
+    xtts.hifigan_decoder.speaker_encoder.load_state_dict(encoder)
     pad_generator(xtts.hifigan_decoder.waveform_decoder, trained_decoder(LATENTS_FILE))
     return xtts
 
@@ -59,11 +55,11 @@ def pack(folder: Path) -> None:
     trainee = trained_gpt()
     tensors: dict[str, Tensor] = {}
     tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
-    known = vectors([clip for clip in load(whole=True) if clip.voice in NAMES], (1.0,))
+    mels, vectors = References().mels, given()
     for voice, name in NAMES.items():
-        latents = trainee.speakers[SPEAKERS.index((voice, 1.0))][None]
-        tensors[f"speakers/{name}/gpt_cond_latent"] = latents
-        tensors[f"speakers/{name}/speaker_embedding"] = known[voice, 1.0][None, :, None]
+        latents = torch.cat([trainee.listen(mel[None].float()) for mel in mels[voice, 1.0]])
+        tensors[f"speakers/{name}/gpt_cond_latent"] = latents.mean(0, keepdim=True)
+        tensors[f"speakers/{name}/speaker_embedding"] = F.normalize(vectors[voice, 1.0].mean(0), dim=0)[None, :, None]
     for name, value in trained_codec().dvae.state_dict().items():
         if not name.startswith("discrete_loss."):
             tensors[f"dvae/{name}"] = value

@@ -21,7 +21,13 @@ SPEEDS = (0.9, 1.0, 1.0, 1.1)
 FLITE = ("slt", "rms", "awb")  # Flite's statistical voices: regular, and quickly spoken
 NAMES = {"slt": "Flite SLT", "rms": "Flite RMS"}  # of the voices that the starter comes with
 FLITE_FROM = 100_000  # the number of their first utterance
-FLITE_COUNT = 3_000
+FLITE_COUNT = 4_200
+SHIFTED_FROM = FLITE_FROM + 3_000  # from here on each utterance is one of a further speaker: its voice, shifted
+MORE = (
+    "af_alloy", "am_echo", "af_aoede", "am_liam", "af_jessica", "am_onyx", "af_nicole", "am_santa", "af_river",
+    "bf_alice", "bm_daniel", "af_sky", "bf_isabella", "bm_fable", "bf_lily", "bm_lewis",
+)  # fmt: skip
+MORE_FROM, MORE_COUNT = 50_000, 64  # Kokoro's other voices say a little each, so that the model knows many speakers
 MAIN = VOICES[:2]
 MAIN_FROM = 416  # utterances from here on are spoken by these two alone, at one pace: words come sooner so
 _MARKS = "ˈˌ"  # stress: lasts with the phoneme that follows
@@ -51,6 +57,18 @@ def utterances() -> list[Utterance]:
             voice, speed = MAIN[number // SHARDS % len(MAIN)], 1.0
         plan.append(Utterance(number, voice, speed, group))
     return plan
+
+
+def more_utterances() -> list[Utterance]:
+    """What Kokoro's other voices speak, by turns."""
+    draw = random.Random(SEED + 2)
+    texts = itertools.islice(sentences(SEED), 12_000, None)
+    return [
+        Utterance(
+            MORE_FROM + place, MORE[place % len(MORE)], 1.0, tuple(itertools.islice(texts, draw.choice((1, 2, 2))))
+        )
+        for place in range(MORE_COUNT)
+    ]
 
 
 def flite_utterances() -> list[Utterance]:

@@ -1,6 +1,7 @@
 """Speak the grammar's sentences with Kokoro's voices, and keep how long each phoneme lasts: ``speech SHARD``.
 
-Goes on where it stopped. Shard ``k`` of ``SHARDS`` speaks utterances ``k``, ``k + SHARDS``, …; two may run at once. An
+Goes on where it stopped. Shard ``k`` of ``SHARDS`` speaks utterances ``k``, ``k + SHARDS``, …; two may run at once;
+shard ``SHARDS`` is Kokoro's other voices. An
 utterance is one to three sentences of one voice, so that pauses between sentences occur too. 16 kHz, one loudness.
 """
 
@@ -16,7 +17,16 @@ import soxr
 from presets.starter.build.flite import Flite
 from presets.starter.build.kokoro import RATE_HZ as KOKORO_HZ
 from presets.starter.build.kokoro import Kokoro, phonemes
-from presets.starter.build.plan import FLITE, FRAME_S, SHARDS, Utterance, bare, flite_utterances, utterances
+from presets.starter.build.plan import (
+    FLITE,
+    FRAME_S,
+    SHARDS,
+    Utterance,
+    bare,
+    flite_utterances,
+    more_utterances,
+    utterances,
+)
 from presets.starter.build.work import RATE_HZ, SPEECH, background
 
 ACTIVE_RMS = 0.07
@@ -93,7 +103,14 @@ def flite() -> None:
 
 def write_alone() -> None:
     """Write how each word is spoken by itself, for `plan.word_times`."""
-    vocabulary = sorted({bare(word) for utterance in utterances() for text in utterance.texts for word in text.split()})
+    vocabulary = sorted(
+        {
+            bare(word)
+            for utterance in (*utterances(), *more_utterances())
+            for text in utterance.texts
+            for word in text.split()
+        }
+    )
     alone = dict(zip(vocabulary, phonemes([f"{word}." for word in vocabulary]), strict=True))
     ALONE.write_text(json.dumps(alone, ensure_ascii=False), encoding="utf-8")
 
@@ -102,7 +119,7 @@ def main(shard: int) -> None:
     """Speak until it is stopped or everything is spoken."""
     background(f"speech {shard}")
     SPEECH.mkdir(parents=True, exist_ok=True)
-    plan = [one for one in utterances() if one.number % SHARDS == shard]
+    plan = [one for one in utterances() if one.number % SHARDS == shard] if shard < SHARDS else more_utterances()
     listed, raw = SPEECH / f"{shard}.jsonl", SPEECH / f"{shard}.i16"
     lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     size = 0 if not lines else json.loads(lines[-1])["at"] + json.loads(lines[-1])["samples"]
@@ -124,7 +141,7 @@ def main(shard: int) -> None:
             size += len(sound)
             seconds += len(sound) / RATE_HZ
             spent += time.process_time() - began
-            if one.number % 20 < SHARDS:
+            if one.number % 20 < 2:
                 rate = spent / (seconds - since)
                 print(f"{one.number}: {seconds / 60:.1f} min, {rate:.2f} CPU s a second", flush=True)
 

@@ -25,7 +25,7 @@ from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 STATE = Path(__file__).resolve().parents[1] / "state"
 BITS_PER_SECOND = 24_000
 WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt")  # what listens to a speaker is learnt in a minute
-UNLEARNT = ("gpt.conditioning_", "gpt.text_head")  # of the GPT, so far
+UNLEARNT = ("gpt.text_head",)  # of the GPT, so far
 
 
 def save() -> None:
