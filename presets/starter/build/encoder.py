@@ -1,8 +1,8 @@
 """Solve for XTTS's speaker encoder: ``encoder CPU_SECONDS``. It gives the decoder a vector of who speaks.
 
 Its network stays as drawn, but for the statistics that batch normalisation keeps; its last layer is solved for (ridge
-regression), so that it gives Resemblyzer's vectors. What it gives for other pieces of each speaker is kept: from these the
-decoder learns how far it is to be trusted. Half of the channels are zero, for a small file.
+regression), so that it gives Resemblyzer's vectors. What it gives for other pieces of each speaker is kept: from these
+the decoder learns how far it is to be trusted. Half of the channels are zero, for a small file.
 """
 
 from __future__ import annotations

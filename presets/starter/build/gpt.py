@@ -6,8 +6,8 @@ end, where a causal model has read the whole word. A head for training only must
 interpolated as ``HifiDecoder`` does, so that the decoder will find it there. Some codes of the input are replaced at
 random, so that the text is listened to when speech goes wrong; and half of the clips begin as one sentence and go on
 as another of the same speaker, cut between words, so that no sentence is learnt by heart.
-A speaker is what the conditioning encoder and the perceiver make of another clip of theirs, as when it speaks: both learn
-along. A batch holds few speakers, each of whom is listened to once.
+A speaker is what the conditioning encoder and the perceiver make of another clip of theirs, as when it speaks: both
+learn along. A batch holds few speakers, each of whom is listened to once.
 """
 
 from __future__ import annotations
@@ -417,7 +417,10 @@ def trained() -> Trainee:
 def speak(
     trainee: Trainee, text: str, heard: Tensor, most: int = 240, temperature: float = 0.25
 ) -> tuple[Tensor, Tensor]:
-    """Codes of a text, and the latents (1, codes, channels) that the decoder would get; ``heard``: a mel (80, frames)."""
+    """Codes of a text, and the latents (1, codes, channels) that the decoder would get.
+
+    ``heard``: a mel (80, frames) of who is to speak.
+    """
     speaker = ("", 1.0)
     row = Row(tokens(text)[0], torch.zeros(0, dtype=torch.long), torch.zeros(0), speaker, 0, text, [])
     while len(row.codes) < most:

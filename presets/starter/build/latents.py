@@ -1,8 +1,8 @@
 """Teach the decoder to read the GPT's latents instead of mels: ``latents CPU_SECONDS``. Goes on where it stopped.
 
 It begins as the decoder of mels with a new first layer, which learns alone for a third of the time. Latents are those
-of the real codes, as `Xtts.inference` computes them, interpolated as ``HifiDecoder`` does; who speaks is told by the vectors
-that the speaker encoder gave, wrong as they are.
+of the real codes, as `Xtts.inference` computes them, interpolated as ``HifiDecoder`` does; who speaks is told by the
+vectors that the speaker encoder gave, wrong as they are.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FILE = TRAINED / "latents.pt"
 CHOSEN, TEMPERATURE = 0.5, 0.5
 SHARES = 0.35, 0.2, 0.45  # of the crops: the main voices, Flite's others, natural ones
 AT_END = 0.15  # of the crops
-FOREIGN = 0.2  # of the crops come with the vector of somebody else: who speaks stands in the latents, which fine-tuning changes
+FOREIGN = 0.2  # of the crops have somebody else's vector: who speaks stands in the latents, which fine-tuning changes
 ANEW = 0.3  # of the crops come from an utterance not used yet: making latents takes as long as learning from them
 
 
