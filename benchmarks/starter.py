@@ -1,14 +1,15 @@
 """What is understood of the starter, the small base that comes with the app, in two of its voices.
 
-    python -m benchmarks.starter                     # as it ships: 20 held-out sentences in each voice
+    python -m benchmarks.starter                     # as it ships: 40 held-out sentences in each voice
     python -m benchmarks.starter --sentences 4       # fewer, to try it
     python -m benchmarks.starter --packed FILE       # another one: weights.safetensors of presets/starter/build
     python -m benchmarks.starter --project FOLDER    # besides, the demo's project: base and checkpoints in her voice
     python -m benchmarks.starter --sounds FOLDER     # keep the sounds
 
 Word and character error as the built-in recogniser hears it (numbers written out), likeness to real speech of the same
-voice (Resemblyzer; the kept speech, or the demo's clips), DNSMOS, and the share that ends in quiet. Sentences are the
-grammar's, none of which was spoken in training. Writes benchmarks/results/starter.json, or starter_FILE.json.
+voice (Resemblyzer; the kept speech, or the demo's validation clips), DNSMOS, and the share that ends in quiet. Its
+sentences are the grammar's, none of which was spoken in training. Writes benchmarks/results/starter.json (with
+--packed starter_FILE.json).
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from core.engines.xtts.bases import PACKED
 from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
 from core.engines.xtts.model.load import load_speakers
 from core.engines.xtts.model.starter import make_starter
-from core.project.records import ClipFilter
 from core.project.workspace import Project, Workspace
 from core.training.run import runs
 from presets.starter.build.flite import Flite
@@ -46,7 +46,7 @@ REAL = 4  # clips of a speaker to compare with
 def main() -> None:
     """Measure what the command line says."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--sentences", type=int, default=20)
+    options.add_argument("--sentences", type=int, default=40)
     options.add_argument("--packed", type=Path, default=PACKED)
     options.add_argument("--project", type=Path)
     options.add_argument("--sounds", type=Path)
@@ -93,17 +93,20 @@ def _judged(
 
 
 def _demo(judge: Judge, folder: Path, texts: list[str], keep: Path | None) -> dict[str, Any]:
-    """The demo's speaker by the base and by each checkpoint of the newest run; likeness to clips not listened to."""
+    """The demo's speaker by the base and by each checkpoint of the newest run; likeness to clips kept from training."""
     project = Project(Workspace(folder.parents[1]), folder.name)
     run = runs(project)[0]
-    clips = [clip for clip in project.store.clips(ClipFilter()) if clip.status == "approved"]
-    references, others = clips[:REAL], clips[REAL : REAL * 4]
-    real = np.concatenate([read(project.clip_file(clip.id), sample_rate=RATE_HZ)[0] for clip in others])
+
+    def clips(part: str) -> list[ReferenceClip]:
+        rows = [row.split("|") for row in (run.dataset / f"metadata_{part}.csv").read_text("utf-8").splitlines()]
+        return [ReferenceClip(run.dataset / "wavs" / f"{name}.wav", text) for name, text, _ in rows]
+
+    real = np.concatenate([read(clip.path, sample_rate=RATE_HZ)[0] for clip in clips("val")])
     base = project.workspace.models / run.base_id
     results = {}
     for step in (0, *(step for step in run.checkpoints.steps() if step)):
         voice = load_voice(base, run.checkpoints.folder(step) if step else None, "cpu")
-        speaker = voice.condition([ReferenceClip(project.clip_file(clip.id), clip.text) for clip in references])
+        speaker = voice.condition(clips("train")[:REAL])
         results[f"step {step}"] = _judged(judge, f"demo step {step}", voice, speaker, texts, real, keep)
     return results
 

@@ -32,7 +32,8 @@ AUDIO = {
 BATCH = 8
 PIECE_S = 1.5, 4.0
 RIDGE = 1e-2
-SETTLE, SOLVE = 0.15, 0.65  # until then statistics settle, and pieces to solve by are heard; the rest is kept
+SETTLE = 0.2  # of the time statistics settle; then pieces to solve by are heard
+GIVEN = 4  # vectors that are kept of a speaker
 Speaker = tuple[str, float]
 
 
@@ -58,7 +59,7 @@ def learn(seconds: float) -> None:
     features: list[Tensor] = []
     who: list[Speaker] = []
     hook = net.fc.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].cpu()))
-    began, solving = clock(), 0
+    began = clock()
     with torch.no_grad():
         while (share := (clock() - began) / seconds) < 1:
             waves, speakers = pieces(clips, draw)
@@ -68,40 +69,48 @@ def learn(seconds: float) -> None:
                 features.clear()
                 continue
             who += speakers
-            solving = len(who) if share < SOLVE else solving
         hook.remove()
         inputs = torch.cat(features).double()
-        wanted = torch.stack([known[speaker] for speaker in who[:solving]]).double()
-        middle, mean = inputs[:solving].mean(0), wanted.mean(0)
-        away = inputs[:solving] - middle
+        wanted = torch.stack([known[speaker] for speaker in who]).double()
+        middle, mean = inputs.mean(0), wanted.mean(0)
+        away = inputs - middle
         kernel = away @ away.T
         ridge = RIDGE * kernel.diagonal().mean() * torch.eye(len(kernel), dtype=kernel.dtype)
         weight = torch.linalg.solve(kernel + ridge, wanted - mean).T @ away
         net.fc.weight.copy_(weight)
         net.fc.bias.copy_(mean - weight @ middle)
-        given: dict[Speaker, list[Tensor]] = {}
-        for speaker, vector in zip(who[solving:], net.fc(inputs[solving:].float().to(device)).cpu(), strict=True):
-            given.setdefault(speaker, []).append(F.normalize(vector, dim=0))
         net.eval().cpu()
-        strangers = [clip for clip in every if clip.voice in UNHEARD]
+        kept = [clip for clip in every if clip.voice not in UNHEARD and is_validation(clip.number)]
         for name, some in (
-            (
-                "clips kept from it",
-                [clip for clip in every if clip.voice not in UNHEARD and is_validation(clip.number)],
-            ),
-            ("voices kept from it", strangers),
+            ("clips kept from it", kept),
+            ("voices kept from it", [clip for clip in every if clip.voice in UNHEARD]),
         ):
             right = vectors(some, (1.0,), most=2)
             waves, speakers = pieces(some, draw, 3.0, (1.0,), 24)
             alike = F.cosine_similarity(net(torch.stack(waves)), torch.stack([right[one] for one in speakers]))
             print(f"{name}: likeness to the right vector {alike.mean():.3f}", flush=True)
+    given = vectors_given(net, clips)
     state = {
         "net": net.state_dict(),
         "given": {f"{voice} {factor}": torch.stack(some) for (voice, factor), some in given.items()},
     }
-    print(f"{solving} pieces, vectors of {len(given)} speakers", flush=True)
+    print(f"{len(who)} pieces, vectors of {len(given)} speakers", flush=True)
     torch.save(state, FILE.with_suffix(".tmp"))
     FILE.with_suffix(".tmp").replace(FILE)
+
+
+@torch.no_grad()
+def vectors_given(net: ResNetSpeakerEncoder, clips: list[Clip]) -> dict[Speaker, list[Tensor]]:
+    """Vectors (512,) that the encoder gives of pieces of each voice at each factor."""
+    draw = random.Random(1)
+    given: dict[Speaker, list[Tensor]] = {}
+    for voice in sorted({clip.voice for clip in clips}):
+        said = [clip for clip in clips if clip.voice == voice]
+        for factor in (1.0, *SHIFTS):
+            size_s = min(draw.uniform(*PIECE_S), 0.9 * max(len(clip.sound) for clip in said) / RATE_HZ / factor)
+            waves, _ = pieces(said, draw, size_s, (factor,), GIVEN)
+            given[voice, factor] = list(net(torch.stack(waves), l2_norm=True))
+    return given
 
 
 def pieces(
