@@ -38,7 +38,7 @@ def test_a_demo_is_refused_in_the_click_and_leaves_nothing(workspace: Workspace,
 
 
 def test_its_settings_are_valid(workspace: Workspace) -> None:
-    assert preset("xtts-cpu").config(SETTINGS).max_steps == 30
+    assert preset("xtts-cpu").config(SETTINGS).max_steps == 40
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ FILE = TRAINED / "latents.pt"
 CHOSEN, TEMPERATURE = 0.5, 0.5
 SHARES = 0.35, 0.2, 0.45  # of the crops: the main voices, Flite's others, natural ones
 AT_END = 0.15  # of the crops
-FOREIGN = 0.2  # of the crops have somebody else's vector: who speaks stands in the latents, which fine-tuning changes
 ANEW = 0.3  # of the crops come from an utterance not used yet: making latents takes as long as learning from them
 
 
@@ -94,8 +93,7 @@ class Source:
                 break
         at = last if draw.random() < AT_END else draw.randrange(last)
         part = frames[:, at : at + FRAMES]
-        who = row.speaker if draw.random() > FOREIGN else draw.choice(list(self.vectors))
-        vector = self.vectors[who][draw.randrange(len(self.vectors[who]))]
+        vector = self.vectors[row.speaker][draw.randrange(len(self.vectors[row.speaker]))]
         return wave[at * HOP : (at + FRAMES) * HOP].float(), part, vector
 
 
