@@ -43,7 +43,8 @@ class Listener:
     """What listens. ``read`` is how the engine reads a text: numbers are written out alike in what is said and heard.
 
     ``centre`` is the direction of the real voice; None where it is not known, or nothing tells voices apart.
-    ``on_failure`` is told of a measure that failed, the error and the text; the others go on.
+    ``on_failure`` is told of a measure that failed, the error and the text; the others go on. ``brief`` leaves out
+    naturalness, pitch and bandwidth.
     """
 
     recognizer: Recognizer | None
@@ -51,6 +52,7 @@ class Listener:
     read: Callable[[str], str]
     centre: Vector | None = None
     on_failure: Callable[[str, Exception, str], object] = raise_failure
+    brief: bool = False
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ class Listener:
         name = measured_by(
             self.recognizer.name if self.recognizer and "hearing" not in failures else "",
             likeness=self.centre is not None,
-            naturalness=naturalness.available(),
+            naturalness=naturalness.available() and not self.brief,
         )
         return " ".join([name, *(f"!{failed}" for failed in sorted(failures))])
 
@@ -127,6 +129,8 @@ class Listener:
         alike = None
         if centre is not None:
             alike = _taken("likeness", lambda: round(float(likeness.embed(sound) @ centre), 4), failures)
+        if self.brief:
+            return replace(score, measured=self._name(deaf | failures), likeness=alike), failures
         natural = None
         if naturalness.available():
             natural = _taken("naturalness", lambda: round(naturalness.score(sound), 3), failures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from core.checkpoint_ref import step_folder
 from core.engines import registry
@@ -40,6 +41,7 @@ class SampleScores:
             real.centre,
         )
         real.score(run.path, self.listener, never)
+        self.listener = replace(self.listener, brief=True)  # nothing else is told, and the run's processor is shared
 
     @property
     def measures(self) -> list[str]:
