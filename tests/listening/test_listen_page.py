@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -126,3 +127,11 @@ def test_while_checkpoints_are_scored_the_bar_moves_and_the_page_is_made_anew_on
     views = "".join(tab.tick(project, "").values())
     assert len(made) == 2 and "It failed." in views and Translator("en")("scores.running") not in views
     assert tab.refresh(project, "")[tab.outputs[1]] == tab.tick(project, "")[tab.outputs[1]]
+
+
+def test_a_run_that_has_spoken_nothing_has_its_report(project: Project, tab: Tab) -> None:
+    shutil.rmtree(project.runs / "calm-voice" / "samples")
+    views = tab.refresh(project, "")
+    words = Translator("en")
+    assert words("listen.nothing") in views[tab.outputs[0]]
+    assert 'id="make-report"' in views[tab.outputs[2]] and words("listen.grid") not in views[tab.outputs[2]]

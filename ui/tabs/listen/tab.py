@@ -23,7 +23,7 @@ from core.listening.ranking import table
 from core.project.records import Vote
 from core.project.workspace import Project
 from core.text import as_title
-from core.training.run import Run
+from core.training.run import Run, runs
 from ui import html
 from ui.http import visitor
 from ui.i18n import Translator
@@ -164,8 +164,9 @@ def _count(votes: Sequence[Vote], who: str) -> int:
 def _below(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
     """Of the run that the address names, else of the newest that has spoken: its grid, and the report."""
     titles = {candidate.checkpoint.run_id: candidate.run_title for candidate in pool}
-    if not titles:
-        return ""
+    if not titles:  # nothing has spoken: what was trained can be told all the same
+        newest = next((run for run in runs(project) if any(step > 0 for step in run.checkpoints.steps())), None)
+        return report_view(t, project, newest) if newest else ""
     wish = view_of(query).get("grid", "")
     run_id = wish if wish in titles else next(iter(titles))
     step = recommended_step(project, Run(project, run_id))
