@@ -148,7 +148,7 @@ def test_the_demo_leads_from_its_button_over_the_whole_road_to_a_vote(demo: Demo
             page.wait_for_selector(".vw-ab .vw-side >> nth=1")
         listen_to_both(page)
         before = page.inner_html("#page-listen .vw-ab")
-        assert not re.search(r"step|\b(0|15|30)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
+        assert not re.search(r"step|\b(0|20|40)\b", re.sub(r"/audio/\S+", "", before)), "a name shows before the vote"
         page.keyboard.press("ArrowLeft")
         page.wait_for_selector(".vw-name")
         page.wait_for_selector("#page-listen table")
@@ -230,15 +230,15 @@ def _speak_plainly(exported: Path, spoken: dict[str, Any], folder: Path) -> dict
 
 def test_training_saves_and_speaks_at_every_checkpoint_and_learns(spoken: Spoken) -> None:
     view = spoken.run.read()
-    assert [step for step, _ in view.checkpoints] == [0, 15, 30]
+    assert [step for step, _ in view.checkpoints] == [0, 20, 40]
     assert [step for step, _ in view.train] == list(range(1, STEPS + 1))
-    assert all(len(spoken.samples(step)) == 2 for step in (0, 15, 30))
+    assert all(len(spoken.samples(step)) == 2 for step in (0, 20, 40))
     assert np.mean([loss for _, loss in view.train[-5:]]) < np.mean([loss for _, loss in view.train[:5]])
 
 
 def test_a_checkpoint_speaks_with_its_own_weights(spoken: Spoken) -> None:
     base = spoken.samples(0)
-    for step in (15, 30):
+    for step in (20, 40):
         for number, samples in spoken.samples(step).items():
             assert samples.shape != base[number].shape or np.abs(samples - base[number]).max() > 1e-3
 
