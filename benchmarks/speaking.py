@@ -2,6 +2,7 @@
 
     python -m benchmarks.speaking [--requests 1000] [--rounds 3]
     python -m benchmarks.speaking --chapter 2000    # words, spoken as a long text: memory, and a line that fails
+    python -m benchmarks.speaking --lines 20        # of a long text: proofread while the next is spoken, or before
 
 The small base on the processor, by the speaking process as the page and programs ask it. Cold: no process is there, so
 it is started, imports, loads the voice and hears the reference. Warm: the same sentence once more. All ratios are of
@@ -18,7 +19,10 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,17 +37,21 @@ from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source
-from core.project.workspace import Workspace
+from core.project.workspace import Project, Workspace
+from core.studio import speaking as studio_speaking
 from core.studio import start
+from core.studio.proofreading import open_proofreader
 from core.studio.speaking import Speech
 from core.synthesis import speaking
 from core.synthesis.speaking_process import lock_path
 from core.synthesis.wire import SpeechRequest
 
 RESULT, CHAPTER_RESULT = RESULTS / "speaking.json", RESULTS / "speaking_chapter.json"
+LINES_RESULT = RESULTS / "speaking_lines.json"
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
 REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
 SPOKEN_S = 4.0
+LINE_S = 2.0
 WORD_S = 0.4
 SETTLED = 0.1  # of the requests, after which memory has to stay as it is
 
@@ -85,8 +93,8 @@ def sentences_of(words: int) -> list[str]:
     raise ValueError(f"there are no {words} words")
 
 
-def chapter(workspace: Workspace, words: int) -> dict[str, object]:
-    """A long text spoken line by line, each proofread: memory of both processes after each line, and what failed."""
+def reader(workspace: Workspace, longest_s: float) -> Project:
+    """A project whose voice is the small base, which says at most so much of a line."""
     project = workspace.create("Chapter", "en")
     project.store.add_source(Source("a", "Recording", seconds=10.0))
     project.clips.mkdir(parents=True)
@@ -95,7 +103,52 @@ def chapter(workspace: Workspace, words: int) -> dict[str, object]:
     project.store.replace_clips("a", [clip])
     models = bases("xtts")
     base = make_untrained(models.place(workspace.models, models.small))
-    write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": 1.0})
+    write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": longest_s})
+    return project
+
+
+class InTurn(Executor):
+    """Does at once what it is asked for: each line is proofread before the next one is spoken."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+
+def proofread_lines(workspace: Workspace, count: int, rounds: int) -> dict[str, object]:
+    """A text of so many lines, each proofread while the next is spoken, and by turns with each proofread before it."""
+    project, small = reader(workspace, LINE_S), bases("xtts").small
+    sentences = sentences_of(20 * count)[:count]
+    seconds: dict[str, list[float]] = {"meanwhile": [], "before": []}
+    processor_s: dict[str, list[float]] = {"meanwhile": [], "before": []}
+    for turn in range(-1, 2 * rounds):
+        name = ("meanwhile", "before")[turn % 2]
+        vars(studio_speaking)["ThreadPoolExecutor"] = InTurn if name == "before" else ThreadPoolExecutor
+        wish: dict[str, Any] = {"voice": f"base:{small}", "seed": 1000 * (turn + 1), "proofread": True, "tries": 0}
+        text = start.create(project, " ".join(sentences[: 2 if turn < 0 else count]), **wish)
+        args = SpeakDocumentArgs(document=text.id, device="cpu")
+        speech = Speech(project, args, Reporter(Job.create(project.jobs, args)))
+        speech._proofreader = open_proofreader(project, "en", speech.reporter)
+        speaker = process(workspace) if turn >= 0 else None
+        began, used = time.perf_counter(), time.process_time() + (sum(speaker.cpu_times()[:2]) if speaker else 0)
+        speech.speak()
+        if speaker:  # what is spoken in the first turn of all loads the voice
+            seconds[name].append(time.perf_counter() - began)
+            processor_s[name].append(time.process_time() + sum(speaker.cpu_times()[:2]) - used)
+    result: dict[str, object] = {"machine": machine("torch", "coqui-tts"), "lines": count, "line_s": LINE_S}
+    for name in seconds:
+        result |= {f"{name}_seconds": seconds[name], f"{name}_processor_s": processor_s[name]}
+    ratios = [after / before for after, before in zip(seconds["meanwhile"], seconds["before"], strict=True)]
+    return {**result, "share_of_the_time": statistics.median(ratios)}
+
+
+def chapter(workspace: Workspace, words: int) -> dict[str, object]:
+    """A long text spoken line by line, each proofread: memory of both processes after each line, and what failed."""
+    project, models = reader(workspace, 1.0), bases("xtts")
     sentences = sentences_of(words)
     sentences.insert(len(sentences) // 2, "ᚠᚢᚦ ᚠᚢ.")
     text = start.create(project, " ".join(sentences), voice=f"base:{models.small}", proofread=True, tries=0)
@@ -131,8 +184,16 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chapter", type=int, default=0, help="words of a text that is spoken instead")
+    parser.add_argument("--lines", type=int, default=0, help="of a text that is proofread in both ways instead")
     options = parser.parse_args()
     os.environ["VOICEWRIGHT_SPEAKING_IDLE_MINUTES"] = "10"
+    if options.lines:
+        with tempfile.TemporaryDirectory() as folder:
+            result = proofread_lines(Workspace(Path(folder)), options.lines, options.rounds)
+            end(Workspace(Path(folder)))
+        print(json.dumps(result, indent=2))
+        LINES_RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        return
     if options.chapter:
         with tempfile.TemporaryDirectory() as folder:
             result = chapter(Workspace(Path(folder)), options.chapter)

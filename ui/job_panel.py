@@ -38,6 +38,7 @@ JOB_TABS = {
     "write_document": "speak",
     "export": "speak",
     "import_voice": "speak",
+    "voice_picture": "voices",
     "self_test": "speak",
     "try_base": "train",
     "fetch_base": "train",

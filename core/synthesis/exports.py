@@ -13,7 +13,9 @@ from core.errors import UserError
 from core.files import TooLarge, free_name, read_json, subfolders, write_json
 from core.project.trash import discard
 from core.project.workspace import Project, Workspace
+from core.synthesis.saved_voices import COLOURS
 from core.synthesis.settings import check_settings
+from core.synthesis.voice_picture import remade_picture
 from core.text import as_title
 
 _MOST_BYTES = 1 << 20  # of a manifest
@@ -37,6 +39,17 @@ class Export:
         """Settings and seed that it is used to speak with; empty for the engine's own."""
         speaking = self.manifest.get("speaking")
         return dict(speaking) if isinstance(speaking, dict) else {}
+
+    @property
+    def picture(self) -> str:
+        """A small JPEG in base64; empty where there is none."""
+        return str(self.manifest.get("picture") or "")
+
+    @property
+    def colour(self) -> str:
+        """What is shown where there is no picture."""
+        colour = self.manner.get("colour")
+        return colour if colour in COLOURS else COLOURS[-1]
 
 
 def exports(project: Project, damage: list[DamagedFile] | None = None) -> list[Export]:
@@ -64,9 +77,19 @@ def manner_of(manifest: Path | None, engine: str) -> dict[str, Any]:
         speaking = read_json(manifest, _MOST_BYTES)["speaking"] if manifest else {}
         settings, seed = dict(speaking.get("settings", {})), int(speaking.get("seed", 0))
         check_settings(engine, settings)
-        return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1)}
+        colour = speaking.get("colour")
+        shown = {"colour": colour} if colour in COLOURS else {}
+        return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1), **shown}
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, TooLarge, UserError):
         return {}
+
+
+def picture_of(manifest: Path | None, name: str) -> str:
+    """The picture of a voice that comes from anywhere, made anew; "" if its ``manifest.json`` holds none."""
+    try:
+        return remade_picture(read_json(manifest, _MOST_BYTES)["picture"], name) if manifest else ""
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, TooLarge):
+        return ""
 
 
 def discard_export(project: Project, export_id: str) -> None:

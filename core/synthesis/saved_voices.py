@@ -27,6 +27,7 @@ from core.text import as_title
 BASE, IMPORTED = "base", "voice"  # how ids of speakers begin that are no checkpoint
 COLOURS = ("#3b6ea5", "#2e7d6b", "#7a5ca8", "#b0563f", "#8a6d1d", "#a0446f", "#4b6b2f", "#5b6670")
 MOST_VOICES = 200
+MOST_PICTURE = 100_000  # characters
 _MOST_REFERENCES = 40
 _MOST_RIGHTS = 2_000
 _Id = Annotated[str, Field(max_length=200)]
@@ -39,6 +40,7 @@ class SavedVoice:
     ``speaker`` is what speaks, as `core.synthesis.voices.VoiceChoice.id` names it: a checkpoint, a voice that was
     brought in, or a base. ``reference_clip_ids`` are empty for those that suit it by themselves, ``settings`` hold what
     differs from the engine's own, ``language`` is empty for the project's, ``rights`` for the project's note.
+    ``picture`` is a small JPEG in base64 (`core.synthesis.voice_picture`), empty where the colour alone is shown.
     """
 
     id: str
@@ -50,6 +52,7 @@ class SavedVoice:
     language: Annotated[str, Field(max_length=20)] = ""
     seed: Count = 0
     rights: Annotated[str, Field(max_length=_MOST_RIGHTS)] = ""
+    picture: Annotated[str, Field(max_length=MOST_PICTURE, pattern=r"^[A-Za-z0-9+/]*={0,2}$")] = ""
     saved_at: UnixTime = 0.0
 
     @property

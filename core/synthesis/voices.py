@@ -48,7 +48,7 @@ class VoiceChoice:
         speaker = {"checkpoint": self.checkpoint, "base": self.base_id, "imported": self.imported}
         if self.saved is None:
             return {**speaker, **self.manner}
-        names = ("settings", "seed", "language", "rights", "colour")
+        names = ("settings", "seed", "language", "rights", "colour", "picture")
         manner = {name: getattr(self.saved, name) for name in names}
         references = self.saved.reference_clip_ids
         return {**speaker, **manner, "reference_clip_ids": references, "voice": self.saved.name}

@@ -48,6 +48,7 @@ def run(job: Job, project: Project, args: ExportArgs, reporter: Reporter) -> dic
         "reference_clips": list(args.reference_clip_ids),
         "rights": args.rights or project.info.rights,
         "speaking": {"settings": args.settings, "seed": args.seed, "language": args.language, "colour": args.colour},
+        "picture": args.picture,
         "languages": list(info(project.info.engine).languages),
         "license": license_of(project, args),
     }

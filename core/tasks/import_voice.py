@@ -18,7 +18,7 @@ from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.sources.collections.archive import Folder, Zip
 from core.sources.voice_import import opened, unreadable
-from core.synthesis.exports import manner_of
+from core.synthesis.exports import manner_of, picture_of
 from core.training.sentences import held_out
 
 _STAGES = ("check_voice", "verify")
@@ -46,7 +46,11 @@ def run(job: Job, project: Project, args: ImportVoiceArgs, reporter: Reporter) -
                 text=next(iter(held_out(language, [], 1, engine)), "1, 2, 3."),
                 language=language,
                 device=args.device,
-                facts={"source": args.source, "speaking": manner_of(files.get("manifest.json"), engine)},
+                facts={
+                    "source": args.source,
+                    "speaking": manner_of(files.get("manifest.json"), engine),
+                    "picture": picture_of(files.get("manifest.json"), title),
+                },
                 on_stage=lambda stage: reporter.progress(stage, _STAGES.index(stage), len(_STAGES)),
                 should_stop=reporter.stop_requested,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,8 @@ from core.errors import UserError
 from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project, Workspace
 from core.report.model_card import FILE, model_card
-from core.synthesis.saved_voices import SavedVoice
+from core.synthesis.exports import imported_voice
+from core.synthesis.saved_voices import SavedVoice, saved_voice
 from core.synthesis.start import checkpoint_folder
 from core.synthesis.voices import VoiceChoice, voices
 from ui.http.audio_routes import zip_files, zipped
@@ -32,8 +34,13 @@ def adapter_url(project: str, voice: str) -> str:
     return f"../download/{quote(project, safe='')}/voice/{quote(voice, safe='')}/adapter"
 
 
+def picture_url(project: str, voice: str) -> str:
+    """Where a page gets the picture of a saved voice from."""
+    return f"../download/{quote(project, safe='')}/voice/{quote(voice, safe='')}/picture"
+
+
 def routes(workspace: Workspace) -> APIRouter:
-    """``/download/{project}/voice/{voice}/…``."""
+    """``/download/{project}/voice/{voice}/…``, and the picture of a voice that was brought in."""
     router = APIRouter()
 
     def voice_of(slug: str, id: str) -> tuple[Project, VoiceChoice]:
@@ -64,7 +71,29 @@ def routes(workspace: Workspace) -> APIRouter:
             raise _missing()
         return zipped(adapter_files(project, choice.saved, folder), f"{choice.id}-adapter")
 
+    @router.get("/download/{slug}/voice/{id}/picture")
+    def saved_picture(slug: str, id: str) -> Response:
+        try:
+            return _picture(saved_voice(workspace.project(slug), id).picture)
+        except UserError:
+            raise _missing() from None
+
+    @router.get("/voices/{id}/picture")
+    def imported_picture(id: str) -> Response:
+        try:
+            return _picture(imported_voice(workspace, id).picture)
+        except UserError:
+            raise _missing() from None
+
     return router
+
+
+def _picture(content: str) -> Response:
+    """A picture as it is kept; its address changes with it, so a browser may keep it."""
+    if not content:
+        raise _missing()
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    return Response(base64.b64decode(content), media_type="image/jpeg", headers=headers)
 
 
 def adapter_files(project: Project, voice: SavedVoice, folder: Path) -> ZipStream:

@@ -8,7 +8,7 @@ from core.jobs.args.clips import FindCutWordsArgs, FindDoublesArgs, MeasureArgs,
 from core.jobs.args.projects import CopyProjectArgs, MergeProjectArgs, UnpackProjectArgs
 from core.jobs.args.runs import CompareArgs, EvaluateArgs, ExplainArgs, ReportArgs
 from core.jobs.args.sources import DenoiseArgs, ImportArgs, ListLinkArgs, ScanCollectionArgs
-from core.jobs.args.speech import ExportArgs, ImportVoiceArgs, SelfTestArgs, SynthesizeArgs
+from core.jobs.args.speech import ExportArgs, ImportVoiceArgs, SelfTestArgs, SynthesizeArgs, VoicePictureArgs
 from core.jobs.args.studio import ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.args.training import DemoArgs, FineTuneArgs, MeasurePaceArgs, TrainArgs, TryBatchesArgs
 
@@ -20,7 +20,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
         *(DownloadBaseArgs, FetchBaseArgs, TryBaseArgs),
         *(TrainArgs, MeasurePaceArgs, TryBatchesArgs, FineTuneArgs, DemoArgs),
-        *(SynthesizeArgs, ExportArgs, ImportVoiceArgs, SelfTestArgs),
+        *(SynthesizeArgs, ExportArgs, ImportVoiceArgs, SelfTestArgs, VoicePictureArgs),
         *(ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs),
         *(EvaluateArgs, CompareArgs, ReportArgs, ExplainArgs),
     )

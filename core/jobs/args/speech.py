@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from core.checkpoint_ref import CheckpointName, with_checkpoint
 from core.jobs.args.base import FROM_DISK, JobArgs
@@ -51,12 +51,13 @@ class SynthesizeArgs(VoiceArgs):
 
 class ExportArgs(VoiceArgs):
     """A voice to be written as ``exports/<folder>`` with a sample that says ``text``; ``name`` is the project's by
-    default. ``settings``, ``rights`` and ``colour`` of a saved voice are written down with it."""
+    default. ``settings``, ``rights``, ``colour`` and ``picture`` of a saved voice are written down with it."""
 
     kind = "export"
     settings: dict[str, float] = {}
     rights: str = ""
     colour: str = ""
+    picture: str = ""
     name: str = ""
     folder: str = ""
 
@@ -74,6 +75,16 @@ class ImportVoiceArgs(JobArgs):
     path: Path
     source: str = ""
     device: str = "auto"
+
+
+class VoicePictureArgs(JobArgs):
+    """An image that becomes the picture of a saved voice: its name among the project's uploads, what the person calls
+    it, and the voice's id."""
+
+    kind = "voice_picture"
+    file: str = Field(pattern=r"^[^/]+$")
+    name: str = ""
+    voice: str
 
 
 class SelfTestArgs(VoiceArgs):

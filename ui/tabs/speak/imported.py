@@ -15,6 +15,7 @@ from ui.http.audio_routes import voice_url
 from ui.i18n import Translator
 from ui.job_panel import job_panel
 from ui.page import Page
+from ui.parts.voice_face import imported_face
 from ui.tabs.speak.takes import download
 from ui.tabs.train.base_model import license_note
 
@@ -88,7 +89,8 @@ def _card(t: Translator, voice: Export) -> str:
     )  # fmt: skip
     size = t("speak.download_zip", size=t.megabytes(voice.size))
     return (
-        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-spread">'
+        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}">'
+        f'<div class="vw-row vw-voice-name">{imported_face(voice)}'
         f"{html.title_field('rename-voice', voice.id, voice.name, t('speak.name'))}"
         f'<span class="vw-dim">{html.e(t.moment(voice.at))}</span></div>'
         f"{html.player(voice_url(voice.id, 'sample.wav'), voice.name)}{noise}"

@@ -29,6 +29,7 @@ from ui.parts.model_reads import model_reads
 from ui.parts.queue_strip import say_place
 from ui.parts.select import select
 from ui.parts.speaking_form import SpeakingForm
+from ui.parts.voice_face import choice_face
 from ui.tabs.speak.imported import act_on_imported, arrival, arrive_at, import_below, import_head
 from ui.tabs.speak.self_test import self_test_panel
 from ui.tabs.speak.studio.actions import new_text
@@ -246,9 +247,11 @@ def _setup(t: Translator, project: Project, query: str) -> str:
     best = recommended(project)
     names = [(choice.id, _name(t, choice, best)) for choice in voices(project)]
     languages = [(code, t.get(f"languages.{code}", code)) for code in info(project.info.engine).languages]
+    face = choice_face(project, current)
     return (
-        '<div class="vw-halves vw-tight">'
+        f'<div class="vw-halves vw-tight"><div class="vw-row vw-voice-name">{face}'
         + select(t("speak.voice"), "voice", names, current.id if current else "")
+        + "</div>"
         + select(t("speak.language"), "language", languages, _language(project, query))
         + "</div>"
     )

@@ -12,6 +12,7 @@ from core.synthesis.voices import VoiceChoice
 from ui import html
 from ui.http.audio_routes import audio_url
 from ui.i18n import Translator
+from ui.parts.voice_face import saved_face
 from ui.tabs.train.view import step_name
 
 
@@ -65,12 +66,6 @@ def voice_cards(
     return "".join(_card(t, project, voice, by_id.get(voice.speaker), takes, voice.id == opened) for voice in voices)
 
 
-def dot(voice: SavedVoice) -> str:
-    """A voice's colour, with its first letter."""
-    letter = next((sign.upper() for sign in voice.name if sign.isalnum()), "·")
-    return f'<i class="vw-dot" style="--vw-dot:{html.e(voice.colour)}" aria-hidden="true">{html.e(letter)}</i>'
-
-
 def _card(
     t: Translator,
     project: Project,
@@ -92,8 +87,8 @@ def _card(
         confirm=t("voices.delete_sure", name=voice.name),
     )  # fmt: skip
     return (
-        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-row vw-voice-name">{dot(voice)}'
-        f"{html.title_field('rename-voice', voice.id, voice.name, t('voices.name'))}</div>"
+        f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-row vw-voice-name">'
+        f"{saved_face(project, voice)}{html.title_field('rename-voice', voice.id, voice.name, t('voices.name'))}</div>"
         f'<p class="vw-dim">{html.e(" · ".join(facts))}</p>{gone}{heard}'
         f'<div class="vw-row">{change}{use}{delete}</div></article>'
     )

@@ -22,9 +22,10 @@ from ui.http.audio_routes import audio_url
 from ui.http.voice_routes import adapter_url, card_url
 from ui.i18n import Translator
 from ui.job_panel import job_panel
+from ui.parts.voice_face import saved_face
 from ui.tabs.speak.takes import download, export_cards
 from ui.tabs.train.base_model import license_note
-from ui.tabs.voices.card import dot, speaker_options
+from ui.tabs.voices.card import speaker_options
 
 OFFERED = 24  # clips to choose references from
 _SHOWN = ("cer", "likeness", "naturalness", "faulty")
@@ -33,7 +34,8 @@ _SHOWN = ("cer", "likeness", "naturalness", "faulty")
 def editor(t: Translator, project: Project, voice: SavedVoice, speakers: Sequence[VoiceChoice]) -> str:
     """HTML of the open voice; what its jobs say stands in `voice_jobs`."""
     choice = next((choice for choice in speakers if choice.id == voice.speaker), None)
-    head = f'<div class="vw-row vw-voice-name">{dot(voice)}<h2>{html.e(voice.name)}</h2></div>'
+    drop = html.action(t("voices.picture_drop"), "drop-picture", voice.id, style="quiet") if voice.picture else ""
+    head = f'<div class="vw-row vw-voice-name">{saved_face(project, voice)}<h2>{html.e(voice.name)}</h2>{drop}</div>'
     return (
         f'<section class="vw-card vw-gap" id="voice-editor" data-reveal="{html.e(voice.id)}">{head}'
         f"{_settings(t, project, voice, speakers)}{_references(t, project, voice, choice)}"
@@ -43,8 +45,8 @@ def editor(t: Translator, project: Project, voice: SavedVoice, speakers: Sequenc
 
 
 def voice_jobs(t: Translator, project: Project) -> str:
-    """What is being spoken or exported, or why that failed."""
-    newest = [project.latest(kind) for kind in ("synthesize", "export")]
+    """What is being drawn, spoken or exported, or why that failed."""
+    newest = [project.latest(kind) for kind in ("voice_picture", "synthesize", "export")]
     return "".join(job_panel(t, job) for job in newest if job and job.read().status != "done")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import gradio as gr
 
 from core.errors import UserError
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs
@@ -11,6 +14,7 @@ from core.project.workspace import Project
 from core.synthesis.exports import discard_export, rename_export
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice, saved_voices
 from core.synthesis.start import best_references, run_references, sample_text, start_export, start_speak, takes
+from core.synthesis.voice_picture import KINDS, start_picture
 from core.synthesis.voices import speakers, voice
 from core.training.run import Run
 from ui import html
@@ -25,20 +29,27 @@ from ui.tabs.voices.editor import editor, fields_of, voice_exports, voice_jobs
 def build(page: Page) -> Tab:
     """Lay the tab out."""
     t = page.t
-    panel, jobs, opened, exported = Panel(), Panel(), Panel(), Panel()
-    outputs = [panel, jobs, opened, exported]
+    panel, jobs, opened = Panel(), Panel(), Panel()
+    with gr.Row(visible=False, elem_classes=["vw-drop"]) as drop:
+        picture = gr.File(
+            label=t("voices.picture_files"), file_count="single", height=110, elem_id="voice-picture",
+            file_types=list(KINDS),
+        )  # fmt: skip
+    exported = Panel()
+    outputs: list[Any] = [panel, jobs, opened, exported, drop]
 
     def refresh(project: Project | None, query: str, whole: bool = True) -> Updates:
         heading = html.heading(t("tabs.voices"), t("voices.purpose"))
+        nothing: Updates = {**dict.fromkeys((jobs, opened, exported), ""), drop: gr.update(visible=False)}
         if project is None:
             return {
                 panel: heading + html.empty(t("voices.no_project"), html.go(t("common.to_home"), "home")),
-                **dict.fromkeys((jobs, opened, exported), ""),
+                **nothing,
             }
         choices = speakers(project)
         if not choices:
             lead = html.empty(t("voices.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
-            return {panel: heading + lead, **dict.fromkeys((jobs, opened, exported), "")}
+            return {panel: heading + lead, **nothing}
         kept = saved_voices(project)
         current = _open(project, query)
         form = new_voice(t, project, choices, is_first=not kept)
@@ -52,10 +63,12 @@ def build(page: Page) -> Tab:
         }
         if whole:
             shown[opened] = editor(t, project, current, choices) if current else ""
+            shown[drop] = gr.update(visible=current is not None)
         return shown
 
     def tick(project: Project | None, query: str) -> Updates:
-        return refresh(project, query, whole=False)  # what somebody types in stays as it is
+        # What somebody types in stays as it is.
+        return {part: value for part, value in refresh(project, query, whole=False).items() if part is not drop}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id):
@@ -67,7 +80,19 @@ def build(page: Page) -> Tab:
         _act_on_voice(page, project, evt, query)
         return None
 
-    for part in outputs:
+    def upload(project: Project | None, path: str | None, query: str) -> Updates:
+        current = _open(project, query) if project else None
+        if project is None or current is None or not path:
+            return {}
+        try:
+            say_place(page, start_picture(project, current.id, Path(path), Path(path).name))
+        except UserError as error:
+            # Said here, so that the file does not stay in the field as if it had been taken.
+            gr.Warning(html.e(page.say(error)), title=t("common.not_done"), duration=12)
+        return {picture: None}
+
+    page.on(picture.upload, upload, [picture, page.view], [picture, jobs])
+    for part in (panel, jobs, opened, exported):
         page.on(part.act, act, [page.view], [panel])
     return Tab("voices", outputs, refresh, tick, [page.view])
 
@@ -79,6 +104,8 @@ def _act_on_voice(page: Page, project: Project, evt: Any, query: str) -> None:
         discard_voice(project, evt.id)
     elif evt.do == "change-voice":
         change_voice(project, evt.id, **fields_of(project, json.loads(evt.value)))
+    elif evt.do == "drop-picture":
+        change_voice(project, evt.id, picture="")
     elif evt.do == "best-references":
         change_voice(project, evt.id, reference_clip_ids=())
     elif evt.do == "toggle-reference" and (kept_voice := _open(project, query)):

@@ -128,7 +128,8 @@ def vote_fact(vote: Vote) -> Fact:
 
 def saved_voice_fact(voice: SavedVoice) -> Fact:
     """A voice that was saved under a name, as it may be changed."""
-    return asdict(voice)
+    fact = asdict(voice)
+    return {**fact, "picture": bool(fact["picture"])}
 
 
 def voice_fact(voice: NamedVoice) -> Fact:
