@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ from core.files import write_json
 from core.jobs import events, worker
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.jobs.args.training import TrainArgs
-from core.jobs.job import Job
+from core.jobs.job import Job, JobView
 from core.project import trash
 from core.project.records import Clip, Source
 from core.project.workspace import Project
+from core.report.adapter import adapter_files
+from core.sources.voice_import import Arrival, bring_in_files
 from core.synthesis import start as speech
-from core.synthesis.exports import exports
+from core.synthesis.exports import exports, imported_voice, imported_voices
+from core.synthesis.saved_voices import COLOURS, save_voice
+from core.synthesis.voices import IMPORTED, voices
 
 TEXT = "Good evening, and welcome."
 
@@ -41,14 +47,16 @@ def add_clips(project: Project, prompts: Any, count: int = 4) -> list[str]:
     return [clip.id for clip in clips]
 
 
-def add_run(project: Project, base: Path) -> Job:
+def add_run(project: Project, base: Path, base_id: str = "") -> Job:
     """A training run as the loop leaves it behind: the base as step 0 and an adapter at step 20."""
     from core.engines.xtts.model import load as model
     from core.engines.xtts.model import lora
     from core.training.checkpoints import Checkpoints
     from tests.engines.test_xtts_model import shaken
 
-    job = Job.create(project.runs, TrainArgs(base=str(base), dataset="none"), title="Evening", name="evening")
+    job = Job.create(
+        project.runs, TrainArgs(base=base_id or str(base), dataset="none"), title="Evening", name="evening"
+    )
     checkpoints, options = Checkpoints(job.path), lora.LoraOptions(rank=4, alpha=8)
     checkpoints.save_base()
     xtts = shaken(model.load_base(base), options)
@@ -114,6 +122,54 @@ def test_a_checkpoint_speaks_and_is_exported_and_both_say_the_same(
     speech.remove_take(project, spoken[0])
     assert [take.id for take in speech.takes(project)] == [spoken[20]]
     assert [(entry.kind, len(entry.places)) for entry in trash.contents(project)] == [("take", 2)]
+
+
+@pytest.mark.slow
+def test_an_adapter_alone_is_brought_in_where_its_base_is_and_speaks_as_the_checkpoint_did(
+    project: Project, prompts: Any, starter: Path, here: None, tmp_path: Path
+) -> None:
+    add_clips(project, prompts)
+    workspace = project.workspace
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    (workspace.models / "starter").symlink_to(starter)
+    run = add_run(project, starter, "starter")
+    manner: dict[str, Any] = {"settings": {"speed": 1.1}, "seed": 3, "colour": COLOURS[2]}
+    ana = save_voice(project, "Ana", f"{run.id}:20", rights="She agreed.", **manner)
+
+    def brought(**changes: object) -> JobView:
+        upload = tmp_path / "ana-adapter.zip"
+        with zipfile.ZipFile(upload, "w") as archive:
+            for name, content in adapter_files(project, ana):
+                data = content if isinstance(content, bytes) else content.read_bytes()
+                for part, change in changes.items():
+                    if name.endswith(f"/{part}.json") or name.endswith(f"/{part}.xtts.json"):
+                        data = json.dumps({**json.loads(data), **change}).encode()  # type: ignore[dict-item]
+                archive.writestr(name, data)
+        return bring_in_files(Arrival(workspace, project, device="cpu"), [upload]).wait(300)
+
+    view = brought()
+    assert view.status == "done", (view.text, view.hint)
+    voice = imported_voice(workspace, str(view.result["voice"]))
+    assert (voice.name, voice.manner, voice.manifest["rights"]) == ("Ana", manner, "She agreed.")
+    said = []
+    for choice in (f"{IMPORTED}:{voice.id}", ana.id):
+        wish = next(entry for entry in voices(project) if entry.id == choice).wish(SynthesizeArgs, text=TEXT)
+        take = done(speech.start_speak(project, wish.having(device="cpu")))["take"]
+        said.append(soundfile.read(project.takes / f"{take}.wav")[0])
+    np.testing.assert_allclose(said[0], said[1], atol=2e-4)
+
+    for changes, code in (
+        ({"base": {"sha256": "0" * 64}}, "voice.other_base"),
+        ({"base": {"sha256": "0" * 64, "base": "xtts-v9"}}, "voice.no_base"),
+        ({"base": {"sha256": "../etc"}}, "voice.broken_adapter"),
+        ({"base": {"references": []}}, "voice.broken_adapter"),
+        ({"base": {"references": [{"file": "../../x.wav"}]}}, "voice.broken_adapter"),
+        ({"adapter": {"lora": {"rank": 10**9}}}, "voice.broken_adapter"),
+        ({"adapter": {"lora": None}}, "adapter.foreign"),
+    ):
+        view = brought(**changes)
+        assert (view.status, view.code) == ("failed", code), (changes, view.text)
+    assert [entry.id for entry in imported_voices(workspace)] == [voice.id] and not list(project.uploads.iterdir())
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from core.engines.options import TrainConfig
@@ -180,6 +181,17 @@ class BaseModels(ABC):
     def sha256(self, folder: Path) -> str:
         """Of its weights, as was noted when they came; empty where nobody has noted it."""
         return max(_noted(folder), key=lambda file: file.size, default=_NOTHING).digest
+
+    def weights_sha256(self, folder: Path) -> str:
+        """The same, read anew where nobody has noted it; of what is no longer as it was noted, too."""
+        if (noted := self.sha256(folder)) and not self.changed_files(folder):
+            return noted
+        files = [path for path in folder.iterdir() if path.is_file()]
+        largest = max(files, key=lambda path: path.stat().st_size, default=None)
+        if largest is None:
+            return ""
+        about = largest.stat()
+        return _hashed(largest, about.st_ino, about.st_mtime_ns, about.st_size)
 
     def changed_files(self, folder: Path) -> list[str]:
         """Names of files that are no longer as long as when they came, or are gone. Quick: nothing is read."""
@@ -367,6 +379,11 @@ def _noted(folder: Path) -> list[PlannedFile]:
         ]
     except (OSError, ValueError, TypeError, LookupError):
         return []
+
+
+@lru_cache(maxsize=16)
+def _hashed(path: Path, *_version: int) -> str:
+    return sha256_file(path)
 
 
 def _size(path: Path) -> int:

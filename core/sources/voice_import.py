@@ -19,6 +19,7 @@ from core.files import TEMP_PREFIX, free_name
 from core.jobs.args.speech import ImportVoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project, Workspace
+from core.sources.adapter_import import adapter_among
 from core.sources.collections.archive import Folder, Zip
 from core.sources.collections.local_folder import typed_folder
 
@@ -121,6 +122,9 @@ def unreadable(error: OSError) -> UserError:
 
 
 def _engine_of(names: Sequence[str], source: str) -> str:
+    adapter, known = adapter_among(names), {engine.name for engine in engines()}
+    if adapter and adapter.engine in known:
+        return adapter.engine
     for engine in engines():
         voice_files = light(engine.name).voice_files
         if voice_files and voice_files(names):
@@ -131,7 +135,7 @@ def _engine_of(names: Sequence[str], source: str) -> str:
 def _none(source: str) -> UserError:
     return UserError(
         "voice.none",
-        "“{source}” holds no voice: there is no config.json in it.",
-        "Choose the zip of an exported voice, or all files of its folder.",
+        "“{source}” holds no voice: there is no config.json in it, and no adapter.",
+        "Choose the zip of an exported voice or of its adapter, or all files of its folder.",
         source=source[:120],
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +71,38 @@ def imported_voice(workspace: Workspace, voice_id: str) -> Export:
     return _by_id(imported_voices(workspace), voice_id)
 
 
-def manner_of(manifest: Path | None, engine: str) -> dict[str, Any]:
-    """How a voice that comes from anywhere is used to speak, as far as its ``manifest.json`` says so rightly."""
+@dataclass(frozen=True)
+class Brought:
+    """What a voice that comes from anywhere says of itself, as far as it says it rightly."""
+
+    name: str = ""
+    manner: Mapping[str, Any] = field(default_factory=dict)
+    picture: str = ""
+    rights: str = ""
+
+
+def brought(path: Path | None, engine: str) -> Brought:
+    """Of its ``manifest.json``, or of the ``voice.json`` of an adapter: its name, how it is used to speak, its picture
+    made anew, why it may be used."""
     try:
-        speaking = read_json(manifest, _MOST_BYTES)["speaking"] if manifest else {}
+        raw = dict(read_json(path, _MOST_BYTES)) if path else {}
+    except (OSError, ValueError, TypeError, RecursionError, TooLarge):
+        raw = {}
+    name = as_title(str(raw.get("name") or ""))
+    rights = " ".join(str(raw.get("rights") or "").split())[:2_000]
+    speaking = raw if "speaker" in raw else raw.get("speaking")
+    return Brought(name, _manner(speaking, engine), remade_picture(raw.get("picture"), name), rights)
+
+
+def _manner(speaking: Any, engine: str) -> dict[str, Any]:
+    try:
         settings, seed = dict(speaking.get("settings", {})), int(speaking.get("seed", 0))
         check_settings(engine, settings)
-        colour = speaking.get("colour")
-        shown = {"colour": colour} if colour in COLOURS else {}
-        return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1), **shown}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, TooLarge, UserError):
+    except (ValueError, TypeError, AttributeError, OverflowError, UserError):
         return {}
-
-
-def picture_of(manifest: Path | None, name: str) -> str:
-    """The picture of a voice that comes from anywhere, made anew; "" if its ``manifest.json`` holds none."""
-    try:
-        return remade_picture(read_json(manifest, _MOST_BYTES)["picture"], name) if manifest else ""
-    except (OSError, ValueError, TypeError, LookupError, RecursionError, TooLarge):
-        return ""
+    colour = speaking.get("colour")
+    shown = {"colour": colour} if colour in COLOURS else {}
+    return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1), **shown}
 
 
 def discard_export(project: Project, export_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import secrets
 import shutil
@@ -73,8 +74,9 @@ def small_picture(image: BinaryIO, name: str) -> str:
             if opened.width * opened.height > _MOST_PIXELS:  # told by its first bytes, before any of it is decoded
                 raise _too_large(name)
             opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a fraction of its size
-            turned = ImageOps.exif_transpose(opened)
-            square = ImageOps.fit(turned.convert("RGBA"), (SIDE, SIDE))
+            with contextlib.suppress(*_FAULTS):  # what it tells of itself is broken, not the image
+                ImageOps.exif_transpose(opened, in_place=True)
+            square = ImageOps.fit(opened.convert("RGBA"), (SIDE, SIDE))
     except (Image.DecompressionBombError, MemoryError):
         raise _too_large(name) from None
     except _FAULTS as error:

@@ -10,18 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from core.engines.registry import get_engine, language_code, light
+from core.engines.session import ADAPTER
+from core.engines.voice import ReferenceClip
 from core.errors import DiskFull, UserError
 from core.files import TEMP_PREFIX, free_name, is_full, slug
 from core.jobs.args.speech import ImportVoiceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
+from core.sources.adapter_import import (
+    VOICE,
+    AdapterFiles,
+    adapter_among,
+    base_here,
+    broken,
+    check_sizes,
+    read_base,
+)
 from core.sources.collections.archive import Folder, Zip
 from core.sources.voice_import import opened, unreadable
-from core.synthesis.exports import manner_of, picture_of
+from core.synthesis.exports import brought, imported_voice
 from core.training.sentences import held_out
 
-_STAGES = ("check_voice", "verify")
+_STAGES, _MERGE_STAGES = ("check_voice", "verify"), ("load_base", "merge", "verify")
+BASE = "base.json"  # of an adapter, as it lies here
 _SPARE_BYTES = 100_000_000
 
 
@@ -31,33 +43,109 @@ def run(job: Job, project: Project, args: ImportVoiceArgs, reporter: Reporter) -
     voices.mkdir(parents=True, exist_ok=True)
     unpacked = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=voices))
     title = Path(args.source).stem or project.info.name
-    language = language_code(project.info.language, engine)
     reporter.progress("unpack", 0, 1)
     try:
         with contextlib.ExitStack() as stack:
             content = stack.enter_context(opened(args.path, args.source))
-            files = _files(stack, content, engine, unpacked, reporter)
-            reporter.progress("load_engine", 0, 1)
-            folder = voices / free_name(voices, slug(title, "voice"))
-            manifest = get_engine(engine).import_voice(
-                files,
-                folder,
-                name=title,
-                text=next(iter(held_out(language, [], 1, engine)), "1, 2, 3."),
-                language=language,
-                device=args.device,
-                facts={
-                    "source": args.source,
-                    "speaking": manner_of(files.get("manifest.json"), engine),
-                    "picture": picture_of(files.get("manifest.json"), title),
-                },
-                on_stage=lambda stage: reporter.progress(stage, _STAGES.index(stage), len(_STAGES)),
-                should_stop=reporter.stop_requested,
-            )
+            if adapter := adapter_among(content.names()):
+                files = _merged(project, args, adapter, content, unpacked, title, reporter)
+            else:
+                files = _files(stack, content, engine, unpacked, reporter)
+            folder = _take(project, args, files, title, reporter)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
         _forget_upload(project, args.path)
-    return {"voice": folder.name, "name": manifest["name"]}
+    return {"voice": folder.name, "name": imported_voice(project.workspace, folder.name).name}
+
+
+def _take(project: Project, args: ImportVoiceArgs, files: Mapping[str, Path], title: str, reporter: Reporter) -> Path:
+    """Write a whole voice."""
+    engine, voices = project.info.engine, project.workspace.voices
+    language = language_code(project.info.language, engine)
+    reporter.progress("load_engine", 0, 1)
+    own, folder = brought(files.get("manifest.json"), engine), voices / free_name(voices, slug(title, "voice"))
+    get_engine(engine).import_voice(
+        files,
+        folder,
+        name=title,
+        text=_sample_text(language, engine),
+        language=language,
+        device=args.device,
+        facts={"source": args.source, "speaking": own.manner, "picture": own.picture, "rights": own.rights},
+        on_stage=lambda stage: reporter.progress(stage, _STAGES.index(stage), len(_STAGES)),
+        should_stop=reporter.stop_requested,
+    )
+    return folder
+
+
+def _merged(
+    project: Project,
+    args: ImportVoiceArgs,
+    adapter: AdapterFiles,
+    content: Folder | Zip,
+    unpacked: Path,
+    title: str,
+    reporter: Reporter,
+) -> Mapping[str, Path]:
+    """An adapter with the base that it was made on: the files of a whole voice, proved as an export is.
+
+    Raises:
+        UserError: ``voice.engine``, ``voice.no_base``, ``voice.other_base``, ``voice.broken_adapter``,
+            ``voice.no_speaker``; as of `Engine.export`.
+    """
+    engine, workspace = project.info.engine, project.workspace
+    voice_files = light(engine).voice_files
+    if adapter.engine != engine or voice_files is None:
+        raise _other_engine(engine)
+    draft = unpacked / "adapter"
+    draft.mkdir()
+    try:
+        for ours, theirs in {**adapter.names, BASE: adapter.base}.items():
+            with content.local(theirs, unpacked, reporter.check_stop) as file:
+                shutil.copyfile(file, draft / ours)
+    except OSError as error:
+        if is_full(error):
+            raise
+        raise unreadable(error) from error
+    wish = read_base(draft / BASE)
+    check_sizes(draft / ADAPTER)
+    _, base = base_here(workspace.models, wish.model_copy(update={"engine": engine}))
+    own, language = brought(draft / VOICE, engine), language_code(wish.language or project.info.language, engine)
+    references = [ReferenceClip(draft / entry.file, entry.text) for entry in wish.references]
+    references = [clip for clip in references if clip.path.is_file()]
+    if not references:
+        raise broken("no recording of the speaker")
+    (draft / BASE).unlink()
+    reporter.progress("load_engine", 0, 1)
+    whole = unpacked / "whole"
+    get_engine(engine).export(
+        base,
+        draft,
+        whole,
+        name=own.name or title,
+        references=references,
+        text=_sample_text(language, engine),
+        language=language,
+        seed=int(own.manner.get("seed", 0)),
+        device=args.device,
+        facts={"speaking": dict(own.manner), "picture": own.picture, "rights": own.rights},
+        on_stage=lambda stage: reporter.progress(stage, _MERGE_STAGES.index(stage), len(_MERGE_STAGES)),
+        should_stop=reporter.stop_requested,
+    )
+    return {ours: whole / theirs for ours, theirs in voice_files([path.name for path in whole.iterdir()]).items()}
+
+
+def _sample_text(language: str, engine: str) -> str:
+    return next(iter(held_out(language, [], 1, engine)), "1, 2, 3.")
+
+
+def _other_engine(engine: str) -> UserError:
+    return UserError(
+        "voice.engine",
+        "This is no voice of {engine}, which the project is made with.",
+        "Bring it in under Speak in a project of its own kind, or without a project.",
+        engine=engine,
+    )
 
 
 def _files(
@@ -71,12 +159,7 @@ def _files(
     voice_files = light(engine).voice_files
     named = voice_files(content.names()) if voice_files else {}
     if not named:
-        raise UserError(
-            "voice.engine",
-            "This is no voice of {engine}, which the project is made with.",
-            "Bring it in under Speak in a project of its own kind, or without a project.",
-            engine=engine,
-        )
+        raise _other_engine(engine)
     # Its weights are written once more, and before that unpacked from a zip.
     needed = sum(map(content.bytes_of, named.values())) * (2 if isinstance(content, Zip) else 1) + _SPARE_BYTES
     if (free := shutil.disk_usage(unpacked).free) < needed:

@@ -14,7 +14,7 @@ from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.records import Clip, Source
 from core.project.workspace import Project
 from core.report.model_card import model_card
-from core.synthesis.exports import manner_of
+from core.synthesis.exports import brought
 from core.synthesis.saved_voices import change_voice, discard_voice, save_voice, saved_voice, saved_voices
 from core.synthesis.start import best_references, complete, reference_quality
 from core.synthesis.voices import language_of, named_voice, voice, voices
@@ -140,6 +140,6 @@ def test_how_a_foreign_voice_speaks_is_taken_over_as_far_as_it_makes_sense(hummi
     ]
     for manifest, manner in cases:
         path.write_text(json.dumps(manifest))
-        assert manner_of(path, "toy") == manner
+        assert brought(path, "toy").manner == manner
     path.unlink()
-    assert manner_of(path, "toy") == {}
+    assert brought(path, "toy").manner == {}

@@ -19,7 +19,7 @@ from core.files import write_json
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project
 from core.synthesis import voice_picture
-from core.synthesis.exports import imported_voice, picture_of
+from core.synthesis.exports import brought, imported_voice
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice
 from core.synthesis.voice_picture import remade_picture, small_picture, start_picture
 from core.synthesis.voices import voice
@@ -156,11 +156,11 @@ def test_it_is_shown_wherever_the_voice_is_and_travels_with_it(
     # Brought in elsewhere: made anew, whatever stands there.
     manifest = tmp_path / "manifest.json"
     write_json(manifest, {"picture": picture})
-    again = picture_of(manifest, "Ana")
+    again = brought(manifest, "toy").picture
     assert opened(again).size == (256, 256)
     for nothing in ("", "PHN2Zz4=", "javascript:x", 7, "A" * 200_000):
         write_json(manifest, {"picture": nothing})
-        assert picture_of(manifest, "Ana") == "" and remade_picture(nothing, "Ana") == ""
+        assert brought(manifest, "toy").picture == "" and remade_picture(nothing, "Ana") == ""
     folder = humming.workspace.voices / "bea"
     folder.mkdir(parents=True)
     write_json(folder / "manifest.json", {"name": "Bea", "engine": "toy", "exported_at": 1, "picture": again})

@@ -12,10 +12,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.engines import registry
 from core.errors import UserError
+from core.jobs.args.training import TrainArgs
+from core.jobs.job import Job
 from core.project.workspace import Project
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice
 from core.synthesis.voices import speakers
+from core.training.config import config_text
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
 from ui.http import voice_routes
@@ -82,18 +86,24 @@ def test_a_voice_is_taken_along_as_its_card_and_its_adapter(humming: Project, an
         assert card.headers["content-type"].startswith("text/markdown") and "attachment" in str(card.headers)
         for path in (f"{ana.id}/adapter", "none/card", "..%2Fx/card"):
             assert client.get(f"/download/{humming.slug}/voice/{path}").status_code == 404
-        run = humming.runs / "first"
-        (run / "checkpoints" / "step-000020").mkdir(parents=True)
+        config = config_text(registry.train_config("toy")(), dataset="none", base="tuning-fork", language="en")
+        wish = TrainArgs(dataset="none", base="tuning-fork")
+        run = Job.create(humming.runs, wish, title="First", name="first", files={"config.yaml": config}).path
+        folder = run / "checkpoints" / "step-000020"
+        folder.mkdir(parents=True)
         try:
-            folder = run / "checkpoints" / "step-000020"
             (folder / "adapter.json").write_text('{"vibrato_hz": 3}')
             (folder / "adapter.safetensors").write_bytes(b"weights")
             (folder / "state.pt").write_bytes(b"not to be taken along")
-            archive = voice_routes.adapter_files(humming, ana, folder)
-            content = io.BytesIO(b"".join(archive))
-            with zipfile.ZipFile(content) as entries:
-                names = {name.split("/")[1] for name in entries.namelist()}
-                assert names == {"MODEL_CARD.md", "voice.json", "adapter.json", "adapter.safetensors"}
-                assert json.loads(entries.read(f"{ana.id}-adapter/voice.json"))["name"] == "<b>Ana</b>"
+            change_voice(humming, ana.id, speaker="first:20")
+            answer = client.get(f"/download/{humming.slug}/voice/{ana.id}/adapter")
+            with zipfile.ZipFile(io.BytesIO(answer.content)) as entries:
+                files = {name.split("/")[1]: entries.read(name) for name in entries.namelist()}
+            about = {"MODEL_CARD.md", "voice.json", "base.toy.json"}
+            assert {*files} == about | {"adapter.json", "adapter.safetensors", "reference-01.wav"}
+            assert json.loads(files["voice.json"])["name"] == "<b>Ana</b>"
+            base = json.loads(files["base.toy.json"])
+            assert len(base["sha256"]) == 64 and base["references"] == [{"file": "reference-01.wav", "text": "Hum la."}]
+            assert files["reference-01.wav"] == humming.clip_file("s1-0000").read_bytes()
         finally:
             shutil.rmtree(run)

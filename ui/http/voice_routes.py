@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
-from dataclasses import asdict
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException
 from starlette.responses import PlainTextResponse, Response
-from zipstream import ZipStream
 
-from core.engines.session import ADAPTER
 from core.errors import UserError
 from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project, Workspace
-from core.report.model_card import FILE, model_card
+from core.report.adapter import adapter_files
+from core.report.model_card import model_card
 from core.synthesis.exports import imported_voice
-from core.synthesis.saved_voices import SavedVoice, saved_voice
-from core.synthesis.start import checkpoint_folder
+from core.synthesis.saved_voices import saved_voice
 from core.synthesis.voices import VoiceChoice, voices
 from ui.http.audio_routes import zip_files, zipped
 
@@ -63,13 +58,13 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/download/{slug}/voice/{id}/adapter")
     def download_adapter(slug: str, id: str) -> Response:
         project, choice = voice_of(slug, id)
+        if choice.saved is None or choice.checkpoint is None:
+            raise _missing()
         try:
-            folder = checkpoint_folder(project, choice.checkpoint)
+            files = adapter_files(project, choice.saved)
         except UserError:
             raise _missing() from None
-        if folder is None or choice.saved is None:
-            raise _missing()
-        return zipped(adapter_files(project, choice.saved, folder), f"{choice.id}-adapter")
+        return zipped(zip_files(files), f"{choice.id}-adapter")
 
     @router.get("/download/{slug}/voice/{id}/picture")
     def saved_picture(slug: str, id: str) -> Response:
@@ -94,22 +89,6 @@ def _picture(content: str) -> Response:
         raise _missing()
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(base64.b64decode(content), media_type="image/jpeg", headers=headers)
-
-
-def adapter_files(project: Project, voice: SavedVoice, folder: Path) -> ZipStream:
-    """A checkpoint's adapter with what it takes to use it, without what a training goes on from."""
-    files = [path for path in (folder / ADAPTER, *sorted(folder.glob("*.safetensors"))) if path.is_file()]
-    card = model_card(project, voice.name, _arguments(voice), voice.rights)
-    about = json.dumps(asdict(voice), indent=2, ensure_ascii=False)
-    name = f"{voice.id}-adapter"
-    return zip_files(
-        [(f"{name}/{FILE}", card.encode()), (f"{name}/voice.json", about.encode())]
-        + [(f"{name}/{path.name}", path) for path in files]
-    )
-
-
-def _arguments(voice: SavedVoice) -> VoiceArgs:
-    return VoiceArgs(checkpoint=voice.checkpoint, language=voice.language)
 
 
 def _missing() -> HTTPException:

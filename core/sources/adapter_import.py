@@ -1,0 +1,142 @@
+"""Bringing in an adapter alone: its files, known by their names, and the base it was made on, known by its hash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.engines.bases import BaseModels
+from core.engines.registry import bases
+from core.engines.session import ADAPTER
+from core.errors import UserError
+from core.files import TooLarge, read_json
+
+VOICE = "voice.json"
+_BASE = re.compile(r"base\.([a-z][a-z0-9_]{0,40})\.json")
+_REFERENCE = re.compile(r"reference-\d{1,3}\.wav")
+_MOST_BYTES = 1 << 20  # of what describes it
+_MOST_RANK = 4096
+
+
+def base_file(engine: str) -> str:
+    """What the file is called that says which base an adapter of this engine needs."""
+    return f"base.{engine}.json"
+
+
+@dataclass(frozen=True)
+class AdapterFiles:
+    """Files of an adapter among many, by our names for them; ``engine`` is what its base's file is called by."""
+
+    engine: str
+    base: str
+    names: Mapping[str, str]
+
+
+def adapter_among(names: Sequence[str]) -> AdapterFiles | None:
+    """The adapter that lies least deep; None if there is none."""
+    for name in sorted(names, key=lambda name: name.count("/")):
+        match = _BASE.fullmatch(PurePosixPath(name).name)
+        folder = PurePosixPath(name).parent
+        beside = {PurePosixPath(other).name: other for other in names if PurePosixPath(other).parent == folder}
+        if match and ADAPTER in beside:
+            kinds = (VOICE, ADAPTER)
+            own = {ours: theirs for ours, theirs in beside.items() if ours in kinds or _is_part(ours)}
+            return AdapterFiles(match[1], name, own)
+    return None
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(".safetensors") or bool(_REFERENCE.fullmatch(name))
+
+
+class _Reference(BaseModel):
+    file: str = Field(pattern=_REFERENCE.pattern)
+    text: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class AdapterBase(BaseModel):
+    """What an adapter says of the base it needs, and of the recordings that show its voice."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    engine: str = Field(max_length=60)
+    base: str = Field("", max_length=200)
+    label: str = Field("", max_length=200)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    language: str = Field("", max_length=20)
+    references: list[_Reference] = Field([], max_length=40)
+
+
+def read_base(path: Path) -> AdapterBase:
+    """What stands in the file of `base_file`.
+
+    Raises:
+        UserError: ``voice.broken_adapter``.
+    """
+    try:
+        return AdapterBase.model_validate(read_json(path, _MOST_BYTES))
+    except (OSError, ValueError, TypeError, RecursionError, TooLarge) as error:
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise broken(what) from None
+
+
+def check_sizes(path: Path) -> None:
+    """Refuse an ``adapter.json`` whose sizes would take any amount of memory before its weights are looked at.
+
+    Raises:
+        UserError: ``voice.broken_adapter``.
+    """
+    try:
+        facts: dict[str, Any] = read_json(path, _MOST_BYTES)
+        rank = (facts.get("lora") or {}).get("rank", 1)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError, TooLarge) as error:
+        raise broken(str(error)) from None
+    if type(rank) is not int or not 0 < rank <= _MOST_RANK:
+        raise broken(f"rank {str(rank)[:20]}")
+
+
+def base_here(models: Path, wish: AdapterBase) -> tuple[str, Path]:
+    """The id and the folder of the base whose weights are those that the adapter was made on.
+
+    Raises:
+        UserError: ``voice.no_base``, ``voice.other_base``.
+    """
+    catalog = bases(wish.engine)
+    ready = [id_ for id_ in _wished_first(catalog, wish) if catalog.state(models, id_).status == "ready"]
+    for id_ in ready:
+        folder = catalog.folder(models, id_)
+        if catalog.weights_sha256(folder) == wish.sha256:
+            return id_, folder
+    label = wish.label or wish.base or "?"
+    if wish.base in ready:
+        raise UserError(
+            "voice.other_base",
+            "This adapter was made on the base model {label}, but with other weights than those that are here.",
+            "It speaks with just the file it was made on. Bring in the whole voice instead, exported there.",
+            label=label,
+        )
+    raise UserError(
+        "voice.no_base",
+        "This is an adapter alone. It needs the base model {label}, which is not on this computer.",
+        "Get that base on the Train page, then bring the adapter in again; or bring in the whole voice.",
+        label=label,
+    )
+
+
+def _wished_first(catalog: BaseModels, wish: AdapterBase) -> list[str]:
+    return sorted(catalog.catalog, key=lambda id_: id_ != wish.base)
+
+
+def broken(what: str) -> UserError:
+    """An adapter is not what it should be."""
+    return UserError(
+        "voice.broken_adapter",
+        "The adapter cannot be read ({what}).",
+        "Download it again where it was made.",
+        what=what[:160],
+    )
