@@ -20,7 +20,7 @@ from core.sources import recordings
 from core.sources.collections import pending
 from core.sources.links import playlist
 from core.sources.links.cookies import MOST_LETTERS, cookies_file
-from core.studio.document import documents
+from core.studio.documents import documents
 from core.studio.pronunciation import pronunciations
 from core.synthesis import exports
 from core.synthesis.saved_voices import saved_voices

@@ -29,8 +29,8 @@ from core.project.contents import plain_files
 from core.project.records import Clip, Source, Vote, clip_title
 from core.project.schema import connect
 from core.project.workspace import Project
-from core.studio.document import FILE as DOCUMENT
-from core.studio.document import documents
+from core.studio.documents import FILE as DOCUMENT
+from core.studio.documents import documents
 from core.synthesis.saved_voices import saved_voices
 from core.training.run import runs
 

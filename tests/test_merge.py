@@ -21,7 +21,7 @@ from core.jobs.reporter import Reporter
 from core.project.contents import OPTIONS
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
-from core.studio.document import create, document
+from core.studio.documents import create, document
 from core.studio.pronunciation import pronunciations, set_pronunciation
 from core.synthesis.saved_voices import save_voice, saved_voices
 from tests.jobs.conftest import in_new_process

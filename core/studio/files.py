@@ -14,7 +14,7 @@ from core.audio.synthetic import COMMENT, SOFTWARE, write_speech
 from core.errors import UserError
 from core.files import TEMP_PREFIX, disk_full, replacing, slug, write_atomic
 from core.project.workspace import Project
-from core.studio import document as documents
+from core.studio import documents
 from core.studio.document import Document
 from core.studio.join import Piece, raw, samples_of
 from core.studio.subtitles import chapters, srt, table, vtt

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.studio import document as documents
+from core.studio import documents
 from core.studio.start import at_work
 from core.studio.state import LineState, states
 

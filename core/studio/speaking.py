@@ -18,7 +18,7 @@ from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.reporter import Reporter, plain
 from core.measures.proofreading import Proof
 from core.project.workspace import Project
-from core.studio import document as documents
+from core.studio import documents
 from core.studio.cast import cast_of, request_for
 from core.studio.document import Document
 from core.studio.keys import Keys

@@ -11,7 +11,7 @@ from typing import Literal
 
 from core.errors import UserError
 from core.project.workspace import Project
-from core.studio import document as documents
+from core.studio import documents
 from core.studio.cast import find_voice
 from core.studio.document import CastVoice, Document
 from core.studio.keys import Keys

@@ -8,7 +8,7 @@ from core.jobs.args.studio import WriteDocumentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
-from core.studio import document as documents
+from core.studio import documents
 from core.studio.files import unspoken, write_file
 from core.studio.join import plan
 from core.studio.state import states

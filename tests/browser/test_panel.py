@@ -16,8 +16,7 @@ from core.audio.synthetic import write_speech
 from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.studio import document as documents
-from core.studio import playback, start
+from core.studio import changes, documents, playback, start
 from core.studio.cast import cast_of
 from core.studio.document import Document, Pauses
 from core.studio.keys import Keys
@@ -249,9 +248,9 @@ def test_a_line_that_is_changed_and_spoken_anew_meanwhile_is_heard_as_it_is_then
     at = Desk(site, humming, text)
     site.click("[data-play-text]")
     until(lambda: site.evaluate("document.querySelector('audio').currentTime") > 0)
-    start.set_line_text(humming, text.id, text.lines[1].id, "Hum two again.")
+    changes.set_line_text(humming, text.id, text.lines[1].id, "Hum two again.")
     again = speak(humming, text, 2)
-    start.set_text(humming, text.id, "Before all.\n\nHum one. Hum two again. Hum three. Hum four.")
+    changes.set_text(humming, text.id, "Before all.\n\nHum one. Hum two again. Hum three. Hum four.")
     assert [line.text for line in documents.document(humming, text.id).lines][:2] == ["Before all.", "Hum one."]
     at.says("The text ends here.")
     assert at.played == [first, again, third, fourth] and second not in at.played
@@ -302,7 +301,7 @@ def test_what_the_player_says_and_marks_stays_when_the_desk_is_shown_anew_until_
     at = Desk(site, humming, text)
     site.click('[data-number="1"] [data-play]')
     assert at.says("Line 1") == 1
-    start.set_text(humming, text.id, "Before all.\n\nHum one. Hum two. Hum three. Hum four.")
+    changes.set_text(humming, text.id, "Before all.\n\nHum one. Hum two. Hum three. Hum four.")
     at.render()
     assert site.inner_text(".vw-now") == "Line 1"
     assert site.evaluate("window.marked()") == 2, "the mark stays with its line"

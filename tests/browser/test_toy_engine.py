@@ -13,7 +13,7 @@ from core.jobs.args.training import TryBatchesArgs
 from core.listening.candidates import candidates
 from core.listening.comparison import strangers
 from core.project.workspace import Workspace
-from core.studio.document import documents
+from core.studio.documents import documents
 from core.studio.state import states
 from core.synthesis import speaking
 from core.training.batches import keep

@@ -24,7 +24,7 @@ from core.errors import Busy, UserError
 from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.settings import Settings
-from core.studio import document as documents
+from core.studio import documents
 from core.synthesis import speaking
 from core.transcription.single_file import FileTranscript
 from tests.audio.sounds import silence, tone, write

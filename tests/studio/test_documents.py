@@ -10,8 +10,7 @@ from core import inspection, trash
 from core.errors import UserError
 from core.files import read_json
 from core.project.workspace import Project
-from core.studio import document as documents
-from core.studio import pronunciation, start
+from core.studio import changes, documents, pronunciation, start
 from core.studio.document import Document
 
 TEXT = "# One\n\nHum a line. Hum another.\n\nAnd la."
@@ -32,12 +31,12 @@ def texts(document: Document) -> list[str]:
 
 def test_it_is_found_again_with_its_name_and_renamed(humming: Project, text: Document) -> None:
     assert texts(fresh(humming, text)) == ["One", "Hum a line.", "Hum another.", "And la."]
-    assert start.text(fresh(humming, text)) == TEXT
+    assert changes.text(fresh(humming, text)) == TEXT
     before = text.at
-    start.rename(humming, text.id, "  Another\nname ")
+    changes.rename(humming, text.id, "  Another\nname ")
     found = documents.documents(humming)[0]
     assert (found.id, found.name) == (text.id, "Another name") and found.at > before
-    start.rename(humming, text.id, " ")
+    changes.rename(humming, text.id, " ")
     assert fresh(humming, text).name == "Another name"
     assert (
         start.create(humming, TEXT).name == "One" and start.create(humming, TEXT).id != start.create(humming, TEXT).id
@@ -47,11 +46,11 @@ def test_it_is_found_again_with_its_name_and_renamed(humming: Project, text: Doc
 def test_every_change_is_taken_back_and_made_again(humming: Project, text: Document) -> None:
     id_, second = text.id, text.lines[1].id
     steps = [
-        lambda: start.set_line_text(humming, id_, second, "Hum low. [pause 2s] Hum high."),
-        lambda: start.set_text(humming, id_, "Only this."),
-        lambda: start.set_settings(humming, id_, seed=7, settings={"speed": 1.5}),
-        lambda: start.rename(humming, id_, "B"),
-        lambda: start.set_line(humming, id_, fresh(humming, text).lines[0].id, settings={"speed": 2.0}),
+        lambda: changes.set_line_text(humming, id_, second, "Hum low. [pause 2s] Hum high."),
+        lambda: changes.set_text(humming, id_, "Only this."),
+        lambda: changes.set_settings(humming, id_, seed=7, settings={"speed": 1.5}),
+        lambda: changes.rename(humming, id_, "B"),
+        lambda: changes.set_line(humming, id_, fresh(humming, text).lines[0].id, settings={"speed": 2.0}),
     ]
     states = [fresh(humming, text)]
     for step in steps:
@@ -72,26 +71,26 @@ def test_every_change_is_taken_back_and_made_again(humming: Project, text: Docum
 
 
 def test_a_new_change_ends_what_could_be_made_again_and_no_change_is_none(humming: Project, text: Document) -> None:
-    start.rename(humming, text.id, "B")
+    changes.rename(humming, text.id, "B")
     documents.undo(humming, text.id)
-    start.set_line_text(humming, text.id, text.lines[1].id, " Hum a   line. ")
+    changes.set_line_text(humming, text.id, text.lines[1].id, " Hum a   line. ")
     assert fresh(humming, text).future
-    start.rename(humming, text.id, "C")
+    changes.rename(humming, text.id, "C")
     assert not fresh(humming, text).future and len(fresh(humming, text).past) == 1
 
 
 def test_a_change_on_what_is_no_longer_so_is_refused(humming: Project, text: Document) -> None:
     line = text.lines[1]
-    start.set_line_text(humming, text.id, line.id, "Hum lower.", seen=start.line_stamp(line))
+    changes.set_line_text(humming, text.id, line.id, "Hum lower.", seen=changes.line_stamp(line))
     for change in (
-        lambda: start.set_line_text(humming, text.id, line.id, "Hum higher.", seen=start.line_stamp(line)),
-        lambda: start.set_text(humming, text.id, "All new.", seen=start.stamp(text)),
+        lambda: changes.set_line_text(humming, text.id, line.id, "Hum higher.", seen=changes.line_stamp(line)),
+        lambda: changes.set_text(humming, text.id, "All new.", seen=changes.stamp(text)),
     ):
         with pytest.raises(UserError) as caught:
             change()
         assert caught.value.code == "studio.changed"
     with pytest.raises(UserError) as caught:
-        start.set_line_text(humming, text.id, 999, "x")
+        changes.set_line_text(humming, text.id, 999, "x")
     assert caught.value.code == "studio.no_line"
 
 
@@ -99,29 +98,29 @@ def test_several_changes_at_once_are_taken_back_as_one_and_made_whole_or_not_at_
     humming: Project, text: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = text.lines[1].id
-    start.change(humming, text.id, text="Hum this.", name="B", seed=7)
+    changes.change(humming, text.id, text="Hum this.", name="B", seed=7)
     now = fresh(humming, text)
     assert (texts(now), now.name, now.seed, len(now.past)) == (["Hum this."], "B", 7, 1)
     assert texts(documents.undo(humming, text.id)) == texts(text) and fresh(humming, text).seed is None
     monkeypatch.setattr(documents, "MOST_LINES", 5)
     for refused in (
-        lambda: start.change(humming, text.id, text="La. " * 6, name="C", seed=8),
-        lambda: start.change(humming, text.id, text="La.", language="xx"),
-        lambda: start.change_line(humming, text.id, line, text="La. " * 6, settings={"speed": 2.0}),
-        lambda: start.change_line(humming, text.id, line, text="La.", take="nothing-0"),
+        lambda: changes.change(humming, text.id, text="La. " * 6, name="C", seed=8),
+        lambda: changes.change(humming, text.id, text="La.", language="xx"),
+        lambda: changes.change_line(humming, text.id, line, text="La. " * 6, settings={"speed": 2.0}),
+        lambda: changes.change_line(humming, text.id, line, text="La.", take="nothing-0"),
     ):
         before = fresh(humming, text)
         with pytest.raises(UserError):
             refused()
         assert fresh(humming, text) == before
-    start.change_line(humming, text.id, line, text="La. Ha.", settings={"speed": 2.0})
+    changes.change_line(humming, text.id, line, text="La. Ha.", settings={"speed": 2.0})
     assert [entry.settings for entry in fresh(humming, text).lines[1:3]] == [{"speed": 2.0}] * 2
 
 
 def test_two_who_change_it_at_once_lose_nothing(humming: Project, text: Document) -> None:
     lines = [line for line in text.lines if not line.heading]
     threads = [
-        threading.Thread(target=start.set_line_text, args=[humming, text.id, line.id, f"Hum {number} times la."])
+        threading.Thread(target=changes.set_line_text, args=[humming, text.id, line.id, f"Hum {number} times la."])
         for number, line in enumerate(lines)
     ]
     for thread in threads:
@@ -173,10 +172,10 @@ def test_texts_that_are_none_or_too_long_are_refused_before_anything_is_kept(hum
             start.create(humming, content)
         assert caught.value.code == code
     with pytest.raises(UserError) as caught:
-        start.set_text(humming, text.id, "x" * 10_000_000)
+        changes.set_text(humming, text.id, "x" * 10_000_000)
     assert caught.value.code == "studio.too_long"
     with pytest.raises(UserError) as caught:
-        start.set_settings(humming, text.id, settings={"speed": 99.0})
+        changes.set_settings(humming, text.id, settings={"speed": 99.0})
     assert caught.value.code == "speak.setting_range"
     assert len(documents.documents(humming)) == count and texts(fresh(humming, text)) == texts(text)
 
@@ -189,7 +188,7 @@ def test_a_disk_without_room_leaves_the_text_as_it_was(
 
     monkeypatch.setattr("core.files.os.replace", full)
     with pytest.raises(OSError):
-        start.rename(humming, text.id, "B")
+        changes.rename(humming, text.id, "B")
     with pytest.raises(OSError):
         start.create(humming, TEXT)
     monkeypatch.undo()

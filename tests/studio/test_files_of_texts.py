@@ -20,8 +20,7 @@ from core.jobs.args.studio import WriteDocumentArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
-from core.studio import document as documents
-from core.studio import files, join, start
+from core.studio import changes, documents, files, join, start
 from core.studio.document import Document
 from core.studio.keys import Keys
 from core.studio.state import states
@@ -125,7 +124,7 @@ def test_a_zip_holds_a_file_for_each_line_and_a_table(humming: Project, text: Do
 
 
 def test_a_text_that_is_not_spoken_to_its_end_is_written_only_if_one_says_so(humming: Project, text: Document) -> None:
-    start.set_line_text(humming, text.id, text.lines[1].id, "Hum this is new.")
+    changes.set_line_text(humming, text.id, text.lines[1].id, "Hum this is new.")
     document = documents.document(humming, text.id)
     for attempt in (lambda: write(humming, document, "flac"), lambda: start.start_writing(humming, text.id, ["flac"])):
         with pytest.raises(UserError) as caught:
@@ -140,7 +139,7 @@ def test_a_text_that_is_not_spoken_to_its_end_is_written_only_if_one_says_so(hum
 
 def test_another_name_leaves_no_second_file_and_files_are_deleted(humming: Project, text: Document) -> None:
     write(humming, text, "srt")
-    start.rename(humming, text.id, "Other")
+    changes.rename(humming, text.id, "Other")
     [path] = write(humming, documents.document(humming, text.id), "srt")
     assert files.written_files(humming, text.id) == [path] and path.name == "other.srt"
     files.remove_file(humming, text.id, "../document.json")

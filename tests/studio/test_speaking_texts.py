@@ -26,11 +26,10 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.measures.proofreading import Proof
 from core.project.workspace import Project
-from core.studio import document as documents
-from core.studio import pronunciation, start
+from core.studio import changes, documents, pronunciation, start, tidying
 from core.studio import speaking as studio_speaking
 from core.studio.cast import cast_of
-from core.studio.document import Document
+from core.studio.document import Document, Pauses
 from core.studio.keys import Keys
 from core.studio.proofreading import Proofreader
 from core.studio.speaking import Speech
@@ -99,25 +98,25 @@ def test_only_what_has_changed_is_said_and_what_is_taken_back_is_known_again(
         return list(warm)
 
     second = text.lines[1].id
-    assert said_after(lambda: start.set_line_text(humming, text.id, second, "Hum low.")) == ["Hum low."]
+    assert said_after(lambda: changes.set_line_text(humming, text.id, second, "Hum low.")) == ["Hum low."]
     assert said_after(lambda: documents.undo(humming, text.id)) == []
-    assert said_after(lambda: start.set_text(humming, text.id, "New. " + TEXT)) == ["New."]
+    assert said_after(lambda: changes.set_text(humming, text.id, "New. " + TEXT)) == ["New."]
     # The engine hums in lower case: what it reads is the same.
-    assert said_after(lambda: start.set_line_text(humming, text.id, text.lines[2].id, "AND La.")) == []
-    assert said_after(lambda: start.set_settings(humming, text.id, pauses=documents.Pauses(clause_s=1.0))) == []
-    assert said_after(lambda: start.rename(humming, text.id, "B")) == []
+    assert said_after(lambda: changes.set_line_text(humming, text.id, text.lines[2].id, "AND La.")) == []
+    assert said_after(lambda: changes.set_settings(humming, text.id, pauses=Pauses(clause_s=1.0))) == []
+    assert said_after(lambda: changes.rename(humming, text.id, "B")) == []
     entry = lambda: pronunciation.set_pronunciation(humming, "another", "the other")  # noqa: E731
     assert said_after(entry) == ["Hum the other."]
     pronunciation.remove_pronunciation(humming, "another||")
     warm.clear()
     line = fresh(humming, text).lines[2].id
-    assert said_after(lambda: start.set_line(humming, text.id, line, settings={"speed": 1.5})) == ["Hum another."]
-    assert said_after(lambda: start.set_settings(humming, text.id, seed=5)) == [
+    assert said_after(lambda: changes.set_line(humming, text.id, line, settings={"speed": 1.5})) == ["Hum another."]
+    assert said_after(lambda: changes.set_settings(humming, text.id, seed=5)) == [
         "New.",
         *["Hum a line.", "Hum another.", "AND La."],
     ]
-    start.set_settings(humming, text.id, seed=0)
-    start.set_line(humming, text.id, line, settings={})
+    changes.set_settings(humming, text.id, seed=0)
+    changes.set_line(humming, text.id, line, settings={})
     assert {*before} <= {*chosen(humming, text)}
 
 
@@ -151,7 +150,7 @@ def test_a_later_checkpoint_does_not_take_the_place_of_the_one_that_spoke(
     speak(text)
     assert len(warm) == 2 and chosen(humming, text) == before
     assert fresh(humming, text).cast["First"].checkpoint == "first:10"
-    start.set_line(humming, text.id, text.lines[1].id, voice="First 20")
+    changes.set_line(humming, text.id, text.lines[1].id, voice="First 20")
     speak(text)
     assert len(warm) == 3 and fresh(humming, text).cast["First 20"].checkpoint == "first:20"
 
@@ -166,7 +165,7 @@ def test_a_change_of_the_voice_leaves_all_to_be_said_and_taken_back_it_is_known_
 
     speak(text)
     before = chosen(humming, text)
-    start.set_settings(humming, text.id, voice="first:10")
+    changes.set_settings(humming, text.id, voice="first:10")
     assert to_speak() == 3
     speak(text)
     assert len(warm) == 6 and to_speak() == 0 and not {*before} & {*chosen(humming, text)}
@@ -182,7 +181,7 @@ def test_a_voice_that_is_changed_while_the_job_looks_up_who_speaks_says_it(
 
     def slow(project: Project, document: Document) -> object:
         cast = cast_of(project, document)
-        start.set_settings(humming, text.id, voice="first:10")
+        changes.set_settings(humming, text.id, voice="first:10")
         return cast
 
     monkeypatch.setattr(studio_speaking, "cast_of", slow)
@@ -210,9 +209,9 @@ def test_a_line_is_spoken_in_the_manner_of_its_voice_unless_the_text_or_the_line
 
     text = start.create(humming, "Hum. [voice Ana] Hum la.", voice="base:tuning-fork")
     assert said() == [({}, 0), ({"speed": 1.5}, 7)]
-    start.set_settings(humming, text.id, settings={"speed": 1.0}, seed=3)
+    changes.set_settings(humming, text.id, settings={"speed": 1.0}, seed=3)
     assert said() == [({}, 3), ({}, 3)], "the usual speed, which the text asks for"
-    start.set_line(humming, text.id, text.lines[1].id, settings={"speed": 0.5}, seed=4)
+    changes.set_line(humming, text.id, text.lines[1].id, settings={"speed": 0.5}, seed=4)
     assert said() == [({"speed": 0.5}, 4)]
     for _ in range(2):
         documents.undo(humming, text.id)
@@ -254,10 +253,10 @@ def test_a_line_is_said_again_with_another_seed_and_a_person_chooses(
     assert warm[3:] == ["Hum a line."]
     first, second = read_takes(documents.folder(humming, text.id)).of(Keys(humming, fresh(humming, text)).key(line))
     assert (first.seed, second.seed) == (0, 1) and chosen(humming, text)[0] == second.id
-    start.set_line(humming, text.id, line.id, "take", take=first.id)
+    changes.set_line(humming, text.id, line.id, "take", take=first.id)
     assert chosen(humming, text)[0] == first.id
     with pytest.raises(UserError) as caught:
-        start.set_line(humming, text.id, line.id, "take", take="nothing-0")
+        changes.set_line(humming, text.id, line.id, "take", take="nothing-0")
     assert caught.value.code == "studio.no_take"
     documents.undo(humming, text.id)
     assert chosen(humming, text)[0] == second.id
@@ -267,10 +266,10 @@ def test_takes_that_no_line_stands_for_can_be_deleted(humming: Project, warm: Wa
     text = start.create(humming, TEXT)
     speak(text)
     speak(text, lines=(text.lines[0].id,), again=True)
-    start.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
+    changes.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
     before = chosen(humming, text)
-    assert len(start.unused_takes(humming, text.id)) == 2 and start.remove_unused_takes(humming, text.id) > 0
-    assert not start.unused_takes(humming, text.id) and chosen(humming, text) == before
+    assert len(tidying.unused_takes(humming, text.id)) == 2 and tidying.remove_unused_takes(humming, text.id) > 0
+    assert not tidying.unused_takes(humming, text.id) and chosen(humming, text) == before
     documents.undo(humming, text.id)
     assert chosen(humming, text)[1] == ""
     warm.clear()
@@ -425,8 +424,8 @@ def test_a_line_that_is_changed_meanwhile_is_said_as_it_is_then(
 
     def change(workspace, request, **wish):  # type: ignore[no-untyped-def]
         if not warm:
-            start.set_line_text(humming, text.id, text.lines[1].id, "Hum low. Hum high.")
-            start.set_line_text(humming, text.id, text.lines[2].id, "")
+            changes.set_line_text(humming, text.id, text.lines[1].id, "Hum low. Hum high.")
+            changes.set_line_text(humming, text.id, text.lines[2].id, "")
         return say(workspace, request, **wish)
 
     monkeypatch.setattr(speaking, "say", change)
@@ -463,7 +462,7 @@ def test_lines_asked_for_meanwhile_are_said_once_and_as_they_are_by_then(
             for line in (text.lines[2], text.lines[1]):  # out of their turn
                 ask_again(folder, line.id)
         elif len(warm) == 1:
-            start.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
+            changes.set_line_text(humming, text.id, text.lines[1].id, "Hum low.")
         return say(workspace, request, **wish)
 
     monkeypatch.setattr(speaking, "say", ask)
@@ -632,7 +631,7 @@ def test_a_bad_line_that_is_changed_meanwhile_is_said_as_it_is_then_and_asked_fo
 
     def change(workspace, request, **wish):  # type: ignore[no-untyped-def]
         if len(warm) == 1:
-            start.set_line_text(humming, text.id, text.lines[0].id, "Hum well.")
+            changes.set_line_text(humming, text.id, text.lines[0].id, "Hum well.")
         if request.text == "Hum three.":  # while the second is listened to
             ask_again(documents.folder(humming, text.id), text.lines[1].id)
         return say(workspace, request, **wish)

@@ -15,8 +15,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.sources.collections import archive
-from core.studio import document as documents
-from core.studio import start
+from core.studio import changes, documents, start
 from core.studio.texts import docx as docx_file
 from core.studio.texts import epub as epub_file
 from core.studio.texts.file import TextFile
@@ -299,7 +298,7 @@ def test_the_job_makes_a_text_of_a_file_and_leaves_no_upload(
 
     made = documents.document(humming, str(read(epub(tmp_path / "x"), "sea.epub")["document"]))
     assert (made.name, made.voice) == ("The Sea", "base:tuning-fork") and made.lines[0].heading == 1
-    assert start.text(made).endswith("## Two\n\nThe end.")
+    assert changes.text(made).endswith("## Two\n\nThe end.")
     (tmp_path / "y").write_text("Hum la. La hum.")
     assert read(tmp_path / "y", "My song.txt")["name"] == "My song"
     (tmp_path / "z").write_text(" ")

@@ -14,9 +14,8 @@ from core.jobs.args.base import JobArgs
 from core.jobs.args.studio import SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
-from core.studio import document as documents
-from core.studio import playback, start
-from core.studio.document import Document
+from core.studio import changes, documents, playback, start
+from core.studio.document import Document, Pauses
 from core.studio.playback import NextLine, next_line
 from core.studio.pronunciation import pronunciations
 from core.studio.state import LineState, overview, states
@@ -96,14 +95,14 @@ def test_the_doubtful_are_found_by_a_filter_and_long_texts_are_paged(humming: Pr
 
 def test_forms_and_fields_change_what_they_say(humming: Project, text: Document) -> None:
     first = text.lines[0]
-    act(humming, text, "line-text", first.id, "Hum high.", start.line_stamp(first))
+    act(humming, text, "line-text", first.id, "Hum high.", changes.line_stamp(first))
     with pytest.raises(UserError) as caught:
-        act(humming, text, "line-text", first.id, "Hum higher.", start.line_stamp(first))
+        act(humming, text, "line-text", first.id, "Hum higher.", changes.line_stamp(first))
     assert caught.value.code == "studio.changed"
     act(humming, text, "line-voice", first.id, "Tuning fork")
     act(humming, text, "line-speed", first.id, "1,5")
     act(humming, text, "text-manner", "", {"seed": "7", "speed": "", "pace_s": "0.5", "tries": "2"})
-    act(humming, text, "text-pauses", "", dict.fromkeys(documents.Pauses.model_fields, "0.5"))
+    act(humming, text, "text-pauses", "", dict.fromkeys(Pauses.model_fields, "0.5"))
     act(humming, text, "rename-text", "", "A song")
     now = documents.document(humming, text.id)
     assert (now.lines[0].text, now.lines[0].voice, now.lines[0].settings) == (
@@ -113,7 +112,7 @@ def test_forms_and_fields_change_what_they_say(humming: Project, text: Document)
     )
     assert (now.seed, now.settings, now.tries, now.proofread) == (7, {"pace_s": 0.5}, 2, False)
     assert (now.pauses.heading_s, now.name) == (0.5, "A song")
-    act(humming, text, "whole-text", "", {"text": "La."}, start.stamp(now))
+    act(humming, text, "whole-text", "", {"text": "La."}, changes.stamp(now))
     for _ in range(7):
         act(humming, text, "undo-text")
     assert documents.document(humming, text.id).lines == text.lines
@@ -196,7 +195,7 @@ def test_a_line_is_waited_for_only_while_a_job_is_still_to_speak_it(
 
 def test_an_empty_field_leaves_it_to_the_voice_and_shows_how_that_speaks(humming: Project, text: Document) -> None:
     voice = save_voice(humming, "Ana", "base:tuning-fork", settings={"speed": 1.5}, seed=7)
-    start.set_settings(humming, text.id, voice=voice.id)
+    changes.set_settings(humming, text.id, voice=voice.id)
 
     def form() -> str:
         return desk.settings(Translator("en"), humming, documents.document(humming, text.id), [(voice.id, "Ana")])
@@ -214,5 +213,5 @@ def test_an_empty_field_leaves_it_to_the_voice_and_shows_how_that_speaks(humming
 def test_lines_are_kept_as_long_as_nothing_has_changed(humming: Project, text: Document) -> None:
     document = documents.document(humming, text.id)
     assert states(humming, document) is states(humming, document)
-    start.rename(humming, text.id, "B")
+    changes.rename(humming, text.id, "B")
     assert states(humming, documents.document(humming, text.id)) is not states(humming, document)

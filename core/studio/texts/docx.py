@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.sources.collections.archive import Zip
-from core.studio.start import MOST_CHARACTERS
+from core.studio.document import MOST_CHARACTERS
 from core.studio.texts.file import TextFile, broken, too_large, unsafe
 from core.text import clean_text
 

@@ -19,7 +19,7 @@ from lxml import etree
 from core.errors import UserError
 from core.sources.collections.archive import Zip
 from core.sources.encodings import decode_text
-from core.studio.start import MOST_CHARACTERS
+from core.studio.document import MOST_CHARACTERS
 from core.studio.texts.file import TextFile, broken, too_large, unsafe
 from core.text import clean_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import UserError
-from core.studio.start import MOST_CHARACTERS
+from core.studio.document import MOST_CHARACTERS
 
 KINDS = (".txt", ".md", ".markdown", ".epub", ".docx")
 

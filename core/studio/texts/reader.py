@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import TooLarge, read_bounded
 from core.sources.encodings import decode_text
-from core.studio.start import MOST_CHARACTERS
+from core.studio.document import MOST_CHARACTERS
 from core.studio.texts.file import KINDS, TextFile, too_large
 
 _MOST_BYTES = 4 * MOST_CHARACTERS  # of a plain file: no character takes more

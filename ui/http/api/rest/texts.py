@@ -12,9 +12,9 @@ from core.errors import UserError
 from core.files import inside
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
-from core.studio import document as documents
-from core.studio import start
-from core.studio.document import Document, redo, undo
+from core.studio import changes, documents, start
+from core.studio.document import MOST_TRIES, Document
+from core.studio.documents import redo, undo
 from core.studio.files import written_files
 from core.studio.marks import line_text
 from core.studio.state import LineState, overview, states
@@ -41,7 +41,7 @@ class NewText(_Body):
     settings: dict[str, float] = Field({}, description="Such as temperature and speed; else as each voice speaks.")
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Of all lines; null: each voice's own.")
     proofread: bool | None = Field(None, description="Whether lines are listened to; null: where it can be done.")
-    tries: int = Field(3, ge=0, le=documents.MOST_TRIES)
+    tries: int = Field(3, ge=0, le=MOST_TRIES)
 
 
 class TextChange(_Body):
@@ -54,7 +54,7 @@ class TextChange(_Body):
     settings: dict[str, float] | None = None
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
     proofread: bool | None = None
-    tries: int | None = Field(None, ge=0, le=documents.MOST_TRIES)
+    tries: int | None = Field(None, ge=0, le=MOST_TRIES)
 
 
 class LineChange(_Body):
@@ -153,7 +153,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """One long text, with its marks."""
         project = workspace.project(slug)
         document = documents.document(project, text)
-        return {**text_fact(project, document), "text": start.text(document)}
+        return {**text_fact(project, document), "text": changes.text(document)}
 
     @router.patch(base + "/{text}")
     def change_text(slug: str, text: str, body: TextChange) -> Fact:
@@ -162,7 +162,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         fields = body.model_dump(exclude_unset=True, exclude={"text", "name"})
         if "voice" in fields:
             fields["voice"] = voice_id(slug, fields["voice"] or "")
-        return text_fact(project, start.change(project, text, text=body.text, name=body.name or "", **fields))
+        return text_fact(project, changes.change(project, text, text=body.text, name=body.name or "", **fields))
 
     @router.delete(base + "/{text}", status_code=204)
     def delete_text(slug: str, text: str) -> Response:
@@ -192,7 +192,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Change a line, or choose the take that stands for it. Several sentences make several lines of it."""
         project = workspace.project(slug)
         fields = body.model_dump(exclude_unset=True, exclude={"text"})
-        changed = states(project, start.change_line(project, text, line, text=body.text, **fields))
+        changed = states(project, changes.change_line(project, text, line, text=body.text, **fields))
         return next((line_fact(row) for row in changed if row.line.id == line), {})
 
     @router.post(base + "/{text}/speak", status_code=202)

@@ -10,8 +10,10 @@ from core.engines.registry import speaking_options
 from core.errors import UserError
 from core.jobs.args.studio import SpeakDocumentArgs
 from core.project.workspace import Project
-from core.studio import start
-from core.studio.document import Document, Pauses, redo, undo
+from core.studio import changes, start, tidying
+from core.studio.changes import set_settings
+from core.studio.document import Document, Pauses
+from core.studio.documents import redo, undo
 from core.studio.files import FORMATS, remove_file
 from core.studio.pronunciation import remove_pronunciation, set_pronunciation
 from core.studio.state import states
@@ -58,21 +60,21 @@ def _again(page: Page, project: Project, document: Document, evt: Any) -> None:
 
 def _choose(page: Page, project: Project, document: Document, evt: Any) -> None:
     line_id, _, take = evt.id.partition("|")
-    start.set_line(project, document.id, int(line_id), "take", take=take)
+    changes.set_line(project, document.id, int(line_id), "take", take=take)
 
 
 def _approve(page: Page, project: Project, document: Document, evt: Any) -> None:
     for row in states(project, document):
         if row.line.id == int(evt.id) and row.chosen:
-            start.set_line(project, document.id, row.line.id, "take", approved=row.chosen.id, take=row.chosen.id)
+            changes.set_line(project, document.id, row.line.id, "take", approved=row.chosen.id, take=row.chosen.id)
 
 
 def _line_text(page: Page, project: Project, document: Document, evt: Any) -> None:
-    start.set_line_text(project, document.id, int(evt.id), evt.value, seen=evt.seen)
+    changes.set_line_text(project, document.id, int(evt.id), evt.value, seen=evt.seen)
 
 
 def _line_voice(page: Page, project: Project, document: Document, evt: Any) -> None:
-    start.set_line(project, document.id, int(evt.id), voice=evt.value)
+    changes.set_line(project, document.id, int(evt.id), voice=evt.value)
 
 
 def _line_speed(page: Page, project: Project, document: Document, evt: Any) -> None:
@@ -80,7 +82,7 @@ def _line_speed(page: Page, project: Project, document: Document, evt: Any) -> N
     settings = {name: value for name, value in line.settings.items() if name != "speed"}
     if evt.value:
         settings["speed"] = _number(evt.value)
-    start.set_line(project, document.id, line.id, settings=settings)
+    changes.set_line(project, document.id, line.id, settings=settings)
 
 
 def _manner(page: Page, project: Project, document: Document, evt: Any) -> None:
@@ -90,17 +92,17 @@ def _manner(page: Page, project: Project, document: Document, evt: Any) -> None:
     }
     seed = int(_number(fields["seed"])) if "seed" in fields else None
     tries, proofread = int(_number(fields["tries"])), "proofread" in fields
-    start.set_settings(project, document.id, settings=settings, seed=seed, tries=tries, proofread=proofread)
+    set_settings(project, document.id, settings=settings, seed=seed, tries=tries, proofread=proofread)
 
 
 def _pauses(page: Page, project: Project, document: Document, evt: Any) -> None:
     fields = json.loads(evt.value)
     values = {name: _number(fields[name]) for name in Pauses.model_fields if name in fields}
-    start.set_settings(project, document.id, pauses=values)
+    set_settings(project, document.id, pauses=values)
 
 
 def _whole(page: Page, project: Project, document: Document, evt: Any) -> None:
-    start.set_text(project, document.id, str(json.loads(evt.value)["text"]), seen=evt.seen)
+    changes.set_text(project, document.id, str(json.loads(evt.value)["text"]), seen=evt.seen)
 
 
 def _add_word(page: Page, project: Project, document: Document, evt: Any) -> None:
@@ -145,18 +147,18 @@ _ACTS: dict[str, Act] = {
     "line-text": _line_text,
     "line-voice": _line_voice,
     "line-speed": _line_speed,
-    "rename-text": lambda page, project, document, evt: start.rename(project, document.id, evt.value),
+    "rename-text": lambda page, project, document, evt: changes.rename(project, document.id, evt.value),
     "undo-text": lambda page, project, document, evt: undo(project, document.id),
     "redo-text": lambda page, project, document, evt: redo(project, document.id),
-    "text-voice": lambda page, project, document, evt: start.set_settings(project, document.id, voice=evt.value),
-    "text-language": lambda page, project, document, evt: start.set_settings(project, document.id, language=evt.value),
+    "text-voice": lambda page, project, document, evt: set_settings(project, document.id, voice=evt.value),
+    "text-language": lambda page, project, document, evt: set_settings(project, document.id, language=evt.value),
     "text-manner": _manner,
     "text-pauses": _pauses,
     "whole-text": _whole,
     "add-pronunciation": _add_word,
     "drop-pronunciation": lambda page, project, document, evt: remove_pronunciation(project, evt.id),
     "write-files": _write,
-    "tidy-text": lambda page, project, document, evt: start.remove_unused_takes(project, document.id),
+    "tidy-text": lambda page, project, document, evt: tidying.remove_unused_takes(project, document.id),
     "delete-file": lambda page, project, document, evt: remove_file(project, document.id, evt.id),
     "resume": _resume,
 }

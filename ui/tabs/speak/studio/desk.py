@@ -11,11 +11,12 @@ from core.jobs.args.studio import SpeakDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio.cast import find_voice
+from core.studio.changes import stamp, text
 from core.studio.document import MOST_TRIES, Document
 from core.studio.pronunciation import Pronunciation, entry_name, pronunciations
 from core.studio.proofreading import recogniser_for
-from core.studio.start import stamp, text, unused_takes
 from core.studio.state import LineState, Overview, overview
+from core.studio.tidying import unused_takes
 from core.synthesis.voices import VoiceChoice
 from ui import html
 from ui.http.audio_routes import next_line_url

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.project.workspace import Project
+from core.studio.changes import line_stamp
 from core.studio.document import Document
 from core.studio.keys import Keys
 from core.studio.line import Line
 from core.studio.marks import line_text
-from core.studio.start import line_stamp
 from core.studio.state import LineState, Overview
 from core.studio.takes import LineTake
 from ui import html

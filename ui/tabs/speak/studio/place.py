@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from core.errors import UserError
 from core.project.workspace import Project
-from core.studio.document import Document, document
+from core.studio.document import Document
+from core.studio.documents import document
 from core.studio.state import FILTERS
 from ui import html
 from ui.i18n import Translator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from core.jobs.args.studio import ImportTextArgs, SpeakDocumentArgs
 from core.project.workspace import Project
-from core.studio.document import Document, documents
+from core.studio.document import Document
+from core.studio.documents import documents
 from core.studio.state import overview, states
 from ui import html
 from ui.i18n import Translator
