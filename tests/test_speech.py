@@ -152,9 +152,10 @@ def test_an_adapter_alone_is_brought_in_where_its_base_is_and_speaks_as_the_chec
     voice = imported_voice(workspace, str(view.result["voice"]))
     assert (voice.name, voice.manner, voice.manifest["rights"]) == ("Ana", manner, "She agreed.")
     said = []
-    for choice in (f"{IMPORTED}:{voice.id}", ana.id):
-        wish = next(entry for entry in voices(project) if entry.id == choice).wish(SynthesizeArgs, text=TEXT)
-        take = done(speech.start_speak(project, wish.having(device="cpu")))["take"]
+    choice = next(entry for entry in voices(project) if entry.id == f"{IMPORTED}:{voice.id}")
+    own = SynthesizeArgs(text=TEXT, checkpoint=ana.checkpoint, seed=3, settings={"speed": 1.1}, device="cpu")
+    for wish in (choice.wish(SynthesizeArgs, text=TEXT, device="cpu"), own):
+        take = done(speech.start_speak(project, wish))["take"]
         said.append(soundfile.read(project.takes / f"{take}.wav")[0])
     np.testing.assert_allclose(said[0], said[1], atol=2e-4)
 

@@ -170,7 +170,7 @@ class Desk:
         page.goto(f"{SITE}/en/")
         for name, more in (("work", ""), ("player", "player.js"), ("rows", "lines.js")):
             code = script("panel.js") + (part(more, layout.__file__) if more else "")
-            page.evaluate(FILL, [name, code, self._html()[name]])
+            page.evaluate(FILL, [name, code, self.html()[name]])
         page.evaluate(FOLLOW)
         self.heard = 0
 
@@ -184,7 +184,8 @@ class Desk:
         answer = self.client.get(f"{address.path}?{address.query}")
         route.fulfill(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
 
-    def _html(self) -> dict[str, str]:
+    def html(self) -> dict[str, str]:
+        """What the panels show of the text as it is now."""
         t, text = Translator("en"), documents.document(self.project, self.text.id)
         rows = states(self.project, text)
         return {
@@ -195,7 +196,7 @@ class Desk:
 
     def render(self) -> None:
         """Show the text as it is now, as the page does every second."""
-        for name, html in self._html().items():
+        for name, html in self.html().items():
             self.page.evaluate("([name, html]) => window.panels[name](html)", [name, html])
 
     def says(self, sentence: str) -> int:
@@ -306,6 +307,13 @@ def test_what_the_player_says_and_marks_stays_when_the_desk_is_shown_anew_until_
     assert site.inner_text(".vw-now") == "Line 1"
     assert site.evaluate("window.marked()") == 2, "the mark stays with its line"
     assert site.evaluate("!document.querySelector('audio').paused")
+    # Shown anew in the very moment in which it begins: it begins all the same.
+    again = """([html, url]) => {
+      document.dispatchEvent(new CustomEvent('vw-play', { detail: { url, line: 1, number: 2 } }));
+      window.panels.player(html);
+    }"""
+    site.evaluate(again, [at.html()["player"], site.get_attribute('[data-number="2"] [data-play]', "data-url")])
+    site.wait_for_function("(audio) => !audio.paused && audio.currentTime > 0", arg=site.query_selector("audio"))
     player = site.evaluate_handle("document.querySelector('audio')")
     at.text = other
     at.render()

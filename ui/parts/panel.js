@@ -23,8 +23,10 @@ function patch(from, to) {
 
 function update(now, node) {
   if (now.nodeType !== 1) { if (now.data !== node.data) now.data = node.data; return; }
+  // A script's own sound: taken away before a browser has looked at it, it would never begin, and without a word.
+  const own = 'own' in now.dataset ? 'src' : '';
   for (const { name } of [...now.attributes])
-    if (!node.hasAttribute(name) && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
+    if (!node.hasAttribute(name) && name !== own && !(name === 'open' && now.nodeName === 'DETAILS')) now.removeAttribute(name);
   for (const { name, value } of [...node.attributes])
     if (now.getAttribute(name) !== value) {
       // A player that hears something as it is spoken goes on with that: the whole waits for its end.

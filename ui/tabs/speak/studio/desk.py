@@ -110,7 +110,7 @@ def player(t: Translator, project: Project, document: Document, total: Overview)
         f'<div class="vw-player{idle}" data-key="player-{html.e(document.id)}"'
         f' data-list="{html.e(next_line_url(project.slug, document.id))}"{notes}>'
         f'<button type="button" class="vw-btn" data-play-text>▶▶ {html.e(t("studio.play_all"))}</button>'
-        f'<audio controls preload="none" aria-label="{html.e(t("studio.player"))}"></audio>'
+        f'<audio controls preload="none" data-own aria-label="{html.e(t("studio.player"))}"></audio>'
         '<span class="vw-dim vw-now"></span></div>'
     )
 
