@@ -3,10 +3,12 @@
 A small DiT with random weights on the processor. Measured are an update end to end (reading included), reading alone,
 and speaking, in seconds and in seconds of a core, which a busy machine changes less, and what a checkpoint takes. The
 package's side is its own ``CustomDataset``, ``collate_fn`` and ``CFM.forward`` with AdamW, as ``Trainer.train`` runs
-them, without its mean of the weights and its logging, which would slow it more. Ours learns an adapter, theirs the
-whole model: each what it does by default. Reading is mels and tokens; with the noise, which ours draws while it reads
-and theirs in the update, it is told apart. Speaking is one sentence in sixteen steps up to its mel, by our own loop and
-by ``CFM.sample``.
+them, without its mean of the weights and its logging, which would slow it more. Each does what it does by default: ours
+learns an adapter, in bfloat16 where the processor multiplies in it (``--precision``), theirs the whole model in
+float32. Reading is mels and tokens; with the noise, which ours draws while it reads and theirs in the update, it is
+told apart. Speaking is one sentence in sixteen steps up to its mel, by our own loop and by ``CFM.sample``.
+
+Takes two minutes on two quiet cores. What is measured is written after every round (benchmarks/results/f5.json).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from benchmarks import RESULTS, machine
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "presets" / "demo"
 _STEPS = 16  # of a sentence
-PIECES = ("ours", "theirs", "ours", "theirs", "ours", "theirs")  # in turn: the machine may grow busy meanwhile
+SIDES = ("ours", "theirs")  # in turn: the machine may grow busy meanwhile
 
 
 def main() -> None:
@@ -43,6 +45,8 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--depth", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--piece", default="")
     parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
@@ -52,21 +56,34 @@ def main() -> None:
     where = machine("torch", "f5-tts")
     with tempfile.TemporaryDirectory() as name:
         options = [f"--{key}={value}" for key, value in vars(args).items() if key not in ("piece", "folder")]
-        rounds: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
+        rounds: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         make = [sys.executable, "-m", "benchmarks.f5", *options, f"--folder={name}"]
         # As the app's jobs have it: threads that wait do not count as work, on a busy machine either.
         environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        subprocess.run([*make, "--piece=make"], check=True, env=environment, cwd=REPOSITORY)
-        for piece in PIECES:
-            command = [*make, f"--piece={piece}"]
-            done = subprocess.run(command, check=True, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
-            rounds[piece].append(json.loads(done.stdout.splitlines()[-1]))
-            print(piece, rounds[piece][-1])
+        _run([*make, "--piece=make"], environment)
+        for number in range(args.rounds):
+            for side in SIDES:
+                rounds[side].append(json.loads(_run([*make, f"--piece={side}"], environment)))
+                print(side, rounds[side][-1], flush=True)
+            _write(where, rounds, number + 1)  # what is measured so far is there, whatever becomes of the rest
+
+
+def _run(command: list[str], environment: dict[str, str]) -> str:
+    """The last line that a process of its own prints; if it fails, what it complained of."""
+    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{command[-1]} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return done.stdout.splitlines()[-1]
+
+
+def _write(where: dict[str, Any], rounds: dict[str, list[dict[str, float]]], count: int) -> None:
+    """Print the best of each side so far with their ratios, and keep them."""
     best = {side: {key: min(one[key] for one in values) for key in values[0]} for side, values in rounds.items()}
     ratios = {key: best["theirs"][key] / best["ours"][key] for key in best["ours"]}
     for key, ratio in ratios.items():
-        print(f"{key}: ours {best['ours'][key]:.4g}, theirs {best['theirs'][key]:.4g}, {ratio:.2f} times")
-    (RESULTS / "f5.json").write_text(json.dumps({"machine": where, **best, "ratios": ratios}, indent=2) + "\n")
+        print(f"{key}: ours {best['ours'][key]:.4g}, theirs {best['theirs'][key]:.4g}, {ratio:.2f} times", flush=True)
+    facts = {"machine": where, "rounds": count, **best, "ratios": ratios}
+    (RESULTS / "f5.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def _measure(args: argparse.Namespace) -> dict[str, float]:
@@ -100,7 +117,6 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
     import torch
 
     from core.engines.f5.features.extract import prepare
-    from core.engines.f5.features.mel import BANDS
     from core.engines.f5.options import F5TrainConfig
     from core.engines.f5.train import collate as collating
     from core.engines.f5.train.session import start
@@ -111,12 +127,12 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
 
     reporter = Reporter(Job.create(args.folder / "jobs", TrainArgs(dataset="d", base="b")))
     features = prepare(args.folder / "dataset", args.folder / "base", args.folder / "cache", reporter)
-    config = F5TrainConfig(batch_size=args.batch, accumulation=1, precision="auto")
+    config = F5TrainConfig(batch_size=args.batch, accumulation=1, precision=args.precision)
     session = start(config, features, args.folder / "base", None, device="cpu")
     session.step()
     with_noise = _timed("read_with_noise", args.updates, session.loader.update)
     items = [session.loader.items(number) for number in range(args.updates)]
-    with mock.patch.object(collating, "noise", lambda throw, frames: torch.empty(frames, BANDS)):
+    with mock.patch.object(collating, "draw_noise"):
         read = _timed("read", args.updates, lambda number: collating.collate(features, items[number]))
     voice = session.voice()
     speaker = voice.condition([ReferenceClip(args.folder / "dataset" / "wavs" / "0.wav", _texts(args)[0])])
@@ -153,9 +169,9 @@ def _theirs(args: argparse.Namespace) -> dict[str, float]:
     import soundfile
     import torch
 
-    from core.engines.f5.features.mel import HOP, read_wave
+    from core.engines.f5.features.mel import BANDS, HOP, read_wave
     from core.engines.f5.model.load import load_base
-    from core.engines.f5.model.package import CFM, convert_char_to_pinyin, get_tokenizer
+    from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_tokenizer
 
     theirs = import_module("f5_tts.model.dataset")  # after `package`, which leaves the trainer out
     dataset, base = args.folder / "dataset", args.folder / "base"
@@ -166,9 +182,9 @@ def _theirs(args: argparse.Namespace) -> dict[str, float]:
         tokens = convert_char_to_pinyin([text])[0]
         rows.append({"audio_path": str(path), "text": tokens, "duration": soundfile.info(path).duration})
     vocabulary, _ = get_tokenizer(str(base / "vocab.txt"), "custom")
-    transformer = load_base(base).transformer.requires_grad_(True)
-    for block in transformer.transformer_blocks:
-        block.attn.processor.attn_mask_enabled = False  # as published
+    ours = load_base(base)
+    transformer = DiT(**ours.arch, mel_dim=BANDS)  # as published, with its own attention
+    transformer.load_state_dict(ours.transformer.state_dict())
     model = CFM(transformer=transformer, vocab_char_map=vocabulary)
     optimizer = torch.optim.AdamW(model.parameters(), lr=7.5e-5)
     data = theirs.CustomDataset(rows, durations=[row["duration"] for row in rows], mel_spec_module=model.mel_spec)

@@ -42,6 +42,7 @@ JOB_TABS = {
     "self_test": "speak",
     "try_base": "train",
     "fetch_base": "train",
+    "rewrite_base": "train",
     "compare": "listen",
     "report": "listen",
     "explain": "train",

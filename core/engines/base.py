@@ -42,6 +42,15 @@ class Engine(ABC, Generic[Config, FeaturesT, Reference]):
     def make_base(self, base_id: str, folder: Path) -> None:
         """Make a base that is not downloaded (`Base.is_made`) in ``folder``; one that is there is left alone."""
 
+    def rewrite_weights(self, folder: Path, name: str, should_stop: ShouldStop = never) -> None:
+        """Make a base's weights of ``folder/name`` (`BaseModels.unread_weights`), without running any code of it.
+
+        Raises:
+            UserError: ``base.pickle``, ``base.checkpoint``.
+            Cancelled: ``should_stop`` said so; nothing is left.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def check(self, dataset: Path, base: Path, on_clip: OnClip = ignore) -> DatasetReport:
         """Check a frozen dataset against the real tokenizer and limits."""

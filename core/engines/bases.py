@@ -109,13 +109,15 @@ class BaseModels(ABC):
     """The base models of one engine, in the workspace's folder of ``models``, and folders that are as good as them.
 
     ``catalog`` holds them by id: ``default`` is offered first, ``small`` is quick enough for a demo on a processor.
-    ``required_files`` are the files without which a folder is no base.
+    ``required_files`` are the files without which a folder is no base. Some of them can be made of a file with another
+    suffix, ``rewritten``, by `Engine.rewrite_weights`.
     """
 
     catalog: Mapping[str, Base]
     default: str
     small: str
     required_files: tuple[str, ...]
+    rewritten: Mapping[str, str] = {}
 
     @abstractmethod
     def is_trained(self, base: Base | None, folder: Path) -> bool:
@@ -227,13 +229,15 @@ class BaseModels(ABC):
         Raises:
             UserError: ``base.hub_address``, ``base.hub_file``.
         """
-        repository = _repository(address)
-        elsewhere = {name: _on_hub(repository, name, paths.get(name, name)) for name in self.required_files}
+        repository, elsewhere = _repository(address), {}
+        for name in self.required_files:
+            file = _on_hub(repository, name, paths.get(name, name), self.rewritten.get(name))
+            elsewhere[str(Path(name).with_suffix(Path(file.path).suffix))] = file
         stamp = hashlib.sha256(repr(sorted(elsewhere.items())).encode()).hexdigest()[:8]
         return Base(
             id=f"hub-{slug(repository.replace('/', '-'))}-{stamp}",
             label=repository,
-            files=self.required_files,
+            files=tuple(elsewhere),
             repository=repository,
             revision="main",
             size_mb=0,
@@ -246,6 +250,10 @@ class BaseModels(ABC):
         """Where a base of `on_hub` lies or will lie."""
         return models / base.id
 
+    def unread_weights(self, folder: Path) -> Sequence[str]:
+        """Names of a folder's files of which its weights have to be made first (`Engine.rewrite_weights`). Light."""
+        return ()
+
     def questions(self, folder: Path) -> Sequence[Question]:
         """What a person has to be asked of a local folder before it can be used; nothing once it is answered.
 
@@ -255,8 +263,12 @@ class BaseModels(ABC):
         self.check(folder)
         return ()
 
-    def answer(self, models: Path, folder: Path, answers: Mapping[str, str]) -> None:
+    def answer(
+        self, models: Path, folder: Path, answers: Mapping[str, str], on_block: Callable[[], object] | None = None
+    ) -> None:
         """Write down what a person said, by the questions' keys, in the folder itself.
+
+        ``on_block`` is called while large files are read, and may raise to break off.
 
         Raises:
             UserError: ``base.unanswered``; the folder is no base.
@@ -354,17 +366,18 @@ def _repository(address: str) -> str:
     return match[1]
 
 
-def _on_hub(repository: str, name: str, path: str) -> HubFile:
+def _on_hub(repository: str, name: str, path: str, rewritten: str | None) -> HubFile:
     other, has_other, rest = path.strip().rpartition(":")
     place = rest.strip().strip("/")
-    if not place or ".." in place or Path(place).suffix != Path(name).suffix:
+    suffixes = [Path(name).suffix, *([rewritten] if rewritten else [])]
+    if not place or ".." in place or Path(place).suffix not in suffixes:
         raise UserError(
             "base.hub_file",
             "“{path}” cannot be the file {name} of the base.",
             "Type its path as the page of the model shows it. It has to end in {suffix}: others may hold programs.",
             path=path.strip()[:200],
             name=name,
-            suffix=Path(name).suffix,
+            suffix=" / ".join(suffixes),
         )
     return HubFile(_repository(other) if has_other else repository, place)
 
@@ -384,6 +397,20 @@ def _noted(folder: Path) -> list[PlannedFile]:
 @lru_cache(maxsize=16)
 def _hashed(path: Path, *_version: int) -> str:
     return sha256_file(path)
+
+
+def note_rewritten(folder: Path, source: str, sha256: str, names: Sequence[str]) -> None:
+    """Note in a folder's manifest that files ``names`` were made of the file ``source``, with the hashes of all."""
+    try:
+        manifest = dict(read_json(folder / _MANIFEST, _MOST_BYTES))
+    except (OSError, ValueError, TypeError):
+        manifest = {}
+    known = _noted(folder)
+    origin = next((file.revision for file in known if file.name == source), "")
+    files = [PlannedFile(name, _size(folder / name), sha256_file(folder / name), origin) for name in names]
+    kept = [file for file in manifest.get("files", []) if file.get("name") not in (source, *names)]
+    made = [{"name": f.name, "size": f.size, "sha256": f.digest, "revision": f.revision} for f in files]
+    write_json(folder / _MANIFEST, {**manifest, "files": [*kept, *made], "made_of": {"name": source, "sha256": sha256}})
 
 
 def _size(path: Path) -> int:

@@ -9,7 +9,7 @@ from core.engines.bases import HUB
 from core.engines.light import Reading, TextCheck
 from core.engines.registry import bases, texts
 from core.errors import UserError
-from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs
+from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, RewriteBaseArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
@@ -56,6 +56,23 @@ def start_fetch(project: Project, address: str, paths: Mapping[str, str], *, hub
     """
     base = bases(project.info.engine).on_hub(address, paths)
     return project.start_job(FetchBaseArgs(address=address, paths=dict(paths), hub=hub), title=base.label)
+
+
+def start_rewriting(project: Project, folder: Path, file: str) -> Job:
+    """Make a folder's weights of one of its `BaseModels.unread_weights`, in a job that may read it.
+
+    Raises:
+        UserError: ``base.missing_file``. Busy: another one is at work.
+    """
+    if file not in bases(project.info.engine).unread_weights(folder):
+        raise UserError(
+            "base.missing_file",
+            "The base model in {folder} has no {name}.",
+            "Download the base again, or choose another folder.",
+            folder=str(folder),
+            name=file,
+        )
+    return project.start_job(RewriteBaseArgs(folder=folder, file=file), title=file)
 
 
 def start_download(project: Project, base_id: str, *, hub: str = HUB) -> Job:

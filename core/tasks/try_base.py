@@ -45,7 +45,7 @@ def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> di
         measured: dict[str, Any] = {}
         try:
             folder = _answered(job, args.folder, number)
-            models.answer(project.workspace.models, folder, answers)
+            models.answer(project.workspace.models, folder, answers, reporter.check_stop)
             samples, spoken_rate = _speak(engine, folder, references, args, reporter)
             write_speech(job.path / f"try-{number}.wav", samples, spoken_rate)
             measured = judged(samples, spoken_rate, args.text, args.language, recognizer, (recording, rate))

@@ -159,7 +159,7 @@ def _base(project: Project, base_id: str) -> Prerequisite:
         if models.questions(place):
             return Prerequisite("base", "bad", "unasked", values)
         models.folder(folder, base_id)
-    except UserError:
-        return Prerequisite("base", "bad", "broken", values)
+    except UserError as error:
+        return Prerequisite("base", "bad", "unread" if error.code == "base.unread" else "broken", values)
     digest = models.sha256(place)[:_SHOWN_DIGITS]
     return Prerequisite("base", "good", "known" if digest else "own", {**values, "sha256": digest})

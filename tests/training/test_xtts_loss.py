@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.engines.dropout import drop
 from core.engines.voice import ReferenceClip
-from core.engines.xtts.model.transformer import drop
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.xtts.train.collate import Item, SpecialTokens, collate
 from core.engines.xtts.train.conditioning import Latents

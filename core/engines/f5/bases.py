@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -18,11 +18,13 @@ from core.files import read_json, sha256_file, write_json
 
 V1, V0, STARTER = "f5tts-v1", "f5tts-v0", "f5-starter"
 FACTS = "f5.json"
-WEIGHTS = "model.safetensors"
+WEIGHTS, LAST_WEIGHTS = "model.safetensors", "last.safetensors"
+_CHECKPOINT = ".pt"  # of a trainer's files; read in a job only, which rewrites them
 VOCODER = ("config.yaml", "pytorch_model.bin")  # as Vocos has them, and f5-tts looks for them
 FILES = (WEIGHTS, VOCABULARY, *VOCODER)
 _MOST_BYTES = 1 << 20
 _MANIFEST = "manifest.json"
+_MOST_NAMED = 6
 
 _V1_SHA256 = "670900fd14e6c458b95da6e9ed317cdb20dbaf7a1c02ac06a05475a9d32b6a38"
 _V0_SHA256 = "4180310f91d592cee4bc14998cd37c781f779cf105e8ca8744d9bd48ca7046ae"
@@ -58,6 +60,8 @@ class BaseFacts:
     """SHA-256 of its tokens in their order; another order of as many loads, and speaks gibberish. Empty: not noted."""
     steps: int = 32
     """In how many steps it speaks where nothing else is said; random weights need no more than a few."""
+    weights: str = WEIGHTS
+    """The file it speaks with, of the two that a rewritten checkpoint may have."""
 
 
 def read_facts(folder: Path) -> BaseFacts:
@@ -72,6 +76,8 @@ def read_facts(folder: Path) -> BaseFacts:
             facts = BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
             if facts.flags not in FLAGS.values() or facts.conversion not in get_args(Conversion):
                 raise ValueError("flags or conversion")
+            if facts.weights not in (WEIGHTS, LAST_WEIGHTS):
+                raise ValueError("weights")
             return facts
         if (folder / _MANIFEST).is_file():
             files = {str(file["name"]): str(file["sha256"]) for file in read_json(folder / _MANIFEST)["files"]}
@@ -99,11 +105,24 @@ def write_facts(folder: Path, facts: BaseFacts) -> None:
     write_json(folder / FACTS, asdict(facts))
 
 
+def weights_sha256(path: Path, on_block: Callable[[], object] | None = None) -> str:
+    """Of a file of weights; read once in a process, as long as it stays as it is. ``on_block`` may break off."""
+    about = path.resolve().stat()
+    key = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+    if key not in _digests:
+        _digests[key] = sha256_file(path, on_block)
+    return _digests[key]
+
+
+_digests: dict[tuple[int, int, int, int], str] = {}
+
+
 class F5Bases(BaseModels):
     """See `BaseModels`."""
 
     default, small = V1, STARTER
     required_files = (WEIGHTS, VOCABULARY)
+    rewritten = {WEIGHTS: _CHECKPOINT}
     catalog: Mapping[str, Base] = {
         base_id: Base(
             id=base_id,
@@ -133,33 +152,53 @@ class F5Bases(BaseModels):
 
     def check(self, folder: Path) -> None:
         """As of `BaseModels`; vocabulary and facts have to be right as well."""
-        super().check(folder)
+        self._check_files(folder)
         read_vocabulary(folder)
         read_facts(folder)
 
     def questions(self, folder: Path) -> Sequence[Question]:
-        """As of `BaseModels`: flags and conversion, which no tensor shows."""
-        super().check(folder)
+        """As of `BaseModels`: flags and conversion, which no tensor shows, and which of two sets of weights speaks."""
+        self._check_files(folder)
         read_vocabulary(folder)
         try:
             read_facts(folder)
         except UserError as error:
             if error.code != "base.unasked":
                 raise
-            return _QUESTIONS
+            return _asked(folder)
         return ()
 
-    def answer(self, models: Path, folder: Path, answers: Mapping[str, str]) -> None:
+    def unread_weights(self, folder: Path) -> Sequence[str]:
+        """As of `BaseModels`: a trainer's checkpoints, where no weights lie beside them."""
+        if (folder / WEIGHTS).is_file() or not folder.is_dir():
+            return ()
+        return sorted(path.name for path in folder.glob(f"*{_CHECKPOINT}") if path.is_file())
+
+    def _check_files(self, folder: Path) -> None:
+        if names := self.unread_weights(folder):
+            raise UserError(
+                "base.unread",
+                "The weights in {folder} are in a trainer's file ({names}), which has to be rewritten once.",
+                "Press “Rewrite …” under the folder's name on the Train page.",
+                folder=str(folder),
+                names=", ".join(names[:_MOST_NAMED]),
+            )
+        super().check(folder)
+
+    def answer(
+        self, models: Path, folder: Path, answers: Mapping[str, str], on_block: Callable[[], object] | None = None
+    ) -> None:
         """As of `BaseModels`; the weights' hash is written down with it, so that others are not taken for them.
 
         Of published weights it is known how they were built, whatever is answered.
         """
         values: dict[str, Any] = {}
-        for question in _QUESTIONS:
+        for question in _asked(folder):
             values[question.key] = question.pick(answers)
+        weights = LAST_WEIGHTS if values.get("weights") == "last" else WEIGHTS
         own = all((folder / name).is_file() for name in VOCODER)
         ready = [models / base_id for base_id in (V1, V0) if all((models / base_id / n).is_file() for n in VOCODER)]
-        sha256 = sha256_file(folder / WEIGHTS)
+        sha256 = weights_sha256(folder / weights, on_block)
         if published := _PUBLISHED.get(sha256):
             values = {"flags": published, "conversion": "pinyin"}
         facts = BaseFacts(
@@ -168,6 +207,7 @@ class F5Bases(BaseModels):
             sha256,
             vocoder="" if own or not ready else str(ready[0]),
             vocabulary=read_vocabulary(folder).sha256,
+            weights=weights,
         )
         write_facts(folder, facts)
 
@@ -190,7 +230,11 @@ class F5Bases(BaseModels):
         if not isinstance(config, F5TrainConfig) or config.train_what != "full":
             return 0
         try:
-            return (folder / WEIGHTS).stat().st_size
+            name = read_facts(folder).weights
+        except UserError:
+            name = WEIGHTS
+        try:
+            return (folder / name).stat().st_size
         except OSError:
             return 0
 
@@ -210,3 +254,15 @@ _QUESTIONS = (
         (Choice("pinyin", "As f5-tts does (pinyin)"), Choice("characters", "Each character by itself")),
     ),
 )
+_WHICH_WEIGHTS = Question(
+    "weights",
+    "Which of its weights? The mean of a short training holds little of what it learnt.",
+    (
+        Choice("mean", "The running mean (what f5-tts speaks with)"),
+        Choice("last", "The last ones (what its trainer's samples were made with)"),
+    ),
+)
+
+
+def _asked(folder: Path) -> tuple[Question, ...]:
+    return (*_QUESTIONS, _WHICH_WEIGHTS) if (folder / LAST_WEIGHTS).is_file() else _QUESTIONS

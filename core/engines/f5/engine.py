@@ -14,6 +14,7 @@ from core.engines.f5.infer.export import export
 from core.engines.f5.infer.self_test import self_test
 from core.engines.f5.infer.voice import Heard, load_voice
 from core.engines.f5.light import LIGHT
+from core.engines.f5.model.checkpoint import rewrite_checkpoint
 from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.session import start
@@ -33,6 +34,7 @@ class F5Engine(Engine[F5TrainConfig, Features, Heard]):
     load_voice = staticmethod(load_voice)
     export = staticmethod(export)
     self_test = staticmethod(self_test)
+    rewrite_weights = staticmethod(rewrite_checkpoint)
 
     def fits(
         self,

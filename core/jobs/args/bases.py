@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from core.jobs.args.base import JobArgs
 
 
@@ -28,6 +30,19 @@ class FetchBaseArgs(JobArgs):
     address: str
     paths: dict[str, str]
     hub: str
+
+
+class RewriteBaseArgs(JobArgs):
+    """Weights in a form that only a job may read, to be rewritten beside it.
+
+    Args:
+        folder: of the base.
+        file: its name in the folder.
+    """
+
+    kind = "rewrite_base"
+    folder: Path
+    file: str = Field(pattern=r"^[^/]+$")
 
 
 class TryBaseArgs(JobArgs):

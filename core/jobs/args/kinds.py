@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.jobs.args.base import FROM_DISK, JobArgs, OtherArgs
-from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, TryBaseArgs
+from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, RewriteBaseArgs, TryBaseArgs
 from core.jobs.args.clips import FindCutWordsArgs, FindDoublesArgs, MeasureArgs, SegmentArgs, TranscribeArgs
 from core.jobs.args.projects import CopyProjectArgs, MergeProjectArgs, UnpackProjectArgs
 from core.jobs.args.runs import CompareArgs, EvaluateArgs, ExplainArgs, ReportArgs
@@ -18,7 +18,7 @@ _KINDS: dict[str, type[JobArgs]] = {
         *(ImportArgs, ListLinkArgs, ScanCollectionArgs, DenoiseArgs),
         *(UnpackProjectArgs, CopyProjectArgs, MergeProjectArgs),
         *(SegmentArgs, TranscribeArgs, MeasureArgs, FindDoublesArgs, FindCutWordsArgs),
-        *(DownloadBaseArgs, FetchBaseArgs, TryBaseArgs),
+        *(DownloadBaseArgs, FetchBaseArgs, RewriteBaseArgs, TryBaseArgs),
         *(TrainArgs, MeasurePaceArgs, TryBatchesArgs, FineTuneArgs, DemoArgs),
         *(SynthesizeArgs, ExportArgs, ImportVoiceArgs, SelfTestArgs, VoicePictureArgs),
         *(ImportTextArgs, SpeakDocumentArgs, WriteDocumentArgs),

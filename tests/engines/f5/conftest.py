@@ -9,6 +9,9 @@ import pytest
 
 from core.audio.samples import read, write_wav
 from core.engines.f5.features.extract import Features, prepare
+from core.engines.f5.model.load import F5
+from core.engines.f5.model.lora import merged_state
+from core.engines.f5.model.package import CFM, DiT
 from core.engines.f5.model.tiny import make_starter
 from core.engines.voice import ReferenceClip
 from core.jobs.args.training import TrainArgs
@@ -65,3 +68,10 @@ def mels(tmp_path_factory: pytest.TempPathFactory, frozen_f5: Path, tiny: Path, 
 def speaker(frozen_f5: Path, mels: Features) -> ReferenceClip:
     """A clip of the speaker, and what is said in it."""
     return ReferenceClip(frozen_f5 / "wavs" / "clip-3.wav", mels.train[3].text)
+
+
+def packaged(model: F5) -> CFM:
+    """The package's own model with the same weights, the adapter folded in: nothing of ours computes in it."""
+    transformer = DiT(**model.arch, mel_dim=100)
+    transformer.load_state_dict(merged_state(model))
+    return CFM(transformer=transformer, num_channels=100).eval()

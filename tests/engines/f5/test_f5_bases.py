@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from safetensors.torch import load_file, save_file
 from core.engines.bases import Base, HubFile
 from core.engines.download import _plan
 from core.engines.f5 import bases
-from core.engines.f5.bases import FACTS, FLAGS, V0, V1, WEIGHTS, F5Bases, read_facts, write_facts
+from core.engines.f5.bases import FACTS, FLAGS, LAST_WEIGHTS, V0, V1, WEIGHTS, F5Bases, read_facts, write_facts
+from core.engines.f5.model.checkpoint import rewrite_checkpoint
+from core.engines.f5.model.forward import embed_texts, velocity
 from core.engines.f5.model.load import load_base
 from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.model.vocoder import load_vocoder
 from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.files import read_json, sha256_file, write_json
 
 MODELS = F5Bases()
@@ -39,10 +42,10 @@ def code_of(error: pytest.ExceptionInfo[UserError]) -> str:
 def spoken(folder: Path) -> torch.Tensor:
     """What the model makes of the same noise, sound and text."""
     torch.manual_seed(0)
-    noise, cond, text = torch.randn(1, 40, 100), torch.randn(1, 40, 100), torch.randint(0, 90, (1, 12))
+    noise, cond, ids = torch.randn(1, 40, 100), torch.randn(1, 40, 100), torch.randint(0, 90, (12,))
+    transformer = load_base(folder).transformer
     with torch.inference_mode():
-        output: torch.Tensor = load_base(folder).transformer(noise, cond, text, torch.tensor([0.5]))
-    return output
+        return velocity(transformer, noise, cond, embed_texts(transformer, [ids], [40]), torch.tensor([0.5]), None)
 
 
 def test_a_local_folder_is_refused_until_a_person_has_said_how_it_was_built(tiny: Path, tmp_path: Path) -> None:
@@ -240,7 +243,10 @@ def test_where_files_of_a_base_of_the_hub_lie_is_asked_and_never_guessed() -> No
         with pytest.raises(UserError) as refusal:
             MODELS.on_hub(address, {})
         assert code_of(refusal) == "base.hub_address"
-    for path in ("model_200000.pt", "", "../model.safetensors", "folder/"):
+    trainers = MODELS.on_hub("ana/F5-pt", {WEIGHTS: "model_200000.pt", "vocab.txt": vocabulary})
+    assert trainers.files == ("model.pt", "vocab.txt")
+    assert trainers.origin("model.pt") == HubFile("ana/F5-pt", "model_200000.pt")
+    for path in ("model_200000.pth", "", "../model.safetensors", "folder/"):
         with pytest.raises(UserError) as refusal:
             MODELS.on_hub("ana/F5-pt", {WEIGHTS: path})
         assert code_of(refusal) == "base.hub_file"
@@ -259,3 +265,147 @@ def test_a_vocabulary_in_another_order_than_the_one_answered_for_is_refused(tiny
     with pytest.raises(UserError) as refusal:
         load_base(folder)
     assert code_of(refusal) == "base.changed_vocabulary"
+
+
+class Program:
+    """What runs when it is read as a pickle."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return self.call[0], self.call[1:]
+
+
+def checkpoint_of(base: Path) -> dict[str, Any]:
+    """A file of the package's trainer: a mean, last weights that differ from it, and what it goes on from."""
+    mean = load_file(base / WEIGHTS)
+    last = {name.removeprefix("ema_model."): value + 0.01 for name, value in mean.items() if "transformer" in name}
+    moments = {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-5}]}
+    return {"model_state_dict": last, "ema_model_state_dict": mean, "optimizer_state_dict": moments, "update": 9}
+
+
+def folder_with(checkpoint: Any, base: Path, folder: Path, **options: Any) -> Path:
+    folder.mkdir()
+    shutil.copyfile(base / "vocab.txt", folder / "vocab.txt")
+    torch.save(checkpoint, folder / "model_9.pt", **options)
+    return folder
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old_form"])
+def test_a_trainers_file_becomes_a_base_with_both_of_its_weights(tiny: Path, tmp_path: Path, zipped: bool) -> None:
+    """The mean of a short training holds little of what it learnt: which speaks is asked, and heard."""
+    folder = folder_with(checkpoint_of(tiny), tiny, tmp_path / "own", _use_new_zipfile_serialization=zipped)
+    digest = sha256_file(folder / "model_9.pt")
+    for use in (MODELS.check, MODELS.questions):
+        with pytest.raises(UserError) as refusal:
+            use(folder)
+        assert code_of(refusal) == "base.unread" and "model_9.pt" in str(refusal.value)
+    assert MODELS.unread_weights(folder) == ["model_9.pt"]
+    rewrite_checkpoint(folder, "model_9.pt")
+    assert MODELS.unread_weights(folder) == () and sha256_file(folder / "model_9.pt") == digest
+    assert load_file(folder / WEIGHTS).keys() == {name for name in load_file(tiny / WEIGHTS) if "transformer" in name}
+    noted = read_json(folder / "manifest.json")
+    assert noted["made_of"] == {"name": "model_9.pt", "sha256": digest}
+    assert {file["name"]: file["sha256"] for file in noted["files"]} == {
+        name: sha256_file(folder / name) for name in (WEIGHTS, LAST_WEIGHTS)
+    }
+    MODELS.verify(folder)
+    assert [question.key for question in MODELS.questions(folder)] == ["flags", "conversion", "weights"]
+    biases = []
+    for which in ("mean", "last"):
+        (folder / FACTS).unlink(missing_ok=True)
+        MODELS.answer(tmp_path, folder, {"flags": "v1", "conversion": "pinyin", "weights": which})
+        model = load_base(folder)
+        assert model.facts.sha256 == sha256_file(folder / model.facts.weights)
+        biases.append(model.transformer.proj_out.bias)
+    torch.testing.assert_close(biases[1], biases[0] + 0.01)
+
+
+def test_weights_without_a_mean_are_taken_as_they_are(tiny: Path, tmp_path: Path) -> None:
+    for number, state in enumerate(({"ema_model_state_dict": load_file(tiny / WEIGHTS)}, load_file(tiny / WEIGHTS))):
+        folder = folder_with(state, tiny, tmp_path / str(number))
+        rewrite_checkpoint(folder, "model_9.pt")
+        assert not (folder / LAST_WEIGHTS).exists()
+        MODELS.answer(tmp_path, folder, {"flags": "v1", "conversion": "pinyin"})
+        assert torch.equal(load_base(folder).transformer.proj_out.bias, load_base(tiny).transformer.proj_out.bias)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old_form"])
+@pytest.mark.parametrize("place", ["beside", "within"])
+def test_a_program_in_a_trainers_file_is_refused_by_its_name_and_never_runs(
+    tiny: Path, tmp_path: Path, place: str, zipped: bool
+) -> None:
+    checkpoint, trace = checkpoint_of(tiny), tmp_path / "trace"
+    program = Program(os.system, f"touch {trace}")
+    if place == "beside":
+        checkpoint["update"] = program
+    else:
+        checkpoint["ema_model_state_dict"]["ema_model.transformer.proj_out.bias"] = program
+    folder = folder_with(checkpoint, tiny, tmp_path / "hostile", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError) as refusal:
+        rewrite_checkpoint(folder, "model_9.pt")
+    assert code_of(refusal) == "base.pickle" and "system" in str(refusal.value) and "model_9.pt" in str(refusal.value)
+    assert not trace.exists() and {path.name for path in folder.iterdir()} == {"vocab.txt", "model_9.pt"}
+
+
+def spoilt(state: dict[str, torch.Tensor], how: str) -> Any:
+    name = "ema_model.transformer.proj_out.bias"
+    if how == "vast":  # a few bytes that pose as gigabytes
+        state[name] = torch.zeros(1).expand(1 << 40)
+    elif how == "nan":
+        state[name] = torch.full((100,), float("nan"))
+    elif how == "other":
+        return {"model": {"conv.weight": torch.zeros(3)}}
+    elif how == "sparse":
+        state[name] = torch.zeros(100).to_sparse()
+    elif how == "list":
+        return [1, 2]
+    return {"ema_model_state_dict": state}
+
+
+@pytest.mark.parametrize("how", ["vast", "nan", "other", "sparse", "list"])
+def test_a_trainers_file_that_is_no_checkpoint_of_f5_is_refused(tiny: Path, tmp_path: Path, how: str) -> None:
+    folder = folder_with(spoilt(load_file(tiny / WEIGHTS), how), tiny, tmp_path / "spoilt")
+    with pytest.raises(UserError) as refusal:
+        rewrite_checkpoint(folder, "model_9.pt")
+    assert code_of(refusal) == "base.checkpoint" and not (folder / WEIGHTS).exists()
+
+
+def test_half_a_trainers_file_is_told_and_stop_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+    folder = folder_with(checkpoint_of(tiny), tiny, tmp_path / "half")
+    with pytest.raises(Cancelled):
+        rewrite_checkpoint(folder, "model_9.pt", lambda: True)
+    data = (folder / "model_9.pt").read_bytes()
+    (folder / "model_9.pt").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError) as refusal:
+        rewrite_checkpoint(folder, "model_9.pt")
+    assert code_of(refusal) in ("base.checkpoint", "base.pickle")
+    assert {path.name for path in folder.iterdir()} == {"vocab.txt", "model_9.pt"}
+
+
+def test_weights_are_hashed_once_and_that_can_be_broken_off(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_of(tiny, tmp_path / "community", without=FACTS)
+    answers = {"flags": "v1", "conversion": "pinyin"}
+
+    def stop() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        MODELS.answer(tmp_path, folder, answers, stop)
+    hashed: list[Path] = []
+    monkeypatch.setattr(bases, "sha256_file", lambda path, on_block: hashed.append(path) or sha256_file(path))
+    for _ in range(2):
+        MODELS.answer(tmp_path, folder, answers)
+        load_base(folder)
+    link = tmp_path / "link"
+    link.mkdir()
+    for path in folder.iterdir():
+        (link / path.name).symlink_to(path)
+    MODELS.answer(tmp_path, link, answers)
+    assert len(hashed) == 1
+    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes() + b"x")
+    MODELS.answer(tmp_path, folder, answers)
+    assert len(hashed) == 2, "a file that changed is read again"

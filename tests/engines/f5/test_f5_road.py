@@ -11,29 +11,34 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from core.audio.samples import write_wav
 from core.checkpoint_ref import CheckpointRef
-from core.engines.f5.bases import FACTS, FLAGS, F5Bases, read_facts
+from core.engines.bases import Base
+from core.engines.f5.bases import FACTS, FLAGS, WEIGHTS, F5Bases, read_facts
 from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
 from core.engines.registry import engines, get_engine
 from core.engines.voice import ReferenceClip, SpokenWay
 from core.errors import UserError
+from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.args.base import JobArgs
-from core.jobs.args.bases import TryBaseArgs
+from core.jobs.args.bases import FetchBaseArgs, RewriteBaseArgs, TryBaseArgs
 from core.jobs.args.speech import ExportArgs, SelfTestArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.project.engine import start_rewriting
 from core.project.workspace import Project, Workspace
 from core.synthesis import base_tries
 from core.synthesis.exports import exports
 from core.synthesis.self_test import WayRow, complete, is_base_tested, is_tested, read_table, verdict
 from core.synthesis.start import complete_voice
-from core.tasks import export, self_test, train, try_base
+from core.tasks import export, fetch_base, rewrite_base, self_test, train, try_base
 from core.training.config import config_text
 from core.training.letters import missing_letters
 from core.training.presets import preset
@@ -343,3 +348,52 @@ def test_a_row_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Path, 
     assert read_table(job) == [WayRow("base", errors=0.1)]
     with pytest.raises(UserError):
         complete_voice(project, SelfTestArgs(text="x"))
+
+
+def test_a_trainers_file_from_the_hub_is_rewritten_and_its_hash_kept(
+    project: Project, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project.workspace.create("Bia", "en", "f5")
+    fetched: list[str] = []
+
+    def download(models: Path, base: Base, reporter: Reporter, *, hub: str) -> Path:
+        fetched.append(base.id)
+        folder = models / base.id
+        folder.mkdir(parents=True)
+        shutil.copyfile(tiny / "vocab.txt", folder / "vocab.txt")
+        torch.save({"ema_model_state_dict": load_file(tiny / WEIGHTS)}, folder / "model.pt")
+        about = {"name": "model.pt", "size": 1, "sha256": "a" * 64, "revision": "exact"}
+        write_json(folder / "manifest.json", {"license": "", "files": [about]})
+        return folder
+
+    monkeypatch.setattr(fetch_base, "download", download)
+    args = FetchBaseArgs(address="ana/F5-pt", paths={WEIGHTS: "model_last.pt"}, hub="http://hub")
+    for _ in range(2):
+        job, reporter = begun(project, args)
+        folder = Path(fetch_base.run(job, project, args, reporter)["folder"])
+    assert len(fetched) == 1 and {path.name for path in folder.iterdir()} == {WEIGHTS, "vocab.txt", "manifest.json"}
+    manifest = read_json(folder / "manifest.json")
+    assert manifest["made_of"]["name"] == "model.pt" and [one["name"] for one in manifest["files"]] == [WEIGHTS]
+    assert manifest["files"][0]["revision"] == "exact" and not F5Bases().changed_files(folder)
+
+
+def test_a_folder_with_a_trainers_file_says_so_in_the_page_and_is_rewritten_by_a_job(
+    walked: Walked, tiny: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    shutil.copyfile(tiny / "vocab.txt", folder / "vocab.txt")
+    torch.save({"ema_model_state_dict": load_file(tiny / WEIGHTS)}, folder / "model_last.pt")
+    for language in ("en", "pt-BR"):
+        t = Translator(language)
+        view = ready_view(t, walked.project, "odd", "folder", str(folder), preset("f5-cpu"))
+        assert f'data-do="rewrite-base" data-id="{folder}/model_last.pt"' in view
+        assert t("prerequisites.base_unread", label="own") in view and 'data-do="answer-base"' not in view
+    with pytest.raises(UserError) as refusal:
+        start_rewriting(walked.project, folder, "vocab.txt")
+    assert refusal.value.code == "base.missing_file"
+    args = RewriteBaseArgs(folder=folder, file="model_last.pt")
+    job, reporter = begun(walked.project, args)
+    assert rewrite_base.run(job, walked.project, args, reporter) == {"folder": str(folder)}
+    view = ready_view(Translator("en"), walked.project, "odd", "folder", str(folder), preset("f5-cpu"))
+    assert 'data-do="answer-base"' in view and (folder / "model_last.pt").exists()

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from peft.tuners.lora.layer import Linear
 from safetensors.torch import load_file, save_file
 
+from core.engines.dropout import ByteDropout
 from core.engines.f5.bases import FACTS, FLAGS, WEIGHTS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.extract import Features, check, prepare
+from core.engines.f5.model.adapted_linear import AdaptedLinear
 from core.engines.f5.model.load import load_base
 from core.engines.f5.model.lora import load_adapter
 from core.engines.f5.model.package import CFM, MelSpec
@@ -27,6 +30,7 @@ from core.engines.session import ADAPTER, STATE
 from core.errors import UserError
 from core.files import read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
+from tests.engines.f5.conftest import packaged
 
 CONFIG = F5TrainConfig(
     **{"batch_size": 3, "accumulation": 1, "max_steps": 20, "lora_rank": 4, "learning_rate": 3e-3, "warmup_steps": 2},
@@ -58,8 +62,9 @@ def test_the_loss_is_that_of_the_package_and_no_clip_changes_with_its_neighbours
 ) -> None:
     base = tiny if version == "v1" else tiny_v0
     trained = session(mels, base, batch_size=6)
+    trained.step()  # so that the adapter takes part
     transformer = trained.model.transformer.eval()
-    model = CFM(transformer=transformer, num_channels=100)
+    model = packaged(trained.model)
     items = trained.loader.items(0)
     together = trained.loader.parts(items)[0]
     assert len(set(together.frames)) > 1 and (together.text_dropped + [False]).count(False) > 1
@@ -71,6 +76,37 @@ def test_the_loss_is_that_of_the_package_and_no_clip_changes_with_its_neighbours
             assert own == pytest.approx(loss_of_the_package(model, part, monkeypatch), abs=1e-5)
             total, frames = total + own * part.targets, frames + part.targets
     assert whole == pytest.approx(total / frames, abs=1e-5)
+    assert float(flow_loss(transformer, together)) == pytest.approx(whole, abs=1e-5)  # as it is learnt by
+
+
+@pytest.mark.parametrize("changes", [{}, {"lora_rslora": True}, {"lora_dora": True}], ids=["lora", "rslora", "dora"])
+def test_an_adapter_learns_and_speaks_as_one_of_peft(mels: Features, tiny: Path, changes: dict[str, Any]) -> None:
+    trained = session(mels, tiny, dropout=0.0, **changes)
+    trained.step()
+    part = trained.loader.validation()[0]
+    layers = [layer for layer in trained.model.transformer.modules() if isinstance(layer, AdaptedLinear)]
+    assert len(layers) == 2 * 6
+    gradients, losses = [], []
+    for kind in (AdaptedLinear, Linear):
+        for layer in layers:
+            layer.__class__ = kind
+        loss = flow_loss(trained.model.transformer.train(), part)
+        gradients.append(torch.autograd.grad(loss, trained.parameters))
+        with torch.no_grad():
+            losses += [float(loss.detach()), float(flow_loss(trained.model.transformer, part))]
+    assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+
+
+def test_all_dropout_is_the_quick_one_and_leaves_out_its_share(mels: Features, tiny: Path) -> None:
+    trained = session(mels, tiny, dropout=0.25)
+    layers = [layer for layer in trained.model.transformer.modules() if isinstance(layer, torch.nn.Dropout)]
+    assert layers and all(isinstance(layer, ByteDropout) and layer.p == 0.25 for layer in layers)
+    values = torch.ones(20_000)
+    dropped = layers[0].train()(values)
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.03) and torch.equal(layers[0].eval()(values), values)
 
 
 def test_mels_are_those_of_the_package(mels: Features, frozen_f5: Path) -> None:

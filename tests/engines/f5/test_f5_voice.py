@@ -213,11 +213,15 @@ def test_a_reference_is_never_cut_without_its_text(voice: F5Voice, speaker: Refe
     tone = np.sin(np.arange(24_000 * 13) / 9).astype(np.float32) * 0.3
     write_wav(tmp_path / "long.wav", tone, 24_000)
     write_wav(tmp_path / "short.wav", tone[:2400], 24_000)
+    write_wav(tmp_path / "seven.wav", tone[: 24_000 * 7], 24_000)
     for references, code in (
         ([], "speak.no_reference"),
         ([replace(speaker, text="")], "speak.reference_text"),
         ([ReferenceClip(tmp_path / "long.wav", "A text.")], "speak.reference_long"),
         ([ReferenceClip(tmp_path / "short.wav", "A text.")], "speak.reference_short"),
+        ([ReferenceClip(tmp_path / "seven.wav", "Well.")], "speak.reference_pace"),
+        ([ReferenceClip(tmp_path / "seven.wav", "A very long text. " * 30)], "speak.reference_pace"),
+        ([ReferenceClip(tmp_path / "seven.wav", "?!…")], "speak.reference_text"),
         ([ReferenceClip(tmp_path / "none.wav", "A text.")], "speak.reference_unreadable"),
         ([replace(speaker, text="a ^ b")], "speak.unknown_characters"),
     ):
@@ -237,7 +241,13 @@ def test_a_quiet_reference_is_answered_as_quietly(voice: F5Voice, speaker: Refer
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("", "speak.empty"), ("a ^ b", "speak.unknown_characters"), ("la " * 2000, "speak.too_long")]
+    ("text", "code"),
+    [
+        ("", "speak.empty"),
+        ("?! …", "speak.empty"),
+        ("a ^ b", "speak.unknown_characters"),
+        ("la " * 2000, "speak.too_long"),
+    ],
 )
 def test_what_cannot_be_said_is_told(voice: F5Voice, speaker: ReferenceClip, text: str, code: str) -> None:
     with pytest.raises(UserError) as refusal:
@@ -251,6 +261,7 @@ def test_texts_are_cut_at_sentences_then_clauses_then_words() -> None:
         parts = split_text(text, limit)
         assert " ".join(parts) == text and all(len(part) <= limit for part in parts)
     assert split_text(text, 20)[0] == "One two three."
+    assert split_text("One two three. ?! … — Four five six.", 14) == ["One two three.", "Four five six."]
     assert "".join(split_text("今天天气很好我们去公园", 9)) == "今天天气很好我们去公园"
     accented = "Você já tomou café aqui amanhã à tardinha, não é"
     for limit in range(10, 60):

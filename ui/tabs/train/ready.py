@@ -15,6 +15,7 @@ from core.training.presets import Preset
 from ui import html
 from ui.i18n import Translator
 from ui.tabs.train.tries import answer_name, tries_view
+from ui.tabs.train.unread import unread_view
 
 
 def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, path: str | None, preset: Preset) -> str:
@@ -68,6 +69,8 @@ def _letter(t: Translator, letter: MissingLetter) -> str:
 
 def _questions(t: Translator, project: Project, folder: Path) -> str:
     engine = project.info.engine
+    if names := bases(engine).unread_weights(folder):
+        return unread_view(t, project, folder, names)
     try:
         questions = bases(engine).questions(folder)
     except UserError as error:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.options import TrainConfig
 from core.engines.registry import bases, preload, train_config
 from core.errors import UserError
-from core.jobs.args.bases import TryBaseArgs
+from core.jobs.args.bases import RewriteBaseArgs, TryBaseArgs
 from core.jobs.args.training import MeasurePaceArgs
 from core.listening.ranking import run_votes
 from core.project.workspace import Project
@@ -45,6 +46,7 @@ from ui.tabs.train.ready import ready_view
 from ui.tabs.train.runs_table import act_on_runs, runs_table
 from ui.tabs.train.sweep import SweepDraft, act_on_sweep, sweep_forms
 from ui.tabs.train.tries import act_on_tries
+from ui.tabs.train.unread import act_on_unread
 from ui.tabs.train.view import run_chooser, run_view
 
 
@@ -104,6 +106,15 @@ def _last_sign(run: Run) -> float:
         return run.job.events_path.stat().st_mtime
     except OSError:
         return run.job.read().created_at
+
+
+def _folder_at_work(project: Project) -> str:
+    """The folder that a job tries or rewrites the weights of; empty if none does."""
+    newest = [
+        *((job, args.folder) for job, args in islice(project.jobs_of(TryBaseArgs), 1)),
+        *((job, args.folder) for job, args in islice(project.jobs_of(RewriteBaseArgs), 1)),
+    ]
+    return next((str(folder) for job, folder in newest if is_live(job)), "")
 
 
 def build(page: Page) -> Tab:
@@ -190,10 +201,8 @@ def build(page: Page) -> Tab:
             panels[ready] = ready_view(t, project, selection.dataset, selection.base, "", selection.preset)
         if selection.base == "folder" and is_live(project.latest("fetch_base")):
             panels[hub] = hub_form(t, project)
-        trial = next(project.jobs_of(TryBaseArgs), None)
-        if selection.base == "folder" and trial and is_live(trial[0]):
-            trial_folder = str(trial[1].folder)
-            panels[ready] = ready_view(t, project, selection.dataset, "folder", trial_folder, selection.preset)
+        if selection.base == "folder" and (place := _folder_at_work(project)):
+            panels[ready] = ready_view(t, project, selection.dataset, "folder", place, selection.preset)
         if is_live(project.latest("measure_pace")):
             draft = changed_settings(project, selection.preset.id)
             panels[cost] = _cost(t, project, selection, draft)
@@ -214,7 +223,7 @@ def build(page: Page) -> Tab:
             return None
         if act_on_coach(t, project, evt, page.settings.device):
             return None
-        if act_on_tries(page, project, evt) or act_on_hub(project, evt):
+        if act_on_tries(page, project, evt) or act_on_hub(project, evt) or act_on_unread(project, evt):
             return None
         if evt.do == "use-fetched":
             return {folder: evt.id}

@@ -100,7 +100,7 @@ def export(
         UserError: ``export.differs``, ``export.unloadable``, and all of `F5Voice` and `load_voice`.
         DiskFull: ``export.no_room``.
     """
-    with exporting(folder, base / WEIGHTS, should_stop) as draft:
+    with exporting(folder, base / read_facts(base).weights, should_stop) as draft:
         on_stage("load_base")
         voice = load_voice(base, checkpoint, device=device)
         reference = voice.condition(references)
@@ -136,6 +136,7 @@ def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Hea
         sha256=sha256_file(folder / WEIGHTS),
         vocabulary=model.vocabulary.sha256,
         vocoder="",
+        weights=WEIGHTS,
     )
     write_facts(folder, own)
 

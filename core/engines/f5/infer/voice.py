@@ -45,6 +45,7 @@ GUIDANCE, SWAY = 2.0, -1.0
 CROSS_FADE_S = 0.15
 MOST_TOGETHER_S = 22.0  # reference and part: what the published bases hold out well
 MOST_REFERENCE_S, LEAST_REFERENCE_S = 12.0, 0.5
+SLOWEST, QUICKEST = 1.5, 50.0  # letters a second of a reference; nobody speaks so, with its pauses or without
 _TARGET_RMS = 0.1  # quieter references are lifted to it, and what is spoken lowered again
 _HURRIED_BYTES, _HURRIED_SPEED = 10, 0.3  # so short a text is given three times the time
 _BATCH_FRAMES = 12_000  # computed at once on a card
@@ -98,7 +99,8 @@ class F5Voice(Voice[Heard]):
 
         Raises:
             UserError: ``speak.no_reference``, ``speak.reference_unreadable``, ``speak.reference_short``,
-                ``speak.reference_long``, ``speak.reference_text``, ``speak.unknown_characters``.
+                ``speak.reference_long``, ``speak.reference_text``, ``speak.reference_pace``,
+                ``speak.unknown_characters``.
         """
         if not references:
             raise no_reference()
@@ -126,6 +128,16 @@ class F5Voice(Voice[Heard]):
                 name=reference.path.name,
                 seconds=round(seconds, 1),
                 limit=round(MOST_REFERENCE_S),
+            )
+        pace = len(text) / seconds
+        if not SLOWEST <= pace <= QUICKEST:
+            raise UserError(
+                "speak.reference_pace",
+                "{letters} letters cannot be all that is said in the {seconds} s of the reference recording {name}.",
+                "Choose a clip whose text is right word by word: it says how long everything else will take.",
+                letters=len(text),
+                seconds=round(seconds, 1),
+                name=reference.path.name,
             )
         rms = float(wave.square().mean().sqrt())
         is_quiet = 0 < rms < _TARGET_RMS
@@ -336,7 +348,8 @@ def split_text(text: str, most_bytes: int) -> list[str]:
                 pieces[-1] += words
             else:
                 pieces.append(words)
-    return [piece.strip() for piece in pieces if piece.strip()]
+    # Of signs alone the model makes noises.
+    return [piece.strip() for piece in pieces if any(character.isalnum() for character in piece)]
 
 
 def _fitting(clause: str, most_bytes: int) -> list[str]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
+from core.engines.f5.model.block import rotary_turns
 from core.engines.f5.model.package import DiT
 
 
@@ -63,7 +64,7 @@ def velocity(
     """
     time = transformer.time_embed(times)
     states = transformer.input_embed(noisy, cond, text, drop_audio_cond=False, audio_mask=mask)
-    rope = transformer.rotary_embed.forward_from_seq_len(noisy.shape[1])
+    rope = rotary_turns(transformer, noisy.shape[1])
     for block in transformer.transformer_blocks:
         if checkpointing:
             states = checkpoint(block, states, time, mask, rope, use_reentrant=False)

@@ -10,16 +10,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from core.engines.f5.bases import WEIGHTS, BaseFacts, Flags, read_facts
+from core.engines.f5.bases import WEIGHTS, BaseFacts, Flags, read_facts, weights_sha256
 from core.engines.f5.features.mel import BANDS
+from core.engines.f5.model.block import quicken_blocks
 from core.engines.f5.model.package import DiT
 from core.engines.f5.model.vocoder import GriffinLim, Vocos, load_vocoder
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.errors import UserError
-from core.files import sha256_file
 
 PREFIX = "ema_model."  # of every weight in a published file; the mean of its whole training, and all there is
-_BESIDE = ("initted", "step", "mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
+BESIDE = ("initted", "step", "mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 
 
 class F5(nn.Module):
@@ -64,8 +64,8 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
         UserError: ``base.missing_file``, ``base.broken``, ``base.vocabulary``, ``base.unasked``.
     """
     vocabulary, facts = read_vocabulary(folder), read_facts(folder)
-    state = base_state(folder)
-    if facts.sha256 != sha256_file(folder / WEIGHTS):
+    state = base_state(folder, facts.weights)
+    if facts.sha256 != weights_sha256(folder / facts.weights):
         raise _base_error(folder, ValueError("these are not the weights that its facts were written down for"))
     if facts.vocabulary and facts.vocabulary != vocabulary.sha256:
         raise UserError(
@@ -93,32 +93,32 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
     return model.eval().requires_grad_(False).to(device)
 
 
-def base_state(folder: Path) -> dict[str, Tensor]:
-    """The transformer's weights by the names it has, on the CPU, in float32.
+def base_state(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
+    """The transformer's weights in the file ``name`` by the names it has, on the CPU, in float32.
 
     Raises:
         UserError: ``base.missing_file``, ``base.broken``.
     """
-    path = folder / WEIGHTS
+    path = folder / name
     if not path.is_file():
         raise UserError(
             "base.missing_file",
             "The base model in {folder} has no {name}.",
             "Download the base again, or choose another folder.",
             folder=str(folder),
-            name=WEIGHTS,
+            name=name,
         )
     state: dict[str, Tensor] = {}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             for key in file.keys():  # noqa: SIM118 (it is no dict)
-                name = key.removeprefix(PREFIX)
-                if name in _BESIDE:
+                weight = key.removeprefix(PREFIX)
+                if weight in BESIDE:
                     continue
-                if not name.startswith("transformer."):
+                if not weight.startswith("transformer."):
                     raise KeyError(f"{key} belongs to no F5-TTS model")
                 value = file.get_tensor(key)
-                state[name.removeprefix("transformer.")] = value.float() if value.is_floating_point() else value
+                state[weight.removeprefix("transformer.")] = value.float() if value.is_floating_point() else value
     except (OSError, SafetensorError, KeyError) as error:
         raise _base_error(folder, error) from error
     return state
@@ -154,8 +154,7 @@ def architecture(state: dict[str, Tensor], flags: Flags) -> dict[str, Any]:
 def new_transformer(arch: dict[str, Any]) -> DiT:
     """A DiT with the package's fresh weights; its attention leaves padding out where there is some."""
     transformer = DiT(**arch, mel_dim=BANDS)
-    for block in transformer.transformer_blocks:
-        block.attn.processor.attn_mask_enabled = True
+    quicken_blocks(transformer, arch["pe_attn_head"])
     return transformer
 
 

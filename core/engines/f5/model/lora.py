@@ -28,6 +28,7 @@ from core.engines.adapter import (
     write_adapter,
 )
 from core.engines.f5.features.mel import SETTINGS
+from core.engines.f5.model.adapted_linear import quicken
 from core.engines.f5.model.load import F5
 from core.engines.f5.text.vocabulary import Vocabulary
 
@@ -52,7 +53,9 @@ class ExtendedEmbedding(nn.Module):
 def inject(model: F5, options: LoraOptions) -> None:
     """Put fresh adapters into the blocks; everything else is frozen."""
     model.requires_grad_(False)
-    inject_lora(model.transformer.transformer_blocks, replace(options, targets=options.targets or _TARGETS))
+    blocks = model.transformer.transformer_blocks
+    inject_lora(blocks, replace(options, targets=options.targets or _TARGETS))
+    quicken(blocks)
 
 
 def extend(model: F5, letters: Sequence[str]) -> None:

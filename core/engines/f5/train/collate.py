@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from core.engines.f5.features.extract import ClipFeatures, Features
 from core.engines.f5.features.mel import BANDS
@@ -74,17 +73,21 @@ _TENSORS = ("mel", "noise", "times", "span", "audio_dropped")
 
 def collate(features: Features, items: Sequence[Item]) -> Batch:
     """Put clips into one batch on the CPU."""
-    mels = [torch.from_numpy(features.mel(item.clip).astype(np.float32)) for item in items]
+    mels = [features.mel(item.clip) for item in items]
     frames = [len(mel) for mel in mels]
-    span = torch.zeros(len(items), max(frames), dtype=torch.bool)
+    shape = len(items), max(frames), BANDS
+    mel, span = np.zeros(shape, np.float32), np.zeros(shape[:2], bool)
+    noise = torch.zeros(shape)
     for row, item in enumerate(items):
+        mel[row, : frames[row]] = mels[row]
+        draw_noise(item.throw, noise[row, : frames[row]])
         first, count = item.throw.span
         span[row, first : first + count] = True
     return Batch(
-        mel=pad_sequence(mels, batch_first=True),
-        noise=pad_sequence([noise(item.throw, len(mel)) for item, mel in zip(items, mels, strict=True)], True),
+        mel=torch.from_numpy(mel),
+        noise=noise,
         times=torch.tensor([item.throw.time for item in items], dtype=torch.float32),
-        span=span,
+        span=torch.from_numpy(span),
         audio_dropped=torch.tensor([item.throw.drops_audio or item.throw.drops_text for item in items]),
         texts=[torch.tensor(item.clip.tokens) for item in items],
         frames=frames,
@@ -93,7 +96,7 @@ def collate(features: Features, items: Sequence[Item]) -> Batch:
     )
 
 
-def noise(throw: Throw, frames: int) -> Tensor:
-    """A clip's noise, (frames, 100), the same whatever batch it is in."""
-    random = np.random.default_rng(throw.noise_seed)
-    return torch.from_numpy(random.standard_normal((frames, BANDS), dtype=np.float32))
+def draw_noise(throw: Throw, out: Tensor) -> None:
+    """Fill ``out`` (frames, 100) with a clip's noise, the same whatever batch it is in."""
+    seed = int(np.random.SeedSequence(throw.noise_seed).generate_state(1, np.uint64)[0])
+    out.normal_(generator=torch.Generator().manual_seed(seed))

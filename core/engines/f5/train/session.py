@@ -6,28 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.engines import distributed, gradients
-from core.engines.adapter import LoraOptions, SavedAdapter, load_state, read_saved
+from core.engines.adapter import SavedAdapter, load_state, read_saved
 from core.engines.callbacks import ShouldStop, never
 from core.engines.device import device_for
 from core.engines.f5.features.extract import Features
 from core.engines.f5.infer.voice import F5Voice, Heard
 from core.engines.f5.model.load import F5, load_base
-from core.engines.f5.model.lora import (
-    check_fits,
-    extend,
-    inject,
-    save_adapter,
-    text_names,
-    trainable_parameters,
-    unfreeze,
-)
+from core.engines.f5.model.lora import check_fits, save_adapter, trainable_parameters
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.collate import Batch
 from core.engines.f5.train.loader import BatchLoader
 from core.engines.f5.train.loss import flow_loss
+from core.engines.f5.train.trainable import param_groups, select_trainable, set_dropout
 from core.engines.gradient_session import GradientSession
 from core.engines.precision import autocast
 from core.errors import Cancelled
@@ -40,20 +33,13 @@ class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
         super().__init__(config, device)
         self.model, self.features = model, features
         torch.manual_seed(config.seed)  # every process begins with the same weights
-        self.lora = _select_trainable(model, config, features.new_letters)
+        self.lora = select_trainable(model, config, features.new_letters)
         torch.manual_seed(config.seed + distributed.rank())  # and leaves out other things at random
-        learns = trainable_parameters(model)
-        groups = [
-            {"params": [p for p in learns.values() if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in learns.values() if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        for name, module in model.transformer.named_modules():
-            if isinstance(module, nn.Dropout) and "lora_dropout" not in name:  # an adapter has its own
-                module.p = config.dropout
+        set_dropout(model, config.dropout)
         if config.compile:
             for block in model.transformer.transformer_blocks:
                 block.compile(dynamic=True)
-        self.optimize(learns.values(), [group for group in groups if group["params"]])
+        self.optimize(trainable_parameters(model).values(), param_groups(model, config.weight_decay))
         self.loader = BatchLoader(config, features, device)
         self.sampler = self.loader.sampler
 
@@ -127,24 +113,3 @@ def start(
     if resume_from is not None:
         session.load(resume_from)
     return session
-
-
-def _select_trainable(model: F5, config: F5TrainConfig, new_letters: Sequence[str]) -> LoraOptions | None:
-    """Let learn what the settings name, and rows of new letters always: nobody else could teach them."""
-    model.requires_grad_(False)
-    options = None
-    if config.train_what == "lora":
-        options = LoraOptions(
-            rank=config.lora_rank,
-            alpha=config.lora_alpha,
-            dropout=config.lora_dropout,
-            rslora=config.lora_rslora,
-            dora=config.lora_dora,
-        )
-        inject(model, options)
-        names: list[str] = text_names(model) if config.train_text else []
-    else:
-        names = [name for name, _ in model.transformer.named_parameters()]
-    unfreeze(model, names)
-    extend(model, new_letters)
-    return options

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsConfig
 
@@ -21,6 +20,7 @@ import core
 from core.audio.synthetic import write_speech
 from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop
+from core.engines.plain_tensors import check_tensor
 from core.engines.registry import info
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import STARTER, XttsBases, is_starter
@@ -125,7 +125,7 @@ def _write_model(files: Mapping[str, Path], folder: Path) -> None:
     try:
         state = base_state(folder)
         for key, value in state.items():
-            _check_tensor(key, value)
+            check_tensor(key, value)
     except (*_FAULTS, UserError) as error:
         raise _broken("model.pth", error) from error
     size = sum(value.numel() * value.element_size() for value in state.values())
@@ -189,16 +189,6 @@ def _plain_starter(path: Path) -> dict[str, Any]:
         raise _broken("starter.json", error) from error
 
 
-def _check_tensor(key: str, value: Any) -> None:
-    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
-        raise TypeError(f"{key} is no plain tensor")
-    # A few bytes can pose as a tensor of any size.
-    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        raise ValueError(f"{key} is larger than what is stored of it")
-    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-        raise ValueError(f"{key} holds values that are no numbers")
-
-
 def _loaded(folder: Path, device: str) -> XttsVoice:
     try:
         return load_voice(folder, device=device)
@@ -241,7 +231,7 @@ def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own_name
 def _conditioning(speaker: Any) -> Conditioning:
     """Raises TypeError, ValueError or KeyError where it is none."""
     for key in _SPEAKER:
-        _check_tensor(key, speaker[key])
+        check_tensor(key, speaker[key])
     latent, embedding = (speaker[key].float().clone() for key in _SPEAKER)
     if latent.ndim != 3 or embedding.ndim != 3 or latent.shape[0] != 1 or embedding.shape[0] != 1:
         raise ValueError("not the shape of a speaker")

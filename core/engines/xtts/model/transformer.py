@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.pytorch_utils import Conv1D
 
+from core.engines.dropout import drop
+
 _ADAPTER = "default"
 _Factors = tuple[Tensor, Tensor] | None  # of an adapter; None without one, or if it is left to peft
 
@@ -116,18 +118,3 @@ def _to_autocast(values: Tensor) -> Tensor:
     """In the number format of autocast: at once, not in each of the products that want it."""
     kind = values.device.type
     return values.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else values
-
-
-def drop(values: Tensor, share: float) -> Tensor:
-    """Dropout. On the processor a random byte decides (so the share is rounded to 1/256): eight times fewer draws.
-
-    Compiled it is torch's own, which can be traced.
-    """
-    if share <= 0:
-        return values
-    if values.is_cuda or torch.compiler.is_compiling():
-        return F.dropout(values, share)
-    least = round(share * 256)
-    random_bytes = torch.empty(-(-values.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-    mask = (random_bytes.view(torch.uint8)[: values.numel()] >= least).view(values.shape)
-    return values * mask.to(values.dtype).mul_(256 / (256 - least))
