@@ -139,6 +139,8 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     def errors(way: str) -> float:
         return float(table.get(way, {}).get("errors") or 0.0)
 
+    if errors("recording") > _MOST_ERRORS:
+        return "recording"
     if errors("vocoder") > errors("recording") + _MORE_ERRORS:
         return "vocoder"
     if table.get("vocabulary", {}).get("problem"):

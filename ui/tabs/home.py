@@ -201,6 +201,7 @@ def _card(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]], *, fi
     t = page.t
     facts = [
         t.get(f"languages.{card.language}", card.language),
+        *([] if card.problem or len(registry.engines()) < 2 else [registry.info(card.engine).label]),
         t.minutes(card.seconds) if card.seconds else t("home.no_recordings"),
     ]
     called_so = card.name.casefold() == t("home.demo_chip").casefold()

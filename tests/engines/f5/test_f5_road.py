@@ -134,6 +134,7 @@ def test_a_self_test_goes_every_way_and_finds_voice_and_export_the_same(
     for language in ("en", "pt-BR"):
         panel = self_test_panel(Translator(language), walked.project)
         assert panel.count("<tr>") == 7 and 'id="self-test"' in panel
+        assert Translator(language)("self_test.letters_all") in panel
 
 
 def test_what_the_live_voice_said_is_a_way_of_its_own_and_an_untested_voice_is_tested_before_its_export(
@@ -239,6 +240,7 @@ def test_a_base_that_cannot_say_what_the_voice_has_learnt_ends_no_self_test(
     ("changes", "expected"),
     [
         ({}, "good"),
+        ({"recording": {"errors": 0.9}, "vocoder": {"errors": 0.9}, "base": {"errors": 0.9}}, "recording"),
         ({"vocoder": {"errors": 0.9}}, "vocoder"),
         ({"base": {"errors": 0.8}}, "base"),
         ({"checkpoint": {"errors": 0.8}}, "checkpoint"),

@@ -58,6 +58,8 @@ def _row(t: Translator, row: WayRow) -> str:
         name += " " + html.light(
             "good" if row.is_equal else "bad", t("self_test.same" if row.is_equal else "self_test.other", way=way)
         )
+    if row.way == "vocabulary" and not row.problem:
+        name += " " + html.light("good", t("self_test.letters_all"))
     cells = (
         "–" if row.likeness is None else t.number(row.likeness, 2),
         "–" if row.errors is None else f"{t.number(100 * row.errors)}%",

@@ -323,7 +323,9 @@ def _lead(t: Translator, project: Project | None) -> str:
 
 
 def _files(project: Project) -> str:
-    return ", ".join(bases(project.info.engine).required_files)
+    models = bases(project.info.engine)
+    others = {name: f"{name} (*{suffix})" for name, suffix in models.rewritten.items()}
+    return ", ".join(others.get(name, name) for name in models.required_files)
 
 
 def _setup(t: Translator, project: Project, selection: Selection) -> str:
