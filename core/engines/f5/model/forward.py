@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
-from core.engines.f5.model.block import rotary_turns
+from core.engines.f5.model.attention import rotary_turns
 from core.engines.f5.model.package import DiT
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.engines.f5.bases import WEIGHTS, BaseFacts, Flags, read_facts, weights_sha256
 from core.engines.f5.features.mel import BANDS
-from core.engines.f5.model.block import quicken_blocks
+from core.engines.f5.model.attention import quicken_attention
 from core.engines.f5.model.package import DiT
 from core.engines.f5.model.vocoder import GriffinLim, Vocos, load_vocoder
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
@@ -154,7 +154,7 @@ def architecture(state: dict[str, Tensor], flags: Flags) -> dict[str, Any]:
 def new_transformer(arch: dict[str, Any]) -> DiT:
     """A DiT with the package's fresh weights; its attention leaves padding out where there is some."""
     transformer = DiT(**arch, mel_dim=BANDS)
-    quicken_blocks(transformer, arch["pe_attn_head"])
+    quicken_attention(transformer, arch["pe_attn_head"])
     return transformer
 
 

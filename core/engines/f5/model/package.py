@@ -31,7 +31,7 @@ _leave_out_init("vocos")
 
 from f5_tts.model.backbones.dit import DiT  # noqa: E402
 from f5_tts.model.cfm import CFM  # noqa: E402
-from f5_tts.model.modules import DiTBlock, MelSpec  # noqa: E402
+from f5_tts.model.modules import MelSpec  # noqa: E402
 from f5_tts.model.utils import convert_char_to_pinyin, get_epss_timesteps, get_tokenizer  # noqa: E402
 from vocos.heads import ISTFTHead  # noqa: E402
 from vocos.models import VocosBackbone  # noqa: E402
@@ -39,7 +39,6 @@ from vocos.models import VocosBackbone  # noqa: E402
 __all__ = [
     "CFM",
     "DiT",
-    "DiTBlock",
     "ISTFTHead",
     "MelSpec",
     "VocosBackbone",

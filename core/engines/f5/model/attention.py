@@ -1,9 +1,9 @@
-"""A block of the DiT with the package's numbers in fewer passes over the frames.
+"""Attention of the DiT's blocks with the package's numbers in fewer passes over the frames.
 
 Taken from the package, an update on a processor spends a third of its time on turning queries and keys, anew in each
 block, and on writing the mask out for every pair of frames; here a turn is one complex product, its angles are
 computed once, and the mask stays a row a clip.
-Source: ``f5_tts/model/modules.py: DiTBlock, AdaLayerNorm, AttnProcessor`` (f5-tts 1.1.22).
+Source: ``f5_tts/model/modules.py: AttnProcessor`` (f5-tts 1.1.22).
 """
 
 from __future__ import annotations
@@ -14,25 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.engines.f5.model.package import DiT, DiTBlock
+from core.engines.f5.model.package import DiT
 
 
-class Block(DiTBlock):  # type: ignore[misc]
-    """The package's block, each scaling and shift in one pass."""
-
-    def forward(self, x: Tensor, t: Tensor, mask: Tensor | None = None, rope: Tensor | None = None) -> Tensor:
-        """States (b, frames, dim) from those before, at the time ``t`` (b, dim); see `MaskedAttention` for the rest."""
-        modulation = self.attn_norm.linear(self.attn_norm.silu(t))[:, None]
-        shift, scale, gate, ff_shift, ff_scale, ff_gate = modulation.chunk(6, dim=-1)
-        heard = self.attn(torch.addcmul(shift, self.attn_norm.norm(x), 1 + scale), mask=mask, rope=rope)
-        x = torch.addcmul(x, gate, heard)
-        return torch.addcmul(x, ff_gate, self.ff(torch.addcmul(ff_shift, self.ff_norm(x), 1 + ff_scale)))
-
-
-def quicken_blocks(transformer: DiT, rotary_heads: int | None) -> None:
-    """Let every block compute so."""
+def quicken_attention(transformer: DiT, rotary_heads: int | None) -> None:
+    """Let every block's attention be computed so."""
     for block in transformer.transformer_blocks:
-        block.__class__, block.attn.processor = Block, MaskedAttention(rotary_heads)
+        block.attn.processor = MaskedAttention(rotary_heads)
 
 
 class MaskedAttention:
@@ -57,7 +45,8 @@ class MaskedAttention:
         if torch.is_autocast_enabled(kind):
             x = x.to(torch.get_autocast_dtype(kind))  # once, not by each of the three
         query, key, value = (
-            layer(x).unflatten(-1, (attention.heads, -1)) for layer in (attention.to_q, attention.to_k, attention.to_v)
+            layer(x).view(*x.shape[:2], attention.heads, -1)
+            for layer in (attention.to_q, attention.to_k, attention.to_v)
         )
         if rope is not None:
             query, key = self._turned(query, rope), self._turned(key, rope)
@@ -84,5 +73,5 @@ def rotary_turns(transformer: DiT, frames: int) -> Tensor:
 
 
 def _turn(x: Tensor, rope: Tensor) -> Tensor:
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * rope).flatten(-2).to(x.dtype)
