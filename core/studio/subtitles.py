@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from core.studio.join import Piece
 from core.text import as_cell
+from core.transcription import captions
+from core.transcription.captions import Caption
 
 COLUMNS = (
     *("number", "file", "chapter", "voice", "text", "start_s", "seconds", "pause_s", "seed", "heard", "doubtful"),
@@ -15,23 +17,13 @@ COLUMNS = (
 
 
 def srt(pieces: Sequence[Piece]) -> str:
-    """SubRip: numbered captions, a comma before the milliseconds."""
-    captions = [
-        f"{number}\n{_time(piece.start_s, ',')} --> {_time(piece.end_s, ',')}\n{piece.row.line.text}\n"
-        for number, piece in enumerate(_spoken(pieces), 1)
-    ]
-    return "\n".join(captions)
+    """SubRip."""
+    return captions.srt(_captions(pieces))
 
 
 def vtt(pieces: Sequence[Piece]) -> str:
     """WebVTT; who speaks stands in a voice tag where a mark names them."""
-    captions = []
-    for piece in _spoken(pieces):
-        text = piece.row.line.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        voice = piece.row.line.voice.replace("&", "&amp;").replace(">", "")
-        text = f"<v {voice}>{text}" if voice else text
-        captions.append(f"{_time(piece.start_s, '.')} --> {_time(piece.end_s, '.')}\n{text}\n")
-    return "\n".join(["WEBVTT\n", "NOTE Spoken by a synthetic voice.\n", *captions])
+    return captions.vtt(_captions(pieces), "Spoken by a synthetic voice.")
 
 
 def table(pieces: Sequence[Piece], names: Sequence[str]) -> str:
@@ -76,10 +68,6 @@ def chapter_titles(pieces: Sequence[Piece]) -> list[str]:
     return [next((title for start, _, title in reversed(spans) if piece.start_s >= start), "") for piece in pieces]
 
 
-def _spoken(pieces: Sequence[Piece]) -> list[Piece]:
-    return [piece for piece in pieces if piece.file is not None]
-
-
-def _time(seconds: float, point: str) -> str:
-    ms = round(1000 * seconds)
-    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}{point}{ms % 1000:03}"
+def _captions(pieces: Sequence[Piece]) -> list[Caption]:
+    lines = ((piece, piece.row.line) for piece in pieces if piece.file is not None)
+    return [Caption(piece.start_s, piece.end_s, line.text, line.voice) for piece, line in lines]

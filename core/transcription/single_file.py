@@ -28,6 +28,7 @@ from core.project.workspace import Workspace
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions, whisper_code
 from core.transcription.load import Choice, open_model
+from core.transcription.words import without_silence
 
 MOST_HOURS = 2.0  # of a file: its samples are in memory as a whole
 _MOST_WAITING = 4
@@ -149,7 +150,8 @@ def _transcribe(wish: Wish) -> FileTranscript:
         recognizer = open_model(Workspace(Path(wish.workspace)), choice, reporter)
         options = DecodeOptions(language=wish.language, prompt=wish.prompt, words=wish.words)
         [transcript] = recognizer.transcribe([samples], options)
-    words = tuple((word.text, round(word.start_s, 3), round(word.end_s, 3)) for word in transcript.words)
+    timed = without_silence(transcript.words, samples, SAMPLE_RATE_HZ)
+    words = tuple((word.text, round(word.start_s, 3), round(word.end_s, 3)) for word in timed)
     return FileTranscript(transcript.text, transcript.language, round(len(samples) / SAMPLE_RATE_HZ, 3), words)
 
 

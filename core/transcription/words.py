@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from core.audio.samples import Samples
 from core.project.records import Word
 
 FRAME_S = 0.02  # of the encoder's output
@@ -14,6 +15,10 @@ SPACELESS = frozenset(("zh", "ja", "th", "lo", "my", "yue"))  # written without 
 _OPENING = "\"'“¿([{-"
 _LONGEST_LETTER_S = 0.25  # nobody speaks more slowly: what lasts longer has a pause in it
 _LONGEST_EXTRA_S = 0.3
+_LEVEL_S = 0.01  # of which a level is looked at
+_FAINT = 1e-3  # of a word's loudest power, 30 dB below it: less is no part of it
+_LONGEST_ONSET_S = 0.2  # a word may begin that faintly
+_ONSET_S = 0.05
 
 
 def warp(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -83,6 +88,29 @@ def timed_words(
             words.append(Word(start_s, end_s, opening + text, round(probability, 4)))
             opening = ""
     return tuple(_without_pause(word) for word in words)
+
+
+def without_silence(words: Sequence[Word], samples: Samples, rate: int) -> list[Word]:
+    """Words that begin where their sound does: the first after a pause is told from the pause on.
+
+    Args:
+        words: with times in seconds of ``samples``.
+        samples: float32 mono.
+        rate: of them, in Hz.
+    """
+    length = round(_LEVEL_S * rate)
+    count = len(samples) // length
+    power = np.square(samples[: count * length].astype(np.float64)).reshape(count, length).mean(axis=1)
+    moved = []
+    for word in words:
+        first = int(word.start_s / _LEVEL_S)
+        span = power[first : max(first, int(np.ceil(word.end_s / _LEVEL_S)))]
+        if len(span) and span.max() > 0:
+            silence_s = _LEVEL_S * int(np.argmax(span > _FAINT * span.max()))
+            if silence_s > _LONGEST_ONSET_S:
+                word = Word(round(word.start_s + silence_s - _ONSET_S, 3), word.end_s, word.text, word.probability)
+        moved.append(word)
+    return moved
 
 
 def _belongs(piece: str, language: str) -> bool:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from core.errors import Cancelled, UserError
 from core.project.workspace import Workspace
+from core.transcription.captions import Caption, captions, srt, vtt
 from core.transcription.registry import choose, models
 from core.transcription.single_file import FileTranscript, Wish, transcribe_file
 from ui.http.api import in_threads
@@ -33,7 +34,7 @@ def routes(workspace: Workspace) -> APIRouter:
         model: Annotated[str, Form(max_length=200)] = "whisper-1",
         language: Annotated[str, Form(max_length=20)] = "",
         prompt: Annotated[str, Form(max_length=2000)] = "",
-        response_format: Annotated[Literal["json", "text", "verbose_json"], Form()] = "json",
+        response_format: Annotated[Literal["json", "text", "srt", "vtt", "verbose_json"], Form()] = "json",
     ) -> Response:
         name = plain_name(file.filename or "recording")
         stop = threading.Event()
@@ -45,16 +46,20 @@ def routes(workspace: Workspace) -> APIRouter:
                 model=_model(workspace, model, language),
                 language=language,
                 prompt=prompt,
-                words=response_format == "verbose_json",
+                words=response_format not in ("json", "text"),
             )
             transcript = await in_threads.first(request, _once(wish, stop), stop)
         if transcript is None:
             return Response(status_code=499)  # nobody is there to read it
-        if response_format == "text":
-            return PlainTextResponse(transcript.text + "\n", headers=NO_STORE)
-        return JSONResponse(
-            _verbose(transcript) if response_format == "verbose_json" else {"text": transcript.text}, headers=NO_STORE
-        )
+        if response_format in ("json", "verbose_json"):
+            fact = _verbose(transcript) if response_format == "verbose_json" else {"text": transcript.text}
+            return JSONResponse(fact, headers=NO_STORE)
+        texts = {
+            "text": lambda: transcript.text + "\n",
+            "srt": lambda: srt(_captions(transcript)),
+            "vtt": lambda: vtt(_captions(transcript)),
+        }
+        return PlainTextResponse(texts[response_format](), headers=NO_STORE)
 
     return router
 
@@ -81,12 +86,23 @@ def _model(workspace: Workspace, name: str, language: str) -> str:
     return name
 
 
+def _captions(transcript: FileTranscript) -> list[Caption]:
+    if transcript.words or not transcript.text:
+        return captions(transcript.words, transcript.language)
+    return [Caption(0.0, transcript.seconds, transcript.text)]  # a recogniser that tells no times
+
+
 def _verbose(transcript: FileTranscript) -> dict[str, Any]:
     words = [{"word": text, "start": start, "end": end} for text, start, end in transcript.words]
+    segments = [
+        {"id": number, "start": caption.start_s, "end": caption.end_s, "text": caption.text}
+        for number, caption in enumerate(_captions(transcript))
+    ]
     return {
         "task": "transcribe",
         "language": transcript.language,
         "duration": transcript.seconds,
         "text": transcript.text,
+        "segments": segments,
         "words": words,
     }
