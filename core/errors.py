@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 # An absolute path: within quotes its folders may hold spaces; else it begins a word and ends with one.
 _PATH = re.compile(r"(?P<quote>['\"])(?P<quoted>/[^'\"\n]+)(?P=quote)|(?<![\w.:/'\"])(?P<bare>/[^\s'\",;:()“”]+)")
 _ANCHORS = ("projects", "models")  # folders of a workspace, from which on a path says something to a person
+
+
+class Reason(str):
+    """What happened, as a value within another sentence; its ``hint`` can be told there too (``{what.hint}``)."""
+
+    hint: str = ""
+
+    @classmethod
+    def of(cls, text: str, hint: str = "") -> Reason:
+        """One with a hint."""
+        reason = cls(text)
+        reason.hint = hint
+        return reason
 
 
 class UserError(Exception):
@@ -17,15 +31,32 @@ class UserError(Exception):
         code: stable dotted name (``source.not_audio``). The page looks its translation up under this code.
         text: English sentence, a ``str.format`` template over ``values``: what happened, to which item.
         hint: English sentence, a template as well: what to do now.
-        values: what fills the templates. Kept apart so that another language can fill its own sentence.
+        values: what fills the templates. Kept apart so that another language can fill its own sentence; a value that
+            is such an error itself is the reason of this one, and is told in that language too.
     """
 
     def __init__(self, code: str, text: str, hint: str = "", **values: Any) -> None:
         self.code = code
         self.values = values
-        self.text = text.format(**values)
-        self.hint = hint.format(**values)
+        self.text = filled(text, values)
+        self.hint = filled(hint, values)
         super().__init__(f"{self.text} {self.hint}".strip())
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """A sentence in English; of a reason what happened."""
+    return template.format(**{name: _told(value) for name, value in values.items()})
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, UserError):
+        return Reason.of(value.text, value.hint)
+    return Reason(value) if isinstance(value, str) else value  # so that any reason has a hint, be it empty
+
+
+def reason_of(error: Exception, most: int = 200) -> UserError | str:
+    """An error as a value of another: one that is meant for people itself, of others the first line."""
+    return error if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0][:most]
 
 
 def described_bug(error: BaseException) -> str:

@@ -262,7 +262,7 @@ def _decode_error(name: str, complaints: list[str]) -> UserError:
         "“{name}” could not be decoded ({what}).",
         "Play it to the end in another program, or convert it to WAV or MP3 and add that.",
         name=name,
-        what=complaints[-1] if complaints else "no sound came out",
+        what=complaints[-1] if complaints else UserError("audio.no_sound_out", "no sound came out"),
     )
 
 

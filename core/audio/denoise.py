@@ -91,7 +91,7 @@ def denoise(
                 "The noise of “{name}” could not be taken away ({what}).",
                 "The recording is as it was; go on with it.",
                 name=name,
-                what=complaints[-1] if complaints else "FFmpeg gave another length",
+                what=complaints[-1] if complaints else UserError("clean.other_length", "FFmpeg gave another length"),
             )
         # What was measured of an earlier copy would be taken for the new one's.
         for stale in (frames_file(target), speech_file(target)):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engines.bases import HUB, Base, PlannedFile, partial_folder, read_plan
+from core.errors import UserError
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
 from core.system.download import PAUSE_S, Downloader, RemoteFile, check_room
@@ -73,10 +74,15 @@ def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> list[P
             revision, entries = listings[place]
             entry = entries.get(origin.path)
             if entry is None:
-                raise downloader.refusal(origin.repository, f"no {origin.path}")
+                raise downloader.refusal(
+                    origin.repository, UserError("download.no_file", "it has no {file}", file=origin.path)
+                )
             digest = _digest(entry)
             if origin.sha256 and digest != f"sha256:{origin.sha256}":
-                raise downloader.refusal(origin.repository, f"{origin.path} is not the file that is known")
+                raise downloader.refusal(
+                    origin.repository,
+                    UserError("download.other_file", "{file} is not the file that is known", file=origin.path),
+                )
             plan.append(PlannedFile(name, int(entry["size"]), digest, revision))
         write_json(partial / "plan.json", {"files": [asdict(file) for file in plan]})
     return plan

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
 from core.engines import registry
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.evaluation.measure import Listener
 from core.evaluation.plan import Plan, is_sound, plan, said_in_training, sounds_of
 from core.evaluation.real_voice import RealVoice
 from core.evaluation.scores import ScoreFile
-from core.evaluation.speaker import FAULTS, Speaker, message_of, raise_lost_card
+from core.evaluation.speaker import FAULTS, Speaker, raise_lost_card
 from core.jobs.args.runs import EvaluateArgs
 from core.jobs.reporter import Reporter
 from core.measures.run import missing_packages
@@ -118,7 +118,7 @@ class Evaluation:
             "A measure failed ({measure}: {what}), first on “{sentence}”.",
             "All else is measured. Score again to have it tried once more; the job's log says more.",
             measure=measure,
-            what=message_of(error),
+            what=reason_of(error),
             sentence=text,
         )
 
@@ -132,7 +132,7 @@ class Evaluation:
                 "evaluate.no_recognizer",
                 "How clearly it speaks was not measured: no recognition model could be opened ({what}).",
                 "Open one on the Transcripts page, then score again; all else is measured.",
-                what=error.text,
+                what=error,
             )
             return None
 
@@ -165,7 +165,7 @@ class Evaluation:
                 "evaluate.base_failed",
                 "The base could not speak the test set ({what}), so there is nothing to compare with.",
                 "The checkpoints are measured all the same.",
-                what=message_of(error),
+                what=reason_of(error),
             )
         elif not checkpoint.exists():
             self.reporter.warning(
@@ -180,7 +180,7 @@ class Evaluation:
                 "Checkpoint {step} could not speak the test set ({what}).",
                 "The others are scored.",
                 step=step,
-                what=message_of(error),
+                what=reason_of(error),
             )
 
     def _speak_missing(self, scores: ScoreFile, checkpoint: Path | None) -> None:

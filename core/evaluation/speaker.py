@@ -12,7 +12,7 @@ from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
 from core.engines.voice import Voice
-from core.errors import UserError
+from core.errors import UserError, filled, reason_of
 from core.evaluation.measure import unit
 from core.evaluation.scores import Score, ScoreFile
 from core.evaluation.test_set import Line
@@ -88,7 +88,9 @@ class Speaker:
             samples, rate = self.voice.speak(line.text, self.language, self.reference, line.seed, should_stop=stop)
         except FAULTS as error:
             raise_lost_card(error)
-            return Score(key, line.kind, line.text, line.seed, failure=message_of(error))
+            return Score(
+                key, line.kind, line.text, line.seed, failure=filled("{what}", {"what": reason_of(error)})[:200]
+            )
         return self._keep(scores, key, line, samples, rate, time.monotonic() - began)
 
     def _keep(self, scores: ScoreFile, key: str, line: Line, samples: Samples, rate: int, took_s: float) -> Score:
@@ -104,12 +106,6 @@ class Speaker:
             took_s=round(took_s, 3),
             sound=str(path.relative_to(scores.run)),
         )
-
-
-def message_of(error: Exception) -> str:
-    """An error in one line."""
-    message = error.text if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
-    return message[:200]
 
 
 def raise_lost_card(error: Exception) -> None:

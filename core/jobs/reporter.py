@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled, UserError, filled
 from core.jobs import events
 from core.jobs.job import Job, JobView
 from core.jobs.view import Fold
@@ -73,9 +73,8 @@ class Reporter:
 
     def warning(self, code: str, text: str, hint: str = "", **values: Any) -> None:
         """Name something that was set aside; ``text`` and ``hint`` are templates over ``values``."""
-        self.emit(
-            events.Warning(code=code, text=text.format(**values), hint=hint.format(**values), values=plain(values))
-        )
+        text, hint = filled(text, values), filled(hint, values)
+        self.emit(events.Warning(code=code, text=text, hint=hint, values=plain(values)))
 
     def set_aside(self, error: UserError) -> None:
         """Name an item that failed while the others go on: the error as a warning."""
@@ -114,5 +113,12 @@ def record_of(error: UserError) -> dict[str, Any]:
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of an error as JSON can hold them: what is neither text, number nor truth value becomes its text."""
-    return {key: v if isinstance(v, (str, int, float, bool)) else str(v) for key, v in values.items()}
+    """Values of an error as JSON can hold them: those that are errors themselves as of `record_of`, others as text."""
+    return {key: _plain(value) for key, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UserError):
+        return record_of(value)
+    is_record = isinstance(value, dict) and "code" in value
+    return value if is_record or isinstance(value, (str, int, float, bool)) else str(value)

@@ -66,7 +66,7 @@ def open_proofreader(project: Project, language: str, reporter: Reporter) -> Pro
             "studio.no_recogniser",
             "What is spoken is checked by its sound alone: no recognition model could be opened ({what}).",
             "Open one on the Transcripts page, then have the lines you want checked spoken again.",
-            what=error.text,
+            what=error,
         )
         return Proofreader(None, language)
     return Proofreader(recognizer, language)

@@ -304,11 +304,10 @@ class Speech:
         self.reporter.warning(
             "studio.line_failed",
             "Line {number}, “{line}”, was not spoken: {what}",
-            "{advice}",
+            "{what.hint}",
             number=1 + document.lines.index(line),
             line=line.text[:_SHOWN],
-            what=error.text,
-            advice=error.hint,
+            what=error,
         )
 
     def _give_up(self, voice: str, error: UserError) -> None:

@@ -107,7 +107,7 @@ class Downloader:
                 raise self.refusal(file.url, f"HTTP {answer.status_code}")
             is_resumed = answer.status_code == 206
             if is_resumed and not answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
-                raise self.refusal(file.url, "a wrong range was sent")
+                raise self.refusal(file.url, UserError("download.wrong_range", "a wrong range was sent"))
             have = have if is_resumed else 0  # a server that knows no ranges sends the whole file again
             size = file.size or have + int(answer.headers.get("content-length", 0))
             check_room(self.label, path.parent, size - have)
@@ -118,7 +118,7 @@ class Downloader:
                     self.check_stop()
         return size or have
 
-    def refusal(self, url: str, reason: str) -> UserError:
+    def refusal(self, url: str, reason: UserError | str) -> UserError:
         """The error of an answer that is not what was asked for."""
         return UserError(
             "download.refused",

@@ -14,8 +14,9 @@ from core.damage import UNREADABLE
 from core.engines.base import Engine
 from core.engines.registry import get_engine
 from core.engines.voice import ReferenceClip
+from core.errors import reason_of
 from core.evaluation.common_test_set import common_script, said_to_be_scored
-from core.evaluation.speaker import FAULTS, message_of, raise_lost_card
+from core.evaluation.speaker import FAULTS, raise_lost_card
 from core.files import read_json, write_atomic, write_json
 from core.jobs.args.runs import CompareArgs
 from core.jobs.job import Job
@@ -96,7 +97,7 @@ class _Speech:
                 "What the others have spoken can be compared.",
                 step=step,
                 run=run.title,
-                what=message_of(error),
+                what=reason_of(error),
             )
         self.done = end
 

@@ -160,6 +160,6 @@ def open_recognizer(project: Project, language: str, device: str, reporter: Repo
             "self_test.unheard",
             "No recogniser could be opened ({what}), so errors are not counted.",
             "Look at the Transcripts page.",
-            what=error.text,
+            what=error,
         )
         return None

@@ -14,7 +14,7 @@ from core.checkpoint_ref import step_folder
 from core.engines.callbacks import ShouldStop
 from core.engines.light import EngineInfo
 from core.engines.voice import Voice
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled, UserError, reason_of
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
@@ -156,7 +156,7 @@ class SampleSpeaker:
                 "The training goes on; the checkpoint itself is fine.",
                 step=step,
                 number=number + 1,
-                what=f"{type(error).__name__}: {error}".splitlines()[0][:200],
+                what=reason_of(error),
             )
         else:
             self._announce(step, number, samples, rate, time.monotonic() - began)

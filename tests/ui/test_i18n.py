@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from core.jobs.job import busy
+from core.errors import UserError
+from core.jobs.args.clips import SegmentArgs
+from core.jobs.job import Job, busy
+from core.jobs.outcome import JobError
+from core.jobs.reporter import Reporter, plain
+from core.project.workspace import Project
 from ui.i18n import Translator
 
 
@@ -22,6 +27,32 @@ def test_an_error_is_told_in_the_pages_language_with_its_values() -> None:
     assert "Ana 2" in text
     assert Translator("pt-BR")("kinds.train") in text
     assert "still running" not in text
+
+
+def test_why_something_was_set_aside_is_told_in_the_pages_language_too(project: Project) -> None:
+    job = Job.create(project.jobs, SegmentArgs())
+    reporter = Reporter(job)
+    lost = UserError("speak.checkpoint_gone", "The checkpoint {name} was deleted.", "Choose another.", name="step-5")
+    reporter.warning("studio.line_failed", "Line {number}, “{line}”, was not spoken: {what}", "{what.hint}",
+                     number=2, line="Hum.", what=lost)  # fmt: skip
+    silent = UserError("collection.silent", "it is silent")
+    reporter.set_aside(UserError("collection.bad_sound", "“{member}” was left out ({what}).", member="a", what=silent))
+    english, ours = (
+        [t.error(said.code, said.text, said.hint, said.values) for said in job.read().warnings]
+        for t in map(Translator, ("en", "pt-BR"))
+    )
+    assert english[0] == "Line 2, “Hum.”, was not spoken: The checkpoint step-5 was deleted. Choose another."
+    assert english[1] == "“a” was left out (it is silent)."
+    assert "“a”" in ours[1] and "(está em silêncio)" in ours[1]
+    t = Translator("pt-BR")
+    inner = t.error(lost.code, lost.text, lost.hint, lost.values)
+    assert ours[0].endswith(inner) and "deleted" not in ours[0] and "step-5" in ours[0]
+    # As of a job that failed with it, be it told on by the job that waited for it; and from an earlier version.
+    raised = UserError("collection.bad_sound", "“{member}” was left out ({what}).", member="a", what=silent)
+    told = JobError(raised.code, raised.text, raised.hint, plain(plain(raised.values)))
+    assert "(está em silêncio)" in t.error(told.code, told.text, told.hint, told.values)
+    earlier = {"number": 2, "line": "Hum.", "what": "It broke.", "advice": "Mend it."}
+    assert "It broke." in t.error("studio.line_failed", "", "", earlier)
 
 
 def test_an_error_without_translation_is_told_as_it_was_raised() -> None:

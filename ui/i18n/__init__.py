@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from core.errors import without_folders
+from core.errors import Reason, UserError, without_folders
 
 LANGUAGES = {"en": "English", "pt-BR": "Português"}
 _TYPED_PATHS = ("collection.missing", "folder.not_one", "folder.own")  # errors that repeat what a person typed
@@ -57,12 +57,14 @@ class Translator:
         Where this computer keeps its files is no business of a page: paths are told from the workspace on, but for
         those that the person typed.
         """
+        values = self._with_reasons(values)
         if code not in _TYPED_PATHS:
             for name, value in values.items():
                 relative = without_folders(str(value))
                 if relative != str(value):
                     text, hint = (sentence.replace(str(value), relative) for sentence in (text, hint))
-                    values = {**values, name: relative}
+                    advice = without_folders(value.hint) if isinstance(value, Reason) else ""
+                    values = {**values, name: Reason.of(relative, advice)}
         if "kind" in values:
             values = {**values, "job": self.job_name(values["kind"], values.get("title", ""))}
         entry = self._tree.get("errors", {}).get(code)
@@ -75,7 +77,24 @@ class Translator:
     def error_text(self, code: str, text: str, values: dict[str, Any]) -> str:
         """Only what happened, without what to do now."""
         entry = self._tree.get("errors", {}).get(code)
-        return str(entry["text"]).format(**values) if entry else text
+        return str(entry["text"]).format(**self._with_reasons(values)) if entry else text
+
+    def _with_reasons(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values of an error; those that are errors themselves, or records of them, as sentences in this language."""
+        return {name: self._reason(value) for name, value in values.items()}
+
+    def _reason(self, value: Any) -> Any:
+        if isinstance(value, UserError):
+            value = {"code": value.code, "text": value.text, "hint": value.hint, "values": value.values}
+        if not isinstance(value, dict) or not isinstance(value.get("code"), str):
+            return Reason(value) if type(value) is str else value
+        said = {part: str(value.get(part, "")) for part in ("text", "hint")}
+        entry = self._tree.get("errors", {}).get(value["code"])
+        if entry:
+            with contextlib.suppress(LookupError, ValueError, TypeError, AttributeError):
+                inner = self._with_reasons(value["values"])
+                said = {part: str(entry.get(part, "")).format(**inner) for part in said}
+        return Reason.of(said["text"], said["hint"])
 
     def job_name(self, kind: str, title: str = "") -> str:
         """What a person calls a job: its kind, and their own words for it if they say more."""

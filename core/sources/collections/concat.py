@@ -73,15 +73,15 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
     return sounds
 
 
-def bad_sound(member: str, reason: str | Exception) -> UserError:
+def bad_sound(member: str, reason: Exception) -> UserError:
     """A file of a folder or zip that cannot be read, and what says so; never by a path of this computer."""
-    reason = reason if isinstance(reason, str) else _reason(reason)
+    what = reason if isinstance(reason, UserError) else _reason(reason)[-160:]
     return UserError(
         "collection.bad_sound",
         "“{member}” could not be read and was left out ({what}).",
         "Listen to it in another program.",
         member=member[-120:],
-        what=reason[-160:],
+        what=what,
     )
 
 
@@ -105,8 +105,6 @@ def _share_there(file: IO[bytes]) -> float:
 
 def _reason(error: Exception) -> str:
     """What went wrong, without the path of a file of ours."""
-    if isinstance(error, UserError):
-        return error.text
     if isinstance(error, soundfile.LibsndfileError):
         return str(error.error_string)
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("/")[0].strip()
@@ -166,7 +164,7 @@ class _Joiner:
                 self.gap_frames += self._write(np.zeros(round(GAP_S * self.rate), np.float32))
             loudest = max(loudest, float(np.abs(block).max(initial=0.0)))
             count += self._write(block)
-        return count if loudest > _SILENT else self._set_aside(item, "no sound")
+        return count if loudest > _SILENT else self._set_aside(item, UserError("collection.silent", "it is silent"))
 
     def _write(self, block: Samples) -> int:
         self.frames += len(block)
@@ -178,7 +176,7 @@ class _Joiner:
             raise no_room(self.reading.name) from None
         return len(block)
 
-    def _set_aside(self, item: Item, reason: str | Exception) -> int:
+    def _set_aside(self, item: Item, reason: Exception) -> int:
         self.bad += 1
         if self.bad <= _MOST_NAMED:
             self.reporter.set_aside(bad_sound(PurePosixPath(item.sound).name, reason))

@@ -17,9 +17,10 @@ from core.errors import UserError
 from core.files import free_name, read_json, subfolders, write_json
 from core.jobs.args.sources import ImportArgs, ScanCollectionArgs
 from core.jobs.job import Job
+from core.jobs.reporter import record_of
 from core.project.workspace import Project
 from core.sources import recordings
-from core.sources.collections.pending_facts import Facts, KeptError, facts_of, plain_error
+from core.sources.collections.pending_facts import Facts, KeptError, facts_of
 from core.sources.collections.scan import look
 from core.sources.collections.sound_index import SOUNDS
 from core.sources.lists.texts import NOT_USED, is_list_name
@@ -170,9 +171,9 @@ def find_facts(project: Project, id_: str) -> None:
         )
         facts["facts"] = asdict(facts_of(reading))
     except UserError as error:
-        facts["error"] = plain_error(error)
+        facts["error"] = record_of(error)
     except MemoryError:
-        facts["error"] = plain_error(_too_much(waiting["name"]))
+        facts["error"] = record_of(_too_much(waiting["name"]))
     if (folder / _WAITING).exists():  # nobody has put it away meanwhile
         write_json(folder / _FACTS, facts)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from core.damage import Count, Finite
-from core.errors import UserError
+from core.jobs.reporter import record_of
 from core.sources.collections.importer import shorten
 from core.sources.collections.scan import Reading
 from core.sources.lists.texts import ListReport
@@ -122,11 +122,5 @@ def _list_facts(group: list[ListReport]) -> ListFacts:
         names=[report.name for report in group],
         **facts,
         speakers=list(speakers.items()),
-        error=plain_error(first.error) if first.error else None,
+        error=record_of(first.error) if first.error else None,
     )
-
-
-def plain_error(error: UserError) -> dict[str, Any]:
-    """An error as it is kept: its code, sentences and values."""
-    values = {key: value if isinstance(value, str | int | float) else str(value) for key, value in error.values.items()}
-    return {"code": error.code, "text": error.text, "hint": error.hint, "values": values}

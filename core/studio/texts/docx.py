@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
 from core.sources.collections.archive import Zip
 from core.studio.document import MOST_CHARACTERS
-from core.studio.texts.file import TextFile, broken, too_large, unsafe
+from core.studio.texts.file import TextFile, broken, part_missing, too_large, unsafe
 from core.text import clean_text
 
 _MOST_BYTES = 200_000_000  # of all, unpacked: the library opens every part, pictures too
@@ -56,7 +57,7 @@ def _look_through(path: Path, name: str) -> None:
     try:
         names = archive.names()
         if _DOCUMENT not in names:
-            raise broken(name, f"{_DOCUMENT} is missing")
+            raise broken(name, part_missing(_DOCUMENT))
         for part in names:
             if not part.lower().endswith((".xml", ".rels")):
                 continue
@@ -65,7 +66,7 @@ def _look_through(path: Path, name: str) -> None:
             with archive.stream(part) as file:
                 # In front of everything, where it has to stand: no part of a document declares one.
                 if b"<!DOCTYPE" in file.read(4096).replace(b"\0", b"").upper():
-                    raise unsafe(name, f"a document type in {part[:80]}")
+                    raise unsafe(name, UserError("text.document_type", "a document type in {part}", part=part[:80]))
     finally:
         archive.close()
 

@@ -20,7 +20,7 @@ from core.errors import UserError
 from core.sources.collections.archive import Zip
 from core.sources.encodings import decode_text
 from core.studio.document import MOST_CHARACTERS
-from core.studio.texts.file import TextFile, broken, too_large, unsafe
+from core.studio.texts.file import TextFile, broken, part_missing, too_large, unsafe
 from core.text import clean_text
 
 _MOST_BYTES = 500_000_000  # of all, unpacked: pictures are never read
@@ -87,7 +87,7 @@ def _read(book: Zip, name: str, language: str) -> TextFile:
     ]
     parts = [href for href in dict.fromkeys(order) if href in names]
     if not parts:
-        raise broken(name, "no chapters")
+        raise broken(name, UserError("text.no_chapters", "it has no chapters"))
     _refuse_locked(book, names, parts, name)
     title = next((element.text or "" for element in package.iter() if _tag(element) == "title"), "")
     texts: list[str] = []
@@ -144,11 +144,11 @@ def _decoded(content: bytes, language: str) -> str:
 
 def _tree(book: Zip, part: str, names: set[str], name: str) -> ElementTree.Element:
     if part not in names:
-        raise broken(name, f"{part[:80] or 'its list of contents'} is missing")
+        raise broken(name, part_missing(part or "content.opf"))
     content = _content(book, part, name, _MOST_LIST_BYTES)
     # What declares entities may be made to fill the memory, or to fetch something: a book's lists have none.
     if b"<!ENTITY" in content.replace(b"\0", b""):
-        raise unsafe(name, f"entities in {part[:80]}")
+        raise unsafe(name, UserError("text.entities", "entities in {part}", part=part[:80]))
     try:
         return ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:

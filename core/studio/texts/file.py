@@ -29,23 +29,28 @@ def too_large(name: str) -> UserError:
     )
 
 
-def broken(name: str, what: str) -> UserError:
+def broken(name: str, what: UserError | str) -> UserError:
     """A file is not what its ending says."""
     return UserError(
         "text.broken",
         "“{name}” cannot be read as what its ending says ({what}).",
         "Open it in the program it was made with, save it anew, and try again.",
         name=name[:120],
-        what=what[:120],
+        what=what if isinstance(what, UserError) else what[:120],
     )
 
 
-def unsafe(name: str, what: str) -> UserError:
+def unsafe(name: str, what: UserError) -> UserError:
     """A file asks for what no text needs."""
     return UserError(
         "text.unsafe",
         "“{name}” holds what a text has no reason to hold ({what}).",
         "Nothing of it was read. Save the text anew with another program, or paste it.",
         name=name[:120],
-        what=what[:120],
+        what=what,
     )
+
+
+def part_missing(part: str) -> UserError:
+    """Why a file is `broken`."""
+    return UserError("text.part_missing", "{part} is missing", part=part[:80])

@@ -36,9 +36,11 @@ def status_of(error: UserError) -> int:
     """The HTTP status of an error."""
     if error.code in ("speak.too_many", "asr.too_many"):
         return 503
-    if isinstance(error, Busy):
+    if isinstance(error, Busy) or error.code in ("incoming.offset", "incoming.incomplete"):
         return 409
-    if isinstance(error, DiskFull):
+    if error.code == "upload.too_large":
+        return 413
+    if isinstance(error, DiskFull) or error.code == "upload.no_room":
         return 507
     if isinstance(error, DamagedFile) or error.code in (
         "speak.process_died",
@@ -53,10 +55,11 @@ def status_of(error: UserError) -> int:
 
 
 def _body(status: int, code: str, text: str, hint: str, values: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value.text if isinstance(value, UserError) else value for name, value in values.items()}
     # JSON knows no NaN and no infinity.
     plain = {
         name: value if not isinstance(value, float) or math.isfinite(value) else str(value)
-        for name, value in values.items()
+        for name, value in told.items()
         if isinstance(value, str | int | float)
     }
     return {
