@@ -1,19 +1,26 @@
 """How much sooner a warm voice speaks than a cold one, when its first sound comes, and what many texts leave behind.
 
-    python -m benchmarks.speaking [--requests 1000] [--rounds 3]
-    python -m benchmarks.speaking --chapter 2000    # words, spoken as a long text: memory, and a line that fails
-    python -m benchmarks.speaking --lines 20        # of a long text: proofread while the next is spoken, or before
+    python -m benchmarks.speaking --part sentence [--rounds 3]
+    python -m benchmarks.speaking --part requests [--requests 1000]
+    python -m benchmarks.speaking --part chapter [--words 2000]
+    python -m benchmarks.speaking --part bad-line
+    python -m benchmarks.speaking --part lines [--lines 20] [--rounds 3]
 
-The small base on the processor, by the speaking process as the page and programs ask it. Cold: no process is there, so
-it is started, imports, loads the voice and hears the reference. Warm: the same sentence once more. All ratios are of
-one run; processor times of a busy machine stretch both sides. Many texts: a word each, with another seed, so that each
-is spoken anew; without rounds only these are counted, and the other figures stay as they were.
+The small base on the processor, by the speaking process as the page and programs ask it. ``sentence``: cold, no process
+is there, so it is started, imports, loads the voice and hears the reference; warm, the same sentence once more. All
+ratios are of one run; processor times of a busy machine stretch both sides. ``requests``: a word each, with another
+seed, so that each is spoken anew; memory and handles. ``chapter``: a long text line by line, each proofread; memory of
+both processes. ``bad-line``: a text of which nobody can say one line; what that costs the others. ``lines``: a long
+text whose lines are proofread while the next is spoken, or before, by turns. Each part has a limit
+of ``--seconds``, 170 unless another is given, and says how much it did until then.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import itertools
 import json
 import os
 import statistics
@@ -31,6 +38,7 @@ from core import REPOSITORY
 from core.audio.samples import read, write_wav
 from core.engines.registry import bases
 from core.engines.xtts.model.tiny import make_untrained
+from core.errors import Cancelled
 from core.files import read_json, write_json
 from core.jobs import locks
 from core.jobs.args.studio import SpeakDocumentArgs
@@ -46,8 +54,6 @@ from core.synthesis import speaking
 from core.synthesis.speaking_process import lock_path
 from core.synthesis.wire import SpeechRequest
 
-RESULT, CHAPTER_RESULT = RESULTS / "speaking.json", RESULTS / "speaking_chapter.json"
-LINES_RESULT = RESULTS / "speaking_lines.json"
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
 REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
 SPOKEN_S = 4.0
@@ -119,14 +125,16 @@ class InTurn(Executor):
         return done
 
 
-def proofread_lines(workspace: Workspace, count: int, rounds: int) -> dict[str, object]:
+def proofread_lines(workspace: Workspace, count: int, rounds: int, limit_s: float) -> dict[str, object]:
     """A text of so many lines, each proofread while the next is spoken, and by turns with each proofread before it."""
-    project, small = reader(workspace, LINE_S), bases("xtts").small
+    project, small, until = reader(workspace, LINE_S), bases("xtts").small, time.monotonic() + limit_s
     sentences = sentences_of(20 * count)[:count]
     seconds: dict[str, list[float]] = {"meanwhile": [], "before": []}
     processor_s: dict[str, list[float]] = {"meanwhile": [], "before": []}
     for turn in range(-1, 2 * rounds):
         name = ("meanwhile", "before")[turn % 2]
+        if turn >= 2 and turn % 2 == 0 and time.monotonic() > until:
+            break
         vars(studio_speaking)["ThreadPoolExecutor"] = InTurn if name == "before" else ThreadPoolExecutor
         wish: dict[str, Any] = {"voice": f"base:{small}", "seed": 1000 * (turn + 1), "proofread": True, "tries": 0}
         text = start.create(project, " ".join(sentences[: 2 if turn < 0 else count]), **wish)
@@ -139,6 +147,7 @@ def proofread_lines(workspace: Workspace, count: int, rounds: int) -> dict[str, 
         if speaker:  # what is spoken in the first turn of all loads the voice
             seconds[name].append(time.perf_counter() - began)
             processor_s[name].append(time.process_time() + sum(speaker.cpu_times()[:2]) - used)
+    end(workspace)
     result: dict[str, object] = {"machine": machine("torch", "coqui-tts"), "lines": count, "line_s": LINE_S}
     for name in seconds:
         result |= {f"{name}_seconds": seconds[name], f"{name}_processor_s": processor_s[name]}
@@ -146,31 +155,57 @@ def proofread_lines(workspace: Workspace, count: int, rounds: int) -> dict[str, 
     return {**result, "share_of_the_time": statistics.median(ratios)}
 
 
-def chapter(workspace: Workspace, words: int) -> dict[str, object]:
-    """A long text spoken line by line, each proofread: memory of both processes after each line, and what failed."""
+RUNES = "ᚠᚢᚦ ᚠᚢ."  # no base has letters for them
+
+
+class Watch(Reporter):
+    """Notes memory and time at each line that is done, and stops after so many seconds."""
+
+    def __init__(self, job: Job, workspace: Workspace, limit_s: float) -> None:
+        super().__init__(job)
+        self.workspace, self.until = workspace, time.monotonic() + limit_s
+        self.memory: list[tuple[float, float]] = []
+        self.at: list[float] = []
+
+    def progress(self, stage: str, done: float, total: float, item: str = "", eta_s: float | None = None) -> None:
+        """Told before each line."""
+        if stage == "speak_lines":
+            self.at.append(time.perf_counter())
+        if stage == "speak_lines" and done > 1:
+            ours, theirs = psutil.Process(), process(self.workspace)
+            self.memory.append((ours.memory_info().rss / 1e6, theirs.memory_info().rss / 1e6))
+
+    def stop_requested(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self.until
+
+
+def long_text(workspace: Workspace, sentences: list[str], limit_s: float) -> tuple[Speech, Watch, dict[str, object]]:
+    """A text spoken line by line, each proofread: what was spoken and failed, and in how many seconds."""
     project, models = reader(workspace, 1.0), bases("xtts")
-    sentences = sentences_of(words)
-    sentences.insert(len(sentences) // 2, "ᚠᚢᚦ ᚠᚢ.")
     text = start.create(project, " ".join(sentences), voice=f"base:{models.small}", proofread=True, tries=0)
     args = SpeakDocumentArgs(document=text.id, device="cpu")
-    memory: list[tuple[float, float]] = []
-
-    class Watch(Reporter):
-        def progress(self, stage: str, done: float, total: float, item: str = "", eta_s: float | None = None) -> None:
-            if stage == "speak_lines" and done > 1:
-                memory.append((psutil.Process().memory_info().rss / 1e6, process(workspace).memory_info().rss / 1e6))
-
-    began = time.perf_counter()
-    speech = Speech(project, args, Watch(Job.create(project.jobs, args)))
-    speech.speak()
-    settled = memory[round(SETTLED * len(memory)) :]
-    return {
+    watch = Watch(Job.create(project.jobs, args), workspace, limit_s)
+    speech, began = Speech(project, args, watch), time.perf_counter()
+    with contextlib.suppress(Cancelled):
+        speech.speak()
+    facts = {
         "machine": machine("torch", "coqui-tts"),
         "words": sum(len(line.text.split()) for line in text.lines),
         "lines": len(text.lines),
         "spoken": speech.spoken,
         "failed": speech.failed,
         "seconds": time.perf_counter() - began,
+    }
+    end(workspace)
+    return speech, watch, facts
+
+
+def chapter(workspace: Workspace, words: int, limit_s: float) -> dict[str, object]:
+    """Memory of the job and of the process that speaks after each line of a long text."""
+    _, watch, facts = long_text(workspace, sentences_of(words), limit_s)
+    settled = watch.memory[round(SETTLED * len(watch.memory)) :]
+    return facts | {
         "job_mb": statistics.median(job for job, _ in settled),
         "job_spread_mb": max(job for job, _ in settled) - min(job for job, _ in settled),
         "process_mb": statistics.median(speaker for _, speaker in settled),
@@ -178,55 +213,51 @@ def chapter(workspace: Workspace, words: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--chapter", type=int, default=0, help="words of a text that is spoken instead")
-    parser.add_argument("--lines", type=int, default=0, help="of a text that is proofread in both ways instead")
-    options = parser.parse_args()
-    os.environ["VOICEWRIGHT_SPEAKING_IDLE_MINUTES"] = "10"
-    if options.lines:
-        with tempfile.TemporaryDirectory() as folder:
-            result = proofread_lines(Workspace(Path(folder)), options.lines, options.rounds)
-            end(Workspace(Path(folder)))
-        print(json.dumps(result, indent=2))
-        LINES_RESULT.write_text(json.dumps(result, indent=2) + "\n")
-        return
-    if options.chapter:
-        with tempfile.TemporaryDirectory() as folder:
-            result = chapter(Workspace(Path(folder)), options.chapter)
-            end(Workspace(Path(folder)))
-        print(json.dumps(result, indent=2))
-        CHAPTER_RESULT.write_text(json.dumps(result, indent=2) + "\n")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
-        request = asked(workspace, "small", SENTENCE, SPOKEN_S)
-        cold, warm = [], []
-        for _ in range(options.rounds):
-            cold.append(timed(workspace, request))
-            warm += [timed(workspace, request) for _ in range(3)]
-            if len(cold) < options.rounds:
-                end(workspace)
-        word = asked(workspace, "short", "Yes.", WORD_S)
-        memory, handles, processor_s, processes = [], [], 0.0, set[int]()
-        for seed in range(options.requests):
-            timed(workspace, word.model_copy(update={"seed": seed}))
-            speaker = process(workspace)
-            processes.add(speaker.pid)
-            processor_s = sum(speaker.cpu_times()[:2])
-            memory.append(speaker.memory_info().rss / 1e6)
-            handles.append(speaker.num_fds())
+def bad_line(workspace: Workspace, limit_s: float) -> dict[str, object]:
+    """What a line that nobody can say costs, amid others."""
+    sentences = sentences_of(150)
+    place = len(sentences) // 2
+    speech, watch, facts = long_text(workspace, [*sentences[:place], RUNES, *sentences[place:]], limit_s)
+    took_s = [after - before for before, after in itertools.pairwise(watch.at)]
+    warning = next(iter(speech.reporter.job.read().warnings), None)
+    return facts | {
+        "warning": f"{warning.text} {warning.hint}" if warning else "",
+        "line_s": statistics.median(took_s),
+        "shortest_s": min(took_s),
+    }
+
+
+def sentence(workspace: Workspace, rounds: int, limit_s: float) -> dict[str, object]:
+    """The same sentence cold and warm."""
+    until = time.monotonic() + limit_s
+    request = asked(workspace, "small", SENTENCE, SPOKEN_S)
+    cold, warm = list[tuple[float, float]](), list[tuple[float, float]]()
+    while len(cold) < rounds and (not cold or time.monotonic() < until):
+        cold.append(timed(workspace, request))
+        warm += [timed(workspace, request) for _ in range(3)]
         end(workspace)
+    return spoken(cold, warm) | {"rounds": len(cold)}
+
+
+def many(workspace: Workspace, requests: int, limit_s: float) -> dict[str, object]:
+    """Memory and handles of the process over many texts."""
+    until = time.monotonic() + limit_s
+    word = asked(workspace, "short", "Yes.", WORD_S)
+    memory, handles, processor_s, processes = [], [], 0.0, set[int]()
+    for seed in range(requests):
+        timed(workspace, word.model_copy(update={"seed": seed}))
+        speaker = process(workspace)
+        processes.add(speaker.pid)
+        processor_s = sum(speaker.cpu_times()[:2])
+        memory.append(speaker.memory_info().rss / 1e6)
+        handles.append(speaker.num_fds())
+        if time.monotonic() > until:
+            break
+    end(workspace)
     settled = memory[round(SETTLED * len(memory)) :]
     tenth = max(1, len(settled) // 10)
-    result = read_json(RESULT) if RESULT.exists() else {}
-    if options.rounds:
-        result |= spoken(cold, warm)
-    result |= {
-        "requests": options.requests,
+    return {
+        "requests": len(memory),
         "requests_machine": machine("torch", "coqui-tts"),
         "requests_processor_s": round(processor_s, 1),
         "processes": len(processes),
@@ -235,8 +266,35 @@ def main() -> None:
         "memory_growth_mb": statistics.median(settled[-tenth:]) - statistics.median(settled[:tenth]),
         "handles": [min(handles), max(handles)],
     }
-    print(json.dumps(result, indent=2))
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def main() -> None:
+    """Measure a part, print and write it; what others found stays."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("sentence", "requests", "chapter", "bad-line", "lines"), required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--lines", type=int, default=20)
+    parser.add_argument("--words", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=170.0)
+    options = parser.parse_args()
+    os.environ["VOICEWRIGHT_SPEAKING_IDLE_MINUTES"] = "10"
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        parts = {
+            "sentence": lambda: sentence(workspace, options.rounds, options.seconds),
+            "requests": lambda: many(workspace, options.requests, options.seconds),
+            "chapter": lambda: chapter(workspace, options.words, options.seconds),
+            "bad-line": lambda: bad_line(workspace, options.seconds),
+            "lines": lambda: proofread_lines(workspace, options.lines, options.rounds, options.seconds),
+        }
+        result = parts[options.part]()
+    own = options.part in ("chapter", "bad-line", "lines")
+    path = RESULTS / (f"speaking_{options.part.replace('-', '_')}.json" if own else "speaking.json")
+    if not own and path.exists():  # of which each of two parts has its own figures
+        result = read_json(path) | result
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
 def asked(workspace: Workspace, name: str, text: str, seconds: float) -> SpeechRequest:
