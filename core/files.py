@@ -279,12 +279,18 @@ def rename_to_free(path: Path, name: str) -> Path:
                 raise
 
 
+_LONGEST_NAME = 255  # bytes, of most file systems
+
+
 class Outside(ValueError):
     """A path leads out of the folder it has to stay in, or nowhere."""
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """``folder/relative`` resolved; raises `Outside` if that leaves ``folder`` (``..``, absolute, symlink)."""
+    """``folder/relative`` resolved; raises `Outside` if that leaves ``folder`` (``..``, absolute, symlink), or if no
+    file can have such a name."""
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(relative).parts):
+        raise Outside(f"{relative[:40]!r}… is too long for a name")
     try:
         base = folder.resolve()
         target = (base / relative).resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -38,7 +39,7 @@ class IncomingFile:
         if not (file.folder / "about.json").exists():
             file.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_json(file.folder / "about.json", {"name": name, "bytes": size})
-        file._data.touch(mode=0o600)  # its age counts from now on, see `core.leftovers`
+        file.data.touch(mode=0o600)  # its age counts from now on, see `core.leftovers`
         return file
 
     @classmethod
@@ -65,14 +66,15 @@ class IncomingFile:
         return self.folder.name
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """What is here of it."""
         return self.folder / "data"
 
     @property
     def offset(self) -> int:
         """How many bytes of it are here."""
         try:
-            return self._data.stat().st_size
+            return self.data.stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -93,14 +95,19 @@ class IncomingFile:
         """
         if self.offset + len(block) > self.size:
             raise UserError("incoming.too_long", "“{name}” is longer than it was.", "Choose it again.", name=self.name)
-        with open(self._data, "ab") as file:
+        with open(self.data, "ab") as file:
             file.write(block)
 
     def take(self, target: Path) -> Path:
         """Move it to its place, when all of it is here."""
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.replace(self._data, target)
-        for name in ("about.json", "lock"):
-            (self.folder / name).unlink(missing_ok=True)
-        self.folder.rmdir()
+        os.replace(self.data, target)
+        self.forget()
         return target
+
+    def forget(self) -> None:
+        """Delete what is here of it and know of it no more."""
+        for path in (self.folder / "about.json", self.data, self.folder / "lock"):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # begun anew by another
+            self.folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Mount
+from starlette.types import Message, Receive, Scope, Send
 
 from core.settings import Settings
 from tests.server.conftest import Client
+from ui.http import login
+from ui.http.api_keys import ApiKeys
 from ui.http.login import RefusalLog, way_back
 from ui.http.sessions import Sessions
 from ui.http.throttle import Throttle
@@ -22,6 +26,32 @@ OPEN = {"/health", "/login"}
 
 def log_in(one: TestClient, password: str = PASSWORD, user: str = "voicewright") -> int:
     return int(one.post("/login", data={"user": user, "password": password}).status_code)
+
+
+def test_a_long_answer_is_broken_off_once_its_key_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "_LOOK_S", 0.0)
+    settings = Settings(_env_file=None, workspace=tmp_path, password=PASSWORD)  # type: ignore[call-arg]
+    keys = ApiKeys(settings)
+    token = keys.create("Kitchen")
+    sent: list[bytes] = []
+
+    async def events(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for body in (b"one", b"two", b"three"):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if body == b"two":
+                keys.revoke(keys.all()[0].id)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+
+    scope = {"type": "http", "method": "GET", "path": "/api/v1/projects/a/jobs/b/events", "query_string": b"",
+             "headers": [(b"x-api-key", token.encode())], "client": ("127.0.0.1", 1)}  # fmt: skip
+    asyncio.run(login.LoginGuard(events, Sessions(settings), keys, "")(scope, receive, send))
+    assert sent == [b"", b"one", b"two"]
 
 
 def all_routes(one: TestClient) -> set[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -21,8 +22,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.errors import Busy, UserError
+from core.jobs import events, locks
+from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
-from core.project.workspace import Workspace
+from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.studio import documents
 from core.synthesis import speaking
@@ -32,6 +35,7 @@ from tests.server.conftest import HERE
 from tests.synthesis.conftest import toy as toy
 from ui.http.api import openai_transcriptions
 from ui.http.api.rest import app as rest
+from ui.http.api.rest import projects
 from ui.http.api.rest.idempotency import Answers
 from ui.http.api_keys import ApiKeys
 from ui.server import create_app
@@ -181,6 +185,37 @@ def test_a_post_with_a_key_is_done_once(api: TestClient) -> None:
     assert names.count("Once") == 1 and "Twice" not in names
 
 
+def test_an_answer_that_cannot_be_kept_for_its_key_is_given_all_the_same(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Answers, "end", full)
+    answer = api.post("projects", json={"name": "Kept", "engine": "toy"}, headers={"Idempotency-Key": "full"})
+    assert answer.status_code == 201 and answer.json()["name"] == "Kept"
+
+
+def test_who_follows_a_job_that_says_nothing_hears_that_it_is_still_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "_SILENCE_S", 0.0)
+    monkeypatch.setattr(projects, "_LOOK_S", 0.0)
+    job = Job.create(project.jobs, SegmentArgs())
+    events.append(job.events_path, events.Launched())
+    at_work = locks.try_lock(job.path / "lock", {})
+    assert at_work is not None
+
+    async def follow() -> list[str]:
+        lines = projects._events(job, 0)
+        heard = [await anext(lines) for _ in range(3)]
+        locks.release([at_work])
+        return [*heard, *[line async for line in lines]]
+
+    said = asyncio.run(follow())
+    assert said[0].startswith("id: 1\nevent: launched\n") and set(said[1:]) == {": still here\n\n"}
+
+
 def test_of_two_at_once_with_one_key_one_is_told_to_wait_and_all_hold_across_a_restart(tmp_path: Path) -> None:
     answers, outcomes = Answers(tmp_path / "answers.db"), []
 
@@ -247,11 +282,45 @@ def test_no_name_of_an_upload_fails_the_server(api: TestClient, name: str) -> No
 @pytest.mark.parametrize(
     "path", ["projects/{}", "projects/here/jobs/{}", "projects/here/clips/{}", "projects/here/datasets/{}",
              "projects/here/runs/{}", "projects/here/runs/{}/metrics", "projects/here/takes/{}/audio",
-             "projects/here/pairs/sounds/{}", "projects/here/clips/{}/audio"],
+             "projects/here/pairs/sounds/{}", "projects/here/clips/{}/audio", "projects/here/runs/{}/scores",
+             "projects/here/texts/{}", "projects/here/texts/{}/lines", "uploads/{}"],
 )  # fmt: skip
-def test_ids_that_no_file_can_have_are_not_there(api: TestClient, path: str) -> None:
+def test_ids_that_no_file_can_have_are_not_there(api: TestClient, settings: Settings, path: str) -> None:
+    api.post("projects", json={"name": "Here", "engine": "toy"})
+    project = Workspace(settings.workspace_folder()).project("here")
+    # Where a folder is there at all, a name that is too long is an error of its own.
+    for folder in (project.jobs, project.runs, project.datasets, project.documents, project.takes, project.clips):
+        folder.mkdir(parents=True, exist_ok=True)
     for id in ("%00", "a%00b", "a" * 300, "..%00"):
         assert api.get(path.format(id)).status_code in (404, 422)
+
+
+def test_a_file_in_pieces_goes_on_where_it_broke_off_and_is_used_once(api: TestClient, settings: Settings) -> None:
+    api.post("projects", json={"name": "Pieces", "engine": "toy"})
+    said = {"name": "../a.wav", "bytes": 6, "mark": "x"}
+    upload = api.post("uploads", json=said).json()
+    here = f"uploads/{upload['id']}"
+    assert (upload["name"], upload["offset"], upload["complete"]) == ("a.wav", 0, False)
+    assert api.patch(here, params={"offset": 0}, content=b"abc").json()["offset"] == 3
+    for offset in (0, 4):
+        answer = api.patch(here, params={"offset": offset}, content=b"d")
+        assert answer.status_code == 409 and answer.json()["values"] == {"name": "a.wav", "offset": 3}
+    early = api.post("projects/pieces/sources", params={"upload": upload["id"]})
+    assert (early.status_code, early.json()["code"]) == (409, "incoming.incomplete")
+    assert api.post("uploads", json=said).json() == api.get(here).json() == {**upload, "offset": 3}
+    assert api.patch(here, params={"offset": 3}, content=b"defg").json()["code"] == "incoming.too_long"
+    assert api.patch(here, params={"offset": 3}, content=b"def").json()["complete"]
+    # Refused where it would be used, it waits as before.
+    assert api.post("finetune/toy", params={"upload": upload["id"], "project": "none"}).status_code == 404
+    assert api.get(here).json()["complete"]
+    answer = api.post("projects/pieces/sources", params={"upload": upload["id"]})
+    assert answer.status_code == 202, answer.json()
+    job = Job(Workspace(settings.workspace_folder()).project("pieces").path / "jobs" / answer.json()["id"])
+    assert job.spec().args.files[0][1] == "a.wav" and job.wait(30).status == "failed"  # type: ignore[attr-defined]
+    assert api.get(here).status_code == 404 and not list((settings.workspace_folder() / "tmp" / "incoming").iterdir())
+    other = api.post("uploads", json=said).json()["id"]
+    assert api.delete(f"uploads/{other}").status_code == 204 and api.delete(f"uploads/{other}").status_code == 404
+    assert api.post("uploads", json={**said, "bytes": 1 << 50}).status_code == 413
 
 
 def test_a_broken_off_or_too_large_upload_leaves_nothing(api: TestClient, settings: Settings) -> None:

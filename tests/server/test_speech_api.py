@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import openai
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from core.engines import registry
 from core.engines.voice import ReferenceClip
+from core.errors import Cancelled
 from core.project.workspace import Project
 from core.settings import Settings
+from core.synthesis import speaking
+from core.transcription.single_file import FileTranscript, Wish
 from tests.server.conftest import HERE
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import process_id
 from tests.synthesis.conftest import toy as toy
+from ui.http.api import openai_transcriptions
 from ui.http.api_keys import ApiKeys
 from ui.server import create_app
 
@@ -192,6 +198,62 @@ def test_many_at_once_are_all_answered(client: openai.OpenAI, humming: Project) 
     np.testing.assert_allclose(decoded(answers[5]), expected(humming, "la", 5), atol=1e-4)
 
 
+def test_who_goes_away_before_the_first_sound_is_answered_by_nobody(
+    server: TestClient, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(*_: object, should_stop: Callable[[], bool]) -> Iterator[tuple[np.ndarray, int]]:
+        while not should_stop():
+            time.sleep(0.01)
+        time.sleep(0.2)  # it takes a moment until that is noticed
+        raise Cancelled
+        yield
+
+    async def is_disconnected(_: Request) -> bool:
+        return True
+
+    monkeypatch.setattr(speaking, "stream", stream)
+    monkeypatch.setattr(Request, "is_disconnected", is_disconnected)
+    wish = {"voice": "hum", "input": TEXT, "response_format": "pcm"}
+    assert server.post("/v1/audio/speech", json=wish, headers={"X-API-Key": key}).status_code == 499
+
+
 def test_the_page_holds_no_model_library(client: openai.OpenAI, humming: Project) -> None:
     client.audio.speech.create(model="tts-1", voice="hum", input=TEXT)
     assert process_id(humming) != 0
+
+
+@pytest.mark.parametrize("format", ["json", "text", "srt", "vtt", "verbose_json"])
+def test_what_a_file_says_is_written_down_in_each_format(
+    client: openai.OpenAI, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (("Good", 0.1, 0.4), ("evening.", 0.4, 0.9), ("Welcome!", 1.5, 2.0))
+    wishes = []
+
+    def transcribe(wish: Wish, _: object) -> FileTranscript:
+        wishes.append(wish)
+        return FileTranscript("Good evening. Welcome!", "en", 2.5, words if wish.words else ())
+
+    monkeypatch.setattr(openai_transcriptions, "transcribe_file", transcribe)
+    answer = client.audio.transcriptions.create(
+        model="whisper-1", file=("a.wav", b"RIFF"), language="en", response_format=format
+    )  # type: ignore[call-overload]
+    assert wishes[0].words == (format not in ("json", "text")), "the times of words cost time"
+    if format == "json":
+        assert answer.text == "Good evening. Welcome!"
+    elif format == "verbose_json":
+        assert [(segment.start, segment.end, segment.text) for segment in answer.segments] == [
+            (0.1, 0.9, "Good evening."),
+            (1.5, 2.0, "Welcome!"),
+        ]
+        assert [(word.word, word.start, word.end) for word in answer.words] == list(words)
+        assert (answer.duration, answer.language) == (2.5, "en")
+    else:
+        times = [("0.100", "0.900", "Good evening."), ("1.500", "2.000", "Welcome!")]
+        cues = [f"00:00:0{start} --> 00:00:0{end}\n{text}\n" for start, end, text in times]
+        numbered = [f"{number}\n{cue.replace('.', ',', 2)}" for number, cue in enumerate(cues, 1)]
+        expected = {
+            "text": "Good evening. Welcome!\n",
+            "srt": "\n".join(numbered),
+            "vtt": "\n".join(["WEBVTT\n", *cues]),
+        }
+        assert answer == expected[format]

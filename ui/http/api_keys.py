@@ -98,6 +98,13 @@ class ApiKeys:
             self._note(key)
         return key
 
+    def has(self, id: str) -> bool:
+        """Whether a key is still there."""
+        try:
+            return any(key.id == id for key in self.all())
+        except DamagedFile:
+            return False
+
     def _note(self, used: ApiKey) -> None:
         now = time.time()
         try:

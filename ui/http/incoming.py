@@ -1,14 +1,15 @@
 """Uploads in pieces: a large file whose connection breaks goes on where it was, also after a reload of the page.
 
-What is whole lies where Gradio puts uploads, under the same rules.
+What a page has sent lies where Gradio puts uploads when it is whole, under the same rules; a program's waits until it
+is used (`ui.http.api.rest.uploads`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +35,65 @@ class Announcement(BaseModel):
     mark: str = Field("", max_length=200)
 
 
+class Pieces:
+    """Files that come in by pieces, be it from a page or from a program.
+
+    Args:
+        settings: where, and how large a file may be.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.temporary = settings.workspace_folder() / "tmp"
+        self.folder = self.temporary / "incoming"
+        self.room = UploadRoom(PlainTextResponse(""), settings)
+
+    async def begin(self, said: Announcement) -> IncomingFile:
+        """Begin a file, or find it again.
+
+        Raises:
+            UserError: ``upload.too_large``, ``upload.no_room``.
+        """
+        if said.bytes > self.room.max_bytes:
+            raise self.room.too_large()
+        file = await run_in_threadpool(IncomingFile.begin, self.folder, plain_name(said.name), said.bytes, said.mark)
+        if file.size - file.offset > usable_bytes(self.temporary):
+            raise self.room.no_room()
+        return file
+
+    @contextlib.asynccontextmanager
+    async def append(self, request: Request, id_: str, offset: str) -> AsyncIterator[IncomingFile]:
+        """Add the body of a request, which begins at ``offset``, to a file; nobody else has it within the block.
+
+        Who asks may go away on the way: what has come of the piece stays.
+
+        Raises:
+            UserError: ``incoming.gone``, ``incoming.too_long``; ``incoming.offset``, with where it goes on.
+        """
+        file = await run_in_threadpool(IncomingFile.open, self.folder, id_)
+        handle = file.lock()
+        if handle is None:  # the broken connection's own request has not noticed yet
+            raise _elsewhere(file)
+        try:
+            if offset != str(file.offset):
+                raise _elsewhere(file)
+            with contextlib.suppress(ClientDisconnect):
+                async for block in request.stream():
+                    await run_in_threadpool(file.append, block)
+            yield file
+        finally:
+            os.close(handle)
+
+
+def _elsewhere(file: IncomingFile) -> UserError:
+    return UserError(
+        "incoming.offset",
+        "“{name}” goes on at byte {offset}, not where this piece begins.",
+        "Send the piece that begins there.",
+        name=file.name,
+        offset=file.offset,
+    )
+
+
 class Incoming:
     """Answers ``POST /incoming`` (begin, or find again) and ``PATCH /incoming/ID?offset=N`` (the next piece).
 
@@ -44,8 +104,7 @@ class Incoming:
     """
 
     def __init__(self, settings: Settings, lang: str, on_file: Callable[[str], object]) -> None:
-        self.temporary = settings.workspace_folder() / "tmp"
-        self.room = UploadRoom(PlainTextResponse(""), settings)
+        self.pieces = Pieces(settings)
         self.t = Translator(lang)
         self.on_file = on_file
 
@@ -57,46 +116,27 @@ class Incoming:
             if id_ is not None and request.method == "PATCH":
                 return await self._append(request, id_)
         except UserError as error:
+            if error.code == "incoming.offset":
+                return _json({"offset": error.values["offset"]}, 409)
             status = {"upload.too_large": 413, "upload.no_room": 507, "incoming.gone": 404}.get(error.code, 409)
             text = self.t.error(error.code, error.text, error.hint, error.values)
             return PlainTextResponse(text, status, {"Cache-Control": "no-store"})
         return PlainTextResponse("Not found", status_code=404)
-
-    @property
-    def _parent(self) -> Path:
-        return self.temporary / "incoming"
 
     async def _begin(self, request: Request) -> Response:
         try:
             said = Announcement.model_validate_json((await request.body())[: _MOST_BODY + 1])
         except ValidationError:
             return PlainTextResponse("Not understood", status_code=422)
-        if said.bytes > self.room.max_bytes:
-            raise self.room.too_large()
-        file = await run_in_threadpool(IncomingFile.begin, self._parent, plain_name(said.name), said.bytes, said.mark)
-        if file.size - file.offset > usable_bytes(self.temporary):
-            raise self.room.no_room()
+        file = await self.pieces.begin(said)
         return _json({"id": file.id, "offset": file.offset})
 
     async def _append(self, request: Request, id_: str) -> Response:
-        file = await run_in_threadpool(IncomingFile.open, self._parent, id_)
-        handle = file.lock()
-        if handle is None:  # the broken connection's own request has not noticed yet
-            return _json({"offset": file.offset}, 409)
-        try:
-            if request.query_params.get("offset") != str(file.offset):
-                return _json({"offset": file.offset}, 409)
-            try:
-                async for block in request.stream():
-                    await run_in_threadpool(file.append, block)
-            except ClientDisconnect:
-                return _json({"offset": file.offset})
+        async with self.pieces.append(request, id_, request.query_params.get("offset", "")) as file:
             if not file.is_complete:
                 return _json({"offset": file.offset})
-            target = self.temporary / "gradio" / file.id / file.name
+            target = self.pieces.temporary / "gradio" / file.id / file.name
             path = str(await run_in_threadpool(file.take, target))
-        finally:
-            os.close(handle)
         self.on_file(path)
         return _json({"offset": file.size, "path": path})
 

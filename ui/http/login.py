@@ -16,12 +16,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from ui import ASSETS
 from ui.http import address_check
-from ui.http.api_keys import ApiKeys, token_of
+from ui.http.api_keys import ApiKey, ApiKeys, token_of
 from ui.http.security import prefix
 from ui.http.sessions import SESSION_S, Session, Sessions
 from ui.http.throttle import Throttle
@@ -34,6 +34,7 @@ API_PATHS = ("/v1/", "/api/v1/")
 SESSION = "voicewright.session"
 SESSIONS = "voicewright.sessions"
 _LARGEST_FORM = 4096
+_LOOK_S = 2.0  # between two looks at whether the key of a long answer is still there
 _LONGEST_WAY_BACK = 2000
 _MOST_LINES_A_MINUTE = 600
 _PAGE = Template((ASSETS / "login.html").read_text(encoding="utf-8"))
@@ -89,14 +90,33 @@ class LoginGuard:
             return
         headers = Headers(scope=scope)
         is_api = scope["path"].startswith(API_PATHS)
-        if is_api and (token := token_of(headers)) and await run_in_threadpool(self.keys.find, token):
-            await self.app(scope, receive, send)
+        if is_api and (token := token_of(headers)) and (key := await run_in_threadpool(self.keys.find, token)):
+            await self._answer_program(key, scope, receive, send)
             return
         refusal: Response = JSONResponse(_KEY_NEEDED if is_api else {"detail": "Log in first."}, status_code=401)
         if not is_api and "text/html" in headers.get("accept", ""):
             refusal = RedirectResponse(f"{self.root}/login{_asking(scope, self.root)}", status_code=303)
         refusal.headers["Cache-Control"] = "no-store"
         await refusal(scope, receive, send)
+
+    async def _answer_program(self, key: ApiKey, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as long as the key is there: what comes for hours (events, speech) ends once it is revoked."""
+        looked_at, is_revoked = time.monotonic(), False
+
+        async def send_if_valid(message: Message) -> None:
+            nonlocal looked_at, is_revoked
+            if time.monotonic() - looked_at >= _LOOK_S:
+                looked_at = time.monotonic()
+                is_revoked = is_revoked or not await run_in_threadpool(self.keys.has, key.id)
+            if is_revoked:
+                raise ConnectionResetError("the API key was revoked")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_if_valid)
+        except Exception:
+            if not is_revoked:
+                raise
 
 
 def _session(request: HTTPConnection, sessions: Sessions, root: str) -> Session | None:

@@ -19,7 +19,7 @@ from ui.language import LANGUAGES
 _PAGES = "|".join(LANGUAGES)
 _UPLOAD = re.compile(rf"/({_PAGES})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
 _UPLOAD_OR_JSON = re.compile(r"/api/v1/finetune/[^/]+")
-_PIECE = re.compile(rf"/({_PAGES})/incoming/[0-9a-f]{{32}}")  # of a file, see `ui.http.incoming`
+_PIECE = re.compile(rf"(/({_PAGES})/incoming|/api/v1/uploads)/[0-9a-f]{{32}}")  # of a file, see `ui.http.incoming`
 _FRAME_BYTES = 1 << 20  # what a form adds to the files in it, at most
 _RESERVE_BYTES = 512 << 20  # never filled by an upload, nor is
 _RESERVE_SHARE = 0.05  # of a small disk; jobs, settings and votes still have to be written

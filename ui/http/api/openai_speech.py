@@ -104,6 +104,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
             encode(speaking.stream(workspace, wish, should_stop=stop.is_set), body.response_format), stop
         )
         first = await in_threads.first(request, sound, stop)
+        if stop.is_set():
+            return Response(status_code=499)  # nobody is there to read it
         content = in_threads.iterate(sound, stop.set, first=first)
         if body.stream_format == "sse":
             return StreamingResponse(

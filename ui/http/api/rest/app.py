@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 import core
 from core.project.workspace import Workspace
 from core.settings import Settings
-from ui.http.api.rest import materials, projects, texts, training, voices
+from ui.http.api.rest import materials, projects, texts, training, uploads, voices
 from ui.http.api.rest.idempotency import Answers
 from ui.http.api.rest.route import problem
 
@@ -32,6 +32,7 @@ def create(workspace: Workspace, settings: Settings) -> FastAPI:
     app.state.answers = Answers(workspace.path / "private" / "answers.db")
     for module in (projects, materials, training, voices, texts):
         app.include_router(module.routes(workspace, settings))
+    app.include_router(uploads.routes(settings))
 
     @app.exception_handler(HTTPException)
     async def nothing_here(_: Request, error: HTTPException) -> JSONResponse:

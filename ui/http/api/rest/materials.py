@@ -38,6 +38,7 @@ from ui.http.api.rest.shape import (
     page,
     source_fact,
 )
+from ui.http.api.rest.uploads import UploadId, uploaded
 from ui.http.file_names import plain_name
 
 _BLOCK_BYTES = 1 << 20
@@ -83,11 +84,16 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
 
     @router.post("/projects/{slug}/sources", status_code=202)
     async def upload_source(
-        request: Request, slug: str, name: Annotated[str, Query(max_length=200)] = "recording", rights: str = ""
+        request: Request,
+        slug: str,
+        name: Annotated[str, Query(max_length=200)] = "recording",
+        rights: str = "",
+        upload: UploadId = "",
     ) -> Fact:
-        """Add a recording: the file is the body of the request, `name` what it is called. Gives the job."""
+        """Add a recording: the file is the body of the request, `name` what it is called, or an `upload`. Gives the
+        job."""
         project = await in_threads.run(lambda: workspace.project(slug))
-        async with received(request, workspace, name) as (path, plain):
+        async with received(request, workspace, name, upload) as (path, plain):
             wish = limits.having(files=((path, plain),), rights=rights)
             return await in_threads.run(lambda: job_fact(project, recordings.add(project, wish)))
 
@@ -172,8 +178,17 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
 
 
 @contextlib.asynccontextmanager
-async def received(request: Request, workspace: Workspace, name: str) -> AsyncIterator[tuple[Path, str]]:
-    """The body of a request as a file, and its name made plain; gone afterwards unless it was moved away."""
+async def received(
+    request: Request, workspace: Workspace, name: str, upload: str = ""
+) -> AsyncIterator[tuple[Path, str]]:
+    """The body of a request as a file, and its name made plain; gone afterwards unless it was moved away.
+
+    Where an ``upload`` is named that is the file, see `uploaded`.
+    """
+    if upload:
+        async with uploaded(workspace, upload) as whole:
+            yield whole
+        return
     plain = plain_name(name)
     async with _written(request.stream(), workspace, plain) as path:
         yield path, plain

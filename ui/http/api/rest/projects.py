@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from ui.http.api.rest.route import NO_STORE, Route, event
 from ui.http.api.rest.shape import Fact, Limit, Offset, Page, job_fact, page, project_fact
 
 _LOOK_S = 0.5
+_SILENCE_S = 15.0  # after which a comment keeps proxies from taking the connection for dead
 
 
 class NewProject(BaseModel):
@@ -99,7 +101,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
 
 
 async def _events(job: Job, passed_over: int) -> AsyncIterator[str]:
-    reader, number = events.EventReader(job.events_path), 0
+    reader, number, told_at = events.EventReader(job.events_path), 0, time.monotonic()
     while True:
         # Asked first: what it says last before it ends is read then.
         alive = await in_threads.run(job.alive)
@@ -107,6 +109,10 @@ async def _events(job: Job, passed_over: int) -> AsyncIterator[str]:
             number += 1
             if number > passed_over:
                 yield event(told.type, told.model_dump(mode="json"), number)
+                told_at = time.monotonic()
         if not alive:
             return
+        if time.monotonic() - told_at >= _SILENCE_S:
+            yield ": still here\n\n"
+            told_at = time.monotonic()
         await asyncio.sleep(_LOOK_S)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,8 +21,9 @@ from core.errors import UserError
 from ui.http.api import in_threads
 from ui.http.api.problem import problem_of
 from ui.http.api.rest.idempotency import Answers
-from ui.http.upload_room import UploadRefusal, is_upload
+from ui.http.upload_room import UploadRefusal, announced_bytes, is_upload
 
+log = logging.getLogger("voicewright.api")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 NO_STORE = {"Cache-Control": "no-store"}
 _LONGEST_KEY = 200
@@ -61,7 +64,7 @@ async def _once(request: Request, handler: Handler) -> Response:
     """The answer that this key had before; else that of the handler, which is kept unless the server failed."""
     answers: Answers = request.app.state.answers
     key = request.headers["idempotency-key"][:_LONGEST_KEY]
-    content = b"" if is_upload(request.scope) else await request.body()
+    content = str(announced_bytes(request.scope)).encode() if is_upload(request.scope) else await request.body()
     wish = hashlib.sha256(f"{request.url.path}?{request.url.query}\n".encode() + content).hexdigest()
     earlier = await in_threads.run(lambda: answers.begin(key, wish))
     if earlier is not None:
@@ -74,7 +77,10 @@ async def _once(request: Request, handler: Handler) -> Response:
         is_kept = answer is not None and answer.status_code < 400
         body = bytes(answer.body) if answer is not None and is_kept else b""
         status = answer.status_code if answer is not None and is_kept else 0
-        await in_threads.run(lambda: answers.end(key, status, body))
+        try:
+            await in_threads.run(lambda: answers.end(key, status, body))
+        except (OSError, sqlite3.Error) as error:  # what was done is done, and is answered
+            log.warning("The answer to a request with an idempotency key cannot be kept: %s", error)
     return answer
 
 

@@ -71,6 +71,7 @@ class Upload(BaseModel):
     preset: str = Field("", max_length=100)
     base: str = Field("", max_length=200)
     max_steps: int = Field(0, ge=0, le=MOST_STEPS)
+    upload: str = Field("", max_length=32, description="A file that was sent in pieces, in place of a body.")
 
 
 _FILE_OR_JSON = {
@@ -114,10 +115,10 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     async def finetune(request: Request, engine: str, wish: Annotated[Upload, Query()]) -> Fact:
         """Train in one call: on a dataset or what is approved (JSON), or on a recording or a zip of sounds with their
         texts (the body; the rest is in the address). Gives the run's id as `run`, and the job to wait for."""
-        if is_json(request.headers):
+        if is_json(request.headers) and not wish.upload:
             body = FineTune.model_validate_json(await request.body() or b"{}")
             return await in_threads.run(lambda: train(engine, body))
-        async with received(request, workspace, _named(wish.name, request.headers)) as (path, name):
+        async with received(request, workspace, _named(wish.name, request.headers), wish.upload) as (path, name):
             return await in_threads.run(lambda: bring_and_train(engine, wish, path, name))
 
     def train(engine: str, body: FineTune) -> Fact:
