@@ -39,10 +39,13 @@ class AdapterFiles:
 
 def adapter_among(names: Sequence[str]) -> AdapterFiles | None:
     """The adapter that lies least deep; None if there is none."""
+    folders: dict[PurePosixPath, dict[str, str]] = {}
+    for name in names:  # once: a stranger's zip may hold very many
+        path = PurePosixPath(name)
+        folders.setdefault(path.parent, {})[path.name] = name
     for name in sorted(names, key=lambda name: name.count("/")):
-        match = _BASE.fullmatch(PurePosixPath(name).name)
-        folder = PurePosixPath(name).parent
-        beside = {PurePosixPath(other).name: other for other in names if PurePosixPath(other).parent == folder}
+        path = PurePosixPath(name)
+        match, beside = _BASE.fullmatch(path.name), folders[path.parent]
         if match and ADAPTER in beside:
             kinds = (VOICE, ADAPTER)
             own = {ours: theirs for ours, theirs in beside.items() if ours in kinds or _is_part(ours)}
@@ -55,7 +58,7 @@ def _is_part(name: str) -> bool:
 
 
 class _Reference(BaseModel):
-    file: str = Field(pattern=_REFERENCE.pattern)
+    file: str = Field(pattern=rf"^{_REFERENCE.pattern}$")  # a search finds it anywhere in a path
     text: Annotated[str, Field(max_length=2_000)] = ""
 
 

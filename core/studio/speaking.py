@@ -221,7 +221,6 @@ class Speech:
         except UserError as error:
             self._fail(work, error)
             return
-        self._failures_in_a_row.clear()
         take = LineTake(
             key=work.key,
             seed=seed,
@@ -262,6 +261,7 @@ class Speech:
         write_speech(take_file(self.folder, take.id), np.asarray(samples, np.float32), take.rate)
         add_take(self.folder, take)
         work.takes.append(take)
+        self._failures_in_a_row.clear()
 
     def _count(self, work: _Work) -> None:
         """A line is done with."""

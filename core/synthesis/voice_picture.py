@@ -1,7 +1,7 @@
 """Pictures of voices: what somebody sends becomes a small square of new pixels, and nothing else of it is kept.
 
-An image is decoded in a process of its own with bounded memory (job ``voice_picture``, or the import of a voice), never
-in the page's.
+An image is decoded in a process of its own, never in the page's: an upload with bounded memory (job ``voice_picture``),
+one that comes with a voice if it is small (job ``import_voice``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ SIDE = 256  # pixels
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _MOST_BYTES = 30_000_000
 _MOST_PIXELS = 60_000_000  # of an image as it comes: what a good camera takes
+_MOST_PIXELS_KEPT = 1_000_000  # of one that comes with a voice, where it is small already
 _QUALITY = 85
 _FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error)
 
@@ -54,12 +55,13 @@ def start_picture(project: Project, voice_id: str, path: Path, name: str) -> Job
         raise
 
 
-def small_picture(image: BinaryIO, name: str) -> str:
+def small_picture(image: BinaryIO, name: str, most_pixels: int = _MOST_PIXELS) -> str:
     """An image as a JPEG of `SIDE` times `SIDE` pixels, cut to a square, in base64.
 
     Args:
         image: a PNG, JPEG or WebP; of several frames the first.
         name: what the person calls it, for the error.
+        most_pixels: that it may have.
 
     Raises:
         UserError: ``picture.broken``, ``picture.too_large``.
@@ -71,7 +73,7 @@ def small_picture(image: BinaryIO, name: str) -> str:
     image.seek(0)
     try:
         with Image.open(image, formats=_FORMATS) as opened:
-            if opened.width * opened.height > _MOST_PIXELS:  # told by its first bytes, before any of it is decoded
+            if opened.width * opened.height > most_pixels:  # told by its first bytes, before any of it is decoded
                 raise _too_large(name)
             opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a fraction of its size
             with contextlib.suppress(*_FAULTS):  # what it tells of itself is broken, not the image
@@ -100,7 +102,8 @@ def remade_picture(picture: object, name: str) -> str:
     if not isinstance(picture, str) or len(picture) > MOST_PICTURE:
         return ""
     try:
-        return small_picture(io.BytesIO(base64.b64decode(picture, validate=True)), name)
+        image = io.BytesIO(base64.b64decode(picture, validate=True))
+        return small_picture(image, name, _MOST_PIXELS_KEPT)
     except (UserError, binascii.Error, ValueError):
         return ""
 

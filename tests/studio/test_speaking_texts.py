@@ -576,6 +576,18 @@ def test_nobody_listens_where_that_was_switched_off_and_no_more_often_than_asked
     assert speak(once).doubtful == 1 and len(proofread.checked) == 2
 
 
+def test_where_nobody_can_listen_it_ends_instead_of_speaking_all_in_vain(
+    humming: Project, warm: Warm, speak: Speak, proofread: Proofread
+) -> None:
+    def fail(text: str) -> None:
+        raise UserError("transcribe.broken", "The recogniser is broken.", "Get it again.")
+
+    proofread.before = fail
+    with pytest.raises(UserError) as caught:
+        speak(start.create(humming, "Hum one. Hum two. Hum three. Hum four. Hum five. Hum six. Hum seven."))
+    assert caught.value.code == "transcribe.broken" and len(warm) == 4, "the fourth was spoken during the third check"
+
+
 def test_a_line_is_listened_to_while_the_next_is_spoken_and_no_more_than_one_waits_for_that(
     humming: Project, warm: Warm, speak: Speak, proofread: Proofread, monkeypatch: pytest.MonkeyPatch
 ) -> None:

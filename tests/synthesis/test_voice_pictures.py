@@ -158,7 +158,8 @@ def test_it_is_shown_wherever_the_voice_is_and_travels_with_it(
     write_json(manifest, {"picture": picture})
     again = brought(manifest, "toy").picture
     assert opened(again).size == (256, 256)
-    for nothing in ("", "PHN2Zz4=", "javascript:x", 7, "A" * 200_000):
+    large = base64.b64encode(image("PNG", (2000, 1000))).decode()  # few bytes that would take much memory
+    for nothing in ("", "PHN2Zz4=", "javascript:x", 7, "A" * 200_000, large):
         write_json(manifest, {"picture": nothing})
         assert brought(manifest, "toy").picture == "" and remade_picture(nothing, "Ana") == ""
     folder = humming.workspace.voices / "bea"

@@ -21,7 +21,7 @@ _MOST_BYTES = 200_000_000  # of all, unpacked: the library opens every part, pic
 _MOST_XML_BYTES = 40_000_000
 _MOST_FILES = 5_000
 _DOCUMENT = "word/document.xml"
-_UNREAD = {"del", "moveFrom", "txbxContent", "AlternateContent", "pPr", "rPr", "instrText", "delText"}
+_UNREAD = {"del", "moveFrom", "txbxContent", "AlternateContent", "pPr", "rPr", "instrText", "delText", "rt"}
 _HEADING = re.compile(r"heading ([1-6])$")
 
 
@@ -112,7 +112,7 @@ def _rows(table: Any, document: Any) -> Iterator[str]:
 
 
 def _texts(element: Any) -> Iterator[str]:
-    """What is read of a paragraph: not what was deleted, nor marks of notes, nor boxes that float beside it."""
+    """What is read of a paragraph: not what was deleted, nor marks of notes, nor ruby, nor boxes beside it."""
     for part in element.iterchildren():
         tag = _tag(part)
         if tag == "t":
@@ -126,7 +126,9 @@ def _texts(element: Any) -> Iterator[str]:
 
 
 def _is_contents(block: Any) -> bool:
-    galleries = (part for part in block.iter() if _tag(part) == "docPartGallery")
+    # Of its own properties: one that holds the whole text may hold a table of contents, too.
+    own = (part for part in block.iterchildren() if _tag(part) == "sdtPr")
+    galleries = (part for properties in own for part in properties.iter() if _tag(part) == "docPartGallery")
     return any("contents" in name.lower() for part in galleries for name in part.attrib.values())
 
 
