@@ -53,12 +53,20 @@ def on_full_disk(job: Job, step: int) -> None:
         log.exception("no notification of the pause of %s", job.id)
 
 
-def on_drive(project: Project, what: str, missing_bytes: int) -> None:
-    """Tell once a day that the copy of a project on a drive stands still: ``away`` or ``no_room``. Never raises."""
+def on_drive(project: Project, what: str, missing_bytes: int, *, is_limit: bool = False) -> None:
+    """Tell once a day that the copy of a project on a drive stands still: ``away`` or ``no_room``. Never raises.
+
+    ``missing_bytes`` is how much more room it needs, 0 where the drive does not say; ``is_limit`` whether it is the
+    copy's own limit that leaves none.
+    """
     try:
         config = load(project.workspace)
         event = f"{project.path}#drive_{what}#{time.strftime('%Y-%m-%d')}"
-        _post(project, config, event, f"drive_{what}", "system", missing=f"{missing_bytes / 2**20:.0f}")
+        if what == "no_room" and not missing_bytes:
+            what = "full"
+        elif what == "no_room" and is_limit:
+            what = "over_limit"
+        _post(project, config, event, f"drive_{what}", "system", missing=str(-(-missing_bytes >> 20)))
     except Exception:
         log.exception("no notification of the drive of %s", project.slug)
 

@@ -99,7 +99,7 @@ def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, ever
             return state
         pause_s = min(2 * pause_s, _SLOWEST_S[state.state]) if state.state in _SLOWEST_S else every_s
         if pause_s == _SLOWEST_S.get(state.state):
-            on_drive(project, state.state, state.missing_bytes)
+            on_drive(project, state.state, state.missing_bytes, is_limit=state.is_limit)
         _wait(max(pause_s, look_s / _LOOK_SHARE), should_stop)
 
 

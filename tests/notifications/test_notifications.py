@@ -300,3 +300,24 @@ def test_messages_say_the_same_in_every_language() -> None:
         for language, words in messages.items()
     }
     assert fields["en"] == fields["pt-BR"]
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+@pytest.mark.parametrize(
+    ("missing_bytes", "is_limit", "words"),
+    [
+        (3_000_000, False, {"en": "has no room: 3 MB more", "pt-BR": "sem espaço: faltam 3 MB"}),
+        (3_000_000, True, {"en": "the limit you set (MOST_GB): 3 MB", "pt-BR": "(MOST_GB): faltam 3 MB"}),
+        (0, False, {"en": "does not say how much is missing", "pt-BR": "não diz quanto falta"}),
+    ],
+)
+def test_a_full_drive_is_told_of_with_what_is_known_of_it(
+    project: Project, language: str, missing_bytes: int, is_limit: bool, words: dict[str, str]
+) -> None:
+    config = NotificationConfig(addresses=("json://127.0.0.1:9",), language=language)
+    notify.save(project.workspace, config)
+    start.on_drive(project, "no_room", missing_bytes, is_limit=is_limit)
+    start.on_drive(project, "no_room", missing_bytes, is_limit=is_limit)
+    (message,) = (notify.folder(project.workspace) / "outbox").iterdir()
+    text = json.loads(message.read_text(encoding="utf-8"))["text"]
+    assert words[language] in text and "0 MB" not in text

@@ -228,7 +228,7 @@ def test_a_drive_without_room_is_tried_ever_more_seldom_told_of_once_and_gone_on
     assert pauses[:8] == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 60.0, 60.0] and len(pauses) == 8
     assert Checkpoints(mirror.path / "runs" / "run").resumable() == [40, 60]
     (message,) = (notify.folder(trained.workspace) / "outbox").iterdir()
-    assert "1 MB" in message.read_text() and trained.info.name in message.read_text()
+    assert "the limit you set (MOST_GB): 2 MB" in message.read_text() and trained.info.name in message.read_text()
 
 
 def test_what_found_no_room_and_is_deleted_here_is_missed_no_more(trained: Project, drive: Path) -> None:

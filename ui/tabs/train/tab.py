@@ -161,7 +161,7 @@ def build(page: Page) -> Tab:
         if last_key != key:
             draft = changed_settings(project, selection.preset.id)
             filling = form.fill({**selection.preset.values, **draft})
-            updates |= form.differing(filling, values) | {source: key}
+            updates |= form.differing(filling, values) | {source: key, planned: ""}
             updates |= forms.shown(project.info.engine)
             values = [filling[field] for field in form.inputs]
         return updates | {
@@ -286,8 +286,8 @@ def build(page: Page) -> Tab:
     page.on(marks.act, reset, [page.view, *inputs], [cost, marks, sweep, *inputs], refresh=False)
     changes = functools.partial(gr.on, [field.input for field in inputs])
     page.on(changes, edit, [page.view, *inputs], [cost, marks, sweep], refresh=False)
-    outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, sweep, chooser, live, table]
-    outputs += forms.outputs
+    outputs = [top, body, setup, folder, base, hub, ready, cost, marks, source, actions, sweep, planned]
+    outputs += [chooser, live, table, *forms.outputs]
     return Tab("train", outputs, refresh, tick, [page.view, source, folder, *inputs])
 
 
