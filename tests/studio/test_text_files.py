@@ -235,10 +235,12 @@ def test_what_a_page_asks_for_is_not_fetched_and_what_it_declares_not_expanded(t
     assert "root:" not in text and "aaaa" not in text and "<b>" in text
 
 
-@pytest.mark.parametrize("encoding", ["idna", "undefined", "hex", "none"])
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "undefined", "hex", "none"])
 def test_a_chapter_that_names_a_strange_encoding_is_read_as_unicode(tmp_path: Path, encoding: str) -> None:
     page = f'<?xml version="1.0" encoding="{encoding}"?><html><body><p>São João.</p></body></html>'
     assert "São João." in read_text_file(epub(tmp_path / "x", page=page), "x.epub", "pt").text
+    page = f'<?xml version="1.0" encoding="{encoding}"?>One well-known'
+    assert "One well-known" in read_text_file(epub(tmp_path / "x", page=page), "x.epub", "en").text
 
 
 def test_fonts_alone_may_be_scrambled(tmp_path: Path) -> None:

@@ -204,6 +204,8 @@ def test_an_empty_field_leaves_it_to_the_voice_and_shows_how_that_speaks(humming
     act(humming, text, "text-manner", "", {"seed": "0", "speed": "1", "pace_s": "", "tries": "3"})
     now = documents.document(humming, text.id)
     assert (now.seed, now.settings) == (0, {"speed": 1.0}), "the engine's own, against the voice's"
+    act(humming, text, "text-manner", "", {"seed": "2147483647", "speed": "1.05", "pace_s": "", "tries": "3"})
+    assert all(f'value="{number}"' in form() for number in ("2147483647", "1.05")), "no digit of it is lost"
     act(humming, text, "text-manner", "", {"seed": "", "speed": "", "pace_s": "", "tries": "3"})
     now = documents.document(humming, text.id)
     assert (now.seed, now.settings) == (None, {})

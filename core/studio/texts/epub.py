@@ -39,6 +39,7 @@ _DECLARED = re.compile(
 )
 _BOM = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DECLARED_WITHIN = 2_000  # bytes
+_OF_ADDRESSES = ("punycode", "idna")  # encodings of no page, whose time grows with the square of its length
 _UNREAD = {
     "script",
     "style",
@@ -133,7 +134,8 @@ def _decoded(content: bytes, language: str) -> str:
     # What can be read in bytes declares in vain that each letter has two.
     if declared and not declared.lower().startswith(("utf-16", "utf-32", "ucs")) and not content.startswith(_BOM):
         try:
-            return content.decode(declared)
+            if codecs.lookup(declared).name not in _OF_ADDRESSES:
+                return content.decode(declared)
         except (LookupError, UnicodeError):  # no such encoding, one that is none of texts, or not that of this page
             pass
     try:

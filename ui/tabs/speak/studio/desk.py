@@ -253,12 +253,15 @@ def _select(label: str, do: str, choices: list[tuple[str, str]], current: str) -
 def _number(
     label: str, name: str, value: Any, least: Any, most: Any, step: float, help_: str, usual: Any = None
 ) -> str:
-    """A field for a number; one with a ``usual`` value may stay empty, and shows that then."""
+    """A field for a number; one with a ``usual`` value may stay empty, and shows that then.
+
+    With all digits of a seed: what is shown is what the form sends.
+    """
     bounds = "".join(f' {key}="{bound}"' for key, bound in (("min", least), ("max", most)) if bound is not None)
     hint = f'<small class="vw-dim">{html.e(help_)}</small>' if help_ else ""
-    empty = "required" if usual is None else f'placeholder="{usual:g}"'
+    empty = "required" if usual is None else f'placeholder="{usual:.10g}"'
     return (
         f'<label class="vw-field"><span>{html.e(label)}</span>'
-        f'<input type="number" name="{html.e(name)}" value="{"" if value is None else f"{value:g}"}"{bounds}'
+        f'<input type="number" name="{html.e(name)}" value="{"" if value is None else f"{value:.10g}"}"{bounds}'
         f' step="{step}" {empty}>{hint}</label>'
     )
