@@ -14,6 +14,7 @@ from core import merge, transfer
 from core.checkpoint_ref import CheckpointRef
 from core.clips.history import undo
 from core.errors import Cancelled, UserError
+from core.evaluation.test_set import own_sentences, set_own_sentences
 from core.jobs.args.projects import MergeProjectArgs, UnpackProjectArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
@@ -320,6 +321,15 @@ def test_what_changes_here_meanwhile_counts_and_is_not_written_over(
     wanted = merged(grown, home)
     assert home.store.clip("s1-0001").text == "typed just now" and len(home.store.clips()) == 5
     assert ("text", "corrected") in {(conflict.reason, conflict.name) for conflict in wanted.conflicts}
+
+
+def test_test_sentences_that_are_written_here_meanwhile_stay(
+    home: Project, grown: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_own_sentences(grown, ["Theirs."])
+    changing(monkeypatch, lambda time: set_own_sentences(home, ["Mine."]))
+    merged(grown, home)
+    assert own_sentences(home) == ["Mine."] and home.store.clip("s2-0001").text == "text 1"
 
 
 def test_where_somebody_never_rests_nothing_comes_in(

@@ -269,6 +269,16 @@ def test_a_project_file_that_did_not_come_in_is_brought_again_and_never_filled_w
         assert not session.workspace.project("my-voice").store.sources()
 
 
+def test_the_page_opens_beside_a_damaged_project_which_is_mended_there(tmp_path: Path) -> None:
+    answers: list[dict[str, Any]] = []
+    (tmp_path / "drive").mkdir()
+    session = Session(Wish(workspace=tmp_path / "local", drive=tmp_path / "drive"), answers.append)
+    project = session.workspace.create("My voice", "en")
+    (project.path / "project.json").write_text("torn")
+    session.answer("keep", {})
+    assert answers == [{"result": {}}] and not session.watched
+
+
 def test_a_file_for_home_that_is_broken_off_takes_no_room_on_the_drive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 from core import preparation, transfer
 from core.checkpoint_ref import CheckpointRef
+from core.damage import DamagedFile
 from core.dataset.freeze import latest
 from core.errors import Cancelled, UserError
 from core.evaluation.scorecard import recommended_step
@@ -143,10 +145,11 @@ class Session(Cell):
         return {"voice": str(files[0]), "project": str(files[1]), "step": step}
 
     def keep(self) -> dict[str, Any]:
-        """Have what is done on the page kept on the drive too, if the project is here."""
+        """Have what is done on the page kept on the drive too, if the project is here and can be read."""
         name = slug(self.wish.project, "project")
         if (self.workspace.projects_folder / name / "project.json").exists():
-            keep_mirror(self, self.workspace.project(name))
+            with contextlib.suppress(DamagedFile):  # the page is where that is mended
+                keep_mirror(self, self.workspace.project(name))
         return {}
 
 
