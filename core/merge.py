@@ -222,9 +222,9 @@ def _put_in_place(draft: Path, target: Project, wanted: MergePlan) -> None:
         (draft / name).mkdir(parents=True, exist_ok=True)  # one that holds nothing but what does not come along
         (draft / name).rename(target.path / name)
     for path in plain_files(draft):
-        name = path.relative_to(draft)
-        place = target.path / name
-        if name.parts[0] in _LOOSE and os.path.lexists(place):  # made here meanwhile, such as own test sentences
+        inner = path.relative_to(draft)
+        place = target.path / inner
+        if inner.parts[0] in _LOOSE and os.path.lexists(place):  # made here meanwhile, such as own test sentences
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, place)
