@@ -66,7 +66,7 @@ def on_drive(project: Project, what: str, missing_bytes: int, *, is_limit: bool 
             what = "full"
         elif what == "no_room" and is_limit:
             what = "over_limit"
-        _post(project, config, event, f"drive_{what}", "system", missing=str(-(-missing_bytes >> 20)))
+        _post(project, config, event, f"drive_{what}", "train", missing=str(-(-missing_bytes >> 20)))
     except Exception:
         log.exception("no notification of the drive of %s", project.slug)
 

@@ -314,10 +314,11 @@ def test_messages_say_the_same_in_every_language() -> None:
 def test_a_full_drive_is_told_of_with_what_is_known_of_it(
     project: Project, language: str, missing_bytes: int, is_limit: bool, words: dict[str, str]
 ) -> None:
-    config = NotificationConfig(addresses=("json://127.0.0.1:9",), language=language)
+    config = NotificationConfig(addresses=("json://127.0.0.1:9",), language=language, page="https://voice.example")
     notify.save(project.workspace, config)
     start.on_drive(project, "no_room", missing_bytes, is_limit=is_limit)
     start.on_drive(project, "no_room", missing_bytes, is_limit=is_limit)
     (message,) = (notify.folder(project.workspace) / "outbox").iterdir()
     text = json.loads(message.read_text(encoding="utf-8"))["text"]
     assert words[language] in text and "0 MB" not in text
+    assert text.endswith(f"project={project.slug}&tab=train"), "where the page says how the drive stands"
