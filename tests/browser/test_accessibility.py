@@ -12,10 +12,10 @@ import pytest
 from core.audio.samples import write_wav
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project, Workspace
-from core.studio import document as documents
-from core.studio import start
-from core.studio.cast import Keys, cast_of
+from core.studio import documents, start
+from core.studio.cast import cast_of
 from core.studio.document import Document
+from core.studio.keys import Keys
 from core.studio.takes import Failure, LineTake, add_failure, add_take, take_file
 from core.synthesis.saved_voices import save_voice
 from tests.audio.sounds import tone
