@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -24,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = "http://127.0.0.1:7860"
 
 Client = Callable[..., TestClient]
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -115,3 +119,9 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
         return False
 
     wait_for(answers)
+
+
+def finish(work: Coroutine[Any, Any, Result]) -> Result:
+    """What ``work`` returns, in a thread of its own: a browser test of the same process leaves a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

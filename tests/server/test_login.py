@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from core.settings import Settings
-from tests.server.conftest import Client
+from tests.server.conftest import Client, finish
 from ui.http import login
 from ui.http.api_keys import ApiKeys
 from ui.http.login import RefusalLog, way_back
@@ -50,7 +49,7 @@ def test_a_long_answer_is_broken_off_once_its_key_is_revoked(tmp_path: Path, mon
 
     scope = {"type": "http", "method": "GET", "path": "/api/v1/projects/a/jobs/b/events", "query_string": b"",
              "headers": [(b"x-api-key", token.encode())], "client": ("127.0.0.1", 1)}  # fmt: skip
-    asyncio.run(login.LoginGuard(events, Sessions(settings), keys, "")(scope, receive, send))
+    finish(login.LoginGuard(events, Sessions(settings), keys, "")(scope, receive, send))
     assert sent == [b"", b"one", b"two"]
 
 

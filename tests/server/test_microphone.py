@@ -94,7 +94,7 @@ def test_no_component_of_the_page_decodes_or_converts(page: RealPage, tmp_path: 
     assert {type(block).__name__ for block in components} <= KINDS
     recorders = [block for block in components if isinstance(block, gr.Audio)]
     fields = [block for block in components if isinstance(block, gr.File)]
-    assert len(recorders) == 2 and len(fields) == 4  # recordings; a project, a voice, a text from elsewhere
+    assert len(recorders) == 2 and len(fields) == 5  # recordings, a project, a voice, a text, a picture
     for recorder in recorders:
         assert recorder.format is None and recorder.type == "filepath" and not recorder.streaming
         assert recorder.sources == ["microphone"] and recorder.value is None

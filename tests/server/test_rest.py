@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import json
@@ -21,6 +20,7 @@ import openai
 import pytest
 from fastapi.testclient import TestClient
 
+from core.engines.registry import get_engine
 from core.errors import Busy, UserError
 from core.jobs import events, locks
 from core.jobs.args.clips import SegmentArgs
@@ -31,7 +31,7 @@ from core.studio import documents
 from core.synthesis import speaking
 from core.transcription.single_file import FileTranscript
 from tests.audio.sounds import silence, tone, write
-from tests.server.conftest import HERE
+from tests.server.conftest import HERE, finish
 from tests.synthesis.conftest import toy as toy
 from ui.http.api import openai_transcriptions
 from ui.http.api.rest import app as rest
@@ -153,6 +153,10 @@ def test_errors_are_problems_with_a_code_and_what_to_do(
 ) -> None:
     if not any(project["id"] == "here" for project in api.get("projects").json()["items"]):
         api.post("projects", json={"name": "Here", "engine": "toy"})
+    engine = get_engine("toy")
+    place = engine.bases.place(Workspace(api.workspace).models, "tuning-fork")  # type: ignore[attr-defined]
+    if not place.exists():
+        engine.make_base("tuning-fork", place)  # without one there is no voice to refuse anything of
     content = None if body is None else json.dumps(body)  # which writes NaN, as some programs do
     answer = api.request(method, path, content=content, headers={"Content-Type": "application/json"})
     problem = answer.json()
@@ -212,7 +216,7 @@ def test_who_follows_a_job_that_says_nothing_hears_that_it_is_still_there(
         locks.release([at_work])
         return [*heard, *[line async for line in lines]]
 
-    said = asyncio.run(follow())
+    said = finish(follow())
     assert said[0].startswith("id: 1\nevent: launched\n") and set(said[1:]) == {": still here\n\n"}
 
 

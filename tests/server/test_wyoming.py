@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +31,7 @@ from core.errors import Cancelled
 from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis import speaking
+from tests.server.conftest import finish
 from tests.server.test_speech_api import expected
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
@@ -50,9 +50,7 @@ def talk(project: Project, conversation: Talk) -> Any:
         async with serving(project.workspace, settings), AsyncTcpClient("127.0.0.1", port) as client:
             return await asyncio.wait_for(conversation(client), 30)
 
-    # In a thread of its own: a browser test of the same process leaves a loop running in this one.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, run()).result()
+    return finish(run())
 
 
 async def heard(client: AsyncTcpClient, until: Callable[[str], bool]) -> list[Event]:
