@@ -405,12 +405,12 @@ def note_rewritten(folder: Path, source: str, sha256: str, names: Sequence[str])
         manifest = dict(read_json(folder / _MANIFEST, _MOST_BYTES))
     except (OSError, ValueError, TypeError):
         manifest = {}
-    known = _noted(folder)
-    origin = next((file.revision for file in known if file.name == source), "")
+    origin = next((file.revision for file in _noted(folder) if file.name == source), "")
     files = [PlannedFile(name, _size(folder / name), sha256_file(folder / name), origin) for name in names]
-    kept = [file for file in manifest.get("files", []) if file.get("name") not in (source, *names)]
+    remaining = [file for file in manifest.get("files", []) if file.get("name") not in (source, *names)]
     made = [{"name": f.name, "size": f.size, "sha256": f.digest, "revision": f.revision} for f in files]
-    write_json(folder / _MANIFEST, {**manifest, "files": [*kept, *made], "made_of": {"name": source, "sha256": sha256}})
+    made_of = {"name": source, "sha256": sha256}
+    write_json(folder / _MANIFEST, {**manifest, "files": [*remaining, *made], "made_of": made_of})
 
 
 def _size(path: Path) -> int:

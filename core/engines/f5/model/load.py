@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from core.engines.bases import existing_file
 from core.engines.f5.bases import WEIGHTS, BaseFacts, Flags, read_facts, weights_sha256
 from core.engines.f5.features.mel import BANDS
 from core.engines.f5.model.attention import quicken_attention
@@ -99,15 +100,7 @@ def base_state(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
     Raises:
         UserError: ``base.missing_file``, ``base.broken``.
     """
-    path = folder / name
-    if not path.is_file():
-        raise UserError(
-            "base.missing_file",
-            "The base model in {folder} has no {name}.",
-            "Download the base again, or choose another folder.",
-            folder=str(folder),
-            name=name,
-        )
+    path = existing_file(folder, name)
     state: dict[str, Tensor] = {}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
