@@ -21,6 +21,7 @@ CODE_HOP = 1024
 MEL_SCALE = 5.0  # as the app's starter divides log mels
 FACTORS = (1.0, 0.9, 1.12)  # a voice played slower and deeper, quicker and higher
 SHIFTS = (0.82, 0.88, 0.94, 1.06, 1.13, 1.2)  # the same for the GPT's further speakers, of whom it needs more
+CORNERS_HZ = (0, 150, 300, 700, 1500, 3000, 5000, MEL_RATE_HZ / 2)  # between which a recording's colour changes
 _MEL = torchaudio.transforms.MelSpectrogram(
     MEL_RATE_HZ, 1024, 1024, MEL_HOP, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
 )
@@ -46,6 +47,20 @@ class Clip:
         if rate_hz != RATE_HZ * factor:
             sound = soxr.resample(sound, RATE_HZ * factor, rate_hz, "MQ")
         return torch.from_numpy(np.ascontiguousarray(sound))
+
+
+def coloured(wave: Tensor, seed: int) -> Tensor:
+    """A recording of it (22,050 Hz): other weights for low and high, often a telephone's band, a little noise."""
+    draw = np.random.default_rng(seed)
+    gains_db = np.cumsum(draw.normal(0, 2, len(CORNERS_HZ)))
+    gains_db -= gains_db.mean()
+    if draw.random() < 0.4:
+        gains_db[-2:] -= draw.uniform(0, 15), 30
+    spectrum = torch.fft.rfft(wave)
+    gains = np.interp(np.linspace(0, MEL_RATE_HZ / 2, len(spectrum)), CORNERS_HZ, gains_db)
+    wave = torch.fft.irfft(spectrum * torch.from_numpy(10 ** (gains / 20)).float(), len(wave))
+    wave = wave + torch.randn_like(wave) * wave.std() * float(10 ** (-draw.uniform(30, 60) / 20))
+    return wave / max(1.0, float(wave.abs().max()) / 0.95)
 
 
 def log_mel(wave: Tensor) -> Tensor:

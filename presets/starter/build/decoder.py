@@ -1,9 +1,8 @@
 """Train a narrow XTTS decoder on mels: ``decoder CPU_SECONDS``. Goes on where it stopped.
 
-XTTS's own HiFi-GAN topology (strides 8, 8, 2, 2; kernels 3, 7, 11) at a quarter of its width, with only some residual
+XTTS's own HiFi-GAN topology (strides 8, 8, 2, 2; kernels 3, 7, 11) at half of its width, with only some residual
 blocks in use. Zero-padded (`pad_generator`) it is the full decoder, which coqui's ``Xtts`` loads. Spectral losses
-alone, no discriminator. It gets the codes' mels, interpolated as ``HifiDecoder`` interpolates latents;
-half of the time those that the codec makes of codes.
+alone, no discriminator. Its input are the mels that codes are made of, interpolated as ``HifiDecoder`` does latents.
 """
 
 from __future__ import annotations
@@ -11,33 +10,38 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import soxr
 import torch
 import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, log_mel
-from presets.starter.build.dvae import FILE as DVAE_FILE
-from presets.starter.build.dvae import SPEAKERS, Codec, heard
-from presets.starter.build.dvae import trained as trained_codec
-from presets.starter.build.plan import UNHEARD, is_validation
+from core.engines.xtts.model.decoder import topology
+from presets.starter.build.corpus import MEL_RATE_HZ, SHIFTS, Clip, coloured, load, log_mel
+from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
 from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, background, machine
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
-WIDTH = 128
+WIDTH = 256
 ACTIVE = {0: (0, 1, 2), 1: (0, 1), 2: (0,), 3: ()}  # residual blocks in use, by stage
-BATCH, FRAMES = {"cpu": 6, "cuda": 64}, 32
+BATCH, FRAMES = {"cpu": 8, "cuda": 64}, 32
 RATE = 2e-3
+FLITE_SHARE, VARIANTS = 0.25, 4  # of the crops; factors of each utterance
+WRONG = 0.06  # noise of a speaker's vector at most
 FILE = TRAINED / "decoder.pt"
 _MEL = torchaudio.transforms.MelSpectrogram(
     RATE_HZ, 1024, 1024, HOP, f_min=0, f_max=8000, n_mels=80, power=1, norm="slaney", mel_scale="slaney"
+)
+_BANDS = torchaudio.transforms.MelSpectrogram(
+    RATE_HZ, 400, 400, 160, f_min=0, f_max=8000, n_mels=40, power=1, norm="slaney", mel_scale="slaney"
 )
 
 
@@ -45,11 +49,7 @@ class Generator(HifiganGenerator):
     """The narrow one; ``inputs`` is 80 for mels."""
 
     def __init__(self, inputs: int = 80, width: int = WIDTH) -> None:
-        super().__init__(
-            inputs, 1, "1", [[1, 3, 5]] * 3, [3, 7, 11], [16, 16, 4, 4], width, [8, 8, 2, 2], inference_padding=0,
-            cond_channels=SIZE, conv_pre_weight_norm=False, conv_post_weight_norm=False, conv_post_bias=False,
-            cond_in_each_up_layer=True,
-        )  # fmt: skip
+        super().__init__(**topology(inputs, SIZE, width))
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:
         """As the parent's; an unused block is the identity."""
@@ -69,8 +69,8 @@ def resized(mel: Tensor) -> Tensor:
 
 
 def spectral_loss(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Mel L1 in nats, and the mean of spectral convergence and log magnitude over three windows."""
-    mel_of = _MEL.to(one.device)
+    """Mel L1 in nats; spectral convergence and log magnitude over three windows (mean), with that of 40 loud bands."""
+    mel_of, bands_of = _MEL.to(one.device), _BANDS.to(one.device)
     mel = (torch.log(mel_of(one).clamp(min=1e-5)) - torch.log(mel_of(other).clamp(min=1e-5))).abs().mean()
     total = torch.zeros((), device=one.device)
     for size in (256, 512, 1024):
@@ -79,46 +79,54 @@ def spectral_loss(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
             torch.stft(x, size, size // 4, window=window, return_complex=True).abs().clamp(min=1e-5)
             for x in (one, other)
         )
-        convergence = ((a - b).norm(dim=(1, 2)) / (b.norm(dim=(1, 2)) + 1e-3)).mean()
-        total = total + convergence + (a.log() - b.log()).abs().mean()
-    return mel, total / 3
+        total = total + convergence(a, b) + (a.log() - b.log()).abs().mean()
+    return mel, total / 3 + convergence(bands_of(one), bands_of(other))
+
+
+def convergence(one: Tensor, other: Tensor) -> Tensor:
+    """How far magnitudes (b, bands, frames) are from others, as a share of these."""
+    return ((one - other).norm(dim=(1, 2)) / (other.norm(dim=(1, 2)) + 1e-3)).mean()
 
 
 class Pool:
-    """Clips with their variants: sound at 16 kHz, mel and, once there is a codec, the mel that its codes give."""
+    """Utterances with their variants: sound at 16 kHz and mel. Every other one is coloured as recordings are."""
 
-    def __init__(self, clips: list[Clip], codec: Codec | None) -> None:
+    def __init__(self, clips: list[Clip]) -> None:
         self.clips = [clip for clip in clips if clip.voice not in UNHEARD and not is_validation(clip.number)]
-        self.codec, self.speakers = codec, vectors(self.clips, FACTORS)
-        self.made: dict[tuple[int, float], tuple[Tensor, Tensor, Tensor]] = {}
+        self.speakers = vectors(self.clips, (1.0, *SHIFTS), most=2)
+        self.kinds = [
+            [index for index, clip in enumerate(self.clips) if (clip.voice in FLITE) == is_flite]
+            for is_flite in (True, False)
+        ]
+        self.made: dict[tuple[int, float, bool], tuple[Tensor, Tensor]] = {}
 
     def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
         """Sound (samples,), input (80, frames), speaker (512,)."""
         while True:
-            index, factor = draw.randrange(len(self.clips)), draw.choice(FACTORS)
-            wave, mel, coded = self._make(index, factor)
+            index = draw.choice(draw.choices(self.kinds, (FLITE_SHARE, 1 - FLITE_SHARE))[0])
+            factor = draw.choice(random.Random(index).sample((1.0, *SHIFTS), VARIANTS))
+            wave, mel = self._make(index, factor, draw.random() < 0.5)
             last = min(mel.shape[1], len(wave) // HOP) - FRAMES
             if last > 0:
                 break
         at = draw.randrange(last)
-        source = coded if draw.random() < 0.5 else mel
-        speaker = self.speakers[self.clips[index].voice, factor]
-        return wave[at * HOP : (at + FRAMES) * HOP].float() / 32767, source[:, at : at + FRAMES].float(), speaker
+        speaker = disturbed(self.speakers[self.clips[index].voice, factor], draw)
+        return wave[at * HOP : (at + FRAMES) * HOP].float() / 32767, mel[:, at : at + FRAMES].float(), speaker
 
-    def _make(self, index: int, factor: float) -> tuple[Tensor, Tensor, Tensor]:
-        if (index, factor) not in self.made:
-            clip = self.clips[index]
-            mel = log_mel(clip.wave(MEL_RATE_HZ, factor))[None]
-            coded = mel
-            if self.codec is not None:
-                speaker = torch.tensor([SPEAKERS.index((clip.voice, factor))])
-                codes = self.codec.codes(mel[0])
-                with torch.no_grad():
-                    coded = self.codec.decode(self.codec.dvae.codebook.embed_code(codes)[None].transpose(1, 2), speaker)
-                coded = coded[:, :, : mel.shape[2]]
-            wave = (clip.wave(RATE_HZ, factor) * 32767).clamp(-32767, 32767).to(torch.int16)
-            self.made[index, factor] = wave, resized(mel)[0].half(), resized(coded)[0].half()
-        return self.made[index, factor]
+    def _make(self, index: int, factor: float, is_coloured: bool) -> tuple[Tensor, Tensor]:
+        if (key := (index, factor, is_coloured)) not in self.made:
+            wave = self.clips[index].wave(MEL_RATE_HZ, factor)
+            if is_coloured:
+                wave = coloured(wave, index)
+            sound = torch.from_numpy(soxr.resample(wave.numpy(), MEL_RATE_HZ, RATE_HZ, "MQ"))
+            sound = (sound * 32767).clamp(-32767, 32767).to(torch.int16)
+            self.made[key] = sound, resized(log_mel(wave)[None])[0].half()
+        return self.made[key]
+
+
+def disturbed(vector: Tensor, draw: random.Random) -> Tensor:
+    """A speaker's vector, about as far from right as the encoder's is of a voice it never heard."""
+    return vector + draw.random() * WRONG * torch.randn_like(vector) * (vector != 0)
 
 
 class Source(Protocol):
@@ -130,21 +138,19 @@ class Source(Protocol):
 
 def train(seconds: float) -> None:
     """Use up ``seconds`` in all, then rest."""
-    codec = trained_codec() if DVAE_FILE.exists() else None
-    fit(Generator(), Pool(heard(), codec), FILE, seconds)
+    fit(Generator, Pool(load(whole=True)), FILE, seconds)
 
 
-def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_up: float = 0.0) -> None:
-    """Train ``generator`` until ``file`` has had ``seconds`` in all; during the share ``warm_up`` its input alone."""
+def fit(start: Callable[[], Generator], source: Source, file: Path, seconds: float) -> None:
+    """Train the generator in ``file``, or else the one that ``start`` makes, until it has had ``seconds`` in all."""
     device, clock = machine()
     torch.manual_seed(0)
     draw = random.Random(time.time())
-    generator.to(device)
+    saved = torch.load(file, weights_only=True, map_location="cpu") if file.exists() else None
+    generator = (restored(saved["generator"]) if saved else start()).to(device)
     optimizer = torch.optim.AdamW(generator.parameters(), RATE, betas=(0.8, 0.99))
     step, spent = 0, 0.0
-    if file.exists():
-        saved = torch.load(file, weights_only=True, map_location="cpu")
-        generator.load_state_dict(saved["generator"])
+    if saved:
         if "optimizer" in saved:  # a restored state has none
             optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["cpu_s"]
@@ -156,16 +162,11 @@ def fit(generator: Generator, source: Source, file: Path, seconds: float, warm_u
             group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         crops = [source.crop(draw) for _ in range(BATCH[device.type])]
         waves, inputs, speakers = (torch.stack(part).to(device) for part in zip(*crops, strict=True))
-        speakers = speakers + 0.01 * torch.randn_like(speakers) * (speakers != 0)
         with torch.autocast(device.type, torch.bfloat16):
             out = generator(inputs, speakers[:, :, None])
         mel, spectral = spectral_loss(out[:, 0].float(), waves)
         optimizer.zero_grad()
         (2 * mel + spectral).backward()
-        if share < warm_up:
-            for name, parameter in generator.named_parameters():
-                if not name.startswith("conv_pre"):
-                    parameter.grad = None
         nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
         optimizer.step()
         step += 1
@@ -185,12 +186,18 @@ def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used
     file.with_suffix(".tmp").replace(file)
 
 
+def restored(state: dict[str, Tensor]) -> Generator:
+    """A generator of these weights, as wide as they are."""
+    width, inputs, _ = state["conv_pre.weight"].shape
+    generator = Generator(inputs, width)
+    generator.load_state_dict(state)
+    return generator
+
+
 def trained(path: Path = FILE) -> Generator:
     """The generator as last saved."""
     state = torch.load(path, weights_only=True, map_location="cpu")["generator"]
-    generator = Generator(inputs=state["conv_pre.weight"].shape[1])
-    generator.load_state_dict(state)
-    return generator.eval().requires_grad_(False)
+    return restored(state).eval().requires_grad_(False)
 
 
 def pad_generator(big: HifiganGenerator, small: Generator) -> None:

@@ -64,7 +64,9 @@ def pack(folder: Path) -> None:
         if not name.startswith("discrete_loss."):
             tensors[f"dvae/{name}"] = value
     save_file({name: _half(value).contiguous().clone() for name, value in tensors.items()}, packed)
-    write_json(folder / FACTS, {"trained": True, "rate_hz": RATE_HZ, "sizes": SIZES, "speaking": SPEAKING})
+    width = trained_decoder(LATENTS_FILE).conv_pre.out_channels
+    facts = {"trained": True, "rate_hz": RATE_HZ, "sizes": SIZES, "decoder_width": width, "speaking": SPEAKING}
+    write_json(folder / FACTS, facts)
     print(f"{packed}: {packed.stat().st_size / 1e6:.1f} MB")
 
 
