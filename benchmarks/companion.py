@@ -1,10 +1,10 @@
 """What a run pays for having its samples measured meanwhile: ``python -m benchmarks.companion``.
 
-The same small training (the starter, on the demo's clips, on the processor) with the companion and without, in turns;
-each is a job as the page starts it. ``updates_s`` lies between the first and the last update, checkpoints and their
-samples included; ``companion_s`` is the companion's processor time. The companion begins when a twentieth of what the
-run has taken of the processor is enough to load it, so a run has to last some minutes; on a busy machine compare the
-processor seconds. Writes benchmarks/results/companion.json.
+A small training (the starter, on the demo's clips, on the processor) as the page starts it, until it has taken so many
+seconds of processor; the companion begins when a twentieth of them is enough to load it. ``share`` is its part of what
+the run has taken, and may be 0.05 at most. What an update takes is told ``alone`` and ``beside`` the companion: on a
+busy machine compare the processor seconds. Ends with an error where the companion takes more, or measures nothing.
+Writes benchmarks/results/companion.json.
 """
 
 from __future__ import annotations
@@ -13,27 +13,29 @@ import argparse
 import contextlib
 import csv
 import json
-import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from benchmarks import RESULTS, machine
 from core.audio.samples import read, write_wav
 from core.dataset.freeze import freeze
-from core.evaluation.companion import MODULE
+from core.evaluation.companion import MODULE, SHARE
 from core.jobs import events
+from core.jobs.job import Job
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
-from core.training.sample_measures import CER, LIKENESS
+from core.training.sample_measures import CER
 from core.training.start import start_training
 
 DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
 RESULT = RESULTS / "companion.json"
-_LOOK_S = 0.2
+_LOOK_S = 0.1
+_MOST_UPDATES = 5_000
 
 
 def fill(folder: Path) -> tuple[Project, str]:
@@ -51,63 +53,69 @@ def fill(folder: Path) -> tuple[Project, str]:
     return project, freeze(project).id
 
 
-def train(project: Project, dataset: str, updates: int, every: int, *, is_measured: bool) -> dict[str, float]:
-    """One run; what it took."""
-    settings: dict[str, Any] = {"max_steps": updates, "save_every": every, "eval_every": updates}
-    settings |= {"measure_samples": is_measured, "learning_rate": 1e-4}
-    spent: dict[tuple[int, float], float] = {}  # seconds by process, as last seen
-    companions: set[tuple[int, float]] = set()
-    this, began = psutil.Process(), time.perf_counter()
-    job = start_training(project, dataset, "xtts-cpu", settings, base_id="starter", device="cpu")
+def watch(job: Job, processor_s: float) -> np.ndarray:
+    """Stop a run when it has taken so much; rows of: the clock, processor seconds of the run and of its companion."""
+    spent: dict[tuple[int, float], tuple[float, bool]] = {}  # of each process as last seen, and whether it measures
+    rows, this = [], psutil.Process()
     while job.alive():
         for process in this.children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                key, times = (process.pid, process.create_time()), process.cpu_times()
-                spent[key] = times.user + times.system
-                if MODULE in process.cmdline():
-                    companions.add(key)
+                times = process.cpu_times()
+                spent[process.pid, process.create_time()] = times.user + times.system, MODULE in process.cmdline()
+        row = [sum(seconds for seconds, measures in spent.values() if measures == of) for of in (False, True)]
+        rows.append([time.time(), *row])
+        if row[0] > processor_s:
+            job.stop()
         time.sleep(_LOOK_S)
-    seconds, view = time.perf_counter() - began, job.read()
-    if view.status != "done":
-        raise SystemExit(f"the run ended as {view.status}: {view.text}")
-    updates_at = [event.at for event in events.EventReader(job.events_path).read() if _is_update(event)]
+    return np.array(rows)
+
+
+def figures(job: Job, course: np.ndarray) -> dict[str, Any]:
+    """What was taken by whom, and an update's time before and after the companion began."""
+    at, run_s, companion_s = course.T
+    log = [event for event in events.EventReader(job.events_path).read() if isinstance(event, events.Metrics)]
+    updates = np.array([event.at for event in log if "loss" in event.values])
+    told = np.interp([event.at for event in log if CER in event.values], at, companion_s)
+    began = at[np.argmax(companion_s > 0)] if companion_s[-1] > 0 else np.inf
+    steps = {"elapsed": np.diff(updates), "processor": np.diff(np.interp(updates, at, run_s))}
+    is_beside = updates[1:] > began
     return {
-        "updates_s": round(updates_at[-1] - updates_at[0], 1),
-        "seconds": round(seconds, 1),
-        "processor_s": round(sum(spent.values()), 1),
-        "companion_s": round(sum(spent[key] for key in companions), 1),
-        "measured": sum(1 for values in view.metrics.values() if {CER, LIKENESS} & values.keys()),
+        "updates": len(updates),
+        "run_s": round(float(run_s[-1]), 1),
+        "companion_s": round(float(companion_s[-1]), 1),
+        "share": round(float(companion_s[-1] / run_s[-1]), 4),
+        "checkpoints_measured": len(told),
+        "checkpoint_s": [round(float(seconds), 2) for seconds in np.diff(told)],
+        "update_s": {
+            name: {
+                "alone": round(float(np.median(seconds[~is_beside])), 3),
+                "beside": round(float(np.median(seconds[is_beside])), 3) if is_beside.any() else None,
+            }
+            for name, seconds in steps.items()
+        },
     }
-
-
-def _is_update(event: events.Event) -> bool:
-    return isinstance(event, events.Metrics) and "loss" in event.values
 
 
 def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--updates", type=int, default=240)
+    parser.add_argument("--seconds", type=float, default=280.0, help="of processor that the run takes")
     parser.add_argument("--every", type=int, default=20, help="updates from one checkpoint to the next")
-    parser.add_argument("--rounds", type=int, default=1, help="each is a run without and one with, then the other way")
     given = parser.parse_args()
-    where: dict[str, Any] = machine("torch", "faster-whisper", "Resemblyzer")
-    runs: dict[bool, list[dict[str, float]]] = {False: [], True: []}
+    result: dict[str, Any] = {"machine": machine("torch", "faster-whisper", "Resemblyzer"), "every": given.every}
+    settings = {"max_steps": _MOST_UPDATES, "save_every": given.every, "eval_every": _MOST_UPDATES}
     with tempfile.TemporaryDirectory() as folder:
         project, dataset = fill(Path(folder))
-        train(project, dataset, 2, 2, is_measured=False)  # features are computed, the base is unpacked
-        for number in range(given.rounds):
-            for is_measured in (False, True) if number % 2 == 0 else (True, False):
-                runs[is_measured].append(train(project, dataset, given.updates, given.every, is_measured=is_measured))
-                print("with   " if is_measured else "without", runs[is_measured][-1], flush=True)
-    medians = {
-        name: [statistics.median(run[name] for run in runs[is_measured]) for is_measured in (False, True)]
-        for name in ("updates_s", "seconds", "processor_s")
-    }
-    ratios = {name: round(values[1] / values[0], 3) for name, values in medians.items()}
-    result = {"updates": given.updates, "every": given.every, "without": runs[False], "with": runs[True]}
-    RESULT.write_text(json.dumps({"machine": where, **result, "ratios": ratios}, indent=2) + "\n")
-    print("with the companion over without it:", ratios)
+        settings |= {"measure_samples": True, "learning_rate": 1e-4}
+        job = start_training(project, dataset, "xtts-cpu", settings, base_id="starter", device="cpu")
+        course = watch(job, given.seconds)
+        if job.read().status != "cancelled":
+            raise SystemExit(f"the run ended as {job.read().status}: {job.read().text}")
+        result |= figures(job, course)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+    if not result["checkpoints_measured"] or result["share"] > SHARE:
+        raise SystemExit("the companion measured nothing, or took more than its share")
 
 
 if __name__ == "__main__":

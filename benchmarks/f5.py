@@ -78,7 +78,7 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
 
 def _write(where: dict[str, Any], rounds: dict[str, list[dict[str, float]]], count: int) -> None:
     """Print the best of each side so far with their ratios, and keep them."""
-    best = {side: {key: min(one[key] for one in values) for key in values[0]} for side, values in rounds.items()}
+    best = {side: {key: min(entry[key] for entry in values) for key in values[0]} for side, values in rounds.items()}
     ratios = {key: best["theirs"][key] / best["ours"][key] for key in best["ours"]}
     for key, ratio in ratios.items():
         print(f"{key}: ours {best['ours'][key]:.4g}, theirs {best['theirs'][key]:.4g}, {ratio:.2f} times", flush=True)
@@ -117,6 +117,7 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
     import torch
 
     from core.engines.f5.features.extract import prepare
+    from core.engines.f5.infer.sampling import sample_mels
     from core.engines.f5.options import F5TrainConfig
     from core.engines.f5.train import collate as collating
     from core.engines.f5.train.session import start
@@ -136,9 +137,9 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
         read = _timed("read", args.updates, lambda number: collating.collate(features, items[number]))
     voice = session.voice()
     speaker = voice.condition([ReferenceClip(args.folder / "dataset" / "wavs" / "0.wav", _texts(args)[0])])
-    parts = voice.parts(_texts(args)[1], speaker, 0)[:1]
+    parts = voice.parts(_texts(args)[1], "en", speaker, 0)[:1]
     with torch.no_grad():
-        speak = _timed("speak", 3, lambda _: voice.mels(parts, speaker, settings={"steps": _STEPS}))
+        speak = _timed("speak", 3, lambda _: sample_mels(voice.model, parts, speaker, settings={"steps": _STEPS}))
     update = _timed("update", args.updates, lambda _: session.step())
     folder = Path(tempfile.mkdtemp(dir=args.folder))
     session.save(folder)

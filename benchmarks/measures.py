@@ -117,7 +117,7 @@ def whole(count: int) -> float:
         return spent
 
 
-STAGES = {one.__name__: one for one in (sound, likeness, resemblyzer, naturalness, speechmos, whole)}
+STAGES = {entry.__name__: entry for entry in (sound, likeness, resemblyzer, naturalness, speechmos, whole)}
 
 
 def child(what: str, count: int) -> None:

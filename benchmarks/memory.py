@@ -64,7 +64,7 @@ class Living(TorchDispatchMode):
     def __init__(self, before: Sequence[Tensor]) -> None:
         super().__init__()
         self.now = self.most = 0
-        self._known = {one.untyped_storage()._cdata for one in before}
+        self._known = {entry.untyped_storage()._cdata for entry in before}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -109,9 +109,9 @@ class Kernels(TorchDispatchMode):
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {one.untyped_storage()._cdata for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)}
+        given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         found = func(*args, **(kwargs or {}))
-        made = {one.untyped_storage()._cdata for one in tree_leaves(found) if isinstance(one, Tensor)}
+        made = {leaf.untyped_storage()._cdata for leaf in tree_leaves(found) if isinstance(leaf, Tensor)}
         self.count += bool(made - given) or func._schema.is_mutable
         return found
 
@@ -148,7 +148,7 @@ def counted_with(layers: int, settings: dict[str, Any]) -> dict[str, float]:
     with FakeTensorMode(allow_non_fake_inputs=True), mock.patch.object(SIZES, "gpt_layers", layers):
         session = fake_session(config)
         before = [*session.xtts.parameters(), *session.xtts.buffers(), *session.ema.values]
-        weights = sum({one.untyped_storage()._cdata: one.nbytes for one in before}.values()) + vocoder
+        weights = sum({entry.untyped_storage()._cdata: entry.nbytes for entry in before}.values()) + vocoder
         with Living(before) as living:
             for _ in range(2):
                 update(session, longest(config.batch_size))
@@ -195,7 +195,7 @@ def _vocoder_bytes() -> int:
         cond_d_vector_in_each_upsampling_layer=SIZES.cond_d_vector_in_each_upsampling_layer,
         **{name: SIZES[name] for name in names},
     )
-    return sum(one.nbytes for one in (*vocoder.parameters(), *vocoder.buffers()))
+    return sum(parameter.nbytes for parameter in (*vocoder.parameters(), *vocoder.buffers()))
 
 
 def main() -> None:
@@ -203,7 +203,7 @@ def main() -> None:
     wanted: dict[str, dict[str, Any]] = {
         "lora, one clip at once": {"batch_size": 1},
         "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
-        **{one.id: one.values for one in presets("xtts") if one.min_vram_gb},
+        **{preset.id: preset.values for preset in presets("xtts") if preset.min_vram_gb},
     }
     found = {}
     for name, settings in wanted.items():

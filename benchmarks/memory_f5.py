@@ -87,7 +87,7 @@ def counted_with(depth: int, settings: dict[str, Any], seconds: float = CUT_S) -
     with FakeTensorMode(allow_non_fake_inputs=True):
         session = fake_session(config, depth)
         before = [*session.model.parameters(), *session.model.buffers(), *session.ema.values]
-        weights = sum({one.untyped_storage()._cdata: one.nbytes for one in before}.values()) + VOCODER_BYTES
+        weights = sum({entry.untyped_storage()._cdata: entry.nbytes for entry in before}.values()) + VOCODER_BYTES
         with Living(before) as living:
             for _ in range(2):
                 session._mode(training=True)
@@ -105,7 +105,7 @@ def main() -> None:
     wanted: dict[str, dict[str, Any]] = {
         "lora, one clip at once": {"batch_size": 1},
         "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
-        **{one.id: one.values for one in presets("f5") if one.min_vram_gb},
+        **{preset.id: preset.values for preset in presets("f5") if preset.min_vram_gb},
     }
     found = {}
     for name, settings in wanted.items():

@@ -87,7 +87,7 @@ class Page:
             event for event in self.config["dependencies"] if event["targets"] and event["targets"][0][1] == "load"
         ]
         event = events[0]
-        values = {one["id"]: one["props"].get("value") for one in self.config["components"]}
+        values = {component["id"]: component["props"].get("value") for component in self.config["components"]}
         data = ["ana", tab, "", *[values[number] for number in event["inputs"][3:]]]
         asked = {"data": data, "fn_index": event["id"], "session_hash": session}
         self.client.post(f"{self.url}/gradio_api/queue/join", json=asked).raise_for_status()
@@ -196,7 +196,7 @@ def main() -> None:
         finally:
             page.process.terminate()
             page.process.wait(20)
-    figures["tick_ms_mean"] = round(statistics.mean(one["tick_ms"] for one in figures["of_each_tab"].values()), 2)
+    figures["tick_ms_mean"] = round(statistics.mean(entry["tick_ms"] for entry in figures["of_each_tab"].values()), 2)
     RESULT.write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
     print(RESULT.read_text(), end="")
 

@@ -195,8 +195,8 @@ def child(what: str, checkpoint: Path, prompts: str, count: int, language: str) 
     if language:
         said, heard = ([plain(text, language) for text in side] for side in (said, heard))
     spelling = language or "en"
-    errors = [edits(one, other, spelling) for one, other in zip(said, heard, strict=True)]
-    words = sum(len(normalize(one, spelling).split()) for one in said)
+    errors = [edits(first, other, spelling) for first, other in zip(said, heard, strict=True)]
+    words = sum(len(normalize(text, spelling).split()) for text in said)
     for one, other, count in zip(said, heard, errors, strict=True):
         if count and language:
             print(f"{count} errors: {one}\n    heard: {other.strip()}", file=sys.stderr)

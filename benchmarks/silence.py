@@ -102,7 +102,7 @@ def measure(what: str, path: Path) -> dict[str, Any]:
 
 def child(what: str, path: Path) -> None:
     """The measured process."""
-    result = {one.__name__: one for one in (ours, imported, written, planned, pydub)}[what](path)
+    result = {entry.__name__: entry for entry in (ours, imported, written, planned, pydub)}[what](path)
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     # Processor time as well: other work on the machine stretches the clock, and much less the processor time.
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
@@ -135,7 +135,7 @@ def main() -> None:
         # In turn, and the quicker of two: what measuring adds is less than what one run differs from the next.
         runs = [(measure("written", mp3), measure("imported", mp3)) for _ in range(2)]
         for at, name in enumerate(("written_10h", "imported_10h")):
-            result[name] = min((run[at] for run in runs), key=lambda one: float(one["seconds"]))
+            result[name] = min((run[at] for run in runs), key=lambda entry: float(entry["seconds"]))
         result["planned_10h"] = measure("planned", path)
     more_s = result["imported_10h"]["seconds"] - result["written_10h"]["seconds"]
     result["stage_10h_s"] = max(0.0, more_s) + result["planned_10h"]["seconds"]

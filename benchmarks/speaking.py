@@ -37,6 +37,8 @@ from benchmarks import RESULTS, machine
 from core import REPOSITORY
 from core.audio.samples import read, write_wav
 from core.engines.registry import bases
+from core.engines.voice import ReferenceClip
+from core.engines.xtts.model.starter import make_starter
 from core.engines.xtts.model.tiny import make_untrained
 from core.errors import Cancelled
 from core.files import read_json, write_json
@@ -56,9 +58,7 @@ from core.synthesis.wire import SpeechRequest
 
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
 REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
-SPOKEN_S = 4.0
 LINE_S = 2.0
-WORD_S = 0.4
 SETTLED = 0.1  # of the requests, after which memory has to stay as it is
 
 
@@ -73,8 +73,10 @@ def timed(workspace: Workspace, request: SpeechRequest) -> tuple[float, float]:
 def process(workspace: Workspace) -> psutil.Process:
     """The speaking process."""
     marks = ("core.synthesis.speaking_process", str(workspace.path))
-    commands = ((one, one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))  # none of one that ends
-    return next(one for one, command in commands if all(mark in command for mark in marks))
+    commands = (
+        (process, process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    )  # none of one that ends
+    return next(entry for entry, command in commands if all(mark in command for mark in marks))
 
 
 def end(workspace: Workspace) -> None:
@@ -230,7 +232,7 @@ def bad_line(workspace: Workspace, limit_s: float) -> dict[str, object]:
 def sentence(workspace: Workspace, rounds: int, limit_s: float) -> dict[str, object]:
     """The same sentence cold and warm."""
     until = time.monotonic() + limit_s
-    request = asked(workspace, "small", SENTENCE, SPOKEN_S)
+    request = asked(workspace, SENTENCE)
     cold, warm = list[tuple[float, float]](), list[tuple[float, float]]()
     while len(cold) < rounds and (not cold or time.monotonic() < until):
         cold.append(timed(workspace, request))
@@ -242,7 +244,7 @@ def sentence(workspace: Workspace, rounds: int, limit_s: float) -> dict[str, obj
 def many(workspace: Workspace, requests: int, limit_s: float) -> dict[str, object]:
     """Memory and handles of the process over many texts."""
     until = time.monotonic() + limit_s
-    word = asked(workspace, "short", "Yes.", WORD_S)
+    word = asked(workspace, "Yes.")
     memory, handles, processor_s, processes = [], [], 0.0, set[int]()
     for seed in range(requests):
         timed(workspace, word.model_copy(update={"seed": seed}))
@@ -297,12 +299,11 @@ def main() -> None:
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
-def asked(workspace: Workspace, name: str, text: str, seconds: float) -> SpeechRequest:
-    """A text for a small base of that name. Untrained, it never ends by itself: so it ends after so many seconds."""
-    base = make_untrained(workspace.models / name)
-    write_json(base / "starter.json", read_json(base / "starter.json") | {"max_seconds": seconds})
+def asked(workspace: Workspace, text: str) -> SpeechRequest:
+    """A text for the starter."""
+    base = make_starter(workspace.models / "starter")
     return SpeechRequest(
-        engine="xtts", base=str(base), references=((REFERENCE, ""),), text=text, language="en", device="cpu"
+        engine="xtts", base=str(base), references=(ReferenceClip(REFERENCE),), text=text, language="en", device="cpu"
     )
 
 

@@ -28,7 +28,8 @@ from benchmarks import RESULTS, machine
 from core.audio.samples import Samples, read, resample, write_wav
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import PACKED
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import XttsVoice, load_voice
 from core.engines.xtts.model.load import load_speakers
 from core.engines.xtts.model.starter import make_starter
 from core.project.workspace import Project, Workspace

@@ -68,7 +68,7 @@ class Bench:
 
     def theirs(self, batch: str, threads: int, precision: str = "float32") -> dict[str, Any]:
         """`benchmarks.gpt_trainer` with ``batch`` clips at once times accumulations, e.g. 4x4."""
-        size, accumulation = (int(one) for one in batch.split("x"))
+        size, accumulation = (int(part) for part in batch.split("x"))
         options = {
             **self.shared,
             "batch_size": size,
@@ -169,7 +169,7 @@ def summary(result: dict[str, Any], run_updates: int) -> dict[str, float]:
     """The ratios of what was measured so far, and what it comes to with the features' share of a run."""
     found: dict[str, float] = {}
     features_s = result.get("features", {}).get("all", {}).get("seconds")
-    best = max((one.get("codes_per_s", 0.0) for one in result.get("theirs", {}).values()), default=0.0)
+    best = max((entry.get("codes_per_s", 0.0) for entry in result.get("theirs", {}).values()), default=0.0)
     speaking_s = result.get("samples", {}).get("4", {}).get("ours", {}).get("seconds")
     for name, one in result.get("ours", {}).items():
         if "codes_per_s" not in one:
@@ -184,7 +184,9 @@ def summary(result: dict[str, Any], run_updates: int) -> dict[str, float]:
             run_s = speaking_s + XttsTrainConfig().save_every * one["update_s"]
             found[f"stopped_for_samples_{name}"] = speaking_s / run_s
     found |= {
-        f"ratio_samples_{count}": one["ratio"] for count, one in result.get("samples", {}).items() if "ratio" in one
+        f"ratio_samples_{count}": entry["ratio"]
+        for count, entry in result.get("samples", {}).items()
+        if "ratio" in entry
     }
     return found
 

@@ -18,8 +18,10 @@ from typing import Any
 import torch
 
 from core.audio.samples import read, write_wav
+from core.engines.speaking import evaluating
 from core.engines.xtts.features.extract import Features, prepare
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import XttsVoice
 from core.engines.xtts.model import tiny
 from core.engines.xtts.model.load import load_base, load_dvae, load_mel_stats, new_dvae
 from core.engines.xtts.options import XttsTrainConfig
@@ -154,14 +156,14 @@ def samples(options: dict[str, Any]) -> dict[str, Any]:
         from core.engines.xtts.model.load import inference_gpt
 
         length = 0.0
-        with voice._speaking(0), inference_gpt(xtts), torch.inference_mode():
+        with evaluating(xtts, xtts.device, 0), inference_gpt(xtts), torch.inference_mode():
             for text in texts:
                 length += len(xtts.inference(text, "en", *vars(speaker).values(), **chosen)["wav"]) / 24_000
         return length
 
     def together() -> float:
         said = voice.speak_many(texts, "en", speaker, range(len(texts)))
-        return sum(len(one) / rate for one, rate in said)
+        return sum(len(entry) / rate for entry, rate in said)
 
     found: dict[str, Any] = {"sentences": len(texts)}
     for name, say in (("coqui", theirs), ("ours", together)):
@@ -182,7 +184,7 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
     Checks and checkpoints come as often as they do by default, or four times in a shorter run.
     """
     session, steps = _session({**options, "max_steps": options["soak"]}), options["soak"]
-    often, every = (min(one, max(1, steps // 4)) for one in (session.config.eval_every, session.config.save_every))
+    often, every = (min(item, max(1, steps // 4)) for item in (session.config.eval_every, session.config.save_every))
     losses, memory, began = [], [], time.perf_counter()
     stopped = {"evaluate": 0.0, "speak": 0.0, "save": 0.0}
     channels, texts, said_s = session.xtts.gpt.model_dim, SENTENCES[:4], options["sentence_s"]
@@ -210,7 +212,7 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
         "loss_first_tenth": sum(losses[:tenth]) / tenth,
         "loss_last_tenth": sum(losses[-tenth:]) / tenth,
         "peak_mb_at_each_checkpoint": memory,
-        "stopped": {name: one / seconds for name, one in stopped.items()},
+        "stopped": {name: entry / seconds for name, entry in stopped.items()},
         **_usage(options),
     }
 
@@ -306,7 +308,7 @@ def _made(folder: Path) -> Path:
 
 
 PIECES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    one.__name__: one for one in (features, ours, samples, soak, kill_and_resume, train_until_killed)
+    stage.__name__: stage for stage in (features, ours, samples, soak, kill_and_resume, train_until_killed)
 }
 
 if __name__ == "__main__":
